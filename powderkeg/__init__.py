@@ -1,0 +1,1 @@
+"""powderkeg: conflict systems as executable models."""

@@ -1,0 +1,94 @@
+"""What went wrong, told to the person with the file open.
+
+In: facts about one slip (place, found, expected, nearest). Out: exceptions that carry every fault as data.
+Nothing here knows scenarios, events or models.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One slip in an input: where it is, what stands there, what was expected.
+
+    file      the file's name as the user gave it, or None
+    line      1-based line number, or None
+    path      key path such as `mechanisms.retaliation.half_life`, or ""
+    found     what stands there, in words: "unknown act 'moblize'", "-3 days"
+    expected  what would have been right, or ""
+    nearest   the nearest valid name, or None
+    """
+
+    file: str | None
+    line: int | None
+    path: str
+    found: str
+    expected: str = ""
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        head = ": ".join(part for part in (place, self.path, self.found) if part)
+        lines = [head]
+        if self.expected:
+            lines.append(f"    expected {self.expected}")
+        if self.nearest is not None:
+            lines.append(f"    nearest: {self.nearest!r}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The fault as plain data, for `--json`."""
+        return asdict(self)
+
+
+class PowderkegError(Exception):
+    """An input is at fault. `faults` holds every slip found; `aftermath` says what was not done because of them."""
+
+    aftermath = "nothing was run"
+
+    def __init__(self, faults: Iterable[Fault] | Fault | str, aftermath: str | None = None) -> None:
+        if isinstance(faults, str):
+            faults = Fault(file=None, line=None, path="", found=faults)
+        self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        if aftermath is not None:
+            self.aftermath = aftermath
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.faults)
+        tail = f"{count} fault{'' if count == 1 else 's'}; {self.aftermath}."
+        return "\n".join([*(str(fault) for fault in self.faults), tail])
+
+
+class ScenarioError(PowderkegError):
+    """A scenario file, or an edit of one, is at fault."""
+
+
+class EventError(PowderkegError):
+    """An event file or table is at fault."""
+
+
+class ModelError(PowderkegError):
+    """A scenario is well formed but cannot be made into a model, or a model cannot do what was asked."""
+
+
+class FitError(PowderkegError):
+    """The data cannot answer what the fit was asked."""
+
+
+class UsageError(PowderkegError):
+    """A command or a function was called with arguments that cannot be met."""
+
+
+class PowderkegWarning(UserWarning):
+    """Something a careful reader would look at next."""
+
+
+def nearest_name(name: str, names: Iterable[str]) -> str | None:
+    """The valid name that looks most like `name`, or None if none is close."""
+    close = difflib.get_close_matches(str(name), [str(n) for n in names], n=1, cutoff=0.6)
+    return close[0] if close else None
