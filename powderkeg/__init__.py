@@ -1,1 +1,3 @@
 """powderkeg: conflict systems as executable models."""
+
+__version__ = "0.1.0"
