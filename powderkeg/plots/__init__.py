@@ -1,0 +1,13 @@
+"""One function a figure.
+
+In: Polars frames (and lines of a record). Out: Altair charts, which `save` writes as SVG, PNG, PDF or HTML, all of them
+without a network. Nothing here counts or simulates.
+"""
+
+from powderkeg.plots.causes import drawn_in, entanglement
+from powderkeg.plots.files import save, svg
+from powderkeg.plots.record import against_record
+from powderkeg.plots.standoffs import ends, lengths, openers
+from powderkeg.plots.strip import history
+
+__all__ = ["against_record", "drawn_in", "ends", "entanglement", "history", "lengths", "openers", "save", "svg"]

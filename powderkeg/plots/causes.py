@@ -1,0 +1,154 @@
+"""How much of what an actor does is its own, and how much it was drawn into, by what and by whom.
+
+In: a tidy frame of shares of each actor's acts. Out: charts. Shares come from the true parentage of simulated acts, or
+from attribution for observed ones; the caption should say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair as alt
+import polars as pl
+
+from powderkeg.plots.theme import FAINT, INK, SERIES, chart_of, figure, percent, words
+
+ROW = 38
+OWN = "of its own accord"
+OTHERS = "other mechanisms"
+MOST = len(SERIES) - 1
+"""Mechanisms with a colour of their own; the smaller ones are put together."""
+
+
+def entanglement(
+    shares: pl.DataFrame, titles: Mapping[str, str] | None = None, title: str = "What an actor's acts descend from"
+) -> alt.LayerChart:
+    """Acts of each actor by the mechanism that bore them.
+
+    shares  actor, mechanism (null: of its own accord), share (fraction of the actor's acts; sums to 1 over an actor)
+    titles  names of actors and mechanisms to show instead
+    """
+    called = dict(titles or {})
+    size = shares.filter(pl.col("mechanism").is_not_null()).group_by("mechanism").agg(pl.col("share").sum())
+    ranked = size.sort(["share", "mechanism"], descending=[True, False])["mechanism"].to_list()
+    named = ranked[: MOST - 1] if len(ranked) > MOST - 1 else ranked
+    parts = [OWN, *(_title(name, called) for name in named), *([OTHERS] if len(named) < len(ranked) else [])]
+
+    pieces: list[dict[str, object]] = []
+    order: list[tuple[float, str]] = []
+    for (actor,), rows in shares.group_by(["actor"], maintain_order=True):
+        label, begin = _title(str(actor), called), 0.0
+        sums = dict.fromkeys(parts, 0.0)
+        for mechanism, share in rows.select("mechanism", "share").iter_rows():
+            part = OWN if mechanism is None else _title(mechanism, called) if mechanism in named else OTHERS
+            sums[part] += share
+        order.append((sums[OWN], label))
+        for part, share in sums.items():
+            what = words(f"{label}: {percent(share)} {part}")
+            pieces.append({"label": label, "part": part, "begin": begin, "end": begin + share, "what": what})
+            begin += share
+    colours = [FAINT, *SERIES[: len(parts) - 1]]
+    y = alt.Y(
+        "label:N",
+        title=None,
+        sort=[label for _, label in sorted(order)],
+        scale=alt.Scale(paddingInner=0.35, paddingOuter=0.2),
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=10),
+    )
+    x = alt.X(
+        "begin:Q",
+        title="Share of the actor's acts",
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(format=".0%", tickCount=5, grid=False, domain=False),
+    )
+    colour = alt.Color(
+        "part:N",
+        title=None,
+        scale=alt.Scale(domain=parts, range=colours),
+        legend=alt.Legend(orient="top", direction="horizontal", columns=3, offset=6),
+    )
+    bars = (
+        chart_of(pieces)
+        .mark_bar(stroke="white", strokeWidth=1.2)
+        .encode(y, x, alt.X2("end:Q"), colour, description="what:N")
+    )
+    wide = [{**piece, "begin": (piece["begin"] + piece["end"]) / 2, "written": percent(piece["end"] - piece["begin"])}  # type: ignore[operator]
+            for piece in pieces if piece["end"] - piece["begin"] >= 0.07]  # type: ignore[operator]  # fmt: skip
+    written = (
+        chart_of([{**piece, "dark": piece["part"] in {parts[i] for i in DARK if i < len(parts)}} for piece in wide])
+        .mark_text(fontSize=11.5, aria=False)
+        .encode(
+            y,
+            x,
+            alt.Text("written:N"),
+            color=alt.condition(alt.datum.dark, alt.value("white"), alt.value(INK)),
+        )
+    )
+    return figure(
+        bars,
+        written,
+        title=title,
+        subtitle=["The actor with the smallest share of its own accord, the most entangled, stands on top."],
+        height=ROW * max(len(order), 1),
+    )
+
+
+DARK = (1, 4)
+"""Parts whose colour is dark enough for white letters."""
+
+
+def drawn_in(
+    shares: pl.DataFrame, titles: Mapping[str, str] | None = None, title: str = "Who draws whom in"
+) -> alt.LayerChart:
+    """Table of shades: of each actor's acts, the share set off by each other actor's.
+
+    shares  actor, by (null: no one), share (fraction of the actor's acts)
+    """
+    called = dict(titles or {})
+    kept = (
+        shares.filter(pl.col("by").is_not_null())
+        .group_by("actor", "by", maintain_order=True)
+        .agg(pl.col("share").sum())
+    )
+    rows = [
+        {
+            "actor": _title(row["actor"], called),
+            "by": _title(row["by"], called),
+            "share": row["share"],
+            "written": percent(row["share"]),
+            "dark": row["share"] > 0.45,
+            "what": words(f"{percent(row['share'])} of the acts of {row['actor']} answer {row['by']}"),
+        }
+        for row in kept.to_dicts()
+    ]
+    actors = list(dict.fromkeys([*(_title(a, called) for a in shares["actor"].unique(maintain_order=True))]))
+    causes = [name for name in actors if any(row["by"] == name for row in rows)]
+    causes += sorted({str(row["by"]) for row in rows} - set(causes))
+    y = alt.Y(
+        "actor:N", title="This actor's acts …", sort=actors, axis=alt.Axis(ticks=False, domain=False, labelPadding=8)
+    )
+    x = alt.X(
+        "by:N",
+        title="… answer acts of",
+        sort=causes,
+        axis=alt.Axis(orient="top", ticks=False, domain=False, labelAngle=0, labelLimit=110, labelPadding=8),
+    )
+    shade = alt.Color(
+        "share:Q", scale=alt.Scale(domain=[0, 0.7], range=["#f3f6fa", SERIES[0]], clamp=True), legend=None
+    )
+    cells = chart_of(rows).mark_rect(stroke="white", strokeWidth=2).encode(x, y, shade, description="what:N")
+    text = (
+        chart_of(rows)
+        .mark_text(aria=False)
+        .encode(
+            x,
+            y,
+            alt.Text("written:N"),
+            color=alt.condition(alt.datum.dark, alt.value("white"), alt.value(INK)),
+        )
+    )
+    return figure(cells, text, title=title, width=max(110 * len(causes), 220), height=ROW * max(len(actors), 1))
+
+
+def _title(name: str, called: Mapping[str, str]) -> str:
+    return words(called.get(name) or str(name).replace("_", " "))

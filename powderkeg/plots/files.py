@@ -1,0 +1,92 @@
+"""A chart as a file, or as SVG to put into a page.
+
+In: charts of this package. Out: SVG, PNG, PDF, HTML or JSON. No network: the Vega libraries are inside vl-convert.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from powderkeg.errors import Fault, UsageError
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+
+DRAWN = frozenset(
+    ("svg", "g", "path", "rect", "circle", "line", "text", "tspan", "defs", "clipPath", "linearGradient", "stop",
+     "title", "desc")
+)  # fmt: skip
+"""Elements a figure is made of. Anything else (a script, a link, an outside picture) is an error of ours."""
+
+SILENT = ("axis", "legend", "title", "group mark container")
+"""What Vega describes to screen readers but is plain to see: no hover text."""
+
+FORMATS = ("svg", "png", "pdf", "html", "json")
+PNG_DOTS = 2.0
+"""Dots a pixel: sharp on paper."""
+
+
+def save(chart: Any, path: str | Path) -> Path:
+    """Write a chart in the format its name ends in: svg, png, pdf, html (works offline) or json (Vega-Lite).
+
+    Raises UsageError if the name ends in anything else.
+    """
+    import vl_convert
+
+    path = Path(path)
+    form = path.suffix.lower().lstrip(".")
+    if form not in FORMATS:
+        raise UsageError(Fault(str(path), None, "", f"format {form!r}", f"a name that ends in {', '.join(FORMATS)}"))
+    spec = _spec(chart)
+    if form == "svg":
+        path.write_text(svg(chart), encoding="utf-8")
+    elif form == "png":
+        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=PNG_DOTS))
+    elif form == "pdf":
+        path.write_bytes(vl_convert.vegalite_to_pdf(spec))
+    elif form == "html":
+        path.write_text(vl_convert.vegalite_to_html(spec, bundle=True), encoding="utf-8")
+    else:
+        path.write_text(json.dumps(spec), encoding="utf-8")
+    return path
+
+
+def svg(chart: Any, name: str = "", label: str = "") -> str:
+    """A chart as SVG text, each mark with a hover text; fit to stand in an HTML page beside others.
+
+    name   put before every id in the picture, so that two pictures of one page do not share a clip path
+    label  what the picture shows, for those who cannot see it
+    """
+    import vl_convert
+
+    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_spec(chart)))
+    for parent in list(root.iter()):
+        tag = parent.tag.removeprefix(f"{{{SVG}}}")
+        if tag not in DRAWN:
+            raise ValueError(f"a figure holds an element that does not belong there: {tag}")
+        described = parent.get("aria-label")
+        if described and parent.get("aria-roledescription") not in SILENT:
+            hover = ElementTree.Element(f"{{{SVG}}}title")
+            hover.text = described
+            parent.insert(0, hover)
+        for key, value in list(parent.attrib.items()):
+            if key == "id":
+                parent.set(key, name + value)
+            elif "url(#" in value:
+                parent.set(key, value.replace("url(#", f"url(#{name}"))
+            elif key.startswith((f"{{{XLINK}}}", "on", "href")):
+                raise ValueError(f"a figure holds an attribute that does not belong there: {key}")
+    if label:
+        root.set("role", "img")
+        root.set("aria-label", label)
+    ElementTree.register_namespace("", SVG)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _spec(chart: Any) -> dict[str, Any]:
+    """The chart as Vega-Lite. Its parts were checked against the schema as they were made; again costs as much."""
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    return spec

@@ -1,0 +1,111 @@
+"""How every figure looks: one font, few colours, no decoration.
+
+Colours are from Okabe & Ito (2008), "Color universal design", which stay apart under the common colour deficiencies.
+No figure says with colour alone what it says: shape, place or words say it too.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+INK = "#1f2328"
+SOFT = "#57606a"
+FAINT = "#d0d7de"
+SHADE = "#e9e4d4"
+HOSTILE = "#d55e00"
+COOPERATIVE = "#0072b2"
+NEUTRAL = "#6e7781"
+MODEL = "#0072b2"
+PALE = "#a6cee3"
+SERIES = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#6e7781")
+"""Colours of a series with names, in this order; the eighth stands for all the rest."""
+
+FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
+WIDTH = 680
+"""Pixels of the plotting area; with labels a figure is about 900 wide, a page of paper at 130 dots an inch."""
+
+LONGEST_LABEL = 60
+
+
+def words(text: object) -> str:
+    """A string from outside as a label: one line, no control characters, not longer than a figure can bear."""
+    kept = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in str(text))
+    line = " ".join(kept.split())
+    return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"
+
+
+def percent(share: float) -> str:
+    """0.123 as "12 %", 0.004 as "0.4 %": a share is not rounded to nothing."""
+    if share == 0:
+        return "0 %"
+    digits = 0 if share >= 0.0995 else 1 if share >= 0.00995 else 2
+    return "<0.01 %" if share < 0.00005 else f"{100 * share:.{digits}f} %"
+
+
+def chart_of(rows: Iterable[Mapping[str, object]]) -> alt.Chart:
+    """A chart on rows kept inside it; Altair's limit on rows does not apply."""
+    return alt.Chart(alt.Data(values=list(rows)))  # type: ignore[no-untyped-call]
+
+
+def figure(
+    *layers: alt.Chart,
+    title: str,
+    subtitle: Sequence[str] = (),
+    width: float = WIDTH,
+    height: float,
+    offset: float = 12,
+) -> alt.LayerChart:
+    """Layers over each other, with a title and the words that say how to read them."""
+    head = alt.TitleParams(words(title), subtitle=list(subtitle), offset=offset)
+    finished: alt.LayerChart = (
+        alt.layer(*layers).properties(width=width, height=height, title=head).configure(**config())
+    )
+    return finished
+
+
+def config() -> dict[str, Any]:
+    """The Vega-Lite configuration of all figures."""
+    return {
+        "background": "white",
+        "font": FONT,
+        "padding": 8,
+        "view": {"stroke": None},
+        "title": {
+            "anchor": "start",
+            "frame": "group",
+            "fontSize": 16,
+            "fontWeight": "bold",
+            "color": INK,
+            "subtitleFontSize": 12.5,
+            "subtitleColor": SOFT,
+            "subtitleLineHeight": 17,
+            "subtitlePadding": 6,
+        },
+        "axis": {
+            "labelFontSize": 12.5,
+            "titleFontSize": 12.5,
+            "titleFontWeight": "normal",
+            "titleColor": SOFT,
+            "titlePadding": 8,
+            "labelColor": INK,
+            "labelLimit": 320,
+            "grid": False,
+            "domainColor": SOFT,
+            "tickColor": SOFT,
+        },
+        "legend": {
+            "labelFontSize": 12.5,
+            "titleFontSize": 12.5,
+            "titleFontWeight": "normal",
+            "titleColor": SOFT,
+            "labelColor": INK,
+            "labelLimit": 260,
+            "symbolSize": 90,
+        },
+        "text": {"fontSize": 12.5, "color": INK, "font": FONT},
+        "rule": {"color": INK},
+    }
