@@ -1,0 +1,142 @@
+"""Who is drawn into whose disputes, by what, and by whom?
+
+In: `Runs`, whose every event knows its parent. Out: for each actor the shares of its acts by how it came in.
+An act is its actor's own affair if the actor is one of the two of the root: the spark that the act descends from. If not,
+the actor was drawn in. It came in with its first act on the path from the root; the mechanism that bore that act is how,
+and the actor of that act's parent is by whom.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from powderkeg.analyze import intervals
+from powderkeg.analyze.intervals import LEVEL
+from powderkeg.engine.arrays import BACKGROUND, HISTORY, SCHEDULED, TIMER
+from powderkeg.engine.genealogy import roots_and_entries
+
+if TYPE_CHECKING:
+    from powderkeg.simulate import Runs
+
+OTHER_ORIGINS = {BACKGROUND: "background", SCHEDULED: "scheduled", TIMER: "timer", HISTORY: "history"}
+
+SCHEMA = {
+    "actor": pl.String,
+    "drawn_in": pl.Boolean,
+    "mechanism": pl.String,
+    "by": pl.String,
+    "share": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "acts_per_run": pl.Float64,
+    "runs": pl.Int64,
+}
+
+
+def entanglement(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
+    """For each actor, the share of its acts by how it came in; the shares of an actor sum to 1.
+
+    actor         whose acts
+    drawn_in      the act descends from a root between two other actors
+    mechanism     what bore the actor's first act on the path from the root: a mechanism, or background, scheduled,
+                  timer, history where that act is itself a root
+    by            actor whose act set that first act off, null for a root
+    share         of all acts of the actor, with the interval from how it differs between runs
+    acts_per_run  such acts in a run, mean
+    """
+    return _shares(_counts(runs), runs, ["drawn_in", "mechanism", "by"], level)
+
+
+def drawn_in(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
+    """For each actor, the share of its acts that descend from disputes between others: actor, share, low, high."""
+    whole = _shares(_counts(runs), runs, ["drawn_in"], level)
+    drawn = whole.filter("drawn_in")
+    never = whole.filter(~pl.col("drawn_in") & ~pl.col("actor").is_in(drawn["actor"].implode()))
+    empty = [
+        {"actor": row["actor"], "acts_per_run": 0.0, "runs": row["runs"]}
+        | intervals.proportion(0.0, row["acts_per_run"] * row["runs"], level)._asdict()
+        for row in never.to_dicts()
+    ]
+    zero = pl.DataFrame(empty, schema_overrides=SCHEMA) if empty else pl.DataFrame()
+    columns = ["actor", "share", "low", "high", "acts_per_run", "runs"]
+    if not empty:
+        return drawn.select(columns).sort("actor")
+    return pl.concat([drawn.select(columns), zero.rename({"mean": "share"}).select(columns)]).sort("actor")
+
+
+def _counts(runs: Runs) -> pl.DataFrame:
+    """Acts by replicate, actor, drawn_in, mechanism of entry (code) and actor by whom (index)."""
+    model = runs.model
+    names = _actors(runs)
+    index = {name: i for i, name in enumerate(names)}
+    source = np.array([index.get(c.source or "", -1) for c in model.channels], dtype=np.int64)
+    target = np.array([index.get(c.target or "", -1) for c in model.channels], dtype=np.int64)
+    offsets = np.asarray(runs.offsets, dtype=np.int64)
+    channel = np.asarray(runs.channel)
+    parent = np.asarray(runs.parent)
+    root, entry = roots_and_entries(offsets, channel, parent, source)
+    acts = np.flatnonzero(entry >= 0)
+    begin = np.repeat(offsets[:-1], np.diff(offsets))
+    came = entry[acts]
+    above = parent[came]
+    by = np.where(above >= 0, source[channel[np.where(above >= 0, begin[came] + above, 0)]], -1)
+    actor = source[channel[acts]]
+    root_channel = channel[root[acts]]
+    is_own = (actor == source[root_channel]) | (actor == target[root_channel])
+    replicate = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    frame = pl.DataFrame(
+        {
+            "replicate": replicate[acts],
+            "actor": actor,
+            "drawn_in": ~is_own,
+            "mechanism": np.asarray(runs.mechanism)[came].astype(np.int64),
+            "by": by,
+        }
+    )
+    return frame.group_by("replicate", "actor", "drawn_in", "mechanism", "by").len("n")
+
+
+def _shares(counts: pl.DataFrame, runs: Runs, keys: list[str], level: float) -> pl.DataFrame:
+    """Shares of each actor's acts by `keys`; the spread between runs comes from three sums, not from a table of runs."""
+    totals = counts.group_by("replicate", "actor").agg(pl.col("n").sum().cast(pl.Float64).alias("all"))
+    cells = counts.group_by("replicate", "actor", *keys).agg(pl.col("n").sum().cast(pl.Float64))
+    sums = (
+        cells.join(totals, on=["replicate", "actor"])
+        .group_by("actor", *keys)
+        .agg(
+            pl.col("n").sum().alias("hits"),
+            (pl.col("n") ** 2).sum().alias("hits_2"),
+            (pl.col("n") * pl.col("all")).sum().alias("hits_all"),
+        )
+    )
+    whole = totals.group_by("actor").agg(pl.col("all").sum(), (pl.col("all") ** 2).sum().alias("all_2"))
+    n_runs = len(runs.offsets) - 1
+    names = _actors(runs)
+    mechanisms = runs.model.mechanisms
+    rows = []
+    for row in sums.join(whole, on="actor").to_dicts():
+        spread = (row["hits_2"], row["hits_all"], row["all_2"])
+        estimate = intervals.ratio(spread, row["hits"], row["all"], n_runs, level)
+        code = row.get("mechanism", BACKGROUND)
+        rows.append(
+            {
+                "actor": names[row["actor"]],
+                "drawn_in": row["drawn_in"],
+                "mechanism": mechanisms[code] if code >= 0 else OTHER_ORIGINS[code],
+                "by": names[row["by"]] if row.get("by", -1) >= 0 else None,
+                "share": estimate.mean,
+                "low": estimate.low,
+                "high": estimate.high,
+                "acts_per_run": row["hits"] / n_runs,
+                "runs": n_runs,
+            }
+        )
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    return frame.sort(["actor", "share", "mechanism", "by"], descending=[False, True, False, False], nulls_last=True)
+
+
+def _actors(runs: Runs) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n for c in runs.model.channels for n in (c.source, c.target) if n is not None))

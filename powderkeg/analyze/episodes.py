@@ -1,0 +1,237 @@
+"""Which standoffs are in these events, who opened them, how long did they last, and how did they end?
+
+In: `Runs`, or an `EventTable` of simulated or observed events, with or without a model. Out: one row per standoff.
+The rule reads the event stream alone, so it is the same yardstick for what was simulated, what was observed and what
+might have been. It is told in words, with an example, in docs/episodes.md.
+Source: two thresholds on a fading score, as a Schmitt trigger has them; unlike a single silence rule (Jones, Bremer &
+Singer 1996, CMPS 15(2), 163-213) they neither split one crisis at every pause nor count every lone act as a crisis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from powderkeg.analyze.streams import CLASSES, TONES, Streams, streams
+from powderkeg.engine.episodes import Contents, Episodes, cut_episodes, describe_episodes
+from powderkeg.errors import EventError, Fault, UsageError
+from powderkeg.events.table import EventTable
+from powderkeg.model import Model
+
+if TYPE_CHECKING:
+    from powderkeg.scenario import Scenario
+    from powderkeg.simulate import Runs
+
+END_STATES = ("resolved", "suspended", "spent", "chained", "open")
+
+MOST_PATTERNS = 64
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a standoff is told from noise; the defaults are those of a scenario that says nothing.
+
+    memory          days in which an act's heat fades by a factor e
+    opens_at        score from which hostility is a standoff
+    closes_at       score below which it is over
+    chained_within  days: a new bone of contention this long after the start of a standoff may begin another
+    """
+
+    memory: float = 7.0
+    opens_at: float = 6.0
+    closes_at: float = 2.0
+    chained_within: float = 3.0
+
+    def __post_init__(self) -> None:
+        faults = []
+        for name in ("memory", "opens_at", "closes_at"):
+            if not getattr(self, name) > 0:
+                faults.append(Fault(None, None, f"standoffs.{name}", f"{getattr(self, name)}", "more than 0"))
+        if not self.chained_within >= 0:
+            faults.append(Fault(None, None, "standoffs.chained_within", f"{self.chained_within}", "0 days or more"))
+        if not faults and self.closes_at > self.opens_at:
+            found = f"closes_at {self.closes_at} above opens_at {self.opens_at}"
+            faults.append(Fault(None, None, "standoffs.closes_at", found, "at most opens_at"))
+        if faults:
+            raise UsageError(faults)
+
+    @staticmethod
+    def of(scenario: Scenario | None) -> Rules:
+        """The rules that a scenario sets, or the defaults."""
+        if scenario is None:
+            return Rules()
+        own = scenario.standoffs
+        return Rules(float(own.memory), float(own.opens_at), float(own.closes_at), float(own.chained_within))
+
+
+def episodes(
+    events: Runs | EventTable,
+    model: Model | Scenario | None = None,
+    *,
+    rules: Rules | None = None,
+    by: str = "system",
+    marks: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> pl.DataFrame:
+    """Standoffs, one a row, by history and start.
+
+    events  `Runs`, or any `EventTable`
+    model   what the acts mean: a model or scenario. Runs know theirs; for a table without one, heat comes from the
+            class of an act (verbal conflict 1, material conflict 2, or 3 where its Goldstein weight is -8 or worse),
+            every actor counts, and no act opens or closes
+    rules   thresholds; those of the scenario unless given
+    by      "system": all counted actors together. "dyad": every two actors apart, with a column `dyad`
+    marks   only for runs: name to (C,) mask over the model's channels; adds a column with the number of such acts
+
+    Columns: replicate, episode (number within its history), start, last (last counted act, or the closing act after
+    it), end (when the score had faded; the horizon where open), days (last - start), calendar_days (days on the
+    calendar, both ends counted), first_day, last_day (dates, null where the start date is unknown), opener, first_act,
+    target, peak (highest score), events (counted acts), joined (actors beside the first act's two who did something
+    hostile), hurt, deaths (anyone), killed (deaths told, else acts that killed), end_state (one of END_STATES), and the
+    number of all acts by tone: hostile, cooperative, neutral; where classes are known also by class.
+
+    Raises UsageError for a `by` or a model it cannot use, EventError for a table whose times cannot be read.
+    """
+    if by not in ("system", "dyad"):
+        raise UsageError(Fault(None, None, "by", repr(by), "system or dyad"))
+    compiled = _compiled(model)
+    if compiled is None and not isinstance(events, EventTable):
+        compiled = events.model
+    stream = streams(events, compiled, by)
+    rules = rules or Rules.of(compiled.scenario if compiled is not None else None)
+    cut = _cut(stream, rules)
+    patterns = _patterns(marks, len(stream.heat))
+    n_kinds = len(TONES) * (len(CLASSES) + 1)
+    kind = np.where(stream.tone >= 0, stream.tone * (len(CLASSES) + 1) + stream.klass + 1, -1)
+    contents = describe_episodes(
+        cut,
+        stream.code,
+        stream.score_heat,
+        stream.heat > 0,
+        stream.hurts,
+        stream.source,
+        stream.target,
+        kind,
+        n_kinds,
+        patterns,
+        len(marks or {}),
+        max(1, len(stream.actors)),
+    )
+    return _frame(stream, cut, contents, tuple(marks or {}))
+
+
+def _compiled(model: Model | Scenario | None) -> Model | None:
+    """The model itself, or the model of a scenario."""
+    if model is None or isinstance(model, Model):
+        return model
+    from powderkeg.model import compile as compile_scenario
+
+    return compile_scenario(model)
+
+
+def _cut(stream: Streams, rules: Rules) -> Episodes:
+    try:
+        return cut_episodes(
+            stream.offsets,
+            stream.time,
+            stream.code,
+            stream.score_heat,
+            stream.marks,
+            rules.memory,
+            rules.opens_at,
+            rules.closes_at,
+            rules.chained_within,
+            stream.horizon,
+        )
+    except ValueError as error:
+        raise EventError(Fault(None, None, "time", str(error), "events in time order")) from None
+
+
+def _patterns(marks: Mapping[str, NDArray[np.bool_]] | None, n_codes: int) -> NDArray[np.uint64]:
+    bits = np.zeros(n_codes, dtype=np.uint64)
+    masks = list((marks or {}).values())
+    if len(masks) > MOST_PATTERNS:
+        raise UsageError(f"{len(masks)} marks; at most {MOST_PATTERNS} can be counted at once")
+    for p, mask in enumerate(masks):
+        if mask.shape != (n_codes,):
+            raise UsageError(f"a mark of shape {mask.shape}; expected one entry for each of {n_codes} channels")
+        bits |= mask.astype(np.uint64) << np.uint64(p)
+    return bits
+
+
+def _frame(stream: Streams, cut: Episodes, contents: Contents, marks: tuple[str, ...]) -> pl.DataFrame:
+    replicate = stream.replicate[cut.stream]
+    first = stream.code[cut.opener]
+    number = _number_within(cut.stream)
+    first_calendar, last_calendar = np.floor(cut.start), np.floor(cut.last)
+    killed = contents.lethal
+    deaths = contents.lethal > 0
+    if stream.killed is not None:
+        told = np.concatenate([[0.0], np.cumsum(stream.killed)])
+        killed = np.rint(told[cut.stop] - told[cut.first]).astype(np.int64)
+        deaths = deaths | (killed > 0)
+    columns: dict[str, Any] = {"replicate": replicate}
+    if stream.dyad is not None:
+        columns["dyad"] = _named(stream.dyads, stream.dyad[cut.stream])
+    columns |= {
+        "episode": number,
+        "start": cut.start,
+        "last": cut.last,
+        "end": cut.end,
+        "days": cut.last - cut.start,
+        "calendar_days": (last_calendar - first_calendar + 1).astype(np.int64),
+        "first_day": _dates(stream.start, first_calendar),
+        "last_day": _dates(stream.start, last_calendar),
+        "opener": _named(stream.actors, stream.source[first]),
+        "first_act": _named(stream.acts, stream.act[first]),
+        "target": _named(stream.actors, stream.target[first]),
+        "peak": cut.peak,
+        "events": contents.counted,
+        "joined": _joined(stream.actors, contents, len(cut.first)),
+        "hurt": (contents.hurting > 0) | deaths,
+        "deaths": deaths,
+        "killed": killed,
+        "end_state": _named(END_STATES, cut.state),
+    }
+    kinds = contents.classes.reshape(-1, len(TONES), len(CLASSES) + 1)
+    columns |= {name: kinds[:, t].sum(axis=1) for t, name in enumerate(TONES)}
+    if (stream.klass >= 0).any():
+        columns |= {name.replace(" ", "_"): kinds[:, :, k + 1].sum(axis=1) for k, name in enumerate(CLASSES)}
+    columns |= {name: contents.patterns[:, p] for p, name in enumerate(marks)}
+    frame = pl.DataFrame(columns)
+    return frame if stream.dyad is None else frame.sort("replicate", "start", "dyad")
+
+
+def _named(names: tuple[str, ...], index: NDArray[np.int64]) -> pl.Series:
+    """Names by index, null for -1."""
+    table = pl.Series([*names, None], dtype=pl.String)
+    return table.gather(np.where(index < 0, len(names), index))
+
+
+def _dates(start: date | None, day: NDArray[np.float64]) -> pl.Series:
+    if start is None:
+        return pl.Series([None] * len(day), dtype=pl.Date)
+    epoch = start.toordinal() - date(1970, 1, 1).toordinal()
+    return pl.Series(day.astype(np.int32) + epoch, dtype=pl.Int32).cast(pl.Date)
+
+
+def _joined(actors: tuple[str, ...], contents: Contents, n: int) -> pl.Series:
+    """List of names by episode, empty where nobody joined."""
+    everyone = np.concatenate([contents.joined_episode, np.arange(n)])
+    names = pl.concat([_named(actors, contents.joined_actor), pl.Series([None] * n, dtype=pl.String)])
+    frame = pl.DataFrame({"episode": everyone, "actor": names})
+    lists = frame.group_by("episode").agg(pl.col("actor").drop_nulls()).sort("episode")
+    return lists["actor"]
+
+
+def _number_within(stream: NDArray[np.int64]) -> NDArray[np.int64]:
+    if len(stream) == 0:
+        return np.zeros(0, dtype=np.int64)
+    new = np.concatenate([[True], stream[1:] != stream[:-1]])
+    begin = np.maximum.accumulate(np.where(new, np.arange(len(stream)), 0))
+    return np.arange(len(stream)) - begin

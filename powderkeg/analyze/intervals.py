@@ -1,0 +1,196 @@
+"""How sure is a number that was counted?
+
+In: counts, values, histories. Out: `Estimate`s with a stated level. Nothing here draws at random except the bootstrap,
+which takes its seed. Where there are many histories the spread between them is what counts; where there is one, the
+number of things counted in it.
+Sources: Clopper & Pearson (1934), Biometrika 26, 404-413; Garwood (1936), Biometrika 28, 437-442; Woodruff (1952),
+JASA 47, 635-646; Efron (1987), JASA 82, 171-185.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+LEVEL = 0.9
+"""Every interval in powderkeg covers 90 % unless the call says otherwise."""
+
+
+class Estimate(NamedTuple):
+    """A number and its interval; any of the three is None where it cannot be known. `runs` stand behind it."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    runs: int
+
+
+NOTHING = Estimate(None, None, None, 0)
+
+
+def proportion(hits: float, trials: float, level: float = LEVEL) -> Estimate:
+    """Share of independent trials that came true, with the exact interval of Clopper and Pearson."""
+    if trials <= 0:
+        return NOTHING
+    tail = (1.0 - level) / 2.0
+    low = 0.0 if hits <= 0 else float(stats.beta.ppf(tail, hits, trials - hits + 1))
+    high = 1.0 if hits >= trials else float(stats.beta.ppf(1.0 - tail, hits + 1, trials - hits))
+    return Estimate(hits / trials, low, high, int(trials))
+
+
+def rate(counts: ArrayLike, exposure: float, level: float = LEVEL) -> Estimate:
+    """Mean count of a history divided by `exposure`, its length; exact for Poisson counts.
+
+    Counts that vary more than Poisson counts do are treated as clumps of the size that their variance tells, so that
+    the interval is right for rare and for frequent things, and its upper end is above 0 where nothing was seen.
+    """
+    values = np.asarray(counts, dtype=np.float64)
+    total = float(values.sum())
+    mean = total / len(values)
+    clump = max(1.0, float(values.var(ddof=1)) / mean) if len(values) > 1 and mean > 0 else 1.0
+    if total > 1000 and len(values) > 30:
+        clump = max(float(values.var(ddof=1)) / mean, 1e-12)
+    tail = (1.0 - level) / 2.0
+    clumps = total / clump
+    low = 0.0 if total == 0 else float(stats.gamma.ppf(tail, clumps)) * clump
+    high = float(stats.gamma.ppf(1.0 - tail, clumps + 1.0)) * clump
+    span = len(values) * exposure
+    return Estimate(total / span, low / span, high / span, len(values))
+
+
+def average(values: ArrayLike, level: float = LEVEL) -> Estimate:
+    """Mean over independent histories with Student's interval; no interval for a single one."""
+    x = np.asarray(values, dtype=np.float64)
+    if len(x) == 0:
+        return NOTHING
+    mean = float(x.mean())
+    if len(x) == 1:
+        return Estimate(mean, None, None, 1)
+    half = float(stats.t.ppf(0.5 + level / 2.0, len(x) - 1)) * float(x.std(ddof=1)) / math.sqrt(len(x))
+    return Estimate(mean, mean - half, mean + half, len(x))
+
+
+def share(hits: ArrayLike, totals: ArrayLike, level: float = LEVEL) -> Estimate:
+    """Sum of hits over sum of totals, where hits come in histories that are not alike.
+
+    hits, totals  (R,) per history. The interval is that of a ratio of means over histories; with one history, or when
+    nothing or everything is a hit, the exact interval for independent trials.
+    """
+    h = np.asarray(hits, dtype=np.float64)
+    n = np.asarray(totals, dtype=np.float64)
+    trials, found = float(n.sum()), float(h.sum())
+    if trials <= 0:
+        return NOTHING
+    sums = (float((h * h).sum()), float((h * n).sum()), float((n * n).sum()))
+    return ratio(sums, found, trials, len(h), level)
+
+
+def ratio(sums: tuple[float, float, float], hits: float, total: float, runs: int, level: float = LEVEL) -> Estimate:
+    """As `share`, from the sums over histories of: hits squared, hits times totals, totals squared; hits; totals."""
+    exact = proportion(hits, total, level)._replace(runs=runs)
+    if runs < 2 or hits <= 0 or hits >= total:
+        return exact
+    p = hits / total
+    error = _ratio_error(*sums, p, total, runs)
+    if error <= 0:
+        return exact
+    # On the logit scale the interval stays within 0 and 1.
+    half = float(stats.norm.ppf(0.5 + level / 2.0)) * error / (p * (1.0 - p))
+    logit = math.log(p / (1.0 - p))
+    return Estimate(p, _expit(logit - half), _expit(logit + half), runs)
+
+
+def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LEVEL) -> Estimate:
+    """The value below which a share `at` of all values lies, values of one history not being independent.
+
+    Woodruff's interval: that of the share of values at or below the quantile, read off the sorted values. With one
+    history it is the exact interval between order statistics.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if len(x) == 0:
+        return NOTHING
+    which = np.asarray(history)
+    _, index = np.unique(which, return_inverse=True)
+    runs = int(index.max()) + 1
+    ordered = np.sort(x)
+    middle = float(np.quantile(ordered, at))
+    tail = (1.0 - level) / 2.0
+    if runs == 1:
+        low = int(stats.binom.ppf(tail, len(x), at)) - 1
+        high = int(stats.binom.ppf(1.0 - tail, len(x), at))
+        low, high = max(low, 0), min(high, len(x) - 1)
+        return Estimate(middle, float(ordered[low]), float(ordered[high]), 1)
+    totals = np.bincount(index).astype(np.float64)
+    hits = np.bincount(index, weights=(x <= middle).astype(np.float64))
+    error = _ratio_error(
+        float((hits * hits).sum()),
+        float((hits * totals).sum()),
+        float((totals * totals).sum()),
+        float(hits.sum()) / len(x),
+        float(len(x)),
+        runs,
+    )
+    half = float(stats.norm.ppf(1.0 - tail)) * error
+    low_value, high_value = np.quantile(ordered, [max(0.0, at - half), min(1.0, at + half)])
+    return Estimate(middle, float(low_value), float(high_value), runs)
+
+
+def bootstrap(
+    values: ArrayLike, statistic: Callable[..., NDArray[np.float64]], level: float = LEVEL, seed: int = 1
+) -> Estimate:
+    """A statistic of independent values with its bias-corrected bootstrap interval (9,999 resamples of fixed seed)."""
+    x = np.asarray(values, dtype=np.float64)
+    if len(x) == 0:
+        return NOTHING
+    value = float(statistic(x, axis=-1))
+    if len(x) < 3 or not math.isfinite(value) or float(np.ptp(x)) == 0.0:
+        return Estimate(value if math.isfinite(value) else None, None, None, 1)
+    result = stats.bootstrap(
+        (x,), statistic, n_resamples=9_999, confidence_level=level, vectorized=True, rng=np.random.default_rng(seed)
+    )
+    low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
+    return Estimate(value, low if math.isfinite(low) else None, high if math.isfinite(high) else None, 1)
+
+
+def variation(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    """Coefficient of variation: standard deviation over mean; 1 for the gaps of a Poisson process."""
+    spread: NDArray[np.float64] = np.std(values, axis=axis, ddof=1) / np.mean(values, axis=axis)
+    return spread
+
+
+def jackknife(
+    values: NDArray[np.float64],
+    history: NDArray[np.int64],
+    statistic: Callable[[NDArray[np.float64]], float],
+    level: float = LEVEL,
+    groups: int = 40,
+) -> Estimate:
+    """A statistic of pooled values with the interval from leaving out one group of histories at a time."""
+    runs, index = np.unique(history, return_inverse=True)
+    if len(values) == 0:
+        return NOTHING
+    value = float(statistic(values))
+    groups = min(groups, len(runs))
+    if groups < 2 or not math.isfinite(value):
+        return Estimate(value if math.isfinite(value) else None, None, None, len(runs))
+    group = index % groups
+    left_out = np.array([statistic(values[group != g]) for g in range(groups)], dtype=np.float64)
+    if not np.isfinite(left_out).all():
+        return Estimate(value, None, None, len(runs))
+    error = math.sqrt((groups - 1) / groups * float(((left_out - left_out.mean()) ** 2).sum()))
+    half = float(stats.t.ppf(0.5 + level / 2.0, groups - 1)) * error
+    return Estimate(value, value - half, value + half, len(runs))
+
+
+def _ratio_error(hits_2: float, hits_totals: float, totals_2: float, p: float, total: float, runs: int) -> float:
+    spread = hits_2 - 2.0 * p * hits_totals + p * p * totals_2
+    return math.sqrt(max(spread, 0.0) * runs / (runs - 1)) / total
+
+
+def _expit(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-x))

@@ -1,0 +1,285 @@
+"""What do the compiled loops need to know about events, wherever the events come from?
+
+In: `Runs` of a model, or an `EventTable` of simulated or observed events, with or without a model. Out: `Streams`:
+event times and a code per event, and for each code who, what, to whom, how hot, and whether it opens or closes.
+A code is a channel of the model for runs; for tables it is a distinct (actor, act, target, class) that occurs in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.episodes import OPENS, RESOLVES, SUSPENDS
+from powderkeg.errors import EventError, Fault
+from powderkeg.events.table import EventTable
+
+if TYPE_CHECKING:
+    from powderkeg.model import Model
+    from powderkeg.simulate import Runs
+
+CLASSES = ("verbal cooperation", "material cooperation", "verbal conflict", "material conflict")
+TONES = ("hostile", "cooperative", "neutral")
+
+CLASS_HEAT = {"verbal conflict": 1.0, "material conflict": 2.0}
+"""Heat of an act that is known only by its class; 3 where its Goldstein weight is FIERCE or worse."""
+FIERCE = -8.0
+"""Goldstein weight from which a material act counts as a clash: assault, fight and mass violence of CAMEO (-9 to -10),
+the force codes of WEIS (-8.3 to -10)."""
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Events by stream, time order within each. N events, S streams, K codes, A actors.
+
+    offsets    (S + 1,) stream s is events `offsets[s]:offsets[s + 1]`
+    time       (N,) days since `start`
+    code       (N,) index of what happened
+    replicate  (S,) which history a stream is of
+    dyad       (S,) index into `dyads`, or None where a stream is the whole system
+    horizon    (S,) end of the window, days
+    source, target   (K,) actor index or -1
+    act        (K,) index into `acts`, -1 for a fact that changed by itself
+    heat       (K,) >= 0;  counted (K,) the act may raise the score;  marks (K,) OPENS | RESOLVES | SUSPENDS
+    hurts      (K,) 0 nobody, 1 injury, 2 death
+    tone       (K,) index into TONES, -1 for what is no act;  klass (K,) index into CLASSES or -1
+    killed     (N,) deaths told for each event, or None
+    """
+
+    offsets: Ints
+    time: Floats
+    code: Ints
+    replicate: Ints
+    dyad: Ints | None
+    horizon: Floats
+    actors: tuple[str, ...]
+    acts: tuple[str, ...]
+    dyads: tuple[str, ...]
+    source: Ints
+    target: Ints
+    act: Ints
+    heat: Floats
+    counted: NDArray[np.bool_]
+    marks: NDArray[np.uint8]
+    hurts: Ints
+    tone: Ints
+    klass: Ints
+    killed: Floats | None
+    start: date | None
+    n_replicates: int
+    days: float
+
+    @property
+    def score_heat(self) -> Floats:
+        """(K,) what an act adds to the score: its heat where it is counted, else nothing."""
+        return np.where(self.counted, self.heat, 0.0)
+
+
+def streams(events: Runs | EventTable, model: Model | None = None, by: str = "system") -> Streams:
+    """Events as `Streams`; `by` is "system" (one stream a history) or "dyad" (one for each two actors).
+
+    Raises EventError if the table has no time order to speak of: a time that is missing or not finite.
+    """
+    found = _of_table(events, model) if isinstance(events, EventTable) else _of_runs(events)
+    return _by_dyad(found) if by == "dyad" else found
+
+
+def _of_runs(runs: Runs) -> Streams:
+    model = runs.model
+    offsets = np.asarray(runs.offsets, dtype=np.int64)
+    actors = tuple(dict.fromkeys(name for c in model.channels for name in (c.source, c.target) if name is not None))
+    acts = tuple(dict.fromkeys(c.act for c in model.channels[: model.n_acts]))
+    index = {name: i for i, name in enumerate(actors)}
+    number = {name: i for i, name in enumerate(acts)}
+    is_act = np.array([c.kind == "act" for c in model.channels], dtype=bool)
+    tones = _tones_of_acts(model)
+    marks = model.opens * OPENS + model.resolves * RESOLVES + model.suspends * SUSPENDS
+    return Streams(
+        offsets=offsets,
+        time=np.asarray(runs.time, dtype=np.float64),
+        code=np.asarray(runs.channel),
+        replicate=np.arange(len(offsets) - 1),
+        dyad=None,
+        horizon=np.full(len(offsets) - 1, float(runs.days)),
+        actors=actors,
+        acts=acts,
+        dyads=(),
+        source=np.array([index.get(c.source, -1) if c.source else -1 for c in model.channels], dtype=np.int64),
+        target=np.array([index.get(c.target, -1) if c.target else -1 for c in model.channels], dtype=np.int64),
+        act=np.array([number[c.act] if c.kind == "act" else -1 for c in model.channels], dtype=np.int64),
+        heat=np.where(is_act, model.heat, 0.0),
+        counted=np.asarray(model.counted, dtype=bool) & is_act,
+        marks=np.asarray(marks, dtype=np.uint8),
+        hurts=np.asarray(model.hurts, dtype=np.int64),
+        tone=np.array([tones.get(c.act, -1) if c.kind == "act" else -1 for c in model.channels], dtype=np.int64),
+        klass=np.full(len(model.channels), -1, dtype=np.int64),
+        killed=None,
+        start=model.scenario.start if model.scenario is not None else None,
+        n_replicates=len(offsets) - 1,
+        days=float(runs.days),
+    )
+
+
+def _of_table(table: EventTable, model: Model | None) -> Streams:
+    frame = table.frame
+    if frame.height and not frame["time"].is_finite().fill_null(False).all():
+        raise EventError(Fault(None, None, "time", "a time that is missing or not finite", "days since the start"))
+    has = frame.columns
+    keys = [name for name in ("source", "act", "target", "tone", "goldstein") if name in has]
+    wanted = [pl.col(name).cast(pl.Float64 if name == "goldstein" else pl.String) for name in keys]
+    rows = frame.select(
+        *wanted,
+        pl.col("time").cast(pl.Float64),
+        (pl.col("replicate") if "replicate" in has else pl.lit(0)).cast(pl.Int64).alias("replicate"),
+        *([pl.col("deaths").cast(pl.Float64).fill_null(0.0)] if "deaths" in has else []),
+    )
+    rows = rows.sort("replicate", "time", maintain_order=True)
+    # Codes are numbered in the order of their names, never of the rows: ties must come out the same however rows lie.
+    codes = rows.select(keys).unique().sort(keys, nulls_last=True).with_row_index("code")
+    code = rows.join(codes, on=keys, how="left", nulls_equal=True, maintain_order="left")["code"]
+    replicate = rows["replicate"].to_numpy()
+    # Histories without an event are streams too, or their silence would not count.
+    known = table.account.get("replicates", 1)
+    n_replicates = max(known if isinstance(known, int) else 1, int(replicate.max()) + 1 if len(replicate) else 1)
+    offsets = np.searchsorted(replicate, np.arange(n_replicates + 1)).astype(np.int64)
+    lookup = _lookup(codes, model)
+    return Streams(
+        offsets=offsets,
+        time=rows["time"].to_numpy(),
+        code=code.to_numpy().astype(np.int64),
+        replicate=np.arange(n_replicates),
+        dyad=None,
+        horizon=np.full(n_replicates, float(table.days)),
+        dyads=(),
+        killed=rows["deaths"].to_numpy() if "deaths" in has else None,
+        start=table.start,
+        n_replicates=n_replicates,
+        days=float(table.days),
+        **lookup,
+    )
+
+
+def _lookup(codes: pl.DataFrame, model: Model | None) -> dict[str, Any]:
+    """What each distinct code means: from the model where it knows the act, else from class and Goldstein weight."""
+    rows = codes.to_dicts()
+    actors = _distinct(row[side] for row in rows for side in ("source", "target"))
+    acts = _distinct(row["act"] for row in rows)
+    index = {name: i for i, name in enumerate(actors)}
+    number = {name: i for i, name in enumerate(acts)}
+    channels: Mapping[tuple[str | None, str, str | None], int] = {}
+    scenario = model.scenario if model is not None else None
+    among: frozenset[str] | None = None
+    tones: Mapping[str, int] = {}
+    if model is not None:
+        channels = {(c.source, c.act, c.target): i for i, c in enumerate(model.channels[: model.n_acts])}
+        tones = _tones_of_acts(model)
+    if scenario is not None:
+        among = frozenset(scenario.standoffs.among or scenario.actors)
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("source", "target", "act", "heat", "counted", "marks", "hurts", "tone", "klass")
+    }
+    for row in rows:
+        source, act, target = row["source"], row["act"], row["target"]
+        channel = channels.get((source, act, target), -1)
+        declared = scenario.acts.get(act) if scenario is not None else None
+        klass = _class_of(row.get("tone"), act)
+        if model is not None and channel >= 0:
+            heat, hurts = float(model.heat[channel]), int(model.hurts[channel])
+            counted = bool(model.counted[channel])
+            marks = (
+                OPENS * bool(model.opens[channel])
+                | RESOLVES * bool(model.resolves[channel])
+                | SUSPENDS * bool(model.suspends[channel])
+            )
+        else:
+            marks = 0
+            counted = among is None or (source in among and target in among)
+            if declared is not None:
+                heat, hurts = float(declared.heat), ("none", "injury", "death").index(declared.hurts)
+            else:
+                heat, hurts = _heat_of_class(klass, row.get("goldstein")), 0
+        if act in tones:
+            tone = tones[act]
+        else:
+            tone = TONES.index("neutral" if klass is None else "hostile" if klass in CLASS_HEAT else "cooperative")
+        found = {
+            "source": index.get(source, -1),
+            "target": index.get(target, -1),
+            "act": number[act],
+            "heat": heat,
+            "counted": counted,
+            "marks": marks,
+            "hurts": hurts,
+            "tone": tone,
+            "klass": -1 if klass is None else CLASSES.index(klass),
+        }
+        for name, value in found.items():
+            columns[name].append(value)
+    kinds: dict[str, Any] = {"heat": np.float64, "counted": np.bool_, "marks": np.uint8}
+    arrays: dict[str, Any] = {
+        name: np.array(values, dtype=kinds.get(name, np.int64)) for name, values in columns.items()
+    }
+    return {"actors": actors, "acts": acts, **arrays}
+
+
+def _by_dyad(whole: Streams) -> Streams:
+    """One stream for each two actors of each history; acts with no target belong to none."""
+    low, high = np.minimum(whole.source, whole.target), np.maximum(whole.source, whole.target)
+    n_actors = len(whole.actors)
+    pair = np.where(low >= 0, low * n_actors + high, -1)
+    pairs = np.unique(pair[pair >= 0])
+    dyad_of_code = np.where(pair >= 0, np.searchsorted(pairs, pair), -1)
+    replicate = np.repeat(whole.replicate, np.diff(whole.offsets))
+    dyad = dyad_of_code[whole.code]
+    keep = np.flatnonzero(dyad >= 0)
+    key = replicate[keep] * max(1, len(pairs)) + dyad[keep]
+    order = keep[np.argsort(key, kind="stable")]
+    found, counts = np.unique(key, return_counts=True)
+    names = tuple(f"{whole.actors[p // n_actors]} - {whole.actors[p % n_actors]}" for p in pairs)
+    return Streams(
+        **{
+            **whole.__dict__,
+            "offsets": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            "time": whole.time[order],
+            "code": whole.code[order],
+            "killed": None if whole.killed is None else whole.killed[order],
+            "replicate": found // max(1, len(pairs)),
+            "dyad": found % max(1, len(pairs)),
+            "dyads": names,
+            "horizon": np.full(len(found), whole.days),
+        }
+    )
+
+
+def _tones_of_acts(model: Model) -> dict[str, int]:
+    """Tone of every act by name; where bare arrays tell none, what has heat is hostile and the rest neutral."""
+    if model.scenario is not None:
+        return {name: TONES.index(act.tone) for name, act in model.scenario.acts.items()}
+    tones = {c.act: TONES.index("neutral") for c in model.channels[: model.n_acts]}
+    tones.update({c.act: 0 for c, heat in zip(model.channels, model.heat, strict=True) if heat > 0 and c.act in tones})
+    return tones
+
+
+def _class_of(tone: str | None, act: str) -> str | None:
+    for word in (tone, act):
+        if word is not None and word.replace("_", " ") in CLASSES:
+            return word.replace("_", " ")
+    return None
+
+
+def _heat_of_class(klass: str | None, goldstein: float | None) -> float:
+    if klass == "material conflict" and goldstein is not None and goldstein <= FIERCE:
+        return 3.0
+    return CLASS_HEAT.get(klass or "", 0.0)
+
+
+def _distinct(names: Any) -> tuple[str, ...]:
+    found: Sequence[str] = sorted({name for name in names if name is not None})
+    return tuple(found)

@@ -1,0 +1,376 @@
+"""Where does a run of hostility begin, where does it end, and what was in it?
+
+In: events of one or many streams (histories, dyads) in time order as arrays, a heat and marks for each channel.
+Out: one row of numbers per standoff episode. No names, no files; the rules in words are in docs/episodes.md.
+
+A score rises by the heat of every counted act and fades by a factor e each `memory` days. Acts with the same stamp
+are one batch: their order is unknown and must not matter.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats, Ints
+
+OPENS = 1
+RESOLVES = 2
+SUSPENDS = 4
+"""Bits of a channel's marks: it puts a new bone of contention on the table; it removes one; it puts one off."""
+
+RESOLVED, SUSPENDED, SPENT, CHAINED, OPEN = range(5)
+"""How an episode ended."""
+
+NEVER = -np.inf
+"""The time of something that has not happened, where the latest time is kept."""
+
+_INT_COLUMNS = 5
+_FLOAT_COLUMNS = 4
+
+
+class Episodes(NamedTuple):
+    """One entry per episode, by stream and time. Events `first[i]:stop[i]` fall in episode i."""
+
+    stream: Ints
+    first: Ints
+    stop: Ints
+    state: Ints
+    opener: Ints  # the event that stands for the first act
+    start: Floats  # days
+    last: Floats  # days: the last counted act, or the closing act that came after it
+    end: Floats  # days: when the score fell below the closing level, or the next episode cut in, or the horizon
+    peak: Floats  # highest score
+
+
+def cut_episodes(
+    offsets: Ints,
+    time: Floats,
+    channel: Ints,
+    heat: Floats,
+    marks: NDArray[np.uint8],
+    memory: float,
+    opens_at: float,
+    closes_at: float,
+    chained_within: float,
+    horizon: Floats,
+) -> Episodes:
+    """Episodes of every stream; stream s is the events `offsets[s]:offsets[s + 1]`.
+
+    time     (N,) days, not falling within a stream
+    channel  (N,) index into heat and marks
+    heat     (C,) what one act adds to the score; 0 where the channel is not counted
+    marks    (C,) bits OPENS, RESOLVES, SUSPENDS
+    horizon  (S,) end of each stream's window, days
+    raises   ValueError naming the first event that stands out of order
+    """
+    whole, real, out_of_order = _cut(
+        offsets, time, channel, heat, marks, memory, opens_at, closes_at, chained_within, horizon
+    )
+    if out_of_order >= 0:
+        raise ValueError(f"event {out_of_order} stands before the one above it in time")
+    return Episodes(*np.ascontiguousarray(whole.T), *np.ascontiguousarray(real.T))
+
+
+@njit(cache=True, nogil=True)
+def _cut(offsets, time, channel, heat, marks, memory, opens_at, closes_at, chained_within, horizon):  # type: ignore[no-untyped-def]
+    whole = np.empty((256, _INT_COLUMNS), np.int64)
+    real = np.empty((256, _FLOAT_COLUMNS), np.float64)
+    n = 0
+    for stream in range(len(offsets) - 1):
+        begin, finish = offsets[stream], offsets[stream + 1]
+        inside = False
+        score = 0.0
+        scored_at = 0.0
+        rise = begin  # first event since the score was last below the closing level
+        free = begin  # events before this one belong to an earlier episode
+        n_before = n
+        # of the running episode
+        first = begin
+        start = 0.0
+        last = 0.0
+        peak = 0.0
+        after_cut = False
+        resolved_at = suspended_at = NEVER  # latest closing acts
+        resolved_after = suspended_after = np.inf  # first closing acts not before the last counted act
+        # of the act that may cut it
+        candidate = -1
+        candidate_score = 0.0
+        candidate_peak = 0.0
+        old_last = old_peak = 0.0
+        old_resolved_at = old_suspended_at = NEVER
+        old_resolved_after = old_suspended_after = np.inf
+
+        i = begin
+        while i < finish:
+            now = time[i]
+            gain = 0.0
+            mark = 0
+            j = i
+            while j < finish and time[j] == now:
+                c = channel[j]
+                gain += heat[c]
+                mark |= marks[c]
+                j += 1
+            if j < finish and not time[j] > now:
+                return whole[:n], real[:n], j
+            if gain == 0.0 and mark == 0:
+                i = j
+                continue
+
+            fade = np.exp((scored_at - now) / memory)
+            before = score * fade
+            if inside and before < closes_at:
+                end = scored_at + memory * np.log(score / closes_at)
+                stop = i
+                while stop > first and time[stop - 1] > end:
+                    stop -= 1
+                state, settled = _ending(
+                    start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
+                )
+                whole, real, n = _write(whole, real, n, stream, first, stop, state, start, settled, end, peak)
+                inside = False
+                free = stop
+                candidate = -1
+            if not inside and before < closes_at:
+                rise = i
+            score = before + gain
+            scored_at = now
+
+            if candidate >= 0:
+                candidate_score *= fade
+                if candidate_score < closes_at and now > time[candidate] + memory:
+                    candidate = -1
+            fresh = now - start >= chained_within or max(resolved_at, suspended_at) > start
+            if inside and mark & OPENS and candidate < 0 and fresh:
+                candidate = i
+                candidate_score = candidate_peak = 0.0
+                old_last, old_peak = last, peak
+                old_resolved_at, old_suspended_at = resolved_at, suspended_at
+                old_resolved_after, old_suspended_after = resolved_after, suspended_after
+                # A closing act with the stamp of the cut is credited to what it can have closed: the old episode.
+                if mark & RESOLVES:
+                    old_resolved_at, old_resolved_after = now, min(old_resolved_after, now)
+                if mark & SUSPENDS:
+                    old_suspended_at, old_suspended_after = now, min(old_suspended_after, now)
+
+            if gain > 0.0:
+                last = now
+                peak = max(peak, score)
+                resolved_after = suspended_after = np.inf
+            if mark & RESOLVES:
+                resolved_at, resolved_after = now, min(resolved_after, now)
+            if mark & SUSPENDS:
+                suspended_at, suspended_after = now, min(suspended_after, now)
+
+            if not inside:
+                if score >= opens_at:
+                    first = rise
+                    k = rise - 1
+                    while k >= free and time[k] >= time[rise] - memory:
+                        if marks[channel[k]] & OPENS:
+                            first = k
+                        k -= 1
+                    while first > free and time[first - 1] == time[first]:
+                        first -= 1
+                    start = time[first]
+                    if n > n_before and whole[n - 1, 3] == SPENT and start - real[n - 1, 1] <= chained_within:
+                        whole[n - 1, 3] = CHAINED
+                    inside = True
+                    after_cut = False
+                    peak = score
+                    candidate = -1
+            elif candidate >= 0:
+                candidate_score += gain
+                candidate_peak = max(candidate_peak, candidate_score)
+                if candidate_score >= opens_at:
+                    end = time[candidate]
+                    state, settled = _ending(
+                        start,
+                        after_cut,
+                        old_last,
+                        memory,
+                        old_resolved_at,
+                        old_suspended_at,
+                        old_resolved_after,
+                        old_suspended_after,
+                    )
+                    if state == SPENT:
+                        state = CHAINED
+                    whole, real, n = _write(
+                        whole, real, n, stream, first, candidate, state, start, settled, end, old_peak
+                    )
+                    first = free = candidate
+                    start = time[first]
+                    after_cut = True
+                    score = candidate_score
+                    peak = candidate_peak
+                    if resolved_after <= start:
+                        resolved_after = np.inf
+                    if suspended_after <= start:
+                        suspended_after = np.inf
+                    candidate = -1
+            i = j
+
+        if inside:
+            left = score * np.exp((scored_at - horizon[stream]) / memory)
+            state, settled = _ending(
+                start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
+            )
+            stop = finish
+            if left >= closes_at:
+                state, settled, end = OPEN, last, max(horizon[stream], last)
+            else:
+                end = scored_at + memory * np.log(score / closes_at)
+                while stop > first and time[stop - 1] > end:
+                    stop -= 1
+            whole, real, n = _write(whole, real, n, stream, first, stop, state, start, settled, end, peak)
+
+    for e in range(n):
+        whole[e, 4] = _first_act(whole[e, 1], time, channel, heat, marks)
+    return whole[:n], real[:n], -1
+
+
+@njit(cache=True, nogil=True)
+def _ending(start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after):  # type: ignore[no-untyped-def]
+    """State and last day of an episode that is over: a closing act counts from `memory` before the last counted act."""
+    since = max(start, last - memory)
+    if resolved_at >= since and not (after_cut and resolved_at <= start):
+        return RESOLVED, (resolved_after if resolved_after < np.inf else last)
+    if suspended_at >= since and not (after_cut and suspended_at <= start):
+        return SUSPENDED, (suspended_after if suspended_after < np.inf else last)
+    return SPENT, last
+
+
+@njit(cache=True, nogil=True)
+def _write(whole, real, n, stream, first, stop, state, start, last, end, peak):  # type: ignore[no-untyped-def]
+    if n == len(whole):
+        wider = np.empty((2 * n, _INT_COLUMNS), np.int64)
+        wider[:n] = whole
+        whole = wider
+        longer = np.empty((2 * n, _FLOAT_COLUMNS), np.float64)
+        longer[:n] = real
+        real = longer
+    whole[n, 0], whole[n, 1], whole[n, 2], whole[n, 3], whole[n, 4] = stream, first, stop, state, first
+    real[n, 0], real[n, 1], real[n, 2], real[n, 3] = start, last, end, peak
+    return whole, real, n + 1
+
+
+@njit(cache=True, nogil=True)
+def _first_act(first, time, channel, heat, marks):  # type: ignore[no-untyped-def]
+    """Of the acts with the first stamp: one that opens, else the hottest, else the lowest channel."""
+    best = first
+    k = first + 1
+    while k < len(time) and time[k] == time[first]:
+        c, b = channel[k], channel[best]
+        opens, best_opens = marks[c] & OPENS, marks[b] & OPENS
+        if opens > best_opens or (opens == best_opens and (heat[c] > heat[b] or (heat[c] == heat[b] and c < b))):
+            best = k
+        k += 1
+    return best
+
+
+class Contents(NamedTuple):
+    """What was in each episode. `joined_*` list, episode by episode, the actors other than the first act's two."""
+
+    counted: Ints  # (E,) counted acts
+    hurting: Ints  # (E,) counted acts that hurt or killed
+    lethal: Ints  # (E,) counted acts that killed
+    classes: Ints  # (E, K) all acts, by class
+    patterns: Ints  # (E, P) all acts that fit a pattern
+    joined_episode: Ints
+    joined_actor: Ints
+
+
+def describe_episodes(
+    episodes: Episodes,
+    channel: Ints,
+    heat: Floats,
+    hostile: NDArray[np.bool_],
+    hurts: Ints,
+    source: Ints,
+    target: Ints,
+    kind: Ints,
+    n_classes: int,
+    patterns: NDArray[np.uint64],
+    n_patterns: int,
+    n_actors: int,
+) -> Contents:
+    """Count what happened inside each episode.
+
+    heat      (C,) 0 where not counted;  hostile (C,) a hostile act, counted or not;  hurts (C,) 0, 1 injury, 2 death
+    source    (C,) actor index or -1;  target likewise;  kind (C,) class index or -1
+    patterns  (C,) bit p set where an act of the channel fits pattern p; at most 64 patterns
+    """
+    return Contents(
+        *_describe(
+            episodes.first,
+            episodes.stop,
+            episodes.opener,
+            channel,
+            heat,
+            hostile,
+            hurts,
+            source,
+            target,
+            kind,
+            n_classes,
+            patterns,
+            n_patterns,
+            n_actors,
+        )
+    )
+
+
+@njit(cache=True, nogil=True)
+def _describe(  # type: ignore[no-untyped-def]
+    first, stop, opener, channel, heat, hostile, hurts, source, target, kind, n_classes, patterns, n_patterns, n_actors
+):
+    n = len(first)
+    counted = np.zeros(n, np.int64)
+    hurting = np.zeros(n, np.int64)
+    lethal = np.zeros(n, np.int64)
+    classes = np.zeros((n, n_classes), np.int64)
+    fits = np.zeros((n, n_patterns), np.int64)
+    seen = np.full(n_actors, -1, np.int64)
+    joined_episode = np.empty(256, np.int64)
+    joined_actor = np.empty(256, np.int64)
+    n_joined = 0
+    for e in range(n):
+        c = channel[opener[e]]
+        if source[c] >= 0:
+            seen[source[c]] = e
+        if target[c] >= 0:
+            seen[target[c]] = e
+        from_joined = n_joined
+        for i in range(first[e], stop[e]):
+            c = channel[i]
+            if heat[c] > 0.0:
+                counted[e] += 1
+                if hurts[c] > 0:
+                    hurting[e] += 1
+                if hurts[c] > 1:
+                    lethal[e] += 1
+            if kind[c] >= 0:
+                classes[e, kind[c]] += 1
+            for p in range(n_patterns):
+                if patterns[c] >> np.uint64(p) & np.uint64(1):
+                    fits[e, p] += 1
+            a = source[c]
+            if hostile[c] and a >= 0 and seen[a] != e:
+                seen[a] = e
+                if n_joined == len(joined_actor):
+                    wider = np.empty(2 * n_joined, np.int64)
+                    wider[:n_joined] = joined_episode
+                    joined_episode = wider
+                    longer = np.empty(2 * n_joined, np.int64)
+                    longer[:n_joined] = joined_actor
+                    joined_actor = longer
+                joined_episode[n_joined] = e
+                joined_actor[n_joined] = a
+                n_joined += 1
+        joined_actor[from_joined:n_joined] = np.sort(joined_actor[from_joined:n_joined])
+    return counted, hurting, lethal, classes, fits, joined_episode[:n_joined], joined_actor[:n_joined]
