@@ -46,7 +46,8 @@ SHARES = pl.DataFrame(
 DESCENT = pl.DataFrame(
     {
         "actor": ["nato", "nato", HOSTILE],
-        "mechanism": [None, "entrapment", HOSTILE],
+        "drawn_in": [False, True, True],
+        "mechanism": ["background", "entrapment", HOSTILE],
         "by": [None, HOSTILE, "nato"],
         "share": [0.25, 0.75, 1.0],
     }

@@ -1,12 +1,13 @@
-"""How much of what an actor does is its own, and how much it was drawn into, by what and by whom.
+"""How much of what an actor does belongs to disputes between others, and what and who drew it in.
 
-In: a tidy frame of shares of each actor's acts. Out: charts. Shares come from the true parentage of simulated acts, or
-from attribution for observed ones; the caption should say which.
+In: the frame that `analyze.entanglement` returns. Out: charts. Shares come from the true parentage of simulated
+acts, or from attribution for observed ones; the caption should say which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -14,33 +15,37 @@ import polars as pl
 from powderkeg.plots.theme import FAINT, INK, SERIES, chart_of, figure, percent, words
 
 ROW = 38
-OWN = "of its own accord"
-OTHERS = "other mechanisms"
+OWN = "disputes of its own"
+OTHERS = "drawn in otherwise"
 MOST = len(SERIES) - 1
-"""Mechanisms with a colour of their own; the smaller ones are put together."""
+"""Mechanisms with a colour of their own; if there are more, the smallest are put together."""
+DARK = (SERIES[0], SERIES[3])
+"""Colours that bear white letters."""
+WRITTEN_FROM = 0.07
+"""Share of a bar that is wide enough to write its number in."""
 
 
 def entanglement(
-    shares: pl.DataFrame, titles: Mapping[str, str] | None = None, title: str = "What an actor's acts descend from"
+    shares: pl.DataFrame, titles: Mapping[str, str] | None = None, title: str = "Who is drawn in, and by what"
 ) -> alt.LayerChart:
-    """Acts of each actor by the mechanism that bore them.
+    """Acts of each actor: those in disputes of its own, and the rest by the mechanism that drew it in.
 
-    shares  actor, mechanism (null: of its own accord), share (fraction of the actor's acts; sums to 1 over an actor)
+    shares  actor, drawn_in, mechanism, share (fraction of the actor's acts; sums to 1 over an actor)
     titles  names of actors and mechanisms to show instead
     """
     called = dict(titles or {})
-    size = shares.filter(pl.col("mechanism").is_not_null()).group_by("mechanism").agg(pl.col("share").sum())
-    ranked = size.sort(["share", "mechanism"], descending=[True, False])["mechanism"].to_list()
-    named = ranked[: MOST - 1] if len(ranked) > MOST - 1 else ranked
+    drawn = shares.filter("drawn_in").group_by("mechanism").agg(pl.col("share").sum())
+    ranked = drawn.sort(["share", "mechanism"], descending=[True, False])["mechanism"].to_list()
+    named = ranked if len(ranked) <= MOST else ranked[: MOST - 1]
     parts = [OWN, *(_title(name, called) for name in named), *([OTHERS] if len(named) < len(ranked) else [])]
 
-    pieces: list[dict[str, object]] = []
+    pieces: list[dict[str, Any]] = []
     order: list[tuple[float, str]] = []
     for (actor,), rows in shares.group_by(["actor"], maintain_order=True):
         label, begin = _title(str(actor), called), 0.0
         sums = dict.fromkeys(parts, 0.0)
-        for mechanism, share in rows.select("mechanism", "share").iter_rows():
-            part = OWN if mechanism is None else _title(mechanism, called) if mechanism in named else OTHERS
+        for is_drawn, mechanism, share in rows.select("drawn_in", "mechanism", "share").iter_rows():
+            part = OWN if not is_drawn else _title(mechanism, called) if mechanism in named else OTHERS
             sums[part] += share
         order.append((sums[OWN], label))
         for part, share in sums.items():
@@ -48,6 +53,7 @@ def entanglement(
             pieces.append({"label": label, "part": part, "begin": begin, "end": begin + share, "what": what})
             begin += share
     colours = [FAINT, *SERIES[: len(parts) - 1]]
+    dark = {part for part, colour in zip(parts, colours, strict=True) if colour in DARK}
     y = alt.Y(
         "label:N",
         title=None,
@@ -72,10 +78,18 @@ def entanglement(
         .mark_bar(stroke="white", strokeWidth=1.2)
         .encode(y, x, alt.X2("end:Q"), colour, description="what:N")
     )
-    wide = [{**piece, "begin": (piece["begin"] + piece["end"]) / 2, "written": percent(piece["end"] - piece["begin"])}  # type: ignore[operator]
-            for piece in pieces if piece["end"] - piece["begin"] >= 0.07]  # type: ignore[operator]  # fmt: skip
+    wide = [
+        {
+            **piece,
+            "begin": (piece["begin"] + piece["end"]) / 2,
+            "written": percent(piece["end"] - piece["begin"]),
+            "dark": piece["part"] in dark,
+        }
+        for piece in pieces
+        if piece["end"] - piece["begin"] >= WRITTEN_FROM
+    ]
     written = (
-        chart_of([{**piece, "dark": piece["part"] in {parts[i] for i in DARK if i < len(parts)}} for piece in wide])
+        chart_of(wide)
         .mark_text(fontSize=11.5, aria=False)
         .encode(
             y,
@@ -88,25 +102,24 @@ def entanglement(
         bars,
         written,
         title=title,
-        subtitle=["The actor with the smallest share of its own accord, the most entangled, stands on top."],
+        subtitle=[
+            "Grey: disputes of its own. Colour: disputes between others, by what drew it in.",
+            "The most entangled actor stands on top.",
+        ],
         height=ROW * max(len(order), 1),
     )
-
-
-DARK = (1, 4)
-"""Parts whose colour is dark enough for white letters."""
 
 
 def drawn_in(
     shares: pl.DataFrame, titles: Mapping[str, str] | None = None, title: str = "Who draws whom in"
 ) -> alt.LayerChart:
-    """Table of shades: of each actor's acts, the share set off by each other actor's.
+    """Table of shades: of each actor's acts, the share in disputes between others, by the actor that drew it in.
 
-    shares  actor, by (null: no one), share (fraction of the actor's acts)
+    shares  actor, drawn_in, by (null: no one), share (fraction of the actor's acts)
     """
     called = dict(titles or {})
     kept = (
-        shares.filter(pl.col("by").is_not_null())
+        shares.filter(pl.col("drawn_in") & pl.col("by").is_not_null())
         .group_by("actor", "by", maintain_order=True)
         .agg(pl.col("share").sum())
     )
@@ -117,19 +130,19 @@ def drawn_in(
             "share": row["share"],
             "written": percent(row["share"]),
             "dark": row["share"] > 0.45,
-            "what": words(f"{percent(row['share'])} of the acts of {row['actor']} answer {row['by']}"),
+            "what": words(f"{percent(row['share'])} of the acts of {row['actor']}: drawn in by {row['by']}"),
         }
         for row in kept.to_dicts()
     ]
-    actors = list(dict.fromkeys([*(_title(a, called) for a in shares["actor"].unique(maintain_order=True))]))
+    actors = list(dict.fromkeys(row["actor"] for row in rows))
     causes = [name for name in actors if any(row["by"] == name for row in rows)]
     causes += sorted({str(row["by"]) for row in rows} - set(causes))
     y = alt.Y(
-        "actor:N", title="This actor's acts …", sort=actors, axis=alt.Axis(ticks=False, domain=False, labelPadding=8)
+        "actor:N", title="Share of the acts of …", sort=actors, axis=alt.Axis(ticks=False, domain=False, labelPadding=8)
     )
     x = alt.X(
         "by:N",
-        title="… answer acts of",
+        title="… that came from being drawn in by",
         sort=causes,
         axis=alt.Axis(orient="top", ticks=False, domain=False, labelAngle=0, labelLimit=110, labelPadding=8),
     )
