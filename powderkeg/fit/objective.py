@@ -1,0 +1,215 @@
+"""The log-likelihood as a function of its parameters, for exact times and for days alike.
+
+In: a `Design` and events as arrays. Out: an `Objective` for given decays: value, gradient and Hessian in the linear
+parameters (rates and answers, >= 0) and the log parameters (logs of gate factors, course of the background).
+Events that no term can explain are set aside and kept as `unexplained`; the fit reports them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, special
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.daylikelihood import DayRows, day_pass, evaluate_days
+from powderkeg.engine.design import Design
+from powderkeg.engine.likelihood import Rows, evaluate_rows, exact_pass
+
+
+class Data(NamedTuple):
+    """Events as arrays. `time` in days (whole numbers where `by_day`), sorted; before 0 is history."""
+
+    time: Floats
+    channel: Ints
+    days: float
+    by_day: bool
+
+
+class Terms:
+    """Coefficients of the terms and how they move with the parameters."""
+
+    def __init__(self, design: Design, n_linear: int, n_log: int) -> None:
+        self.linear, self.factor = design.term_linear, design.term_factor
+        self.x_start, self.x_index, self.x_value = design.x_start, design.x_index, design.x_value
+        self.n_linear, self.n_log = n_linear, n_log
+        self.x = sparse.csr_matrix(
+            (self.x_value, self.x_index, self.x_start), shape=(len(self.linear), n_log), dtype=np.float64
+        )
+        self.by_linear = sparse.csr_matrix(
+            (np.ones(len(self.linear)), (self.linear, np.arange(len(self.linear)))), shape=(n_linear, len(self.linear))
+        )
+
+    def slopes(self, log: Floats) -> Floats:
+        """(T,) coefficient per unit of the linear parameter."""
+        result: Floats = self.factor * np.exp(self.x @ log) if self.n_log else self.factor.copy()
+        return result
+
+    def chain(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
+        """Gradient of sum(pull * coefficient) in (linear, log) parameters."""
+        return np.concatenate([self.by_linear @ (pull * slope), self.x.T @ (pull * coefficient)])
+
+    def bend(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
+        """Second derivative of sum(pull * coefficient)."""
+        n = self.n_linear
+        hessian = np.zeros((n + self.n_log, n + self.n_log))
+        if self.n_log:
+            cross = (self.by_linear @ self.x.multiply((pull * slope)[:, None])).toarray()
+            hessian[:n, n:] = cross
+            hessian[n:, :n] = cross.T
+            hessian[n:, n:] = (self.x.T @ self.x.multiply((pull * coefficient)[:, None])).toarray()
+        return hessian
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Log-likelihood at given decays.
+
+    terms        how parameters make coefficients
+    rows         what the pass found
+    constant     added to the value: -sum log n! on days
+    unexplained  index (into the data) of events that no term can explain; they are not in `rows`
+    weight       (rows or blocks,) 1 unless a hidden state shares an event among configurations
+    """
+
+    terms: Terms
+    rows: Rows | DayRows
+    constant: float
+    unexplained: Ints
+    weight: Floats
+
+    def evaluate(self, parameters: Floats, curved: bool = True) -> tuple[float, Floats, Floats]:
+        """(value, gradient, Hessian) at parameters (linear, log); the Hessian is zeros unless `curved`."""
+        terms, rows = self.terms, self.rows
+        linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
+        slope = terms.slopes(log)
+        coefficient = slope * linear[terms.linear]
+        shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, curved)
+        if isinstance(rows, DayRows):
+            value, gradient, pull, hessian, _ = evaluate_days(
+                rows.start, rows.term, rows.value, rows.acts, rows.block, self.weight, rows.echo_start, rows.echo_from,
+                rows.echo_term, rows.echo_value, coefficient, slope, *shape,
+            )  # fmt: skip
+        else:
+            value, gradient, pull, hessian = evaluate_rows(
+                rows.start, rows.term, rows.value, self.weight, coefficient, slope, *shape
+            )
+        if not np.isfinite(value):
+            return -np.inf, gradient, hessian
+        value += self.constant - float(rows.exposure @ coefficient)
+        gradient = gradient + terms.chain(-rows.exposure, slope, coefficient)
+        if curved:
+            hessian = hessian + terms.bend(pull - rows.exposure, slope, coefficient)
+        return float(value), gradient, hessian
+
+    def expected(self, parameters: Floats) -> Floats:
+        """(T,) expected count of every term."""
+        terms = self.terms
+        linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
+        result: Floats = self.rows.exposure * terms.slopes(log) * linear[terms.linear]
+        return result
+
+
+def prepare(data: Data, design: Design, terms: Terms, decay: Floats, dead: NDArray[np.bool_]) -> Objective:
+    """Run the pass over the data.
+
+    decay  (kernel components,) 1/day
+    dead   (n_linear,) parameters held at 0: a term of theirs explains nothing
+    """
+    able = (terms.factor > 0) & ~dead[terms.linear]
+    if data.by_day:
+        day = np.ascontiguousarray(data.time.astype(np.int64))
+        rows = DayRows(*day_pass(design, decay, day, data.channel, round(data.days)))
+        rows, unexplained_rows = _without_unexplained(rows, able)
+        unexplained = _events_of(unexplained_rows, day, data.channel)
+        constant = -float(special.gammaln(rows.acts + 1.0).sum())
+        return Objective(terms, rows, constant, unexplained, np.ones(len(rows.block) - 1))
+    found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days))
+    alive = np.add.reduceat(np.append(able[found.term] & (found.value > 0), False), found.start[:-1]) > 0
+    alive &= np.diff(found.start) > 0
+    unexplained = found.event[~alive]
+    if len(unexplained):
+        found = _take_rows(found, alive)
+    return Objective(terms, found, 0.0, unexplained, np.ones(len(found.event)))
+
+
+def _take_rows(rows: Rows, keep: NDArray[np.bool_]) -> Rows:
+    size = np.diff(rows.start)
+    entries = np.repeat(keep, size)
+    start = np.concatenate([[0], np.cumsum(size[keep])]).astype(np.int64)
+    return replace_rows(rows, start, rows.term[entries], rows.value[entries], rows.event[keep])
+
+
+def replace_rows(rows: Rows, start: Ints, term: Ints, value: Floats, event: Ints) -> Rows:
+    """The same exposures with other rows."""
+    return Rows(start, term, value, rows.exposure, event)
+
+
+def _without_unexplained(rows: DayRows, able: NDArray[np.bool_]) -> tuple[DayRows, list[tuple[int, int]]]:
+    """Rows that some chain of able terms can reach; and (channel, day) of the others.
+
+    A row whose only able terms are echoes needs a row that answers to something else before it; the loop follows the
+    echoes until nothing more is reached.
+    """
+    n = len(rows.acts)
+    owner = np.repeat(np.arange(n), np.diff(rows.start))
+    echo_owner = np.repeat(np.arange(n), np.diff(rows.echo_start))
+    mass = np.zeros(n)
+    np.add.at(mass, owner, np.where(able[rows.term], rows.value, 0.0))
+    echo = np.zeros(n)
+    np.add.at(echo, echo_owner, np.where(able[rows.echo_term], rows.echo_value, 0.0))
+    reached = mass - echo > 1e-9 * np.maximum(mass, 1e-300)
+    while True:
+        link = reached[rows.echo_from] & able[rows.echo_term] & ~reached[echo_owner]
+        if not link.any():
+            break
+        reached[echo_owner[link]] = True
+    if reached.all():
+        return rows, []
+    return _take_day_rows(rows, reached), list(
+        zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True)
+    )
+
+
+def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> DayRows:
+    n = len(rows.acts)
+    size = np.diff(rows.start)
+    owner = np.repeat(np.arange(n), np.diff(rows.echo_start))
+    number = np.cumsum(keep) - 1
+    echo_kept = keep[owner] & keep[rows.echo_from]
+    block_of = np.repeat(np.arange(len(rows.block) - 1), np.diff(rows.block))
+    block_size = np.bincount(block_of[keep], minlength=len(rows.block) - 1)
+    entries = np.repeat(keep, size)
+    # Echoes of a row that is set aside are no longer expected answers of anything: they leave r with their entry.
+    value = rows.value.copy()
+    for e in np.flatnonzero(keep[owner] & ~keep[rows.echo_from]):
+        span = slice(rows.start[owner[e]], rows.start[owner[e] + 1])
+        at = np.flatnonzero(rows.term[span] == rows.echo_term[e])
+        value[span][at[0]] -= rows.echo_value[e]
+    return rows._replace(
+        start=np.concatenate([[0], np.cumsum(size[keep])]).astype(np.int64),
+        term=rows.term[entries],
+        value=np.maximum(value[entries], 0.0),
+        acts=rows.acts[keep],
+        block=np.concatenate([[0], np.cumsum(block_size[block_size > 0])]).astype(np.int64),
+        echo_start=np.concatenate([[0], np.cumsum(np.bincount(number[owner[echo_kept]], minlength=keep.sum()))]).astype(
+            np.int64
+        ),
+        echo_from=number[rows.echo_from[echo_kept]],
+        echo_term=rows.echo_term[echo_kept],
+        echo_value=rows.echo_value[echo_kept],
+        channel=rows.channel[keep],
+        day=rows.day[keep],
+    )
+
+
+def _events_of(cells: list[tuple[int, int]], day: Ints, channel: Ints) -> Ints:
+    if not cells:
+        return np.zeros(0, np.int64)
+    wanted = set(cells)
+    return np.array(
+        [i for i, key in enumerate(zip(channel.tolist(), day.tolist(), strict=True)) if key in wanted], np.int64
+    )
