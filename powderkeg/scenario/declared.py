@@ -1,0 +1,531 @@
+"""What does a scenario say, section by section, field by field?
+
+Everything in a scenario file is declared here once: what a field holds, its unit and range, its default, and what it
+means. Parsing, faults, dump, the resolved form, the JSON Schema and the field reference in docs/scenario.md follow.
+All durations are in days, rates in events/day, shares are fractions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from powderkeg.reading import (
+    DURATION,
+    GUESS,
+    NUMBER,
+    RATE,
+    SHARE,
+    SOURCE,
+    YEARS,
+    Amount,
+    ByKey,
+    ByName,
+    Choice,
+    Day,
+    DayOfYear,
+    Flag,
+    Matching,
+    Name,
+    Quantity,
+    Reader,
+    Real,
+    Record,
+    Reference,
+    Several,
+    Slip,
+    Text,
+    Version,
+    declare,
+    listed,
+)
+from powderkeg.scenario.language import (
+    ANY,
+    VARIABLES,
+    Answer,
+    AnswersKind,
+    Condition,
+    ConditionKind,
+    Effect,
+    Effects,
+    HalfLife,
+    HalfLives,
+    LevelKind,
+    Pattern,
+    PatternKind,
+    SettingsKind,
+    TiePattern,
+    TiePatternKind,
+    Who,
+    reserved_words,
+)
+
+FACTOR: Final = Amount(SHARE, least=0.0, certain=(0.0, 1.0))
+SHORT: Final = Text(200)
+LONG: Final = Text(20_000)
+ACTS: Final = Several(Reference("act"))
+MOVES: Final = Several(Reference("move"))
+EVENT_SOURCES: Final = ("icews", "gdelt", "polecat", "acled", "ucdp", "keds", "csv", "any")
+HURTS: Final = ("none", "injury", "death")
+FIRST_HEAT: Final = {**dict.fromkeys((10, 11, 12, 13), 1.0), **dict.fromkeys((14, 15, 16, 17), 2.0),
+                     **dict.fromkeys((18, 19, 20), 3.0)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where numbers come from. Any value may name a source; the reserved name `guess` marks guesses."""
+
+    title: str = declare(LONG, "What it is: author, year, title, or a sentence.")
+    url: str | None = declare(
+        Matching(r"https?://\S+", "an address that starts with http:// or https://"), "Where to find it.", default=None
+    )
+
+
+@dataclass(frozen=True)
+class MatchRule:
+    """Which names and codes in event data mean this actor."""
+
+    names: tuple[str, ...] = declare(Several(SHORT), "Names as they stand in the data.", default=())
+    patterns: tuple[str, ...] = declare(
+        Several(SHORT), "Names with * for any letters, such as Police (Kosovo)*.", default=()
+    )
+    codes: tuple[str, ...] = declare(Several(SHORT), "Actor codes, or their beginnings with *.", default=())
+    countries: tuple[str, ...] = declare(Several(SHORT), "Countries, by name or code.", default=())
+    sectors: tuple[str, ...] = declare(Several(SHORT), "Sectors or roles, by name or code.", default=())
+    from_: date | None = declare(Day(), "First day on which the rule is good.", default=None, key="from")
+    to: date | None = declare(Day(), "Last day on which the rule is good.", default=None)
+
+
+def _match_rule(rule: MatchRule, reader: Reader, path: str) -> Iterator[Slip]:
+    if not (rule.names or rule.patterns or rule.codes or rule.countries or rule.sectors):
+        yield Slip(None, "a rule that matches nothing", "at least one of names, patterns, codes, countries, sectors")
+    if rule.from_ is not None and rule.to is not None and rule.from_ > rule.to:
+        yield Slip("to", f"{rule.to}, before from", f"{rule.from_} or later")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a state, an institution, a group."""
+
+    title: str = declare(SHORT, "The name in full, for tables and figures.", default="")
+    about: str = declare(LONG, "Anything a reader should know.", default="")
+    classes: tuple[str, ...] = declare(
+        Several(Name(reserved_words())),
+        "Classes it belongs to, such as [state]; a class can stand wherever an actor can.",
+        default=(),
+        key="is",
+    )
+    match: dict[str, tuple[MatchRule, ...]] = declare(
+        ByName(Several(Record(MatchRule, "match rule", _match_rule), least=1), "match rule", among=EVENT_SOURCES),
+        "Which names and codes in event data mean this actor, by kind of data.",
+        default={},
+    )
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A standing relation between two actors. It can be cut or made like a fact with the levels absent and holds."""
+
+    kind: str = declare(
+        Name(),
+        "patronage (in patterns: backs), alliance (allies), recognition (recognizes), presence (guards), "
+        "rivalry (contests), or a verb of your own, such as supplies.",
+    )
+    from_: str = declare(Reference("actor"), "The actor that backs, recognizes, guards.", key="from")
+    to: str = declare(Reference("actor"), "The actor that is backed, recognized, guarded.")
+    holds: bool = declare(Flag(), "Whether it holds at the start.", default=True)
+    title: str = declare(SHORT, "What it is, in words.", default="")
+    source: str | None = declare(SOURCE, "Where this is known from.", default=None)
+
+
+def _tie(tie: Tie, reader: Reader, path: str) -> Iterator[Slip]:
+    if tie.from_ == tie.to:
+        yield Slip("to", f"a tie from {tie.from_} to itself", "another actor")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is the case. Acts set and clear facts; some come and some run out by themselves."""
+
+    title: str = declare(SHORT, "What it means that it is so, in words.", default="")
+    levels: tuple[str, ...] = declare(
+        Several(Name(), alone=False, least=2), "Its levels; the first is the resting one.", default=("off", "on")
+    )
+    starts: str = declare(
+        LevelKind(), "Its level at the start.", default="off", implied=lambda fact: fact.levels[0],
+        spoken="its first level",
+    )  # fmt: skip
+    lasts: Quantity | None = declare(
+        Amount(DURATION, above=0.0),
+        "It runs out by itself: mean time at any level but the first before it falls back to the first.",
+        default=None,
+    )
+    comes: Quantity | None = declare(
+        Amount(RATE, above=0.0),
+        "It comes by itself at this rate while it is off (facts of two levels only).",
+        default=None,
+    )
+    source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+def _fact(fact: Fact, reader: Reader, path: str) -> Iterator[Slip]:
+    if fact.starts not in fact.levels:
+        near = reader.nearest(fact.starts, fact.levels)
+        yield Slip("starts", f"unknown level {fact.starts!r}", f"one of {listed(fact.levels)}", near)
+    if fact.comes is not None and len(fact.levels) != 2:
+        yield Slip("comes", f"a fact of {len(fact.levels)} levels cannot come by itself", "two levels, or no comes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """A kind of deed. Its name is a verb: threaten is used in patterns as `x threatens y`."""
+
+    tone: str = declare(Choice(("hostile", "cooperative", "neutral")), "What it does to relations.")
+    title: str = declare(SHORT, "The deed in words.", default="")
+    cameo: str | None = declare(
+        Matching(r"(?:0[1-9]|1\d|20)\d{0,2}", 'a CAMEO code such as "138", two to four digits'),
+        "The CAMEO code of such events, in quotes to keep a leading zero for other tools.",
+        default=None,
+    )
+    goldstein: Quantity | None = declare(
+        Amount(NUMBER, least=-10.0, most=10.0), "Weight on the Goldstein scale, -10 to 10.", default=None
+    )
+    heat: float = declare(
+        Real(NUMBER, least=0.0),
+        "How much it counts towards a standoff.",
+        default=0.0,
+        implied=lambda act: _heat(act),
+        spoken="0 unless hostile; CAMEO 10-13: 1, 14-17: 2, 18-20: 3; hostile without a code: 1",
+    )
+    hurts: str = declare(Choice(HURTS), "Whether people are hurt or killed.", default="none")
+    source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+def _heat(act: Act) -> float:
+    if act.tone != "hostile":
+        return 0.0
+    return FIRST_HEAT.get(int(act.cameo[:2]), 1.0) if act.cameo else 1.0
+
+
+@dataclass(frozen=True)
+class Season:
+    """A yearly wave: 1 + swing * cos, highest on the peak day."""
+
+    peak: tuple[int, int] = declare(DayOfYear(), "The day on which it is highest.")
+    swing: Quantity = declare(Amount(SHARE, least=0.0, most=1.0), "How far it swings up and down around its mean.")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How background rates vary in time."""
+
+    title: str = declare(SHORT, "What it is, in words.", default="")
+    steps: tuple[tuple[date, Quantity], ...] = declare(
+        ByKey(Day(), FACTOR),
+        "From each date on, rates are multiplied by this factor; before the first date, by the first factor.",
+        default=(),
+    )
+    season: Season | None = declare(Record(Season, "season"), "A yearly wave on top.", default=None)
+    source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+def _profile(profile: Profile, reader: Reader, path: str) -> Iterator[Slip]:
+    if not profile.steps and profile.season is None:
+        yield Slip(None, "a profile that varies nothing", "steps, a season, or both")
+    days = [day for day, _ in profile.steps]
+    if days != sorted(days):
+        yield Slip("steps", "dates out of order", "the earliest date first")
+
+
+@dataclass(frozen=True)
+class Move:
+    """Who may do what to whom, how often of their own accord, and what it changes.
+
+    Each ordered pair of different actors out of who and to makes one channel.
+    """
+
+    who: tuple[str, ...] = declare(Several(Who(), least=1), "Who does it: actors, classes, or any.")
+    does: str = declare(Reference("act"), "The act.")
+    to: tuple[str, ...] = declare(Several(Who(), least=1), "To whom: actors, classes, or any.")
+    rate: Quantity = declare(
+        Amount(RATE, least=0.0),
+        "How often each pair does it unprovoked, while nothing forbids it.",
+        default=Quantity(0.0),
+        spoken="0 per year: only in answer to something",
+    )
+    varies: str | None = declare(Reference("profile"), "The profile its rate follows.", default=None)
+    given: tuple[TiePattern, ...] = declare(
+        Several(TiePatternKind(("who", "to"))),
+        "Ties that must hold between the two, such as who contests to.",
+        default=(),
+    )
+    needs: tuple[Condition, ...] = declare(
+        Several(ConditionKind()), "What must be the case for it to be possible.", default=()
+    )
+    forbids: tuple[Condition, ...] = declare(
+        Several(ConditionKind()), "What must not be the case for it to be possible.", default=()
+    )
+    effects: tuple[Effect, ...] = declare(Effects(), "What it changes.", default=())
+    title: str = declare(SHORT, "The move in words.", default="")
+    source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+def _needs(item: Any, reader: Reader, path: str) -> Iterator[Slip]:
+    for condition in item.needs:
+        if condition in item.forbids:
+            yield Slip("forbids", f"{str(condition)!r}, which it also needs", "one of the two")
+
+
+def _move(move: Move, reader: Reader, path: str) -> Iterator[Slip]:
+    yield from _needs(move, reader, path)
+    classes = reader.names.get("class")
+    if classes is not None and move.who == move.to and len(move.who) == 1 and move.who[0] not in (*classes, ANY):
+        yield Slip("to", f"{move.to[0]}, who also does it", "another actor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mechanism:
+    """An act makes other acts likelier. In patterns x, y, z and w stand for any actor, different letters for different
+    actors; names of actors and classes stand for themselves."""
+
+    when: tuple[Pattern, ...] = declare(Several(PatternKind(), least=1), "The act that sets it off (any of these).")
+    then: tuple[Answer, ...] = declare(
+        AnswersKind(), "The acts that answer; several with their shares, or equally often."
+    )
+    answers: Quantity = declare(
+        Amount(SHARE, least=0.0), "Mean number of direct answers to one act by each actor that can answer."
+    )
+    half_lives: tuple[HalfLife, ...] = declare(HalfLives(), "How soon the answers come.")
+    given: tuple[TiePattern, ...] = declare(
+        Several(TiePatternKind()), "Ties that must hold, such as z backs y (all of these).", default=()
+    )
+    needs: tuple[Condition, ...] = declare(
+        Several(ConditionKind()), "What must be the case when the answer comes.", default=()
+    )
+    forbids: tuple[Condition, ...] = declare(
+        Several(ConditionKind()), "What must not be the case when the answer comes.", default=()
+    )
+    title: str = declare(SHORT, "The mechanism in words.", default="")
+    source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+def _mechanism(mechanism: Mechanism, reader: Reader, path: str) -> Iterator[Slip]:
+    yield from _needs(mechanism, reader, path)
+    bound = {end for p in (*mechanism.when, *(a.pattern for a in mechanism.then)) for end in (p.subject, p.object)}
+    bound |= {end for tie in mechanism.given if tie.holds for end in (tie.subject, tie.object)}
+    for tie in mechanism.given:
+        for end in (tie.subject, tie.object):
+            if end in VARIABLES and end not in bound:
+                yield Slip("given", f"{end}, who does nothing here", "a letter that stands in when or then too")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A factor on moves or mechanisms while something is the case."""
+
+    while_: Condition = declare(ConditionKind(), "What is the case.", key="while")
+    factor: Quantity = declare(FACTOR, "What rates are multiplied by: below 1 deters, above 1 draws in, 0 forbids.")
+    moves: tuple[str, ...] = declare(MOVES, "Moves it scales, both unprovoked and in answer.", default=())
+    mechanisms: tuple[str, ...] = declare(
+        Several(Reference("mechanism")), "Mechanisms whose answers it scales.", default=()
+    )
+    background: tuple[str, ...] = declare(MOVES, "Moves of which it scales only the unprovoked rate.", default=())
+    title: str = declare(SHORT, "The gate in words.", default="")
+    source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+def _gate(gate: Gate, reader: Reader, path: str) -> Iterator[Slip]:
+    if not (gate.moves or gate.mechanisms or gate.background):
+        yield Slip(None, "a gate on nothing", "at least one of moves, mechanisms, background")
+
+
+@dataclass(frozen=True)
+class Calm:
+    """Some acts cool others down for a while: each adds 1 to a level that fades; moves run at exp(-strength * level)."""
+
+    after: tuple[str, ...] = declare(Several(Reference("move"), least=1), "The moves that calm.")
+    lowers: tuple[str, ...] = declare(Several(Reference("move"), least=1), "The moves that become rarer.")
+    strength: Quantity = declare(Amount(NUMBER, least=0.0), "How strongly: 0.7 halves them, 2.3 makes them a tenth.")
+    half_life: Quantity = declare(Amount(DURATION, above=0.0), "Half of the calm is gone after this time.")
+    title: str = declare(SHORT, "The calm in words.", default="")
+    source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+@dataclass(frozen=True)
+class Standoffs:
+    """What counts as a standoff: acts add heat, heat fades, a standoff opens and closes at thresholds."""
+
+    among: tuple[str, ...] = declare(
+        Several(Reference("actor")), "Acts count if both sides are among these.", default=(), spoken="all actors"
+    )
+    memory: Quantity = declare(
+        Amount(DURATION, above=0.0), "Heat falls to 37 % after this time.", default=Quantity(7.0)
+    )
+    opens_at: Quantity = declare(Amount(NUMBER, above=0.0), "Heat at which one opens.", default=Quantity(6.0))
+    closes_at: Quantity = declare(Amount(NUMBER, above=0.0), "Heat at which it closes.", default=Quantity(2.0))
+    opened_by: tuple[str, ...] = declare(MOVES, "Moves that put a new bone of contention on the table.", default=())
+    resolved_by: tuple[str, ...] = declare(MOVES, "Moves after which the bone of contention is gone.", default=())
+    suspended_by: tuple[str, ...] = declare(MOVES, "Moves that freeze, postpone or replace it.", default=())
+    chained_within: Quantity = declare(
+        Amount(DURATION, least=0.0),
+        "A new standoff this soon after the last act of one that nothing ended is its continuation.",
+        default=Quantity(3.0),
+    )
+
+
+def _standoffs(standoffs: Standoffs, reader: Reader, path: str) -> Iterator[Slip]:
+    opens, closes = float(standoffs.opens_at), float(standoffs.closes_at)
+    if closes >= opens:
+        yield Slip("closes_at", f"{closes:g}, not below opens_at", f"less than {opens:g}")
+    for move in standoffs.resolved_by:
+        if move in standoffs.suspended_by:
+            yield Slip("suspended_by", f"{move!r}, which also stands in resolved_by", "one of the two")
+
+
+@dataclass(frozen=True)
+class EventPattern:
+    """Which events are meant; what is not given may be anything."""
+
+    who: tuple[str, ...] = declare(Several(Who()), "Who acted: actors or classes.", default=())
+    does: tuple[str, ...] = declare(ACTS, "The acts.", default=())
+    to: tuple[str, ...] = declare(Several(Who()), "To whom: actors or classes.", default=())
+    hurts: tuple[str, ...] = declare(Several(Choice(HURTS)), "Acts that hurt so: none, injury, death.", default=())
+    via: tuple[str, ...] = declare(
+        Several(Reference("mechanism")), "Acts that came by these mechanisms (simulated events only).", default=()
+    )
+
+
+def _event_pattern(pattern: EventPattern, reader: Reader, path: str) -> Iterator[Slip]:
+    if not (pattern.who or pattern.does or pattern.to or pattern.hurts or pattern.via):
+        yield Slip(None, "no word of which events", "at least one of who, does, to, hurts, via")
+
+
+EVENTS: Final = Record(EventPattern, "event pattern", _event_pattern)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A question that every run answers; exactly one of any, count, first, share_of_time."""
+
+    title: str = declare(SHORT, "The question in words.", default="")
+    any: EventPattern | None = declare(EVENTS, "Does such an event happen at all? (a probability)", default=None)
+    count: EventPattern | None = declare(EVENTS, "How many such events a year?", default=None)
+    first: EventPattern | None = declare(EVENTS, "How many days to the first such event?", default=None)
+    share_of_time: Condition | None = declare(ConditionKind(), "For what share of the time is this so?", default=None)
+    better: str | None = declare(
+        Choice(("less", "more")), "Which way is better, in this scenario's eyes.", default=None
+    )
+
+
+QUESTIONS: Final = ("any", "count", "first", "share_of_time")
+
+
+def _outcome(outcome: Outcome, reader: Reader, path: str) -> Iterator[Slip]:
+    asked = [question for question in QUESTIONS if getattr(outcome, question) is not None]
+    if not asked:
+        yield Slip(None, "no question", f"one of {listed(QUESTIONS)}")
+    for question in asked[1:]:
+        yield Slip(question, f"a second question besides {asked[0]}", "one question; give the other a name of its own")
+
+
+@dataclass(frozen=True)
+class Deed:
+    """An act that is made to happen."""
+
+    who: str = declare(Reference("actor"), "Who acts.")
+    does: str = declare(Reference("act"), "The act; some move must allow it.")
+    to: str = declare(Reference("actor"), "To whom.")
+    at: Quantity = declare(Amount(DURATION, least=0.0), "When, counted from the start of the run.")
+
+
+@dataclass(frozen=True)
+class Forced:
+    """An act that a policy calls for."""
+
+    who: str = declare(Reference("actor"), "Who acts.")
+    does: str = declare(Reference("act"), "The act; some move must allow it.")
+    to: str = declare(Reference("actor"), "To whom.")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Whenever something has been the case for so long without a break, an act follows."""
+
+    fact: Condition = declare(ConditionKind(), "What is the case.")
+    stands: Quantity = declare(Amount(DURATION, above=0.0), "For how long without a break.")
+    do: Forced = declare(Record(Forced, "deed"), "The act that follows.")
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What if: named edits from a day on, acts that are made to happen, policies, actors taken out."""
+
+    title: str = declare(SHORT, "The intervention in words.", default="")
+    question: str = declare(LONG, "The question it answers.", default="")
+    at: Quantity = declare(
+        Amount(DURATION, least=0.0), "From when on, counted from the start of the run.", default=Quantity(0.0)
+    )
+    until: Quantity | None = declare(Amount(DURATION, above=0.0), "Until when.", default=None, spoken="the end")
+    set: dict[str, Any] = declare(SettingsKind(), "Values to change, by key path, written as in this file.", default={})
+    do: tuple[Deed, ...] = declare(
+        Several(Record(Deed, "deed"), distinct=False), "Acts that are made to happen.", default=()
+    )
+    whenever: tuple[Policy, ...] = declare(Several(Record(Policy, "policy")), "Policies.", default=())
+    remove: tuple[str, ...] = declare(
+        Several(Reference("actor")), "Actors taken out: they do nothing more.", default=()
+    )
+
+
+def _intervention(item: Intervention, reader: Reader, path: str) -> Iterator[Slip]:
+    if item.until is not None and float(item.until) <= float(item.at):
+        yield Slip("until", f"{float(item.until):g} days, not after at", f"more than {float(item.at):g} days")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A conflict system as data. `lines` says where each key path stood in the file and is no part of equality."""
+
+    powderkeg: int = declare(Version(1), "The version of this format; the first line of every file.")
+    name: str = declare(Name(), "Short name, for files and tables.")
+    title: str = declare(SHORT, "The title in full.", default="")
+    about: str = declare(LONG, "What it is about, and what it leaves out.", default="")
+    start: date = declare(Day(), "The day on which runs begin.")
+    years: Quantity = declare(
+        Amount(YEARS, above=0.0, most=1000.0), "How long a run is, in years.", default=Quantity(10.0)
+    )
+    sources: dict[str, Source] = declare(
+        ByName(Record(Source, "source"), "source", (GUESS,)), "Where the numbers come from.", default={}
+    )
+    actors: dict[str, Actor] = declare(ByName(Record(Actor, "actor"), "actor", reserved_words()), "Who acts.")
+    ties: dict[str, Tie] = declare(
+        ByName(Record(Tie, "tie", _tie), "tie"), "Standing relations between two actors.", default={}
+    )
+    facts: dict[str, Fact] = declare(ByName(Record(Fact, "fact", _fact), "fact"), "What is the case.", default={})
+    acts: dict[str, Act] = declare(ByName(Record(Act, "act"), "act"), "Kinds of deed.")
+    profiles: dict[str, Profile] = declare(
+        ByName(Record(Profile, "profile", _profile), "profile"), "How background rates vary in time.", default={}
+    )
+    moves: dict[str, Move] = declare(ByName(Record(Move, "move", _move), "move"), "Who may do what to whom.")
+    mechanisms: dict[str, Mechanism] = declare(
+        ByName(Record(Mechanism, "mechanism", _mechanism), "mechanism"), "Which acts make which others likelier.",
+        default={},
+    )  # fmt: skip
+    gates: dict[str, Gate] = declare(
+        ByName(Record(Gate, "gate", _gate), "gate"), "What the state of things does to rates.", default={}
+    )
+    calms: dict[str, Calm] = declare(ByName(Record(Calm, "calm"), "calm"), "Which acts cool others down.", default={})
+    standoffs: Standoffs = declare(
+        Record(Standoffs, "standoffs", _standoffs), "What counts as a standoff.", default=Standoffs()
+    )
+    outcomes: dict[str, Outcome] = declare(
+        ByName(Record(Outcome, "outcome", _outcome), "outcome"), "Questions that every run answers.", default={}
+    )
+    interventions: dict[str, Intervention] = declare(
+        ByName(Record(Intervention, "intervention", _intervention), "intervention"), "What if.", default={}
+    )
+    lines: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+
+SCENARIO: Final = Record(Scenario, "scenario")

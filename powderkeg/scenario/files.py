@@ -1,0 +1,136 @@
+"""How does a scenario come out of a file, and go back into one?
+
+In: the name of a built-in scenario, a path, or text. Out: a `Scenario`, or a ScenarioError with every fault in file
+order. And back: text that loads to an equal scenario, the resolved form in which nothing is implied, its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from powderkeg.errors import Fault, ScenarioError, nearest_name
+from powderkeg.reading import BROKEN, Node, NotText, Reader, Table, Writer, decode, parse, tree_of
+from powderkeg.reading.tree import MOST_BYTES
+from powderkeg.scenario.declared import SCENARIO, Scenario
+from powderkeg.scenario.language import TIE_LEVELS, prepare, third_person
+from powderkeg.scenario.written import yaml_text
+
+_BUILT_IN: Final = "scenarios"
+VERSION_KEY: Final = "powderkeg"
+
+
+def names() -> list[str]:
+    """Names of the scenarios that come with the package."""
+    folder = resources.files("powderkeg") / _BUILT_IN
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """The scenario of a built-in name or of a file.
+
+    Raises ScenarioError with every fault of the file, or with one line if there is no such file or no reading it.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, str) and text in names():
+        data = (resources.files("powderkeg") / _BUILT_IN / f"{text}.yaml").read_bytes()
+        return _loaded(data, f"{text}.yaml")
+    return _loaded(_bytes_of(Path(name_or_path), text), text)
+
+
+def loads(text: str | bytes, file: str | None = None) -> Scenario:
+    """The scenario of a text; `file` is how messages name it.
+
+    Raises ScenarioError with every fault, in file order.
+    """
+    if isinstance(text, bytes):
+        return _loaded(text, file)
+    faults: list[Fault] = []
+    return _read(parse(text, file, faults), file, faults)
+
+
+def dump(scenario: Scenario) -> str:
+    """YAML that loads to an equal scenario."""
+    return yaml_text(written(scenario))
+
+
+def written(scenario: Scenario) -> dict[str, Any]:
+    """Plain data as a person would write it: defaults left out, shorthand used."""
+    return SCENARIO.write(scenario, _writer(scenario, full=False))
+
+
+def resolve(scenario: Scenario | dict[str, Any]) -> dict[str, Any]:
+    """Plain data with nothing implied; it is itself a scenario that loads to an equal one. Takes plain data too."""
+    if not isinstance(scenario, Scenario):
+        scenario = _read(tree_of(scenario), None, [])
+    return SCENARIO.write(scenario, _writer(scenario, full=True))
+
+
+def digest(scenario: Scenario) -> str:
+    """SHA-256 of the resolved form as JSON. Order counts: it decides which channel is which."""
+    text = json.dumps(resolve(scenario), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _writer(scenario: Scenario, full: bool) -> Writer:
+    levels = {name: fact.levels for name, fact in scenario.facts.items()}
+    levels.update(dict.fromkeys(scenario.ties, TIE_LEVELS))
+    verbs = {**{third_person(act): act for act in scenario.acts}, **{act: act for act in scenario.acts}}
+    return Writer(full=full, data={"levels": levels, "verbs": verbs})
+
+
+def _bytes_of(path: Path, shown: str) -> bytes:
+    def refuse(found: str, expected: str = "", nearest: str | None = None) -> ScenarioError:
+        return ScenarioError(Fault(shown, None, "", found, expected, nearest))
+
+    try:
+        if path.is_dir():
+            raise refuse("a folder", "a scenario file")
+        if not path.exists():
+            known = names()
+            looks_like_name = "/" not in shown and "\\" not in shown and "." not in shown
+            built_in = f"the name of a built-in scenario ({', '.join(known)})" if known else "a built-in scenario"
+            found = "no such scenario" if looks_like_name else "no such file"
+            beside = [entry.name for entry in path.parent.iterdir()][:1000] if path.parent.is_dir() else []
+            near = nearest_name(shown, known) or nearest_name(path.name, beside)
+            raise refuse(found, f"{built_in} or a file", near)
+        if not path.is_file():
+            raise refuse("not a regular file", "a scenario file")
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise refuse(f"a file of {path.stat().st_size / 1e6:.1f} MB", f"at most {MOST_BYTES // 1_000_000} MB")
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise refuse(f"cannot be read: {reason}", "a scenario file that may be read") from None
+    return data
+
+
+def _loaded(data: bytes, file: str | None) -> Scenario:
+    try:
+        text = decode(data)
+    except NotText as error:
+        raise ScenarioError(Fault(file, error.line, "", error.found, error.expected)) from None
+    return loads(text, file)
+
+
+def _read(tree: Node | None, file: str | None, faults: list[Fault]) -> Scenario:
+    """A tree to a scenario. Raises ScenarioError with the faults given and those found, in file order."""
+    reader = Reader(file)
+    reader.faults = faults
+    scenario: Any = BROKEN
+    if isinstance(tree, Table):
+        prepare(reader, tree.items)
+        scenario = reader.read(SCENARIO, tree, "")
+    elif not faults:
+        faults.append(Fault(file, None, "", "an empty file", "a scenario; its first line is `powderkeg: 1`"))
+    if faults:
+        raise ScenarioError(sorted(faults, key=lambda fault: fault.line or 0))
+    made: Scenario = scenario
+    made.lines.update(reader.lines)
+    return made
