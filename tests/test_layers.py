@@ -15,7 +15,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "powderkeg"
 LAYERS = (
-    "errors", "reading", "scenario", "events", "model", "engine", "simulate", "fit", "analyze", "compare", "score",
+    "errors", "reading", "scenario", "events", "engine", "model", "simulate", "fit", "analyze", "compare", "score",
     "plots", "report", "web", "cli",
 )  # fmt: skip
 DOORS = ("__init__", "__main__")
