@@ -16,7 +16,7 @@ import polars as pl
 from powderkeg.analyze import intervals
 from powderkeg.analyze.intervals import LEVEL
 from powderkeg.engine.arrays import BACKGROUND, HISTORY, SCHEDULED, TIMER
-from powderkeg.engine.genealogy import roots_and_entries
+from powderkeg.engine.genealogy import entry_cells
 
 if TYPE_CHECKING:
     from powderkeg.simulate import Runs
@@ -51,52 +51,43 @@ def entanglement(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
 
 
 def drawn_in(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
-    """For each actor, the share of its acts that descend from disputes between others: actor, share, low, high."""
-    whole = _shares(_counts(runs), runs, ["drawn_in"], level)
-    drawn = whole.filter("drawn_in")
-    never = whole.filter(~pl.col("drawn_in") & ~pl.col("actor").is_in(drawn["actor"].implode()))
-    empty = [
-        {"actor": row["actor"], "acts_per_run": 0.0, "runs": row["runs"]}
-        | intervals.proportion(0.0, row["acts_per_run"] * row["runs"], level)._asdict()
-        for row in never.to_dicts()
-    ]
-    zero = pl.DataFrame(empty, schema_overrides=SCHEMA) if empty else pl.DataFrame()
-    columns = ["actor", "share", "low", "high", "acts_per_run", "runs"]
-    if not empty:
-        return drawn.select(columns).sort("actor")
-    return pl.concat([drawn.select(columns), zero.rename({"mean": "share"}).select(columns)]).sort("actor")
+    """For each actor that acted, the share of its acts that descend from disputes between others.
+
+    Columns: actor, share, low, high, acts_per_run (all acts of the actor), runs.
+    """
+    counts = _counts(runs)
+    drawn = pl.col("n").filter("drawn_in").sum().alias("drawn")
+    by_run = counts.group_by("replicate", "actor").agg(drawn, pl.col("n").sum())
+    n_runs, names = len(runs.offsets) - 1, _actors(runs)
+    rows = []
+    for (actor,), own in by_run.group_by("actor"):
+        estimate = intervals.share(own["drawn"], own["n"], level)
+        whole = {"actor": names[actor], "acts_per_run": float(own["n"].sum()) / n_runs}
+        rows.append(whole | {"share": estimate.mean, "low": estimate.low, "high": estimate.high, "runs": n_runs})
+    kept = ("actor", "share", "low", "high", "acts_per_run", "runs")
+    return pl.DataFrame(rows, schema={name: SCHEMA[name] for name in kept}).sort("actor")
 
 
 def _counts(runs: Runs) -> pl.DataFrame:
-    """Acts by replicate, actor, drawn_in, mechanism of entry (code) and actor by whom (index)."""
+    """Acts by replicate, actor, drawn_in, mechanism of entry (code) and actor by whom (index): column n."""
     model = runs.model
     names = _actors(runs)
     index = {name: i for i, name in enumerate(names)}
     source = np.array([index.get(c.source or "", -1) for c in model.channels], dtype=np.int64)
     target = np.array([index.get(c.target or "", -1) for c in model.channels], dtype=np.int64)
+    shape = (len(names), 2, len(model.mechanisms) - HISTORY, len(names) + 1)
     offsets = np.asarray(runs.offsets, dtype=np.int64)
-    channel = np.asarray(runs.channel)
-    parent = np.asarray(runs.parent)
-    root, entry = roots_and_entries(offsets, channel, parent, source)
-    acts = np.flatnonzero(entry >= 0)
-    begin = np.repeat(offsets[:-1], np.diff(offsets))
-    came = entry[acts]
-    above = parent[came]
-    by = np.where(above >= 0, source[channel[np.where(above >= 0, begin[came] + above, 0)]], -1)
-    actor = source[channel[acts]]
-    root_channel = channel[root[acts]]
-    is_own = (actor == source[root_channel]) | (actor == target[root_channel])
-    replicate = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    frame = pl.DataFrame(
-        {
-            "replicate": replicate[acts],
-            "actor": actor,
-            "drawn_in": ~is_own,
-            "mechanism": np.asarray(runs.mechanism)[came].astype(np.int64),
-            "by": by,
-        }
+    cell = entry_cells(offsets, runs.channel, runs.parent, runs.mechanism, source, target, shape, HISTORY)
+    replicate = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
+    frame = pl.DataFrame({"replicate": replicate, "cell": cell}).filter(pl.col("cell") >= 0)
+    frame = frame.group_by("replicate", "cell").len("n")
+    actor, drawn, mechanism, by = np.unravel_index(frame["cell"].to_numpy(), shape)
+    return frame.with_columns(
+        actor=pl.Series(actor),
+        drawn_in=pl.Series(drawn.astype(bool)),
+        mechanism=pl.Series(mechanism + HISTORY),
+        by=pl.Series(by - 1),
     )
-    return frame.group_by("replicate", "actor", "drawn_in", "mechanism", "by").len("n")
 
 
 def _shares(counts: pl.DataFrame, runs: Runs, keys: list[str], level: float) -> pl.DataFrame:

@@ -56,9 +56,7 @@ def outcomes(model: Model, runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     The interval holds `level` of the time for the mean over endless runs: it tells how well the model is known, not how
     much single histories differ. A history that hit its event limit is counted up to there.
     """
-    found = {
-        name: (one, *values) for (name, one), values in zip(_named(model), per_run(model, runs), strict=True)
-    }
+    found = {name: (one, *values) for (name, one), values in zip(_named(model), per_run(model, runs), strict=True)}
     rows = []
     for name, (one, kind, values, unfinished) in found.items():
         estimate, median, never = _summary(kind, values, unfinished, float(runs.days), level)

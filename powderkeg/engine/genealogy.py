@@ -46,6 +46,45 @@ def _walk(offsets, channel, parent, source):  # type: ignore[no-untyped-def]
     return root, entry, -1
 
 
+def entry_cells(
+    offsets: Ints,
+    channel: Ints,
+    parent: Ints,
+    mechanism: Ints,
+    source: Ints,
+    target: Ints,
+    shape: tuple[int, int, int, int],
+    lowest_mechanism: int,
+) -> Ints:
+    """(N,) for each event the index, in an array of this shape, of how its actor came in; -1 where it has no actor.
+
+    The axes of the array: the actor; 0 if it is one of the root's two, else 1; the mechanism of its entry, counted from
+    the lowest; 1 + the actor of the entry's parent, 0 if there is none.
+    raises  as `roots_and_entries`
+    """
+    root, entry = roots_and_entries(offsets, channel, parent, source)
+    cell = np.empty(len(channel), np.int64)
+    _cells(offsets, channel, parent, mechanism, source, target, shape, lowest_mechanism, root, entry, cell)
+    return cell
+
+
+@njit(cache=True, nogil=True)
+def _cells(offsets, channel, parent, mechanism, source, target, shape, lowest_mechanism, root, entry, cell):  # type: ignore[no-untyped-def]
+    for replicate in range(len(offsets) - 1):
+        begin = offsets[replicate]
+        for i in range(begin, offsets[replicate + 1]):
+            came = entry[i]
+            if came < 0:
+                cell[i] = -1
+                continue
+            actor = source[channel[i]]
+            top = channel[root[i]]
+            is_drawn = 0 if actor == source[top] or actor == target[top] else 1
+            by = source[channel[begin + parent[came]]] + 1 if parent[came] >= 0 else 0
+            kind = mechanism[came] - lowest_mechanism
+            cell[i] = ((actor * shape[1] + is_drawn) * shape[2] + kind) * shape[3] + by
+
+
 def tally(
     offsets: Ints,
     time: Floats,
