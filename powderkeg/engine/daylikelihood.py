@@ -54,7 +54,7 @@ class DayRows(NamedTuple):
     day: Ints
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def same_day(decay: float) -> float:
     """Chance that a child with delay Exp(decay) falls into its parent's own day: 1 - (1 - e^-b) / b."""
     if decay < 1e-4:
@@ -62,13 +62,13 @@ def same_day(decay: float) -> float:
     return float(1.0 + np.expm1(-decay) / decay)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def next_day(decay: float) -> float:
     """Chance that it falls into the day after: (1 - e^-b)^2 / b; day j after has this times e^(-b (j - 1))."""
     return float(np.expm1(-decay) ** 2 / decay)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def expose_ground(d: Design, b: int, first: int, last: int, config: int, share: float, out: Floats) -> None:
     """Add `share` of the background exposure of ground b over days first..last-1 to `out`."""
     first = max(first, 0)
@@ -86,7 +86,7 @@ def expose_ground(d: Design, b: int, first: int, last: int, config: int, share: 
         k += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fade(d: Design, g: int, level: Floats, decay: Floats, n_days: int) -> float:
     """Exposure of group g (per unit of coefficient) over the next `n_days`; its levels decay over them."""
     if n_days <= 0:
@@ -104,7 +104,7 @@ def fade(d: Design, g: int, level: Floats, decay: Floats, n_days: int) -> float:
     return float(mass)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def expose_group(
     d: Design, g: int, level: Floats, decay: Floats, first: int, last: int, config: int, out: Floats
 ) -> None:
@@ -116,7 +116,7 @@ def expose_group(
         out[d.group_term[g] + config] += fade(d, g, level, decay, last - first)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def find_root(parent: Ints, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -124,7 +124,7 @@ def find_root(parent: Ints, i: int) -> int:
     return i
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def after_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, c: int) -> int:
     """Configuration of `pair` after today's acts, but facts that channel c itself changed read as before.
 
@@ -140,7 +140,20 @@ def after_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, 
     return int(result)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def before_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, c: int) -> int:
+    """Configuration of `pair` before today's acts, but facts that channel c changed read as after: c's answers see it."""
+    result = config[pair]
+    for k in range(n_flips):
+        if flips[k, 0] == c:
+            f = flips[k, 1]
+            for q in range(d.dep_start[f], d.dep_start[f + 1]):
+                if d.dep_pair[q] == pair:
+                    result += d.dep_stride[q] * flips[k, 2]
+    return int(result)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def collect(day: Ints, channel: Ints, i: int, row_of: Ints, today: Ints, times: Floats) -> tuple[int, int]:
     """Distinct channels of the day that starts at event i, with their counts; (events after it, channels)."""
     last = i
@@ -157,7 +170,7 @@ def collect(day: Ints, channel: Ints, i: int, row_of: Ints, today: Ints, times: 
     return last, n_today
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def change_facts(d: Design, channel: Ints, i: int, last: int, level: Ints, flips: Ints) -> int:
     """Apply the effects of events i..last-1 in their order; who changed what goes to `flips`; returns how many."""
     n_flips = 0
@@ -175,7 +188,7 @@ def change_facts(d: Design, channel: Ints, i: int, last: int, level: Ints, flips
     return n_flips
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def net_changes(flips: Ints, n_flips: int, level: Ints, old_level: Ints) -> None:
     """Replace every single change by the fact's net change today; once for each channel and fact."""
     for k in range(n_flips):
@@ -185,7 +198,7 @@ def net_changes(flips: Ints, n_flips: int, level: Ints, old_level: Ints) -> None
                 flips[k, 2] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def count_effects(d: Design, channel: Ints, i: int, last: int) -> int:
     total = 0
     for e in range(i, last):
@@ -193,7 +206,7 @@ def count_effects(d: Design, channel: Ints, i: int, last: int) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def find_blocks(parent: Ints, n_today: int, place: Ints, order: Ints, sizes: Ints) -> int:
     """Order today's rows by block: `order[at]` is the row at place `at`, `place` its inverse; returns the blocks."""
     n_blocks = 0
@@ -218,7 +231,7 @@ def find_blocks(parent: Ints, n_today: int, place: Ints, order: Ints, sizes: Int
     return n_blocks
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def grown_ints(a: Ints, need: int) -> Ints:
     if need <= len(a):
         return a
@@ -227,7 +240,7 @@ def grown_ints(a: Ints, need: int) -> Ints:
     return b
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def grown_floats(a: Floats, need: int) -> Floats:
     if need <= len(a):
         return a
@@ -236,7 +249,7 @@ def grown_floats(a: Floats, need: int) -> Floats:
     return b
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def day_pass(
     d: Design, decay: Floats, day: Ints, channel: Ints, days: int
 ) -> tuple[Ints, Ints, Floats, Floats, Ints, Ints, Ints, Ints, Floats, Floats, Ints, Ints]:
@@ -423,7 +436,7 @@ def day_pass(
                 break
             r = order[at]
             c = today[r]
-            need = used + 2 * (1 + d.slot_start[c + 1] - d.slot_start[c])
+            need = used + 2 * (1 + d.slot_start[c + 1] - d.slot_start[c] + per_row[at + 1] - per_row[at])
             if need > len(term):
                 term = grown_ints(term, need)
                 value = grown_floats(value, need)
@@ -447,7 +460,8 @@ def day_pass(
             for s in range(d.slot_start[c], d.slot_start[c + 1]):
                 g = d.slot_group[s]
                 mech = d.group_mechanism[g]
-                v = slot_echo[s]
+                pair = d.group_pair[g]
+                v = 0.0 if flipped[pair] else slot_echo[s]
                 slot_echo[s] = 0.0
                 for j in range(d.kernel_start[mech], d.kernel_start[mech + 1]):
                     k = j - d.kernel_start[mech]
@@ -457,7 +471,6 @@ def day_pass(
                         v += lag_share[j] * reach[s, k]
                 reach_day[s] = now
                 if v > SMALLEST:
-                    pair = d.group_pair[g]
                     before = old_config[pair]
                     after = after_config(d, pair, config, flips, n_flips, c) if flipped[pair] else before
                     term[used] = d.group_term[g] + before
@@ -472,18 +485,24 @@ def day_pass(
                 k = sorted_link[q]
                 g = d.slot_group[link_slot[k]]
                 pair = d.group_pair[g]
-                before = old_config[pair]
-                after = after_config(d, pair, config, flips, n_flips, c) if flipped[pair] else before
-                echo_from[echoes] = first_row + place[link_from[k]]
-                echo_term[echoes] = d.group_term[g] + before
-                echo_value[echoes] = link_value[k]
-                if after != before:
+                if not flipped[pair]:
+                    echo_from[echoes] = first_row + place[link_from[k]]
+                    echo_term[echoes] = d.group_term[g] + config[pair]
+                    echo_value[echoes] = link_value[k]
+                    echoes += 1
+                    continue
+                for half in range(2):
+                    if half == 0:
+                        here = before_config(d, pair, old_config, flips, n_flips, today[link_from[k]])
+                    else:
+                        here = after_config(d, pair, config, flips, n_flips, c)
+                    term[used] = d.group_term[g] + here
+                    value[used] = 0.5 * link_value[k]
+                    used += 1
+                    echo_from[echoes] = first_row + place[link_from[k]]
+                    echo_term[echoes] = d.group_term[g] + here
                     echo_value[echoes] = 0.5 * link_value[k]
                     echoes += 1
-                    echo_from[echoes] = first_row + place[link_from[k]]
-                    echo_term[echoes] = d.group_term[g] + after
-                    echo_value[echoes] = 0.5 * link_value[k]
-                echoes += 1
             acts[rows] = times[r]
             row_channel[rows] = c
             row_day[rows] = now
@@ -513,7 +532,10 @@ def day_pass(
                     total[g, here] += d.feed_mass[k] * times[r]
                 if scored:
                     mass = echo_share[mech] * d.feed_mass[k] * times[r]
-                    exposure[d.group_term[g] + old_config[pair]] += 0.5 * mass
+                    before = config[pair]
+                    if flipped[pair]:
+                        before = before_config(d, pair, old_config, flips, n_flips, c)
+                    exposure[d.group_term[g] + before] += 0.5 * mass
                     exposure[d.group_term[g] + config[pair]] += 0.5 * mass
 
         for k in range(n_pairs):
@@ -535,7 +557,7 @@ def day_pass(
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def invert(a: Floats) -> tuple[float, Floats]:
     """(log determinant, inverse) of a matrix that is diagonally dominant by rows, so elimination needs no pivots."""
     n = len(a)
@@ -559,7 +581,7 @@ def invert(a: Floats) -> tuple[float, Floats]:
     return log_det, inverse
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def evaluate_days(
     start: Ints,
     term: Ints,

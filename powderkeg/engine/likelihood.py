@@ -44,7 +44,7 @@ class Rows(NamedTuple):
     event: Ints
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def season_integral(swing: float, peak: float, a: float, b: float) -> float:
     """Integral of 1 + swing * cos(2 pi (t - peak) / 365.25) from a to b, in days."""
     if swing == 0.0:
@@ -53,14 +53,14 @@ def season_integral(swing: float, peak: float, a: float, b: float) -> float:
     return float((b - a) + swing / w * (np.sin(w * (b - peak)) - np.sin(w * (a - peak))))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def cell_of(cell_time: Floats, t: float) -> int:
     """Index of the time cell that holds t; the last cell holds the end of the window."""
     k = int(np.searchsorted(cell_time, t, side="right")) - 1
     return min(max(k, 0), len(cell_time) - 2)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def calm_level(d: Design, x: Floats, x_time: float, s: int, t: float) -> float:
     """exp(-sum strength * x) of calm set s at time t, from levels x at x_time."""
     total = 0.0
@@ -70,7 +70,7 @@ def calm_level(d: Design, x: Floats, x_time: float, s: int, t: float) -> float:
     return float(np.exp(-total))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def expose_ground(d: Design, b: int, config: int, a: float, z: float, x: Floats, x_time: float, out: Floats) -> None:
     """Add the background exposure of ground b from a to z, in configuration `config`, to `out`."""
     if z <= a:
@@ -98,7 +98,7 @@ def expose_ground(d: Design, b: int, config: int, a: float, z: float, x: Floats,
         k += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def calm_panels(d: Design, s: int, x: Floats, x_time: float, a: float, z: float, decay: float) -> int:
     """Panels of an 8-point Gauss-Legendre rule that keep rate times width at 2 or less; 1 where calm is spent."""
     fastest = decay
@@ -113,7 +113,7 @@ def calm_panels(d: Design, s: int, x: Floats, x_time: float, a: float, z: float,
     return max(1, min(int(np.ceil(fastest * (z - a) / 2.0)), 4096))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def expose_group(
     d: Design,
     g: int,
@@ -156,7 +156,7 @@ def expose_group(
     out[d.group_term[g] + config] += mass
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def exact_pass(
     d: Design, decay: Floats, time: Floats, channel: Ints, end: float
 ) -> tuple[Ints, Ints, Floats, Floats, Ints]:
@@ -304,7 +304,7 @@ def exact_pass(
     return start, term[:used].copy(), value[:used].copy(), exposure, event
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def evaluate_rows(
     start: Ints,
     term: Ints,
