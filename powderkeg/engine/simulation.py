@@ -1,0 +1,520 @@
+"""The simulation loop: keyed branching with gate thinning.
+
+In: the `Tables` of a world, a seed's key, a range of replicates. Out: their events, in time order.
+
+Candidates come from the background at its highest and from every accepted event; each is accepted at its own time
+with probability (what it is worth then) / (its ceiling). That is exact for any modifier that depends on the past and
+stays under its ceiling (superposition and thinning of Poisson processes); no intensity is ever tracked, so the cost
+of an event does not grow with channels or links. `engine.md` in the documentation has the whole argument.
+Sources: Hawkes & Oakes (1974), J. Appl. Prob. 11; Lewis & Shedler (1979), Nav. Res. Log. Q. 26; Ogata (1981),
+IEEE Trans. Inf. Theory 27.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from powderkeg.engine.alias import pick
+from powderkeg.engine.arrays import BACKGROUND, SCHEDULED, TIMER
+from powderkeg.engine.draws import (
+    CHOICE,
+    COMPONENT,
+    DELAY,
+    EFFECT_COIN,
+    HISTORY_TAG,
+    IMMIGRANT,
+    LAYER,
+    MARK,
+    OFFSPRING,
+    PHASE_TAG,
+    REPLICATE,
+    SCHEDULED_TAG,
+    TIMER_TAG,
+    child,
+    draw,
+    poisson,
+)
+from powderkeg.engine.queue import (
+    BUCKET,
+    CHANNEL,
+    ENTRY,
+    EPOCH,
+    IN_HEAP,
+    MECHANISM,
+    N_FREE,
+    PARENT,
+    PUSHED,
+    WIDTH,
+    advance,
+    bucket_of,
+    clear,
+    pop,
+    push,
+)
+from powderkeg.engine.worlds import ADDS_CALM, HAS_EFFECTS, IS_CALMED, Tables
+
+_YEAR = 365.25
+_MOST_BUCKETS = 4_000_000
+
+# Places in `control`, which the loop shares with the thread that watches it.
+STOP = 0  # set to 1 from outside: return as soon as possible
+DONE = 1  # replicates done so far, and a part of one
+CANDIDATES = 2  # candidates considered so far
+
+# Why the loop returned.
+FINISHED, STOPPED, FULL, NO_SLOTS = 0, 1, 2, 3
+
+
+class Chunk(NamedTuple):
+    """Events of a run of replicates, one after the other."""
+
+    count: np.ndarray  # (replicates,) int64 events of each
+    exploded: np.ndarray  # (replicates,) bool: stopped at the event limit
+    reached: np.ndarray  # (replicates,) day at which it stopped; the horizon, unless exploded
+    time: np.ndarray  # float64, days
+    channel: np.ndarray  # int32
+    parent: np.ndarray  # int32 index within the replicate; -1 none; -2 - h: event h of the given past
+    mechanism: np.ndarray  # int16
+    key: np.ndarray  # uint64, empty unless asked for
+
+
+class Workspace:
+    """Buffers of one thread, used again for chunk after chunk; they grow, never shrink."""
+
+    def __init__(self) -> None:
+        self.control = np.zeros(3)
+        self.waiting = np.zeros(5, np.int64)
+        self.room(4096)
+        self.events(1 << 16)
+        self.head = np.empty(0, np.int32)
+
+    def room(self, slots: int) -> None:
+        self.slot_time = np.empty(slots)
+        self.slot_key = np.empty(slots, np.uint64)
+        self.slot = np.empty(slots * WIDTH, np.int32)
+        self.heap_time = np.empty(slots)
+        self.heap_slot = np.empty(slots, np.int32)
+
+    def events(self, n: int) -> None:
+        self.out_time = np.empty(n)
+        self.out = np.empty(3 * n, np.int32)
+        self.out_key = np.empty(n, np.uint64)
+
+    def buckets(self, n: float) -> None:
+        n = int(min(max(n, 16), _MOST_BUCKETS))
+        if not len(self.head) / 8 <= n <= len(self.head) * 2:
+            self.head = np.empty(n, np.int32)
+
+
+def simulate_chunk(
+    tables: Tables,
+    root: np.uint64,
+    first: int,
+    last: int,
+    begin: float,
+    horizon: float,
+    limit: int,
+    workspace: Workspace,
+    expected: float,
+    keep_keys: bool = False,
+    is_complete: bool = False,
+) -> Chunk | None:
+    """Simulate replicates `first` to `last - 1` of the window [begin, horizon); None if stopped on the way.
+
+    root         key of the seed
+    limit        events recorded in one replicate before it is stopped and called exploded
+    expected     candidates to expect in a replicate: sizes buffers, changes nothing
+    is_complete  the given past includes what timers did
+    """
+    at, w = tables.at, workspace
+    n = last - first
+    result = np.zeros((n, 3))
+    state = np.zeros(at.n_facts * 2 + at.n_policies + 2 * at.n_changes + at.n_streams, np.int64)
+    state_f = np.zeros(2 * at.n_calms + at.n_streams)
+    pieces = []
+    w.buckets(expected)
+    w.control[DONE] = 0.0
+    done = 0
+    while True:
+        before, candidates = done, w.control[CANDIDATES]
+        done, why = run(
+            *tables, root, first, done, n, begin, horizon, limit, is_complete, result, state, state_f, w.waiting,
+            w.slot_time, w.slot_key, w.slot, w.heap_time, w.heap_slot, w.head, w.out_time, w.out, w.out_key, w.control,
+        )  # fmt: skip
+        got = int(result[before:done, 0].sum())
+        out = w.out[: 3 * got].reshape(-1, 3)
+        pieces.append((
+            w.out_time[:got].copy(), out[:, 0].copy(), out[:, 1].copy(), out[:, 2].astype(np.int16),
+            w.out_key[: got if keep_keys else 0].copy(),
+        ))  # fmt: skip
+        if why == STOPPED:
+            return None
+        if why == FINISHED:
+            break
+        if why == NO_SLOTS:
+            w.room(2 * len(w.slot_time) + at.n_timers + at.n_policies)
+        elif done == before:  # one replicate fills the whole buffer
+            w.events(4 * len(w.out_time))
+        if done > before:
+            w.buckets((w.control[CANDIDATES] - candidates) / (done - before))
+    columns = [np.concatenate(column) if len(pieces) > 1 else column[0] for column in zip(*pieces, strict=True)]
+    return Chunk(result[:, 0].astype(np.int64), result[:, 1] > 0, result[:, 2], *columns)
+
+
+@njit(nogil=True, error_model="numpy")
+def _product(row, row_start, gate, factor, ints, floats, level):  # type: ignore[no-untyped-def]
+    product = 1.0
+    for i in range(ints[row_start + row], ints[row_start + row + 1]):
+        product *= floats[factor + ints[gate + 2 * i + 1] + level[ints[gate + 2 * i]]]
+    return product
+
+
+@njit(nogil=True, error_model="numpy")
+def _shape(time, first, end, step, season, floats):  # type: ignore[no-untyped-def]
+    """Background profile: the last step at or before `time`, times the season."""
+    i = first
+    while i + 1 < end and floats[step + 2 * i + 2] <= time:
+        i += 1
+    value = floats[step + 2 * i + 1]
+    if floats[season] != 0.0:
+        value *= 1.0 + floats[season] * math.cos(2.0 * math.pi * (time - floats[season + 1]) / _YEAR)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run(  # type: ignore[no-untyped-def]
+    at, ints, floats, entry, root, first, done, n_replicates, begin, horizon, limit, is_complete, result, state, state_f,
+    waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, out_time, out, out_key, control,
+):  # fmt: skip
+    """Simulate replicates `first + done` to `first + n_replicates - 1`. Returns how many are done now, and why no more.
+
+    at .. entry  the four parts of `Tables`
+    result       (replicates, 3) events, 1 if exploded, day reached
+    state        levels, epochs of facts and policies, changes at hand (fact, level), background candidates by stream
+    state_f      calms (amount, day at which it had that amount), next background candidate by stream
+    waiting ...  the queue
+    out          channel, parent, mechanism of each event, one after the other, from replicate `done` on
+    """
+    # Nothing is allocated and no array replaced below: see `queue` for why.
+    capacity = len(out_time)
+    room_for_timers = at.n_timers + at.n_policies
+    level = 0
+    epoch = level + at.n_facts
+    changing = epoch + at.n_facts + at.n_policies
+    stream_count = changing + 2 * at.n_changes
+    calm = 0
+    stream_next = calm + 2 * at.n_calms
+    n_buckets = len(head)
+    start = min(begin, floats[at.phase_time])
+    per_day = n_buckets / (horizon - start)
+    n_out = 0
+    clear(waiting, slot, head)
+
+    for r in range(done, n_replicates):
+        if control[STOP] != 0.0:
+            return r, STOPPED
+        key0 = child(root, REPLICATE, first + r)
+        waiting[BUCKET] = 0
+        waiting[PUSHED] = 0
+        for i in range(at.n_facts + at.n_policies):
+            state[epoch + i] = 0
+        for i in range(at.n_calms):
+            state_f[calm + 2 * i] = 0.0
+            state_f[calm + 2 * i + 1] = start
+        phase = 0
+        n_candidates = 0
+        base_out = n_out
+        exploded = 0.0
+        reached = horizon
+        i_act = 0
+        i_past = 0
+        stream = 0
+        for i in range(at.n_streams):
+            state[stream_count + i] = 0
+            state_f[stream_next + i] = np.inf
+            rate = floats[at.background_rate + i]
+            if rate > 0.0:
+                k = key0 if i == 0 else child(key0, LAYER, ints[at.stream + 2 * i])
+                state_f[stream_next + i] = begin - math.log(draw(child(k, IMMIGRANT, 0), DELAY)) / rate
+            if state_f[stream_next + i] < state_f[stream_next + stream]:
+                stream = i
+        # The first thing that happens is that every fact comes to where it starts.
+        now = start
+        key = key0
+        for i in range(at.n_facts):
+            state[level + i] = -1
+            state[changing + 2 * i] = i
+            state[changing + 2 * i + 1] = ints[at.fact + 3 * i]
+        n_changing = at.n_facts
+        c = -1
+        me = -1
+        is_start = True
+
+        while True:
+            if not is_start:
+                # What comes next: a phase, a past event, an act put in by hand, a background candidate,
+                # or what the queue holds.
+                until = min(state_f[stream_next + stream], horizon)
+                if phase + 1 < at.n_phases:
+                    until = min(until, floats[at.phase_time + phase + 1])
+                if i_act < at.n_acts:
+                    until = min(until, floats[at.act_time + i_act])
+                if i_past < at.n_past:
+                    until = min(until, floats[at.past_time + i_past])
+                if waiting[IN_HEAP] == 0:
+                    last_bucket = bucket_of(until, start, per_day, n_buckets)
+                    advance(waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, last_bucket)
+
+                # What it is. A candidate has a worth before gates, a gate row, and the marks it may have.
+                c = -1
+                parent = -1
+                mechanism = BACKGROUND
+                is_candidate = False
+                n_changing = 0
+                worth = 0.0
+                low = 0.0
+                width = 0.0
+                row = 0
+                if waiting[IN_HEAP] > 0 and heap_time[0] < until:
+                    s = pop(waiting, slot_key, slot, heap_time, heap_slot)
+                    now = slot_time[s]
+                    key = slot_key[s]
+                    e = np.int64(slot[WIDTH * s + ENTRY])
+                    c = np.int64(slot[WIDTH * s + CHANNEL])
+                    parent = np.int64(slot[WIDTH * s + PARENT])
+                    mechanism = np.int64(slot[WIDTH * s + MECHANISM])
+                    if e >= 0:
+                        n_candidates += 1
+                        if entry[7 * e + 5] == 0:
+                            is_candidate = True
+                            worth = floats[at.mass + phase * at.n_mass + entry[7 * e + 0]]
+                            row = np.int64(entry[7 * e + 3])
+                            low = floats[at.entry_f + 3 * e + 1]
+                            width = floats[at.entry_f + 3 * e + 2]
+                    elif np.int64(slot[WIDTH * s + EPOCH]) != state[epoch - 1 - e]:
+                        continue
+                elif until >= horizon:
+                    break
+                elif phase + 1 < at.n_phases and floats[at.phase_time + phase + 1] <= until:
+                    now = until
+                    for i in range(at.n_calms):
+                        decay = floats[at.calm_decay + phase * at.n_calms + i]
+                        state_f[calm + 2 * i] *= math.exp(-decay * (now - state_f[calm + 2 * i + 1]))
+                        state_f[calm + 2 * i + 1] = now
+                    phase += 1
+                    key = child(key0, PHASE_TAG, ints[at.phase + 2 * phase])
+                    me = -1
+                    n_changing = ints[at.phase + 2 * phase + 3] - ints[at.phase + 2 * phase + 1]
+                    for i in range(n_changing):
+                        j = at.phase_set + 2 * (ints[at.phase + 2 * phase + 1] + i)
+                        state[changing + 2 * i] = ints[j]
+                        state[changing + 2 * i + 1] = ints[j + 1]
+                elif i_past < at.n_past and floats[at.past_time + i_past] <= until:
+                    now = until
+                    c = ints[at.past + 2 * i_past]
+                    key = child(child(key0, HISTORY_TAG, c), HISTORY_TAG, ints[at.past + 2 * i_past + 1])
+                    parent = -2 - i_past
+                    i_past += 1
+                elif i_act < at.n_acts and floats[at.act_time + i_act] <= until:
+                    now = until
+                    c = ints[at.act + 2 * i_act]
+                    key = child(child(key0, SCHEDULED_TAG, c), SCHEDULED_TAG, ints[at.act + 2 * i_act + 1])
+                    mechanism = SCHEDULED
+                    i_act += 1
+                else:
+                    now = until
+                    n_candidates += 1
+                    k = key0 if stream == 0 else child(key0, LAYER, ints[at.stream + 2 * stream])
+                    key = child(k, IMMIGRANT, state[stream_count + stream])
+                    i = ints[at.stream + 2 * stream + 1]
+                    j, share = pick(draw(key, CHOICE), i, ints[at.stream + 2 * stream + 3] - i)
+                    if share >= floats[at.background_f + 3 * j]:
+                        j = ints[at.background + 3 * j + 1]
+                    c = ints[at.background + 3 * j]
+                    if ints[at.background + 3 * j + 2] == 0:
+                        is_candidate = True
+                        worth = floats[at.rate + phase * at.n_channels + c]
+                        row = ints[at.channel + 7 * c]
+                        low = floats[at.background_f + 3 * j + 1]
+                        width = floats[at.background_f + 3 * j + 2]
+                        p = ints[at.channel + 7 * c + 2]
+                        if p >= 0:
+                            worth *= _shape(
+                                now, ints[at.profile_start + p], ints[at.profile_start + p + 1],
+                                at.step + phase * at.n_step, at.season + phase * at.n_season + 2 * p, floats,
+                            )  # fmt: skip
+                    state[stream_count + stream] += 1
+                    k = child(k, IMMIGRANT, state[stream_count + stream])
+                    state_f[stream_next + stream] = now - math.log(draw(k, DELAY)) / floats[at.background_rate + stream]
+                    if at.n_streams > 1:
+                        stream = 0
+                        for i in range(1, at.n_streams):
+                            if state_f[stream_next + i] < state_f[stream_next + stream]:
+                                stream = i
+
+                # Does it happen? Read before the event moves the state: no event opens its own gate.
+                if is_candidate:
+                    factor = at.factor + phase * at.n_factor
+                    worth *= _product(row, at.row_start, at.gate, factor, ints, floats, state)
+                    worth *= _product(
+                        ints[at.channel + 7 * c + 1], at.row_start, at.gate, factor, ints, floats, state
+                    )
+                    if ints[at.channel + 7 * c + 3] & IS_CALMED:
+                        lowering = 0.0
+                        for i in range(ints[at.channel + 7 * c + 6], ints[at.channel + 7 * c + 13]):
+                            j = ints[at.calm_low + i]
+                            decay = floats[at.calm_decay + phase * at.n_calms + j]
+                            strength = floats[at.calm_strength + phase * at.n_calm_strength + i]
+                            lowering += strength * state_f[calm + 2 * j] * math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
+                        worth *= math.exp(-lowering)
+                    if worth < low + width and low + width * draw(key, MARK) >= worth:
+                        continue
+
+                if c >= 0:
+                    # It happens. What came before the window, given or latent, moves the state but is not recorded.
+                    me = parent
+                    if now >= begin:
+                        me = n_out - base_out
+                        if n_out == capacity:
+                            return r, FULL
+                        out_time[n_out] = now
+                        out[3 * n_out] = c
+                        out[3 * n_out + 1] = parent
+                        out[3 * n_out + 2] = mechanism
+                        out_key[n_out] = key
+                        n_out += 1
+                        if me & 1023 == 1023:
+                            control[DONE] = r + (now - start) / (horizon - start)
+                            if control[STOP] != 0.0:
+                                return r, STOPPED
+                    flags = ints[at.channel + 7 * c + 3]
+                    if flags & HAS_EFFECTS:
+                        i = ints[at.channel + 7 * c + 4]
+                        n_effects = ints[at.channel + 7 * c + 11] - i
+                        for n in range(n_effects):
+                            chance = floats[at.effect_probability + phase * at.n_effect + i + n]
+                            if chance >= 1.0 or draw(key, EFFECT_COIN + n) < chance:
+                                state[changing + 2 * n_changing] = ints[at.effect + 2 * (i + n)]
+                                state[changing + 2 * n_changing + 1] = ints[at.effect + 2 * (i + n) + 1]
+                                n_changing += 1
+                    if flags & ADDS_CALM:
+                        for i in range(ints[at.channel + 7 * c + 5], ints[at.channel + 7 * c + 12]):
+                            j = ints[at.calm_add + i]
+                            decay = floats[at.calm_decay + phase * at.n_calms + j]
+                            state_f[calm + 2 * j] *= math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
+                            state_f[calm + 2 * j] += floats[at.calm_amount + phase * at.n_calm_amount + i]
+                            state_f[calm + 2 * j + 1] = now
+
+            # Facts change, and what is timed by them starts or stops.
+            for n in range(n_changing):
+                s = state[changing + 2 * n]
+                old = state[level + s]
+                new = state[changing + 2 * n + 1]
+                if old == new:
+                    continue
+                state[level + s] = new
+                state[epoch + s] += 1
+                if waiting[N_FREE] < room_for_timers:
+                    return r, NO_SLOTS
+                cell = ints[at.fact + 3 * s + 1] + new
+                i = ints[at.timer_start + cell]
+                n_timed = ints[at.timer_start + cell + 1] - i
+                n_watching = ints[at.fact + 3 * s + 5] - ints[at.fact + 3 * s + 2]
+                for timed in range(n_timed + n_watching):
+                    if timed < n_timed:
+                        j = i + timed
+                        k = child(key, TIMER_TAG, j)
+                        mean = floats[at.timer_mean + phase * at.n_timers + j]
+                        fires = ints[at.timer + 3 * j + 1]
+                        watch = s
+                        if ints[at.timer + 3 * j + 2] != 0:
+                            when = now + mean
+                        elif is_complete and now < begin:
+                            # Known to have stood until the window begins, an exponential time starts afresh there.
+                            when = begin - math.log(draw(k, DELAY)) * mean
+                        else:
+                            when = now - math.log(draw(k, DELAY)) * mean
+                    else:
+                        q = ints[at.fact + 3 * s + 2] + timed - n_timed
+                        j = at.policy_holds + ints[at.policy + 4 * q]
+                        holds = ints[j + new] != 0
+                        if old >= 0 and holds == (ints[j + old] != 0):
+                            continue
+                        watch = at.n_facts + q
+                        state[epoch + watch] += 1
+                        if not holds:
+                            continue
+                        k = child(child(key, TIMER_TAG, ints[at.policy + 4 * q + 2]), TIMER_TAG, 0)
+                        fires = ints[at.policy + 4 * q + 1]
+                        when = max(now + floats[at.policy_f + 3 * q], floats[at.policy_f + 3 * q + 1])
+                        if when >= floats[at.policy_f + 3 * q + 2] or when < begin:
+                            continue
+                    if when < horizon and not (is_complete and when < begin):
+                        push(
+                            waiting, slot_time, slot_key, slot, heap_time, heap_slot, head,
+                            bucket_of(when, start, per_day, n_buckets),
+                            when, k, -1 - watch, me, fires, TIMER, state[epoch + watch],
+                        )  # fmt: skip
+            is_start = False
+            if c < 0:
+                continue
+
+            # It bears candidates: with a delay from now, or, from the past, what is left of them when the window begins.
+            row = c
+            n_rows = at.n_channels
+            since = now
+            if now < begin:
+                if parent > -2 or mechanism == TIMER:
+                    continue
+                row = at.n_streams * at.n_channels + (-2 - parent)
+                n_rows = at.n_past
+                since = begin
+            elif n_out - base_out >= limit:
+                exploded = 1.0
+                reached = now
+                break
+            for i in range(at.n_streams):
+                e0 = ints[at.branch_start + row]
+                n_entries = ints[at.branch_start + row + 1] - e0
+                if n_entries > 0:
+                    k0 = key if i == 0 else child(key, LAYER, ints[at.stream + 2 * i])
+                    j = at.branch + 3 * row
+                    n_born = poisson(k0, floats[j], np.int64(floats[j + 1]), floats[j + 2])
+                    if waiting[N_FREE] < n_born:
+                        return r, NO_SLOTS
+                    for n in range(n_born):
+                        k = child(k0, OFFSPRING, n)
+                        e, share = pick(draw(k, CHOICE), e0, n_entries)
+                        if share >= floats[at.entry_f + 3 * e]:
+                            e = np.int64(entry[7 * e + 4])
+                        m = entry[7 * e + 2]
+                        kernel = at.kernel + phase * at.n_kernel
+                        if entry[7 * e + 6] >= 0:
+                            j = np.int64(entry[7 * e + 6])
+                        else:
+                            j = ints[at.kernel_start + m]
+                            j_last = ints[at.kernel_start + m + 1] - 1
+                            if j < j_last:
+                                u = draw(k, COMPONENT)
+                                while j < j_last and u >= floats[kernel + 2 * j]:
+                                    j += 1
+                        when = since - math.log(draw(k, DELAY)) * floats[kernel + 2 * j + 1]
+                        if when < horizon:
+                            push(
+                                waiting, slot_time, slot_key, slot, heap_time, heap_slot, head,
+                                bucket_of(when, start, per_day, n_buckets), when, k, e, me, entry[7 * e + 1], m, 0,
+                            )  # fmt: skip
+                row += n_rows
+
+        result[r, 0] = n_out - base_out
+        result[r, 1] = exploded
+        result[r, 2] = reached
+        control[DONE] = r + 1
+        control[CANDIDATES] += n_candidates
+        if exploded != 0.0:
+            clear(waiting, slot, head)
+    return n_replicates, FINISHED
