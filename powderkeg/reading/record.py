@@ -132,11 +132,13 @@ class Record(Kind):
     cls    the dataclass
     title  what it is called in messages and in the field reference
     check  finds slips between fields once all fields are well
+    whole  if not, fields at fault are left at their defaults, so that the rest can still be checked
     """
 
     cls: type
     title: str
     check: Check | None = None
+    whole: bool = True
 
     @property
     def words(self) -> str:  # type: ignore[override]
@@ -164,7 +166,10 @@ class Record(Kind):
                 if f is not source or f.name not in values:
                     values[f.name] = self._field(f, node, path, reader)
         if any(value is BROKEN for value in values.values()):
-            return BROKEN
+            if self.whole:
+                return BROKEN
+            values = {name: value for name, value in values.items() if value is not BROKEN}
+            values.update({f.name: f.default for f in declared(self.cls) if f.name not in values})
         made = self.cls(**values)
         for f in declared(self.cls):
             if f.rule.implied is not None and not any(key in node.items for key in f.keys):

@@ -9,7 +9,6 @@ from powderkeg.scenario.declared import (
     Deed,
     EventPattern,
     Fact,
-    Forced,
     Gate,
     Intervention,
     MatchRule,
@@ -24,6 +23,7 @@ from powderkeg.scenario.declared import (
     Standoffs,
     Tie,
 )
+from powderkeg.scenario.editing import edit, paths
 from powderkeg.scenario.files import digest, dump, load, loads, names, resolve
 from powderkeg.scenario.language import (
     ANY,
@@ -33,12 +33,14 @@ from powderkeg.scenario.language import (
     Answer,
     Condition,
     Effect,
+    Forced,
     HalfLife,
     Pattern,
     TiePattern,
     third_person,
     tie_verb,
 )
+from powderkeg.scenario.matching import expand_moves
 
 __all__ = [
     "ANY",
@@ -75,9 +77,12 @@ __all__ = [
     "TiePattern",
     "digest",
     "dump",
+    "edit",
+    "expand_moves",
     "load",
     "loads",
     "names",
+    "paths",
     "resolve",
     "third_person",
     "tie_verb",

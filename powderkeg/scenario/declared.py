@@ -50,6 +50,8 @@ from powderkeg.scenario.language import (
     ConditionKind,
     Effect,
     Effects,
+    Forced,
+    ForcedKind,
     HalfLife,
     HalfLives,
     LevelKind,
@@ -343,7 +345,7 @@ def _gate(gate: Gate, reader: Reader, path: str) -> Iterator[Slip]:
 
 @dataclass(frozen=True)
 class Calm:
-    """Some acts cool others down for a while: each adds 1 to a level that fades; moves run at exp(-strength * level)."""
+    """Some acts cool others down for a while: each adds 1 to a level that fades; moves run at exp(-strength level)."""
 
     after: tuple[str, ...] = declare(Several(Reference("move"), least=1), "The moves that calm.")
     lowers: tuple[str, ...] = declare(Several(Reference("move"), least=1), "The moves that become rarer.")
@@ -441,21 +443,12 @@ class Deed:
 
 
 @dataclass(frozen=True)
-class Forced:
-    """An act that a policy calls for."""
-
-    who: str = declare(Reference("actor"), "Who acts.")
-    does: str = declare(Reference("act"), "The act; some move must allow it.")
-    to: str = declare(Reference("actor"), "To whom.")
-
-
-@dataclass(frozen=True)
 class Policy:
     """Whenever something has been the case for so long without a break, an act follows."""
 
     fact: Condition = declare(ConditionKind(), "What is the case.")
     stands: Quantity = declare(Amount(DURATION, above=0.0), "For how long without a break.")
-    do: Forced = declare(Record(Forced, "deed"), "The act that follows.")
+    do: Forced = declare(ForcedKind(), "The act that follows, such as nato clears north_serbs.")
 
 
 @dataclass(frozen=True)
@@ -488,7 +481,10 @@ class Scenario:
     """A conflict system as data. `lines` says where each key path stood in the file and is no part of equality."""
 
     powderkeg: int = declare(Version(1), "The version of this format; the first line of every file.")
-    name: str = declare(Name(), "Short name, for files and tables.")
+    name: str = declare(
+        Matching(r"[a-z][a-z0-9_-]{0,63}", "a name of small letters, digits, _ and - that starts with a letter"),
+        "Short name, for files and tables.",
+    )
     title: str = declare(SHORT, "The title in full.", default="")
     about: str = declare(LONG, "What it is about, and what it leaves out.", default="")
     start: date = declare(Day(), "The day on which runs begin.")
@@ -528,4 +524,4 @@ class Scenario:
     lines: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
-SCENARIO: Final = Record(Scenario, "scenario")
+SCENARIO: Final = Record(Scenario, "scenario", whole=False)

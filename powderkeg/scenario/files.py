@@ -13,14 +13,30 @@ from pathlib import Path
 from typing import Any, Final
 
 from powderkeg.errors import Fault, ScenarioError, nearest_name
-from powderkeg.reading import BROKEN, Node, NotText, Reader, Table, Writer, decode, parse, tree_of
+from powderkeg.reading import (
+    BROKEN,
+    Node,
+    NotText,
+    Reader,
+    Refused,
+    Scalar,
+    Table,
+    Writer,
+    decode,
+    parse,
+    said,
+    shown,
+    tree_of,
+)
 from powderkeg.reading.tree import MOST_BYTES
+from powderkeg.scenario.checks import check
 from powderkeg.scenario.declared import SCENARIO, Scenario
 from powderkeg.scenario.language import TIE_LEVELS, prepare, third_person
 from powderkeg.scenario.written import yaml_text
 
 _BUILT_IN: Final = "scenarios"
 VERSION_KEY: Final = "powderkeg"
+FIRST_LINE: Final = "a scenario; its first line is `powderkeg: 1`"
 
 
 def names() -> list[str]:
@@ -124,13 +140,27 @@ def _read(tree: Node | None, file: str | None, faults: list[Fault]) -> Scenario:
     reader = Reader(file)
     reader.faults = faults
     scenario: Any = BROKEN
-    if isinstance(tree, Table):
+    if isinstance(tree, Table) and _is_ours(tree, reader):
         prepare(reader, tree.items)
-        scenario = reader.read(SCENARIO, tree, "")
-    elif not faults:
-        faults.append(Fault(file, None, "", "an empty file", "a scenario; its first line is `powderkeg: 1`"))
+        scenario = check(reader.read(SCENARIO, tree, ""), reader)
+    elif tree is None or (isinstance(tree, Scalar) and tree.is_null):
+        if not faults:
+            reader.tell("", None, "an empty file", FIRST_LINE)
+    elif not isinstance(tree, Table | Refused):
+        reader.tell("", tree.line, f"{said(tree)}, not a scenario", FIRST_LINE)
     if faults:
         raise ScenarioError(sorted(faults, key=lambda fault: fault.line or 0))
     made: Scenario = scenario
     made.lines.update(reader.lines)
     return made
+
+
+def _is_ours(tree: Table, reader: Reader) -> bool:
+    """Whether the file says first which format it is in, and that is one we read. If not, nothing more is said."""
+    first = next(iter(tree.items), None)
+    if VERSION_KEY not in tree.items:
+        reader.tell("", tree.line_of(first) if first else 1, f"no {VERSION_KEY}", FIRST_LINE)
+    elif first != VERSION_KEY:
+        reader.tell("", tree.line_of(first or ""), f"{shown(first or '')} before {VERSION_KEY}", FIRST_LINE)
+    version = tree.items.get(VERSION_KEY)
+    return not isinstance(version, Scalar) or version.is_null or version.text == "1"

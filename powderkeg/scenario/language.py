@@ -80,6 +80,14 @@ class Condition(NamedTuple):
         return self.fact if self.level is None else f"{self.fact}.{self.level}"
 
 
+class Forced(NamedTuple):
+    """An act that a policy calls for."""
+
+    who: str
+    does: str
+    to: str
+
+
 class Effect(NamedTuple):
     """An act puts a fact to a level, with a probability."""
 
@@ -385,6 +393,36 @@ class PatternKind(Kind):
 
     def schema(self, defs: dict[str, Schema]) -> Schema:
         return {"type": "string", "pattern": r"^\s*\S+\s+\S+\s+\S+\s*$"}
+
+
+@dataclass(frozen=True)
+class ForcedKind(Kind):
+    """`nato clears north_serbs`, or the same as {who, does, to}."""
+
+    words = "an act between two actors, such as nato clears north_serbs"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Forced:
+        if isinstance(node, Table) and set(node.items) == set(Forced._fields):
+            node = Scalar(" ".join(self.text(node.items[key]) for key in Forced._fields), node.line)
+        text = self.text(node)
+        forced = Forced(*PatternKind().read(node, path, reader))
+        for end in (forced.who, forced.to):
+            if reader.names.get("actor") is not None and end not in reader.names["actor"]:
+                raise Wrong(f"{shown(text)}: {end} is no actor", self.words)
+        return forced
+
+    def write(self, value: Forced, writer: Writer) -> str:
+        return PatternKind().write(Pattern(*value), writer)
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        keys = Forced._fields
+        table = {
+            "type": "object",
+            "properties": {key: {"type": "string"} for key in keys},
+            "required": [*keys],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [PatternKind().schema(defs), table]}
 
 
 def _differ(subject: str, target: str, text: str, reader: Reader) -> None:

@@ -1,0 +1,92 @@
+"""What can be changed in a scenario, and how is it changed by key path?
+
+In: a Scenario and key paths. Out: another Scenario, checked like the file. The same edit serves `--set`, interventions,
+fitted values, sweeps and the levers of the web page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from powderkeg.errors import Fault, ScenarioError, UsageError
+from powderkeg.reading import BROKEN, Place, Quantity, Reader, Wrong, tree_of
+from powderkeg.scenario.declared import SCENARIO, Scenario
+
+
+def paths(scenario: Scenario) -> dict[str, Any]:
+    """Key path -> value of everything that `edit` can change: quantities, levels, dates, whether a tie holds.
+
+    A value that is optional and not given is None.
+    """
+    return {place.path: place.value for place in SCENARIO.places(scenario)}
+
+
+def edit(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario with other values at some key paths.
+
+    changes  key path -> value: text as written in a file ("3 days"), a mapping {value, range, source, guess}, a
+             Quantity, true or false, or a number in the unit used inside (days, per day)
+
+    A new value has no source and is no guess unless it says so: it was set by hand.
+    Raises UsageError if there is no such path, with the nearest one, and ScenarioError if a value does not fit.
+    """
+    reader = Reader()
+    reader.names["source"] = dict.fromkeys(scenario.sources)
+    known = {place.path: place for place in SCENARIO.places(scenario)}
+    unknown = [
+        Fault(None, None, path, "unknown key path", _expected(known, path), reader.nearest(path, [*known]))
+        for path in map(str, changes)
+        if path not in known
+    ]
+    if unknown:
+        raise UsageError(unknown)
+    values = {path: _value(known[path], value, reader) for path, value in changes.items()}
+    if reader.faults:
+        raise ScenarioError(reader.faults)
+    return _applied(scenario, values)
+
+
+def _applied(scenario: Scenario, values: dict[str, Any]) -> Scenario:
+    """All values put in. One may only fit once another is in, so those that do not fit are tried again."""
+    while values:
+        refused: dict[str, Wrong] = {}
+        places = {place.path: place for place in SCENARIO.places(scenario)}
+        before = len(values)
+        for path, value in list(values.items()):
+            try:
+                scenario = places[path].rebuild(value)
+            except Wrong as wrong:
+                refused[path] = wrong
+                continue
+            del values[path]
+            if values:
+                places = {place.path: place for place in SCENARIO.places(scenario)}
+        if len(values) == before:
+            raise ScenarioError(
+                Fault(None, None, path, wrong.found, wrong.expected, wrong.nearest) for path, wrong in refused.items()
+            )
+    return scenario
+
+
+def _value(place: Place, value: Any, reader: Reader) -> Any:
+    """A value as its place holds it. Faults go to the reader."""
+    if isinstance(value, Quantity):
+        ends = None if value.low is None else [value.low, value.high]
+        value = {"value": value.value, "range": ends, "source": value.source, "guess": value.guess}
+    if isinstance(value, str) and not value.strip():
+        reader.tell(place.path, None, "nothing", place.kind.words)
+        return BROKEN
+    return reader.read(place.kind, tree_of(value), place.path)
+
+
+def _expected(known: Mapping[str, Place], path: str) -> str:
+    """What stands beside an unknown path."""
+    around = path
+    while around:
+        around = around.rpartition(".")[0]
+        beside = sorted({p for p in known if p.startswith(f"{around}.")}) if around else []
+        if beside:
+            return f"one of {', '.join(beside[:8])}" + (f" and {len(beside) - 8} more" if len(beside) > 8 else "")
+    sections = sorted({p.split(".")[0] for p in known})
+    return f"a path such as mechanisms.NAME.answers; sections are {', '.join(sections)}"

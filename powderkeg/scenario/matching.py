@@ -1,0 +1,247 @@
+"""Who can do what to whom, and which acts can a mechanism link?
+
+In: a Scenario. Out: the channels of its moves, and the ways in which a mechanism's patterns hold together. Everything
+is found by following ties and names, never by looking at all pairs: the work grows with the matches. A search that
+finds nothing for long gives up: `model` counts exactly; here the question is whether a file says something impossible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from powderkeg.scenario.declared import EventPattern, Mechanism, Move, Scenario
+from powderkeg.scenario.language import ANY, SYMMETRIC, VARIABLES, Pattern, TiePattern
+
+Pair = tuple[str, str]
+MOST_STEPS = 200_000
+
+
+class Channel(NamedTuple):
+    """One act in one ordered pair of actors, and the move that makes it possible."""
+
+    actor: str
+    act: str
+    target: str
+    move: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The pairs of one move, without a list of them: who, to whom, and the tied pairs it is limited to, if any."""
+
+    move: str
+    who: Mapping[str, None]
+    to: Mapping[str, None]
+    tied: Mapping[Pair, None] | None
+
+    def __contains__(self, pair: object) -> bool:
+        if not isinstance(pair, tuple) or pair[0] == pair[1] or pair[0] not in self.who or pair[1] not in self.to:
+            return False
+        return self.tied is None or pair in self.tied
+
+    def pairs(self, source: str | None = None, target: str | None = None) -> Iterator[Pair]:
+        """Its pairs, in order of who and to; only those with a given source or target, if any is given."""
+        if source is not None and target is not None:
+            if (source, target) in self:
+                yield source, target
+        elif self.tied is not None:
+            for a, b in self.tied:
+                if source in (None, a) and target in (None, b) and (a, b) in self:
+                    yield a, b
+        else:
+            for a in self.who if source is None else (source,) * (source in self.who):
+                for b in self.to if target is None else (target,) * (target in self.to):
+                    if a != b:
+                        yield a, b
+
+    def meets(self, other: Reach) -> Pair | None:
+        """A pair that both have, or None."""
+        first, second = (self, other) if self.tied is not None else (other, self)
+        if first.tied is not None:
+            return next((pair for pair in first.pairs() if pair in second), None)
+        who = [a for a in self.who if a in other.who]
+        to = [b for b in self.to if b in other.to]
+        return next(((a, b) for a in who[:2] for b in to[:2] if a != b), None)
+
+
+class Cast:
+    """Actors, classes, ties and moves of a scenario, indexed for matching."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.members: dict[str, dict[str, None]] = {ANY: dict.fromkeys(scenario.actors)}
+        for name in scenario.actors:
+            self.members[name] = {name: None}
+        for name, actor in scenario.actors.items():
+            for group in actor.classes:
+                self.members.setdefault(group, {})[name] = None
+
+    def actors(self, names: Sequence[str]) -> Mapping[str, None]:
+        """The actors that names of actors and classes stand for, in file order; no names stand for all."""
+        if len(names) <= 1:
+            return self.members.get(names[0] if names else ANY, {})
+        found = {actor for name in names for actor in self.members.get(name, ())}
+        return {actor: None for actor in self.scenario.actors if actor in found}
+
+    @cached_property
+    def ties(self) -> dict[str, dict[Pair, None]]:
+        """Declared ties by kind, whether they hold at the start or not; symmetric kinds in both orders."""
+        found: dict[str, dict[Pair, None]] = {}
+        for tie in self.scenario.ties.values():
+            pairs = found.setdefault(tie.kind, {})
+            pairs[tie.from_, tie.to] = None
+            if tie.kind in SYMMETRIC:
+                pairs[tie.to, tie.from_] = None
+        return found
+
+    @cached_property
+    def neighbours(self) -> dict[tuple[str, str, str], list[Pair]]:
+        """(kind, "from" or "to", actor) -> tied pairs with that actor at that end."""
+        found: dict[tuple[str, str, str], list[Pair]] = {}
+        for kind, pairs in self.ties.items():
+            for pair in pairs:
+                found.setdefault((kind, "from", pair[0]), []).append(pair)
+                found.setdefault((kind, "to", pair[1]), []).append(pair)
+        return found
+
+    @cached_property
+    def reaches(self) -> dict[str, list[Reach]]:
+        """What the moves of each act reach."""
+        found: dict[str, list[Reach]] = {}
+        for name, move in self.scenario.moves.items():
+            found.setdefault(move.does, []).append(self.reach(name, move))
+        return found
+
+    def reach(self, name: str, move: Move) -> Reach:
+        """The pairs of a move. A tie that must hold limits them to declared ties; one that must not does not."""
+        tied: Mapping[Pair, None] | None = None
+        for pattern in move.given:
+            if pattern.holds:
+                pairs = self.ties.get(pattern.kind, {})
+                here = {(a, b) if pattern.subject == "who" else (b, a): None for a, b in pairs}
+                tied = here if tied is None else {pair: None for pair in tied if pair in here}
+        return Reach(name, self.actors(move.who), self.actors(move.to), tied)
+
+    def channels(self, act: str, source: str | None = None, target: str | None = None) -> Iterator[Pair]:
+        """The pairs in which an act is possible."""
+        for reach in self.reaches.get(act, ()):
+            yield from reach.pairs(source, target)
+
+    def tied(self, kind: str, source: str | None = None, target: str | None = None) -> Iterator[Pair]:
+        """The declared ties of a kind, as pairs."""
+        if source is not None and target is not None:
+            if (source, target) in self.ties.get(kind, {}):
+                yield source, target
+        elif source is not None:
+            yield from self.neighbours.get((kind, "from", source), ())
+        elif target is not None:
+            yield from self.neighbours.get((kind, "to", target), ())
+        else:
+            yield from self.ties.get(kind, {})
+
+    def can_happen(self, pattern: EventPattern) -> bool:
+        """Whether some move makes such an event possible."""
+        who, to = self.actors(pattern.who), self.actors(pattern.to)
+        for act in pattern.does or tuple(self.scenario.acts):
+            if pattern.hurts and self.scenario.acts[act].hurts not in pattern.hurts:
+                continue
+            wanted = Reach("", who, to, None)
+            if any(reach.meets(wanted) for reach in self.reaches.get(act, ())):
+                return True
+        return False
+
+
+class GaveUp(Exception):
+    """The search took more than MOST_STEPS steps."""
+
+
+class _Atom(NamedTuple):
+    subject: str
+    name: str
+    object: str
+    is_tie: bool
+
+
+def matches(
+    cast: Cast, when: Pattern | None, then: Pattern | None, given: Sequence[TiePattern] = ()
+) -> Iterator[dict[str, str]]:
+    """Every way in which an act, an answer and ties go together: what each letter stands for.
+
+    Raises GaveUp after MOST_STEPS steps.
+    """
+    atoms = [_Atom(*pattern, False) for pattern in (when, then) if pattern is not None]
+    atoms += [_Atom(tie.subject, tie.kind, tie.object, True) for tie in given if tie.holds]
+    yield from _solutions(cast, atoms, {}, [MOST_STEPS])
+
+
+def _solutions(cast: Cast, atoms: list[_Atom], bound: dict[str, str], steps: list[int]) -> Iterator[dict[str, str]]:
+    if not atoms:
+        yield dict(bound)
+        return
+
+    def openness(atom: _Atom) -> tuple[int, bool]:
+        return sum(end in VARIABLES and end not in bound for end in (atom.subject, atom.object)), not atom.is_tie
+
+    atom = min(atoms, key=openness)
+    rest = [other for other in atoms if other is not atom]
+    find = cast.tied if atom.is_tie else cast.channels
+    for source, target in _ends(cast, atom, bound):
+        for pair in find(atom.name, source, target):
+            steps[0] -= 1
+            if steps[0] < 0:
+                raise GaveUp
+            new = _bind(cast, atom, pair, bound)
+            if new is not None:
+                yield from _solutions(cast, rest, new, steps)
+
+
+def _ends(cast: Cast, atom: _Atom, bound: Mapping[str, str]) -> Iterator[tuple[str | None, str | None]]:
+    """What is known of an atom's ends before it is looked up; a class of few is looked up one by one."""
+
+    def known(end: str) -> list[str | None]:
+        if end in VARIABLES:
+            return [bound.get(end)]
+        members = cast.members.get(end, {})
+        return [*members] if len(members) <= 3 else [None]
+
+    for source in known(atom.subject):
+        for target in known(atom.object):
+            yield source, target
+
+
+def _bind(cast: Cast, atom: _Atom, pair: Pair, bound: dict[str, str]) -> dict[str, str] | None:
+    new = bound
+    for end, actor in zip((atom.subject, atom.object), pair, strict=True):
+        if end not in VARIABLES:
+            if actor not in cast.members.get(end, {}):
+                return None
+        elif end in new:
+            if new[end] != actor:
+                return None
+        elif actor in new.values():
+            return None
+        else:
+            new = {**new, end: actor}
+    return new
+
+
+def expand_moves(scenario: Scenario) -> list[Channel]:
+    """All channels, in order of moves, then of actors."""
+    cast = Cast(scenario)
+    return [
+        Channel(a, move.does, b, name)
+        for name, move in scenario.moves.items()
+        for a, b in cast.reach(name, move).pairs()
+    ]
+
+
+def links(scenario: Scenario, mechanism: Mechanism, cast: Cast | None = None) -> Iterator[tuple[int, dict[str, str]]]:
+    """The ways in which a mechanism links acts: (index of the answer in `then`, what each letter stands for)."""
+    cast = cast or Cast(scenario)
+    for index, answer in enumerate(mechanism.then):
+        for when in mechanism.when:
+            for found in matches(cast, when, answer.pattern, mechanism.given):
+                yield index, found
