@@ -158,7 +158,12 @@ def bootstrap(
 
 
 def variation(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    """Coefficient of variation: standard deviation over mean; 1 for the gaps of a Poisson process."""
+    """Coefficient of variation: standard deviation over mean; 1 for the gaps of a Poisson process.
+
+    Not a number for fewer than two values.
+    """
+    if values.shape[axis] < 2:
+        return np.full(np.delete(values.shape, axis), np.nan)
     spread: NDArray[np.float64] = np.std(values, axis=axis, ddof=1) / np.mean(values, axis=axis)
     return spread
 

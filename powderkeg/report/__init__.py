@@ -1,0 +1,134 @@
+"""One page that says what the runs showed, how sure that is, and what it rests on.
+
+In: a model and its runs, through `gather`. Out: one HTML file that holds its figures, runs no script, fetches nothing.
+Strings from the scenario are hostile until escaped: Jinja escapes them, figures hold them as text, and the page's
+content policy forbids scripts and anything from outside.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from powderkeg import plots
+from powderkeg.plots.record import number as figures_of
+from powderkeg.plots.theme import percent
+from powderkeg.report.results import SHARE_UNITS, Results, gather, summary
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["Results", "gather", "page", "summary", "write"]
+
+FOLDER = Path(__file__).parent
+
+
+def write(results: Results, path: str | Path, files: Sequence[str] = (), command: str | None = None) -> Path:
+    """The page as a file; arguments as for `page`."""
+    path = Path(path)
+    path.write_text(page(results, files, command), encoding="utf-8")
+    return path
+
+
+def page(results: Results, files: Sequence[str] = (), command: str | None = None) -> str:
+    """The page as text.
+
+    files    names of the files that lie beside it
+    command  what was typed to make it
+    """
+    from markupsafe import Markup
+
+    return _template().render(
+        r=_told(results) | {"files": files, "command": command or command_of(results)},
+        figures=_figures(results),
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+    )
+
+
+def command_of(results: Results) -> str:
+    """What to type to get the same results."""
+    return (
+        f"powderkeg run {shlex.quote(results.name)} --years {results.years:g} "
+        f"--replicates {results.replicates} --seed {results.seed}"
+    )
+
+
+def _told(results: Results) -> dict[str, Any]:
+    """Everything the template prints, with titles in place of names."""
+    r = results
+
+    def title(name: str | None) -> str:
+        return r.titles.get(name or "") or (name or "").replace("_", " ")
+
+    def shares(frame: Any) -> list[dict[str, Any]]:
+        return [row | {"name": title(row["name"])} for row in frame.to_dicts()]
+
+    return {name: getattr(r, name) for name in r.__dataclass_fields__} | {
+        "years": r.years,
+        "agreeing": r.agreeing,
+        "versions": r.versions,
+        **{part: shares(r.shares(part)) for part in ("ends", "openers", "lengths")},
+        "outcomes": [_outcome(row) for row in r.outcomes.to_dicts()],
+        "drivers": [(title(name), share) for name, share in r.drivers],
+        "example_standoffs": [
+            row
+            | {"opener": title(row["opener"]), "first_act": title(row["first_act"])}
+            | {"joined": [title(name) for name in row["joined"]]}
+            for row in r.example_standoffs.to_dicts()
+        ],
+    }
+
+
+def _outcome(row: dict[str, Any]) -> dict[str, Any]:
+    """An outcome with the form of its number and the unit that is written behind it."""
+    is_share = row["unit"] in SHARE_UNITS
+    return row | {"form": "share" if is_share else "plain", "unit": row["unit"].removeprefix("share ")}
+
+
+def _figures(results: Results) -> dict[str, Any]:
+    """The figures by name, as SVG that stands in the page as it is: `plots.svg` has seen to it that it may."""
+    from markupsafe import Markup
+
+    r = results
+    charts: dict[str, tuple[Any, str]] = {}
+    if r.record:
+        charts["record"] = (
+            plots.against_record(r.record),
+            f"The model against the dated record: {r.agreeing} of {len(r.record)} lines agree.",
+        )
+    if r.example_acts.height:
+        lanes = {name: r.titles.get(name, name) for name in r.example_acts["source"].unique(maintain_order=True).sort()}
+        charts["history"] = (
+            plots.history(r.example_acts, r.example_standoffs, r.start, r.days, lanes),
+            f"One history: {r.example_acts.height} acts by actor over {r.years:g} years, standoffs shaded.",
+        )
+    if r.standoffs.count:
+        for name, draw in (("ends", plots.ends), ("openers", plots.openers), ("lengths", plots.lengths)):
+            frame = r.shares(name)
+            charts[name] = (
+                draw(frame.with_columns(frame["name"].replace(dict(r.titles)))),
+                "; ".join(f"{row['name']} {percent(row['share'])}" for row in frame.to_dicts()),
+            )
+    if r.entanglement.height and r.entanglement["drawn_in"].any():
+        label = "Share of each actor's acts in disputes between others, by what drew it in."
+        charts["entanglement"] = (plots.entanglement(r.entanglement, r.titles), label)
+        if r.entanglement.filter("drawn_in")["by"].is_not_null().any():
+            label = "Share of each actor's acts in disputes between others, by the actor that drew it in."
+            charts["drawn_in"] = (plots.drawn_in(r.entanglement, r.titles), label)
+    return {name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts.items()}
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["number"] = lambda value, form="plain": (
+        "–" if value is None else percent(value) if form == "share" else figures_of(value)
+    )
+    return environment.get_template("page.html")

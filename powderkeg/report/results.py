@@ -1,0 +1,255 @@
+"""What there is to say about a set of runs, gathered once for the screen, the page and the machines.
+
+In: a model and its runs; the lines of a record if there is one. Out: `Results`, plain data.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg import __version__
+from powderkeg.analyze.statistics import EpisodeStatistics
+
+if TYPE_CHECKING:
+    from powderkeg.model import Model
+    from powderkeg.scenario import Scenario
+    from powderkeg.simulate import Runs
+
+YEAR = 365.25
+
+RECORD_NAMES = {"ends": "ends_{}", "openers": "opener_{}", "lengths": "lengths_{}"}
+"""What the record's line about a share is called."""
+
+SHARE_UNITS = ("share of runs", "share of days")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Numbers and tables about runs. Every `Estimate` and every low and high is a 90 % interval over endless runs.
+
+    events            acts in all runs
+    exploded          runs that were stopped at the limit of events
+    standoffs         their statistics
+    outcomes          as `analyze.outcomes` returns them
+    entanglement      as `analyze.entanglement` returns it
+    example_*         one history: its number, its acts (time, source, act, target, tone, heat), its standoffs as
+                      `analyze.episodes` returns them
+    brink             sentences; drivers: mechanism and its share of the branching ratio
+    record            lines of a record as plain data, or None
+    titles            what actors, acts and mechanisms are called, by name
+    """
+
+    name: str
+    title: str
+    start: date
+    seed: int
+    replicates: int
+    days: float
+    events: int
+    digest: str
+    branching_ratio: float
+    standoffs: EpisodeStatistics
+    about: str = ""
+    exploded: int = 0
+    outcomes: pl.DataFrame = field(default_factory=pl.DataFrame)
+    entanglement: pl.DataFrame = field(default_factory=pl.DataFrame)
+    example_replicate: int = 0
+    example_acts: pl.DataFrame = field(default_factory=pl.DataFrame)
+    example_standoffs: pl.DataFrame = field(default_factory=pl.DataFrame)
+    brink: tuple[str, ...] = ()
+    drivers: tuple[tuple[str, float], ...] = ()
+    record: tuple[Mapping[str, Any], ...] | None = None
+    sources: tuple[Mapping[str, Any], ...] = ()
+    n_values: int = 0
+    n_sourced: int = 0
+    n_guesses: int = 0
+    titles: Mapping[str, str] = field(default_factory=dict)
+    version: str = __version__
+
+    @property
+    def years(self) -> float:
+        return round(self.days / YEAR, 6)
+
+    @property
+    def agreeing(self) -> int:
+        """Lines of the record with which the model agrees."""
+        return sum(bool(line["agrees"]) for line in self.record or ())
+
+    def shares(self, part: str) -> pl.DataFrame:
+        """The ends, openers or lengths of standoffs, with the columns record, record_low, record_high if known."""
+        frame: pl.DataFrame = getattr(self.standoffs, part)
+        lines = {str(line["name"]): line for line in self.record or ()}
+        held = [lines.get(RECORD_NAMES[part].format(name), {}) for name in frame["name"]]
+        return frame.with_columns(
+            pl.Series(key, [line.get(key) for line in held], dtype=pl.Float64)
+            for key in ("record", "record_low", "record_high")
+        )
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of what the numbers depend on."""
+        import numba
+
+        return {
+            "powderkeg": self.version,
+            "Python": platform.python_version(),
+            "NumPy": np.__version__,
+            "Numba": numba.__version__,
+            "Polars": pl.__version__,
+        }
+
+
+def gather(
+    model: Model,
+    runs: Runs,
+    episodes: pl.DataFrame | None = None,
+    record: Sequence[Mapping[str, Any]] | None = None,
+) -> Results:
+    """Everything the page says about runs of a scenario.
+
+    episodes  of the runs, if they are known already
+    record    lines of a record, if the scenario has one
+    """
+    from powderkeg import analyze
+    from powderkeg.model import branching_ratio
+    from powderkeg.scenario import digest
+
+    scenario = model.scenario
+    assert scenario is not None, "the page is about a scenario"
+    if episodes is None:
+        episodes = analyze.episodes(runs)
+    replicate = _median_history(runs, episodes)
+    brink, drivers = _brink(model)
+    n_values, n_sourced, n_guesses, sources = _foundations(scenario)
+    return Results(
+        name=scenario.name,
+        title=scenario.title or scenario.name,
+        about=scenario.about,
+        start=scenario.start,
+        seed=runs.seed,
+        replicates=runs.replicates,
+        days=float(runs.days),
+        events=int((np.asarray(runs.channel) < model.n_acts).sum()),
+        exploded=int(np.asarray(runs.exploded).sum()),
+        digest=digest(scenario),
+        branching_ratio=float(branching_ratio(model)),
+        standoffs=analyze.episode_statistics(episodes, float(runs.days), runs.replicates),
+        outcomes=analyze.outcomes(model, runs),
+        entanglement=analyze.entanglement(runs),
+        example_replicate=replicate,
+        example_acts=_acts(model, runs, replicate),
+        example_standoffs=episodes.filter(pl.col("replicate") == replicate),
+        brink=brink,
+        drivers=drivers,
+        record=None if record is None else tuple(record),
+        sources=sources,
+        n_values=n_values,
+        n_sourced=n_sourced,
+        n_guesses=n_guesses,
+        titles=_titles(scenario),
+    )
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """The results as one JSON object."""
+    r = results
+    found = r.standoffs.as_dict()
+    return {
+        "scenario": r.name,
+        "digest": r.digest,
+        "version": r.version,
+        "seed": r.seed,
+        "replicates": r.replicates,
+        "years": r.years,
+        "events": r.events,
+        "stopped_at_limit": r.exploded,
+        "branching_ratio": r.branching_ratio,
+        "outcomes": {
+            row["name"]: {key: row[key] for key in ("mean", "low", "high", "kind", "unit", "runs")}
+            for row in r.outcomes.to_dicts()
+        },
+        "episodes": {
+            "per_year": found["per_year"]["mean"],
+            "openers": {name: share["mean"] for name, share in found["openers"].items()},
+            "ends": {name: share["mean"] for name, share in found["ends"].items()},
+            "median_days": found["median_days"]["mean"],
+            "with_intervals": found,
+        },
+    }
+
+
+def _median_history(runs: Runs, episodes: pl.DataFrame) -> int:
+    """The first run whose number of standoffs, and then of acts, is nearest to the median of all runs."""
+    counts = np.bincount(episodes["replicate"].to_numpy(), minlength=runs.replicates).astype(np.float64)
+    acts = np.diff(np.asarray(runs.offsets)).astype(np.float64)
+    order = np.lexsort((np.abs(acts - np.median(acts)), np.abs(counts - np.median(counts))))
+    return int(order[0])
+
+
+def _acts(model: Model, runs: Runs, replicate: int) -> pl.DataFrame:
+    """The acts of one history with their tone and heat."""
+    begin, stop = (int(runs.offsets[replicate + step]) for step in (0, 1))
+    channel = np.asarray(runs.channel[begin:stop])
+    is_act = channel < model.n_acts
+    channel, time = channel[is_act], np.asarray(runs.time[begin:stop])[is_act]
+    assert model.scenario is not None
+    rows = [model.channels[c] for c in channel]
+    return pl.DataFrame(
+        {
+            "time": time,
+            "source": [c.source for c in rows],
+            "act": [c.act for c in rows],
+            "target": [c.target for c in rows],
+            "tone": [model.scenario.acts[c.act].tone for c in rows],
+            "heat": np.asarray(model.heat)[channel].astype(np.float64),
+        },
+        schema_overrides=dict.fromkeys(("source", "act", "target", "tone"), pl.String),
+    )
+
+
+def _brink(model: Model) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
+    """What the branching ratios say, in sentences, and which mechanisms stand behind the worst."""
+    from powderkeg.model import branching_ratio, stability
+
+    found = stability(model)
+    now = float(branching_ratio(model))
+    state = ", ".join(f"{fact} {level}" for fact, level in found.worst_state.items())
+    lines = [
+        f"At the start an act draws {now:.2f} direct answers in the long run (the branching ratio). "
+        f"Below 1 every flare-up dies down; at 1 and above it can feed itself for as long as the state stays so.",
+        f"In the worst state that can be reached the ratio is {found.worst:.2f}"
+        + (f": {state}." if state else ".")
+        + (" The system can explode there." if found.worst >= 1 else ""),
+    ]
+    return tuple(lines), tuple((str(name), float(share)) for name, share in found.drivers)
+
+
+def _foundations(scenario: Scenario) -> tuple[int, int, int, tuple[Mapping[str, Any], ...]]:
+    """How many numbers the scenario holds, how many have a source, how many are guesses; the sources it names."""
+    from powderkeg.scenario import paths
+
+    quantities = [value for value in paths(scenario).values() if hasattr(value, "guess")]
+    named = [str(value.source) for value in quantities if value.source]
+    sources = tuple(
+        {"title": source.title, "url": safe_url(source.url), "uses": named.count(name)}
+        for name, source in scenario.sources.items()
+    )
+    return len(quantities), len(named), sum(bool(value.guess) for value in quantities), sources
+
+
+def safe_url(url: str | None) -> str | None:
+    """The address if it is one of the web; a page must not hold a link that does something else."""
+    return url if url is not None and url.lower().startswith(("http://", "https://")) else None
+
+
+def _titles(scenario: Scenario) -> dict[str, str]:
+    """What things are called, by name; of two with one name the actor wins."""
+    sections = (scenario.mechanisms, scenario.acts, scenario.actors)
+    return {name: item.title for section in sections for name, item in section.items() if item.title}  # type: ignore[attr-defined]
