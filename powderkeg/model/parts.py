@@ -1,0 +1,178 @@
+"""What a compiled model is: the arrays, and the name of everything in them.
+
+In: nothing. Out: `Model`, `Channel`, `Parameter`. `compiling` fills them from a scenario, `plain` from bare arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.errors import Fault, UsageError, nearest_name
+
+if TYPE_CHECKING:
+    from powderkeg.scenario import Scenario
+
+ParameterKind = Literal[
+    "rate", "answers", "half_life", "factor", "strength", "duration", "probability", "step", "swing"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One act in one dyad, or a fact that changes by itself.
+
+    kind    "act": source does act to target by this move. "expire": the fact runs out. "arise": it comes by itself
+    source  actor, None where kind is not "act"
+    target  actor, None where kind is not "act"
+    move    the move that the channel is of, None where kind is not "act"
+    fact    the fact that changes by itself, None where kind is "act"
+    """
+
+    source: str | None
+    act: str
+    target: str | None
+    move: str | None = None
+    fact: str | None = None
+    kind: Literal["act", "expire", "arise"] = "act"
+
+    def __str__(self) -> str:
+        if self.kind != "act":
+            return f"{self.fact} {'runs out' if self.kind == 'expire' else 'comes up'}"
+        return " ".join(part for part in (self.source, self.act, self.target) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number of the scenario that the arrays were filled from.
+
+    path   its key path, as in `mechanisms.retaliation.answers`
+    kind   what it does in the model
+    value  in days, per day, or as a fraction
+    low    range, None where the scenario gives none
+    high   range
+    unit   "per day", "days" or "" where it is a bare number
+    guess  the scenario says that nobody knows
+    """
+
+    path: str
+    kind: ParameterKind
+    value: float
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    guess: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A scenario as arrays, with labels and key paths of every cell.
+
+    scenario          what it was compiled from, None where it came from bare arrays
+    system            the arrays, see `engine.arrays.System`; C channels, E edges, M mechanisms, S facts
+    channels          (C,) the first `n_acts` are acts, the rest facts that change by themselves
+    n_acts            number of channels that are acts
+    mechanisms        (M,) names by index
+    facts             (S,) names by index: facts in file order, then ties
+    levels            (S,) level names of each fact
+    n_own_facts       number of facts that are not ties
+    parameters        every number of the scenario that the arrays depend on
+    rate_parameter    (C,) parameter a channel's rate comes from, -1 if none
+    edge_parameter    (E,) parameter with the answers that scale an edge, -1 if none
+    edge_weight       (E,) mass of an edge per unit of answers: edge_mass = answers * edge_weight
+    kernel_parameter  (K,) parameter with the half-life behind a decay, -1 if none
+    factor_parameter  (len level_factor,) parameter a gate's factor comes from, -1 for guards and ties
+    heat              (C,) hostility of one act, 0 where it is not hostile
+    hurts             (C,) 0 nobody, 1 injury, 2 death
+    goldstein         (C,) Goldstein weight, nan where the act has none
+    counted           (C,) both sides are among those whose standoffs are counted
+    opens             (C,) the act puts a new bone of contention on the table
+    resolves          (C,) the act takes it away
+    suspends          (C,) the act freezes it
+    """
+
+    scenario: Scenario | None
+    system: System
+    channels: tuple[Channel, ...]
+    n_acts: int
+    mechanisms: tuple[str, ...]
+    facts: tuple[str, ...]
+    levels: tuple[tuple[str, ...], ...]
+    n_own_facts: int
+    parameters: tuple[Parameter, ...]
+    rate_parameter: Ints
+    edge_parameter: Ints
+    edge_weight: Floats
+    kernel_parameter: Ints
+    factor_parameter: Ints
+    heat: Floats
+    hurts: Ints
+    goldstein: Floats
+    counted: NDArray[np.bool_]
+    opens: NDArray[np.bool_]
+    resolves: NDArray[np.bool_]
+    suspends: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        name = self.scenario.name if self.scenario is not None else "bare arrays"
+        system = self.system
+        return (
+            f"Model({name}: {self.n_acts} channels, {system.n_edges} edges, {system.n_mechanisms} mechanisms, "
+            f"{system.n_facts} facts)"
+        )
+
+    @property
+    def n_channels(self) -> int:
+        return len(self.channels)
+
+    def channel(self, source: str | None, act: str, target: str | None) -> int:
+        """Index of one act in one dyad. Raises UsageError, with the nearest one, if no move gives it."""
+        wanted = Channel(source, act, target)
+        for index, channel in enumerate(self.channels[: self.n_acts]):
+            if (channel.source, channel.act, channel.target) == (source, act, target):
+                return index
+        near = nearest_name(str(wanted), [str(channel) for channel in self.channels[: self.n_acts]])
+        raise UsageError(Fault(None, None, "", f"no channel '{wanted}'", "an act that a move allows", near))
+
+    def fact(self, name: str) -> int:
+        """Index of a fact or tie. Raises UsageError, with the nearest name."""
+        if name not in self.facts:
+            raise UsageError(
+                Fault(None, None, "", f"unknown fact {name!r}", "a fact or tie", nearest_name(name, self.facts))
+            )
+        return self.facts.index(name)
+
+    def levels_of(self, state: Mapping[str, str] | Ints | None = None) -> Ints:
+        """A state as (S,) level indices: None is the initial state, a mapping changes it fact by fact.
+
+        Raises UsageError if a fact or level is unknown.
+        """
+        if state is None:
+            return self.system.initial_level.copy()
+        if not isinstance(state, Mapping):
+            levels = np.asarray(state, dtype=np.int64)
+            if levels.shape != (self.system.n_facts,):
+                raise UsageError(f"a state of shape {levels.shape}; expected one level for each of {self.facts}")
+            return levels
+        levels = self.system.initial_level.copy()
+        for name, level in state.items():
+            index = self.fact(name)
+            if level not in self.levels[index]:
+                known = ", ".join(self.levels[index])
+                nearest = nearest_name(str(level), self.levels[index])
+                raise UsageError(Fault(None, None, name, f"unknown level {level!r}", f"one of {known}", nearest))
+            levels[index] = self.levels[index].index(level)
+        return levels
+
+    def state_names(self, levels: Ints) -> dict[str, str]:
+        """The reverse of `levels_of`, for facts; a tie is named only where it is not as it was at the start."""
+        return {
+            name: self.levels[index][levels[index]]
+            for index, name in enumerate(self.facts)
+            if index < self.n_own_facts or levels[index] != self.system.initial_level[index]
+        }

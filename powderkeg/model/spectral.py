@@ -1,0 +1,210 @@
+"""Branching: the mean number of direct answers, channel by channel, and whether answers to answers die out.
+
+In: a Model and a state of its facts. Out: the branching matrix of that state, its spectral radius (the branching
+ratio), and how much of the ratio each mechanism carries.
+
+Only mechanisms count: a fact that runs out or a policy that acts is not an answer to the act that set it off, and an
+act that opens a gate is counted in the state it leads to.
+
+The ratio is found class by class (a class is a set of channels that can set each other off, a strong component): a
+matrix without cycles has ratio 0 exactly, whatever its masses, and one with several classes the ratio of its worst.
+Within a class the matrix is irreducible, so that min (Bv)/v <= ratio <= max (Bv)/v for every v > 0 (Collatz 1942,
+Wielandt 1950): the iteration stops when the two meet, which also settles periodic matrices once a multiple of v is
+added at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import ArpackNoConvergence, eigs, splu
+
+from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.model.gates import row_values
+from powderkeg.model.parts import Model
+
+CLOSE = 1e-9
+"""Two bounds on a ratio that differ by less than this part of it are taken for one number."""
+
+NODA_UP_TO = 1_500
+"""Channels in a class up to which a linear system is solved where power steps are slow."""
+
+POWER_STEPS, MOST_STEPS = 200, 2_000
+"""Power steps before anything dearer is tried, and steps after that; should those leave a gap, its middle is taken."""
+
+TINY = 1e-250
+"""Smallest entry an eigenvector may have: the bounds hold for every vector > 0, so rounding up does no harm."""
+
+
+def branching_matrix(model: Model, levels: Mapping[str, str] | Ints | None = None) -> sparse.csr_array:
+    """Mean direct offspring [source, target] of one act of the source channel while the facts stay as they are.
+
+    levels   a state: None the initial one, a mapping {fact: level} of changes to it, or (S,) level indices
+    returns  (C, C), >= 0, calms taken as 0 (they only lower)
+    """
+    system = model.system
+    return _matrix(system, edge_masses(system, model.levels_of(levels)))
+
+
+def branching_ratio(model: Model, levels: Mapping[str, str] | Ints | None = None) -> float:
+    """Spectral radius of the branching matrix: below 1, what follows from one act dies out."""
+    return spectral_radius(branching_matrix(model, levels))
+
+
+def edge_masses(system: System, levels: Ints) -> Floats:
+    """(E,) mean direct offspring along every edge in one state."""
+    rows = row_values(system, levels)
+    return system.edge_mass * rows[system.edge_gate] * rows[system.channel_gate][system.edge_target]
+
+
+def spectral_radius(matrix: sparse.csr_array) -> float:
+    """Spectral radius of a matrix without negative entries, of any structure."""
+    return _worst_class(matrix)[0]
+
+
+def edge_weights(system: System, masses: Floats) -> Floats:
+    """(E,) share of each edge in the spectral radius of a matrix of edge masses.
+
+    A share is an elasticity: the per cent by which the radius falls when the edge carries one per cent less. Shares sum
+    to 1 (Euler: the radius is homogeneous in the masses), or are all 0 where the radius is. From the left and right
+    eigenvectors of the worst class.
+    """
+    matrix = _matrix(system, masses)
+    ratio, members = _worst_class(matrix)
+    if ratio == 0.0:
+        return np.zeros(system.n_edges)
+    inside = matrix[members][:, members]
+    right, left = np.zeros(system.n_channels), np.zeros(system.n_channels)
+    right[members] = _perron(inside)[1]
+    left[members] = _perron(inside.T.tocsr())[1]
+    weights = left[edge_sources(system)] * masses * right[system.edge_target]
+    return np.asarray(weights / weights.sum())
+
+
+def elasticities(model: Model, levels: Mapping[str, str] | Ints | None = None) -> dict[str, float]:
+    """By how many per cent the branching ratio of a state moves when a value moves by one per cent, by key path.
+
+    For the answers of every mechanism (these sum to 1) and the factor of every gate; zeros are left out.
+    """
+    state = model.levels_of(levels)
+    return weight_by_path(model, edge_weights(model.system, edge_masses(model.system, state)), state)
+
+
+def weight_by_path(model: Model, weights: Floats, state: Ints | None) -> dict[str, float]:
+    """Edge weights added up by the parameters that scale the edges; gates only where a state is given."""
+    system = model.system
+    total = np.zeros(len(model.parameters) + 1)  # the last cell takes what has no parameter (-1)
+    np.add.at(total, model.edge_parameter, weights)
+    if state is not None:
+        n_rows = len(system.row_start) - 1
+        in_row = np.bincount(system.edge_gate, weights, n_rows)
+        in_row += np.bincount(system.channel_gate[system.edge_target], weights, n_rows)
+        row = np.repeat(np.arange(n_rows), np.diff(system.row_start))
+        np.add.at(total, model.factor_parameter[system.entry_offset + state[system.entry_fact]], in_row[row])
+    paths = (parameter.path for parameter in model.parameters)
+    return {path: float(share) for path, share in zip(paths, total, strict=False) if share > 0}
+
+
+def edge_sources(system: System) -> Ints:
+    """(E,) source channel of every edge."""
+    return np.repeat(np.arange(system.n_channels), np.diff(system.edge_start))
+
+
+def _matrix(system: System, masses: Floats) -> sparse.csr_array:
+    """Edge masses as a [source, target] matrix, edges of one pair added up, zeros left out."""
+    return tidy(sparse.csr_array((masses, system.edge_target, system.edge_start), shape=(system.n_channels,) * 2))
+
+
+def tidy(matrix: sparse.csr_array) -> sparse.csr_array:
+    """The matrix with entries of one pair added up and zeros left out, as the search for classes needs it."""
+    matrix = matrix.copy()
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def _worst_class(matrix: sparse.csr_array) -> tuple[float, Ints]:
+    """Spectral radius and the channels of the class that has it; (0, none) for a matrix without cycles."""
+    nobody = np.zeros(0, dtype=np.int64)
+    if matrix.nnz == 0:
+        return 0.0, nobody
+    n_classes, class_of = csgraph.connected_components(matrix, directed=True, connection="strong")
+    entries = matrix.tocoo()
+    inside = class_of[entries.row] == class_of[entries.col]
+    row, col, value = entries.row[inside], entries.col[inside], entries.data[inside]
+    if len(row) == 0:
+        return 0.0, nobody
+    in_cycle = np.zeros(n_classes, dtype=np.bool_)
+    in_cycle[class_of[row]] = True
+    channels = np.flatnonzero(in_cycle[class_of])
+    channels = channels[np.argsort(class_of[channels], kind="stable")]
+    position = np.full(matrix.shape[0], -1, dtype=np.int64)
+    position[channels] = np.arange(len(channels))
+    start = np.flatnonzero(np.diff(class_of[channels], prepend=-1))
+    blocks = sparse.csr_array((value, (position[row], position[col])), shape=(len(channels), len(channels)))
+    radius = _class_radii(blocks, start)
+    worst = int(np.argmax(radius))
+    end = np.append(start, len(channels))
+    return float(radius[worst]), np.sort(channels[start[worst] : end[worst + 1]])
+
+
+def _class_radii(blocks: sparse.csr_array, start: Ints) -> Floats:
+    """Spectral radius of each irreducible diagonal block; a block that cannot be the worst may keep a rough value.
+
+    All blocks iterate at once, so that 10,000 pairs that retaliate against each other cost no more than one matrix.
+    """
+    sizes = np.diff(np.append(start, blocks.shape[0]))
+    vector = np.ones(blocks.shape[0])
+    low, high = np.zeros(len(start)), np.full(len(start), np.inf)
+    for _ in range(100):
+        image = blocks @ vector
+        quotient = image / vector
+        low = np.maximum(low, np.minimum.reduceat(quotient, start))
+        high = np.minimum(high, np.maximum.reduceat(quotient, start))
+        open_still = (high - low > CLOSE * high) & (high > low.max())
+        if not open_still.any():
+            return (low + high) / 2.0
+        # A shift of the size of the ratio itself: a cycle of length two, the commonest period, is settled at once.
+        vector = image + np.repeat((low + high) / 2.0, sizes) * vector
+        vector /= np.repeat(np.maximum.reduceat(vector, start), sizes)
+        np.maximum(vector, TINY, out=vector)
+    radius = (low + high) / 2.0
+    for index in np.flatnonzero(open_still):
+        block = slice(start[index], start[index] + sizes[index])
+        radius[index] = np.clip(_perron(blocks[block, block])[0], low[index], high[index])
+    return radius
+
+
+def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
+    """Perron eigenvalue and vector (largest entry 1, all > 0) of an irreducible matrix.
+
+    Shifted power steps first. Where they are slow, small matrices go on with Noda's iteration: solve (s - B) w = v with
+    s the upper bound max (Bv)/v, which converges for every irreducible B, at the end with twice the digits at each step
+    (Noda 1971, Numerische Mathematik 17, 382-386). Large ones, whose factors would fill up, are left to ARPACK.
+    """
+    size = matrix.shape[0]
+    vector = np.ones(size)
+    for step in range(POWER_STEPS + MOST_STEPS):
+        image = matrix @ vector
+        quotient = image / vector
+        low, high = float(quotient.min()), float(quotient.max())
+        if high - low <= CLOSE * high:
+            break
+        if step == POWER_STEPS and size > NODA_UP_TO:
+            try:
+                values, vectors = eigs(matrix, k=1, which="LR", v0=vector, tol=CLOSE)
+                found = np.abs(vectors[:, 0].real)
+                return float(values[0].real), np.maximum(found / found.max(), TINY)
+            except ArpackNoConvergence:
+                pass
+        if step < POWER_STEPS or size > NODA_UP_TO:
+            vector = image + (low + high) / 2.0 * vector
+        else:
+            # Just above the bound: at the bound itself the system can be singular to the last digit.
+            shifted = high * (1.0 + 1e-13) * sparse.eye_array(size, format="csc") - matrix.tocsc()
+            vector = np.abs(splu(shifted).solve(vector))
+        vector = np.maximum(vector / vector.max(), TINY)
+    return (low + high) / 2.0, vector

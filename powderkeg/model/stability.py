@@ -1,0 +1,258 @@
+"""Stability: can acts breed acts without end, in which state, and which mechanism is to blame.
+
+In: a Model. Out: `Stability`: the branching ratio in the initial state and in the worst state that the model can reach,
+what drives it there, and a bound that holds in every state.
+
+A ratio below 1 in every reachable state is enough for a calm system; a ratio of 1 or more in some state is not yet an
+explosion, because the state moves on (facts run out, acts clear them). It means that runs must be capped.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+from scipy import sparse
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.errors import PowderkegWarning
+from powderkeg.model.gates import row_values
+from powderkeg.model.parts import Model
+from powderkeg.model.reachable import MOST_STATES, Reach, reach
+from powderkeg.model.spectral import branching_ratio, edge_weights, spectral_radius, tidy, weight_by_path
+
+NEAR = 0.9
+"""Branching ratio from which a state counts as near the brink."""
+
+ROUNDING = 1e-9
+"""A ratio that is short of a threshold by less than this has reached it."""
+
+MOST_WORK = 20_000_000
+"""Edges times states up to which the ratio of every reachable state is computed; beyond, of those that can be worst."""
+
+Method = Literal["states", "levels", "bound"]
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How near the system can come to breeding acts without end. Mechanisms only; see `spectral`.
+
+    initial           branching ratio in the initial state
+    worst             highest branching ratio over the reachable states; where `method` is not "states", a bound on it
+    worst_state       the state that has it: {fact: level}, ties only where they are not as at the start
+    method            "states": every reachable state was looked at. "levels": too many to list, so every combination
+                      of the levels that each fact can come to. "bound": too many of those too, so every gate at its
+                      highest
+    sufficient_bound  ratio with every gate at its highest over the levels each fact can come to: below 1, no state,
+                      and no moving from state to state, can make the system explode
+    drivers           (key path of a mechanism, its share of the worst ratio), largest first; shares sum to 1
+    elasticities      per cent by which the worst ratio moves when a value moves by one per cent, by key path: answers
+                      of mechanisms, factors of gates
+    n_states          reachable states of the facts that gates read, None where there were too many to list
+    n_near            how many of them have a ratio of NEAR or more, None where not every ratio was computed
+    n_critical        how many have a ratio of 1 or more, None likewise
+    highest           the reachable states with the highest ratios, worst first, at most ten: (state, ratio)
+    """
+
+    initial: float
+    worst: float
+    worst_state: dict[str, str]
+    method: Method
+    sufficient_bound: float
+    drivers: tuple[tuple[str, float], ...]
+    elasticities: dict[str, float]
+    n_states: int | None
+    n_near: int | None
+    n_critical: int | None
+    highest: tuple[tuple[dict[str, str], float], ...]
+    departure: str
+    """The worst state in words: the facts in which it differs from the initial state."""
+
+    @property
+    def warning(self) -> str | None:
+        """What to look at next, None where the worst ratio is below NEAR."""
+        if self.worst < NEAR - ROUNDING:
+            return None
+        at_most = "" if self.method == "states" else "at most "
+        where = self.departure
+        driver, share = self.drivers[0]
+        blame = f"largest contributor {driver} ({share:.2f})"
+        if self.worst < 1.0 - ROUNDING:
+            return f"branching ratio {at_most}{self.worst:.2f} {where}: runs may be long; {blame}"
+        could = "breeds" if self.method == "states" else "may breed"
+        return (
+            f"branching ratio {at_most}{self.worst:.2f} {where}: there an act {could} more than one other, so runs can "
+            f"explode and are stopped at the event limit, which is reported; {blame}"
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain data, for `--json`."""
+        return {
+            "initial": self.initial,
+            "worst": self.worst,
+            "worst_state": self.worst_state,
+            "method": self.method,
+            "sufficient_bound": self.sufficient_bound,
+            "drivers": [{"path": path, "share": share} for path, share in self.drivers],
+            "elasticities": self.elasticities,
+            "n_states": self.n_states,
+            "n_near": self.n_near,
+            "n_critical": self.n_critical,
+            "highest": [{"state": state, "ratio": ratio} for state, ratio in self.highest],
+            "warning": self.warning,
+        }
+
+
+def stability(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -> Stability:
+    """Branching ratio in the worst reachable state, and what drives it.
+
+    acts   channels that may also fire by hand (the acts of an intervention), by index
+    most   reachable states up to which they are listed one by one
+    """
+    found = reach(model, acts, most)
+    ratio_of = _Ratios(model, found)
+    bound = ratio_of(found.highest_factors())
+    method: Method = "states"
+    states = found.states
+    if not len(states):
+        axes = _gating_axes(found)
+        n_combinations = float(np.prod([float(len(found.levels[axis])) for axis in axes]))
+        method = "levels" if n_combinations <= most else "bound"
+        states = _combinations(model, found, axes if method == "levels" else [])
+    if method == "bound":
+        worst, worst_index, ratios = bound, 0, None
+    else:
+        worst, worst_index, ratios = _worst(model, found, states, ratio_of)
+    levels = model.system.initial_level.copy()
+    levels[found.axes] = states[worst_index]
+    factors = found.highest_factors() if method == "bound" else found.factor_values(states[[worst_index]])[0]
+    weights = edge_weights(model.system, found.edge_static * factors[found.edge_factor])
+    shares = np.bincount(model.system.edge_mechanism, weights, model.system.n_mechanisms)
+    order = [index for index in np.argsort(-shares, kind="stable") if shares[index] > 0]
+    listed = method == "states" and ratios is not None
+    return Stability(
+        initial=branching_ratio(model),
+        worst=worst,
+        worst_state=model.state_names(levels),
+        method=method,
+        sufficient_bound=max(bound, worst),
+        drivers=tuple((f"mechanisms.{model.mechanisms[index]}", float(shares[index])) for index in order),
+        elasticities=weight_by_path(model, weights, None if method == "bound" else levels),
+        n_states=len(states) if method == "states" else None,
+        n_near=int((ratios >= NEAR - ROUNDING).sum()) if listed and ratios is not None else None,
+        n_critical=int((ratios >= 1.0 - ROUNDING).sum()) if listed and ratios is not None else None,
+        highest=_highest(model, found, states, ratios) if listed and ratios is not None else (),
+        departure=_departure(model, levels) if method != "bound" else "with every gate at its highest",
+    )
+
+
+def warn_of_instability(model: Model, found: Stability | None = None) -> Stability:
+    """Issue a PowderkegWarning if the worst reachable state is near the brink or over it."""
+    found = found if found is not None else stability(model)
+    if found.warning is not None:
+        warnings.warn(found.warning, PowderkegWarning, stacklevel=2)
+    return found
+
+
+def branching_ratios(model: Model, levels: Ints) -> Floats:
+    """Branching ratio of each of many states, (N, S) level indices: (N,). Equal matrices are solved once."""
+    system = model.system
+    pairs, pairing = np.unique(
+        np.stack([system.edge_gate, system.channel_gate[system.edge_target]], axis=1), axis=0, return_inverse=True
+    )
+    rows = row_values(system, np.asarray(levels, dtype=np.int64))
+    values = rows[:, pairs[:, 0]] * rows[:, pairs[:, 1]]
+    distinct, inverse = np.unique(values, axis=0, return_inverse=True)
+    start = system.edge_start
+    shape = (system.n_channels, system.n_channels)
+    ratios = [
+        spectral_radius(tidy(sparse.csr_array((system.edge_mass * row[pairing], system.edge_target, start), shape)))
+        for row in distinct
+    ]
+    return np.array(ratios)[inverse]
+
+
+class _Ratios:
+    """Branching ratio as a function of the distinct factors of `Reach`, on the edges that can carry anything."""
+
+    def __init__(self, model: Model, found: Reach) -> None:
+        system = model.system
+        live = np.flatnonzero(found.edge_static > 0)
+        source = np.repeat(np.arange(system.n_channels), np.diff(system.edge_start))[live]
+        self.row, self.column = source, system.edge_target[live]
+        self.mass, self.factor = found.edge_static[live], found.edge_factor[live]
+        self.used = np.unique(self.factor)
+        self.size = system.n_channels
+
+    def __call__(self, factors: Floats) -> float:
+        values = self.mass * factors[self.factor]
+        return spectral_radius(tidy(sparse.csr_array((values, (self.row, self.column)), shape=(self.size, self.size))))
+
+
+def _worst(model: Model, found: Reach, states: Ints, ratio_of: _Ratios) -> tuple[float, int, Floats | None]:
+    """Highest ratio, the state nearest to the initial one that has it, and the ratio of every state if affordable."""
+    used = ratio_of.used
+    distinct, inverse = np.unique(found.factor_values(states)[:, used], axis=0, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    factors = np.zeros((len(distinct), len(found.factors)))
+    factors[:, used] = distinct
+    if len(distinct) * len(ratio_of.mass) <= MOST_WORK:
+        ratio = np.array([ratio_of(row) for row in factors])
+        ratios = ratio[inverse]
+    else:
+        candidates = _undominated(distinct)
+        ratio = np.full(len(distinct), -1.0)
+        ratio[candidates] = [ratio_of(row) for row in factors[candidates]]
+        ratios = None
+    best = ratio.max()
+    tied = np.flatnonzero(ratio[inverse] >= best * (1 - 1e-9))
+    changed = (states[tied] != model.system.initial_level[found.axes]).sum(axis=1)
+    return float(best), int(tied[np.argmin(changed)]), ratios
+
+
+def _undominated(rows: Floats) -> Ints:
+    """Rows that no other row reaches or exceeds everywhere: the ratio grows with every factor."""
+    kept: list[int] = []
+    for index in np.argsort(-rows.sum(axis=1), kind="stable"):
+        if not any((rows[other] >= rows[index]).all() for other in kept):
+            kept.append(int(index))
+    return np.array(kept, dtype=np.int64)
+
+
+def _gating_axes(found: Reach) -> list[int]:
+    """Axes that scale at least one edge that can carry anything."""
+    used = np.unique(found.edge_factor[found.edge_static > 0])
+    return sorted({axis for index in used for axis, _ in found.factors[index]})
+
+
+def _combinations(model: Model, found: Reach, axes: list[int]) -> Ints:
+    """Every combination of the levels that these axes can come to, the others as at the start."""
+    start = model.system.initial_level[found.axes]
+    choices = [found.levels[axis] if axis in axes else (int(start[axis]),) for axis in range(len(start))]
+    return np.array(list(product(*choices)), dtype=np.int64).reshape(-1, len(start))
+
+
+def _highest(
+    model: Model, found: Reach, states: Ints, ratios: Floats, most: int = 10
+) -> tuple[tuple[dict[str, str], float], ...]:
+    top = []
+    for index in np.argsort(-ratios, kind="stable")[:most]:
+        levels = model.system.initial_level.copy()
+        levels[found.axes] = states[index]
+        top.append((model.state_names(levels), float(ratios[index])))
+    return tuple(top)
+
+
+def _departure(model: Model, levels: Ints) -> str:
+    """ "in the initial state", or "when roadblock is on and kfor_posture is clear"."""
+    changed = [
+        f"{model.facts[index]} is {model.levels[index][levels[index]]}"
+        for index in np.flatnonzero(levels != model.system.initial_level)
+    ]
+    if not changed:
+        return "in the initial state"
+    return "when " + " and ".join(part for part in (", ".join(changed[:-1]), changed[-1]) if part)
