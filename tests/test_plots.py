@@ -180,7 +180,17 @@ def test_a_small_share_is_not_rounded_to_nothing(share: float, said: str) -> Non
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(None, "–"), (0, "0"), (1.234, "1.23"), (12345.6, "12,346"), (0.000012, "1.20e-05"), (123.4, "123")],
+    [
+        (None, "–"),
+        (0, "0"),
+        (1.234, "1.23"),
+        (12345.6, "12,346"),
+        (0.000012, "1.2e-05"),
+        (1.7, "1.70"),
+        (5.0, "5"),
+        (0.02, "0.0200"),
+        (123.4, "123"),
+    ],
 )
 def test_numbers_have_three_figures(value: float | None, said: str) -> None:
     assert number(value) == said

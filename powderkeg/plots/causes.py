@@ -6,6 +6,7 @@ acts, or from attribution for observed ones; the caption should say which.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,10 @@ MOST = len(SERIES) - 1
 """Mechanisms with a colour of their own; if there are more, the smallest are put together."""
 DARK = (SERIES[0], SERIES[3])
 """Colours that bear white letters."""
+CELL = 110
+"""Pixels a cell of the table is wide."""
+BREAK = "\ue000"
+"""Where the head of a column goes on in the next line: for private use, so `words` lets no title hold it."""
 WRITTEN_FROM = 0.07
 """Share of a bar that is wide enough to write its number in."""
 
@@ -126,7 +131,7 @@ def drawn_in(
     rows = [
         {
             "actor": _title(row["actor"], called),
-            "by": _title(row["by"], called),
+            "by": BREAK.join(textwrap.wrap(_title(row["by"], called), 15)),
             "share": row["share"],
             "written": percent(row["share"]),
             "dark": row["share"] > 0.45,
@@ -135,7 +140,8 @@ def drawn_in(
         for row in kept.to_dicts()
     ]
     actors = list(dict.fromkeys(row["actor"] for row in rows))
-    causes = [name for name in actors if any(row["by"] == name for row in rows)]
+    folded = [BREAK.join(textwrap.wrap(name, 15)) for name in actors]
+    causes = [name for name in folded if any(row["by"] == name for row in rows)]
     causes += sorted({str(row["by"]) for row in rows} - set(causes))
     y = alt.Y(
         "actor:N", title="Share of the acts of …", sort=actors, axis=alt.Axis(ticks=False, domain=False, labelPadding=8)
@@ -144,7 +150,16 @@ def drawn_in(
         "by:N",
         title="… that came from being drawn in by",
         sort=causes,
-        axis=alt.Axis(orient="top", ticks=False, domain=False, labelAngle=0, labelLimit=110, labelPadding=8),
+        axis=alt.Axis(
+            orient="top",
+            ticks=False,
+            domain=False,
+            labelAngle=0,
+            labelLimit=CELL,
+            # Vega hangs the further lines of a label below its first, into the cells.
+            labelPadding=8 + 15 * max((name.count(BREAK) for name in causes), default=0),
+            labelExpr=r"split(datum.label, '\ue000')",
+        ),
     )
     shade = alt.Color(
         "share:Q", scale=alt.Scale(domain=[0, 0.7], range=["#f3f6fa", SERIES[0]], clamp=True), legend=None
@@ -160,7 +175,7 @@ def drawn_in(
             color=alt.condition(alt.datum.dark, alt.value("white"), alt.value(INK)),
         )
     )
-    return figure(cells, text, title=title, width=max(110 * len(causes), 220), height=ROW * max(len(actors), 1))
+    return figure(cells, text, title=title, width=max(CELL * len(causes), 2 * CELL), height=ROW * max(len(actors), 1))
 
 
 def _title(name: str, called: Mapping[str, str]) -> str:

@@ -114,14 +114,12 @@ def place(value: float, record: float, low: float, high: float) -> float:
 
 
 def number(value: float | None) -> str:
-    """Three figures, no exponent for what people count in."""
+    """Three figures; whole numbers as they are; no exponent for what people count in."""
     if value is None:
         return "–"
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000:
+    if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.2e}" if abs(value) < 0.0005 else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{value:#.3g}" if abs(value) >= 0.0005 else f"{value:.1e}"
 
 
 def _column(rows: list[dict[str, Any]], y: alt.Y, field: str, dx: int) -> alt.Chart:
