@@ -59,6 +59,7 @@ class Runs:
     mechanism   int16, what bore it, or BACKGROUND, SCHEDULED, TIMER
     exploded    (R,) stopped at `limit` events, on day reached[r]; what came before is as it would have been
     key         uint64 address of the event's draws, or None; two worlds that share an event share its key
+    level_time  (R, cells) days of the window that each fact spent at each level; cell = level_start[fact] + level
     begin, days the window is [begin, begin + days)
     """
 
@@ -74,6 +75,7 @@ class Runs:
     exploded: NDArray[np.bool_]
     reached: NDArray[np.float64]
     limit: int
+    level_time: NDArray[np.float64]
     begin: float = 0.0
     key: NDArray[np.uint64] | None = None
     candidates: int = 0
@@ -307,6 +309,7 @@ def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
         exploded=join("exploded", np.bool_),
         reached=join("reached", np.float64),
         limit=job.limit,
+        level_time=join("level_time", np.float64).reshape(len(count), int(system_of(job.model).level_start[-1])),
         begin=job.begin,
         key=join("key", np.uint64) if job.keys else None,
     )
@@ -333,6 +336,7 @@ def _table(runs: Runs, model: Model, acts_only: bool) -> EventTable:
     mechanism = runs.mechanism[keep].astype(np.int32)
     names = [*model.mechanisms, *_EXTRA.values()]
     code = mechanism.copy()
+    code[mechanism < 0] = len(names)
     for i, special in enumerate(_EXTRA):
         code[mechanism == special] = len(model.mechanisms) + i
     parent = parent[keep]
@@ -345,10 +349,11 @@ def _table(runs: Runs, model: Model, acts_only: bool) -> EventTable:
             "target": _named([c.target for c in model.channels], channel),
             "channel": channel,
             "parent": _with_nulls(pl.Series(parent.astype(np.int32)), parent >= 0),
-            "mechanism": _with_nulls(pl.Series(np.maximum(code, 0).astype(np.uint32)), code >= 0).cast(pl.Enum(names)),
+            "mechanism": pl.Series([*names, None], dtype=pl.Enum(names)).gather(code),
         }
     )
-    return EventTable(frame=frame, start=_start(model), days=runs.begin + runs.days)
+    account = {"replicates": runs.replicates}
+    return EventTable(frame=frame, start=_start(model), days=runs.begin + runs.days, account=account)
 
 
 def _start(model: Model) -> date:
@@ -356,15 +361,9 @@ def _start(model: Model) -> date:
 
 
 def _named(names: list[str | None], channel: NDArray[np.int32]) -> pl.Series:
-    """The name of each event's channel as an Enum, looked up by code."""
+    """The name of each event's channel as an Enum."""
     distinct = sorted({name for name in names if name is not None})
-    place = {name: i for i, name in enumerate(distinct)}
-    codes = np.array([place.get(name, 0) if name is not None else 0 for name in names], np.uint32)
-    absent = np.array([name is None for name in names])
-    values = pl.Series(codes[channel])
-    if absent.any():
-        values = _with_nulls(values, ~absent[channel])
-    return values.cast(pl.Enum(distinct))
+    return pl.Series(names, dtype=pl.Enum(distinct)).gather(channel)
 
 
 def _with_nulls(values: pl.Series, valid: NDArray[np.bool_]) -> pl.Series:
