@@ -80,6 +80,7 @@ class Chunk(NamedTuple):
     parent: np.ndarray  # int32 index within the replicate; -1 none; -2 - h: event h of the given past
     mechanism: np.ndarray  # int16
     key: np.ndarray  # uint64, empty unless asked for
+    level_time: np.ndarray  # (replicates, cells) days of the window that each fact spent at each level
 
 
 class Workspace:
@@ -132,9 +133,9 @@ def simulate_chunk(
     """
     at, w = tables.at, workspace
     n = last - first
-    result = np.zeros((n, 3))
+    result = np.zeros((n, 3 + tables.ints[at.fact + 3 * at.n_facts + 1]))
     state = np.zeros(at.n_facts * 2 + at.n_policies + 2 * at.n_changes + at.n_streams, np.int64)
-    state_f = np.zeros(2 * at.n_calms + at.n_streams)
+    state_f = np.zeros(2 * at.n_calms + at.n_streams + at.n_facts)
     pieces = []
     w.buckets(expected)
     w.control[DONE] = 0.0
@@ -162,7 +163,7 @@ def simulate_chunk(
         if done > before:
             w.buckets((w.control[CANDIDATES] - candidates) / (done - before))
     columns = [np.concatenate(column) if len(pieces) > 1 else column[0] for column in zip(*pieces, strict=True)]
-    return Chunk(result[:, 0].astype(np.int64), result[:, 1] > 0, result[:, 2], *columns)
+    return Chunk(result[:, 0].astype(np.int64), result[:, 1] > 0, result[:, 2], *columns, result[:, 3:])
 
 
 @njit(nogil=True, error_model="numpy")
@@ -193,9 +194,10 @@ def run(  # type: ignore[no-untyped-def]
     """Simulate replicates `first + done` to `first + n_replicates - 1`. Returns how many are done now, and why no more.
 
     at .. entry  the four parts of `Tables`
-    result       (replicates, 3) events, 1 if exploded, day reached
+    result       (replicates, 3 + cells) events, 1 if exploded, day reached, days of the window at each level by cell
     state        levels, epochs of facts and policies, changes at hand (fact, level), background candidates by stream
-    state_f      calms (amount, day at which it had that amount), next background candidate by stream
+    state_f      calms (amount, day at which it had that amount), next background candidate by stream, day since when
+                 each fact has its level
     waiting ...  the queue
     out          channel, parent, mechanism of each event, one after the other, from replicate `done` on
     """
@@ -208,6 +210,7 @@ def run(  # type: ignore[no-untyped-def]
     stream_count = changing + 2 * at.n_changes
     calm = 0
     stream_next = calm + 2 * at.n_calms
+    stands_since = stream_next + at.n_streams
     n_buckets = len(head)
     start = min(begin, floats[at.phase_time])
     per_day = n_buckets / (horizon - start)
@@ -242,11 +245,14 @@ def run(  # type: ignore[no-untyped-def]
                 state_f[stream_next + i] = begin - math.log(draw(child(k, IMMIGRANT, 0), DELAY)) / rate
             if state_f[stream_next + i] < state_f[stream_next + stream]:
                 stream = i
+        for i in range(3, result.shape[1]):
+            result[r, i] = 0.0
         # The first thing that happens is that every fact comes to where it starts.
         now = start
         key = key0
         for i in range(at.n_facts):
             state[level + i] = -1
+            state_f[stands_since + i] = begin
             state[changing + 2 * i] = i
             state[changing + 2 * i + 1] = ints[at.fact + 3 * i]
         n_changing = at.n_facts
@@ -416,6 +422,10 @@ def run(  # type: ignore[no-untyped-def]
                 new = state[changing + 2 * n + 1]
                 if old == new:
                     continue
+                if old >= 0 and now > begin:
+                    cell = ints[at.fact + 3 * s + 1] + old
+                    result[r, 3 + cell] += now - state_f[stands_since + s]
+                    state_f[stands_since + s] = now
                 state[level + s] = new
                 state[epoch + s] += 1
                 if waiting[N_FREE] < room_for_timers:
@@ -510,6 +520,9 @@ def run(  # type: ignore[no-untyped-def]
                             )  # fmt: skip
                 row += n_rows
 
+        for s in range(at.n_facts):
+            cell = ints[at.fact + 3 * s + 1] + state[level + s]
+            result[r, 3 + cell] += max(reached - state_f[stands_since + s], 0.0)
         result[r, 0] = n_out - base_out
         result[r, 1] = exploded
         result[r, 2] = reached
