@@ -199,7 +199,7 @@ def _job(
         if isinstance(model, System):
             fault("days", "nothing", "days or years: a bare System has no length of its own")
         else:
-            days = float(model.scenario.years)
+            days = float(model.scenario.years) * DAYS_PER_YEAR
     if days is not None and not (0.0 < days < 1e7):
         fault("years" if years is not None else "days", f"{days:g} days", "more than 0, less than 10,000,000 days")
     if not (isinstance(replicates, int | np.integer) and replicates >= 1):
