@@ -45,6 +45,7 @@ from powderkeg.reading.quantity import (
     Unit,
 )
 from powderkeg.reading.record import Field, Record, Rule, Slip, Spread, declare, declared
+from powderkeg.reading.reference import json_schema, records, reference
 from powderkeg.reading.tree import (
     Listing,
     Node,
@@ -112,11 +113,14 @@ __all__ = [
     "declare",
     "declared",
     "decode",
+    "json_schema",
     "listed",
     "one_of",
     "parse",
     "plain_of",
+    "records",
     "refer",
+    "reference",
     "said",
     "shown",
     "tree_of",

@@ -182,7 +182,7 @@ class Text(Kind):
         return text
 
     def schema(self, defs: dict[str, Schema]) -> Schema:
-        return {"type": ["string", "number"], "maxLength": self.most}
+        return {"type": ["string", "number", "boolean"], "maxLength": self.most}
 
 
 @dataclass(frozen=True)
@@ -338,6 +338,9 @@ class Name(Kind):
         return {"type": "string", "pattern": f"^{NAME.pattern}$"}
 
 
+_WORDS: Final = ("true", "false", "null")
+
+
 def check_name(text: str, reserved: Collection[str] = ()) -> None:
     """Raises Wrong unless `text` may be a new name."""
     if not NAME.fullmatch(text):
@@ -347,8 +350,8 @@ def check_name(text: str, reserved: Collection[str] = ()) -> None:
             NAME_RULE,
             better if NAME.fullmatch(better) and better not in reserved else None,
         )
-    if text in reserved:
-        raise Wrong(f"{shown(text)} as a name", f"another name; these have a meaning of their own: {listed(reserved)}")
+    if text in (*reserved, *_WORDS):
+        raise Wrong(f"{shown(text)} as a name", f"another name; {shown(text)} has a meaning of its own")
 
 
 @dataclass(frozen=True)
@@ -523,6 +526,15 @@ class ByKey(Kind):
             if key in keys[:i][:1000]:
                 raise Wrong(f"{shown(text)} given twice", "each once", line=node.line_of(text))
         return tuple(pairs)
+
+    def places(self, value: tuple[tuple[Any, Any], ...]) -> Iterator[Place]:
+        for i, (key, item) in enumerate(value):
+            for place in self.of.places(item):
+                path = f"{self.key.write(key, Writer())}.{place.path}".rstrip(".")
+                yield place.inside(
+                    path,
+                    lambda new, i=i: (*value[:i], (value[i][0], new), *value[i + 1 :]),  # type: ignore[misc]
+                )
 
     def write(self, value: Iterable[tuple[Any, Any]], writer: Writer) -> dict[str, Any]:
         return {str(self.key.write(key, writer)): self.of.write(item, writer) for key, item in value}

@@ -41,6 +41,7 @@ from powderkeg.scenario.language import (
     tie_verb,
 )
 from powderkeg.scenario.matching import expand_moves
+from powderkeg.scenario.shipped import schema
 
 __all__ = [
     "ANY",
@@ -84,6 +85,7 @@ __all__ = [
     "names",
     "paths",
     "resolve",
+    "schema",
     "third_person",
     "tie_verb",
 ]

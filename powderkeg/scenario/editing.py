@@ -31,17 +31,18 @@ def edit(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     A new value has no source and is no guess unless it says so: it was set by hand.
     Raises UsageError if there is no such path, with the nearest one, and ScenarioError if a value does not fit.
     """
+    places = {place.path: place for place in SCENARIO.places(scenario)}
+    changes = {_full(str(path), places): value for path, value in changes.items()}
     reader = Reader()
     reader.names["source"] = dict.fromkeys(scenario.sources)
-    known = {place.path: place for place in SCENARIO.places(scenario)}
     unknown = [
-        Fault(None, None, path, "unknown key path", _expected(known, path), reader.nearest(path, [*known]))
-        for path in map(str, changes)
-        if path not in known
+        Fault(None, None, path, "unknown key path", _expected(places, path), reader.nearest(path, [*places]))
+        for path in changes
+        if path not in places
     ]
     if unknown:
         raise UsageError(unknown)
-    values = {path: _value(known[path], value, reader) for path, value in changes.items()}
+    values = {path: _value(places[path], value, reader) for path, value in changes.items()}
     if reader.faults:
         raise ScenarioError(reader.faults)
     return _applied(scenario, values)
@@ -78,6 +79,12 @@ def _value(place: Place, value: Any, reader: Reader) -> Any:
         reader.tell(place.path, None, "nothing", place.kind.words)
         return BROKEN
     return reader.read(place.kind, tree_of(value), place.path)
+
+
+def _full(path: str, known: Mapping[str, Place]) -> str:
+    """`moves.blocks.sets.roadblock` is short for `moves.blocks.sets.roadblock.on` if that is the only level it sets."""
+    longer = [one for one in known if one.startswith(f"{path}.")] if ".sets." in path and path not in known else []
+    return longer[0] if len(longer) == 1 else path
 
 
 def _expected(known: Mapping[str, Place], path: str) -> str:

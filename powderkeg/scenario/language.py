@@ -488,6 +488,19 @@ SPLIT: Final = Amount(SHARE, above=0.0, most=1.0, estimate=False)
 _ROUNDING = 0.005
 
 
+def _reshared(shares: list[Quantity], i: int, new: Quantity) -> list[Quantity]:
+    """One share changed, the others scaled so that all sum to 1. Raises Wrong if the others would vanish."""
+    rest = sum(share.value for share in shares) - shares[i].value
+    if rest <= 0.0:
+        if new.value != 1.0:
+            raise Wrong(f"{new.value:g}, the only share", "1: there is nothing to share with")
+        return [new]
+    if new.value >= 1.0:
+        raise Wrong(f"{new.value:g}, which leaves nothing for the others", "less than 1")
+    scale = (1.0 - new.value) / rest
+    return [new if j == i else Quantity(share.value * scale) for j, share in enumerate(shares)]
+
+
 def _whole(shares: list[Quantity]) -> list[Quantity]:
     """Shares that sum to 1. Raises Wrong if they do not, but for rounding (33.3 % three times)."""
     total = sum(share.value for share in shares)
@@ -532,6 +545,18 @@ class AnswersKind(Kind):
             raise Wrong("the same answer twice", "each once")
         shares = _whole([share for _, share in pairs])
         return tuple(Answer(pattern, share) for (pattern, _), share in zip(pairs, shares, strict=True))
+
+    def places(self, value: tuple[Answer, ...]) -> Iterator[Place]:
+        for i, answer in enumerate(value if len(value) > 1 else ()):
+            yield Place(
+                PatternKind().write(answer.pattern, Writer()),
+                SPLIT,
+                answer.share,
+                lambda new, i=i: tuple(  # type: ignore[misc]
+                    Answer(one.pattern, share)
+                    for one, share in zip(value, _reshared([one.share for one in value], i, new), strict=True)
+                ),
+            )
 
     def write(self, value: tuple[Answer, ...], writer: Writer) -> Any:
         patterns = [PatternKind().write(pattern, writer) for pattern, _ in value]
@@ -639,6 +664,15 @@ class HalfLives(Spread):
                 HALF_LIFE,
                 one.days,
                 lambda new, i=i: (*value[:i], value[i]._replace(days=new), *value[i + 1 :]),  # type: ignore[misc]
+            )
+            yield Place(
+                f"half_lives.{i + 1}.share",
+                SPLIT,
+                one.share,
+                lambda new, i=i: tuple(  # type: ignore[misc]
+                    HalfLife(other.days, share)
+                    for other, share in zip(value, _reshared([o.share for o in value], i, new), strict=True)
+                ),
             )
 
 
