@@ -1,560 +1,24 @@
 """The likelihood of events stamped with a day: counts as total progeny within the day, started from the past.
 
-In: a `Design`, decays, events in day order. Out: for every active channel-day the terms of its intensity, the chance
-links between acts of one day (the *echoes*), the connected blocks they form, and every term's exposure; from these
+In: the rows of `daypass`, coefficients. Out: value, gradient and Hessian of
 
     log P = sum over active rows of (n - 1) log r + log det L  -  expected counts  -  log n!
     r = background + past days' excitation + echoes * n,   L = diag(r) - echoes diag(n)
 
-which is the law of a multitype branching process whose generations all fall on one day (multitype Borel-Tanner). Within
-a day the order of acts is unknown. On a day on which a fact changes, gates are read half as before, half as after; the
-channel that changed it is read as before.
+which is the law of a multitype branching process whose first generations fall on one day (multitype Borel-Tanner).
+The expected counts and log n! are added outside. L is diagonally dominant by rows, so log det L always exists.
 Source: Good (1960), Proc. Camb. Phil. Soc. 56, 367-380 (Lagrange inversion); the use as a day likelihood is ours.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.design import Design
-from powderkeg.engine.likelihood import SMALLEST, cell_of, season_integral
 
 LARGE_BLOCK = 400
-"""Rows of a block from which the curvature of log det L is left to the diagonal part: it would cost minutes."""
-
-
-class DayRows(NamedTuple):
-    """What a pass over days found. N active channel-days ordered by day and block, T terms.
-
-    start, term, value    CSR (N + 1,): row i's r is sum of coefficient[term] * value, its echoes included
-    acts                  (N,) acts of the channel on that day
-    block                 (n_blocks + 1,) rows of block b are block[b]:block[b + 1]; echoes stay within a block
-    echo_start            (N + 1,) echoes by answering row
-    echo_from             row that is answered
-    echo_term, echo_value coefficient[term] * value is K[row, from] * n[from]
-    exposure              (T,) expected count per unit of coefficient
-    channel, day          (N,) which channel-day a row is
-    """
-
-    start: Ints
-    term: Ints
-    value: Floats
-    acts: Floats
-    block: Ints
-    echo_start: Ints
-    echo_from: Ints
-    echo_term: Ints
-    echo_value: Floats
-    exposure: Floats
-    channel: Ints
-    day: Ints
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def same_day(decay: float) -> float:
-    """Chance that a child with delay Exp(decay) falls into its parent's own day: 1 - (1 - e^-b) / b."""
-    if decay < 1e-4:
-        return float(decay / 2.0 - decay * decay / 6.0)
-    return float(1.0 + np.expm1(-decay) / decay)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def next_day(decay: float) -> float:
-    """Chance that it falls into the day after: (1 - e^-b)^2 / b; day j after has this times e^(-b (j - 1))."""
-    return float(np.expm1(-decay) ** 2 / decay)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def expose_ground(d: Design, b: int, first: int, last: int, config: int, share: float, out: Floats) -> None:
-    """Add `share` of the background exposure of ground b over days first..last-1 to `out`."""
-    first = max(first, 0)
-    if last <= first:
-        return
-    p = d.ground_profile[b]
-    base = d.ground_term[b] + config * d.n_shapes
-    k = cell_of(d.cell_time, float(first))
-    low = float(first)
-    while low < last:
-        high = min(float(last), d.cell_time[k + 1]) if k < len(d.cell_shape) - 1 else float(last)
-        mass = season_integral(d.profile_swing[p], d.profile_peak[p], low, high)
-        out[base + d.cell_shape[k]] += share * d.ground_scale[b] * d.cell_value[p, k] * mass
-        low = high
-        k += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fade(d: Design, g: int, level: Floats, decay: Floats, n_days: int) -> float:
-    """Exposure of group g (per unit of coefficient) over the next `n_days`; its levels decay over them."""
-    if n_days <= 0:
-        return 0.0
-    m = d.group_mechanism[g]
-    mass = 0.0
-    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-        k = j - d.kernel_start[m]
-        if level[k] > 0.0:
-            b = decay[j]
-            mass += d.kernel_share[j] * next_day(b) * level[k] * np.expm1(-b * n_days) / np.expm1(-b)
-            level[k] *= np.exp(-b * n_days)
-            if level[k] < SMALLEST:
-                level[k] = 0.0
-    return float(mass)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def expose_group(
-    d: Design, g: int, level: Floats, decay: Floats, first: int, last: int, config: int, out: Floats
-) -> None:
-    """Add the exposure of group g over days first..last-1 to `out`; levels (at day first) decay to day last."""
-    if first < 0:
-        fade(d, g, level, decay, min(last, 0) - first)
-        first = 0
-    if last > first:
-        out[d.group_term[g] + config] += fade(d, g, level, decay, last - first)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def find_root(parent: Ints, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def after_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, c: int) -> int:
-    """Configuration of `pair` after today's acts, but facts that channel c itself changed read as before.
-
-    flips    (n, 3) channel, fact, the fact's net change of level today (0 where the channel is listed before)
-    """
-    result = config[pair]
-    for k in range(n_flips):
-        if flips[k, 0] == c:
-            f = flips[k, 1]
-            for q in range(d.dep_start[f], d.dep_start[f + 1]):
-                if d.dep_pair[q] == pair:
-                    result -= d.dep_stride[q] * flips[k, 2]
-    return int(result)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def before_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, c: int) -> int:
-    """Configuration of `pair` before today's acts, but facts that channel c changed read as after: c's answers see it."""
-    result = config[pair]
-    for k in range(n_flips):
-        if flips[k, 0] == c:
-            f = flips[k, 1]
-            for q in range(d.dep_start[f], d.dep_start[f + 1]):
-                if d.dep_pair[q] == pair:
-                    result += d.dep_stride[q] * flips[k, 2]
-    return int(result)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def collect(day: Ints, channel: Ints, i: int, row_of: Ints, today: Ints, times: Floats) -> tuple[int, int]:
-    """Distinct channels of the day that starts at event i, with their counts; (events after it, channels)."""
-    last = i
-    n_today = 0
-    while last < len(day) and day[last] == day[i]:
-        c = channel[last]
-        if row_of[c] < 0:
-            row_of[c] = n_today
-            today[n_today] = c
-            times[n_today] = 0.0
-            n_today += 1
-        times[row_of[c]] += 1.0
-        last += 1
-    return last, n_today
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def change_facts(d: Design, channel: Ints, i: int, last: int, level: Ints, flips: Ints) -> int:
-    """Apply the effects of events i..last-1 in their order; who changed what goes to `flips`; returns how many."""
-    n_flips = 0
-    for e in range(i, last):
-        c = channel[e]
-        for k in range(d.effect_start[c], d.effect_start[c + 1]):
-            f = d.effect_fact[k]
-            change = d.effect_level[k] - level[f]
-            if change != 0:
-                level[f] = d.effect_level[k]
-                flips[n_flips, 0] = c
-                flips[n_flips, 1] = f
-                flips[n_flips, 2] = change
-                n_flips += 1
-    return n_flips
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def net_changes(flips: Ints, n_flips: int, level: Ints, old_level: Ints) -> None:
-    """Replace every single change by the fact's net change today; once for each channel and fact."""
-    for k in range(n_flips):
-        flips[k, 2] = level[flips[k, 1]] - old_level[flips[k, 1]]
-        for j in range(k):
-            if flips[j, 0] == flips[k, 0] and flips[j, 1] == flips[k, 1]:
-                flips[k, 2] = 0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def count_effects(d: Design, channel: Ints, i: int, last: int) -> int:
-    total = 0
-    for e in range(i, last):
-        total += d.effect_start[channel[e] + 1] - d.effect_start[channel[e]]
-    return total
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def find_blocks(parent: Ints, n_today: int, place: Ints, order: Ints, sizes: Ints) -> int:
-    """Order today's rows by block: `order[at]` is the row at place `at`, `place` its inverse; returns the blocks."""
-    n_blocks = 0
-    for r in range(n_today):
-        place[r] = 0
-    for r in range(n_today):
-        place[find_root(parent, r)] += 1
-    first = 0
-    for r in range(n_today):  # a block's root is its smallest row
-        size = place[r]
-        place[r] = first
-        if size > 0:
-            sizes[n_blocks] = size
-            n_blocks += 1
-        first += size
-    for r in range(n_today):
-        root = find_root(parent, r)
-        order[place[root]] = r
-        place[root] += 1
-    for at in range(n_today):
-        place[order[at]] = at
-    return n_blocks
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def grown_ints(a: Ints, need: int) -> Ints:
-    if need <= len(a):
-        return a
-    b = np.empty(max(need, 2 * len(a)), np.int64)
-    b[: len(a)] = a
-    return b
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def grown_floats(a: Floats, need: int) -> Floats:
-    if need <= len(a):
-        return a
-    b = np.empty(max(need, 2 * len(a)), np.float64)
-    b[: len(a)] = a
-    return b
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def day_pass(
-    d: Design, decay: Floats, day: Ints, channel: Ints, days: int
-) -> tuple[Ints, Ints, Floats, Floats, Ints, Ints, Ints, Ints, Floats, Floats, Ints, Ints]:
-    """Rows, echoes, blocks and exposures over days 0..days-1.
-
-    decay    (kernel components,) 1/day
-    day      (N,) whole days, sorted; days before 0 are history: they excite and set facts but are not scored
-    channel  (N,)
-    returns  the fields of `DayRows`
-    """
-    n = len(day)
-    n_mechanisms = len(d.kernel_start) - 1
-    widest = 1
-    echo_share = np.zeros(n_mechanisms)
-    for m in range(n_mechanisms):
-        widest = max(widest, d.kernel_start[m + 1] - d.kernel_start[m])
-        for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-            echo_share[m] += d.kernel_share[j] * same_day(decay[j])
-    lag_share = np.empty(len(decay))
-    for j in range(len(decay)):
-        lag_share[j] = d.kernel_share[j] * next_day(decay[j])
-
-    n_channels = len(d.channel_ground)
-    n_slots = len(d.slot_group)
-    slot_channel = np.empty(n_slots, np.int64)
-    for c in range(n_channels):
-        for s in range(d.slot_start[c], d.slot_start[c + 1]):
-            slot_channel[s] = c
-    origin = min(0, day[0]) if n > 0 else 0
-    level = d.initial_level.copy()
-    old_level = level.copy()
-    config = d.initial_config.copy()
-    old_config = config.copy()
-    flipped = np.zeros(len(config), np.bool_)
-    reach = np.zeros((n_slots, widest))
-    reach_day = np.full(n_slots, origin)
-    total = np.zeros((len(d.group_term), widest))
-    total_day = np.full(len(d.group_term), origin)
-    ground_day = np.zeros(len(d.ground_term), np.int64)
-    exposure = np.zeros(len(d.term_linear))
-
-    start = np.zeros(n + 1, np.int64)
-    acts = np.empty(n, np.float64)
-    row_channel = np.empty(n, np.int64)
-    row_day = np.empty(n, np.int64)
-    block = np.zeros(n + 1, np.int64)
-    echo_start = np.zeros(n + 1, np.int64)
-    term = np.empty(4 * n + 16, np.int64)
-    value = np.empty(4 * n + 16, np.float64)
-    echo_from = np.empty(n + 16, np.int64)
-    echo_term = np.empty(n + 16, np.int64)
-    echo_value = np.empty(n + 16, np.float64)
-    used = 0
-    rows = 0
-    blocks = 0
-    echoes = 0
-
-    busiest = 0
-    i = 0
-    while i < n:
-        last = i
-        while last < n and day[last] == day[i]:
-            last += 1
-        busiest = max(busiest, last - i)
-        i = last
-    row_of = np.full(n_channels, -1, np.int64)
-    today = np.empty(busiest, np.int64)
-    times = np.empty(busiest, np.float64)
-    parent = np.empty(busiest, np.int64)
-    order = np.empty(busiest, np.int64)
-    place = np.empty(busiest, np.int64)
-    sizes = np.empty(busiest, np.int64)
-    per_row = np.empty(busiest + 1, np.int64)
-    slot_echo = np.zeros(n_slots)
-    link_to = np.empty(64, np.int64)
-    link_from = np.empty(64, np.int64)
-    link_slot = np.empty(64, np.int64)
-    link_value = np.empty(64, np.float64)
-    sorted_link = np.empty(64, np.int64)
-    pairs_flipped = np.empty(len(config), np.int64)
-    flips = np.empty((16, 3), np.int64)
-
-    i = 0
-    while i < n:
-        now = day[i]
-        scored = now >= 0
-        last, n_today = collect(day, channel, i, row_of, today, times)
-        need = count_effects(d, channel, i, last)
-        if need > len(flips):
-            flips = np.empty((2 * need, 3), np.int64)
-        n_flips = change_facts(d, channel, i, last, level, flips)
-        n_pairs = 0
-        net_changes(flips, n_flips, level, old_level)
-        for k in range(n_flips):
-            f = flips[k, 1]
-            change = level[f] - old_level[f]
-            if change != 0:
-                old_level[f] = level[f]
-                for q in range(d.dep_start[f], d.dep_start[f + 1]):
-                    pair = d.dep_pair[q]
-                    config[pair] += d.dep_stride[q] * change
-                    if not flipped[pair]:
-                        flipped[pair] = True
-                        pairs_flipped[n_pairs] = pair
-                        n_pairs += 1
-
-        # groups and grounds whose gates changed: the days before as before, today half and half
-        for k in range(n_pairs):
-            pair = pairs_flipped[k]
-            for r in range(d.pair_group_start[pair], d.pair_group_start[pair + 1]):
-                g = d.pair_group[r]
-                expose_group(d, g, total[g], decay, total_day[g], now, old_config[pair], exposure)
-                mass = fade(d, g, total[g], decay, 1)
-                total_day[g] = now + 1
-                if scored:
-                    exposure[d.group_term[g] + old_config[pair]] += 0.5 * mass
-                    exposure[d.group_term[g] + config[pair]] += 0.5 * mass
-            for r in range(d.pair_ground_start[pair], d.pair_ground_start[pair + 1]):
-                b = d.pair_ground[r]
-                expose_ground(d, b, ground_day[b], now, old_config[pair], 1.0, exposure)
-                expose_ground(d, b, now, now + 1, old_config[pair], 0.5, exposure)
-                expose_ground(d, b, now, now + 1, config[pair], 0.5, exposure)
-                ground_day[b] = now + 1
-
-        # echoes among today's rows, and the blocks they form
-        links = 0
-        if scored:
-            for r in range(n_today):
-                parent[r] = r
-                per_row[r] = 0
-            per_row[n_today] = 0
-            for r in range(n_today):
-                c = today[r]
-                for k in range(d.out_start[c], d.out_start[c + 1]):
-                    s = d.out_slot[k]
-                    to = row_of[slot_channel[s]]
-                    if to < 0:
-                        continue
-                    v = echo_share[d.group_mechanism[d.slot_group[s]]] * d.out_mass[k] * times[r]
-                    if v <= SMALLEST:
-                        continue
-                    if links == len(link_to):
-                        link_to = grown_ints(link_to, links + 1)
-                        link_from = grown_ints(link_from, links + 1)
-                        link_slot = grown_ints(link_slot, links + 1)
-                        link_value = grown_floats(link_value, links + 1)
-                        sorted_link = np.empty(len(link_to), np.int64)
-                    link_to[links] = to
-                    link_from[links] = r
-                    link_slot[links] = s
-                    link_value[links] = v
-                    slot_echo[s] += v
-                    links += 1
-                    a = find_root(parent, to)
-                    z = find_root(parent, r)
-                    if a != z:
-                        parent[max(a, z)] = min(a, z)
-            n_blocks = find_blocks(parent, n_today, place, order, sizes)
-            first = rows
-            for b in range(n_blocks):
-                first += sizes[b]
-                block[blocks + 1] = first
-                blocks += 1
-            for k in range(links):
-                per_row[place[link_to[k]] + 1] += 1
-            for at in range(n_today):
-                per_row[at + 1] += per_row[at]
-            for k in range(links):
-                at = place[link_to[k]]
-                sorted_link[per_row[at]] = k
-                per_row[at] += 1
-            for at in range(n_today, 0, -1):  # the fill moved every start to the next row's: move them back
-                per_row[at] = per_row[at - 1]
-            per_row[0] = 0
-            echo_from = grown_ints(echo_from, echoes + 2 * links)
-            echo_term = grown_ints(echo_term, echoes + 2 * links)
-            echo_value = grown_floats(echo_value, echoes + 2 * links)
-
-        # rows
-        first_row = rows
-        cell = cell_of(d.cell_time, float(now)) if scored else 0
-        for at in range(n_today):
-            if not scored:
-                break
-            r = order[at]
-            c = today[r]
-            need = used + 2 * (1 + d.slot_start[c + 1] - d.slot_start[c] + per_row[at + 1] - per_row[at])
-            if need > len(term):
-                term = grown_ints(term, need)
-                value = grown_floats(value, need)
-            b = d.channel_ground[c]
-            p = d.ground_profile[b]
-            v = d.channel_scale[c] * d.cell_value[p, cell]
-            v *= season_integral(d.profile_swing[p], d.profile_peak[p], float(now), now + 1.0)
-            if v > 0.0:
-                pair = d.ground_pair[b]
-                base = d.ground_term[b] + d.cell_shape[cell]
-                before = old_config[pair]
-                after = after_config(d, pair, config, flips, n_flips, c) if flipped[pair] else before
-                term[used] = base + before * d.n_shapes
-                value[used] = v
-                if after != before:
-                    value[used] = 0.5 * v
-                    used += 1
-                    term[used] = base + after * d.n_shapes
-                    value[used] = 0.5 * v
-                used += 1
-            for s in range(d.slot_start[c], d.slot_start[c + 1]):
-                g = d.slot_group[s]
-                mech = d.group_mechanism[g]
-                pair = d.group_pair[g]
-                v = 0.0 if flipped[pair] else slot_echo[s]
-                slot_echo[s] = 0.0
-                for j in range(d.kernel_start[mech], d.kernel_start[mech + 1]):
-                    k = j - d.kernel_start[mech]
-                    if reach[s, k] > 0.0:
-                        if reach_day[s] < now:
-                            reach[s, k] *= np.exp(-decay[j] * (now - reach_day[s]))
-                        v += lag_share[j] * reach[s, k]
-                reach_day[s] = now
-                if v > SMALLEST:
-                    before = old_config[pair]
-                    after = after_config(d, pair, config, flips, n_flips, c) if flipped[pair] else before
-                    term[used] = d.group_term[g] + before
-                    value[used] = v
-                    if after != before:
-                        value[used] = 0.5 * v
-                        used += 1
-                        term[used] = d.group_term[g] + after
-                        value[used] = 0.5 * v
-                    used += 1
-            for q in range(per_row[at], per_row[at + 1]):
-                k = sorted_link[q]
-                g = d.slot_group[link_slot[k]]
-                pair = d.group_pair[g]
-                if not flipped[pair]:
-                    echo_from[echoes] = first_row + place[link_from[k]]
-                    echo_term[echoes] = d.group_term[g] + config[pair]
-                    echo_value[echoes] = link_value[k]
-                    echoes += 1
-                    continue
-                for half in range(2):
-                    if half == 0:
-                        here = before_config(d, pair, old_config, flips, n_flips, today[link_from[k]])
-                    else:
-                        here = after_config(d, pair, config, flips, n_flips, c)
-                    term[used] = d.group_term[g] + here
-                    value[used] = 0.5 * link_value[k]
-                    used += 1
-                    echo_from[echoes] = first_row + place[link_from[k]]
-                    echo_term[echoes] = d.group_term[g] + here
-                    echo_value[echoes] = 0.5 * link_value[k]
-                    echoes += 1
-            acts[rows] = times[r]
-            row_channel[rows] = c
-            row_day[rows] = now
-            rows += 1
-            start[rows] = used
-            echo_start[rows] = echoes
-
-        # today's acts raise tomorrow and after; their echoes are expected today
-        for r in range(n_today):
-            c = today[r]
-            for k in range(d.out_start[c], d.out_start[c + 1]):
-                s = d.out_slot[k]
-                mech = d.group_mechanism[d.slot_group[s]]
-                for j in range(d.kernel_start[mech], d.kernel_start[mech + 1]):
-                    here = j - d.kernel_start[mech]
-                    if reach[s, here] > 0.0 and reach_day[s] < now + 1:
-                        reach[s, here] *= np.exp(-decay[j] * (now + 1 - reach_day[s]))
-                    reach[s, here] += d.out_mass[k] * times[r]
-                reach_day[s] = now + 1
-            for k in range(d.feed_start[c], d.feed_start[c + 1]):
-                g = d.feed_group[k]
-                mech = d.group_mechanism[g]
-                pair = d.group_pair[g]
-                expose_group(d, g, total[g], decay, total_day[g], now + 1, config[pair], exposure)
-                total_day[g] = now + 1
-                for here in range(d.kernel_start[mech + 1] - d.kernel_start[mech]):
-                    total[g, here] += d.feed_mass[k] * times[r]
-                if scored:
-                    mass = echo_share[mech] * d.feed_mass[k] * times[r]
-                    before = config[pair]
-                    if flipped[pair]:
-                        before = before_config(d, pair, old_config, flips, n_flips, c)
-                    exposure[d.group_term[g] + before] += 0.5 * mass
-                    exposure[d.group_term[g] + config[pair]] += 0.5 * mass
-
-        for k in range(n_pairs):
-            old_config[pairs_flipped[k]] = config[pairs_flipped[k]]
-            flipped[pairs_flipped[k]] = False
-        for r in range(n_today):
-            row_of[today[r]] = -1
-        i = last
-
-    for g in range(len(d.group_term)):
-        expose_group(d, g, total[g], decay, total_day[g], days, config[d.group_pair[g]], exposure)
-    for b in range(len(d.ground_term)):
-        expose_ground(d, b, ground_day[b], days, config[d.ground_pair[b]], 1.0, exposure)
-    return (
-        start[: rows + 1].copy(), term[:used].copy(), value[:used].copy(), acts[:rows].copy(),
-        block[: blocks + 1].copy(), echo_start[: rows + 1].copy(), echo_from[:echoes].copy(),
-        echo_term[:echoes].copy(), echo_value[:echoes].copy(), exposure, row_channel[:rows].copy(),
-        row_day[:rows].copy(),
-    )  # fmt: skip
+"""Rows of a block from which the curvature of log det L is left to its diagonal part: it would cost minutes."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -602,13 +66,13 @@ def evaluate_days(
     n_linear: int,
     n_log: int,
     curved: bool,
-) -> tuple[float, Floats, Floats, Floats, Floats]:
+) -> tuple[float, Floats, Floats, Floats, Floats, Floats]:
     """Sum over blocks of weight * (sum of (n - 1) log r + log det L), with derivatives.
 
     coefficient  (T,) coefficient of every term;  slope (T,) the same per unit of its linear parameter
     returns      value; gradient (n_linear + n_log,); per term the derivative by its coefficient (T,);
                  second derivative without that of the coefficients themselves (n, n), zeros unless `curved`;
-                 log P of each block without the exposures (n_blocks,)
+                 derivative by r, through the diagonal of L too (N,); derivative by each echo (echoes,)
     """
     n = n_linear + n_log
     total = 0.0
@@ -616,7 +80,8 @@ def evaluate_days(
     pull = np.zeros(len(coefficient))
     hessian = np.zeros((n, n))
     n_blocks = len(block) - 1
-    each = np.zeros(n_blocks)
+    by_row = np.zeros(len(acts))
+    by_echo = np.zeros(len(echo_from))
     column = np.full(n, -1, np.int64)
     touched = np.empty(n, np.int64)
     for b in range(n_blocks):
@@ -630,22 +95,21 @@ def evaluate_days(
             for e in range(start[row], start[row + 1]):
                 r[i] += coefficient[term[e]] * value[e]
             if not r[i] > 0.0:
-                return -np.inf, gradient, pull, hessian, each
+                return -np.inf, gradient, pull, hessian, by_row, by_echo
             matrix[i, i] += r[i]
             part += (acts[row] - 1.0) * np.log(r[i])
             for e in range(echo_start[row], echo_start[row + 1]):
                 matrix[i, echo_from[e] - first] -= coefficient[echo_term[e]] * echo_value[e]
         if size == 1:
             if not matrix[0, 0] > 0.0:
-                return -np.inf, gradient, pull, hessian, each
+                return -np.inf, gradient, pull, hessian, by_row, by_echo
             log_det = np.log(matrix[0, 0])
             inverse = np.full((1, 1), 1.0 / matrix[0, 0])
         else:
             log_det, inverse = invert(matrix)
             if not np.isfinite(log_det):
-                return -np.inf, gradient, pull, hessian, each
+                return -np.inf, gradient, pull, hessian, by_row, by_echo
         part += log_det
-        each[b] = part
         total += weight * part
 
         # which parameters the block touches
@@ -671,6 +135,7 @@ def evaluate_days(
         for i in range(size):
             row = first + i
             pull_row = (acts[row] - 1.0) / r[i] + inverse[i, i]
+            by_row[row] = weight * pull_row
             for e in range(start[row], start[row + 1]):
                 j = term[e]
                 v = value[e]
@@ -688,6 +153,7 @@ def evaluate_days(
                 v = echo_value[e]
                 source = echo_from[e] - first
                 back = inverse[source, i]
+                by_echo[e] = -weight * back
                 pull[j] -= weight * back * v
                 a = column[linear[j]]
                 trace[a] -= slope[j] * v * back
@@ -724,4 +190,34 @@ def evaluate_days(
                         hessian[touched[c], touched[a]] += weight * h
         for a in range(n_touched):
             column[touched[a]] = -1
-    return total, gradient, pull, hessian, each
+    return total, gradient, pull, hessian, by_row, by_echo
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def bend_days(
+    start: Ints,
+    term: Ints,
+    bend: Floats,
+    by_row: Floats,
+    echo_term: Ints,
+    echo_bend: Floats,
+    by_echo: Floats,
+    coefficient: Floats,
+    linear: Ints,
+    n_rates: int,
+    kernel_start: Ints,
+    n_components: int,
+) -> Floats:
+    """(kernel components,) derivative of what `evaluate_days` sums by the log decays."""
+    result = np.zeros(n_components)
+    for i in range(len(start) - 1):
+        for e in range(start[i], start[i + 1]):
+            m = linear[term[e]] - n_rates
+            if m >= 0:
+                for j in range(kernel_start[m], kernel_start[m + 1]):
+                    result[j] += by_row[i] * coefficient[term[e]] * bend[e, j - kernel_start[m]]
+    for e in range(len(echo_term)):
+        m = linear[echo_term[e]] - n_rates
+        for j in range(kernel_start[m], kernel_start[m + 1]):
+            result[j] += by_echo[e] * coefficient[echo_term[e]] * echo_bend[e, j - kernel_start[m]]
+    return result

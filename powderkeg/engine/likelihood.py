@@ -33,14 +33,19 @@ class Rows(NamedTuple):
     """What a pass found. N rows (events, or active channel-days), T terms.
 
     start, term, value   CSR (N + 1,): row i's intensity is sum of coefficient[term] * value
+    bend                 (entries, components) derivative of value by the log decay of each component of the term's
+                         mechanism; no rows where it was not asked for
     exposure             (T,) expected count per unit of coefficient
+    exposure_bend        (T, components) its derivative by the log decays
     event                (N,) index of the event each row stands for
     """
 
     start: Ints
     term: Ints
     value: Floats
+    bend: Floats
     exposure: Floats
+    exposure_bend: Floats
     event: Ints
 
 
@@ -119,52 +124,79 @@ def expose_group(
     g: int,
     config: int,
     level: Floats,
+    moment: Floats,
     decay: Floats,
     a: float,
     z: float,
     x: Floats,
     x_time: float,
     out: Floats,
+    out_bend: Floats,
 ) -> None:
-    """Add the exposure of group g from a to z to `out`, and let its levels (at a) decay to z."""
+    """Add the exposure of group g from a to z to `out`, and let its levels (at a) decay to z.
+
+    level   (components,) sum of mass * exp(-decay * age);  moment (components,) the same times age
+    """
     m = d.group_mechanism[g]
     width = z - a
     if width <= 0.0:
         return
-    mass = 0.0
     calm = d.group_calm[g]
+    row = d.group_term[g] + config
+    sloped = len(out_bend) > 0
     for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
         k = j - d.kernel_start[m]
         if level[k] <= 0.0:
             continue
+        share, b = d.kernel_share[j], decay[j]
+        fade = np.exp(-b * width)
         if calm < 0:
-            mass -= d.kernel_share[j] * level[k] * np.expm1(-decay[j] * width)
+            out[row] -= share * level[k] * np.expm1(-b * width)
+            if sloped:
+                later = fade * (moment[k] + width * level[k])
+                out_bend[row, k] += share * b * (later - moment[k])
         else:
-            steps = calm_panels(d, calm, x, x_time, a, z, decay[j])
+            steps = calm_panels(d, calm, x, x_time, a, z, b)
             for panel in range(steps):
-                left = a + width * panel / steps
                 half = 0.5 * width / steps
+                left = a + 2.0 * half * panel
                 for node in range(8):
                     t = left + half * (1.0 + NODES[0][node])
-                    mass += (
-                        half * NODES[1][node] * d.kernel_share[j] * level[k] * decay[j] * np.exp(-decay[j] * (t - a))
-                        * calm_level(d, x, x_time, calm, t)
-                    )  # fmt: skip
-        level[k] *= np.exp(-decay[j] * width)
+                    weight = half * NODES[1][node] * share * b * calm_level(d, x, x_time, calm, t)
+                    now = np.exp(-b * (t - a))
+                    out[row] += weight * level[k] * now
+                    if sloped:
+                        out_bend[row, k] += weight * now * (level[k] - b * (moment[k] + (t - a) * level[k]))
+        moment[k] = fade * (moment[k] + width * level[k])
+        level[k] *= fade
         if level[k] < SMALLEST:
             level[k] = 0.0
-    out[d.group_term[g] + config] += mass
+            moment[k] = 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def age_slot(d: Design, m: int, level: Floats, moment: Floats, decay: Floats, width: float) -> None:
+    """Let a slot's levels and moments decay over `width` days."""
+    if width <= 0.0:
+        return
+    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
+        k = j - d.kernel_start[m]
+        if level[k] > 0.0:
+            fade = np.exp(-decay[j] * width)
+            moment[k] = fade * (moment[k] + width * level[k])
+            level[k] *= fade
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def exact_pass(
-    d: Design, decay: Floats, time: Floats, channel: Ints, end: float
-) -> tuple[Ints, Ints, Floats, Floats, Ints]:
+    d: Design, decay: Floats, time: Floats, channel: Ints, end: float, sloped: bool
+) -> tuple[Ints, Ints, Floats, Floats, Floats, Floats, Ints]:
     """Terms of every event's intensity and exposure of every term, over [0, end].
 
     decay    (kernel components,) 1/day
     time     (N,) days, sorted; events before 0 are history: they excite and set facts but are not scored
     channel  (N,)
+    sloped   whether derivatives by the log decays are wanted
     returns  the fields of `Rows`
     """
     n = len(time)
@@ -183,13 +215,18 @@ def exact_pass(
     event = np.empty(n_rows, np.int64)
     exposure = np.zeros(len(d.term_linear))
     before = np.zeros(len(d.term_linear))  # exposure before the window: thrown away
+    bend = np.zeros((capacity if sloped else 0, widest))
+    exposure_bend = np.zeros((len(d.term_linear) if sloped else 0, widest))
+    before_bend = np.zeros((0, widest))
 
     origin = min(0.0, time[0]) if n > 0 else 0.0
     level = d.initial_level.copy()
     config = d.initial_config.copy()
     reach = np.zeros((len(d.slot_group), widest))
+    reach_age = np.zeros((len(d.slot_group), widest))
     reach_time = np.full(len(d.slot_group), origin)
     total = np.zeros((len(d.group_term), widest))
+    total_age = np.zeros((len(d.group_term), widest))
     total_time = np.full(len(d.group_term), origin)
     ground_time = np.zeros(len(d.ground_term))
     x = np.zeros(len(d.calm_decay))
@@ -203,10 +240,24 @@ def exact_pass(
         t = time[i]
         if not opened and t >= 0.0:
             for g in range(len(d.group_term)):
-                expose_group(d, g, config[d.group_pair[g]], total[g], decay, total_time[g], 0.0, x, x_time, before)
+                expose_group(
+                    d,
+                    g,
+                    config[d.group_pair[g]],
+                    total[g],
+                    total_age[g],
+                    decay,
+                    total_time[g],
+                    0.0,
+                    x,
+                    x_time,
+                    before,
+                    before_bend,
+                )
                 total_time[g] = 0.0
             opened = True
         sink = exposure if opened else before
+        sink_bend = exposure_bend if opened else before_bend
         last = i
         while last < n and time[last] == t:
             last += 1
@@ -230,17 +281,20 @@ def exact_pass(
                     g = d.slot_group[s]
                     m = d.group_mechanism[g]
                     v = 0.0
+                    age_slot(d, m, reach[s], reach_age[s], decay, t - reach_time[s])
+                    reach_time[s] = t
                     for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
                         k = j - d.kernel_start[m]
-                        if reach[s, k] > 0.0:
-                            if reach_time[s] < t:
-                                reach[s, k] *= np.exp(-decay[j] * (t - reach_time[s]))
-                            v += d.kernel_share[j] * decay[j] * reach[s, k]
-                    reach_time[s] = t
+                        part = d.kernel_share[j] * decay[j]
+                        v += part * reach[s, k]
+                        if sloped:
+                            bend[used, k] = part * (reach[s, k] - decay[j] * reach_age[s, k]) * calm
                     if v > SMALLEST:
                         term[used] = d.group_term[g] + config[d.group_pair[g]]
                         value[used] = v * calm
                         used += 1
+                    elif sloped:
+                        bend[used, :] = 0.0
                 event[row] = e
                 row += 1
                 start[row] = used
@@ -249,16 +303,27 @@ def exact_pass(
             for k in range(d.out_start[c], d.out_start[c + 1]):
                 s = d.out_slot[k]
                 m = d.group_mechanism[d.slot_group[s]]
-                for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-                    here = j - d.kernel_start[m]
-                    if reach[s, here] > 0.0 and reach_time[s] < t:
-                        reach[s, here] *= np.exp(-decay[j] * (t - reach_time[s]))
-                    reach[s, here] += d.out_mass[k]
+                age_slot(d, m, reach[s], reach_age[s], decay, t - reach_time[s])
                 reach_time[s] = t
+                for here in range(d.kernel_start[m + 1] - d.kernel_start[m]):
+                    reach[s, here] += d.out_mass[k]
             for k in range(d.feed_start[c], d.feed_start[c + 1]):
                 g = d.feed_group[k]
                 m = d.group_mechanism[g]
-                expose_group(d, g, config[d.group_pair[g]], total[g], decay, total_time[g], t, x, x_time, sink)
+                expose_group(
+                    d,
+                    g,
+                    config[d.group_pair[g]],
+                    total[g],
+                    total_age[g],
+                    decay,
+                    total_time[g],
+                    t,
+                    x,
+                    x_time,
+                    sink,
+                    sink_bend,
+                )
                 total_time[g] = t
                 for here in range(d.kernel_start[m + 1] - d.kernel_start[m]):
                     total[g, here] += d.feed_mass[k]
@@ -272,7 +337,20 @@ def exact_pass(
                     pair = d.dep_pair[q]
                     for r in range(d.pair_group_start[pair], d.pair_group_start[pair + 1]):
                         g = d.pair_group[r]
-                        expose_group(d, g, config[pair], total[g], decay, total_time[g], t, x, x_time, sink)
+                        expose_group(
+                            d,
+                            g,
+                            config[pair],
+                            total[g],
+                            total_age[g],
+                            decay,
+                            total_time[g],
+                            t,
+                            x,
+                            x_time,
+                            sink,
+                            sink_bend,
+                        )
                         total_time[g] = t
                     for r in range(d.pair_ground_start[pair], d.pair_ground_start[pair + 1]):
                         b = d.pair_ground[r]
@@ -282,7 +360,20 @@ def exact_pass(
             if d.calm_add_start[c + 1] > d.calm_add_start[c]:
                 for g in range(len(d.group_term)):
                     if d.group_calm[g] >= 0:
-                        expose_group(d, g, config[d.group_pair[g]], total[g], decay, total_time[g], t, x, x_time, sink)
+                        expose_group(
+                            d,
+                            g,
+                            config[d.group_pair[g]],
+                            total[g],
+                            total_age[g],
+                            decay,
+                            total_time[g],
+                            t,
+                            x,
+                            x_time,
+                            sink,
+                            sink_bend,
+                        )
                         total_time[g] = t
                 for b in range(len(d.ground_term)):
                     if d.ground_calm[b] >= 0:
@@ -296,12 +387,39 @@ def exact_pass(
         i = last
     for g in range(len(d.group_term)):
         if not opened:
-            expose_group(d, g, config[d.group_pair[g]], total[g], decay, total_time[g], 0.0, x, x_time, before)
+            expose_group(
+                d,
+                g,
+                config[d.group_pair[g]],
+                total[g],
+                total_age[g],
+                decay,
+                total_time[g],
+                0.0,
+                x,
+                x_time,
+                before,
+                before_bend,
+            )
             total_time[g] = 0.0
-        expose_group(d, g, config[d.group_pair[g]], total[g], decay, total_time[g], end, x, x_time, exposure)
+        expose_group(
+            d,
+            g,
+            config[d.group_pair[g]],
+            total[g],
+            total_age[g],
+            decay,
+            total_time[g],
+            end,
+            x,
+            x_time,
+            exposure,
+            exposure_bend,
+        )
     for b in range(len(d.ground_term)):
         expose_ground(d, b, config[d.ground_pair[b]], ground_time[b], end, x, x_time, exposure)
-    return start, term[:used].copy(), value[:used].copy(), exposure, event
+    kept = bend[:used].copy() if sloped else bend
+    return start, term[:used].copy(), value[:used].copy(), kept, exposure, exposure_bend, event
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -372,3 +490,31 @@ def evaluate_rows(
             d[touched[a]] = 0.0
             marked[touched[a]] = False
     return total, gradient, pull, hessian
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def bend_rows(
+    start: Ints,
+    term: Ints,
+    value: Floats,
+    bend: Floats,
+    weight: Floats,
+    coefficient: Floats,
+    linear: Ints,
+    n_rates: int,
+    kernel_start: Ints,
+    n_components: int,
+) -> Floats:
+    """(kernel components,) derivative of the sum over rows of weight * log(intensity) by the log decays."""
+    result = np.zeros(n_components)
+    for i in range(len(start) - 1):
+        intensity = 0.0
+        for e in range(start[i], start[i + 1]):
+            intensity += coefficient[term[e]] * value[e]
+        scale = weight[i] / intensity
+        for e in range(start[i], start[i + 1]):
+            m = linear[term[e]] - n_rates
+            if m >= 0:
+                for j in range(kernel_start[m], kernel_start[m + 1]):
+                    result[j] += scale * coefficient[term[e]] * bend[e, j - kernel_start[m]]
+    return result

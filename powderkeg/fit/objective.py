@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import sparse, special
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.daylikelihood import DayRows, day_pass, evaluate_days
+from powderkeg.engine.daylikelihood import bend_days, evaluate_days
+from powderkeg.engine.daypass import DayRows, day_pass
 from powderkeg.engine.design import Design
-from powderkeg.engine.likelihood import Rows, evaluate_rows, exact_pass
+from powderkeg.engine.likelihood import Rows, bend_rows, evaluate_rows, exact_pass
 
 
 class Data(NamedTuple):
@@ -89,7 +90,7 @@ class Objective:
         coefficient = slope * linear[terms.linear]
         shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, curved)
         if isinstance(rows, DayRows):
-            value, gradient, pull, hessian, _ = evaluate_days(
+            value, gradient, pull, hessian, _, _ = evaluate_days(
                 rows.start, rows.term, rows.value, rows.acts, rows.block, self.weight, rows.echo_start, rows.echo_from,
                 rows.echo_term, rows.echo_value, coefficient, slope, *shape,
             )  # fmt: skip
@@ -105,6 +106,36 @@ class Objective:
             hessian = hessian + terms.bend(pull - rows.exposure, slope, coefficient)
         return float(value), gradient, hessian
 
+    def decay_gradient(self, parameters: Floats, kernel_start: Ints) -> Floats:
+        """(kernel components,) derivative of the value by the log decays; the pass must have been `sloped`."""
+        terms, rows = self.terms, self.rows
+        linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
+        slope = terms.slopes(log)
+        coefficient = slope * linear[terms.linear]
+        n_components = int(kernel_start[-1])
+        n_rates = terms.n_linear - (len(kernel_start) - 1)
+        if isinstance(rows, DayRows):
+            shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, False)
+            *_, by_row, by_echo = evaluate_days(
+                rows.start, rows.term, rows.value, rows.acts, rows.block, self.weight, rows.echo_start, rows.echo_from,
+                rows.echo_term, rows.echo_value, coefficient, slope, *shape,
+            )  # fmt: skip
+            result = bend_days(
+                rows.start, rows.term, rows.bend, by_row, rows.echo_term, rows.echo_bend, by_echo, coefficient,
+                terms.linear, n_rates, kernel_start, n_components,
+            )  # fmt: skip
+        else:
+            result = bend_rows(
+                rows.start, rows.term, rows.value, rows.bend, self.weight, coefficient, terms.linear, n_rates,
+                kernel_start, n_components,
+            )  # fmt: skip
+        mechanism = terms.linear - n_rates
+        for k in range(rows.exposure_bend.shape[1]):
+            has = (mechanism >= 0) & (np.diff(kernel_start)[np.maximum(mechanism, 0)] > k)
+            lost = coefficient[has] * rows.exposure_bend[has, k]
+            np.subtract.at(result, kernel_start[mechanism[has]] + k, lost)
+        return np.asarray(result)
+
     def expected(self, parameters: Floats) -> Floats:
         """(T,) expected count of every term."""
         terms = self.terms
@@ -113,21 +144,24 @@ class Objective:
         return result
 
 
-def prepare(data: Data, design: Design, terms: Terms, decay: Floats, dead: NDArray[np.bool_]) -> Objective:
+def prepare(
+    data: Data, design: Design, terms: Terms, decay: Floats, dead: NDArray[np.bool_], sloped: bool = False
+) -> Objective:
     """Run the pass over the data.
 
-    decay  (kernel components,) 1/day
-    dead   (n_linear,) parameters held at 0: a term of theirs explains nothing
+    decay   (kernel components,) 1/day
+    dead    (n_linear,) parameters held at 0: a term of theirs explains nothing
+    sloped  whether `decay_gradient` will be asked for
     """
     able = (terms.factor > 0) & ~dead[terms.linear]
     if data.by_day:
         day = np.ascontiguousarray(data.time.astype(np.int64))
-        rows = DayRows(*day_pass(design, decay, day, data.channel, round(data.days)))
+        rows = DayRows(*day_pass(design, decay, day, data.channel, round(data.days), sloped))
         rows, unexplained_rows = _without_unexplained(rows, able)
         unexplained = _events_of(unexplained_rows, day, data.channel)
         constant = -float(special.gammaln(rows.acts + 1.0).sum())
         return Objective(terms, rows, constant, unexplained, np.ones(len(rows.block) - 1))
-    found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days))
+    found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days, sloped))
     alive = np.add.reduceat(np.append(able[found.term] & (found.value > 0), False), found.start[:-1]) > 0
     alive &= np.diff(found.start) > 0
     unexplained = found.event[~alive]
@@ -140,12 +174,10 @@ def _take_rows(rows: Rows, keep: NDArray[np.bool_]) -> Rows:
     size = np.diff(rows.start)
     entries = np.repeat(keep, size)
     start = np.concatenate([[0], np.cumsum(size[keep])]).astype(np.int64)
-    return replace_rows(rows, start, rows.term[entries], rows.value[entries], rows.event[keep])
-
-
-def replace_rows(rows: Rows, start: Ints, term: Ints, value: Floats, event: Ints) -> Rows:
-    """The same exposures with other rows."""
-    return Rows(start, term, value, rows.exposure, event)
+    bend = rows.bend[entries] if len(rows.bend) else rows.bend
+    return rows._replace(
+        start=start, term=rows.term[entries], value=rows.value[entries], bend=bend, event=rows.event[keep]
+    )
 
 
 def _without_unexplained(rows: DayRows, able: NDArray[np.bool_]) -> tuple[DayRows, list[tuple[int, int]]]:
@@ -184,15 +216,19 @@ def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> DayRows:
     block_size = np.bincount(block_of[keep], minlength=len(rows.block) - 1)
     entries = np.repeat(keep, size)
     # Echoes of a row that is set aside are no longer expected answers of anything: they leave r with their entry.
-    value = rows.value.copy()
+    value, bend = rows.value.copy(), rows.bend.copy()
     for e in np.flatnonzero(keep[owner] & ~keep[rows.echo_from]):
         span = slice(rows.start[owner[e]], rows.start[owner[e] + 1])
-        at = np.flatnonzero(rows.term[span] == rows.echo_term[e])
-        value[span][at[0]] -= rows.echo_value[e]
+        at = rows.start[owner[e]] + np.flatnonzero(rows.term[span] == rows.echo_term[e])[0]
+        value[at] -= rows.echo_value[e]
+        if len(bend):
+            bend[at] -= rows.echo_bend[e]
     return rows._replace(
         start=np.concatenate([[0], np.cumsum(size[keep])]).astype(np.int64),
         term=rows.term[entries],
         value=np.maximum(value[entries], 0.0),
+        bend=bend[entries] if len(bend) else bend,
+        echo_bend=rows.echo_bend[echo_kept] if len(bend) else rows.echo_bend,
         acts=rows.acts[keep],
         block=np.concatenate([[0], np.cumsum(block_size[block_size > 0])]).astype(np.int64),
         echo_start=np.concatenate([[0], np.cumsum(np.bincount(number[owner[echo_kept]], minlength=keep.sum()))]).astype(
