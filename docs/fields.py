@@ -1,4 +1,4 @@
-"""Write what follows from the declared fields of a scenario: the table of fields in docs/scenario.md and the JSON Schema.
+"""Write what follows from the declared fields of a scenario: the tables in docs/scenario.md and the JSON Schema.
 
 In: nothing. Out: both files, brought up to date. Run it after a change to powderkeg/scenario/declared.py.
 """

@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from powderkeg.reading.kinds import BROKEN, GUESS, Kind, Reader, Schema, Sourcing, Writer, Wrong, refer
+from powderkeg.reading.kind import BROKEN, GUESS, Kind, Reader, Schema, Sourcing, Writer, Wrong
+from powderkeg.reading.kinds import refer
 from powderkeg.reading.tree import Listing, Node, Scalar, Table, said, shown
 
 MONTH_DAYS = 30.4375

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from powderkeg.reading.kinds import BROKEN, Kind, Place, Reader, Schema, Writer, Wrong, listed
+from powderkeg.reading.kind import BROKEN, Kind, Place, Reader, Schema, Writer, Wrong, listed
 from powderkeg.reading.quantity import SOURCE, Source, sourcing
-from powderkeg.reading.tree import Node, Scalar, Table, said
+from powderkeg.reading.tree import Node, Scalar, Table, clipped, said
 
 MISSING: Final = dataclasses.MISSING
 
@@ -191,7 +191,8 @@ class Record(Kind):
         for key in node.items:
             if key not in known:
                 near = reader.nearest(key, known)
-                reader.tell(_under(path, key), node.line_of(key), "unknown key", f"one of {', '.join(known)}", near)
+                place = _under(path, clipped(key))
+                reader.tell(place, node.line_of(key), "unknown key", f"one of {', '.join(known)}", near)
 
     def _field(self, f: Field, node: Table, path: str, reader: Reader) -> Any:
         given = {key: node.items[key] for key in f.keys if key in node.items}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from powderkeg.reading.kinds import ByKey, ByName, Kind, Schema, Several, Writer
+from powderkeg.reading.kind import Kind, Schema, Writer
+from powderkeg.reading.kinds import ByKey, ByName, Several
 from powderkeg.reading.record import Field, Record, Spread, declared
 
 

@@ -25,6 +25,7 @@ MOST_FAULTS = 1_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_PLAIN_TEXT = "plain text: letters, digits, signs, spaces and line ends"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -74,8 +75,18 @@ Node = Scalar | Listing | Table | Refused
 
 def shown(text: str, most: int = 60) -> str:
     """A text from outside as it may appear in a message: on one line, quoted, cut to `most` characters."""
-    flat = " ".join(text.split())
+    flat = " ".join(text[: 10 * most].split())
     return repr(flat if len(flat) <= most else flat[: most - 3] + "...")
+
+
+def clipped(text: str) -> str:
+    """A key or name from outside as it may appear in a message, without quotes."""
+    return shown(text, 40)[1:-1]
+
+
+def too_many(file: str | None) -> Fault:
+    """Stands for the faults that are not told any more."""
+    return Fault(file, None, "", f"more than {MOST_FAULTS:,} faults", "these mended first")
 
 
 def said(node: Node) -> str:
@@ -126,7 +137,7 @@ def parse(text: str, file: str | None, faults: list[Fault]) -> Node | None:
     if bad is not None:
         line = text.count("\n", 0, bad.start()) + 1
         found = f"a control character (U+{ord(bad.group()):04X})"
-        faults.append(Fault(file, line, "", found, "plain text: letters, digits, signs, spaces and line ends"))
+        faults.append(Fault(file, line, "", found, _PLAIN_TEXT))
         return None
     builder = _Builder(file, faults)
     try:
@@ -186,6 +197,9 @@ class _Builder:
 
     def fault(self, line: int | None, found: str, expected: str = "") -> None:
         self.faults.append(Fault(self.file, line, ".".join(self.path), found, expected))
+        if len(self.faults) > MOST_FAULTS:
+            self.faults[-1] = too_many(self.file)
+            raise _Stop
 
     def document(self, events: Iterator[Any]) -> Node | None:
         root: Node | None = None
@@ -211,6 +225,9 @@ class _Builder:
             self.fault(line, f"lists or mappings nested more than {MOST_DEPTH} deep", "a few levels at most")
             raise _Stop
         refused = self.refuse(event, line)
+        if isinstance(event, yaml.ScalarEvent) and event.style == '"' and (bad := _NOT_TEXT.search(event.value)):
+            self.fault(line, f"a control character (U+{ord(bad.group()):04X}) written as an escape", _PLAIN_TEXT)
+            refused = True
         if isinstance(event, yaml.ScalarEvent):
             node: Node = Scalar(event.value, line, quoted=not event.implicit[0])
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -224,12 +241,12 @@ class _Builder:
     def refuse(self, event: Any, line: int) -> bool:
         if isinstance(event, yaml.AliasEvent):
             self.fault(
-                line, f"an alias (*{_cut(event.anchor)})", "the value itself, or text in quotes if * is part of it"
+                line, f"an alias (*{clipped(event.anchor)})", "the value itself, or text in quotes if * is part of it"
             )
         elif event.anchor is not None:
-            self.fault(line, f"an anchor (&{_cut(event.anchor)})", "a value without &, or text in quotes")
+            self.fault(line, f"an anchor (&{clipped(event.anchor)})", "a value without &, or text in quotes")
         elif event.tag is not None:
-            self.fault(line, f"a tag ({_cut(event.tag)})", "a value without !, or text in quotes")
+            self.fault(line, f"a tag ({clipped(event.tag)})", "a value without !, or text in quotes")
         else:
             return False
         return True
@@ -252,9 +269,9 @@ class _Builder:
             if isinstance(key, Listing | Table) or (isinstance(key, Scalar) and key.is_null):
                 self.fault(here, f"{said(key)} as a key", "a name before the colon")
             repeated = isinstance(key, Scalar) and name in items
-            self.path.append(_cut(name))
+            self.path.append(clipped(name))
             if repeated:
-                self.fault(here, "given twice", f"one {_cut(name)!r} here (the first is on line {lines[name]})")
+                self.fault(here, "given twice", f"one {clipped(name)!r} here (the first is on line {lines[name]})")
             value = self.node(next(events), events, depth + 1)
             self.path.pop()
             if isinstance(key, Scalar) and not key.is_null and not repeated:
@@ -264,10 +281,6 @@ class _Builder:
 
 def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
-
-
-def _cut(text: str) -> str:
-    return shown(text, 40)[1:-1]
 
 
 _SLIPS: tuple[tuple[Callable[[str, str, str], bool], str, str], ...] = (
@@ -316,9 +329,7 @@ def _syntax_fault(error: Any, text: str, file: str | None) -> Fault:
     line, at = None, ""
     if mark is not None:
         line = min(int(mark.line) + 1, text.rstrip().count("\n") + 1)
-        rows = text.split("\n")
-        row = rows[mark.line] if mark.line < len(rows) else ""
-        at = row[mark.column : mark.column + 1]
+        at = text[mark.index : mark.index + 1]
     for fits, found, expected in _SLIPS:
         if fits(problem, context, at):
             return Fault(file, line, "", found, expected)

@@ -8,23 +8,20 @@ that could not be read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from powderkeg.reading import BROKEN, Place, Reader, Writer, Wrong, listed, shown, tree_of
+from powderkeg.reading import BROKEN, Place, Reader, Writer, Wrong, clipped, listed, shown, tree_of
 from powderkeg.scenario.declared import QUESTIONS, SCENARIO, Intervention, Mechanism, Scenario
-from powderkeg.scenario.language import (
-    SYMMETRIC,
-    Pattern,
-    PatternKind,
-    TiePatternKind,
-    third_person,
-    tie_verb,
-)
-from powderkeg.scenario.matching import Cast, GaveUp, matches
+from powderkeg.scenario.kinds import PatternKind, TiePatternKind
+from powderkeg.scenario.language import SYMMETRIC, Pattern, third_person, tie_verb
+from powderkeg.scenario.matching import Cast, GaveUp, Pair, Reach, matches
 
 CHANGEABLE: Final = ("ties", "facts", "profiles", "moves", "mechanisms", "gates", "calms")
 """Sections that an intervention may change from a day on."""
+MOST_STEPS: Final = 100_000
+"""A file too large to search for impossible patterns in this many steps is left to `model`, which counts exactly."""
 _SHORT: Final = Writer()
 
 
@@ -36,11 +33,8 @@ def check(scenario: Scenario, reader: Reader) -> Scenario:
     if not sections & {"actors", "ties"}:
         _ties(scenario, reader)
     if not sections & {"actors", "ties", "acts", "moves"}:
-        cast = Cast(scenario)
-        if _channels(scenario, cast, reader):
-            _mechanisms(scenario, cast, reader)
-            _outcomes(scenario, cast, reader)
-            _deeds(scenario, cast, reader)
+        with suppress(GaveUp):
+            _possibilities(scenario, Cast(scenario, MOST_STEPS), reader)
     return _settings(scenario, reader)
 
 
@@ -86,31 +80,62 @@ def _ties(scenario: Scenario, reader: Reader) -> None:
             _tell(reader, f"ties.{name}", f"{words!r}, which ties.{first} says already", "each tie once")
 
 
+def _possibilities(scenario: Scenario, cast: Cast, reader: Reader) -> None:
+    """What the moves make possible, and what asks for more. Raises GaveUp."""
+    if _channels(scenario, cast, reader):
+        _deeds(scenario, cast, reader)
+        _outcomes(scenario, cast, reader)
+        _mechanisms(scenario, cast, reader)
+
+
 def _channels(scenario: Scenario, cast: Cast, reader: Reader) -> bool:
     """Whether every move has pairs, and no channel is defined twice."""
     well = True
     for reaches in cast.reaches.values():
-        for i, reach in enumerate(reaches):
-            path = f"moves.{reach.move}"
+        for reach in reaches:
             if next(reach.pairs(), None) is None:
                 well = False
                 given = scenario.moves[reach.move].given
                 why = f"with {TiePatternKind().write(given[0], _SHORT)!r}" if given else "of different actors"
-                _tell(reader, path, f"no pair {why}", "someone who can do it to someone else")
-                continue
-            for other in reaches[:i]:
-                pair = reach.meets(other)
-                if pair is not None:
-                    well = False
-                    act = scenario.moves[reach.move].does
-                    _tell(
-                        reader,
-                        path,
-                        f"'{pair[0]} {third_person(act)} {pair[1]}' is already defined by moves.{other.move}",
-                        "each act of an actor on another in one move only",
-                    )
-                    break
+                _tell(reader, f"moves.{reach.move}", f"no pair {why}", "someone who can do it to someone else")
+        for later, earlier, pair in _repeated(reaches, cast):
+            well = False
+            act = scenario.moves[later].does
+            _tell(
+                reader,
+                f"moves.{later}",
+                f"'{pair[0]} {third_person(act)} {pair[1]}' is already defined by moves.{earlier}",
+                "each act of an actor on another in one move only",
+            )
     return well
+
+
+def _repeated(reaches: list[Reach], cast: Cast) -> Iterator[tuple[str, str, Pair]]:
+    """Moves of one act that reach a pair which an earlier one reaches: (later, earlier, pair), once for each later."""
+    small: dict[Pair, str] = {}
+    large: list[Reach] = []
+    for reach in reaches:
+        found = None
+        if reach.size <= _FEW_PAIRS:
+            cast.spend(reach.size)
+            pairs = list(reach.pairs())
+            found = next(((small[pair], pair) for pair in pairs if pair in small), None)
+            small.update((pair, reach.move) for pair in pairs if pair not in small)
+        else:
+            cast.spend(len(small))
+            found = next(((move, pair) for pair, move in small.items() if pair in reach), None)
+        for other in large:
+            cast.spend(min(reach.size, len(other.who) + len(other.to)))
+            pair = reach.meets(other)
+            if found is None and pair is not None:
+                found = other.move, pair
+        if reach.size > _FEW_PAIRS:
+            large.append(reach)
+        if found is not None:
+            yield reach.move, *found
+
+
+_FEW_PAIRS: Final = 1_000
 
 
 def _mechanisms(scenario: Scenario, cast: Cast, reader: Reader) -> None:
@@ -147,10 +172,7 @@ def _linked(path: str, mechanism: Mechanism, cast: Cast, reader: Reader) -> None
 
 
 def _some(cast: Cast, when: Pattern | None, then: Pattern | None, given: Iterable[Any]) -> bool:
-    try:
-        return next(matches(cast, when, then, tuple(given)), None) is not None
-    except GaveUp:
-        return True
+    return next(matches(cast, when, then, tuple(given)), None) is not None
 
 
 def _possible(pattern: Pattern, cast: Cast) -> str:
@@ -205,9 +227,9 @@ def _settings(scenario: Scenario, reader: Reader) -> Scenario:
     for name, item in scenario.interventions.items():
         values = {}
         for path, value in item.set.items():
-            where = f"interventions.{name}.set.{path}"
+            where = f"interventions.{name}.set.{clipped(path)}"
             line = reader.lines.get(where)
-            if any(path == broken or path.startswith(f"{broken}.") for broken in reader.broken if broken):
+            if _is_broken(path, reader):
                 continue
             if path not in places:
                 found = f"{shown(path)} cannot change" if path in fields else f"unknown key path {shown(path)}"
@@ -221,6 +243,12 @@ def _settings(scenario: Scenario, reader: Reader) -> Scenario:
                 reader.tell(where, line, wrong.found, wrong.expected, wrong.nearest)
         done[name] = replace(item, set=values)
     return replace(scenario, interventions=done)
+
+
+def _is_broken(path: str, reader: Reader) -> bool:
+    """Whether a key path leads into something that could not be read."""
+    parts = path.split(".")[:5]
+    return any(".".join(parts[:count]) in reader.broken for count in range(1, len(parts) + 1))
 
 
 def changeable(scenario: Scenario) -> Iterator[Place]:

@@ -41,26 +41,28 @@ from powderkeg.reading import (
     declare,
     listed,
 )
+from powderkeg.scenario.kinds import (
+    AnswersKind,
+    ConditionKind,
+    Effects,
+    ForcedKind,
+    HalfLives,
+    LevelKind,
+    PatternKind,
+    SettingsKind,
+    TiePatternKind,
+    Who,
+)
 from powderkeg.scenario.language import (
     ANY,
     VARIABLES,
     Answer,
-    AnswersKind,
     Condition,
-    ConditionKind,
     Effect,
-    Effects,
     Forced,
-    ForcedKind,
     HalfLife,
-    HalfLives,
-    LevelKind,
     Pattern,
-    PatternKind,
-    SettingsKind,
     TiePattern,
-    TiePatternKind,
-    Who,
     reserved_words,
 )
 

@@ -7,16 +7,16 @@ finds nothing for long gives up: `model` counts exactly; here the question is wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from powderkeg.scenario.declared import EventPattern, Mechanism, Move, Scenario
+from powderkeg.scenario.declared import EventPattern, Move, Scenario
 from powderkeg.scenario.language import ANY, SYMMETRIC, VARIABLES, Pattern, TiePattern
 
 Pair = tuple[str, str]
-MOST_STEPS = 200_000
 
 
 class Channel(NamedTuple):
@@ -42,15 +42,30 @@ class Reach:
             return False
         return self.tied is None or pair in self.tied
 
+    @property
+    def size(self) -> int:
+        """At most so many pairs."""
+        every = len(self.who) * len(self.to)
+        return every if self.tied is None else min(every, len(self.tied))
+
+    @cached_property
+    def _by_end(self) -> dict[tuple[int, str], list[Pair]]:
+        """(0 for the source or 1 for the target, actor) -> its tied pairs."""
+        found: dict[tuple[int, str], list[Pair]] = {}
+        for pair in self.tied or ():
+            found.setdefault((0, pair[0]), []).append(pair)
+            found.setdefault((1, pair[1]), []).append(pair)
+        return found
+
     def pairs(self, source: str | None = None, target: str | None = None) -> Iterator[Pair]:
         """Its pairs, in order of who and to; only those with a given source or target, if any is given."""
         if source is not None and target is not None:
             if (source, target) in self:
                 yield source, target
         elif self.tied is not None:
-            for a, b in self.tied:
-                if source in (None, a) and target in (None, b) and (a, b) in self:
-                    yield a, b
+            end = (0, source) if source is not None else (1, target or "")
+            tied = self.tied if source is target is None else self._by_end.get(end, ())
+            yield from (pair for pair in tied if pair in self)
         else:
             for a in self.who if source is None else (source,) * (source in self.who):
                 for b in self.to if target is None else (target,) * (target in self.to):
@@ -68,10 +83,11 @@ class Reach:
 
 
 class Cast:
-    """Actors, classes, ties and moves of a scenario, indexed for matching."""
+    """Actors, classes, ties and moves of a scenario, indexed for matching. Raises GaveUp after `most_steps` steps."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, most_steps: float = math.inf) -> None:
         self.scenario = scenario
+        self.steps_left = most_steps
         self.members: dict[str, dict[str, None]] = {ANY: dict.fromkeys(scenario.actors)}
         for name in scenario.actors:
             self.members[name] = {name: None}
@@ -80,11 +96,16 @@ class Cast:
                 self.members.setdefault(group, {})[name] = None
 
     def actors(self, names: Sequence[str]) -> Mapping[str, None]:
-        """The actors that names of actors and classes stand for, in file order; no names stand for all."""
+        """The actors that names of actors and classes stand for; no names stand for all."""
         if len(names) <= 1:
             return self.members.get(names[0] if names else ANY, {})
-        found = {actor for name in names for actor in self.members.get(name, ())}
-        return {actor: None for actor in self.scenario.actors if actor in found}
+        return {actor: None for name in names for actor in self.members.get(name, ())}
+
+    def spend(self, steps: int = 1) -> None:
+        """Counts steps of a search. Raises GaveUp if there were too many."""
+        self.steps_left -= steps
+        if self.steps_left < 0:
+            raise GaveUp
 
     @cached_property
     def ties(self) -> dict[str, dict[Pair, None]]:
@@ -128,6 +149,7 @@ class Cast:
     def channels(self, act: str, source: str | None = None, target: str | None = None) -> Iterator[Pair]:
         """The pairs in which an act is possible."""
         for reach in self.reaches.get(act, ()):
+            self.spend()
             yield from reach.pairs(source, target)
 
     def tied(self, kind: str, source: str | None = None, target: str | None = None) -> Iterator[Pair]:
@@ -149,13 +171,15 @@ class Cast:
             if pattern.hurts and self.scenario.acts[act].hurts not in pattern.hurts:
                 continue
             wanted = Reach("", who, to, None)
-            if any(reach.meets(wanted) for reach in self.reaches.get(act, ())):
-                return True
+            for reach in self.reaches.get(act, ()):
+                self.spend(min(reach.size, len(reach.who) + len(reach.to)))
+                if reach.meets(wanted):
+                    return True
         return False
 
 
 class GaveUp(Exception):
-    """The search took more than MOST_STEPS steps."""
+    """The search took too many steps."""
 
 
 class _Atom(NamedTuple):
@@ -168,16 +192,13 @@ class _Atom(NamedTuple):
 def matches(
     cast: Cast, when: Pattern | None, then: Pattern | None, given: Sequence[TiePattern] = ()
 ) -> Iterator[dict[str, str]]:
-    """Every way in which an act, an answer and ties go together: what each letter stands for.
-
-    Raises GaveUp after MOST_STEPS steps.
-    """
+    """Every way in which an act, an answer and ties go together: what each letter stands for. Raises GaveUp."""
     atoms = [_Atom(*pattern, False) for pattern in (when, then) if pattern is not None]
     atoms += [_Atom(tie.subject, tie.kind, tie.object, True) for tie in given if tie.holds]
-    yield from _solutions(cast, atoms, {}, [MOST_STEPS])
+    yield from _solutions(cast, atoms, {})
 
 
-def _solutions(cast: Cast, atoms: list[_Atom], bound: dict[str, str], steps: list[int]) -> Iterator[dict[str, str]]:
+def _solutions(cast: Cast, atoms: list[_Atom], bound: dict[str, str]) -> Iterator[dict[str, str]]:
     if not atoms:
         yield dict(bound)
         return
@@ -190,12 +211,10 @@ def _solutions(cast: Cast, atoms: list[_Atom], bound: dict[str, str], steps: lis
     find = cast.tied if atom.is_tie else cast.channels
     for source, target in _ends(cast, atom, bound):
         for pair in find(atom.name, source, target):
-            steps[0] -= 1
-            if steps[0] < 0:
-                raise GaveUp
+            cast.spend()
             new = _bind(cast, atom, pair, bound)
             if new is not None:
-                yield from _solutions(cast, rest, new, steps)
+                yield from _solutions(cast, rest, new)
 
 
 def _ends(cast: Cast, atom: _Atom, bound: Mapping[str, str]) -> Iterator[tuple[str | None, str | None]]:
@@ -236,12 +255,3 @@ def expand_moves(scenario: Scenario) -> list[Channel]:
         for name, move in scenario.moves.items()
         for a, b in cast.reach(name, move).pairs()
     ]
-
-
-def links(scenario: Scenario, mechanism: Mechanism, cast: Cast | None = None) -> Iterator[tuple[int, dict[str, str]]]:
-    """The ways in which a mechanism links acts: (index of the answer in `then`, what each letter stands for)."""
-    cast = cast or Cast(scenario)
-    for index, answer in enumerate(mechanism.then):
-        for when in mechanism.when:
-            for found in matches(cast, when, answer.pattern, mechanism.given):
-                yield index, found

@@ -1,0 +1,568 @@
+"""Kinds of field that only a scenario has: conditions, effects, patterns, ties in patterns, answers, half-lives.
+
+In: nodes of a scenario file, with the names that the file declares. Out: the named tuples of `language`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from powderkeg.reading import (
+    BROKEN,
+    DURATION,
+    SHARE,
+    Amount,
+    Kind,
+    Listing,
+    Node,
+    Place,
+    Quantity,
+    Reader,
+    Reference,
+    Scalar,
+    Schema,
+    Several,
+    Spread,
+    Table,
+    Writer,
+    Wrong,
+    alphabetical,
+    clipped,
+    listed,
+    plain_of,
+    refer,
+    said,
+    shown,
+)
+from powderkeg.scenario.language import (
+    ANY,
+    VARIABLES,
+    Answer,
+    Condition,
+    Effect,
+    Forced,
+    HalfLife,
+    Pattern,
+    TiePattern,
+    third_person,
+    tie_verb,
+)
+
+
+def _levels(fact: str, reader: Reader) -> tuple[str, ...] | None:
+    known: dict[str, tuple[str, ...]] = reader.data.get("levels", {})
+    return known.get(fact)
+
+
+def _fact_and_level(text: str, reader: Reader) -> tuple[str, str | None]:
+    fact, dot, level = text.partition(".")
+    refer(fact, "fact", reader)
+    levels = _levels(fact, reader)
+    if dot and levels is not None and level not in levels:
+        raise Wrong(
+            f"unknown level {shown(level)} of {fact}",
+            f"one of {listed(f'{fact}.{known}' for known in levels)}",
+            None if (near := reader.nearest(level, levels)) is None else f"{fact}.{near}",
+        )
+    return fact, level if dot else None
+
+
+@dataclass(frozen=True)
+class ConditionKind(Kind):
+    """`fact` or `fact.level`."""
+
+    words = "a fact, or fact.level"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Condition:
+        return Condition(*_fact_and_level(self.text(node), reader))
+
+    def write(self, value: Condition, writer: Writer) -> str:
+        return str(value)
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return {"type": "string", "pattern": r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$"}
+
+
+@dataclass(frozen=True)
+class TargetKind(Kind):
+    """What an act sets: `fact` (two levels: its second) or `fact.level`; read to (fact, level)."""
+
+    clear: bool = False
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        return "a fact" if self.clear else "a fact, or fact.level"
+
+    def read(self, node: Node, path: str, reader: Reader) -> tuple[str, str]:
+        text = self.text(node)
+        fact, level = _fact_and_level(text, reader)
+        levels = _levels(fact, reader)
+        if self.clear and level is not None:
+            raise Wrong(shown(text), "a fact without a level: clearing puts it to its first level", fact)
+        if levels is None or not levels:
+            return fact, level or ""
+        if self.clear:
+            return fact, levels[0]
+        if level is None and len(levels) > 2:
+            options = (f"{fact}.{known}" for known in levels)
+            raise Wrong(f"{shown(text)} without a level", f"one of {listed(options)}")
+        return fact, level or levels[1 if len(levels) > 1 else 0]
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return ConditionKind().schema(defs)
+
+
+PROBABILITY: Final = Amount(SHARE, least=0.0, most=1.0, certain=(0.0, 1.0))
+_CERTAIN: Final = Quantity(1.0)
+
+
+@dataclass(frozen=True)
+class EffectsKind(Kind):
+    """A list of targets, or a mapping from target to probability; read to effects."""
+
+    clear: bool = False
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        one = "fact" if self.clear else "fact or fact.level"
+        return f"a list such as [{one}], or a mapping such as {{{one}: 30 %}}"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Any:
+        target = TargetKind(self.clear)
+        effects: list[Any] = []
+        if isinstance(node, Table):
+            for text, item in node.items.items():
+                found = reader.read(target, Scalar(text, node.line_of(text)), path)
+                probability = reader.read(PROBABILITY, item, f"{path}.{clipped(text)}")
+                effects.append(BROKEN if BROKEN in (found, probability) else Effect(found[0], found[1], probability))
+        else:
+            targets = reader.read(Several(target), node, path)
+            effects = [BROKEN] if targets is BROKEN else [Effect(one[0], one[1], _CERTAIN) for one in targets]
+        return BROKEN if any(effect is BROKEN for effect in effects) else tuple(effects)
+
+    def write(self, value: tuple[Effect, ...], writer: Writer) -> Any:
+        def spelled(effect: Effect) -> str:
+            levels = writer.data.get("levels", {}).get(effect.fact, ())
+            if self.clear or (not writer.full and len(levels) == 2 and effect.level == levels[1]):
+                return effect.fact
+            return f"{effect.fact}.{effect.level}"
+
+        if not writer.full and all(effect.probability == _CERTAIN for effect in value):
+            return [spelled(effect) for effect in value]
+        return {spelled(effect): PROBABILITY.write(effect.probability, writer) for effect in value}
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        one = TargetKind(self.clear).schema(defs)
+        return {
+            "anyOf": [
+                one,
+                {"type": "array", "items": one},
+                {"type": "object", "propertyNames": one, "additionalProperties": PROBABILITY.schema(defs)},
+                {"type": "null"},
+            ]
+        }
+
+
+class Effects(Spread):
+    """`sets` and `clears`, joined to effects in that order."""
+
+    keys = {  # noqa: RUF012
+        "sets": (EffectsKind(), "Facts that the act switches on or puts to a level, always or with a probability."),
+        "clears": (EffectsKind(clear=True), "Facts that the act puts back to their first level."),
+    }
+
+    def join(self, values: dict[str, Any]) -> tuple[Effect, ...]:
+        return (*(values.get("sets") or ()), *(values.get("clears") or ()))
+
+    def split(self, value: tuple[Effect, ...], writer: Writer) -> dict[str, Any]:
+        """In full, everything under `sets`; else the tail of effects on first levels under `clears`."""
+        cut = len(value)
+        levels = writer.data.get("levels", {})
+        while not writer.full and cut and value[cut - 1].level == levels.get(value[cut - 1].fact, ("",))[0]:
+            cut -= 1
+        both = {"sets": value[:cut], "clears": value[cut:]}
+        return {"sets": value} if writer.full else {key: part for key, part in both.items() if part}
+
+    def places(self, value: tuple[Effect, ...]) -> Iterator[Place]:
+        for i, effect in enumerate(value):
+            yield Place(
+                f"sets.{effect.fact}.{effect.level}",
+                PROBABILITY,
+                effect.probability,
+                lambda new, i=i: (*value[:i], value[i]._replace(probability=new), *value[i + 1 :]),  # type: ignore[misc]
+            )
+
+
+@dataclass(frozen=True)
+class LevelKind(Kind):
+    """A level of the fact at hand; which levels there are is checked by the fact."""
+
+    editable = True
+    words = "one of the fact's levels"
+
+    def read(self, node: Node, path: str, reader: Reader) -> str:
+        return self.text(node)
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Who(Kind):
+    """An actor, a class of actors, or `any`."""
+
+    words = "an actor, a class of actors, or any"
+
+    def read(self, node: Node, path: str, reader: Reader) -> str:
+        text = self.text(node)
+        refer(text, "actor or class", reader, (ANY,))
+        return text
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return Reference("actor").schema(defs)
+
+
+def _someone(text: str, letters: tuple[str, ...], reader: Reader) -> None:
+    if text not in letters:
+        names = reader.names.get("actor or class")
+        if names is not None and text not in names:
+            raise Wrong(
+                f"unknown actor {shown(text)}",
+                f"{', '.join(letters)}, or an actor or class of this file: {listed(alphabetical(names))}",
+                reader.nearest(text, [*names]),
+            )
+
+
+@dataclass(frozen=True)
+class PatternKind(Kind):
+    """`x threatens y`."""
+
+    words = "who does what to whom, such as x threatens y"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Pattern:
+        text = self.text(node)
+        words = text.split()
+        if len(words) != 3:
+            raise Wrong(shown(text), self.words)
+        subject, verb, target = words
+        _someone(subject, VARIABLES, reader)
+        _someone(target, VARIABLES, reader)
+        verbs: dict[str, str] | None = reader.data.get("verbs")
+        if verbs is not None and verb not in verbs:
+            acts = alphabetical(set(verbs.values()))
+            expected = f"an act of this file: {listed(acts)}" if acts else "no act: this file has none"
+            raise Wrong(f"unknown act {shown(verb)}", expected, reader.nearest(verb, verbs))
+        _differ(subject, target, text, reader)
+        return Pattern(subject, verb if verbs is None else verbs[verb], target)
+
+    def write(self, value: Pattern, writer: Writer) -> str:
+        verbs: dict[str, str] = writer.data.get("verbs", {})
+        verb = third_person(value.act)
+        return f"{value.subject} {verb if verbs.get(verb) == value.act else value.act} {value.object}"
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return {"type": "string", "pattern": r"^\s*\S+\s+\S+\s+\S+\s*$"}
+
+
+@dataclass(frozen=True)
+class ForcedKind(Kind):
+    """`nato clears north_serbs`, or the same as {who, does, to}."""
+
+    words = "an act between two actors, such as nato clears north_serbs"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Forced:
+        if isinstance(node, Table) and set(node.items) == set(Forced._fields):
+            node = Scalar(" ".join(self.text(node.items[key]) for key in Forced._fields), node.line)
+        text = self.text(node)
+        forced = Forced(*PatternKind().read(node, path, reader))
+        for end in (forced.who, forced.to):
+            if reader.names.get("actor") is not None and end not in reader.names["actor"]:
+                raise Wrong(f"{shown(text)}: {end} is no actor", self.words)
+        return forced
+
+    def write(self, value: Forced, writer: Writer) -> str:
+        return PatternKind().write(Pattern(*value), writer)
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        keys = Forced._fields
+        table = {
+            "type": "object",
+            "properties": {key: {"type": "string"} for key in keys},
+            "required": [*keys],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [PatternKind().schema(defs), table]}
+
+
+def _differ(subject: str, target: str, text: str, reader: Reader) -> None:
+    if subject == target and subject not in (reader.names.get("class") or ()):
+        raise Wrong(f"{shown(text)}: {subject} to {subject}", "two different actors")
+
+
+@dataclass(frozen=True)
+class TiePatternKind(Kind):
+    """`z backs y`, or `z does not back y`."""
+
+    letters: tuple[str, ...] = VARIABLES
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        a, b = self.letters[:2]
+        return f"a tie such as {a} backs {b}, or {a} does not back {b}"
+
+    def read(self, node: Node, path: str, reader: Reader) -> TiePattern:
+        text = self.text(node)
+        words = text.split()
+        holds = words[1:3] != ["does", "not"]
+        if not holds:
+            del words[1:3]
+        if len(words) != 3:
+            raise Wrong(shown(text), self.words)
+        subject, verb, target = words
+        _someone(subject, self.letters, reader)
+        _someone(target, self.letters, reader)
+        verbs: dict[str, str] | None = reader.data.get("tie_verbs")
+        kind = verb
+        if verbs is not None:
+            forms = {**verbs, **{kind: kind for kind in verbs.values()}}
+            known = verb if verb in forms else third_person(verb)
+            if known not in forms:
+                raise Wrong(
+                    f"unknown tie {shown(verb)}",
+                    f"the verb of a tie: {listed(verbs)}",
+                    reader.nearest(verb, verbs),
+                )
+            kind = forms[known]
+        _differ(subject, target, text, reader)
+        return TiePattern(subject, kind, target, holds)
+
+    def write(self, value: TiePattern, writer: Writer) -> str:
+        verb = tie_verb(value.kind)
+        return f"{value.subject} {verb if value.holds else f'does not {_bare(verb)}'} {value.object}"
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return {"type": "string", "pattern": r"^\s*\S+(\s+does\s+not)?\s+\S+\s+\S+\s*$"}
+
+
+def _bare(verb: str) -> str:
+    """The verb without its third-person ending, where that reads back: backs -> back."""
+    for ending, instead in (("ies", "y"), ("es", ""), ("s", "")):
+        bare = verb[: len(verb) - len(ending)] + instead
+        if verb.endswith(ending) and bare and third_person(bare) == verb:
+            return bare
+    return verb
+
+
+SPLIT: Final = Amount(SHARE, above=0.0, most=1.0, estimate=False)
+_ROUNDING = 0.005
+
+
+def _reshared(shares: list[Quantity], i: int, new: Quantity) -> list[Quantity]:
+    """One share changed, the others scaled so that all sum to 1. Raises Wrong if the others would vanish."""
+    rest = sum(share.value for share in shares) - shares[i].value
+    if rest <= 0.0:
+        if new.value != 1.0:
+            raise Wrong(f"{new.value:g}, the only share", "1: there is nothing to share with")
+        return [new]
+    if new.value >= 1.0:
+        raise Wrong(f"{new.value:g}, which leaves nothing for the others", "less than 1")
+    scale = (1.0 - new.value) / rest
+    return [new if j == i else Quantity(share.value * scale) for j, share in enumerate(shares)]
+
+
+def _whole(shares: list[Quantity]) -> list[Quantity]:
+    """Shares that sum to 1. Raises Wrong if they do not, but for rounding (33.3 % three times)."""
+    total = sum(share.value for share in shares)
+    if abs(total - 1.0) > _ROUNDING:
+        raise Wrong(f"shares that sum to {total * 100:.4g} %", "shares that sum to 100 %")
+    if abs(total - 1.0) <= 1e-9:
+        return shares
+
+    def scaled(end: float | None) -> float | None:
+        return None if end is None else min(end / total, 1.0)
+
+    return [
+        Quantity(share.value / total, scaled(share.low), scaled(share.high), share.source, share.guess)
+        for share in shares
+    ]
+
+
+@dataclass(frozen=True)
+class AnswersKind(Kind):
+    """A pattern, a list of patterns (equal shares), or a mapping from pattern to share."""
+
+    words = "an answer such as y threatens x, a list of these, or a mapping from each to its share"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Any:
+        if not isinstance(node, Table):
+            patterns = reader.read(Several(PatternKind(), least=1), node, path)
+            if patterns is BROKEN:
+                return BROKEN
+            return tuple(Answer(pattern, Quantity(1.0 / len(patterns))) for pattern in patterns)
+        pairs = [
+            (
+                reader.read(PatternKind(), Scalar(text, node.line_of(text)), path),
+                reader.read(SPLIT, item, path),
+            )
+            for text, item in node.items.items()
+        ]
+        if any(BROKEN in pair for pair in pairs):
+            return BROKEN
+        if not pairs:
+            raise Wrong("an empty mapping", self.words)
+        if len({pattern for pattern, _ in pairs}) < len(pairs):
+            raise Wrong("the same answer twice", "each once")
+        shares = _whole([share for _, share in pairs])
+        return tuple(Answer(pattern, share) for (pattern, _), share in zip(pairs, shares, strict=True))
+
+    def places(self, value: tuple[Answer, ...]) -> Iterator[Place]:
+        for i, answer in enumerate(value if len(value) > 1 else ()):
+            yield Place(
+                PatternKind().write(answer.pattern, Writer()),
+                SPLIT,
+                answer.share,
+                lambda new, i=i: tuple(  # type: ignore[misc]
+                    Answer(one.pattern, share)
+                    for one, share in zip(value, _reshared([one.share for one in value], i, new), strict=True)
+                ),
+            )
+
+    def write(self, value: tuple[Answer, ...], writer: Writer) -> Any:
+        patterns = [PatternKind().write(pattern, writer) for pattern, _ in value]
+        if not writer.full and all(share == Quantity(1.0 / len(value)) for _, share in value):
+            return patterns[0] if len(patterns) == 1 else patterns
+        return {text: SPLIT.write(share, writer) for text, (_, share) in zip(patterns, value, strict=True)}
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        one = PatternKind().schema(defs)
+        return {
+            "anyOf": [
+                one,
+                {"type": "array", "items": one, "minItems": 1},
+                {
+                    "type": "object",
+                    "propertyNames": one,
+                    "minProperties": 1,
+                    "additionalProperties": SPLIT.schema(defs),
+                },
+            ]
+        }
+
+
+HALF_LIFE: Final = Amount(DURATION, above=0.0)
+
+
+@dataclass(frozen=True)
+class HalfLivesKind(Kind):
+    """A mapping from half-life to share, or a list of {half_life, share}."""
+
+    words = "a mapping from half-lives to shares, such as {1 day: 60 %, 14 days: 40 %}"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Any:
+        if isinstance(node, Table):
+            parts: list[tuple[Node, Node]] = [(Scalar(k, node.line_of(k)), item) for k, item in node.items.items()]
+        elif isinstance(node, Listing):
+            parts = [self._pair(item) for item in node.items]
+        else:
+            raise Wrong(said(node), self.words)
+        if not parts:
+            raise Wrong("nothing", self.words)
+        pairs = [(reader.read(HALF_LIFE, days, path), reader.read(SPLIT, share, path)) for days, share in parts]
+        if any(BROKEN in pair for pair in pairs):
+            return BROKEN
+        if len({days.value for days, _ in pairs}) < len(pairs):
+            raise Wrong("the same half-life twice", "each once")
+        shares = _whole([share for _, share in pairs])
+        return tuple(HalfLife(days, share) for (days, _), share in zip(pairs, shares, strict=True))
+
+    @staticmethod
+    def _pair(item: Node) -> tuple[Node, Node]:
+        if not isinstance(item, Table) or set(item.items) != {"half_life", "share"}:
+            raise Wrong(said(item), "a mapping with half_life and share", line=item.line)
+        return item.items["half_life"], item.items["share"]
+
+    def write(self, value: tuple[HalfLife, ...], writer: Writer) -> Any:
+        days = [HALF_LIFE.write(one.days, writer) for one in value]
+        shares = [SPLIT.write(one.share, writer) for one in value]
+        if all(isinstance(text, str) for text in days):
+            return dict(zip(days, shares, strict=True))
+        return [{"half_life": one, "share": share} for one, share in zip(days, shares, strict=True)]
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        share = SPLIT.schema(defs)
+        pair = {
+            "type": "object",
+            "properties": {"half_life": HALF_LIFE.schema(defs), "share": share},
+            "required": ["half_life", "share"],
+            "additionalProperties": False,
+        }
+        return {
+            "anyOf": [
+                {"type": "object", "minProperties": 1, "additionalProperties": share},
+                {"type": "array", "items": pair, "minItems": 1},
+            ]
+        }
+
+
+class HalfLives(Spread):
+    """`half_life: 3 days`, or `half_lives` with a share for each."""
+
+    keys = {  # noqa: RUF012
+        "half_life": (HALF_LIFE, "Half of the answers have come after this time."),
+        "half_lives": (HalfLivesKind(), "Several half-lives and the share of answers that follow each."),
+    }
+    exclusive = True
+
+    def join(self, values: dict[str, Any]) -> tuple[HalfLife, ...]:
+        if "half_life" in values:
+            return (HalfLife(values["half_life"], _CERTAIN),)
+        return tuple(values["half_lives"])
+
+    def split(self, value: tuple[HalfLife, ...], writer: Writer) -> dict[str, Any]:
+        if len(value) == 1 and value[0].share == _CERTAIN:
+            return {"half_life": value[0].days}
+        return {"half_lives": value}
+
+    def places(self, value: tuple[HalfLife, ...]) -> Iterator[Place]:
+        if len(value) == 1:
+            yield Place("half_life", HALF_LIFE, value[0].days, lambda new: (value[0]._replace(days=new),))
+            return
+        for i, one in enumerate(value):
+            yield Place(
+                f"half_lives.{i + 1}",
+                HALF_LIFE,
+                one.days,
+                lambda new, i=i: (*value[:i], value[i]._replace(days=new), *value[i + 1 :]),  # type: ignore[misc]
+            )
+            yield Place(
+                f"half_lives.{i + 1}.share",
+                SPLIT,
+                one.share,
+                lambda new, i=i: tuple(  # type: ignore[misc]
+                    HalfLife(other.days, share)
+                    for other, share in zip(value, _reshared([o.share for o in value], i, new), strict=True)
+                ),
+            )
+
+
+@dataclass(frozen=True)
+class SettingsKind(Kind):
+    """Key paths and the values to put there; which paths there are is checked once the whole file is read."""
+
+    words = "a mapping from key paths to values, such as {mechanisms.retaliation.answers: 0.5}"
+
+    def read(self, node: Node, path: str, reader: Reader) -> dict[str, Any]:
+        if isinstance(node, Scalar) and node.is_null:
+            return {}
+        if not isinstance(node, Table):
+            raise Wrong(said(node), self.words)
+        for key in node.items:
+            line = node.line_of(key)
+            if line is not None:
+                reader.lines[f"{path}.{clipped(key)}"] = line
+        return {key: plain_of(item) for key, item in node.items.items()}
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return {"type": ["object", "null"]}
