@@ -6,9 +6,10 @@ its resolution and an account of what happened to every row on the way in.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -26,12 +27,19 @@ OPTIONAL = (
     "parent",  # row of the parent within its replicate, null for a root (simulated events only)
     "mechanism",  # name of the mechanism that bore the event, null for a root
     "code",  # the source's own code, text with its leading zeros
+    "cameo",  # the CAMEO code nearest to it, whatever codebook the code is from
     "tone",  # "verbal cooperation", "material cooperation", "verbal conflict", "material conflict"
     "goldstein",
     "weight",
     "deaths",
+    "span",  # days within which it happened, from its stamp on, where the source says that it is not sure of the day
+    "mentions",
     "source_name",  # the names as they stood in the file
     "target_name",
+    "source_country",
+    "target_country",
+    "source_sectors",
+    "target_sectors",
     "event_id",
     "file",
     "line",
@@ -68,6 +76,28 @@ class EventTable:
 
     def __len__(self) -> int:
         return self.frame.height
+
+    @property
+    def end(self) -> date:
+        """Last day of the window."""
+        return self.start + timedelta(days=max(math.ceil(self.days), 1) - 1)
+
+    def between(self, first: date | None = None, last: date | None = None) -> EventTable:
+        """The part of the table from one day to another, both counted; the rows left out are counted in the account
+        as dropped by "outside the window"."""
+        low, high = first or self.start, last or self.end
+        since = float((low - self.start).days)
+        inside = self.frame.filter(pl.col("time") >= since, pl.col("time") < since + (high - low).days + 1)
+        account = dict(self.account)
+        if "rows_kept" in account:
+            dropped = dict(account["rows_dropped"])  # type: ignore[call-overload]
+            left_out = self.frame.height - inside.height
+            if left_out:
+                dropped["outside the window"] = dropped.get("outside the window", 0) + left_out
+            account |= {"rows_kept": inside.height, "rows_dropped": dropped}
+        days = float(max((high - low).days + 1, 1))
+        frame = inside.with_columns(pl.col("time") - since)
+        return replace(self, frame=frame, start=low, days=days, account=account)
 
     @property
     def n_replicates(self) -> int:

@@ -1,0 +1,159 @@
+"""What became of every row: read, kept, set aside, or dropped by which policy?
+
+In: what each step reports. Out: the account of an `EventTable`, in which always
+rows_read = rows_kept + rows_set_aside + the sum of rows_dropped.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, TextIO
+
+import polars as pl
+
+from powderkeg.errors import Fault
+from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut
+from powderkeg.events.rows import Typed
+
+MOST_SHOWN = 100_000
+QUARANTINE = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
+
+
+@dataclass
+class Account:
+    """A running count, for one reading. `as_dict` is what the table carries.
+
+    quarantine  where bad rows are written as they are met; the first MOST_SHOWN are kept in memory too
+    """
+
+    quarantine: Path | None = None
+    rows_read: int = 0
+    rows_set_aside: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    months: Counter[date] = field(default_factory=Counter)
+    unknown_codes: Counter[str] = field(default_factory=Counter)
+    recoded: int = 0
+    trimmed: int = 0
+    early: int = 0
+    formats: dict[str, str] = field(default_factory=dict)
+    books: set[str] = field(default_factory=set)
+    resolutions: set[str] = field(default_factory=set)
+    files: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    said: dict[str, None] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    _stream: TextIO | None = None
+
+    def take_cut(self, cut: Cut) -> None:
+        """Count what cutting a batch met."""
+        self.rows_read += cut.records
+        self.recoded += cut.recoded
+        self.trimmed += cut.trimmed
+        if cut.repeated:
+            self.dropped[REPEATED_HEADER] += cut.repeated
+        self.set_aside(cut.bad)
+
+    def take_typed(self, read: Typed) -> None:
+        """Count what reading a batch met; bad rows come by `set_aside`, for they need their text."""
+        self.dropped.update(read.dropped)
+        self.early += read.early
+        for month, events in read.months.iter_rows():
+            self.months[month] += events
+
+    def set_aside(self, bad: Iterable[BadRow]) -> None:
+        """Put rows into the quarantine."""
+        for row in bad:
+            self.rows_set_aside += 1
+            self.reasons[_kind(row.reason)] += 1
+            if len(self.bad) < MOST_SHOWN:
+                self.bad.append(row)
+            if self.quarantine is not None:
+                self._write(row)
+
+    def drop(self, policy: str, rows: int) -> None:
+        """Count rows that a policy drops."""
+        if rows:
+            self.dropped[policy] += rows
+
+    def close(self) -> None:
+        """Finish the quarantine file."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def as_dict(self, rows_kept: int) -> dict[str, Any]:
+        """The account as plain data."""
+        formats = list(self.formats)
+        return {
+            "format": formats[0] if len(formats) == 1 else formats,
+            "codebooks": sorted(self.books),
+            "files": self.files,
+            "rows_read": self.rows_read,
+            "rows_kept": rows_kept,
+            "rows_set_aside": self.rows_set_aside,
+            "rows_dropped": dict(sorted(self.dropped.items())),
+            "set_aside_by_reason": dict(self.reasons.most_common()),
+            "unknown_codes": dict(self.unknown_codes.most_common()),
+            "recoded": self.recoded,
+            "trimmed": self.trimmed,
+            "dated_a_year_early": self.early,
+            "said": list(self.said),
+            "files_at_fault": [fault.as_dict() for fault in self.faults],
+            "files_passed_over": self.passed_over,
+        }
+
+    def coverage(self) -> pl.DataFrame:
+        """Events of all kinds by month, also months without any."""
+        if not self.months:
+            return pl.DataFrame(schema={"month": pl.Date, "events": pl.Int64})
+        first, last = min(self.months), max(self.months)
+        months = pl.date_range(first, last, "1mo", eager=True).alias("month")
+        return pl.DataFrame({"month": months, "events": [self.months.get(month, 0) for month in months]})
+
+    def quarantined(self) -> pl.DataFrame | None:
+        """Bad rows, or None if there are none."""
+        return _bad_frame(self.bad) if self.bad else None
+
+    def _write(self, row: BadRow) -> None:
+        if self._stream is None and self.quarantine is not None:
+            self._stream = self.quarantine.open("w", encoding="utf-8", newline="")
+            csv.writer(self._stream).writerow(QUARANTINE)
+        csv.writer(self._stream).writerow(_written(row))  # type: ignore[arg-type]
+
+
+def write_quarantine(bad: pl.DataFrame, path: str | Path) -> None:
+    """Write rows that were set aside as CSV. The text is written as a JSON string, so that control characters and
+    spreadsheet formulas in it do nothing."""
+    with Path(path).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(QUARANTINE)
+        for file, line, reason, text in bad.select(list(QUARANTINE)).iter_rows():
+            writer.writerow(_written(BadRow(file, line, reason, text)))
+
+
+def balance(account: Mapping[str, Any]) -> int:
+    """Rows read less rows accounted for: 0, always."""
+    dropped = sum(account["rows_dropped"].values())
+    return int(account["rows_read"] - account["rows_kept"] - account["rows_set_aside"] - dropped)
+
+
+def _written(row: BadRow) -> tuple[str, int, str, str]:
+    return json.dumps(row.file)[1:-1], row.line, row.reason, json.dumps(row.text)
+
+
+def _bad_frame(bad: list[BadRow]) -> pl.DataFrame:
+    rows = [(row.file, row.line, row.reason, row.text) for row in bad]
+    return pl.DataFrame(rows, schema=QUARANTINE, orient="row")
+
+
+def _kind(reason: str) -> str:
+    """The reason without what stood in the row: "bad date '2019-02-29'" is a bad date."""
+    return reason.split(" '", 1)[0] if not reason[:1].isdigit() else "wrong number of fields"

@@ -1,0 +1,342 @@
+"""How is text cut into rows and fields, with every row that cannot be cut set aside?
+
+In: blocks of bytes and their layout. Out: one frame of texts, a column for each field of the layout, with file and line
+of every row; and what was set aside, with the reason.
+
+A block is parsed by Polars and accepted only when it is shown to be clean: as many separators as rows demand, every row
+reaching its last column, valid UTF-8, no NUL. Otherwise it is cut line by line, slowly, to find the guilty rows. So the
+common case costs little more than parsing, and no row is lost or shifted in silence.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from powderkeg.events.files import TEXT_SHOWN
+from powderkeg.events.formats import Layout
+
+WINDOW = 200
+REPEATED_HEADER = "repeated header"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes of one member, whole lines; `line` is the number of the first."""
+
+    file: str
+    line: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that was set aside."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What came out of a batch of parts.
+
+    frame     String columns named by field, with `file` and `line`; a missing text is null
+    records   rows met: those in the frame, bad ones and repeated headers; empty lines are not rows
+    recoded   rows that were not UTF-8 and were read as Windows-1252
+    trimmed   rows with empty fields beyond the last column
+    """
+
+    frame: pl.DataFrame
+    records: int
+    bad: tuple[BadRow, ...] = ()
+    repeated: int = 0
+    recoded: int = 0
+    trimmed: int = 0
+
+
+def cut(parts: Sequence[Part], layout: Layout) -> Cut:
+    """Cut parts that share a layout into rows and fields."""
+    data = parts[0].data if len(parts) == 1 else b"".join(part.data for part in parts)
+    fields = _cut_clean(data, layout)
+    if fields is not None:
+        frame = fields.with_columns(*_places(parts, fields.height))
+        return Cut(frame, frame.height)
+    if layout.quoted:
+        starts, frame_of = _clean_records(data, layout) if len(parts) == 1 else (None, None)
+        if starts is not None and frame_of is not None:
+            lines = parts[0].line + starts
+            frame = frame_of.with_columns(_file(parts[0].file), line=pl.Series(lines, dtype=pl.UInt32))
+            return Cut(frame, frame.height)
+    pieces = [_cut_quoted(part, layout) if layout.quoted else _cut_lines(part, layout) for part in parts]
+    if len(pieces) == 1:
+        return pieces[0]
+    return Cut(
+        pl.concat([piece.frame for piece in pieces]),
+        sum(piece.records for piece in pieces),
+        tuple(itertools.chain.from_iterable(piece.bad for piece in pieces)),
+        sum(piece.repeated for piece in pieces),
+        sum(piece.recoded for piece in pieces),
+        sum(piece.trimmed for piece in pieces),
+    )
+
+
+def shown(text: str | bytes) -> str:
+    """A bad row's text as it goes into the quarantine: at most TEXT_SHOWN letters."""
+    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    plain = plain.rstrip("\r\n")
+    return plain if len(plain) <= TEXT_SHOWN else plain[: TEXT_SHOWN - 1] + "…"
+
+
+def _cut_clean(data: bytes, layout: Layout) -> pl.DataFrame | None:
+    """The fields of unquoted text, if every row is sound; None if any may not be."""
+    if layout.quoted or b"\0" in data:
+        return None
+    width = len(layout.names)
+    try:
+        frame = _parse(data, layout, None)
+    except pl.exceptions.PolarsError:
+        return None
+    separators = int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(layout.separator)))
+    if layout.format.name == "keds":
+        blank = frame.height and frame["time"].null_count()
+        return None if blank else frame.drop("reaches")
+    if separators != frame.height * (width - 1) or (frame.height and not frame["reaches"][0]):
+        # Row by row the sum may still be right: the last column is empty in some.
+        if separators != frame.height * (width - 1) or not _every_row_has(data, layout.separator, width):
+            return None
+    return frame.drop("reaches")
+
+
+def _every_row_has(data: bytes, separator: str, width: int) -> bool:
+    raw = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(raw == 10)
+    before = np.searchsorted(np.flatnonzero(raw == ord(separator)), ends)
+    return bool(np.all(np.diff(before, prepend=0) == width - 1))
+
+
+def _parse(data: bytes, layout: Layout, quote: str | None) -> pl.DataFrame:
+    """Fields as Polars cuts them; `reaches` says whether every row has its last column."""
+    names = [f"column {number}" for number in range(len(layout.names))]
+    keds = layout.format.name == "keds"
+    lazy = pl.scan_csv(
+        data,
+        has_header=False,
+        separator="\x1f" if keds else layout.separator,
+        quote_char=quote,
+        schema=dict.fromkeys(names, pl.String),
+    )
+    if keds:
+        pattern = r"^\s*(\d{6}|\d{8})\s+([A-Z][A-Z0-9]{1,14})\s+([A-Z][A-Z0-9]{1,14}|---)\s+(\d{2,4})(?:\s|$)"
+        groups = pl.col(names[0]).str.extract_groups(pattern).struct
+        wanted = [groups.field(str(number + 1)).alias(key) for key, number in layout.columns.items()]
+        return lazy.select(*wanted, reaches=pl.lit(True)).collect()
+    wanted = [pl.col(names[number]).alias(key) for key, number in layout.columns.items()]
+    return lazy.select(*wanted, reaches=pl.col(names[-1]).is_not_null().all()).collect()
+
+
+def _places(parts: Sequence[Part], height: int) -> tuple[pl.Expr | pl.Series, pl.Expr | pl.Series]:
+    if len(parts) == 1:
+        first = parts[0].line
+        return _file(parts[0].file), pl.int_range(first, first + height, dtype=pl.UInt32).alias("line")
+    counts = [part.data.count(b"\n") for part in parts]
+    lines = np.concatenate([np.arange(part.line, part.line + n) for part, n in zip(parts, counts, strict=True)])
+    files = pl.Series("file", [part.file for part in parts], dtype=pl.Categorical)
+    return files.gather(np.repeat(np.arange(len(parts)), counts)), pl.Series("line", lines, dtype=pl.UInt32)
+
+
+def _file(name: str) -> pl.Expr:
+    return pl.lit(name, dtype=pl.String).cast(pl.Categorical).alias("file")
+
+
+def _cut_lines(part: Part, layout: Layout) -> Cut:
+    """Unquoted text, line by line."""
+    width = len(layout.names)
+    separator = layout.separator.encode()
+    keds = layout.format.name == "keds"
+    header = layout.header.encode() if layout.header is not None else None
+    good: list[bytes] = []
+    places: list[int] = []
+    bad: list[BadRow] = []
+    repeated = recoded = trimmed = 0
+    for number, raw in enumerate(part.data.split(b"\n")[:-1], start=part.line):
+        line = raw.rstrip(b"\r")
+        if not line.strip():
+            continue
+        if header is not None and line == header:
+            repeated += 1
+            continue
+        if b"\0" in line:
+            bad.append(BadRow(part.file, number, "a NUL byte", shown(line)))
+            continue
+        fields = line.count(separator) + 1
+        if not keds and fields != width:
+            if fields > width and not b"".join(line.split(separator)[width:]).strip():
+                line = separator.join(line.split(separator)[:width])
+                trimmed += 1
+            else:
+                bad.append(BadRow(part.file, number, _miscounted(fields, width), shown(line)))
+                continue
+        text = _utf8(line)
+        if text is not None:
+            line, recoded = text, recoded + 1
+        good.append(line.replace(b"\r", b" "))
+        places.append(number)
+    frame = _parse(b"\n".join(good) + b"\n", layout, None).drop("reaches") if good else _empty(layout)
+    if frame.height != len(places):
+        raise AssertionError(f"{part.file}: {len(places)} lines gave {frame.height} rows")
+    frame = frame.with_columns(_file(part.file), line=pl.Series(places, dtype=pl.UInt32))
+    records = len(places) + len(bad) + repeated
+    if keds:
+        wrong = frame["time"].is_null()
+        lines = dict(zip(places, good, strict=True))
+        for number in frame.filter(wrong)["line"]:
+            bad.append(BadRow(part.file, number, "not YYMMDD SOURCE TARGET CODE", shown(lines[number])))
+        frame = frame.filter(~wrong)
+    return Cut(frame, records, tuple(bad), repeated, recoded, trimmed)
+
+
+def _clean_records(data: bytes, layout: Layout) -> tuple[np.ndarray | None, pl.DataFrame | None]:
+    """Quoted text, if every record is sound: lines before each record (0-based), and the fields."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return None, None
+    raw = np.frombuffer(data, np.uint8)
+    quote = raw == 34
+    inside = np.cumsum(quote, dtype=np.uint8) & 1
+    if b"\0" in data or inside[-1]:
+        return None, None
+    opened = np.flatnonzero(quote & (inside == 1))
+    before = raw[opened - 1]
+    if not np.all((before == ord(layout.separator)) | (before == 10) | (before == 34) | (opened == 0)):
+        return None, None
+    newline = raw == 10
+    ends = np.flatnonzero(newline & (inside == 0))
+    separators = np.cumsum((raw == ord(layout.separator)) & (inside == 0), dtype=np.int64)[ends]
+    if not np.all(np.diff(separators, prepend=0) == len(layout.names) - 1):
+        return None, None
+    if layout.header is not None and layout.header.encode() in data:
+        return None, None
+    try:
+        frame = _parse(data, layout, '"').drop("reaches")
+    except pl.exceptions.PolarsError:
+        return None, None
+    if frame.height != len(ends):
+        return None, None
+    lines_before = np.cumsum(newline, dtype=np.int64)[ends]
+    return np.concatenate([[0], lines_before[:-1]]), frame
+
+
+def _cut_quoted(part: Part, layout: Layout) -> Cut:
+    """Quoted text, record by record. A record that spans lines and has the wrong number of fields was opened by a stray
+    quote: only its first line is set aside, and reading starts again on the next."""
+    width = len(layout.names)
+    header = layout.header
+    lines: list[str] = []
+    recoded_lines: set[int] = set()
+    for number, raw in enumerate(part.data.split(b"\n")[:-1]):
+        text = _utf8(raw)
+        if text is not None:
+            recoded_lines.add(number)
+        lines.append((raw if text is None else text).decode() + "\n")
+    rows: list[list[str]] = []
+    places: list[int] = []
+    bad: list[BadRow] = []
+    repeated = recoded = trimmed = 0
+    at = 0
+    while at < len(lines):
+        for first, last, row in _window(lines, at, layout.separator):
+            at = last
+            text = lines[first]
+            if last == first + 1 and not text.strip():
+                continue
+            one_line = last == first + 1
+            if header is not None and one_line and text.rstrip("\r\n") == header:
+                repeated += 1
+                continue
+            if row is not None and len(row) > width and not "".join(row[width:]).strip():
+                row, trimmed = row[:width], trimmed + 1
+            if row is not None and len(row) == width and not any("\0" in text for text in row):
+                rows.append(row)
+                places.append(part.line + first)
+                recoded += any(number in recoded_lines for number in range(first, last))
+                continue
+            if "\0" in text:
+                reason = "a NUL byte"
+            elif row is None or not one_line:
+                reason = "a quote is opened and not closed, or fields are missing"
+            else:
+                reason = _miscounted(len(row), width)
+            bad.append(BadRow(part.file, part.line + first, reason, shown(text)))
+            at = first + 1
+            if not one_line:
+                break
+    fields = {
+        key: pl.Series(key, [row[number] or None for row in rows], dtype=pl.String)
+        for key, number in layout.columns.items()
+    }
+    frame = pl.DataFrame(fields).with_columns(_file(part.file), line=pl.Series(places, dtype=pl.UInt32))
+    return Cut(frame, len(rows) + len(bad) + repeated, tuple(bad), repeated, recoded, trimmed)
+
+
+def _window(lines: list[str], at: int, separator: str) -> Iterator[tuple[int, int, list[str] | None]]:
+    """Records that start in the next WINDOW lines: first line, line after the last, fields (None if unreadable)."""
+    window = lines[at : at + WINDOW]
+    reader = csv.reader(window, delimiter=separator)
+    first = 0
+    while first < len(window):
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            yield at + first, at + max(reader.line_num, first + 1), None
+            return
+        if row is None:
+            return
+        last = reader.line_num
+        if last == len(window) and last > first + 1 and at + last < len(lines) and first > 0:
+            return
+        yield at + first, at + last, row
+        first = last
+
+
+def _utf8(line: bytes) -> bytes | None:
+    """The line as UTF-8, read as Windows-1252, if it is not UTF-8 yet; None if it is."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        return None
+    try:
+        return line.decode("cp1252").encode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1").encode()
+
+
+def _miscounted(fields: int, width: int) -> str:
+    return f"{fields} field{'' if fields == 1 else 's'}, expected {width}"
+
+
+def _empty(layout: Layout) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(layout.columns, pl.String))
+
+
+def texts(parts: Sequence[Part], wanted: Sequence[tuple[str, int]]) -> list[str]:
+    """The lines with these files and numbers, as they stand, cut to what a quarantine shows."""
+    lines: dict[str, tuple[int, list[bytes]]] = {}
+    found: list[str] = []
+    for file, number in wanted:
+        if file not in lines:
+            part = next(part for part in parts if part.file == file)
+            lines[file] = (part.line, part.data.split(b"\n"))
+        first, texts_of = lines[file]
+        found.append(shown(texts_of[number - first]))
+    return found

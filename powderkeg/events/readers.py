@@ -1,0 +1,381 @@
+"""Which events are in these files?
+
+In: files, folders or patterns of any known format, or a dataframe. Out: an `EventTable`; or, for more events than
+memory holds, one Parquet file.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from powderkeg.errors import EventError, Fault, UsageError, nearest_name
+from powderkeg.events import prepare
+from powderkeg.events.account import Account
+from powderkeg.events.codes import TONES, entries
+from powderkeg.events.files import FileFault
+from powderkeg.events.formats import Wishes
+from powderkeg.events.frames import layout_of_frame, polars_of
+from powderkeg.events.rows import Window
+from powderkeg.events.store import is_own, read_table, write_slices
+from powderkeg.events.streaming import Options, Progress, Reading
+from powderkeg.events.table import RESOLUTIONS, EventTable
+from powderkeg.events.times import EPOCH
+
+if TYPE_CHECKING:
+    from powderkeg.scenario import Scenario
+
+RUN_ROWS = 2_000_000
+READING_DOUBLES = ("same_event", "same_day", "mirrored")
+FIRST_COLUMNS = ("time", "source", "act", "target", "code", "cameo", "tone", "goldstein")
+LAST_COLUMNS = ("event_id", "file", "line")
+Paths = str | Path | Iterable[str | Path]
+
+
+def read_events(
+    paths: Paths,
+    format: str = "auto",
+    mapping: Mapping[str, str] | None = None,
+    *,
+    codebook: str | None = None,
+    date_format: str | None = None,
+    separator: str | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    max_lag: float | None = None,
+    doubles: Sequence[str] = ("same_event",),
+    scenario: Scenario | None = None,
+    aliases: str | Path | Mapping[str, str] | None = None,
+    bad_files: str = "raise",
+    quarantine: str | Path | None = None,
+    progress: Progress | None = None,
+) -> EventTable:
+    """Read event files into one table, in time order.
+
+    paths        a file, folder or pattern, or several
+    format       auto, or icews, gdelt, polecat, acled, ucdp, keds, csv
+    mapping      for tables of your own: field -> column, as {"time": "Date", "source": "Who", "code": "CAMEO"}
+    codebook     cameo, weis, plover, acled or ucdp; found from the codes unless given
+    date_format  a key of TIME_FORMS, or a format such as "%d/%m/%Y"
+    separator    the character between fields of a text table; found unless given
+    start, end   first and last day wanted; the table's window is theirs, else from the first event to the last
+    max_lag      most days between an event and its entry in the data; later entries are dropped by "reported late"
+    doubles      policies of DOUBLES that drop rows, in this order
+    scenario     keep only events between its actors, in its terms: what `match` does, but while reading
+    aliases      a user's own names for that: a CSV file with columns name, actor, or a mapping
+    bad_files    "raise": a file at fault stops the reading; "skip": it is listed in the account
+    quarantine   write rows that cannot be read to this CSV file
+    progress     called with the name of a file and the rows read so far
+
+    Raises EventError: no such file, no known format, no usable row; UsageError for arguments that cannot be met.
+    """
+    options = _options(
+        Wishes(format, dict(mapping or {}), separator, date_format, codebook),
+        Window(_day("start", start), _day("end", end), max_lag),
+        doubles, scenario, aliases, bad_files, progress,
+    )  # fmt: skip
+    own = _own_table(paths, options)
+    if own is not None:
+        return own
+    account = Account(Path(quarantine) if quarantine is not None else None)
+    try:
+        portions = list(Reading(options, account).frames(paths))
+    finally:
+        account.close()
+    return _table(portions, options, account)
+
+
+def convert(
+    paths: Paths,
+    out: str | Path,
+    format: str = "auto",
+    mapping: Mapping[str, str] | None = None,
+    *,
+    codebook: str | None = None,
+    date_format: str | None = None,
+    separator: str | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    max_lag: float | None = None,
+    doubles: Sequence[str] = ("same_event",),
+    scenario: Scenario | None = None,
+    aliases: str | Path | Mapping[str, str] | None = None,
+    bad_files: str = "raise",
+    quarantine: str | Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Read event files into one Parquet file, in time order, without holding them in memory; return the account.
+
+    The file is what `write_events` would write: `read_events` gives it back as a table. Arguments as for `read_events`;
+    rows that cannot be read go to `quarantine`, by default `<out>.quarantine.csv` beside it.
+    """
+    target = Path(out)
+    options = _options(
+        Wishes(format, dict(mapping or {}), separator, date_format, codebook),
+        Window(_day("start", start), _day("end", end), max_lag),
+        doubles, scenario, aliases, bad_files, progress,
+    )  # fmt: skip
+    account = Account(Path(quarantine) if quarantine else target.with_name(target.name + ".quarantine.csv"))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".powderkeg-", dir=target.parent) as folder:
+            days: Counter[int] = Counter()
+            runs = _spool(Reading(options, account).frames(paths), Path(folder), days)
+            return _merge(runs, days, options, account, target)
+    finally:
+        account.close()
+
+
+def events(
+    frame: Any,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    format: str = "auto",
+    codebook: str | None = None,
+    date_format: str | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    doubles: Sequence[str] = ("same_event",),
+    scenario: Scenario | None = None,
+    aliases: str | Path | Mapping[str, str] | None = None,
+    name: str = "dataframe",
+) -> EventTable:
+    """An event table from any dataframe: Polars, pandas, Arrow, DuckDB, Dask, or another that Narwhals knows.
+
+    Its columns are read like those of a file (a mapping says which is which where their names do not), and bad rows are
+    set aside and counted in the same way. Times that are plain numbers are days from `start`. A table stays itself.
+
+    Raises EventError, UsageError as `read_events` does.
+    """
+    if isinstance(frame, EventTable):
+        return frame
+    options = _options(
+        Wishes(format, dict(mapping or {}), None, date_format, codebook),
+        Window(_day("start", start), _day("end", end)),
+        doubles, scenario, aliases, "raise", None,
+    )  # fmt: skip
+    rows = polars_of(frame)
+    account = Account()
+    try:
+        layout = layout_of_frame(rows, options.wishes, name, options.window.first)
+    except FileFault as fault:
+        raise EventError(fault.fault, "nothing was read") from fault
+    return _table(list(Reading(options, account).whole(rows, layout, name)), options, account)
+
+
+def _options(
+    wishes: Wishes,
+    window: Window,
+    doubles: Sequence[str],
+    scenario: Scenario | None,
+    aliases: str | Path | Mapping[str, str] | None,
+    bad_files: str,
+    progress: Progress | None,
+) -> Options:
+    policies = (doubles,) if isinstance(doubles, str) else tuple(doubles)
+    for policy in policies:
+        if policy not in READING_DOUBLES:
+            close = nearest_name(policy, READING_DOUBLES)
+            expected = f"any of {', '.join(READING_DOUBLES)}"
+            raise UsageError(Fault(None, None, "doubles", f"unknown policy {policy!r}", expected, close))
+    if bad_files not in ("raise", "skip"):
+        raise UsageError(Fault(None, None, "bad_files", repr(bad_files), "raise or skip"))
+    if wishes.separator is not None and len(wishes.separator.encode()) != 1:
+        raise UsageError(Fault(None, None, "separator", repr(wishes.separator), "one character"))
+    if window.first is not None and window.last is not None and window.first > window.last:
+        raise UsageError(Fault(None, None, "end", f"{window.last}, before start", f"{window.first} or later"))
+    if wishes.book is not None:
+        entries(wishes.book)
+    matcher = None
+    if scenario is not None:
+        from powderkeg.events.match import Matcher
+
+        matcher = Matcher(scenario, aliases)
+    elif aliases is not None:
+        raise UsageError(Fault(None, None, "aliases", "aliases without a scenario", "a scenario to match to"))
+    return Options(wishes, window, policies, bad_files, matcher, progress)
+
+
+def _day(name: str, value: date | str | None) -> date | None:
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(Fault(None, None, name, repr(value), "a day such as 2018-06-01")) from error
+
+
+def _own_table(paths: Paths, options: Options) -> EventTable | None:
+    """The table itself, if the one path given is a file that we wrote."""
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if len(given) != 1 or not Path(given[0]).is_file() or not is_own(Path(given[0])):
+        return None
+    table = read_table(given[0])
+    if options.window.first is not None or options.window.last is not None:
+        table = table.between(options.window.first, options.window.last)
+    if options.matcher is not None:
+        from powderkeg.events.match import match_with
+
+        table = match_with(options.matcher, table)[0]
+    return table
+
+
+def _table(portions: list[pl.DataFrame], options: Options, account: Account) -> EventTable:
+    """All rows as one table."""
+    frame = pl.concat(portions, how="diagonal") if portions else _no_rows()
+    portions.clear()
+    first, length = _span(options.window, account, frame["day"].min(), frame["day"].max())
+    resolution = _resolution(account)
+    frame = finished(frame, first, resolution, options.doubles, account)
+    account.close()
+    return EventTable(
+        frame,
+        start=first,
+        days=length,
+        resolution=resolution,
+        account=account.as_dict(frame.height),
+        coverage=account.coverage(),
+        quarantine=account.quarantined(),
+    )
+
+
+def finished(
+    frame: pl.DataFrame, start: date, resolution: str, doubles: Sequence[str], account: Account
+) -> pl.DataFrame:
+    """Rows of whole days in time order, without doubles, times counted from the start."""
+    if resolution == "month":
+        frame = frame.with_columns(day=pl.col("day").cast(pl.Int32).cast(pl.Date).dt.truncate("1mo").cast(pl.Int32).cast(pl.Float64))  # fmt: skip
+    elif resolution == "day":
+        frame = frame.with_columns(pl.col("day").floor())
+    if not frame["day"].is_sorted():
+        frame = frame.sort("day", maintain_order=True)
+    for policy in doubles:
+        before = frame.height
+        if policy != "same_event" or _has_doubles(frame):
+            frame = without_doubles(frame, policy, account.books)
+        account.drop(policy, before - frame.height)
+    if "act" not in frame.columns:
+        frame = frame.with_columns(act=pl.col("code"))
+    frame = frame.with_columns(time=pl.col("day") - float((start - EPOCH).days)).drop("day")
+    middle = [name for name in frame.columns if name not in (*FIRST_COLUMNS, *LAST_COLUMNS)]
+    return frame.select(*FIRST_COLUMNS, *middle, *(name for name in LAST_COLUMNS if name in frame.columns))
+
+
+def without_doubles(frame: pl.DataFrame, policy: str, books: Iterable[str]) -> pl.DataFrame:
+    """One row of each event that the policy calls the same; "mirrored" for each codebook in turn."""
+    moment = frame.rename({"day": "_moment"}).with_columns(day=pl.col("_moment").floor())
+    for book in sorted(books) if policy == "mirrored" else ("",):
+        kept: pl.DataFrame = prepare.drop_doubles(moment.with_row_index("row"), policy, book or None)
+        moment = kept.sort("row").drop("row")
+    return moment.drop("day").rename({"_moment": "day"})
+
+
+def _has_doubles(frame: pl.DataFrame) -> bool:
+    if "event_id" not in frame.columns:
+        return False
+    named = frame["event_id"].drop_nulls()
+    return named.n_unique() < len(named)
+
+
+def _span(window: Window, account: Account, first: Any, last: Any) -> tuple[date, float]:
+    """First day and length of the window: what was asked for, else from the first kept event to the last."""
+    if first is None and window.first is None and window.last is None and account.months:
+        # Rows were read, but none was wanted: the window is that of the rows.
+        first = (min(account.months) - EPOCH).days
+        last = (max(account.months) - EPOCH).days
+    low = window.first or EPOCH + timedelta(days=int(first // 1) if first is not None else 0)
+    high = window.last or EPOCH + timedelta(days=int(last // 1) if last is not None else (low - EPOCH).days)
+    return low, float(max((high - low).days + 1, 1))
+
+
+def _resolution(account: Account) -> str:
+    """That of the coarsest file."""
+    return max(account.resolutions, key=RESOLUTIONS.index, default="day")
+
+
+def _no_rows() -> pl.DataFrame:
+    text, number = pl.Categorical, pl.Float64
+    return pl.DataFrame(
+        schema={
+            "day": number, "source": text, "target": text, "code": text, "cameo": text, "tone": pl.Enum(TONES),
+            "goldstein": number, "file": text, "line": pl.UInt32,
+        }
+    )  # fmt: skip
+
+
+def _spool(portions: Iterator[pl.DataFrame], folder: Path, days: Counter[int]) -> list[Path]:
+    """Write rows to files that are each sorted by day; count rows by day."""
+    runs: list[Path] = []
+    waiting: list[pl.DataFrame] = []
+    size = 0
+
+    def flush() -> None:
+        frame = pl.concat(waiting, how="diagonal").sort("day", maintain_order=True)
+        for day, number in frame.group_by(pl.col("day").floor().cast(pl.Int64)).agg(pl.len()).iter_rows():
+            days[day] += number
+        runs.append(folder / f"run-{len(runs):05}.parquet")
+        frame.write_parquet(runs[-1], row_group_size=1 << 16, compression="lz4")
+        waiting.clear()
+
+    for portion in portions:
+        waiting.append(portion)
+        size += portion.height
+        if size >= RUN_ROWS:
+            flush()
+            size = 0
+    if waiting:
+        flush()
+    return runs
+
+
+def _merge(runs: list[Path], days: Counter[int], options: Options, account: Account, target: Path) -> dict[str, Any]:
+    """Take the sorted files apart by days, finish each slice, and join the slices."""
+    resolution = _resolution(account)
+    first, length = _span(options.window, account, min(days, default=None), max(days, default=None))
+    slices: list[Path] = []
+    kept = 0
+    for low, high in _slices(days, resolution):
+        lazy = pl.concat([pl.scan_parquet(run) for run in runs], how="diagonal")
+        frame = lazy.filter(pl.col("day") >= low, pl.col("day") < high).collect()
+        frame = finished(frame, first, resolution, options.doubles, account)
+        kept += frame.height
+        slices.append(runs[0].with_name(f"slice-{len(slices):05}.parquet"))
+        frame.write_parquet(slices[-1])
+    if not slices:
+        slices.append(target.parent / f".{target.name}.empty")
+        finished(_no_rows(), first, resolution, (), account).write_parquet(slices[0])
+    account.close()
+    about = {
+        "start": first, "days": length, "resolution": resolution, "account": account.as_dict(kept),
+        "coverage": account.coverage(), "quarantine": account.quarantined(),
+    }  # fmt: skip
+    try:
+        write_slices(slices, target, about)
+    finally:
+        if not runs:
+            slices[0].unlink(missing_ok=True)
+    return dict(account.as_dict(kept))
+
+
+def _slices(days: Counter[int], resolution: str) -> Iterator[tuple[float, float]]:
+    """Spans of whole days (whole months, where the resolution is a month) of at most RUN_ROWS rows, or one day."""
+    low: int | None = None
+    size = 0
+    month: tuple[int, int] | None = None
+    for day in sorted(days):
+        date_of = EPOCH + timedelta(days=day)
+        new_month = (date_of.year, date_of.month) != month
+        if low is not None and size + days[day] > RUN_ROWS and (resolution != "month" or new_month):
+            yield float(low), float(day)
+            low, size = None, 0
+        if low is None:
+            low = day
+        size += days[day]
+        month = (date_of.year, date_of.month)
+    if low is not None:
+        yield float(low), float("inf")
