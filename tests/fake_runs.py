@@ -23,7 +23,8 @@ class HandMade:
     parent: NDArray[np.int64]
     mechanism: NDArray[np.int64]
     exploded: NDArray[np.bool_]
-    level_time: NDArray[np.float64] | None = None
+    reached: NDArray[np.float64]
+    begin: float = 0.0
 
     @property
     def replicates(self) -> int:
@@ -54,5 +55,6 @@ def runs_of(model: Model, histories: list[list[tuple]], days: float = 100.0, **m
         parent=np.array(parent, dtype=np.int64),
         mechanism=np.array(mechanism, dtype=np.int64),
         exploded=np.zeros(len(histories), dtype=bool),
+        reached=np.full(len(histories), days),
         **more,
     )

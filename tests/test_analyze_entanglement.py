@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -62,7 +64,7 @@ def test_facts_that_change_by_themselves_pass_descent_on_but_are_nobody():
 def slow_walk(model, offsets, channel, parent):
     """Root and entry of every event by writing out its whole path."""
     roots, entries = [], []
-    for begin, stop in zip(offsets[:-1], offsets[1:], strict=True):
+    for begin, stop in pairwise(offsets):
         for i in range(begin, stop):
             path = [i]
             while parent[path[0]] >= 0:

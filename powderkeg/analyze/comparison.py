@@ -21,8 +21,8 @@ class EpisodeComparison:
     """Found standoffs beside recorded ones.
 
     pairs   one row for each recorded standoff that was found: found, recorded (row numbers), first_day and
-            recorded_day, off_by (days from the recorded onset to the found one), overlap (days both were on), opener and
-            recorded_opener, end_state and recorded_end where both tables tell
+            recorded_day, off_by (days from the recorded onset to the found one), overlap (days both were on), and
+            opener, recorded_opener, end_state, recorded_end, id where the tables tell
     missed  recorded standoffs without a partner;  extra  found ones without
     """
 

@@ -1,9 +1,10 @@
 """Who is drawn into whose disputes, by what, and by whom?
 
 In: `Runs`, whose every event knows its parent. Out: for each actor the shares of its acts by how it came in.
-An act is its actor's own affair if the actor is one of the two of the root: the spark that the act descends from. If not,
-the actor was drawn in. It came in with its first act on the path from the root; the mechanism that bore that act is how,
-and the actor of that act's parent is by whom.
+An act is its actor's own affair if the actor is one of the two of the root: the spark that the act descends from. If
+not, the actor was drawn in. It came in with its first act on the path from the root; the mechanism that bore that act
+is how, and the actor of that act's parent is by whom. Acts born by a past that the runs were given stand as roots,
+`history`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import polars as pl
 
 from powderkeg.analyze import intervals
 from powderkeg.analyze.intervals import LEVEL
+from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import BACKGROUND, HISTORY, SCHEDULED, TIMER
 from powderkeg.engine.genealogy import entry_cells
 
 if TYPE_CHECKING:
+    from powderkeg.model import Model
     from powderkeg.simulate import Runs
 
 OTHER_ORIGINS = {BACKGROUND: "background", SCHEDULED: "scheduled", TIMER: "timer", HISTORY: "history"}
@@ -58,7 +61,7 @@ def drawn_in(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     counts = _counts(runs)
     drawn = pl.col("n").filter("drawn_in").sum().alias("drawn")
     by_run = counts.group_by("replicate", "actor").agg(drawn, pl.col("n").sum())
-    n_runs, names = len(runs.offsets) - 1, _actors(runs)
+    n_runs, names = len(runs.offsets) - 1, _actors(model_of(runs))
     rows = []
     for (actor,), own in by_run.group_by("actor"):
         estimate = intervals.share(own["drawn"], own["n"], level)
@@ -70,8 +73,8 @@ def drawn_in(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
 
 def _counts(runs: Runs) -> pl.DataFrame:
     """Acts by replicate, actor, drawn_in, mechanism of entry (code) and actor by whom (index): column n."""
-    model = runs.model
-    names = _actors(runs)
+    model = model_of(runs)
+    names = _actors(model)
     index = {name: i for i, name in enumerate(names)}
     source = np.array([index.get(c.source or "", -1) for c in model.channels], dtype=np.int64)
     target = np.array([index.get(c.target or "", -1) for c in model.channels], dtype=np.int64)
@@ -91,7 +94,7 @@ def _counts(runs: Runs) -> pl.DataFrame:
 
 
 def _shares(counts: pl.DataFrame, runs: Runs, keys: list[str], level: float) -> pl.DataFrame:
-    """Shares of each actor's acts by `keys`; the spread between runs comes from three sums, not from a table of runs."""
+    """Shares of each actor's acts by `keys`; three sums over runs tell the spread, no table of runs is needed."""
     totals = counts.group_by("replicate", "actor").agg(pl.col("n").sum().cast(pl.Float64).alias("all"))
     cells = counts.group_by("replicate", "actor", *keys).agg(pl.col("n").sum().cast(pl.Float64))
     sums = (
@@ -105,8 +108,8 @@ def _shares(counts: pl.DataFrame, runs: Runs, keys: list[str], level: float) -> 
     )
     whole = totals.group_by("actor").agg(pl.col("all").sum(), (pl.col("all") ** 2).sum().alias("all_2"))
     n_runs = len(runs.offsets) - 1
-    names = _actors(runs)
-    mechanisms = runs.model.mechanisms
+    names = _actors(model_of(runs))
+    mechanisms = model_of(runs).mechanisms
     rows = []
     for row in sums.join(whole, on="actor").to_dicts():
         spread = (row["hits_2"], row["hits_all"], row["all_2"])
@@ -129,5 +132,5 @@ def _shares(counts: pl.DataFrame, runs: Runs, keys: list[str], level: float) -> 
     return frame.sort(["actor", "share", "mechanism", "by"], descending=[False, True, False, False], nulls_last=True)
 
 
-def _actors(runs: Runs) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(n for c in runs.model.channels for n in (c.source, c.target) if n is not None))
+def _actors(model: Model) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n for c in model.channels for n in (c.source, c.target) if n is not None))

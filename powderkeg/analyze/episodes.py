@@ -18,11 +18,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from powderkeg.analyze.streams import CLASSES, TONES, Streams, streams
+from powderkeg.analyze.streams import CLASSES, TONES, Streams, model_of, streams
 from powderkeg.engine.episodes import Contents, Episodes, cut_episodes, describe_episodes
 from powderkeg.errors import EventError, Fault, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
+from powderkeg.model import compile as compile_scenario
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
@@ -101,7 +102,7 @@ def episodes(
         raise UsageError(Fault(None, None, "by", repr(by), "system or dyad"))
     compiled = _compiled(model)
     if compiled is None and not isinstance(events, EventTable):
-        compiled = events.model
+        compiled = model_of(events)
     stream = streams(events, compiled, by)
     rules = rules or Rules.of(compiled.scenario if compiled is not None else None)
     cut = _cut(stream, rules)
@@ -129,8 +130,6 @@ def _compiled(model: Model | Scenario | None) -> Model | None:
     """The model itself, or the model of a scenario."""
     if model is None or isinstance(model, Model):
         return model
-    from powderkeg.model import compile as compile_scenario
-
     return compile_scenario(model)
 
 

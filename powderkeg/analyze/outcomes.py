@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import stats
 
 from powderkeg.analyze import intervals
 from powderkeg.analyze.intervals import LEVEL, Estimate
+from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import HISTORY, Floats
 from powderkeg.engine.genealogy import tally
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
-    from powderkeg.scenario import EventPattern, Outcome
+    from powderkeg.scenario import Condition, EventPattern, Outcome
     from powderkeg.simulate import Runs
 
 YEAR = 365.25
@@ -56,12 +58,11 @@ def outcomes(model: Model, runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     The interval holds `level` of the time for the mean over endless runs: it tells how well the model is known, not how
     much single histories differ. A history that hit its event limit is counted up to there.
     """
-    found = {name: (one, *values) for (name, one), values in zip(_named(model), per_run(model, runs), strict=True)}
     rows = []
-    for name, (one, kind, values, unfinished) in found.items():
-        estimate, median, never = _summary(kind, values, unfinished, float(runs.days), level)
-        row = {"name": name, "title": one.title or name, "kind": kind, "unit": UNITS[kind], "better": one.better}
-        rows.append(row | estimate._asdict() | {"median": median, "never": never})
+    for (name, one), (kind, values, cut_off) in zip(_named(model), per_run(model, runs), strict=True):
+        estimate, median, never = _summary(kind, values, cut_off, float(runs.days), level)
+        told = {"name": name, "title": one.title or name, "kind": kind, "unit": UNITS[kind], "better": one.better}
+        rows.append({**told, **estimate._asdict(), "median": median, "never": never})
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
@@ -87,7 +88,7 @@ def per_run(model: Model, runs: Runs) -> list[tuple[str, Floats, NDArray[np.bool
             continue
         if kind == "first":
             cut_off = ~np.isfinite(first[:, k])
-            answers.append((kind, np.where(cut_off, span, first[:, k]), cut_off))
+            answers.append((kind, np.where(cut_off, span, first[:, k] - runs.begin), cut_off))
         else:
             value = counts[:, k] > 0 if kind == "any" else counts[:, k]
             answers.append((kind, value.astype(np.float64), np.zeros(len(span), dtype=bool)))
@@ -109,7 +110,7 @@ def channel_mask(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
     does = _known("does", pattern.does, acts, None)
     to = _known("to", pattern.to, actors, model)
     hurts = {"none": 0, "injury": 1, "death": 2}
-    harm = [hurts[word] for word in _words(pattern.hurts)]
+    harm = [hurts[word] for word in pattern.hurts]
     return np.array(
         [
             c.kind == "act"
@@ -137,27 +138,16 @@ def _named(model: Model) -> list[tuple[str, Outcome]]:
 
 
 def _question(outcome: Outcome) -> tuple[str, Any]:
-    for kind in UNITS:
-        what = getattr(outcome, kind, None)
-        if what is None:
-            what = getattr(outcome, kind + "_", None)
-        if what is not None:
-            return kind, what
-    raise ModelError("an outcome that asks nothing")
+    """Which of the four questions it is, and about what."""
+    return next((kind, what) for kind in UNITS if (what := getattr(outcome, kind)) is not None)
 
 
-def _words(names: Any) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _known(part: str, names: Any, known: Iterable[str], model: Model | None) -> frozenset[str]:
+def _known(part: str, names: Iterable[str], known: Iterable[str], model: Model | None) -> frozenset[str]:
     """Names asked for, classes of actors spelt out."""
     valid = set(known)
     found: set[str] = set()
     faults = []
-    for name in _words(names):
+    for name in names:
         members: set[str] = set()
         if model is not None and model.scenario is not None:
             members = {actor for actor, one in model.scenario.actors.items() if name in one.classes}
@@ -178,27 +168,23 @@ def _known(part: str, names: Any, known: Iterable[str], model: Model | None) -> 
 def _tally(
     runs: Runs, masks: list[NDArray[np.bool_]], ways: list[NDArray[np.bool_]]
 ) -> tuple[NDArray[np.int64], Floats]:
-    n_channels = len(runs.model.channels)
+    model = model_of(runs)
+    n_channels = len(model.channels)
     asked = np.array(masks, dtype=bool).reshape(len(masks), n_channels)
     channel, question = np.nonzero(asked.T)
     start = np.searchsorted(channel, np.arange(n_channels + 1)).astype(np.int64)
-    via = np.array(ways, dtype=bool).reshape(len(ways), len(runs.model.mechanisms) - HISTORY)
+    via = np.array(ways, dtype=bool).reshape(len(ways), len(model.mechanisms) - HISTORY)
     return tally(runs.offsets, runs.time, runs.channel, runs.mechanism, start, question, via, HISTORY)
 
 
 def _lengths(runs: Runs) -> Floats:
-    """(R,) days that each run lasted: to its last event where it hit the event limit."""
-    span = np.full(runs.replicates, float(runs.days))
-    for r in np.flatnonzero(np.asarray(runs.exploded)):
-        begin, stop = runs.offsets[r], runs.offsets[r + 1]
-        span[r] = runs.time[stop - 1] if stop > begin else runs.days
+    """(R,) days that each run lasted: less than its window where it hit the event limit."""
+    span: Floats = np.asarray(runs.reached, dtype=np.float64) - runs.begin
     return span
 
 
-def _share_of_time(model: Model, runs: Runs, condition: Any) -> Floats:
-    if runs.level_time is None:
-        raise ModelError("these runs did not keep how long each fact stood; simulate again to ask for a share of time")
-    fact, level = _fact_and_level(condition)
+def _share_of_time(model: Model, runs: Runs, condition: Condition) -> Floats:
+    fact, level = condition
     index = model.fact(fact)
     cells = slice(int(model.system.level_start[index]), int(model.system.level_start[index + 1]))
     days: Floats = np.asarray(runs.level_time, dtype=np.float64)[:, cells]
@@ -213,15 +199,6 @@ def _share_of_time(model: Model, runs: Runs, condition: Any) -> Floats:
     total = days.sum(axis=1)
     share: Floats = np.divide(standing, total, out=np.zeros_like(standing), where=total > 0)
     return share
-
-
-def _fact_and_level(condition: Any) -> tuple[str, str | None]:
-    if isinstance(condition, str):
-        fact, _, level = condition.partition(".")
-        return fact, level or None
-    if isinstance(condition, tuple):
-        return condition
-    return condition.fact, condition.level
 
 
 def _summary(
@@ -262,7 +239,7 @@ def time_to_first(
     beyond = mean - np.cumsum(areas)[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(came & (at_risk > 1), beyond**2 / (at_risk * (at_risk - 1.0)), 0.0)
-    half = float(intervals.stats.norm.ppf(0.5 + level / 2.0)) * float(np.sqrt(np.nansum(terms)))
+    half = float(stats.norm.ppf(0.5 + level / 2.0)) * float(np.sqrt(np.nansum(terms)))
     below = np.flatnonzero(alive <= 0.5)
     median = float(time[below[0]]) if len(below) else None
     low, high = (None, None) if n < 2 else (max(0.0, mean - half), min(days, mean + half))

@@ -7,7 +7,7 @@ endless histories is known; for a single history (observed events) it tells what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,7 +141,7 @@ def _lengths(episodes: pl.DataFrame, share: Any) -> pl.DataFrame:
     return _shares(classes, share, episodes.height).drop("hurt")
 
 
-def _shares(hits: dict[str, tuple[pl.Series, pl.Series | None]], share: Any, n: int) -> pl.DataFrame:
+def _shares(hits: Mapping[str, tuple[pl.Series, pl.Series | None]], share: Any, n: int) -> pl.DataFrame:
     rows = []
     for name, (hit, hurt) in hits.items():
         estimate = share(hit.fill_null(False))

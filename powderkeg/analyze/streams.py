@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.episodes import OPENS, RESOLVES, SUSPENDS
-from powderkeg.errors import EventError, Fault
+from powderkeg.errors import EventError, Fault, ModelError
 from powderkeg.events.table import EventTable
+from powderkeg.model import Model
 
 if TYPE_CHECKING:
-    from powderkeg.model import Model
     from powderkeg.simulate import Runs
 
 CLASSES = ("verbal cooperation", "material cooperation", "verbal conflict", "material conflict")
@@ -91,8 +91,15 @@ def streams(events: Runs | EventTable, model: Model | None = None, by: str = "sy
     return _by_dyad(found) if by == "dyad" else found
 
 
+def model_of(runs: Runs) -> Model:
+    """The model behind runs. Raises ModelError where there is none, only bare arrays."""
+    if isinstance(runs.model, Model):
+        return runs.model
+    raise ModelError("runs of a bare System have no names: simulate a model to ask who did what")
+
+
 def _of_runs(runs: Runs) -> Streams:
-    model = runs.model
+    model = model_of(runs)
     offsets = np.asarray(runs.offsets, dtype=np.int64)
     actors = tuple(dict.fromkeys(name for c in model.channels for name in (c.source, c.target) if name is not None))
     acts = tuple(dict.fromkeys(c.act for c in model.channels[: model.n_acts]))
@@ -107,7 +114,7 @@ def _of_runs(runs: Runs) -> Streams:
         code=np.asarray(runs.channel),
         replicate=np.arange(len(offsets) - 1),
         dyad=None,
-        horizon=np.full(len(offsets) - 1, float(runs.days)),
+        horizon=np.asarray(runs.reached, dtype=np.float64),
         actors=actors,
         acts=acts,
         dyads=(),

@@ -9,7 +9,7 @@ are one batch: their order is unknown and must not matter.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -49,7 +49,7 @@ class Episodes(NamedTuple):
 def cut_episodes(
     offsets: Ints,
     time: Floats,
-    channel: Ints,
+    channel: NDArray[np.integer[Any]],
     heat: Floats,
     marks: NDArray[np.uint8],
     memory: float,
@@ -287,7 +287,7 @@ class Contents(NamedTuple):
 
 def describe_episodes(
     episodes: Episodes,
-    channel: Ints,
+    channel: NDArray[np.integer[Any]],
     heat: Floats,
     hostile: NDArray[np.bool_],
     hurts: Ints,

@@ -5,17 +5,22 @@ In: parents and actors as arrays. Out: for every event its root and the entry of
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.arrays import HISTORY, Floats, Ints
+
+Codes = NDArray[np.integer[Any]]
+"""Indices as runs keep them, in as few bytes as will do."""
 
 
-def roots_and_entries(offsets: Ints, channel: Ints, parent: Ints, source: Ints) -> tuple[Ints, Ints]:
+def roots_and_entries(offsets: Ints, channel: Codes, parent: Codes, source: Ints) -> tuple[Ints, Ints]:
     """(N,) index of each event's root, and of the first act by the same actor on the path from that root to the event.
 
-    parent  (N,) index within the replicate, -1 for a root; a parent stands before its children
+    parent  (N,) index within the replicate, below 0 for a root; a parent stands before its children
     source  (C,) actor of a channel, -1 where it has none; such an event's entry is -1
     raises  ValueError naming the first event whose parent does not stand before it
     """
@@ -48,9 +53,9 @@ def _walk(offsets, channel, parent, source):  # type: ignore[no-untyped-def]
 
 def entry_cells(
     offsets: Ints,
-    channel: Ints,
-    parent: Ints,
-    mechanism: Ints,
+    channel: Codes,
+    parent: Codes,
+    mechanism: Codes,
     source: Ints,
     target: Ints,
     shape: tuple[int, int, int, int],
@@ -81,15 +86,15 @@ def _cells(offsets, channel, parent, mechanism, source, target, shape, lowest_me
             top = channel[root[i]]
             is_drawn = 0 if actor == source[top] or actor == target[top] else 1
             by = source[channel[begin + parent[came]]] + 1 if parent[came] >= 0 else 0
-            kind = mechanism[came] - lowest_mechanism
+            kind = (mechanism[came] if parent[came] >= -1 else HISTORY) - lowest_mechanism
             cell[i] = ((actor * shape[1] + is_drawn) * shape[2] + kind) * shape[3] + by
 
 
 def tally(
     offsets: Ints,
     time: Floats,
-    channel: Ints,
-    mechanism: Ints,
+    channel: Codes,
+    mechanism: Codes,
     wanted_start: Ints,
     wanted: Ints,
     via: NDArray[np.bool_],
