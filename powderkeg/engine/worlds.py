@@ -324,9 +324,7 @@ class _Block:
         self.dtype, self.parts, self.n = dtype, [np.zeros(0, dtype)], 0
 
     def add(self, x: object) -> int:
-        part = np.array(x)
-        # uint64 addresses go in bit for bit; the loop takes them out the same way.
-        part = part.view(np.int64) if part.dtype == np.uint64 else part.astype(self.dtype)
+        part = np.array(x).astype(self.dtype)
         self.parts.append(part.ravel())
         self.n += part.size
         return self.n - part.size
@@ -543,23 +541,25 @@ def _policies(policies: list[Policy], base: System) -> tuple[list[bool], Ints]:
     content = _ints([(p.channel * 8191 + p.fact) * 131 + m for p, m in zip(policies, mask, strict=True)])
     address = _addresses(_floats([policy.days for policy in policies]), content)
     for i, policy in enumerate(policies):
-        rows[i] = len(holds), policy.channel, address.view(np.int64)[i], policy.fact
+        rows[i] = len(holds), policy.channel, address[i], policy.fact
         n = int(base.level_start[policy.fact + 1] - base.level_start[policy.fact])
         holds += [level in policy.levels for level in range(n)]
     return holds, rows
 
 
-def _bits(time: Floats) -> NDArray[np.uint64]:
-    return (time + 0.0).view(np.uint64)  # + 0.0 makes -0.0 the 0.0 it equals
+def _bits(time: Floats) -> Ints:
+    """The 64 bits of each time, as whole numbers: stacked beside int64, uint64 would turn into float64."""
+    return (time + 0.0).view(np.int64)  # + 0.0 makes -0.0 the 0.0 it equals
 
 
-def _addresses(time: Floats, channel: Ints) -> NDArray[np.uint64]:
+def _addresses(time: Floats, channel: Ints) -> Ints:
     """An address by content: it stays the same when other acts are added. Equal ones are told apart by counting."""
     seen: dict[tuple[float, int], int] = {}
-    nth = np.empty(len(time), np.uint64)
+    nth = np.empty(len(time), np.int64)
     for i, pair in enumerate(zip(time.tolist(), channel.tolist(), strict=True)):
         nth[i] = seen[pair] = seen.get(pair, -1) + 1
-    return _bits(time) + channel.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + (nth << np.uint64(40))
+    step = np.uint64(0x9E3779B97F4A7C15).view(np.int64)
+    return _bits(time) + channel * step + (nth << np.int64(40))
 
 
 def _cumulative(system: System) -> Floats:
