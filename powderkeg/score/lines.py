@@ -119,7 +119,9 @@ def _compound(amounts: pl.Series, exposure: float, level: float) -> Estimate:
     """A sum over standoffs: their number is drawn as Poisson, their amounts from those seen."""
     rng = np.random.default_rng(1)
     seen = amounts.to_numpy().astype(np.float64)
-    sums = np.array([rng.choice(seen, n).sum() if n else 0.0 for n in rng.poisson(len(seen), RESAMPLES)])
+    numbers = rng.poisson(len(seen), RESAMPLES)
+    drawn = rng.choice(seen, int(numbers.sum()))
+    sums = np.bincount(np.repeat(np.arange(RESAMPLES), numbers), weights=drawn, minlength=RESAMPLES)
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(sums, [tail, 1.0 - tail])
     return Estimate(float(seen.sum()) / exposure, float(low) / exposure, float(high) / exposure, 1)
