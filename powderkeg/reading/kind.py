@@ -152,7 +152,7 @@ class Kind:
         if not isinstance(node, Scalar) or node.is_null:
             raise Wrong(said(node), self.words)
         if len(node.text) > most:
-            raise Wrong(f"a text of {len(node.text):,} letters", f"at most {most:,}")
+            raise Wrong(f"a text of {len(node.text):,} letters", self.words)
         return node.text
 
 

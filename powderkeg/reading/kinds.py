@@ -36,7 +36,10 @@ class Text(Kind):
     words = "text"
 
     def read(self, node: Node, path: str, reader: Reader) -> str:
-        return self.text(node, self.most)
+        text = self.text(node, 10**9)
+        if len(text) > self.most:
+            raise Wrong(f"a text of {len(text):,} letters", f"at most {self.most:,}")
+        return text
 
     def schema(self, defs: dict[str, Schema]) -> Schema:
         return {"type": ["string", "number", "boolean"], "maxLength": self.most}
@@ -237,7 +240,11 @@ def refer(text: str, sort: str, reader: Reader, also: tuple[str, ...] = ()) -> N
     if names is None or text in names or text in also:
         return
     known = [*names, *also]
-    expected = f"{_an(sort)} of this file: {listed(alphabetical(known))}" if known else f"no {sort}: this file has none"
+    expected = (
+        f"{_an(sort)} of this file: {listed(alphabetical(known))}"
+        if known
+        else f"{_an(sort)} of this file, which has none"
+    )
     raise Wrong(f"unknown {sort} {shown(text)}", expected, reader.nearest(text, known))
 
 

@@ -52,20 +52,16 @@ class Unit:
     inside: str
 
     def text(self, value: float) -> str:
-        """The shortest text that reads back as exactly `value`."""
-        best = ""
-        for name, (times, over) in self.names.items():
-            for digits in range(1, 18):
-                number = f"{value * over / times:.{digits}g}"
-                if float(number) * times / over == value:
-                    spelled = _plainly(number)
-                    if name and spelled == "1":
-                        name = _SINGULAR.get(name, name)
-                    text = f"{spelled} {name}".strip()
-                    if not best or len(text) < len(best):
-                        best = text
-                    break
-        return best
+        """The text with the shortest number that reads back as exactly `value`."""
+        best: tuple[int, str] | None = None
+        for name in self.names:
+            number = self.number(value, name)
+            if number is not None:
+                text = f"{number} {_SINGULAR.get(name, name) if number == '1' else name}".strip()
+                length = len(text) if "" in self.names else len(number)
+                if best is None or length < best[0]:
+                    best = length, text
+        return repr(value) if best is None else best[1]
 
     def number(self, value: float, name: str) -> str | None:
         """`value` in the unit `name`, if that is exact."""
@@ -144,7 +140,7 @@ class Amount(Kind):
     @property
     def limits(self) -> str:
         def spelled(value: float) -> str:
-            return f"{value:g} {self.unit.inside}".strip()
+            return f"{value:g} {self.unit.inside if self.unit is DURATION else ''}".strip()
 
         if self.least is not None and self.most is not None:
             return f"from {self.least:g} to {spelled(self.most)}"
@@ -164,19 +160,20 @@ class Amount(Kind):
         return self._made(value, low, high, (source, guess), node)
 
     def _made(self, value: float, low: float | None, high: float | None, sourcing: Sourcing, node: Node) -> Quantity:
-        written = shown(node.text)[1:-1] if isinstance(node, Scalar) else None
+        written = shown(node.text)[1:-1] if isinstance(node, Scalar) and node.number is None else None
+        bare = written if written is not None else f"{value:g} {self.unit.inside}".strip()
         for number in (value, low, high):
             if number is not None:
-                self._check(number, written if number == value or written is None else f"{written} (its range)")
+                self._check(
+                    number, written if number == value or written is None else f"{written}, whose range goes too far"
+                )
         if low is not None and high is not None:
             if low > high:
-                raise Wrong(f"a range from {low:g} down to {high:g}", "the lower end first")
+                raise Wrong(f"{bare}, with a range from high to low", "the lower end first")
             if not low <= value <= high:
-                inside = f" {self.unit.inside}" if self.unit.inside else ""
-                raise Wrong(f"{value:g}{inside} outside its range [{low:g}, {high:g}]", "a range that holds the value")
+                raise Wrong(f"{bare}, a value outside its range", "a range that holds the value")
         source, guess = sourcing
         if guess and low is None and value not in self.certain and self.estimate:
-            bare = written or f"{value:g}"
             raise Wrong(f"{bare}, a guess without a range", f"a range after the value, such as {self._ranged()}")
         return Quantity(value, low, high, source, guess)
 
@@ -189,7 +186,7 @@ class Amount(Kind):
     def _check(self, number: float, written: str | None) -> None:
         found = written if written is not None else f"{number:g} {self.unit.inside}".strip()
         if not math.isfinite(number) or abs(number) > _LARGEST:
-            raise Wrong(f"{found}: too large a number", f"at most {_LARGEST:g}")
+            raise Wrong(f"{found}: too large a number", f"at most {_LARGEST:g} {self.unit.inside}".strip())
         if (
             (self.least is not None and number < self.least)
             or (self.above is not None and number <= self.above)
@@ -200,8 +197,8 @@ class Amount(Kind):
     def _read_text(self, node: Node, reader: Reader) -> tuple[float, float | None, float | None]:
         if isinstance(node, Scalar) and node.number is not None:
             return node.number, None, None
-        text = self.text(node)
-        found = _WRITTEN.fullmatch(text) if len(text) <= _MOST_LETTERS else None
+        text = self.text(node, _MOST_LETTERS)
+        found = _WRITTEN.fullmatch(text)
         if found is None:
             raise Wrong(shown(text), self.words)
         value, unit, low, low_unit, high, high_unit, last = found.groups()
@@ -227,9 +224,10 @@ class Amount(Kind):
                 raise Wrong(f"{shown(text)[1:-1]} without a unit", self.words)
             known = [known for known in self.unit.names if known]
             if not known:
-                raise Wrong(f"{shown(text)} with a unit where none belongs", self.words)
+                raise Wrong(f"{shown(text)[1:-1]}, with a unit where none belongs", self.words)
             elsewhere = any(name in other.names for other in (DURATION, RATE, SHARE))
-            problem = f"{shown(text)[1:-1]}: {shown(name)} does not fit" if elsewhere else f"unknown unit {shown(name)}"
+            misfit = f"{shown(text)[1:-1]}: the unit {shown(name)} does not fit"
+            problem = misfit if elsewhere else f"unknown unit {shown(name)}"
             raise Wrong(problem, self.words, None if elsewhere else reader.nearest(name, known))
         times, over = self.unit.names[name]
         return float(number) * times / over

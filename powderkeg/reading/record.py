@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from powderkeg.reading.kind import BROKEN, Kind, Place, Reader, Schema, Writer, Wrong, listed
+from powderkeg.reading.kinds import ByName
 from powderkeg.reading.quantity import SOURCE, Source, sourcing
 from powderkeg.reading.tree import Node, Scalar, Table, clipped, said
 
@@ -103,6 +104,13 @@ class Field:
         return {self.key: (self.rule.kind, self.rule.doc)}
 
     @property
+    def instead(self) -> Any:
+        """What stands for a value that could not be read, where the rest is still to be checked."""
+        if not self.required:
+            return self.default
+        return {} if isinstance(self.rule.kind, ByName) else None
+
+    @property
     def key(self) -> str:
         return self.rule.key or self.name
 
@@ -169,7 +177,7 @@ class Record(Kind):
             if self.whole:
                 return BROKEN
             values = {name: value for name, value in values.items() if value is not BROKEN}
-            values.update({f.name: f.default for f in declared(self.cls) if f.name not in values})
+            values.update({f.name: f.instead for f in declared(self.cls) if f.name not in values})
         made = self.cls(**values)
         for f in declared(self.cls):
             if f.rule.implied is not None and not any(key in node.items for key in f.keys):
@@ -205,11 +213,12 @@ class Record(Kind):
         if f.key in given:
             written = given[f.key]
             nothing = isinstance(written, Scalar) and written.is_null
-            if nothing and not f.required and f.default is None:
-                return None
+            if nothing and not f.required and f.default in _NOTHING:
+                return f.default
             return reader.read(f.rule.kind, written, _under(path, f.key))
         if f.required:
             reader.tell(path, reader.lines.get(path, node.line), f"no {f.key}", f"{f.key}: {f.rule.kind.words}")
+            reader.broken.add(_under(path, f.key))
             return BROKEN
         return f.default
 
@@ -220,7 +229,7 @@ class Record(Kind):
             return BROKEN
         if not given:
             if f.required:
-                wanted = " or ".join(f"{key}: {of.words}" for key, (of, _) in kind.keys.items())
+                wanted = "; or ".join(f"{key}: {of.words}" for key, (of, _) in kind.keys.items())
                 reader.tell(path, reader.lines.get(path, node.line), f"no {next(iter(kind.keys))}", wanted)
                 return BROKEN
             return f.default
@@ -283,6 +292,10 @@ class Record(Kind):
                 whole["type"] = ["object", "null"]
             defs[name] = whole
         return {"$ref": f"#/$defs/{name}"}
+
+
+_NOTHING: Final = (None, "", ())
+"""Defaults that a key without a value means as well; a number left empty is a slip."""
 
 
 def _takes_null(kind: Kind | Spread) -> bool:

@@ -328,8 +328,10 @@ def _syntax_fault(error: Any, text: str, file: str | None) -> Fault:
     problem, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
     line, at = None, ""
     if mark is not None:
-        line = min(int(mark.line) + 1, text.rstrip().count("\n") + 1)
         at = text[mark.index : mark.index + 1]
+        begun = getattr(error, "context_mark", None)
+        unfinished = not text[mark.index :].strip() or "end of stream" in problem
+        line = int((begun if begun is not None and unfinished else mark).line) + 1
     for fits, found, expected in _SLIPS:
         if fits(problem, context, at):
             return Fault(file, line, "", found, expected)

@@ -66,6 +66,7 @@ from powderkeg.scenario.language import (
     reserved_words,
 )
 
+VERSION: Final = Version(1)
 FACTOR: Final = Amount(SHARE, least=0.0, certain=(0.0, 1.0))
 SHORT: Final = Text(200)
 LONG: Final = Text(20_000)
@@ -227,7 +228,7 @@ class Profile:
 
     title: str = declare(SHORT, "What it is, in words.", default="")
     steps: tuple[tuple[date, Quantity], ...] = declare(
-        ByKey(Day(), FACTOR),
+        ByKey(Day(), FACTOR, least=0),
         "From each date on, rates are multiplied by this factor; before the first date, by the first factor.",
         default=(),
     )
@@ -322,7 +323,9 @@ def _mechanism(mechanism: Mechanism, reader: Reader, path: str) -> Iterator[Slip
     for tie in mechanism.given:
         for end in (tie.subject, tie.object):
             if end in VARIABLES and end not in bound:
-                yield Slip("given", f"{end}, who does nothing here", "a letter that stands in when or then too")
+                yield Slip(
+                    "given", f"{end}, who stands in no act and no tie that holds", "a letter that stands there too"
+                )
 
 
 @dataclass(frozen=True)
@@ -482,7 +485,7 @@ def _intervention(item: Intervention, reader: Reader, path: str) -> Iterator[Sli
 class Scenario:
     """A conflict system as data. `lines` says where each key path stood in the file and is no part of equality."""
 
-    powderkeg: int = declare(Version(1), "The version of this format; the first line of every file.")
+    powderkeg: int = declare(VERSION, "The version of this format; the first line of every file.")
     name: str = declare(
         Matching(r"[a-z][a-z0-9_-]{0,63}", "a name of small letters, digits, _ and - that starts with a letter"),
         "Short name, for files and tables.",

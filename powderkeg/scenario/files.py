@@ -30,7 +30,7 @@ from powderkeg.reading import (
 )
 from powderkeg.reading.tree import MOST_BYTES
 from powderkeg.scenario.checks import check
-from powderkeg.scenario.declared import SCENARIO, Scenario
+from powderkeg.scenario.declared import SCENARIO, VERSION, Scenario
 from powderkeg.scenario.language import TIE_LEVELS, prepare, third_person
 from powderkeg.scenario.written import yaml_text
 
@@ -156,11 +156,11 @@ def _read(tree: Node | None, file: str | None, faults: list[Fault]) -> Scenario:
 
 
 def _is_ours(tree: Table, reader: Reader) -> bool:
-    """Whether the file says first which format it is in, and that is one we read. If not, nothing more is said."""
-    first = next(iter(tree.items), None)
+    """Whether the file says in which format it is, and that is one we read. If not, nothing more is said of it."""
+    first = next(iter(tree.items), "")
     if VERSION_KEY not in tree.items:
-        reader.tell("", tree.line_of(first) if first else 1, f"no {VERSION_KEY}", FIRST_LINE)
-    elif first != VERSION_KEY:
-        reader.tell("", tree.line_of(first or ""), f"{shown(first or '')} before {VERSION_KEY}", FIRST_LINE)
-    version = tree.items.get(VERSION_KEY)
-    return not isinstance(version, Scalar) or version.is_null or version.text == "1"
+        reader.tell("", tree.line_of(first), f"no {VERSION_KEY}", FIRST_LINE)
+        return False
+    if first != VERSION_KEY:
+        reader.tell("", tree.line_of(first), f"{shown(first)} before {VERSION_KEY}", FIRST_LINE)
+    return reader.read(VERSION, tree.items[VERSION_KEY], VERSION_KEY) is not BROKEN

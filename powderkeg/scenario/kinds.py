@@ -252,15 +252,15 @@ class PatternKind(Kind):
         verbs: dict[str, str] | None = reader.data.get("verbs")
         if verbs is not None and verb not in verbs:
             acts = alphabetical(set(verbs.values()))
-            expected = f"an act of this file: {listed(acts)}" if acts else "no act: this file has none"
+            expected = f"an act of this file: {listed(acts)}" if acts else "an act of this file, which has none"
             raise Wrong(f"unknown act {shown(verb)}", expected, reader.nearest(verb, verbs))
         _differ(subject, target, text, reader)
         return Pattern(subject, verb if verbs is None else verbs[verb], target)
 
     def write(self, value: Pattern, writer: Writer) -> str:
-        verbs: dict[str, str] = writer.data.get("verbs", {})
         verb = third_person(value.act)
-        return f"{value.subject} {verb if verbs.get(verb) == value.act else value.act} {value.object}"
+        clash = verb in writer.data.get("verbs", {}) and writer.data["verbs"][verb] != value.act
+        return f"{value.subject} {value.act if clash else verb} {value.object}"
 
     def schema(self, defs: dict[str, Schema]) -> Schema:
         return {"type": "string", "pattern": r"^\s*\S+\s+\S+\s+\S+\s*$"}
