@@ -240,11 +240,8 @@ def refer(text: str, sort: str, reader: Reader, also: tuple[str, ...] = ()) -> N
     if names is None or text in names or text in also:
         return
     known = [*names, *also]
-    expected = (
-        f"{_an(sort)} of this file: {listed(alphabetical(known))}"
-        if known
-        else f"{_an(sort)} of this file, which has none"
-    )
+    these = f": {listed(alphabetical(known))}" if known else ", which has none"
+    expected = f"{_an(sort)} of this file{these}"
     raise Wrong(f"unknown {sort} {shown(text)}", expected, reader.nearest(text, known))
 
 

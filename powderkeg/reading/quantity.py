@@ -162,11 +162,10 @@ class Amount(Kind):
     def _made(self, value: float, low: float | None, high: float | None, sourcing: Sourcing, node: Node) -> Quantity:
         written = shown(node.text)[1:-1] if isinstance(node, Scalar) and node.number is None else None
         bare = written if written is not None else f"{value:g} {self.unit.inside}".strip()
-        for number in (value, low, high):
-            if number is not None:
-                self._check(
-                    number, written if number == value or written is None else f"{written}, whose range goes too far"
-                )
+        self._check(value, written)
+        for end in (low, high):
+            if end is not None:
+                self._check(end, None if written is None else f"{written}, whose range goes too far")
         if low is not None and high is not None:
             if low > high:
                 raise Wrong(f"{bare}, with a range from high to low", "the lower end first")
