@@ -65,7 +65,7 @@ ENTANGLEMENT = pl.DataFrame(
     }
 )
 LINE: dict[str, Any] = {
-    "name": "ends_resolved", "title": HOSTILE, "record": 0.1, "record_low": 0.02, "record_high": 0.3, "model": 0.2,
+    "name": "ended_resolved", "title": HOSTILE, "record": 0.1, "record_low": 0.02, "record_high": 0.3, "model": 0.2,
     "model_low": 0.19, "model_high": 0.21, "agrees": True, "note": HOSTILE,
 }  # fmt: skip
 

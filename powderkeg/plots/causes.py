@@ -13,14 +13,14 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import FAINT, INK, SERIES, chart_of, figure, percent, words
+from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, percent, words
 
 ROW = 38
 OWN = "disputes of its own"
 OTHERS = "drawn in otherwise"
-MOST = len(SERIES) - 1
+MOST = len(SERIES)
 """Mechanisms with a colour of their own; if there are more, the smallest are put together."""
-DARK = (SERIES[0], SERIES[3])
+DARK = (SERIES[0], SERIES[3], NEUTRAL)
 """Colours that bear white letters."""
 CELL = 110
 """Pixels a cell of the table is wide."""
@@ -57,7 +57,7 @@ def entanglement(
             what = words(f"{label}: {percent(share)} {part}")
             pieces.append({"label": label, "part": part, "begin": begin, "end": begin + share, "what": what})
             begin += share
-    colours = [FAINT, *SERIES[: len(parts) - 1]]
+    colours = [FAINT, *SERIES[: len(named)], *([NEUTRAL] if len(named) < len(ranked) else [])]
     dark = {part for part, colour in zip(parts, colours, strict=True) if colour in DARK}
     y = alt.Y(
         "label:N",

@@ -96,7 +96,7 @@ def against_record(
         title=title,
         subtitle=[
             f"{agreeing} of {len(rows)} lines agree. Band: the record's 90 % interval.",
-            "Dot and line: the model with its interval; an arrow stands for a value beyond the edge.",
+            "Dot: the model's mean. Line: nine in ten of its histories. An arrow stands for a value beyond the edge.",
         ],
         width=PLOT,
         height=height,
@@ -114,12 +114,14 @@ def place(value: float, record: float, low: float, high: float) -> float:
 
 
 def number(value: float | None) -> str:
-    """Three figures; whole numbers as they are; no exponent for what people count in."""
+    """Three figures, two below 1; whole numbers as they are; no exponent for what people count in."""
     if value is None:
         return "–"
-    if value == int(value) or abs(value) >= 100:
+    if abs(value - round(value)) < 1e-9 or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:#.3g}" if abs(value) >= 0.0005 else f"{value:.1e}"
+    if abs(value) < 0.0005:
+        return f"{value:.1e}"
+    return f"{value:#.3g}" if abs(value) >= 1 else f"{value:#.2g}"
 
 
 def _column(rows: list[dict[str, Any]], y: alt.Y, field: str, dx: int) -> alt.Chart:

@@ -51,8 +51,8 @@ def history(
         scale=alt.Scale(type="utc", domain=[_stamp(start, 0), _stamp(start, days)], nice=False),
         axis=alt.Axis(labelFlush=True, format="%Y" if days > 900 else "%b %Y" if days > 60 else "%-d %b", tickCount=10),
     )
-    y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.75, len(lanes) - 0.4], reverse=True, nice=False))
-    top = -0.66
+    y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.9, len(lanes) - 0.4], reverse=True, nice=False))
+    top = -0.76
 
     rules = chart_of([{"y": index} for index in range(len(lanes))]).mark_rule(color=FAINT, aria=False).encode(y=y)
     shaded = (
@@ -93,7 +93,7 @@ def history(
     )
     names = (
         chart_of([{"y": index, "label": words(label)} for index, label in enumerate(lanes.values())])
-        .mark_text(align="right", baseline="middle", dx=-12, limit=210, aria=False)
+        .mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False)
         .encode(x=alt.value(0), y=y, text="label:N")
     )
     span = f"{start.year} to {(start + timedelta(days=days)).year}" if days > 365 else f"{days:.0f} days from {start}"
@@ -119,14 +119,13 @@ def _lanes(acts: pl.DataFrame, actors: Mapping[str, str] | Sequence[str] | None)
 
 def _stroke(row: Mapping[str, Any], lane: int, hottest: float, start: date) -> dict[str, object]:
     heat = min(max(float(row["heat"]), 0.0), hottest)
-    height = TALLEST * (0.3 + 0.7 * heat / hottest)
-    sign = {"hostile": -1.0, "cooperative": 0.7}.get(row["tone"], 0.0)
+    reach = {"hostile": -(0.3 + 0.7 * heat / hottest), "cooperative": 0.5}.get(row["tone"], 0.0)
     whom = f" towards {row['target']}" if row.get("target") else ""
     day = start + timedelta(days=float(row["time"]))
     return {
         "when": _stamp(start, row["time"]),
         "y": lane,
-        "tip": lane + sign * height,
+        "tip": lane + TALLEST * reach,
         "tone": row["tone"],
         "what": words(f"{day}: {row['source']}, {row['act']}{whom}"),
     }

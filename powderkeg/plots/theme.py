@@ -21,8 +21,8 @@ COOPERATIVE = "#0072b2"
 NEUTRAL = "#6e7781"
 MODEL = "#0072b2"
 PALE = "#a6cee3"
-SERIES = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#6e7781")
-"""Colours of a series with names, in this order; the eighth stands for all the rest."""
+SERIES = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
+"""Colours of a series with names, in this order."""
 
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
 WIDTH = 680

@@ -8,7 +8,7 @@ content policy forbids scripts and anything from outside.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,7 @@ def _told(results: Results) -> dict[str, Any]:
         "versions": r.versions,
         **{part: shares(r.shares(part)) for part in ("ends", "openers", "lengths")},
         "outcomes": [_outcome(row) for row in r.outcomes.to_dicts()],
+        "gist": _gist(results, title),
         "drivers": [(title(name), share) for name, share in r.drivers],
         "example_standoffs": [
             row
@@ -80,6 +81,27 @@ def _told(results: Results) -> dict[str, Any]:
             for row in r.example_standoffs.to_dicts()
         ],
     }
+
+
+def _gist(results: Results, title: Callable[[str | None], str]) -> str:
+    """The standoffs in a few sentences."""
+    found = results.standoffs
+    if not found.count or found.per_year.mean is None:
+        return "There was no standoff in any of the runs."
+    opener = found.openers.row(0, named=True)
+    end = found.ends.sort("share", descending=True).row(0, named=True)
+    often = found.per_year.mean * results.years
+    mean = figures_of(round(often) if often >= 9.5 else often)
+    hurt, deaths = (percent(share.mean or 0.0) for share in (found.hurt, found.deaths))
+    sentences = [
+        f"In {results.years:g} years there are {mean} standoffs on average.",
+        f"{percent(opener['share'])} of them are opened by {title(opener['name'])}.",
+        f"In {hurt} someone is hurt, in {deaths} someone is killed.",
+        f"Most often they end {end['name']} ({percent(end['share'])}).",
+    ]
+    if found.median_days.mean is not None:
+        sentences.insert(2, f"Half of them last {figures_of(found.median_days.mean)} days or less.")
+    return " ".join(sentences)
 
 
 def _outcome(row: dict[str, Any]) -> dict[str, Any]:
@@ -100,9 +122,8 @@ def _figures(results: Results) -> dict[str, Any]:
             f"The model against the dated record: {r.agreeing} of {len(r.record)} lines agree.",
         )
     if r.example_acts.height:
-        lanes = {name: r.titles.get(name, name) for name in r.example_acts["source"].unique(maintain_order=True).sort()}
         charts["history"] = (
-            plots.history(r.example_acts, r.example_standoffs, r.start, r.days, lanes),
+            plots.history(r.example_acts, r.example_standoffs, r.start, r.days, r.actors or None),
             f"One history: {r.example_acts.height} acts by actor over {r.years:g} years, standoffs shaded.",
         )
     if r.standoffs.count:

@@ -18,14 +18,16 @@ from powderkeg import __version__
 from powderkeg.analyze.statistics import EpisodeStatistics
 
 if TYPE_CHECKING:
-    from powderkeg.model import Model
+    from powderkeg.model import Model, Stability
     from powderkeg.scenario import Scenario
     from powderkeg.simulate import Runs
 
 YEAR = 365.25
 
-RECORD_NAMES = {"ends": "ends_{}", "openers": "opener_{}", "lengths": "lengths_{}"}
-"""What the record's line about a share is called."""
+RECORD_NAMES = {"ends": "ended_{}", "openers": "opened_by_{}"}
+"""What a record's line about a share is called, if it has one."""
+
+LEAST_DRIVER = 0.01
 
 SHARE_UNITS = ("share of runs", "share of days")
 
@@ -41,8 +43,9 @@ class Results:
     entanglement      as `analyze.entanglement` returns it
     example_*         one history: its number, its acts (time, source, act, target, tone, heat), its standoffs as
                       `analyze.episodes` returns them
-    brink             sentences; drivers: mechanism and its share of the branching ratio
+    brink             sentences; drivers: mechanisms and their shares of the worst branching ratio, from LEAST_DRIVER up
     record            lines of a record as plain data, or None
+    actors            what actors are called, by name, in the scenario's order
     titles            what actors, acts and mechanisms are called, by name
     """
 
@@ -70,6 +73,7 @@ class Results:
     n_values: int = 0
     n_sourced: int = 0
     n_guesses: int = 0
+    actors: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
 
@@ -86,7 +90,8 @@ class Results:
         """The ends, openers or lengths of standoffs, with the columns record, record_low, record_high if known."""
         frame: pl.DataFrame = getattr(self.standoffs, part)
         lines = {str(line["name"]): line for line in self.record or ()}
-        held = [lines.get(RECORD_NAMES[part].format(name), {}) for name in frame["name"]]
+        called = RECORD_NAMES.get(part, "")
+        held = [lines.get(called.format(name), {}) for name in frame["name"]]
         return frame.with_columns(
             pl.Series(key, [line.get(key) for line in held], dtype=pl.Float64)
             for key in ("record", "record_low", "record_high")
@@ -111,14 +116,16 @@ def gather(
     runs: Runs,
     episodes: pl.DataFrame | None = None,
     record: Sequence[Mapping[str, Any]] | None = None,
+    stability: Stability | None = None,
 ) -> Results:
     """Everything the page says about runs of a scenario.
 
     episodes  of the runs, if they are known already
     record    lines of a record, if the scenario has one
+    stability of the model, if it is known already
     """
     from powderkeg import analyze
-    from powderkeg.model import branching_ratio
+    from powderkeg.model import stability as stability_of
     from powderkeg.scenario import digest
 
     scenario = model.scenario
@@ -126,7 +133,7 @@ def gather(
     if episodes is None:
         episodes = analyze.episodes(runs)
     replicate = _median_history(runs, episodes)
-    brink, drivers = _brink(model)
+    found = stability or stability_of(model)
     n_values, n_sourced, n_guesses, sources = _foundations(scenario)
     return Results(
         name=scenario.name,
@@ -139,21 +146,23 @@ def gather(
         events=int((np.asarray(runs.channel) < model.n_acts).sum()),
         exploded=int(np.asarray(runs.exploded).sum()),
         digest=digest(scenario),
-        branching_ratio=float(branching_ratio(model)),
+        branching_ratio=found.initial,
         standoffs=analyze.episode_statistics(episodes, float(runs.days), runs.replicates),
         outcomes=analyze.outcomes(model, runs),
         entanglement=analyze.entanglement(runs),
         example_replicate=replicate,
         example_acts=_acts(model, runs, replicate),
         example_standoffs=episodes.filter(pl.col("replicate") == replicate),
-        brink=brink,
-        drivers=drivers,
+        brink=_brink(found),
+        drivers=tuple((path.split(".")[-1], share) for path, share in found.drivers if share >= LEAST_DRIVER),
         record=None if record is None else tuple(record),
         sources=sources,
         n_values=n_values,
         n_sourced=n_sourced,
         n_guesses=n_guesses,
-        titles=_titles(scenario),
+        actors=_titles(scenario.actors),
+        # Of two things with one name the actor is meant.
+        titles=_titles(scenario.mechanisms) | _titles(scenario.acts) | _titles(scenario.actors),
     )
 
 
@@ -214,21 +223,18 @@ def _acts(model: Model, runs: Runs, replicate: int) -> pl.DataFrame:
     )
 
 
-def _brink(model: Model) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
-    """What the branching ratios say, in sentences, and which mechanisms stand behind the worst."""
-    from powderkeg.model import branching_ratio, stability
-
-    found = stability(model)
-    now = float(branching_ratio(model))
-    state = ", ".join(f"{fact} {level}" for fact, level in found.worst_state.items())
-    lines = [
-        f"At the start an act draws {now:.2f} direct answers in the long run (the branching ratio). "
-        f"Below 1 every flare-up dies down; at 1 and above it can feed itself for as long as the state stays so.",
-        f"In the worst state that can be reached the ratio is {found.worst:.2f}"
-        + (f": {state}." if state else ".")
-        + (" The system can explode there." if found.worst >= 1 else ""),
-    ]
-    return tuple(lines), tuple((str(name), float(share)) for name, share in found.drivers)
+def _brink(found: Stability) -> tuple[str, ...]:
+    """What the branching ratios say, in sentences."""
+    if found.worst < 1:
+        verdict = "Below 1 every flare-up dies down, whatever the state."
+    else:
+        verdict = "At 1 and above a flare-up can feed itself for as long as the state stays so."
+    at_most = "" if found.method == "states" else "at most "
+    return (
+        f"The branching ratio, the mean number of direct answers that an act draws in the long run, is "
+        f"{found.initial:.2f} in the state at the start. In the worst state that can be reached it is "
+        f"{at_most}{found.worst:.2f} ({found.departure}). {verdict}",
+    )
 
 
 def _foundations(scenario: Scenario) -> tuple[int, int, int, tuple[Mapping[str, Any], ...]]:
@@ -249,7 +255,6 @@ def safe_url(url: str | None) -> str | None:
     return url if url is not None and url.lower().startswith(("http://", "https://")) else None
 
 
-def _titles(scenario: Scenario) -> dict[str, str]:
-    """What things are called, by name; of two with one name the actor wins."""
-    sections = (scenario.mechanisms, scenario.acts, scenario.actors)
-    return {name: item.title for section in sections for name, item in section.items() if item.title}  # type: ignore[attr-defined]
+def _titles(section: Mapping[str, Any]) -> dict[str, str]:
+    """What things are called, by name: a title as far as its first colon, or the name as words."""
+    return {name: item.title.partition(": ")[0] or name.replace("_", " ") for name, item in section.items()}

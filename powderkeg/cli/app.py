@@ -1,0 +1,88 @@
+"""The commands by name, and what happens when one fails.
+
+In: the words typed. Out: an exit code. Faults of the user's go to standard error without a traceback; bugs of ours keep
+theirs. With --json the faults are printed as JSON too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, NoReturn, TextIO
+
+import typer
+
+from powderkeg import __version__
+from powderkeg.cli import run, scenarios
+from powderkeg.cli.screen import Screen, say_error
+from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
+
+DONE, AT_FAULT, USAGE, STOPPED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="powderkeg",
+    help="Conflict systems as executable models: simulate, fit, attribute, compare, forecast.",
+    epilog="Begin with [bold]powderkeg run[/]. Every command has [bold]--help[/] with an example.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+SCENARIO = "A scenario"
+app.command("run", rich_help_panel=SCENARIO)(run.run)
+app.command(rich_help_panel=SCENARIO)(scenarios.check)
+app.command(rich_help_panel=SCENARIO)(scenarios.describe)
+app.command(rich_help_panel=SCENARIO)(scenarios.resolve)
+app.command(rich_help_panel=SCENARIO)(scenarios.record)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"powderkeg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def powderkeg(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Options of the program as a whole."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    warnings.showwarning = _show_warning
+    try:
+        app(args=words, prog_name="powderkeg")
+    except PowderkegError as error:
+        if "--json" in words:
+            Screen(as_json=True).data({"faults": [fault.as_dict() for fault in error.faults]})
+        say_error(str(error))
+        sys.exit(USAGE if isinstance(error, UsageError) else AT_FAULT)
+    except KeyboardInterrupt:
+        say_error("Stopped. Nothing was left half-written.")
+        sys.exit(STOPPED)
+    except BrokenPipeError:
+        # Whoever read our output has stopped reading (`powderkeg ... | head`): not an error, and no second one at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)
+    sys.exit(DONE)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Ours as a sentence; others', which no user can act on, not at all."""
+    if issubclass(category, PowderkegWarning):
+        say_error(f"warning: {message}")

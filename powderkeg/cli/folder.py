@@ -1,0 +1,79 @@
+"""The folder a command writes into: known to be writable before anything runs, and never left with half a file.
+
+In: a path. Out: files that are whole, or not there. A file is written under another name beside its place and renamed
+when it is complete, so that a full disk or Ctrl-C leaves what was finished readable.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from powderkeg.errors import Fault, PowderkegError, UsageError
+
+PART = ".part"
+
+
+class DiskError(PowderkegError):
+    """A file could not be written after the work was done."""
+
+    aftermath = "the work was done, but not all of it is kept"
+
+
+class Folder:
+    """A folder to write results into, and the names of the files that are finished."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the folder if need be and try to write in it.
+
+        Raises UsageError if it cannot be written to: nothing has been run by then.
+        """
+        self.path = path
+        self.finished: list[str] = []
+        trial = path / f".powderkeg-{os.getpid()}{PART}"
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            trial.write_bytes(b"")
+            trial.unlink()
+        except OSError as error:
+            raise UsageError(_fault(path, error, "a folder that can be written to")) from error
+
+    def write(self, name: str, fill: Callable[[Path], object]) -> Path:
+        """Have `fill` write a file under a passing name, then give it its own.
+
+        Raises DiskError, saying which files are finished, if the disk is full or gone.
+        """
+        place = self.path / name
+        # The passing name keeps the ending: writers look at it to know the format.
+        passing = self.path / f".{place.stem}{PART}{place.suffix}"
+        try:
+            fill(passing)
+            passing.replace(place)
+        except OSError as error:
+            passing.unlink(missing_ok=True)
+            raise DiskError(_fault(place, error, self.account())) from error
+        except BaseException:
+            passing.unlink(missing_ok=True)
+            raise
+        self.finished.append(name)
+        return place
+
+    def account(self) -> str:
+        """What is there to read, in words."""
+        return f"finished in {self.path}: {', '.join(self.finished)}" if self.finished else f"nothing is in {self.path}"
+
+
+def _fault(path: Path, error: OSError, expected: str) -> Fault:
+    reason = {
+        errno.ENOSPC: "no space left on the disk",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EACCES: "no permission to write there",
+        errno.EPERM: "no permission to write there",
+        errno.EROFS: "the disk can only be read",
+        errno.ENOTDIR: "a part of this path is a file",
+        errno.EEXIST: "this is a file",
+        errno.ENAMETOOLONG: "the name is too long",
+    }.get(error.errno or 0, (error.strerror or str(error)).lower())
+    return Fault(str(path), None, "", reason, expected)

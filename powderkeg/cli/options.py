@@ -1,0 +1,77 @@
+"""Arguments and options that several commands share, so that a word means the same everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.errors import Fault, PowderkegError, UsageError
+
+if TYPE_CHECKING:
+    from powderkeg.scenario import Scenario
+
+DEFAULT_SCENARIO = "north-kosovo"
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of one that comes with powderkeg.")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change one value first, as often as you like. [dim]repeatable[/]"
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same scenario, seed and version: same events.")]
+Years = Annotated[float | None, typer.Option(help="Length of each run, above 0. By default the scenario's own.")]
+Replicates = Annotated[int, typer.Option(min=1, max=10_000_000, help="How many runs.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=1024, help="How many cores to use. By default all; results do not depend on it."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but faults.")]
+OutFile = Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file.")]
+
+
+def read_scenario(name: str, sets: Sequence[str] | None = None) -> Scenario:
+    """The scenario of a name or path, with every `--set` applied.
+
+    Raises ScenarioError for the file, UsageError for what was typed after `--set`.
+    """
+    from powderkeg.scenario import edit, load
+
+    scenario = load(name)
+    changes, faults = {}, []
+    for item in sets or ():
+        path, equals, value = item.partition("=")
+        if not equals or not path.strip():
+            faults.append(
+                Fault(None, None, f"--set {item}", "no value", "PATH=VALUE, such as ties.kfor_presence=absent")
+            )
+        elif path.strip() in changes:
+            faults.append(Fault(None, None, f"--set {item}", "this path is set twice", "each path once"))
+        else:
+            changes[path.strip()] = value.strip()
+    if faults:
+        raise UsageError(faults)
+    if not changes:
+        return scenario
+    try:
+        return edit(scenario, changes)
+    except PowderkegError as error:
+        raise UsageError(error.faults) from error
+
+
+def length(years: float | None) -> float | None:
+    """The length asked for. Raises UsageError unless it is more than 0 and not beyond reason."""
+    if years is not None and not (math.isfinite(years) and 0 < years <= LONGEST):
+        raise UsageError(Fault(None, None, "--years", f"{years:g}", f"more than 0 and at most {LONGEST:,} years"))
+    return years
+
+
+LONGEST = 1_000
+"""Years: a date that many years on still is one."""

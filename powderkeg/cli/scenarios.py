@@ -1,0 +1,132 @@
+"""Commands about a scenario and what it is held against: check, describe, resolve, record.
+
+In: a scenario's name or path. Out: faults, words, the resolved scenario.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from powderkeg import __version__
+from powderkeg.cli.options import (
+    DEFAULT_SCENARIO,
+    AsJson,
+    OutFile,
+    Quiet,
+    Replicates,
+    ScenarioName,
+    Seed,
+    Sets,
+    Workers,
+    read_scenario,
+)
+from powderkeg.cli.screen import Screen
+
+
+def check(
+    scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, as_json: AsJson = False, quiet: Quiet = False
+) -> None:
+    """Read a scenario and tell every fault: file, line, key path, what was found, what was expected.
+
+    [bold]Example:[/] powderkeg check mine.yaml
+    """
+    from powderkeg.model import compile, warn_of_instability
+
+    screen = Screen(as_json, quiet)
+    read = read_scenario(scenario, sets)
+    model = compile(read)
+    warn_of_instability(model)
+    screen.data({"scenario": read.name, "faults": []})
+    screen.say(
+        f"{read.name}: no fault. {len(read.actors)} actors, {len(read.acts)} acts, {model.n_acts} channels, "
+        f"{len(read.mechanisms)} mechanisms."
+    )
+
+
+def describe(
+    scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, as_json: AsJson = False, quiet: Quiet = False
+) -> None:
+    """Say back what a scenario means: who does what, rates, half-lives, how near the brink and what drives it.
+
+    [bold]Example:[/] powderkeg describe mine.yaml --set mechanisms.retaliation.answers=0.5
+    """
+    from powderkeg.model import compile
+    from powderkeg.model import describe as describe_model
+
+    screen = Screen(as_json, quiet)
+    description = describe_model(compile(read_scenario(scenario, sets)))
+    screen.data(description.as_dict())
+    screen.say(str(description))
+
+
+def resolve(scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, out: OutFile = None) -> None:
+    """Print the scenario as JSON with nothing implied: every default, unit and shorthand written out.
+
+    [bold]Example:[/] powderkeg resolve mine.yaml --out mine.resolved.json
+    """
+    from powderkeg.scenario import resolve as resolve_scenario
+
+    text = json.dumps(resolve_scenario(read_scenario(scenario, sets)), ensure_ascii=False, allow_nan=False, indent=2)
+    write_or_print(text, out)
+
+
+def record(
+    scenario: ScenarioName = DEFAULT_SCENARIO,
+    sets: Sets = None,
+    against: Annotated[
+        str | None, typer.Option(help="A record by name or file. By default the one of the scenario's name.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="A table of dated standoffs of your own (CSV) instead of the record's.")
+    ] = None,
+    replicates: Replicates = 1_000,
+    seed: Seed = 1,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold a scenario against the dated record, line by line: record, model, and whether they agree.
+
+    [bold]Example:[/] powderkeg record north-kosovo
+    """
+    from powderkeg.plots.record import number
+    from powderkeg.score import record as hold_against_record
+
+    screen = Screen(as_json, quiet)
+    read = read_scenario(scenario, sets)
+    with screen.progress(f"{replicates:,} histories as long as the record") as progress:
+        found = hold_against_record(
+            read, against=against, table=table, replicates=replicates, seed=seed, workers=workers, progress=progress
+        )
+
+    def between(low: float | None, high: float | None) -> str:
+        return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+
+    screen.data({"scenario": read.name, "version": __version__} | found.as_dict())
+    rows = [
+        [
+            line.title or line.name,
+            number(line.record),
+            between(line.record_low, line.record_high),
+            number(line.model),
+            between(line.model_low, line.model_high),
+            line.verdict,
+        ]
+        for line in found.lines
+    ]
+    screen.table(["line", "record", "90 % interval", "model", "nine in ten histories", "verdict"], rows, found.title)
+    screen.say(found.verdict)
+
+
+def write_or_print(text: str, out: Path | None) -> None:
+    """A document to a file, or to standard output."""
+    from powderkeg.cli.folder import Folder
+
+    if out is None:
+        print(text)
+    else:
+        Folder(out.parent).write(out.name, lambda path: path.write_text(text + "\n", encoding="utf-8"))

@@ -1,0 +1,123 @@
+"""What a command says: tables for people, plain text for pipes, JSON for machines.
+
+In: rows, words, data. Out: standard output; progress, warnings and faults go to standard error. Strings from outside
+are printed without control characters, so that no file can move a cursor or colour a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+Progress = Callable[[float], None]
+"""Told the share that is done, 0 to 1."""
+
+
+def printable(text: object) -> str:
+    """The text with its line breaks, without any other control character."""
+    return "".join("?" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in str(text))
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a command speaks. With `as_json` only `data` speaks, with `quiet` nothing but `data`."""
+
+    as_json: bool = False
+    quiet: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        return self.as_json or self.quiet
+
+    def say(self, text: str = "") -> None:
+        """A line of text."""
+        if not self.is_silent:
+            print(printable(text))
+
+    def data(self, data: Mapping[str, Any]) -> None:
+        """One JSON object. A number that is not one is a bug of ours, and raises."""
+        if self.as_json:
+            print(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2, default=str))
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+        """Rows under heads; a column of numbers stands right. On a terminal with rules, in a pipe plain."""
+        if self.is_silent:
+            return
+        cells = [[printable("" if cell is None else cell).replace("\n", " ") for cell in row] for row in rows]
+        right = [bool(cells) and all(_is_number(row[column]) for row in cells) for column in range(len(heads))]
+        if sys.stdout.isatty():
+            _rich_table(heads, cells, right, title)
+        else:
+            print(plain_table(heads, cells, right, title))
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Progress | None]:
+        """A callback for progress with the time left, shown on a terminal only; None where nothing is to be shown."""
+        if self.is_silent or not sys.stderr.isatty():
+            yield None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        parts = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(_plain_markup(what), total=1.0)
+            yield lambda share: bar.update(task, completed=share)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A word about what is going on, where how long it takes cannot be told."""
+        if self.is_silent or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(_plain_markup(what)):
+            yield
+
+
+def say_error(text: str) -> None:
+    """To standard error."""
+    print(printable(text), file=sys.stderr)
+
+
+def plain_table(heads: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], title: str = "") -> str:
+    """Columns two spaces apart, no rules."""
+    widths = [max(len(row[column]) for row in [heads, *cells]) for column in range(len(heads))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in [heads, *cells]
+    ]
+    return "\n".join([*([title] if title else []), *lines])
+
+
+def _rich_table(heads: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], title: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title, style="bold") if title else None, title_justify="left")
+    for head, is_right in zip(heads, right, strict=True):
+        table.add_column(Text(head), justify="right" if is_right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _plain_markup(text: str) -> str:
+    """Text that Rich shows as it is."""
+    return printable(text).replace("[", r"\[")
+
+
+def _is_number(text: str) -> bool:
+    return not text or text[0].isdigit() or (text[0] in "-–<+.±" and len(text) < 12)
