@@ -3,11 +3,11 @@
 In: a Model. Out: `Reach`: the states that acts, facts that run out and facts that come up by themselves can lead to
 from the initial state, and the channels that can fire in at least one of them.
 
-Facts that nothing changes (most ties) and facts that no gate reads are left out of the search, so that the work follows
-the states of the facts that matter. A channel can fire in a state if its gates are open there and either its background
-is, or an edge into it is from a channel that can fire in some reachable state. The last clause forgets in which order
-things must have happened: a state may be listed that needs an act which could only have come later. Never the reverse:
-no reachable state is left out.
+Facts that nothing changes (most ties), and facts that neither scale an answer nor forbid anything, are left out of the
+search, so that the work follows the states of the facts that matter. A channel can fire in a state if its gates are
+open there and either its background is, or an edge into it is from a channel that can fire in some reachable state.
+The last clause forgets in which order things must have happened: a state may be listed that needs an act which could
+only have come later. Never the reverse: no reachable state is left out.
 
 Beyond MOST_STATES the search stops and facts are taken one by one: which levels each can come to, whatever the others
 do. That lists too much, never too little.
@@ -42,7 +42,7 @@ class TooManyStates(Exception):
 class Reach:
     """What can come about.
 
-    axes         (A,) the facts that can change and that some gate reads
+    axes         (A,) the facts that can change and that matter
     states       (N, A) reachable levels of those facts, the initial state first; empty if there were too many
     levels       (A,) for each of them the levels it can come to
     can_fire     (C,) channels that can fire in some reachable state
@@ -96,6 +96,26 @@ class _Deed:
     channels: Ints
     by_itself: tuple[int, ...]
     edges: Ints
+
+
+class _Seen:
+    """State numbers met so far: a table of bits where all states fit, sorted numbers where they do not."""
+
+    def __init__(self, n_states: int) -> None:
+        self.table = np.zeros(n_states, dtype=np.bool_) if n_states <= 2**24 else None
+        self.numbers = np.zeros(0, dtype=np.int64)
+
+    def add(self, numbers: Ints) -> Ints:
+        """Where in `numbers` those stand that were not met before, each once."""
+        if self.table is not None:
+            new = np.flatnonzero(~self.table[numbers])
+            new = new[np.unique(numbers[new], return_index=True)[1]]
+            self.table[numbers[new]] = True
+            return new
+        fresh, first = np.unique(numbers, return_index=True)
+        new = first[~np.isin(fresh, self.numbers)]
+        self.numbers = np.concatenate([self.numbers, numbers[new]])
+        return new
 
 
 class _Search:
@@ -156,7 +176,8 @@ class _Search:
         """All states that follow from the initial one if the channels in `can_fire` can fire; terms ever open."""
         weights = np.concatenate([[1], np.cumprod(self.n_levels[:-1])]).astype(np.int64)[: len(self.axes)]
         frontier = self.system.initial_level[self.axes][None, :]
-        states, seen = [frontier], frontier @ weights
+        states, seen = [frontier], _Seen(int(np.prod(self.n_levels)))
+        seen.add(frontier @ weights)
         ever_open = np.zeros(len(self.terms), dtype=np.bool_)
         while len(frontier):
             is_open = _values(self.terms, frontier) > 0
@@ -168,13 +189,10 @@ class _Search:
                     after = moved.copy()
                     for axis, level in change:
                         after[:, axis] = level
-                    found.append(after[~np.isin(after @ weights, seen)])
-            fresh = np.concatenate(found) if found else frontier[:0]
-            _, first = np.unique(fresh @ weights, return_index=True)
-            frontier = fresh[np.sort(first)]
+                    found.append(after[seen.add(after @ weights)])
+            frontier = np.concatenate(found) if found else frontier[:0]
             states.append(frontier)
-            seen = np.concatenate([seen, frontier @ weights])
-            if len(seen) > most:
+            if sum(map(len, states)) > most:
                 raise TooManyStates
         return np.concatenate(states), ever_open
 
@@ -270,11 +288,20 @@ class _Search:
 
 
 def _axes(system: System) -> Ints:
-    """Facts that some effect changes and some gate row in use reads."""
+    """Facts that can change and matter: they scale an edge, or forbid something somewhere."""
     changed = np.unique(system.effect_fact[system.effect_probability > 0])
-    in_use = np.unique(np.concatenate([system.channel_gate, system.background_gate, system.edge_gate]))
-    row = np.repeat(np.arange(len(system.row_start) - 1), np.diff(system.row_start))
-    return np.intersect1d(changed, system.entry_fact[np.isin(row, in_use)])
+    n_rows = len(system.row_start) - 1
+    row = np.repeat(np.arange(n_rows), np.diff(system.row_start))
+    on_edges = np.zeros(n_rows, dtype=np.bool_)
+    on_edges[np.concatenate([system.edge_gate, system.channel_gate[system.edge_target]])] = True
+    in_use = on_edges.copy()
+    in_use[np.concatenate([system.channel_gate, system.background_gate])] = True
+    size = np.diff(system.level_start)[system.entry_fact]
+    forbids = np.array(
+        [(system.level_factor[a : a + n] == 0).any() for a, n in zip(system.entry_offset, size, strict=True)],
+        dtype=np.bool_,
+    )
+    return np.intersect1d(changed, system.entry_fact[on_edges[row] | (in_use[row] & forbids)])
 
 
 def _highest_profile(system: System) -> Floats:

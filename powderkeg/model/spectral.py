@@ -29,6 +29,9 @@ from powderkeg.model.parts import Model
 CLOSE = 1e-9
 """Two bounds on a ratio that differ by less than this part of it are taken for one number."""
 
+ARPACK_CLOSE = 1e-6
+"""The same for matrices left to ARPACK: those are large, and the last digits cost most."""
+
 NODA_UP_TO = 1_500
 """Channels in a class up to which a linear system is solved where power steps are slow."""
 
@@ -172,9 +175,13 @@ def _class_radii(blocks: sparse.csr_array, start: Ints) -> Floats:
         vector /= np.repeat(np.maximum.reduceat(vector, start), sizes)
         np.maximum(vector, TINY, out=vector)
     radius = (low + high) / 2.0
-    for index in np.flatnonzero(open_still):
+    best = float(radius[~open_still].max(initial=0.0))
+    for index in sorted(np.flatnonzero(open_still), key=lambda index: -high[index]):
+        if high[index] <= best:
+            break  # neither this block nor any after it can be the worst
         block = slice(start[index], start[index] + sizes[index])
         radius[index] = np.clip(_perron(blocks[block, block])[0], low[index], high[index])
+        best = max(best, float(radius[index]))
     return radius
 
 
@@ -195,7 +202,7 @@ def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
             break
         if step == POWER_STEPS and size > NODA_UP_TO:
             try:
-                values, vectors = eigs(matrix, k=1, which="LR", v0=vector, tol=CLOSE)
+                values, vectors = eigs(matrix, k=1, which="LR", v0=vector, tol=ARPACK_CLOSE)
                 found = np.abs(vectors[:, 0].real)
                 return float(values[0].real), np.maximum(found / found.max(), TINY)
             except ArpackNoConvergence:

@@ -23,7 +23,7 @@ from powderkeg.errors import PowderkegWarning
 from powderkeg.model.gates import row_values
 from powderkeg.model.parts import Model
 from powderkeg.model.reachable import MOST_STATES, Reach, reach
-from powderkeg.model.spectral import branching_ratio, edge_weights, spectral_radius, tidy, weight_by_path
+from powderkeg.model.spectral import edge_weights, spectral_radius, tidy, weight_by_path
 
 NEAR = 0.9
 """Branching ratio from which a state counts as near the brink."""
@@ -31,15 +31,15 @@ NEAR = 0.9
 ROUNDING = 1e-9
 """A ratio that is short of a threshold by less than this has reached it."""
 
-MOST_WORK = 20_000_000
-"""Edges times states up to which the ratio of every reachable state is computed; beyond, of those that can be worst."""
+MOST_WORK = 5_000_000
+"""Work (distinct states times edges) up to which states near the brink are counted, where there are any."""
 
 Method = Literal["states", "levels", "bound"]
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How near the system can come to breeding acts without end. Mechanisms only; see `spectral`.
+    """How near the system can come to breeding acts without end. Mechanisms only, over acts that can happen at all.
 
     initial           branching ratio in the initial state
     worst             highest branching ratio over the reachable states; where `method` is not "states", a bound on it
@@ -52,10 +52,10 @@ class Stability:
     drivers           (key path of a mechanism, its share of the worst ratio), largest first; shares sum to 1
     elasticities      per cent by which the worst ratio moves when a value moves by one per cent, by key path: answers
                       of mechanisms, factors of gates
-    n_states          reachable states of the facts that gates read, None where there were too many to list
-    n_near            how many of them have a ratio of NEAR or more, None where not every ratio was computed
+    n_states          reachable states of the facts that matter to answers, None where there were too many to list
+    n_near            how many of them have a ratio of NEAR or more, None where there were too many to compute
     n_critical        how many have a ratio of 1 or more, None likewise
-    highest           the reachable states with the highest ratios, worst first, at most ten: (state, ratio)
+    departure         the worst state in words: the facts in which it differs from the initial state
     """
 
     initial: float
@@ -68,9 +68,7 @@ class Stability:
     n_states: int | None
     n_near: int | None
     n_critical: int | None
-    highest: tuple[tuple[dict[str, str], float], ...]
     departure: str
-    """The worst state in words: the facts in which it differs from the initial state."""
 
     @property
     def warning(self) -> str | None:
@@ -102,7 +100,6 @@ class Stability:
             "n_states": self.n_states,
             "n_near": self.n_near,
             "n_critical": self.n_critical,
-            "highest": [{"state": state, "ratio": ratio} for state, ratio in self.highest],
             "warning": self.warning,
         }
 
@@ -113,7 +110,11 @@ def stability(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -
     acts   channels that may also fire by hand (the acts of an intervention), by index
     most   reachable states up to which they are listed one by one
     """
-    found = reach(model, acts, most)
+    return stability_over(model, reach(model, acts, most), most)
+
+
+def stability_over(model: Model, found: Reach, most: int = MOST_STATES) -> Stability:
+    """The same for states that have been explored already."""
     ratio_of = _Ratios(model, found)
     bound = ratio_of(found.highest_factors())
     method: Method = "states"
@@ -123,29 +124,27 @@ def stability(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -
         n_combinations = float(np.prod([float(len(found.levels[axis])) for axis in axes]))
         method = "levels" if n_combinations <= most else "bound"
         states = _combinations(model, found, axes if method == "levels" else [])
-    if method == "bound":
-        worst, worst_index, ratios = bound, 0, None
-    else:
-        worst, worst_index, ratios = _worst(model, found, states, ratio_of)
+    worst, worst_index, counts = bound, 0, (None, None)
+    if method != "bound":
+        worst, worst_index, counts = _worst(model, found, states, ratio_of)
     levels = model.system.initial_level.copy()
     levels[found.axes] = states[worst_index]
     factors = found.highest_factors() if method == "bound" else found.factor_values(states[[worst_index]])[0]
     weights = edge_weights(model.system, found.edge_static * factors[found.edge_factor])
     shares = np.bincount(model.system.edge_mechanism, weights, model.system.n_mechanisms)
     order = [index for index in np.argsort(-shares, kind="stable") if shares[index] > 0]
-    listed = method == "states" and ratios is not None
+    listed = method == "states"
     return Stability(
-        initial=branching_ratio(model),
+        initial=ratio_of(found.factor_values(model.system.initial_level[found.axes][None, :])[0]),
         worst=worst,
         worst_state=model.state_names(levels),
         method=method,
         sufficient_bound=max(bound, worst),
         drivers=tuple((f"mechanisms.{model.mechanisms[index]}", float(shares[index])) for index in order),
         elasticities=weight_by_path(model, weights, None if method == "bound" else levels),
-        n_states=len(states) if method == "states" else None,
-        n_near=int((ratios >= NEAR - ROUNDING).sum()) if listed and ratios is not None else None,
-        n_critical=int((ratios >= 1.0 - ROUNDING).sum()) if listed and ratios is not None else None,
-        highest=_highest(model, found, states, ratios) if listed and ratios is not None else (),
+        n_states=len(states) if listed else None,
+        n_near=counts[0] if listed else None,
+        n_critical=counts[1] if listed else None,
         departure=_departure(model, levels) if method != "bound" else "with every gate at its highest",
     )
 
@@ -187,40 +186,51 @@ class _Ratios:
         self.mass, self.factor = found.edge_static[live], found.edge_factor[live]
         self.used = np.unique(self.factor)
         self.size = system.n_channels
+        self.known: dict[bytes, float] = {}
 
     def __call__(self, factors: Floats) -> float:
-        values = self.mass * factors[self.factor]
-        return spectral_radius(tidy(sparse.csr_array((values, (self.row, self.column)), shape=(self.size, self.size))))
+        key = factors[self.used].tobytes()
+        if key not in self.known:
+            entries = (self.mass * factors[self.factor], (self.row, self.column))
+            self.known[key] = spectral_radius(tidy(sparse.csr_array(entries, shape=(self.size, self.size))))
+        return self.known[key]
 
 
-def _worst(model: Model, found: Reach, states: Ints, ratio_of: _Ratios) -> tuple[float, int, Floats | None]:
-    """Highest ratio, the state nearest to the initial one that has it, and the ratio of every state if affordable."""
+def _worst(
+    model: Model, found: Reach, states: Ints, ratio_of: _Ratios
+) -> tuple[float, int, tuple[int | None, int | None]]:
+    """Highest ratio, the state nearest to the initial one that has it, and how many states are near or over 1.
+
+    The ratio grows with every factor, so only states that no other reaches or exceeds in all factors can be worst.
+    """
     used = ratio_of.used
-    distinct, inverse = np.unique(found.factor_values(states)[:, used], axis=0, return_inverse=True)
-    inverse = inverse.reshape(-1)
+    distinct, kind = np.unique(found.factor_values(states)[:, used], axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
     factors = np.zeros((len(distinct), len(found.factors)))
     factors[:, used] = distinct
-    if len(distinct) * len(ratio_of.mass) <= MOST_WORK:
-        ratio = np.array([ratio_of(row) for row in factors])
-        ratios = ratio[inverse]
-    else:
-        candidates = _undominated(distinct)
-        ratio = np.full(len(distinct), -1.0)
-        ratio[candidates] = [ratio_of(row) for row in factors[candidates]]
-        ratios = None
-    best = ratio.max()
-    tied = np.flatnonzero(ratio[inverse] >= best * (1 - 1e-9))
-    changed = (states[tied] != model.system.initial_level[found.axes]).sum(axis=1)
-    return float(best), int(tied[np.argmin(changed)]), ratios
+    candidates = _undominated(distinct)
+    ratios = np.array([ratio_of(factors[index]) for index in candidates])
+    best = float(ratios.max())
+    at_best = np.flatnonzero(np.isin(kind, candidates[ratios >= best * (1.0 - ROUNDING)]))
+    changed = (states[at_best] != model.system.initial_level[found.axes]).sum(axis=1)
+    worst = int(at_best[np.argmin(changed)])
+    if best < NEAR - ROUNDING:
+        return best, worst, (0, 0)
+    if len(distinct) * (len(ratio_of.mass) + 1_000) > MOST_WORK:
+        return best, worst, (None, None)
+    every = np.array([ratio_of(row) for row in factors])[kind]
+    return best, worst, (int((every >= NEAR - ROUNDING).sum()), int((every >= 1.0 - ROUNDING).sum()))
 
 
 def _undominated(rows: Floats) -> Ints:
-    """Rows that no other row reaches or exceeds everywhere: the ratio grows with every factor."""
-    kept: list[int] = []
+    """Rows that no other row reaches or exceeds everywhere."""
+    kept = np.zeros((0, rows.shape[1]))
+    found: list[int] = []
     for index in np.argsort(-rows.sum(axis=1), kind="stable"):
-        if not any((rows[other] >= rows[index]).all() for other in kept):
-            kept.append(int(index))
-    return np.array(kept, dtype=np.int64)
+        if not (kept >= rows[index]).all(axis=1).any():
+            kept = np.concatenate([kept, rows[[index]]])
+            found.append(int(index))
+    return np.array(found, dtype=np.int64)
 
 
 def _gating_axes(found: Reach) -> list[int]:
@@ -234,17 +244,6 @@ def _combinations(model: Model, found: Reach, axes: list[int]) -> Ints:
     start = model.system.initial_level[found.axes]
     choices = [found.levels[axis] if axis in axes else (int(start[axis]),) for axis in range(len(start))]
     return np.array(list(product(*choices)), dtype=np.int64).reshape(-1, len(start))
-
-
-def _highest(
-    model: Model, found: Reach, states: Ints, ratios: Floats, most: int = 10
-) -> tuple[tuple[dict[str, str], float], ...]:
-    top = []
-    for index in np.argsort(-ratios, kind="stable")[:most]:
-        levels = model.system.initial_level.copy()
-        levels[found.axes] = states[index]
-        top.append((model.state_names(levels), float(ratios[index])))
-    return tuple(top)
 
 
 def _departure(model: Model, levels: Ints) -> str:
