@@ -1,3 +1,120 @@
-"""powderkeg: conflict systems as executable models."""
+"""powderkeg: conflict systems as executable models.
+
+    import powderkeg as pk
+
+    model = pk.compile(pk.load("north-kosovo"))
+    runs = pk.simulate(model, years=10, replicates=1_000, seed=1)
+    pk.episodes(runs)
+
+Names are imported when they are first used, so that `import powderkeg` loads neither Numba nor Polars.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from powderkeg.analyze import Rules as Rules
+    from powderkeg.analyze import compare_episodes as compare_episodes
+    from powderkeg.analyze import drawn_in as drawn_in
+    from powderkeg.analyze import entanglement as entanglement
+    from powderkeg.analyze import episode_statistics as episode_statistics
+    from powderkeg.analyze import episodes as episodes
+    from powderkeg.analyze import outcomes as outcomes
+    from powderkeg.errors import EventError as EventError
+    from powderkeg.errors import Fault as Fault
+    from powderkeg.errors import FitError as FitError
+    from powderkeg.errors import ModelError as ModelError
+    from powderkeg.errors import PowderkegError as PowderkegError
+    from powderkeg.errors import PowderkegWarning as PowderkegWarning
+    from powderkeg.errors import ScenarioError as ScenarioError
+    from powderkeg.errors import UsageError as UsageError
+    from powderkeg.events import EventTable as EventTable
+    from powderkeg.events import events as events
+    from powderkeg.events import read_events as read_events
+    from powderkeg.model import Model as Model
+    from powderkeg.model import branching_matrix as branching_matrix
+    from powderkeg.model import branching_ratio as branching_ratio
+    from powderkeg.model import compile as compile
+    from powderkeg.model import stability as stability
+    from powderkeg.scenario import Scenario as Scenario
+    from powderkeg.scenario import digest as digest
+    from powderkeg.scenario import dump as dump
+    from powderkeg.scenario import edit as edit
+    from powderkeg.scenario import load as load
+    from powderkeg.scenario import loads as loads
+    from powderkeg.scenario import names as names
+    from powderkeg.scenario import paths as paths
+    from powderkeg.scenario import resolve as resolve
+    from powderkeg.score import record as record
+    from powderkeg.simulate import Runs as Runs
+    from powderkeg.simulate import simulate as simulate
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "analyze": (
+        "Rules",
+        "compare_episodes",
+        "drawn_in",
+        "entanglement",
+        "episode_statistics",
+        "episodes",
+        "outcomes",
+    ),
+    "errors": (
+        "EventError",
+        "Fault",
+        "FitError",
+        "ModelError",
+        "PowderkegError",
+        "PowderkegWarning",
+        "ScenarioError",
+        "UsageError",
+    ),
+    "events": ("EventTable", "events", "read_events"),
+    "model": ("Model", "branching_matrix", "branching_ratio", "compile", "stability"),
+    "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
+    "score": ("record",),
+    "simulate": ("Runs", "simulate"),
+}
+"""Public names by the module they live in: the same as the imports above, which only type checkers read."""
+
+_MODULES = ("plots", "report")
+"""Modules that are used as such: `pk.plots.history(...)`."""
+
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [*sorted(_HOME), *_MODULES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Facade(ModuleType):
+    """Keeps a public function in its place when the module of the same name is imported.
+
+    Importing `powderkeg.simulate` makes Python set `powderkeg.simulate` to that module, and the function of that name
+    would be gone.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facade

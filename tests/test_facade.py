@@ -1,0 +1,74 @@
+"""`import powderkeg as pk`: every name is there, says what it does, and costs nothing until it is used."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import powderkeg as pk
+
+SOURCE = Path(pk.__file__ or "").read_text()
+
+
+def run(code: str) -> str:
+    """What a fresh Python prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", [name for name in pk.__all__ if name != "__version__"])
+def test_a_public_name_is_there_and_documented(name: str) -> None:
+    value = getattr(pk, name)
+    assert inspect.getdoc(value), f"pk.{name} has no docstring"
+    if name not in pk._MODULES:
+        assert not isinstance(value, ModuleType), f"pk.{name} is the module, not what is in it"
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    block = next(
+        node for node in ast.parse(SOURCE).body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    )  # fmt: skip
+    seen = [
+        ((node.module or "").removeprefix("powderkeg."), alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert sorted(seen) == sorted((home, name) for name, home in pk._HOME.items())
+
+
+def test_importing_powderkeg_loads_neither_numba_nor_polars() -> None:
+    heavy = ("numba", "polars", "numpy", "scipy", "altair", "ruamel", "typer", "rich")
+    assert run(f"import sys, powderkeg; print([m for m in {heavy} if m in sys.modules])") == "[]"
+
+
+def test_loading_a_scenario_loads_no_compiler() -> None:
+    loaded = "[m for m in ('numba', 'altair') if m in sys.modules]"
+    code = f"import sys, powderkeg as pk; pk.load('north-kosovo'); print({loaded})"
+    assert run(code) == "[]"
+
+
+@pytest.mark.parametrize("name", ["simulate", "events"])
+def test_a_function_keeps_its_place_when_its_module_is_imported(name: str) -> None:
+    code = (
+        f"import powderkeg as pk, importlib; importlib.import_module('powderkeg.{name}'); "
+        f"from powderkeg.{name} import {name} as f; print(pk.{name} is f, callable(pk.{name}))"
+    )
+    assert run(code) == "True True"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'simulat'"):
+        _ = pk.simulat
+
+
+def test_names_can_be_listed() -> None:
+    assert set(pk.__all__) <= set(dir(pk))
