@@ -38,7 +38,8 @@ moves:
   asks: {who: south, does: ask, to: guard}
   steps_back: {who: north, does: step_back, to: south}
 mechanisms:
-  answer: {when: north seizes south, then: {south fights north: 75 %, south shoots north: 25 %}, answers: 3, half_life: 1 day}
+  answer: {when: north seizes south, then: {south fights north: 75 %, south shoots north: 25 %}, answers: 3,
+    half_life: 1 day}
   plea: {when: north seizes south, then: south asks guard, answers: 0.5, half_life: 2 days}
   end: {when: south fights north, then: north steps_back south, answers: 0.4, half_life: 2 days}
 standoffs: {opened_by: [seizes], suspended_by: [steps_back]}
@@ -222,7 +223,7 @@ def test_a_model_made_from_the_record_agrees_nine_times_in_ten(model, tmp_path):
 
 
 def test_the_clock_starts_with_the_record(own):
-    """A scenario that starts on another day is run from the record's first day, so that dated steps fall where they should."""
+    """A scenario of another start is run from the record's first day, so that dated steps fall where they should."""
     steps = TWO_SIDES.replace("start: 2020-01-01", "start: 2016-01-01").replace(
         "rate: 2 per year}", "rate: 2 per year, varies: later}"
     )

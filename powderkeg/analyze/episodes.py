@@ -82,9 +82,10 @@ def episodes(
     """Standoffs, one a row, by history and start.
 
     events  `Runs`, or any `EventTable`
-    model   what the acts mean: a model or scenario. Runs know theirs; for a table without one, heat comes from the
-            class of an act (verbal conflict 1, material conflict 2, or 3 where its Goldstein weight is -8 or worse),
-            every actor counts, and no act opens or closes
+    model   what the acts mean: a model or scenario. Runs know theirs. For a table without one, every actor counts,
+            heat comes from the CAMEO code of an act (roots 10 to 13: 1, 14 to 17: 2, 18 to 20: 3) or else its class
+            (verbal conflict 1, material conflict 2, or 3 where its Goldstein weight is -8 or worse), no act opens, and
+            acts close only between two actors: an agreement signed (057) and yielding (08)
     rules   thresholds; those of the scenario unless given
     by      "system": all counted actors together. "dyad": every two actors apart, with a column `dyad`
     marks   only for runs: name to (C,) mask over the model's channels; adds a column with the number of such acts

@@ -21,6 +21,7 @@ from powderkeg.engine.episodes import OPENS, RESOLVES, SUSPENDS
 from powderkeg.errors import EventError, Fault, ModelError
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
+from powderkeg.scenario.declared import FIRST_HEAT
 
 if TYPE_CHECKING:
     from powderkeg.simulate import Runs
@@ -82,12 +83,17 @@ class Streams:
         return np.where(self.counted, self.heat, 0.0)
 
 
+CLOSING = ("057", "08")
+"""CAMEO codes that put a matter off between two actors where no scenario says what does: an agreement is signed; one
+side yields, eases, pulls back."""
+
+
 def streams(events: Runs | EventTable, model: Model | None = None, by: str = "system") -> Streams:
     """Events as `Streams`; `by` is "system" (one stream a history) or "dyad" (one for each two actors).
 
     Raises EventError if the table has no time order to speak of: a time that is missing or not finite.
     """
-    found = _of_table(events, model) if isinstance(events, EventTable) else _of_runs(events)
+    found = _of_table(events, model, by) if isinstance(events, EventTable) else _of_runs(events)
     return _by_dyad(found) if by == "dyad" else found
 
 
@@ -134,12 +140,12 @@ def _of_runs(runs: Runs) -> Streams:
     )
 
 
-def _of_table(table: EventTable, model: Model | None) -> Streams:
+def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     frame = table.frame
     if frame.height and not frame["time"].is_finite().fill_null(False).all():
         raise EventError(Fault(None, None, "time", "a time that is missing or not finite", "days since the start"))
     has = frame.columns
-    keys = [name for name in ("source", "act", "target", "tone", "goldstein") if name in has]
+    keys = [name for name in ("source", "act", "target", "cameo", "tone", "goldstein") if name in has]
     wanted = [pl.col(name).cast(pl.Float64 if name == "goldstein" else pl.String) for name in keys]
     rows = frame.select(
         *wanted,
@@ -157,6 +163,10 @@ def _of_table(table: EventTable, model: Model | None) -> Streams:
     n_replicates = max(known if isinstance(known, int) else 1, int(replicate.max()) + 1 if len(replicate) else 1)
     offsets = np.searchsorted(replicate, np.arange(n_replicates + 1)).astype(np.int64)
     lookup = _lookup(codes, model)
+    if model is None and by == "dyad":
+        # Between two actors a deal is about what stands between them; in a whole system it may be about anything.
+        closes = [str(row.get("cameo") or "").startswith(CLOSING) for row in codes.to_dicts()]
+        lookup["marks"] |= np.where(closes, SUSPENDS, 0).astype(np.uint8)
     return Streams(
         offsets=offsets,
         time=rows["time"].to_numpy(),
@@ -211,7 +221,7 @@ def _lookup(codes: pl.DataFrame, model: Model | None) -> dict[str, Any]:
             if declared is not None:
                 heat, hurts = float(declared.heat), ("none", "injury", "death").index(declared.hurts)
             else:
-                heat, hurts = _heat_of_class(klass, row.get("goldstein")), 0
+                heat, hurts = _heat(row.get("cameo"), klass, row.get("goldstein")), 0
         if act in tones:
             tone = tones[act]
         else:
@@ -281,7 +291,9 @@ def _class_of(tone: str | None, act: str) -> str | None:
     return None
 
 
-def _heat_of_class(klass: str | None, goldstein: float | None) -> float:
+def _heat(cameo: str | None, klass: str | None, goldstein: float | None) -> float:
+    if cameo is not None and cameo[:2].isdigit():
+        return FIRST_HEAT.get(int(cameo[:2]), 0.0)
     if klass == "material conflict" and goldstein is not None and goldstein <= FIERCE:
         return 3.0
     return CLASS_HEAT.get(klass or "", 0.0)
