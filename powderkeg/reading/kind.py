@@ -46,6 +46,10 @@ class Wrong(Exception):
         self.found, self.expected, self.nearest, self.line = found, expected, nearest, line
 
 
+class TooManyFaults(Exception):
+    """More faults than anybody reads; the last one told says so."""
+
+
 class Reader:
     """What one reading needs and collects.
 
@@ -78,10 +82,10 @@ class Reader:
         return value
 
     def tell(self, path: str, line: int | None, found: str, expected: str = "", nearest: str | None = None) -> None:
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(self.file, line, path, found, expected, nearest))
-        elif len(self.faults) == MOST_FAULTS:
+        if len(self.faults) >= MOST_FAULTS:
             self.faults.append(too_many(self.file))
+            raise TooManyFaults
+        self.faults.append(Fault(self.file, line, path, found, expected, nearest))
 
     def nearest(self, name: str, names: Collection[str]) -> str | None:
         """The nearest name, or None; looking costs, so a text full of slips gets no more advice after a while."""

@@ -160,21 +160,25 @@ class Amount(Kind):
         return self._made(value, low, high, (source, guess), node)
 
     def _made(self, value: float, low: float | None, high: float | None, sourcing: Sourcing, node: Node) -> Quantity:
-        written = shown(node.text)[1:-1] if isinstance(node, Scalar) and node.number is None else None
-        bare = written if written is not None else f"{value:g} {self.unit.inside}".strip()
-        self._check(value, written)
-        for end in (low, high):
-            if end is not None:
-                self._check(end, None if written is None else f"{written}, whose range goes too far")
+        self._check(value, node)
         if low is not None and high is not None:
+            self._check(low, node, ", whose range goes too far")
+            self._check(high, node, ", whose range goes too far")
             if low > high:
-                raise Wrong(f"{bare}, with a range from high to low", "the lower end first")
+                raise Wrong(f"{self._told(value, node)}, with a range from high to low", "the lower end first")
             if not low <= value <= high:
-                raise Wrong(f"{bare}, a value outside its range", "a range that holds the value")
+                raise Wrong(f"{self._told(value, node)}, a value outside its range", "a range that holds the value")
         source, guess = sourcing
         if guess and low is None and value not in self.certain and self.estimate:
-            raise Wrong(f"{bare}, a guess without a range", f"a range after the value, such as {self._ranged()}")
+            expected = f"a range after the value, such as {self._ranged()}"
+            raise Wrong(f"{self._told(value, node)}, a guess without a range", expected)
         return Quantity(value, low, high, source, guess)
+
+    def _told(self, value: float, node: Node) -> str:
+        """The quantity as it was written; one that came from Python in the unit used inside."""
+        if isinstance(node, Scalar) and node.number is None:
+            return shown(node.text)[1:-1]
+        return f"{value:g} {self.unit.inside}".strip()
 
     def _ranged(self) -> str:
         return {
@@ -182,16 +186,16 @@ class Amount(Kind):
             "per day": "2 [1, 4] per year",
         }.get(self.unit.inside, "6 [4, 9]" if self.unit is NUMBER else "0.35 [0.2, 0.5]")
 
-    def _check(self, number: float, written: str | None) -> None:
-        found = written if written is not None else f"{number:g} {self.unit.inside}".strip()
+    def _check(self, number: float, node: Node, how: str = "") -> None:
         if not math.isfinite(number) or abs(number) > _LARGEST:
-            raise Wrong(f"{found}: too large a number", f"at most {_LARGEST:g} {self.unit.inside}".strip())
+            expected = f"at most {_LARGEST:g} {self.unit.inside}".strip()
+            raise Wrong(f"{self._told(number, node)}: too large a number", expected)
         if (
             (self.least is not None and number < self.least)
             or (self.above is not None and number <= self.above)
             or (self.most is not None and number > self.most)
         ):
-            raise Wrong(found, self.limits)
+            raise Wrong(f"{self._told(number, node)}{how}", self.limits)
 
     def _read_text(self, node: Node, reader: Reader) -> tuple[float, float | None, float | None]:
         if isinstance(node, Scalar) and node.number is not None:
@@ -351,7 +355,7 @@ class Real(Amount):
         value, low, _ = self._read_text(node, reader)
         if low is not None:
             raise Wrong(f"{said(node)}, with a range", f"{self.unit.what}; this is a definition and has no range")
-        self._check(value, shown(node.text)[1:-1] if isinstance(node, Scalar) else None)
+        self._check(value, node)
         return value
 
     def write(self, value: Any, writer: Writer) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, cached_property, partial
 from typing import Any, ClassVar, Final
 
 from powderkeg.reading.kind import BROKEN, Kind, Place, Reader, Schema, Writer, Wrong, listed
@@ -97,7 +97,7 @@ class Field:
     required: bool
     default: Any
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, tuple[Kind, str]]:
         if isinstance(self.rule.kind, Spread):
             return dict(self.rule.kind.keys)
@@ -110,27 +110,33 @@ class Field:
             return self.default
         return {} if isinstance(self.rule.kind, ByName) else None
 
-    @property
+    @cached_property
     def key(self) -> str:
         return self.rule.key or self.name
 
 
+@cache
 def declared(cls: type) -> tuple[Field, ...]:
     """The declared fields of a dataclass, in order; fields without a rule are not part of its written form."""
-    found = _DECLARED.get(cls)
-    if found is None:
-        fields = []
-        for f in dataclasses.fields(cls):
-            rule = f.metadata.get("rule")
-            if rule is None:
-                continue
-            default = f.default if f.default_factory is MISSING else f.default_factory()
-            fields.append(Field(f.name, rule, default is MISSING, default))
-        found = _DECLARED[cls] = tuple(fields)
-    return found
+    fields = []
+    for f in dataclasses.fields(cls):
+        rule = f.metadata.get("rule")
+        if rule is None:
+            continue
+        default = f.default if f.default_factory is MISSING else f.default_factory()
+        fields.append(Field(f.name, rule, default is MISSING, default))
+    return tuple(fields)
 
 
-_DECLARED: dict[type, tuple[Field, ...]] = {}
+@cache
+def _source_of(cls: type) -> Field | None:
+    """The field that says where the numbers of a record come from."""
+    return next((f for f in declared(cls) if isinstance(f.rule.kind, Source)), None)
+
+
+@cache
+def _by_key(cls: type) -> dict[str, tuple[Field, Kind]]:
+    return {key: (f, kind) for f in declared(cls) for key, (kind, _) in f.keys.items()}
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ class Record(Kind):
 
     def by_key(self) -> dict[str, tuple[Field, Kind]]:
         """Written key -> its field and kind."""
-        return {key: (f, kind) for f in declared(self.cls) for key, (kind, _) in f.keys.items()}
+        return _by_key(self.cls)
 
     def read(self, node: Node, path: str, reader: Reader) -> Any:
         if isinstance(node, Scalar) and node.is_null:
@@ -162,17 +168,7 @@ class Record(Kind):
         if not isinstance(node, Table):
             raise Wrong(said(node), self.words)
         self._unknown_keys(node, path, reader)
-        values: dict[str, Any] = {}
-        around = reader.sourcing
-        source = next((f for f in declared(self.cls) if isinstance(f.rule.kind, Source)), None)
-        if source is not None and source.key in node.items:
-            written = reader.read(SOURCE, node.items[source.key], _under(path, source.key))
-            values[source.name] = written
-            around = sourcing(None if written is BROKEN else written)
-        with reader.within(around):
-            for f in declared(self.cls):
-                if f is not source or f.name not in values:
-                    values[f.name] = self._field(f, node, path, reader)
+        values = self._values(node, path, reader)
         if any(value is BROKEN for value in values.values()):
             if self.whole:
                 return BROKEN
@@ -183,6 +179,21 @@ class Record(Kind):
             if f.rule.implied is not None and not any(key in node.items for key in f.keys):
                 object.__setattr__(made, f.name, f.rule.implied(made))
         return made if self._is_whole(made, node, path, reader) else BROKEN
+
+    def _values(self, node: Table, path: str, reader: Reader) -> dict[str, Any]:
+        """The value of every field; the source first, because the numbers of the record come from there."""
+        values: dict[str, Any] = {}
+        around = reader.sourcing
+        source = _source_of(self.cls)
+        if source is not None and source.key in node.items:
+            written = reader.read(SOURCE, node.items[source.key], _under(path, source.key))
+            values[source.name] = written
+            around = sourcing(None if written is BROKEN else written)
+        with reader.within(around):
+            for f in declared(self.cls):
+                if f is not source or f.name not in values:
+                    values[f.name] = self._field(f, node, path, reader)
+        return values
 
     def _is_whole(self, made: Any, node: Table, path: str, reader: Reader) -> bool:
         whole = True
@@ -203,26 +214,26 @@ class Record(Kind):
                 reader.tell(place, node.line_of(key), "unknown key", f"one of {', '.join(known)}", near)
 
     def _field(self, f: Field, node: Table, path: str, reader: Reader) -> Any:
-        given = {key: node.items[key] for key in f.keys if key in node.items}
-        for key in given:
-            line = node.line_of(key)
-            if line is not None:
-                reader.lines[_under(path, key)] = line
         if isinstance(f.rule.kind, Spread):
-            return self._spread(f, f.rule.kind, given, node, path, reader)
-        if f.key in given:
-            written = given[f.key]
+            return self._spread(f, f.rule.kind, node, path, reader)
+        written = node.items.get(f.key)
+        if written is not None:
+            place = _under(path, f.key)
+            _note(node, f.key, place, reader)
             nothing = isinstance(written, Scalar) and written.is_null
             if nothing and not f.required and f.default in _NOTHING:
                 return f.default
-            return reader.read(f.rule.kind, written, _under(path, f.key))
+            return reader.read(f.rule.kind, written, place)
         if f.required:
             reader.tell(path, reader.lines.get(path, node.line), f"no {f.key}", f"{f.key}: {f.rule.kind.words}")
             reader.broken.add(_under(path, f.key))
             return BROKEN
-        return f.default
+        return dict(f.default) if isinstance(f.default, dict) else f.default
 
-    def _spread(self, f: Field, kind: Spread, given: dict[str, Node], node: Table, path: str, reader: Reader) -> Any:
+    def _spread(self, f: Field, kind: Spread, node: Table, path: str, reader: Reader) -> Any:
+        given = {key: node.items[key] for key in kind.keys if key in node.items}
+        for key in given:
+            _note(node, key, _under(path, key), reader)
         if kind.exclusive and len(given) > 1:
             first, second = list(given)[:2]
             reader.tell(_under(path, second), node.line_of(second), f"both {first} and {second}", "one of the two")
@@ -240,7 +251,7 @@ class Record(Kind):
         plain: dict[str, Any] = {}
         fields = declared(self.cls)
         around = writer.sourcing
-        source = next((f for f in fields if isinstance(f.rule.kind, Source)), None)
+        source = _source_of(self.cls)
         inside = dataclasses.replace(writer, sourcing=sourcing(getattr(value, source.name)) if source else around)
         for f in fields:
             one = getattr(value, f.name)
@@ -294,6 +305,13 @@ class Record(Kind):
         return {"$ref": f"#/$defs/{name}"}
 
 
+def _note(node: Table, key: str, place: str, reader: Reader) -> None:
+    """Remember on which line a key path stands."""
+    line = node.line_of(key)
+    if line is not None:
+        reader.lines[place] = line
+
+
 _NOTHING: Final = (None, "", ())
 """Defaults that a key without a value means as well; a number left empty is a slip."""
 
@@ -303,4 +321,4 @@ def _takes_null(kind: Kind | Spread) -> bool:
 
 
 def _under(path: str, key: str) -> str:
-    return ".".join(part for part in (path, key) if part)
+    return f"{path}.{key}" if path and key else path or key

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -29,8 +29,7 @@ _PLAIN_TEXT = "plain text: letters, digits, signs, spaces and line ends"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
-@dataclass(frozen=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value: its text as written. `number` is set where the value came from Python as a number."""
 
     text: str
@@ -196,7 +195,7 @@ class _Builder:
         self.values = 0
 
     def fault(self, line: int | None, found: str, expected: str = "") -> None:
-        self.faults.append(Fault(self.file, line, ".".join(self.path), found, expected))
+        self.faults.append(Fault(self.file, line, ".".join(map(clipped, self.path)), found, expected))
         if len(self.faults) > MOST_FAULTS:
             self.faults[-1] = too_many(self.file)
             raise _Stop
@@ -225,11 +224,8 @@ class _Builder:
             self.fault(line, f"lists or mappings nested more than {MOST_DEPTH} deep", "a few levels at most")
             raise _Stop
         refused = self.refuse(event, line)
-        if isinstance(event, yaml.ScalarEvent) and event.style == '"' and (bad := _NOT_TEXT.search(event.value)):
-            self.fault(line, f"a control character (U+{ord(bad.group()):04X}) written as an escape", _PLAIN_TEXT)
-            refused = True
         if isinstance(event, yaml.ScalarEvent):
-            node: Node = Scalar(event.value, line, quoted=not event.implicit[0])
+            node: Node = Scalar(event.value, line, not event.implicit[0])
         elif isinstance(event, yaml.SequenceStartEvent):
             node = Listing(tuple(self.until(yaml.SequenceEndEvent, events, depth)), line)
         elif isinstance(event, yaml.MappingStartEvent):
@@ -239,14 +235,16 @@ class _Builder:
         return Refused(line) if refused else node
 
     def refuse(self, event: Any, line: int) -> bool:
+        """Whether an event is one that no file of ours may hold; if so, it is told."""
         if isinstance(event, yaml.AliasEvent):
-            self.fault(
-                line, f"an alias (*{clipped(event.anchor)})", "the value itself, or text in quotes if * is part of it"
-            )
+            expected = "the value itself, or text in quotes if * is part of it"
+            self.fault(line, f"an alias (*{clipped(event.anchor)})", expected)
         elif event.anchor is not None:
             self.fault(line, f"an anchor (&{clipped(event.anchor)})", "a value without &, or text in quotes")
         elif event.tag is not None:
             self.fault(line, f"a tag ({clipped(event.tag)})", "a value without !, or text in quotes")
+        elif isinstance(event, yaml.ScalarEvent) and event.style == '"' and (bad := _NOT_TEXT.search(event.value)):
+            self.fault(line, f"a control character (U+{ord(bad.group()):04X}) written as an escape", _PLAIN_TEXT)
         else:
             return False
         return True
@@ -269,7 +267,7 @@ class _Builder:
             if isinstance(key, Listing | Table) or (isinstance(key, Scalar) and key.is_null):
                 self.fault(here, f"{said(key)} as a key", "a name before the colon")
             repeated = isinstance(key, Scalar) and name in items
-            self.path.append(clipped(name))
+            self.path.append(name)
             if repeated:
                 self.fault(here, "given twice", f"one {clipped(name)!r} here (the first is on line {lines[name]})")
             value = self.node(next(events), events, depth + 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from powderkeg.reading import (
     Refused,
     Scalar,
     Table,
+    TooManyFaults,
     Writer,
     decode,
     parse,
@@ -142,17 +144,23 @@ def _read(tree: Node | None, file: str | None, faults: list[Fault]) -> Scenario:
     scenario: Any = BROKEN
     if isinstance(tree, Table) and _is_ours(tree, reader):
         prepare(reader, tree.items)
-        scenario = check(reader.read(SCENARIO, tree, ""), reader)
+        with suppress(TooManyFaults):
+            scenario = check(reader.read(SCENARIO, tree, ""), reader)
     elif tree is None or (isinstance(tree, Scalar) and tree.is_null):
         if not faults:
             reader.tell("", None, "an empty file", FIRST_LINE)
     elif not isinstance(tree, Table | Refused):
         reader.tell("", tree.line, f"{said(tree)}, not a scenario", FIRST_LINE)
     if faults:
-        raise ScenarioError(sorted(faults, key=lambda fault: fault.line or 0))
+        raise ScenarioError(sorted(faults, key=_place))
     made: Scenario = scenario
     made.lines.update(reader.lines)
     return made
+
+
+def _place(fault: Fault) -> tuple[bool, int]:
+    """File order; what belongs to no line comes last."""
+    return fault.line is None, fault.line or 0
 
 
 def _is_ours(tree: Table, reader: Reader) -> bool:
