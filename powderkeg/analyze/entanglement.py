@@ -18,7 +18,7 @@ from powderkeg.analyze import intervals
 from powderkeg.analyze.intervals import LEVEL
 from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import BACKGROUND, HISTORY, SCHEDULED, TIMER
-from powderkeg.engine.genealogy import entry_cells
+from powderkeg.engine.genealogy import entry_counts
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
@@ -80,16 +80,19 @@ def _counts(runs: Runs) -> pl.DataFrame:
     target = np.array([index.get(c.target or "", -1) for c in model.channels], dtype=np.int64)
     shape = (len(names), 2, len(model.mechanisms) - HISTORY, len(names) + 1)
     offsets = np.asarray(runs.offsets, dtype=np.int64)
-    cell = entry_cells(offsets, runs.channel, runs.parent, runs.mechanism, source, target, shape, HISTORY)
-    replicate = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
-    frame = pl.DataFrame({"replicate": replicate, "cell": cell}).filter(pl.col("cell") >= 0)
-    frame = frame.group_by("replicate", "cell").len("n")
-    actor, drawn, mechanism, by = np.unravel_index(frame["cell"].to_numpy(), shape)
-    return frame.with_columns(
-        actor=pl.Series(actor),
-        drawn_in=pl.Series(drawn.astype(bool)),
-        mechanism=pl.Series(mechanism + HISTORY),
-        by=pl.Series(by - 1),
+    replicate, way, number = entry_counts(
+        offsets, runs.channel, runs.parent, runs.mechanism, source, target, shape, HISTORY
+    )
+    actor, drawn, mechanism, by = np.unravel_index(way, shape)
+    return pl.DataFrame(
+        {
+            "replicate": replicate,
+            "actor": actor,
+            "drawn_in": drawn.astype(bool),
+            "mechanism": mechanism + HISTORY,
+            "by": by - 1,
+            "n": number,
+        }
     )
 
 
