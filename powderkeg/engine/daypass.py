@@ -144,12 +144,12 @@ def expose_group(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def age(d: Design, m: int, level: Floats, moment: Floats, decay: Floats, n_days: int) -> None:
+def age(kernel_start: Ints, m: int, level: Floats, moment: Floats, decay: Floats, n_days: int) -> None:
     """Let levels and moments of a group or slot of mechanism m decay over `n_days`."""
     if n_days <= 0:
         return
-    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-        k = j - d.kernel_start[m]
+    for j in range(kernel_start[m], kernel_start[m + 1]):
+        k = j - kernel_start[m]
         if level[k] > 0.0:
             fade = np.exp(-decay[j] * n_days)
             moment[k] = fade * (moment[k] + n_days * level[k])
@@ -168,7 +168,9 @@ def find_root(parent: Ints, i: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def after_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, c: int) -> int:
+def after_config(
+    dep_start: Ints, dep_pair: Ints, dep_stride: Ints, pair: int, config: Ints, flips: Ints, n_flips: int, c: int
+) -> int:
     """Configuration of `pair` after today's acts, but facts that channel c itself changed read as before.
 
     flips    (n, 3) channel, fact, the fact's net change of level today (0 where the channel is listed before)
@@ -177,22 +179,24 @@ def after_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, 
     for k in range(n_flips):
         if flips[k, 0] == c:
             f = flips[k, 1]
-            for q in range(d.dep_start[f], d.dep_start[f + 1]):
-                if d.dep_pair[q] == pair:
-                    result -= d.dep_stride[q] * flips[k, 2]
+            for q in range(dep_start[f], dep_start[f + 1]):
+                if dep_pair[q] == pair:
+                    result -= dep_stride[q] * flips[k, 2]
     return int(result)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def before_config(d: Design, pair: int, config: Ints, flips: Ints, n_flips: int, c: int) -> int:
+def before_config(
+    dep_start: Ints, dep_pair: Ints, dep_stride: Ints, pair: int, config: Ints, flips: Ints, n_flips: int, c: int
+) -> int:
     """Configuration of `pair` before today's acts, but what channel c changed read as after: its answers see that."""
     result = config[pair]
     for k in range(n_flips):
         if flips[k, 0] == c:
             f = flips[k, 1]
-            for q in range(d.dep_start[f], d.dep_start[f + 1]):
-                if d.dep_pair[q] == pair:
-                    result += d.dep_stride[q] * flips[k, 2]
+            for q in range(dep_start[f], dep_start[f + 1]):
+                if dep_pair[q] == pair:
+                    result += dep_stride[q] * flips[k, 2]
     return int(result)
 
 
@@ -242,10 +246,10 @@ def net_changes(flips: Ints, n_flips: int, level: Ints, old_level: Ints) -> None
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def count_effects(d: Design, channel: Ints, i: int, last: int) -> int:
+def count_effects(effect_start: Ints, channel: Ints, i: int, last: int) -> int:
     total = 0
     for e in range(i, last):
-        total += d.effect_start[channel[e] + 1] - d.effect_start[channel[e]]
+        total += effect_start[channel[e] + 1] - effect_start[channel[e]]
     return total
 
 
@@ -401,7 +405,7 @@ def day_pass(
         now = day[i]
         scored = now >= 0
         last, n_today = collect(day, channel, i, row_of, today, times)
-        need = count_effects(d, channel, i, last)
+        need = count_effects(d.effect_start, channel, i, last)
         if need > len(flips):
             flips = np.empty((2 * need, 3), np.int64)
         n_flips = change_facts(d, channel, i, last, level, flips)
@@ -428,10 +432,10 @@ def day_pass(
                 level_g, age_g = total[g], total_age[g]
                 was = old_config[pair]
                 expose_group(d, g, level_g, age_g, decay, total_day[g], now, was, 1.0, exposure, exposure_bend)
-                age(d, d.group_mechanism[g], level_g, age_g, decay, now - total_day[g])
+                age(d.kernel_start, d.group_mechanism[g], level_g, age_g, decay, now - total_day[g])
                 expose_group(d, g, level_g, age_g, decay, now, now + 1, was, 0.5, exposure, exposure_bend)
                 expose_group(d, g, level_g, age_g, decay, now, now + 1, config[pair], 0.5, exposure, exposure_bend)
-                age(d, d.group_mechanism[g], level_g, age_g, decay, 1)
+                age(d.kernel_start, d.group_mechanism[g], level_g, age_g, decay, 1)
                 total_day[g] = now + 1
             for r in range(d.pair_ground_start[pair], d.pair_ground_start[pair + 1]):
                 b = d.pair_ground[r]
@@ -516,7 +520,11 @@ def day_pass(
                 pair = d.ground_pair[b]
                 base = d.ground_term[b] + d.cell_shape[cell]
                 before = old_config[pair]
-                after = after_config(d, pair, config, flips, n_flips, c) if flipped[pair] else before
+                after = (
+                    after_config(d.dep_start, d.dep_pair, d.dep_stride, pair, config, flips, n_flips, c)
+                    if flipped[pair]
+                    else before
+                )
                 halves = 2 if after != before else 1
                 for half in range(halves):
                     term[used] = base + (before if half == 0 else after) * d.n_shapes
@@ -529,7 +537,7 @@ def day_pass(
                 echo = 0.0 if flipped[pair] else slot_echo[s]
                 slot_echo[s] = 0.0
                 v = echo
-                age(d, mech, reach[s], reach_age[s], decay, now - reach_day[s])
+                age(d.kernel_start, mech, reach[s], reach_age[s], decay, now - reach_day[s])
                 reach_day[s] = now
                 for j in range(d.kernel_start[mech], d.kernel_start[mech + 1]):
                     k = j - d.kernel_start[mech]
@@ -540,7 +548,11 @@ def day_pass(
                             slope_here[k] += echo / echo_share[mech] * echo_slope[mech, k]
                 if v > SMALLEST:
                     before = old_config[pair]
-                    after = after_config(d, pair, config, flips, n_flips, c) if flipped[pair] else before
+                    after = (
+                        after_config(d.dep_start, d.dep_pair, d.dep_stride, pair, config, flips, n_flips, c)
+                        if flipped[pair]
+                        else before
+                    )
                     halves = 2 if after != before else 1
                     for half in range(halves):
                         term[used] = d.group_term[g] + (before if half == 0 else after)
@@ -563,9 +575,11 @@ def day_pass(
                     continue
                 for half in range(2):
                     if half == 0:
-                        here = before_config(d, pair, old_config, flips, n_flips, today[link_from[k]])
+                        here = before_config(
+                            d.dep_start, d.dep_pair, d.dep_stride, pair, old_config, flips, n_flips, today[link_from[k]]
+                        )
                     else:
-                        here = after_config(d, pair, config, flips, n_flips, c)
+                        here = after_config(d.dep_start, d.dep_pair, d.dep_stride, pair, config, flips, n_flips, c)
                     term[used] = d.group_term[g] + here
                     value[used] = 0.5 * link_value[k]
                     if sloped:
@@ -589,7 +603,7 @@ def day_pass(
             for k in range(d.out_start[c], d.out_start[c + 1]):
                 s = d.out_slot[k]
                 mech = d.group_mechanism[d.slot_group[s]]
-                age(d, mech, reach[s], reach_age[s], decay, now + 1 - reach_day[s])
+                age(d.kernel_start, mech, reach[s], reach_age[s], decay, now + 1 - reach_day[s])
                 reach_day[s] = now + 1
                 for here in range(d.kernel_start[mech + 1] - d.kernel_start[mech]):
                     reach[s, here] += d.out_mass[k] * times[r]
@@ -599,7 +613,7 @@ def day_pass(
                 pair = d.group_pair[g]
                 level_g, age_g, begun = total[g], total_age[g], total_day[g]
                 expose_group(d, g, level_g, age_g, decay, begun, now + 1, config[pair], 1.0, exposure, exposure_bend)
-                age(d, mech, level_g, age_g, decay, now + 1 - begun)
+                age(d.kernel_start, mech, level_g, age_g, decay, now + 1 - begun)
                 total_day[g] = now + 1
                 for here in range(d.kernel_start[mech + 1] - d.kernel_start[mech]):
                     total[g, here] += d.feed_mass[k] * times[r]
@@ -607,7 +621,9 @@ def day_pass(
                     mass = echo_share[mech] * d.feed_mass[k] * times[r]
                     before = config[pair]
                     if flipped[pair]:
-                        before = before_config(d, pair, old_config, flips, n_flips, c)
+                        before = before_config(
+                            d.dep_start, d.dep_pair, d.dep_stride, pair, old_config, flips, n_flips, c
+                        )
                     exposure[d.group_term[g] + before] += 0.5 * mass
                     exposure[d.group_term[g] + config[pair]] += 0.5 * mass
                     if sloped:

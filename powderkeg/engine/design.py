@@ -50,6 +50,10 @@ class Design(NamedTuple):
     pair_group: Ints
     pair_ground_start: Ints  # (Q + 1,)
     pair_ground: Ints
+    pair_fact_start: Ints  # (Q + 1,) facts that a pair reads; stride 1 first
+    pair_fact: Ints
+    pair_size: Ints  # (Q,) number of configurations
+    pair_term: Ints  # (Q,) terms without exposure whose coefficient per unit is the gate's value, by configuration
 
     # groups of excitation and of background
     group_pair: Ints  # (G,)
@@ -217,6 +221,7 @@ def build(
     ground_term = np.array(
         [terms.add(int(q), int(k[0]), shaped=True) for q, k in zip(ground_pair, grounds, strict=True)], np.int64
     )
+    pair_term = np.array([terms.add(q, 0) for q in range(len(pairs))], np.int64)
     effect_start, effect_fact, effect_level = sure_effects(system, n_acts)
     dep_start, dep_pair, dep_stride = pairs.dependents()
     pair_group_start, pair_group = by_owner(group_pair, len(pairs))
@@ -234,6 +239,10 @@ def build(
         pair_group=pair_group,
         pair_ground_start=pair_ground_start,
         pair_ground=pair_ground,
+        pair_fact_start=starts([len(facts) for facts in pairs.facts]),
+        pair_fact=np.array([s for facts in pairs.facts for s in facts], np.int64),
+        pair_size=np.array([pairs.size(q) for q in range(len(pairs))], np.int64),
+        pair_term=pair_term,
         group_pair=group_pair,
         group_mechanism=_column(groups, 0),
         group_term=group_term,

@@ -175,12 +175,13 @@ def expose_group(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def age_slot(d: Design, m: int, level: Floats, moment: Floats, decay: Floats, width: float) -> None:
+def age_slot(kernel_start: Ints, m: int, level: Floats, moment: Floats, decay: Floats, width: float) -> None:
     """Let a slot's levels and moments decay over `width` days."""
+    # Helpers take the arrays they need, not the Design: its sixty arrays would be unpacked in every compiled copy.
     if width <= 0.0:
         return
-    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-        k = j - d.kernel_start[m]
+    for j in range(kernel_start[m], kernel_start[m + 1]):
+        k = j - kernel_start[m]
         if level[k] > 0.0:
             fade = np.exp(-decay[j] * width)
             moment[k] = fade * (moment[k] + width * level[k])
@@ -281,7 +282,7 @@ def exact_pass(
                     g = d.slot_group[s]
                     m = d.group_mechanism[g]
                     v = 0.0
-                    age_slot(d, m, reach[s], reach_age[s], decay, t - reach_time[s])
+                    age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
                     reach_time[s] = t
                     for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
                         k = j - d.kernel_start[m]
@@ -303,7 +304,7 @@ def exact_pass(
             for k in range(d.out_start[c], d.out_start[c + 1]):
                 s = d.out_slot[k]
                 m = d.group_mechanism[d.slot_group[s]]
-                age_slot(d, m, reach[s], reach_age[s], decay, t - reach_time[s])
+                age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
                 reach_time[s] = t
                 for here in range(d.kernel_start[m + 1] - d.kernel_start[m]):
                     reach[s, here] += d.out_mass[k]
