@@ -4,6 +4,7 @@ In: a `Scenario`, or bare arrays. Out: a `Model`, its branching ratios, its `Sta
 """
 
 from powderkeg.model.compiling import compile_scenario as compile
+from powderkeg.model.describe import Description, describe
 from powderkeg.model.parts import Channel, Model, Parameter
 from powderkeg.model.plain import from_arrays
 from powderkeg.model.spectral import branching_matrix, branching_ratio, elasticities, spectral_radius
@@ -11,6 +12,7 @@ from powderkeg.model.stability import Stability, branching_ratios, stability, wa
 
 __all__ = [
     "Channel",
+    "Description",
     "Model",
     "Parameter",
     "Stability",
@@ -18,6 +20,7 @@ __all__ = [
     "branching_ratio",
     "branching_ratios",
     "compile",
+    "describe",
     "elasticities",
     "from_arrays",
     "spectral_radius",

@@ -5,8 +5,8 @@ In: a Scenario. Out: `ChannelTable`, one row per (source, act, target), and for 
 
 How a pattern is read. A letter stands for any actor, different letters for different actors. An act sets its mechanism
 off once, however many of the `when` patterns it fits. Each actor who can answer gives `answers` answers, split by the
-shares of the `then` patterns, and within one pattern evenly over the acts that fit it. Who else makes the patterns true
-(any patron of y) does not multiply the answers: one is enough.
+shares of the `then` patterns, and within one pattern evenly over the acts that fit it (also over those whose ties do
+not hold at the moment). Who else makes the patterns true (any patron of y) does not multiply the answers: one is enough.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def expand_move(name: str, move: Move, cast: Cast, facts: Sequence[str]) -> tupl
         raise Misfit(Fault(None, None, path, "fits no two actors", "who, to and given that fit some pair"))
     twice = np.flatnonzero(np.diff(key) == 0)
     if len(twice):
-        source, target = (cast.actors[index] for index in divmod(int(pairs[key[twice[0]]]), cast.size))
+        one, other = divmod(int(pairs[key[twice[0]]]), cast.size)
+        source, target = cast.actors[one], cast.actors[other]
         ties = sorted({facts[fact] for at in (0, 1) for fact, _ in reasons[reason[twice[0] + at]]})
         raise Misfit(
             Fault(
@@ -157,7 +158,7 @@ def link(name: str, mechanism: Mechanism, cast: Cast, channels: ChannelTable, of
 
     keys, parts = [], []
     try:
-        for answer, (reply, _) in enumerate(mechanism.then):
+        for way, (reply, _) in enumerate(mechanism.then):
             for event in mechanism.when:
                 atoms = [
                     Atom(cast.place(event.subject), cast.place(event.object), acts(event.act), "event"),
@@ -166,7 +167,7 @@ def link(name: str, mechanism: Mechanism, cast: Cast, channels: ChannelTable, of
                 ]
                 matches = match_all(atoms, cast.size)
                 literals = _literals(matches, mechanism.given, VARIABLES, cast)
-                keys.append((answer * n_channels + matches.kept["event"]) * n_channels + matches.kept["reply"])
+                keys.append((way * n_channels + matches.kept["event"]) * n_channels + matches.kept["reply"])
                 parts.append(literals)
     except TooManyMatches as found:
         raise Misfit(_too_many(path, found)) from None

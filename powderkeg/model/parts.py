@@ -58,6 +58,7 @@ class Parameter:
     high   range
     unit   "per day", "days" or "" where it is a bare number
     guess  the scenario says that nobody knows
+    source where it comes from, as the scenario names it
     """
 
     path: str
@@ -67,6 +68,7 @@ class Parameter:
     high: float | None = None
     unit: str = ""
     guess: bool = False
+    source: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

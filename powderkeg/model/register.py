@@ -60,5 +60,14 @@ class Register:
             return
         self._index[path] = len(self._parameters)
         self._parameters.append(
-            Parameter(path, kind, quantity.value, quantity.low, quantity.high, UNITS.get(kind, ""), quantity.guess)
+            Parameter(
+                path,
+                kind,
+                quantity.value,
+                quantity.low,
+                quantity.high,
+                UNITS.get(kind, ""),
+                quantity.guess,
+                quantity.source,
+            )
         )

@@ -169,7 +169,7 @@ def _class_radii(blocks: sparse.csr_array, start: Ints) -> Floats:
         high = np.minimum(high, np.maximum.reduceat(quotient, start))
         open_still = (high - low > CLOSE * high) & (high > low.max())
         if not open_still.any():
-            return (low + high) / 2.0
+            return np.asarray((low + high) / 2.0)
         # A shift of the size of the ratio itself: a cycle of length two, the commonest period, is settled at once.
         vector = image + np.repeat((low + high) / 2.0, sizes) * vector
         vector /= np.repeat(np.maximum.reduceat(vector, start), sizes)
@@ -182,7 +182,7 @@ def _class_radii(blocks: sparse.csr_array, start: Ints) -> Floats:
         block = slice(start[index], start[index] + sizes[index])
         radius[index] = np.clip(_perron(blocks[block, block])[0], low[index], high[index])
         best = max(best, float(radius[index]))
-    return radius
+    return np.asarray(radius)
 
 
 def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:

@@ -24,6 +24,7 @@ from powderkeg.model.gates import row_values
 from powderkeg.model.parts import Model
 from powderkeg.model.reachable import MOST_STATES, Reach, reach
 from powderkeg.model.spectral import edge_weights, spectral_radius, tidy, weight_by_path
+from powderkeg.model.wording import both
 
 NEAR = 0.9
 """Branching ratio from which a state counts as near the brink."""
@@ -124,7 +125,8 @@ def stability_over(model: Model, found: Reach, most: int = MOST_STATES) -> Stabi
         n_combinations = float(np.prod([float(len(found.levels[axis])) for axis in axes]))
         method = "levels" if n_combinations <= most else "bound"
         states = _combinations(model, found, axes if method == "levels" else [])
-    worst, worst_index, counts = bound, 0, (None, None)
+    worst, worst_index = bound, 0
+    counts: tuple[int | None, int | None] = (None, None)
     if method != "bound":
         worst, worst_index, counts = _worst(model, found, states, ratio_of)
     levels = model.system.initial_level.copy()
@@ -247,11 +249,11 @@ def _combinations(model: Model, found: Reach, axes: list[int]) -> Ints:
 
 
 def _departure(model: Model, levels: Ints) -> str:
-    """ "in the initial state", or "when roadblock is on and kfor_posture is clear"."""
-    changed = [
-        f"{model.facts[index]} is {model.levels[index][levels[index]]}"
-        for index in np.flatnonzero(levels != model.system.initial_level)
-    ]
+    """ "in the initial state", or "when dispute and roadblock are on and kfor_posture is clear"."""
+    changed: dict[str, list[str]] = {}
+    for index in np.flatnonzero(levels != model.system.initial_level):
+        changed.setdefault(model.levels[index][levels[index]], []).append(model.facts[index])
     if not changed:
         return "in the initial state"
-    return "when " + " and ".join(part for part in (", ".join(changed[:-1]), changed[-1]) if part)
+    parts = [f"{both(names)} {'is' if len(names) == 1 else 'are'} {level}" for level, names in changed.items()]
+    return f"when {both(parts)}"
