@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date
@@ -149,7 +150,7 @@ def test_more_than_five_thousand_acts_are_drawn() -> None:
 def test_hostile_and_cooperative_acts_point_different_ways() -> None:
     """So that tone is seen without colour."""
     spec = FIGURES["history"]().to_dict()
-    rows = [row for layer in spec["layer"] for row in layer["data"]["values"]]
+    rows = [row for layer in spec["layer"] for row in json.loads(layer["data"]["values"])]
     tips = {row["tone"]: row["tip"] - row["y"] for row in rows if "tip" in row}
     assert tips["hostile"] < 0 < tips["cooperative"]
 
