@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from powderkeg.errors import EventError, Fault
 
 PIECE = 1 << 20
-BLOCK = 8 << 20
+BLOCK = 16 << 20
 LONGEST_RECORD = 1 << 20
 MOST_SWELL = 200
 SWELL_FROM = 64 << 20
@@ -54,13 +56,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records of one member, in file order; the reader counts their lines.
+    """Whole records of one member, in file order.
 
-    cut  the block is a record that the file breaks off (a truncated archive)
+    lines  newlines in it
+    cut    the block is a record that the file breaks off (a truncated archive)
     """
 
     file: str
     data: bytes
+    lines: int
     cut: bool = False
 
 
@@ -164,12 +168,12 @@ def blocks(member: Member, quoted: bool, size: int = BLOCK) -> Iterator[Block | 
                 continue
         whole, rest = data[:cut], data[cut:] if not skipping else b""
         if whole:
-            yield Block(member.name, whole if whole.endswith(b"\n") else whole + b"\n")
+            yield _block(member.name, whole if whole.endswith(b"\n") else whole + b"\n")
         if ended:
             if broken is None:
                 return
             if rest:
-                yield Block(member.name, rest + b"\n", cut=True)
+                yield Block(member.name, rest + b"\n", 1, cut=True)
             raise broken
 
 
@@ -188,6 +192,11 @@ def head(member: Member, size: int = 1 << 18) -> bytes:
             raise
         return got
     return got[: got.rfind(b"\n") + 1] or got
+
+
+def _block(name: str, data: bytes) -> Block:
+    # NumPy counts in a thread without holding up the others; bytes.count does not let go.
+    return Block(name, data, int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10)))
 
 
 def _is_wanted(path: Path) -> bool:

@@ -69,7 +69,7 @@ def _gdelt(added: int) -> Mapping[str, tuple[str | int, ...]]:
         "time": (1,),
         "source": (5,), "source_name": (6,), "source_country": (7,), "source_sectors": (12,),
         "target": (15,), "target_name": (16,), "target_country": (17,), "target_sectors": (22,),
-        "code": (26,), "goldstein": (30,), "mentions": (31,), "event_id": (0,), "reported": (added,),
+        "code": (26,), "mentions": (31,), "event_id": (0,), "reported": (added,),
     }  # fmt: skip
 
 
@@ -83,7 +83,6 @@ FORMATS = {
                 "code": ("cameo code",), "event_id": ("event id",),
                 "source_country": ("source country",), "target_country": ("target country",),
                 "source_sectors": ("source sectors",), "target_sectors": ("target sectors",),
-                "goldstein": ("intensity",),
             },
             frozenset({"event id", "event date", "source name", "cameo code", "target name"}),
             missing=("NA",), rules="icews",

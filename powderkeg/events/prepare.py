@@ -18,7 +18,7 @@ import narwhals as nw
 import polars as pl
 
 from powderkeg.errors import Fault, UsageError, nearest_name
-from powderkeg.events.codes import codebook
+from powderkeg.events.codes import TONES, codebook
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def map_codes(frame: Any, book: str, code: str = "code") -> Any:
     table = nw.from_native(frame)
     has = [name for name in ("cameo", "tone", "goldstein") if name in _columns(table)]
     known = codebook(book).select(pl.col("code").alias(code), "cameo", "tone", "goldstein")
+    if table.implementation.is_polars() and nw.to_native(table).collect_schema()[code] == pl.Categorical:
+        known = known.with_columns(pl.col("cameo").cast(pl.Categorical), pl.col("tone").cast(pl.Enum(TONES)))
     if has and code not in has:
         table = table.drop(has)
     return _left_join(table, known, [code]).to_native()

@@ -18,6 +18,10 @@ from powderkeg.events.times import EARLIEST, EPOCH, LATEST, days_of
 NO_SOURCE = "no source"
 OUTSIDE_WINDOW = "outside the window"
 REPORTED_LATE = "reported late"
+NAMES = (
+    "source", "target", "act", "code", "coarse", "mode", "source_name", "target_name", "source_country",
+    "target_country", "source_sectors", "target_sectors",
+)  # fmt: skip
 SPANS = {"1": 1, "2": 7, "3": 30}
 """ACLED's time_precision: a day, within a week, within a month."""
 
@@ -39,7 +43,7 @@ class Window:
 class Typed:
     """Rows read.
 
-    frame    day (Float64, since 1970-01-01), source, target, code (String), what else the layout has, file, line
+    frame    day (Float64, since 1970-01-01), source, target, code (Categorical), what else the layout has, file, line
     bad      rows that cannot be read: columns file, line, reason
     dropped  rows by the policy that drops them
     months   rows by month, of all that have a date: columns month, events
@@ -55,20 +59,17 @@ class Typed:
 
 def typed(frame: pl.DataFrame, layout: Layout, window: Window) -> Typed:
     """Read the texts of rows that were cut soundly."""
+    frame = _named(frame, layout)
     frame = frame.with_columns(*_columns(frame.columns, layout))
     sound = _is_sound(frame)
     bad = _EMPTY_BAD
     if not frame.select(sound.all())[0, 0]:
         bad = frame.filter(~sound).select("file", "line", reason=_reason(frame.columns))
         frame = frame.filter(sound)
-    months = (
-        frame.group_by(month=(pl.col("day").cast(pl.Int32).cast(pl.Date).dt.truncate("1mo")))
-        .agg(events=pl.len())
-        .sort("month")
-    )
+    months = _months(frame["day"])
     early = int(frame.select((pl.col("reported") - pl.col("day") >= 365).sum())[0, 0]) if "reported" in frame else 0
     dropped: dict[str, int] = {}
-    for policy, keep in _policies(frame.columns, window):
+    for policy, keep in _policies(frame, window):
         kept = frame.filter(keep)
         if kept.height < frame.height:
             dropped[policy] = frame.height - kept.height
@@ -77,27 +78,39 @@ def typed(frame: pl.DataFrame, layout: Layout, window: Window) -> Typed:
     return Typed(frame.drop(useless), bad, dropped, months, early)
 
 
+def _months(days: pl.Series) -> pl.DataFrame:
+    """Rows by month."""
+    if not len(days):
+        return pl.DataFrame(schema={"month": pl.Date, "events": pl.UInt32})
+    first, last = (pl.Series([day]).cast(pl.Int32).cast(pl.Date).dt.truncate("1mo")[0] for day in (days.min(), days.max()))
+    if first == last:
+        return pl.DataFrame({"month": [first], "events": [len(days)]}, schema={"month": pl.Date, "events": pl.UInt32})
+    month = days.cast(pl.Int32).cast(pl.Date).dt.truncate("1mo").alias("month")
+    return month.to_frame().group_by("month").agg(events=pl.len()).sort("month")
+
+
 _EMPTY_BAD = pl.DataFrame(schema={"file": pl.Categorical, "line": pl.UInt32, "reason": pl.String})
 
 
-def _columns(has: list[str], layout: Layout) -> list[pl.Expr]:
-    """Every field in its own type; the day beside the text of the date, which the reason of a bad row shows."""
+def _named(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Names and codes as categories; missing where the format says so, or nothing stands there."""
     strip = layout.separator != "\t" or layout.quoted
-    text = pl.col("time").str.strip_chars() if strip else pl.col("time")
+    names = [name for name in NAMES if name in frame.columns]
+    text = pl.col(names).str.strip_chars() if strip else pl.col(names)
+    frame = frame.with_columns(text.cast(pl.Categorical))
+    nothing = [*layout.format.missing, *(("---",) if layout.format.name == "keds" else ()), *(("",) if strip else ())]
+    for one in nothing:
+        frame = frame.with_columns(pl.when(pl.col(name) != one).then(name).alias(name) for name in names)
+    return frame
+
+
+def _columns(has: list[str], layout: Layout) -> list[pl.Expr]:
+    """Days and numbers; the day beside the text of the date, which the reason of a bad row shows."""
+    text = pl.col("time").str.strip_chars() if layout.separator != "\t" or layout.quoted else pl.col("time")
     day = days_of(text, layout.form) + layout.origin if layout.origin else days_of(text, layout.form)
-    found = [day.alias("day")]
-    for side in ("source", "target"):
-        if side in has:
-            who = _name(side, layout, strip)
-            if layout.format.name.startswith("gdelt"):
-                who = pl.coalesce(who, pl.col(f"{side}_name"))
-            found.append(who.alias(side))
-        for more in ("_name", "_country", "_sectors"):
-            if side + more in has:
-                found.append(_name(side + more, layout, strip))
-    found.append(_code(has, layout, strip).alias("code"))
-    if "act" in has:
-        found.append(_name("act", layout, strip))
+    found = [day.alias("day"), _code(has, layout).alias("code")]
+    if layout.format.name.startswith("gdelt"):
+        found += [pl.coalesce(side, f"{side}_name").alias(side) for side in ("source", "target")]
     for number in ("goldstein", "deaths", "mentions"):
         if number in has:
             found.append(pl.col(number).str.strip_chars().cast(pl.Float64, strict=False))
@@ -109,39 +122,31 @@ def _columns(has: list[str], layout: Layout) -> list[pl.Expr]:
         span = pl.col("precision").str.strip_chars().replace_strict(codes, days, default=None, return_dtype=pl.Float64)
         found.append(span.alias("span"))
     if "reported" in has:
-        form = "compact" if layout.form == "compact" else layout.form
-        found.append(days_of(pl.col("reported").str.slice(0, 8 if form == "compact" else 10), form).alias("reported"))
+        letters = 8 if layout.form == "compact" else 10
+        found.append(days_of(pl.col("reported").str.slice(0, letters), layout.form).alias("reported"))
     return found
 
 
-def _name(column: str, layout: Layout, strip: bool) -> pl.Expr:
-    text = pl.col(column).str.strip_chars() if strip else pl.col(column)
-    nothing = list(layout.format.missing)
-    if layout.format.name == "keds":
-        nothing.append("---")
-    if strip:
-        nothing.append("")
-    return pl.when(text.is_in(nothing)).then(None).otherwise(text).alias(column) if nothing else text
-
-
-def _code(has: list[str], layout: Layout, strip: bool) -> pl.Expr:
+def _code(has: list[str], layout: Layout) -> pl.Expr:
+    """The code in full: with its mode, without a gap, with its leading zeros."""
     if "code" not in has:
-        return _name("act", layout, strip)
-    code = _name("code", layout, strip)
-    if "coarse" in has:
-        code = pl.coalesce(code, _name("coarse", layout, strip))
+        return pl.col("act")
+    code = pl.coalesce("code", "coarse") if "coarse" in has else pl.col("code")
     if "mode" in has:
-        mode = _name("mode", layout, strip).str.split(";").list.first().str.strip_chars().str.to_lowercase()
-        code = pl.when(mode.is_null() | (mode == "")).then(code).otherwise(code + ":" + mode)
+        mode = pl.col("mode").cast(pl.String).str.split(";").list.first().str.strip_chars().str.to_lowercase()
+        whole = code.cast(pl.String) + ":" + mode
+        code = pl.when(mode.is_null() | (mode == "")).then(code).otherwise(whole.cast(pl.Categorical))
     if layout.pad:
-        code = pl.when(code.str.contains(r"^\d{1,2}$")).then(code.str.zfill(3)).otherwise(code)
+        text = code.cast(pl.String)
+        short = text.str.contains(r"^\d{1,2}$")
+        code = pl.when(short).then(text.str.zfill(3).cast(pl.Categorical)).otherwise(code)
     return code
 
 
 def _is_sound(frame: pl.DataFrame) -> pl.Expr:
     low, high = (EARLIEST - EPOCH).days, (LATEST - EPOCH).days + 1
     sound = pl.col("day").is_not_null() & (pl.col("day") >= low) & (pl.col("day") < high)
-    sound &= pl.col("code").is_not_null() & (pl.col("code") != "")
+    sound &= pl.col("code").is_not_null()
     if "until" in frame:
         sound &= pl.col("span").fill_null(0.0) >= 1
     return sound
@@ -157,14 +162,16 @@ def _reason(has: list[str]) -> pl.Expr:
         .then(pl.lit("bad date '") + shown + "'")
         .when((pl.col("day") < low) | (pl.col("day") >= high))
         .then(pl.lit("date out of range '") + shown + "'")
-        .when(pl.col("code").is_null() | (pl.col("code") == ""))
+        .when(pl.col("code").is_null())
         .then(pl.lit("no act code"))
     )
     return reason.otherwise(pl.lit("bad last date"))
 
 
-def _policies(has: list[str], window: Window) -> list[tuple[str, pl.Expr]]:
-    found = [(NO_SOURCE, pl.col("source").is_not_null())]
+def _policies(frame: pl.DataFrame, window: Window) -> list[tuple[str, pl.Expr]]:
+    found = []
+    if frame["source"].null_count():
+        found.append((NO_SOURCE, pl.col("source").is_not_null()))
     inside = pl.lit(True)
     if window.first is not None:
         inside &= pl.col("day") >= (window.first - EPOCH).days
@@ -172,6 +179,6 @@ def _policies(has: list[str], window: Window) -> list[tuple[str, pl.Expr]]:
         inside &= pl.col("day") < (window.last - EPOCH).days + 1
     if window.first is not None or window.last is not None:
         found.append((OUTSIDE_WINDOW, inside))
-    if window.lag is not None and "reported" in has:
+    if window.lag is not None and "reported" in frame.columns:
         found.append((REPORTED_LATE, (pl.col("reported") - pl.col("day")).fill_null(0.0) <= window.lag))
     return found

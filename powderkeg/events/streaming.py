@@ -1,30 +1,32 @@
 """How do files become rows without ever being in memory whole?
 
 In: paths and what the user said about them. Out: frames of rows, read and coded, one after the other; and an `Account`
-of every row. A thread unpacks and finds the format one step ahead; here a batch of blocks that share a layout is cut,
-read, coded and, with a scenario, matched, before the next is taken.
+of every row. A thread unpacks and finds the format a few steps ahead; batches of blocks that share a layout are cut,
+read and coded side by side; with a scenario they are matched as they come, in file order.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from powderkeg.errors import EventError, Fault, PowderkegWarning
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
 from powderkeg.events.codes import TONES, entries
-from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut, Part, cut, texts
-from powderkeg.events.files import Block, FileFault, Member, blocks, expand, head, members
+from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut, Part, cut, shown, texts
+from powderkeg.events.files import Block, FileFault, Member, Overlong, blocks, expand, head, members
 from powderkeg.events.formats import Layout, Wishes, detect
 from powderkeg.events.frames import layout_of_frame, text_of_frame
 from powderkeg.events.rows import Typed, Window, typed
@@ -34,15 +36,11 @@ from powderkeg.events.times import resolution_of
 if TYPE_CHECKING:
     from powderkeg.events.match import Matcher
 
-BATCH = 8 << 20
+BATCH = 16 << 20
 FRAME_ROWS = 500_000
 MOST_FAULTS = 100
+MOST_WORKERS = 4
 Progress = Callable[[str, int], None]
-NAMES = (
-    "source", "target", "act", "code", "source_name", "target_name", "source_country", "target_country",
-    "source_sectors", "target_sectors",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Options:
@@ -65,19 +63,21 @@ class _Begin:
 
 
 @dataclass(frozen=True)
-class _Text:
-    """A block and its number of lines."""
+class _Done:
+    """A batch that was cut, read and coded.
 
-    block: Block
-    lines: int
+    bad       rows that could not be read, with their text
+    repeated  headers met in the middle, known by their unreadable date
+    good      rows that could be read, by file: also those that a policy drops, for they are no fault of the file
+    """
 
-
-@dataclass(frozen=True)
-class _Long:
-    """A line that is too long to be a row."""
-
-    file: str
-    head: bytes
+    layout: Layout
+    pieces: Cut
+    rows: Typed
+    frame: pl.DataFrame
+    bad: tuple[BadRow, ...]
+    repeated: int
+    good: Mapping[str, int]
 
 
 class Reading:
@@ -90,6 +90,7 @@ class Reading:
         self._parts: list[Part] = []
         self._size = 0
         self._layout: Layout | None = None
+        self._name = ""
         self._line = 1
         self._begun = True
 
@@ -102,36 +103,54 @@ class Reading:
         """
         files, passed = expand(paths)
         self.account.passed_over = [str(path) for path in passed]
-        stream = _ahead(lambda: _contents(files, self.options.wishes, self.options.window), depth=3)
-        try:
-            for piece in stream:
-                if isinstance(piece, FileFault):
-                    self._meet(piece.fault, files)
-                elif isinstance(piece, _Begin):
-                    if piece.layout != self._layout:
-                        yield from self._flush()
-                    self._begin(piece)
-                elif isinstance(piece, _Long):
-                    self._long(piece)
-                elif isinstance(piece, pl.DataFrame):
-                    yield from self._whole(piece)
-                else:
-                    part = self._part(piece)
-                    if part is not None and self._size + len(part.data) > BATCH:
-                        yield from self._flush()
-                    if part is not None:
-                        self._parts.append(part)
-                        self._size += len(part.data)
-            yield from self._flush()
-        finally:
-            stream.close()
+        workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1))
+        stream = _ahead(lambda: _contents(files, self.options.wishes, self.options.window), depth=workers)
+        waiting: deque[Future[_Done]] = deque()
+        with ThreadPoolExecutor(workers, "powderkeg-cut") as pool:
+            try:
+                for piece in stream:
+                    if isinstance(piece, FileFault):
+                        while waiting:
+                            yield from self._take(waiting.popleft().result())
+                        self._meet(piece.fault, files)
+                        continue
+                    for task in self._tasks(piece):
+                        waiting.append(pool.submit(task))
+                    while len(waiting) > workers:
+                        yield from self._take(waiting.popleft().result())
+                waiting.extend(pool.submit(task) for task in self._gathered())
+                while waiting:
+                    yield from self._take(waiting.popleft().result())
+            finally:
+                stream.close()
+                for future in waiting:
+                    future.cancel()
         self._refuse_useless()
 
     def whole(self, frame: pl.DataFrame, layout: Layout, name: str) -> Iterator[pl.DataFrame]:
         """Rows of a dataframe, as `frames` yields them."""
         self._begin(_Begin(Member(name, Path(name), True, lambda: iter(())), layout))
-        yield from self._whole(frame)
+        for task in self._tasks(frame):
+            yield from self._take(task())
         self._refuse_useless()
+
+    def _tasks(self, piece: object) -> Iterator[Callable[[], _Done]]:
+        """What is to be done about the next piece of a file: often nothing yet, for small blocks are gathered."""
+        if isinstance(piece, _Begin):
+            if piece.layout != self._layout:
+                yield from self._gathered()
+            self._begin(piece)
+        elif isinstance(piece, Overlong):
+            self.account.rows_read += 1
+            text = shown(piece.head)
+            self.account.set_aside([BadRow(piece.file, self._line, "a line longer than any row", text)])
+            self._line += 1
+            self._begun = True
+        elif isinstance(piece, pl.DataFrame) and self._layout is not None:
+            layout, first, self._line = self._layout, self._line, self._line + piece.height
+            yield partial(_work_frame, piece, layout, self.options.window, self._name, first)
+        elif isinstance(piece, Block):
+            yield from self._block(piece)
 
     def _begin(self, piece: _Begin) -> None:
         account, layout, name = self.account, piece.layout, piece.member.name
@@ -140,92 +159,55 @@ class Reading:
         account.resolutions.add(resolution_of(layout.form))
         if layout.book is not None:
             account.books.add(layout.book)
-        account.said.setdefault(f"read as {layout.format.title}")
-        for said in layout.said:
+        for said in (f"read as {layout.format.title}", *layout.said):
             account.said.setdefault(said)
-        self._layout, self._line, self._begun = layout, 1, layout.header is None
+        self._layout, self._name, self._line, self._begun = layout, name, 1, layout.header is None
         self._good.setdefault(name, 0)
-        self._name = name
         if self.options.progress is not None:
             self.options.progress(name, account.rows_read)
 
-    def _long(self, piece: _Long) -> None:
-        self.account.rows_read += 1
-        text = piece.head.decode("utf-8", "replace")
-        self.account.set_aside([BadRow(piece.file, self._line, "a line longer than any row", text)])
-        self._line += 1
-        self._begun = True
-
-    def _part(self, piece: _Text) -> Part | None:
-        """The block as a part, without the header; None if nothing is left of it, or it is a broken end."""
-        block, line, data = piece.block, self._line, piece.block.data
-        self._line += piece.lines
+    def _block(self, block: Block) -> Iterator[Callable[[], _Done]]:
+        data, line = block.data, self._line
+        self._line += block.lines
         if not self._begun:
             while data[:1] in (b"\n", b"\r"):
-                data, line = data[1:], line + (data[:1] == b"\n")
+                line += data[:1] == b"\n"
+                data = data[1:]
             data, line = data[data.find(b"\n") + 1 :], line + 1
             self._begun = True
         if block.cut:
             self.account.rows_read += 1
-            text = data.decode("utf-8", "replace")[:500]
-            self.account.set_aside([BadRow(block.file, line, "the file breaks off here", text)])
-            return None
-        return Part(block.file, line, data) if data else None
-
-    def _flush(self) -> Iterator[pl.DataFrame]:
-        if self._parts and self._layout is not None:
-            parts, self._parts, self._size = self._parts, [], 0
-            yield from self._read(cut(parts, self._layout), self._layout, parts)
-
-    def _whole(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        assert self._layout is not None
-        fields = text_of_frame(frame, self._layout, self._name, self._line)
-        self._line += frame.height
-        yield from self._read(Cut(fields, fields.height), self._layout, ())
-
-    def _read(self, pieces: Cut, layout: Layout, parts: list[Part] | tuple[()]) -> Iterator[pl.DataFrame]:
-        """Texts to rows: read, coded, matched; the account kept."""
-        account = self.account
-        account.take_cut(pieces)
-        if not pieces.frame.height:
+            self.account.set_aside([BadRow(block.file, line, "the file breaks off here", shown(data))])
             return
-        rows = typed(pieces.frame, layout, self.options.window)
-        account.take_typed(rows)
-        self._set_aside(rows, layout, parts)
-        self._count_good(rows, pieces)
-        frame = coded(rows.frame, layout.book)
-        count_unknown(frame, layout.book, account)
+        if self._size + len(data) > BATCH:
+            yield from self._gathered()
+        if data:
+            self._parts.append(Part(block.file, line, data))
+            self._size += len(data)
+
+    def _gathered(self) -> Iterator[Callable[[], _Done]]:
+        if self._parts and self._layout is not None:
+            parts, self._parts, self._size = tuple(self._parts), [], 0
+            yield partial(_work, parts, self._layout, self.options.window)
+
+    def _take(self, done: _Done) -> Iterator[pl.DataFrame]:
+        """Keep the account of a batch, match it, and hand its rows on."""
+        account = self.account
+        account.take_cut(done.pieces)
+        account.take_typed(done.rows)
+        account.drop(REPEATED_HEADER, done.repeated)
+        account.set_aside(done.bad)
+        self._good.update(done.good)
+        frame = done.frame
+        count_unknown(frame, done.layout.book, account)
         if self.options.matcher is not None:
-            frame, dropped = self.options.matcher.apply(frame, layout.format.rules)
+            frame, dropped = self.options.matcher.apply(frame, done.layout.format.rules)
             for policy, number in dropped.items():
                 account.drop(policy, number)
         if self.options.progress is not None:
             self.options.progress(self._name, account.rows_read)
         if frame.height:
             yield frame
-
-    def _set_aside(self, rows: Typed, layout: Layout, parts: list[Part] | tuple[()]) -> None:
-        """Rows whose date or code cannot be read; among them are headers in the middle of a file."""
-        if not rows.bad.height:
-            return
-        places = list(rows.bad.select(pl.col("file").cast(pl.String), "line").iter_rows())
-        shown = texts(parts, places) if parts else [""] * len(places)
-        bad: list[BadRow] = []
-        for (file, line), reason, text in zip(places, rows.bad["reason"], shown, strict=True):
-            if layout.header is not None and text and text == layout.header[: len(text)]:
-                self.account.drop(REPEATED_HEADER, 1)
-            else:
-                bad.append(BadRow(file, line, reason, text))
-        self.account.set_aside(bad)
-
-    def _count_good(self, rows: Typed, pieces: Cut) -> None:
-        """Rows that could be read, by file: also those that a policy drops, for they are no fault of the file."""
-        if rows.bad.height:
-            good = pieces.frame.join(rows.bad, on=["file", "line"], how="anti")
-        else:
-            good = pieces.frame
-        for file, number in good.group_by("file").agg(pl.len()).iter_rows():
-            self._good[file] += number
 
     def _meet(self, fault: Fault, files: list[Path]) -> None:
         """A file at fault. Unless such files are to be skipped the others are looked at, and all faults raised."""
@@ -266,25 +248,54 @@ class Reading:
         return Fault(name, first.line, "", f"no usable row: {most}", f"rows such as the format has; found: {first.text[:80]!r}")
 
 
+def _work(parts: tuple[Part, ...], layout: Layout, window: Window) -> _Done:
+    """Cut, read and code a batch. Nothing but its arguments is touched: batches run side by side."""
+    return _read(cut(parts, layout), layout, window, parts)
+
+
+def _work_frame(frame: pl.DataFrame, layout: Layout, window: Window, name: str, first: int) -> _Done:
+    fields = text_of_frame(frame, layout, name, first)
+    return _read(Cut(fields, fields.height), layout, window, ())
+
+
+def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) -> _Done:
+    rows = typed(pieces.frame, layout, window)
+    bad: list[BadRow] = []
+    repeated = 0
+    good: dict[str, int] = {}
+    if rows.bad.height:
+        places = list(rows.bad.select(pl.col("file").cast(pl.String), "line").iter_rows())
+        lines = texts(parts, places) if parts else [""] * len(places)
+        for (file, line), reason, text in zip(places, rows.bad["reason"], lines, strict=True):
+            if layout.header is not None and text and text == shown(layout.header):
+                repeated += 1
+            else:
+                bad.append(BadRow(file, line, reason, text))
+    if len(parts) == 1:
+        good[parts[0].file] = pieces.frame.height - rows.bad.height
+    else:
+        readable = pieces.frame.join(rows.bad, on=["file", "line"], how="anti") if rows.bad.height else pieces.frame
+        good = dict(readable.group_by("file").agg(pl.len()).iter_rows())
+    return _Done(layout, pieces, rows, coded(rows.frame, layout.book), tuple(bad), repeated, good)
+
+
 def coded(frame: pl.DataFrame, book: str | None) -> pl.DataFrame:
     """Rows with class, weight and nearest CAMEO code from a codebook; what the rows bring themselves goes first where
     it is a number, and stands in where the book has nothing."""
-    own_tone = pl.col("tone").str.to_lowercase() if "tone" in frame.columns else pl.lit(None, dtype=pl.String)
-    own_weight = pl.col("goldstein") if "goldstein" in frame.columns else pl.lit(None, dtype=pl.Float64)
-    frame = frame.with_columns(pl.col([name for name in NAMES if name in frame.columns]).cast(pl.Categorical))
-    frame = frame.with_columns(_own_tone=own_tone, _own_weight=own_weight)
+    own = {name: f"_{name}" for name in ("tone", "goldstein") if name in frame.columns}
+    frame = frame.rename(own)
     if book is None:
-        frame = frame.with_columns(
-            cameo=pl.lit(None, dtype=pl.String), tone=pl.lit(None, dtype=pl.String), goldstein=pl.lit(None, pl.Float64)
-        )
+        nothing = {"cameo": pl.Categorical, "tone": pl.Enum(TONES), "goldstein": pl.Float64}
+        frame = frame.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in nothing.items())
     else:
         frame = prepare.map_codes(frame, book)
-    tone = pl.coalesce(pl.col("tone"), pl.when(pl.col("_own_tone").is_in(TONES)).then("_own_tone"))
-    return frame.with_columns(
-        pl.col("cameo").cast(pl.Categorical),
-        tone.cast(pl.Enum(TONES)).alias("tone"),
-        pl.coalesce("_own_weight", "goldstein").alias("goldstein"),
-    ).drop("_own_tone", "_own_weight")
+    if "tone" in own:
+        word = pl.col("_tone").str.to_lowercase()
+        spoken = pl.when(word.is_in(TONES)).then(word).cast(pl.Enum(TONES))
+        frame = frame.with_columns(tone=pl.coalesce("tone", spoken))
+    if "goldstein" in own:
+        frame = frame.with_columns(goldstein=pl.coalesce("_goldstein", "goldstein"))
+    return frame.drop(own.values())
 
 
 def count_unknown(frame: pl.DataFrame, book: str | None, account: Account) -> None:
@@ -309,11 +320,7 @@ def _contents(files: list[Path], wishes: Wishes, window: Window) -> Iterator[obj
                 last = _layout(member, wishes, last)
                 yield _Begin(member, last)
                 for block in blocks(member, last.quoted):
-                    if isinstance(block, Block):
-                        lines = int(np.count_nonzero(np.frombuffer(block.data, np.uint8) == 10))
-                        yield _Text(block, lines)
-                    else:
-                        yield _Long(block.file, block.head)
+                    yield block
         except FileFault as fault:
             yield fault
 
