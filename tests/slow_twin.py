@@ -186,9 +186,7 @@ class Twin:
         tops = [self._ceilings(system, reach) for system in systems]
         edge_top = [max(column) for column in zip(*(e for e, _ in tops), strict=True)]
         rate_top = [max(column) for column in zip(*(r for _, r in tops), strict=True)]
-        self.source = [
-            c for c in range(len(base.rate)) for _ in range(base.edge_start[c], base.edge_start[c + 1])
-        ]
+        self.source = [c for c in range(len(base.rate)) for _ in range(base.edge_start[c], base.edge_start[c + 1])]
         self.background, self.rows = {}, {}
         for stream in [*range(9), NEW]:
             background = Row()
@@ -291,7 +289,9 @@ class Twin:
                         continue
                 else:
                     k, low, width = thing
-                    if not self._accepts(key, float(self._system.edge_mass[k]), self.base.edge_gate[k], c, low, width, now):
+                    if not self._accepts(
+                        key, float(self._system.edge_mass[k]), self.base.edge_gate[k], c, low, width, now
+                    ):
                         continue
             else:
                 key = child(stream_key[s], IMMIGRANT, number[s])

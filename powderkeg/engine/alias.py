@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from powderkeg.engine.compiled import inner
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def alias_rows(start, weight, keep, other, sums):  # type: ignore[no-untyped-def]
@@ -59,7 +61,7 @@ def alias_rows(start, weight, keep, other, sums):  # type: ignore[no-untyped-def
             keep[large[i]] = 1.0
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def pick(u, first, n):  # type: ignore[no-untyped-def]
     """Cell of a row of `n` entries that starts at `first`, and the share of the way through the cell."""
     x = u * n

@@ -15,26 +15,29 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from powderkeg.engine.compiled import inner
 
 # What is drawn: the registry of j. An effect's coin has a number of its own: EFFECT_COIN + position of the effect.
-CHOICE = 0
-MARK = 1
-COUNT = 2
-DELAY = 3
-COMPONENT = 6
+# All typed: Numba compiles a function once more for every literal number it is called with.
+CHOICE = np.uint64(0)
+MARK = np.uint64(1)
+COUNT = np.uint64(2)
+DELAY = np.uint64(3)
+COMPONENT = np.uint64(6)
 EFFECT_COIN = 16
 
 # Which kind of descent: the registry of tags. Children of one key under different tags are different.
-REPLICATE = 1
-IMMIGRANT = 2
-OFFSPRING = 3
-LAYER = 4
-HISTORY_TAG = 5
-SCHEDULED_TAG = 6
-TIMER_TAG = 7
-PHASE_TAG = 8
-SPLIT = 9
+REPLICATE = np.uint64(1)
+IMMIGRANT = np.uint64(2)
+OFFSPRING = np.uint64(3)
+LAYER = np.uint64(4)
+HISTORY_TAG = np.uint64(5)
+SCHEDULED_TAG = np.uint64(6)
+TIMER_TAG = np.uint64(7)
+PHASE_TAG = np.uint64(8)
+SPLIT = np.uint64(9)
+FIRST = np.int64(0)
 
 LARGEST_MEAN = 16.0
 """A Poisson mean above this is split into parts: exp(-mean) must not come near underflow, nor the search get long."""
@@ -50,10 +53,10 @@ _12, _27, _30, _31, _33 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64
 _ONE = np.uint64(1)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def draw(key, j):  # type: ignore[no-untyped-def]
-    """Uniform in (0, 1), never 0 and never 1: number `j` of the event with this key."""
-    x = key + (np.uint64(j) + _ONE) * _GOLDEN
+    """Uniform in (0, 1), never 0 and never 1: number `j` (uint64) of the event with this key."""
+    x = key + (j + _ONE) * _GOLDEN
     x = (x ^ (x >> _30)) * _DRAW_1
     x = (x ^ (x >> _27)) * _DRAW_2
     x = x ^ (x >> _31)
@@ -61,16 +64,16 @@ def draw(key, j):  # type: ignore[no-untyped-def]
     return (np.float64(np.int64(x >> _12)) + 0.5) * 2.220446049250313e-16
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def child(key, tag, index):  # type: ignore[no-untyped-def]
-    """Key of descendant `index` under `tag`."""
-    x = key + np.uint64(tag) * _TAG_STEP + (np.uint64(index) + _ONE) * _INDEX_STEP
+    """Key of descendant `index` (int64) under `tag`."""
+    x = key + tag * _TAG_STEP + (np.uint64(index) + _ONE) * _INDEX_STEP
     x = (x ^ (x >> _33)) * _KEY_1
     x = (x ^ (x >> _33)) * _KEY_2
     return x ^ (x >> _33)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _poisson_part(u, mean, none):  # type: ignore[no-untyped-def]
     n = 0
     term = none
@@ -85,7 +88,7 @@ def _poisson_part(u, mean, none):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def poisson(key, mean, parts, none):  # type: ignore[no-untyped-def]
     """Poisson count of the event with this key.
 

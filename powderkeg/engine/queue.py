@@ -18,7 +18,8 @@ Whoever runs out of slots starts the replicate again with more; its draws are th
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from powderkeg.engine.compiled import inner
 
 # Places in a row of `slot`.
 NEXT = 0  # written without its name below: it is the first
@@ -37,7 +38,7 @@ BUCKET = 3  # the bucket at hand; all that is in it or before it is in the heap
 PUSHED = 4  # candidates pushed since the count was last set to 0
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def clear(count, slot, head):  # type: ignore[no-untyped-def]
     """Forget every candidate."""
     for i in range(len(slot) // WIDTH):
@@ -48,13 +49,13 @@ def clear(count, slot, head):  # type: ignore[no-untyped-def]
     head[:] = -1
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def bucket_of(time, start, per_day, n):  # type: ignore[no-untyped-def]
     """Bucket of a time; never falls as time rises."""
     return min(np.int64((time - start) * per_day), n - 1)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def heap_push(n, time, s, slot_key, heap_time, heap_slot):  # type: ignore[no-untyped-def]
     """Put slot `s` into a heap of `n`."""
     i = n
@@ -69,7 +70,7 @@ def heap_push(n, time, s, slot_key, heap_time, heap_slot):  # type: ignore[no-un
     heap_slot[i] = s
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def heap_pop(n, slot_key, heap_time, heap_slot):  # type: ignore[no-untyped-def]
     """Take the top off a heap of `n`: afterwards it holds n - 1."""
     n -= 1
@@ -82,9 +83,7 @@ def heap_pop(n, slot_key, heap_time, heap_slot):  # type: ignore[no-untyped-def]
             break
         if down + 1 < n and (
             heap_time[down + 1] < heap_time[down]
-            or (
-                heap_time[down + 1] == heap_time[down] and slot_key[heap_slot[down + 1]] < slot_key[heap_slot[down]]
-            )
+            or (heap_time[down + 1] == heap_time[down] and slot_key[heap_slot[down + 1]] < slot_key[heap_slot[down]])
         ):
             down += 1
         if time < heap_time[down] or (time == heap_time[down] and slot_key[s] <= slot_key[heap_slot[down]]):
@@ -96,7 +95,7 @@ def heap_pop(n, slot_key, heap_time, heap_slot):  # type: ignore[no-untyped-def]
     heap_slot[i] = s
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def push(  # type: ignore[no-untyped-def]
     count, slot_time, slot_key, slot, heap_time, heap_slot, head, bucket,
     time, key, entry, parent, channel, mechanism, epoch,
@@ -121,7 +120,7 @@ def push(  # type: ignore[no-untyped-def]
         head[bucket] = s
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def advance(count, slot_time, slot_key, slot, heap_time, heap_slot, head, until):  # type: ignore[no-untyped-def]
     """With an empty heap: bring buckets up to number `until` into it, stopping at the first that holds anything.
 
@@ -141,7 +140,7 @@ def advance(count, slot_time, slot_key, slot, heap_time, heap_slot, head, until)
     count[IN_HEAP] = n
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def pop(count, slot_key, slot, heap_time, heap_slot):  # type: ignore[no-untyped-def]
     """Slot of the earliest candidate in the heap, which must not be empty.
 

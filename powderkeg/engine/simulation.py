@@ -16,15 +16,17 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.alias import pick
 from powderkeg.engine.arrays import BACKGROUND, SCHEDULED, TIMER
+from powderkeg.engine.clusters import DEEP, OVER_LIMIT, is_stateless, run_clusters
+from powderkeg.engine.compiled import inner, loop
 from powderkeg.engine.draws import (
     CHOICE,
     COMPONENT,
     DELAY,
     EFFECT_COIN,
+    FIRST,
     HISTORY_TAG,
     IMMIGRANT,
     LAYER,
@@ -66,7 +68,7 @@ DONE = 1  # replicates done so far, and a part of one
 CANDIDATES = 2  # candidates considered so far
 
 # Why the loop returned.
-FINISHED, STOPPED, FULL, NO_SLOTS = 0, 1, 2, 3
+FINISHED, STOPPED, FULL, NO_SLOTS, AGAIN = 0, 1, 2, 5, 6
 
 
 class Chunk(NamedTuple):
@@ -89,23 +91,35 @@ class Workspace:
     def __init__(self) -> None:
         self.control = np.zeros(3)
         self.waiting = np.zeros(5, np.int64)
-        self.room(4096)
+        self.room(0)
+        self.follow(0)
         self.events(1 << 16)
         self.head = np.empty(0, np.int32)
 
     def room(self, slots: int) -> None:
+        """For so many candidates in the queue."""
         self.slot_time = np.empty(slots)
         self.slot_key = np.empty(slots, np.uint64)
         self.slot = np.empty(slots * WIDTH, np.int32)
         self.heap_time = np.empty(slots)
         self.heap_slot = np.empty(slots, np.int32)
 
+    def follow(self, n: int) -> None:
+        """For families of so many events altogether, and half as many waiting to be followed."""
+        self.stack = (np.empty(n // 2), np.empty(n // 2, np.uint64), np.empty(3 * (n // 2), np.int32))
+        self.family = (
+            np.empty(n), np.empty(n, np.uint64), np.empty(n, np.int32), np.empty(2 * n, np.int32),
+            np.empty(n, np.int32), np.empty(n, np.int32),
+        )  # fmt: skip
+
     def events(self, n: int) -> None:
-        self.out_time = np.empty(n)
-        self.out = np.empty(3 * n, np.int32)
-        self.out_key = np.empty(n, np.uint64)
+        """For so many recorded events."""
+        self.out = (
+            np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int16), np.empty(n, np.uint64)
+        )  # fmt: skip
 
     def buckets(self, n: float) -> None:
+        """About so many buckets."""
         n = int(min(max(n, 16), _MOST_BUCKETS))
         if not len(self.head) / 8 <= n <= len(self.head) * 2:
             self.head = np.empty(n, np.int32)
@@ -140,33 +154,54 @@ def simulate_chunk(
     w.buckets(expected)
     w.control[DONE] = 0.0
     done = 0
+    stateless = is_stateless(tables)
+    by_family = stateless
     while True:
         before, candidates = done, w.control[CANDIDATES]
-        done, why = run(
-            *tables, root, first, done, n, begin, horizon, limit, is_complete, result, state, state_f, w.waiting,
-            w.slot_time, w.slot_key, w.slot, w.heap_time, w.heap_slot, w.head, w.out_time, w.out, w.out_key, w.control,
-        )  # fmt: skip
+        if by_family:
+            if not len(w.family[0]):
+                w.follow(1 << 14)
+            done, why = run_clusters(
+                *tables, root, first, done, n, begin, horizon, limit, result, *w.stack, *w.family, w.head, *w.out,
+                w.control,
+            )  # fmt: skip
+        else:
+            if not len(w.slot_time):
+                w.room(4096)
+            # After a replicate that exploded the next is followed by family again.
+            end = done + 1 if stateless else n
+            done, why = run(
+                *tables, root, first, done, end, begin, horizon, limit, is_complete, result, state, state_f, w.waiting,
+                w.slot_time, w.slot_key, w.slot, w.heap_time, w.heap_slot, w.head, *w.out, w.control,
+            )  # fmt: skip
+            if why == FINISHED and stateless:
+                by_family, why = True, FINISHED if done == n else AGAIN
         got = int(result[before:done, 0].sum())
-        out = w.out[: 3 * got].reshape(-1, 3)
-        pieces.append((
-            w.out_time[:got].copy(), out[:, 0].copy(), out[:, 1].copy(), out[:, 2].astype(np.int16),
-            w.out_key[: got if keep_keys else 0].copy(),
-        ))  # fmt: skip
+        pieces.append([column[:got].copy() for column in (w.out if keep_keys else w.out[:4])])
         if why == STOPPED:
             return None
         if why == FINISHED:
             break
         if why == NO_SLOTS:
             w.room(2 * len(w.slot_time) + at.n_timers + at.n_policies)
-        elif done == before:  # one replicate fills the whole buffer
-            w.events(4 * len(w.out_time))
+        elif why == DEEP:
+            w.follow(2 * len(w.family[0]))
+        elif why == OVER_LIMIT:
+            by_family = False
+        elif why == FULL and done == before:  # one replicate fills the whole buffer
+            w.events(2 * len(w.out[0]))
         if done > before:
             w.buckets((w.control[CANDIDATES] - candidates) / (done - before))
+    if stateless:  # nothing ever changes a fact
+        cells = tables.ints[at.fact : at.fact + 3 * at.n_facts].reshape(-1, 3)[:, :2].sum(axis=1)
+        result[:, 3 + cells] = (result[:, 2] - begin)[:, None]
     columns = [np.concatenate(column) if len(pieces) > 1 else column[0] for column in zip(*pieces, strict=True)]
+    if not keep_keys:
+        columns.append(np.empty(0, np.uint64))
     return Chunk(result[:, 0].astype(np.int64), result[:, 1] > 0, result[:, 2], *columns, result[:, 3:])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _product(row, row_start, gate, factor, ints, floats, level):  # type: ignore[no-untyped-def]
     product = 1.0
     for i in range(ints[row_start + row], ints[row_start + row + 1]):
@@ -174,7 +209,7 @@ def _product(row, row_start, gate, factor, ints, floats, level):  # type: ignore
     return product
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _shape(time, first, end, step, season, floats):  # type: ignore[no-untyped-def]
     """Background profile: the last step at or before `time`, times the season."""
     i = first
@@ -186,10 +221,11 @@ def _shape(time, first, end, step, season, floats):  # type: ignore[no-untyped-d
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def run(  # type: ignore[no-untyped-def]
     at, ints, floats, entry, root, first, done, n_replicates, begin, horizon, limit, is_complete, result, state, state_f,
-    waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, out_time, out, out_key, control,
+    waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, out_time, out_channel, out_parent, out_mechanism, out_key,
+    control,
 ):  # fmt: skip
     """Simulate replicates `first + done` to `first + n_replicates - 1`. Returns how many are done now, and why no more.
 
@@ -199,7 +235,7 @@ def run(  # type: ignore[no-untyped-def]
     state_f      calms (amount, day at which it had that amount), next background candidate by stream, day since when
                  each fact has its level
     waiting ...  the queue
-    out          channel, parent, mechanism of each event, one after the other, from replicate `done` on
+    out_...      events, from replicate `done` on
     """
     # Nothing is allocated and no array replaced below: see `queue` for why.
     capacity = len(out_time)
@@ -242,7 +278,7 @@ def run(  # type: ignore[no-untyped-def]
             rate = floats[at.background_rate + i]
             if rate > 0.0:
                 k = key0 if i == 0 else child(key0, LAYER, ints[at.stream + 2 * i])
-                state_f[stream_next + i] = begin - math.log(draw(child(k, IMMIGRANT, 0), DELAY)) / rate
+                state_f[stream_next + i] = begin - math.log(draw(child(k, IMMIGRANT, FIRST), DELAY)) / rate
             if state_f[stream_next + i] < state_f[stream_next + stream]:
                 stream = i
         for i in range(3, result.shape[1]):
@@ -366,16 +402,16 @@ def run(  # type: ignore[no-untyped-def]
                 if is_candidate:
                     factor = at.factor + phase * at.n_factor
                     worth *= _product(row, at.row_start, at.gate, factor, ints, floats, state)
-                    worth *= _product(
-                        ints[at.channel + 7 * c + 1], at.row_start, at.gate, factor, ints, floats, state
-                    )
+                    worth *= _product(ints[at.channel + 7 * c + 1], at.row_start, at.gate, factor, ints, floats, state)
                     if ints[at.channel + 7 * c + 3] & IS_CALMED:
                         lowering = 0.0
                         for i in range(ints[at.channel + 7 * c + 6], ints[at.channel + 7 * c + 13]):
                             j = ints[at.calm_low + i]
                             decay = floats[at.calm_decay + phase * at.n_calms + j]
                             strength = floats[at.calm_strength + phase * at.n_calm_strength + i]
-                            lowering += strength * state_f[calm + 2 * j] * math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
+                            lowering += (
+                                strength * state_f[calm + 2 * j] * math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
+                            )
                         worth *= math.exp(-lowering)
                     if worth < low + width and low + width * draw(key, MARK) >= worth:
                         continue
@@ -388,9 +424,9 @@ def run(  # type: ignore[no-untyped-def]
                         if n_out == capacity:
                             return r, FULL
                         out_time[n_out] = now
-                        out[3 * n_out] = c
-                        out[3 * n_out + 1] = parent
-                        out[3 * n_out + 2] = mechanism
+                        out_channel[n_out] = c
+                        out_parent[n_out] = parent
+                        out_mechanism[n_out] = mechanism
                         out_key[n_out] = key
                         n_out += 1
                         if me & 1023 == 1023:
@@ -403,7 +439,7 @@ def run(  # type: ignore[no-untyped-def]
                         n_effects = ints[at.channel + 7 * c + 11] - i
                         for n in range(n_effects):
                             chance = floats[at.effect_probability + phase * at.n_effect + i + n]
-                            if chance >= 1.0 or draw(key, EFFECT_COIN + n) < chance:
+                            if chance >= 1.0 or draw(key, np.uint64(EFFECT_COIN + n)) < chance:
                                 state[changing + 2 * n_changing] = ints[at.effect + 2 * (i + n)]
                                 state[changing + 2 * n_changing + 1] = ints[at.effect + 2 * (i + n) + 1]
                                 n_changing += 1
@@ -458,7 +494,7 @@ def run(  # type: ignore[no-untyped-def]
                         state[epoch + watch] += 1
                         if not holds:
                             continue
-                        k = child(child(key, TIMER_TAG, ints[at.policy + 4 * q + 2]), TIMER_TAG, 0)
+                        k = child(child(key, TIMER_TAG, ints[at.policy + 4 * q + 2]), TIMER_TAG, FIRST)
                         fires = ints[at.policy + 4 * q + 1]
                         when = max(now + floats[at.policy_f + 3 * q], floats[at.policy_f + 3 * q + 1])
                         if when >= floats[at.policy_f + 3 * q + 2] or when < begin:
@@ -467,7 +503,7 @@ def run(  # type: ignore[no-untyped-def]
                         push(
                             waiting, slot_time, slot_key, slot, heap_time, heap_slot, head,
                             bucket_of(when, start, per_day, n_buckets),
-                            when, k, -1 - watch, me, fires, TIMER, state[epoch + watch],
+                            when, k, -1 - watch, np.int64(me), fires, np.int64(TIMER), state[epoch + watch],
                         )  # fmt: skip
             is_start = False
             if c < 0:
@@ -501,7 +537,7 @@ def run(  # type: ignore[no-untyped-def]
                         e, share = pick(draw(k, CHOICE), e0, n_entries)
                         if share >= floats[at.entry_f + 3 * e]:
                             e = np.int64(entry[7 * e + 4])
-                        m = entry[7 * e + 2]
+                        m = np.int64(entry[7 * e + 2])
                         kernel = at.kernel + phase * at.n_kernel
                         if entry[7 * e + 6] >= 0:
                             j = np.int64(entry[7 * e + 6])
@@ -516,7 +552,7 @@ def run(  # type: ignore[no-untyped-def]
                         if when < horizon:
                             push(
                                 waiting, slot_time, slot_key, slot, heap_time, heap_slot, head,
-                                bucket_of(when, start, per_day, n_buckets), when, k, e, me, entry[7 * e + 1], m, 0,
+                                bucket_of(when, start, per_day, n_buckets), when, k, e, np.int64(me), np.int64(entry[7 * e + 1]), m, FIRST,
                             )  # fmt: skip
                 row += n_rows
 

@@ -575,5 +575,3 @@ def _ints(x: object) -> Ints:
 
 def _floats(x: object) -> Floats:
     return np.array(x, np.float64, copy=True)
-
-
