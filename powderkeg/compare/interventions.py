@@ -1,0 +1,201 @@
+"""What does an intervention change, from which day to which, and what does that make of the model?
+
+In: a model and named interventions. Out: an `engine.worlds.World` over that model, so that both share every draw.
+An intervention is a set of edits by key path (the same edit as `--set`), acts that are made to happen, policies that
+act whenever something has stood for a while, and actors taken out. Several at once make one world; where two of them
+want different values at one path on the same day, that is a fault, not a matter of order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from powderkeg.engine.worlds import Act, Phase, Policy, World, silenced, world
+from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, nearest_name
+from powderkeg.model import Model
+from powderkeg.model import compile as compile_scenario
+from powderkeg.scenario import Forced, Intervention, Scenario, edit
+
+JOINT = "+"
+"""Between two names: both interventions at once."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """One or more interventions that make one world, under the name it was asked for by."""
+
+    name: str
+    parts: tuple[tuple[str, Intervention], ...]
+
+    @property
+    def title(self) -> str:
+        return " and ".join(part.title or name for name, part in self.parts)
+
+    @property
+    def question(self) -> str:
+        return " ".join(part.question for _, part in self.parts if part.question)
+
+
+def choose(scenario: Scenario, names: Iterable[str]) -> tuple[Named, ...]:
+    """The interventions of these names; `a+b` is both at once.
+
+    Raises UsageError, with the nearest name, for one that the scenario does not have or that is asked for twice.
+    """
+    chosen, faults, seen = [], [], set()
+    for name in names:
+        parts = tuple(part.strip() for part in name.split(JOINT))
+        unknown = [part for part in parts if part not in scenario.interventions]
+        known = ", ".join(scenario.interventions) or "none: the scenario has no interventions"
+        faults += [
+            Fault(None, None, "interventions", f"unknown intervention {part!r}", f"one of {known}",
+                  nearest_name(part, scenario.interventions))
+            for part in unknown
+        ]  # fmt: skip
+        if name in seen or len(set(parts)) < len(parts):
+            faults.append(Fault(None, None, "interventions", f"{name!r} asked for twice", "each intervention once"))
+        seen.add(name)
+        if not unknown:
+            chosen.append(Named(name, tuple((part, scenario.interventions[part]) for part in parts)))
+    if faults:
+        raise UsageError(faults)
+    return tuple(chosen)
+
+
+def intervene(model: Model, named: Named, days: float) -> World:
+    """The world in which these interventions are made, over the model as baseline.
+
+    days  length of the run: whatever begins after it does not apply, which is a fault
+
+    Raises UsageError, with every fault at once: a path that the scenario does not have, a day after the end, an act
+    that no move allows, two interventions that contradict each other, an edit that would need other channels or links
+    than the baseline has.
+    """
+    if model.scenario is None:
+        raise ModelError("a model made from bare arrays has no key paths to change")
+    faults = [*_too_late(named, days), *_contradictions(named)]
+    if faults:
+        raise UsageError(faults)
+    phases = tuple(_phase(model, model.scenario, named, at) for at in _turns(named, days))
+    acts = [
+        Act(float(deed.at), _channel(model, name, deed.who, deed.does, deed.to, faults))
+        for name, part in named.parts
+        for deed in part.do
+    ]
+    policies = [
+        _policy(model, name, part, policy.fact, float(policy.stands), policy.do, faults)
+        for name, part in named.parts
+        for policy in part.whenever
+    ]
+    if faults:
+        raise UsageError(faults)
+    try:
+        return world(model.system, phases, tuple(acts), tuple(policies))
+    except ValueError as error:
+        raise UsageError(
+            Fault(None, None, f"interventions.{named.name}", f"changes what is linked to what: {error}",
+                  "edits of values; to link what the baseline does not, declare it there and switch it off")
+        ) from error  # fmt: skip
+
+
+def _until(part: Intervention) -> float:
+    return np.inf if part.until is None else float(part.until)
+
+
+def _turns(named: Named, days: float) -> list[float]:
+    """Days on which some edit or removal begins or ends."""
+    of_state = [part for _, part in named.parts if part.set or part.remove]
+    turns = {float(part.at) for part in of_state} | {_until(part) for part in of_state}
+    return sorted(turn for turn in turns if turn < days)
+
+
+def _phase(model: Model, scenario: Scenario, named: Named, at: float) -> Phase:
+    active = [(name, part) for name, part in named.parts if float(part.at) <= at < _until(part)]
+    changes = {path: value for _, part in active for path, value in part.set.items()}
+    system = model.system
+    if changes:
+        try:
+            system = compile_scenario(edit(scenario, changes)).system
+        except PowderkegError as error:
+            where = f"interventions.{named.name}.set"
+            raise UsageError(
+                Fault(None, None, f"{where}.{fault.path}" if fault.path else where, fault.found, fault.expected,
+                      fault.nearest)
+                for fault in error.faults
+            ) from error  # fmt: skip
+    removed = {actor for _, part in active for actor in part.remove}
+    if removed:
+        idle = [c for c in range(model.n_acts) if model.channels[c].source in removed]
+        system = silenced(system, np.array(idle, dtype=np.int64))
+    return Phase(at, system)
+
+
+def _policy(
+    model: Model, name: str, part: Intervention, condition: Any, stands: float, do: Forced, faults: list[Fault]
+) -> Policy:
+    fact, level = condition
+    index = model.fact(fact)
+    levels = tuple(range(1, len(model.levels[index]))) if level is None else (model.levels[index].index(level),)
+    channel = _channel(model, name, do.who, do.does, do.to, faults)
+    return Policy(index, levels, stands, channel, float(part.at), _until(part))
+
+
+def _channel(model: Model, name: str, who: str, does: str, to: str, faults: list[Fault]) -> int:
+    try:
+        return model.channel(who, does, to)
+    except UsageError as error:
+        faults += [
+            Fault(None, None, f"interventions.{name}", fault.found, fault.expected, fault.nearest)
+            for fault in error.faults
+        ]
+        return 0
+
+
+def _too_late(named: Named, days: float) -> list[Fault]:
+    faults = []
+    for name, part in named.parts:
+        if float(part.at) >= days:
+            faults.append(
+                Fault(None, None, f"interventions.{name}.at", f"day {float(part.at):g}, after the end",
+                      f"less than {days:g} days, the length of the run")
+            )  # fmt: skip
+        for number, deed in enumerate(part.do, 1):
+            if float(deed.at) >= days:
+                faults.append(
+                    Fault(None, None, f"interventions.{name}.do.{number}.at", f"day {float(deed.at):g}, after the end",
+                          f"less than {days:g} days, the length of the run")
+                )  # fmt: skip
+    return faults
+
+
+def _contradictions(named: Named) -> list[Fault]:
+    faults = []
+    for i, (one, first) in enumerate(named.parts):
+        for other, second in named.parts[i + 1 :]:
+            together = max(float(first.at), float(second.at)) < min(_until(first), _until(second))
+            where = f"interventions.{one}{JOINT}{other}"
+            if together:
+                faults += [
+                    Fault(None, None, where,
+                          f"{path} cannot be {first.set[path]} ({one}) and {second.set[path]} ({other}) at once",
+                          "interventions that agree, or that do not overlap in time")
+                    for path in first.set.keys() & second.set.keys()
+                    if first.set[path] != second.set[path]
+                ]  # fmt: skip
+            faults += [*_asks_the_removed(where, one, first, second), *_asks_the_removed(where, other, second, first)]
+        faults += _asks_the_removed(f"interventions.{one}", one, first, first)
+    return faults
+
+
+def _asks_the_removed(where: str, remover: str, removing: Intervention, acting: Intervention) -> Iterable[Fault]:
+    """An act forced on an actor that is out at that time."""
+    forced: Sequence[tuple[str, str, float, float]] = [
+        *((deed.who, deed.does, float(deed.at), float(deed.at)) for deed in acting.do),
+        *((policy.do.who, policy.do.does, float(acting.at), _until(acting)) for policy in acting.whenever),
+    ]
+    for who, does, since, until in forced:
+        if who in removing.remove and since < _until(removing) and until >= float(removing.at):
+            yield Fault(None, None, where, f"{who} is taken out ({remover}) and yet to {does}", "one or the other")

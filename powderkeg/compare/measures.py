@@ -1,0 +1,116 @@
+"""What is a run worth, in the numbers that two worlds are compared by?
+
+In: `Runs`. Out: `Measure`s, each with one value a run: the scenario's named outcomes, and what standoffs there were.
+A ratio over runs, such as the mean length of a standoff, comes linearised: its mean over runs is the ratio, and its
+spread over runs is what the ratio's error follows from (Cochran 1977, Sampling Techniques, section 6.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from powderkeg.analyze import END_STATES, episodes, per_run
+from powderkeg.analyze.outcomes import UNITS, YEAR
+from powderkeg.engine.arrays import BACKGROUND, TIMER, Floats
+from powderkeg.model import Model
+from powderkeg.simulate import Runs
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number a run.
+
+    kind    "any": 0 or 1, a share of runs. "count": things that can be counted, `unit` events each. "mean": the rest
+    values  (R,) in `unit`; their mean is the number that is reported
+    event   what one event more in one run adds to that run's value; 0 where there is no such thing
+    better  "less", "more" or None: what the scenario says is better
+    """
+
+    name: str
+    title: str
+    kind: str
+    unit: str
+    values: Floats
+    event: float = 0.0
+    better: str | None = None
+
+
+def outcome_measures(model: Model, runs: Runs) -> list[Measure]:
+    """The scenario's outcomes."""
+    years = runs.days / YEAR
+    assert model.scenario is not None
+    found = []
+    for (name, one), (kind, values, _) in zip(model.scenario.outcomes.items(), per_run(model, runs), strict=True):
+        if kind == "count":
+            values = values / years
+        event = {"any": 1.0, "count": 1.0 / years}.get(kind, 0.0)
+        plain = kind if kind in ("any", "count") else "mean"
+        found.append(Measure(name, one.title or name, plain, UNITS[kind], values, event, one.better))
+    return found
+
+
+STANDOFFS = {
+    "standoffs": "standoffs a year",
+    "hurt": "standoffs a year in which people are hurt",
+    "deaths": "standoffs a year in which people die",
+    "killed": "people killed in standoffs a year",
+    "days_in_standoff": "days of standoff a year",
+    **{state: f"standoffs a year that end {state}" for state in END_STATES if state != "open"},
+}
+
+
+def standoff_measures(runs: Runs) -> list[Measure]:
+    """What standoffs there were, a year, and how long one lasts."""
+    years = runs.days / YEAR
+    sums = [
+        pl.len().alias("standoffs"),
+        pl.col("hurt").sum(),
+        pl.col("deaths").sum(),
+        pl.col("killed").sum(),
+        pl.col("calendar_days").sum().alias("days_in_standoff"),
+        *((pl.col("end_state") == state).sum().alias(state) for state in END_STATES if state != "open"),
+    ]
+    by_run = episodes(runs).group_by("replicate").agg(sums)
+    row = by_run["replicate"].to_numpy()
+    found, totals = [], {}
+    for name, title in STANDOFFS.items():
+        total = np.zeros(runs.replicates)
+        total[row] = by_run[name].to_numpy()
+        totals[name] = total
+        found.append(Measure(name, title, "count", "per year", total / years, 1.0 / years))
+    number, length = totals["standoffs"], totals["days_in_standoff"]
+    if number.sum() > 0:
+        ratio = length.sum() / number.sum()
+        values = ratio + (length - ratio * number) / number.mean()
+        found.append(Measure("mean_days", "mean length of a standoff", "mean", "days", values))
+    return found
+
+
+def causes(model: Model, runs: Runs) -> tuple[tuple[str, ...], Floats]:
+    """Hostile acts of each run by what bore them: names, and (R, names) acts a year.
+
+    The names are "by hand" (acts made to happen), "policy" (what a policy forced), "background", and the mechanisms.
+    """
+    names = ("by hand", "policy", "background", *model.mechanisms)
+    hostile = model.heat[runs.channel] > 0
+    column = np.where(runs.mechanism >= BACKGROUND, runs.mechanism + 3, np.where(runs.mechanism == TIMER, 1, 0))
+    cell = runs.replicate[hostile].astype(np.int64) * len(names) + column[hostile]
+    counts = np.bincount(cell, minlength=runs.replicates * len(names)).reshape(runs.replicates, len(names))
+    return names, counts / (runs.days / YEAR)
+
+
+def same(one: Runs, other: Runs) -> NDArray[np.bool_]:
+    """(R,) whether a run of both worlds is the same, event for event."""
+    alike: NDArray[np.bool_] = np.diff(one.offsets) == np.diff(other.offsets)
+    if alike.all():
+        differs = (one.time != other.time) | (one.channel != other.channel)
+        alike[one.replicate[differs]] = False
+        return alike
+    for r in np.flatnonzero(alike):
+        a, b = slice(*one.offsets[r : r + 2]), slice(*other.offsets[r : r + 2])
+        alike[r] = np.array_equal(one.time[a], other.time[b]) and np.array_equal(one.channel[a], other.channel[b])
+    return alike
