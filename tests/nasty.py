@@ -1,7 +1,7 @@
 """Texts that would keep a careless reader busy for long, or fill its memory.
 
-In: nothing. Out: as a module `texts()`; as a program one line of JSON: CPU seconds and outcome for each text, and by how
-many MB the process grew over all of them. With `--unlimited` the limit on values is lifted: what the limit is good for.
+In: nothing. Out: as a module `texts()`; as a program one line of JSON: CPU seconds and outcome for each text, and by
+how many MB the process grew over all of them. With `--unlimited` the limit on values is lifted: what it is good for.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 HEAD = "powderkeg: 1\nname: nasty\nstart: 2020-01-01\n"
 ACTORS = 3_000
+MANY_VALUES = ("many values", HEAD + "about: [" + "a, " * 600_000 + "a]\n")
 GOOD = HEAD + "actors: {a: , b: }\nacts: {threaten: {tone: hostile}}\nmoves:\n  m: {who: a, does: threaten, to: b}\n"
 
 
@@ -32,8 +33,8 @@ def texts() -> Iterator[tuple[str, str | bytes]]:
     yield "lists of lists", "- " * 1_000_000 + "a"
     yield "question marks", "? " * 1_000_000
     yield "deep indentation", "".join(" " * i + "a:\n" for i in range(1_500))
-    yield "many values", HEAD + "about: [" + "a, " * 300_000 + "a]\n"
-    yield "many facts", HEAD + "facts:\n" + many("  f{i}: {{lasts: 3 days}}", 300_000)
+    yield MANY_VALUES
+    yield "many facts", HEAD + "facts:\n" + many("  f{i}: {{lasts: 3 days}}", 60_000)
     yield "many unknown keys", HEAD + many("k{i}: 1", 40_000)
     yield "many faulty items", GOOD + "facts:\n" + many("  f{i}: {{last: 3}}", 20_000)
     yield "many unknown names", GOOD + "gates:\n" + many("  g{i}: {{while: f{i}, moves: [n{i}], factor: x}}", 8_000)
@@ -106,27 +107,35 @@ def texts() -> Iterator[tuple[str, str | bytes]]:
 
 
 def run(unlimited: bool = False) -> dict[str, object]:
-    """Reads all texts and says how it went."""
+    """Reads all texts and says how it went; the seconds are those of the best of three readings."""
     from powderkeg import scenario
-    from powderkeg.errors import ScenarioError
     from powderkeg.reading import tree
 
     scenario.loads(GOOD)
     if unlimited:
-        tree.MOST_VALUES = 10**9  # type: ignore[misc]
+        tree.MOST_VALUES = 10**9
     before = peak_mb()
     files: dict[str, object] = {}
-    for name, text in texts():
-        if unlimited and name not in ("many facts", "many values"):
-            continue
-        start = time.process_time()
-        try:
-            scenario.loads(text, file="nasty.yaml")
-            outcome = "loaded"
-        except ScenarioError as error:
-            outcome = f"{len(error.faults)} faults"
-        files[name] = {"seconds": time.process_time() - start, "outcome": outcome}
+    for name, text in [MANY_VALUES] if unlimited else texts():
+        seconds, outcome = read(scenario.loads, text)
+        for _ in range(0 if unlimited else 2):
+            if seconds > 0.7:
+                seconds = min(seconds, read(scenario.loads, text)[0])
+        files[name] = {"seconds": seconds, "outcome": outcome}
     return {"files": files, "grown_mb": peak_mb() - before}
+
+
+def read(loads: Callable[..., object], text: str | bytes) -> tuple[float, str]:
+    """CPU seconds, and what came of it. Any other error than a ScenarioError is let through."""
+    from powderkeg.errors import ScenarioError
+
+    start = time.process_time()
+    try:
+        loads(text, file="nasty.yaml")
+        outcome = "loaded"
+    except ScenarioError as error:
+        outcome = f"{len(error.faults)} faults"
+    return time.process_time() - start, outcome
 
 
 def peak_mb() -> float:
