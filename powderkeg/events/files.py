@@ -377,4 +377,3 @@ def _last_end(data: bytes, quoted: bool) -> int:
         odd = (odd + data.count(b'"', previous, end)) % 2
         end = previous
     return end + 1
-

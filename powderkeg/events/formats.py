@@ -386,9 +386,7 @@ def _form(file: str, stamps: list[str]) -> str:
         return forms[0]
     shown = ", ".join(repr(stamp[:40]) for stamp in stamps[:3]) or "none"
     if not forms:
-        raise FileFault(
-            file, f"dates such as {shown} cannot be read", f"a date_format: one of {', '.join(TIME_FORMS)}"
-        )
+        raise FileFault(file, f"dates such as {shown} cannot be read", f"a date_format: one of {', '.join(TIME_FORMS)}")
     raise FileFault(file, f"dates such as {shown} can be read in two ways", f"a date_format: {' or '.join(forms)}")
 
 

@@ -28,7 +28,9 @@ def polars_of(frame: Any) -> pl.DataFrame:
         table = nw.from_native(frame)
     except TypeError as error:
         found = f"a {type(frame).__module__}.{type(frame).__qualname__}"
-        raise EventError(Fault(None, None, "events", found, "a dataframe (Polars, pandas, Arrow, DuckDB, Dask)")) from error
+        raise EventError(
+            Fault(None, None, "events", found, "a dataframe (Polars, pandas, Arrow, DuckDB, Dask)")
+        ) from error
     if isinstance(table, nw.LazyFrame):
         table = table.collect("polars")
     return table.to_polars()
@@ -120,4 +122,3 @@ def _time_text(column: pl.Expr, dtype: pl.DataType, form: str) -> pl.Expr:
     if dtype.is_float() and form == "compact":
         return column.cast(pl.Int64).cast(pl.String)
     return column.cast(pl.String)
-

@@ -60,30 +60,26 @@ def map_codes(frame: Any, book: str, code: str = "code") -> Any:
     return _left_join(table, known, [code]).to_native()
 
 
-def choose_actors(frame: Any, actors: Mapping[str, str] | pl.DataFrame, keys: Sequence[str] = ("name",)) -> Any:
-    """Put the actors of a scenario in place of the names in the data.
+def choose_actors(frame: Any, actors: Mapping[str, str] | pl.DataFrame, keys: Sequence[str] = ("",)) -> Any:
+    """Add source_actor and target_actor: who, of the actors that matter, the names in the data are; missing where
+    nobody is.
 
-    actors  name -> actor; or a frame with the columns `keys`, actor, and optionally first and last (days, both
-            counted): then the rows for one key must not overlap in time, and `day` must be a number
-    keys    what describes an actor: "name" is the column source (target) itself, any other key x is source_x
-    Adds source_actor and target_actor, missing where nobody matches. The names stay.
+    actors  name -> actor; or a frame with a column who<key> for every key, and actor; with columns first and last too
+            (days, both counted, as in `day`) the row is good from one to the other, and rows for one who must
+            together cover all days without overlap
+    keys    what tells who it is: "" is the column source (target), "_country" is source_country, and so on
     """
     table = nw.from_native(frame)
-    lookup = (
-        pl.DataFrame({"name": list(actors), "actor": list(actors.values())}, schema={"name": pl.String, "actor": pl.String})
-        if isinstance(actors, Mapping)
-        else actors
-    )  # fmt: skip
-    timed = "first" in lookup.columns
+    if isinstance(actors, Mapping):
+        texts = {"who": pl.String, "actor": pl.String}
+        actors = pl.DataFrame({"who": list(actors), "actor": list(actors.values())}, schema=texts)
+    timed = "first" in actors.columns
     for side in ("source", "target"):
-        columns = {key: side if key == "name" else f"{side}_{key}" for key in keys}
-        own = lookup.rename({**{key: f"_{side}_{key}" for key in keys}, "actor": f"{side}_actor"})
+        on = [f"_{side}{key}" for key in keys]
+        own = actors.rename({**{f"who{key}": f"_{side}{key}" for key in keys}, "actor": f"{side}_actor"})
         if timed:
             own = own.rename({"first": "_first", "last": "_last"})
-        table = table.with_columns(
-            *(nw.col(column).fill_null(NOBODY).alias(f"_{side}_{key}") for key, column in columns.items())
-        )
-        on = [f"_{side}_{key}" for key in keys]
+        table = table.with_columns(*(nw.col(f"{side}{key}").fill_null(NOBODY).alias(f"_{side}{key}") for key in keys))
         table = _left_join(table, own, on).drop(on)
         if timed:
             inside = (nw.col("day") >= nw.col("_first")) & (nw.col("day") <= nw.col("_last"))

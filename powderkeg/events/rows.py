@@ -82,7 +82,9 @@ def _months(days: pl.Series) -> pl.DataFrame:
     """Rows by month."""
     if not len(days):
         return pl.DataFrame(schema={"month": pl.Date, "events": pl.UInt32})
-    first, last = (pl.Series([day]).cast(pl.Int32).cast(pl.Date).dt.truncate("1mo")[0] for day in (days.min(), days.max()))
+    first, last = (
+        pl.Series([day]).cast(pl.Int32).cast(pl.Date).dt.truncate("1mo")[0] for day in (days.min(), days.max())
+    )
     if first == last:
         return pl.DataFrame({"month": [first], "events": [len(days)]}, schema={"month": pl.Date, "events": pl.UInt32})
     month = days.cast(pl.Int32).cast(pl.Date).dt.truncate("1mo").alias("month")

@@ -50,7 +50,9 @@ def read_table(path: str | Path) -> EventTable:
     file = Path(path)
     about = _about(file)
     if about is None:
-        raise EventError(Fault(str(path), None, "", "not a table that powderkeg wrote", "a file of `events read --out`"))
+        raise EventError(
+            Fault(str(path), None, "", "not a table that powderkeg wrote", "a file of `events read --out`")
+        )
     try:
         if about["version"] > VERSION:
             raise EventError(Fault(str(path), None, "", f"version {about['version']}", f"version {VERSION} or older"))

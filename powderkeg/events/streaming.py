@@ -42,6 +42,7 @@ MOST_FAULTS = 100
 MOST_WORKERS = 4
 Progress = Callable[[str, int], None]
 
+
 @dataclass(frozen=True)
 class Options:
     """How to read, beside what each file says of itself; the checked arguments of `read_events`."""
@@ -245,7 +246,9 @@ class Reading:
             return Fault(name, None, "", "no event row", "rows below the header")
         most = "; ".join(f"{number} x {reason}" for reason, number in reasons.most_common(3))
         first = next(row for row in self.account.bad if row.file == name)
-        return Fault(name, first.line, "", f"no usable row: {most}", f"rows such as the format has; found: {first.text[:80]!r}")
+        return Fault(
+            name, first.line, "", f"no usable row: {most}", f"rows such as the format has; found: {first.text[:80]!r}"
+        )
 
 
 def _work(parts: tuple[Part, ...], layout: Layout, window: Window) -> _Done:

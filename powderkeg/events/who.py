@@ -1,0 +1,268 @@
+"""Which actor of a scenario is this name in the data?
+
+In: the match rules of a scenario's actors, a user's own aliases, and what the data say of an actor (name, code,
+country, sectors). Out: the actor, by which rule, and from when to when; and what else would have matched.
+
+A rule fits if one of its names, patterns or codes fits (where it has any), and its countries, sectors and dates fit too
+(where it has any). Of several rules that fit, the most particular wins: an alias, then a name in full, a code in full,
+a pattern, and last a country or sector alone; then the rule with more conditions; then the one that stands first.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from powderkeg.errors import EventError, Fault, nearest_name
+from powderkeg.events.times import EPOCH
+
+if TYPE_CHECKING:
+    from powderkeg.scenario import Scenario
+
+ALWAYS = (float("-inf"), float("inf"))
+RANKS = ("alias", "name", "code", "pattern", "country or sector")
+ALIASES = "aliases"
+_LETTERS = str.maketrans({"đ": "dj", "Đ": "dj", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "ı": "i", "ß": "ss", "’": "'"})
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the data say of one side of an event; `who` is the column source (target) itself."""
+
+    who: str
+    name: str = ""
+    country: str = ""
+    sectors: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One match rule. `path` says where it stands: actors.kosovo.match.icews rule 2."""
+
+    actor: str | None
+    source: str
+    path: str
+    names: frozenset[str] = frozenset()
+    patterns: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    countries: frozenset[str] = frozenset()
+    sectors: frozenset[str] = frozenset()
+    first: float = ALWAYS[0]
+    last: float = ALWAYS[1]
+
+    @cached_property
+    def conditions(self) -> int:
+        """How many kinds of condition narrow the rule."""
+        dated = self.first > ALWAYS[0] or self.last < ALWAYS[1]
+        return bool(self.names or self.patterns or self.codes) + bool(self.countries) + bool(self.sectors) + dated
+
+    @cached_property
+    def _globs(self) -> re.Pattern[str] | None:
+        parts = [_glob(one) for one in self.patterns]
+        return re.compile("|".join(parts)) if parts else None
+
+    @cached_property
+    def _code_globs(self) -> re.Pattern[str] | None:
+        parts = [_glob(one) for one in self.codes if "*" in one]
+        return re.compile("|".join(parts)) if parts else None
+
+    def rank(self, one: Plain) -> int | None:
+        """How the rule fits, as an index into RANKS; None if it does not."""
+        if self.countries and one.country not in self.countries:
+            return None
+        if self.sectors and not (self.sectors & one.sectors):
+            return None
+        if not (self.names or self.patterns or self.codes):
+            return 4
+        if one.names & self.names:
+            return 0 if self.source == ALIASES else 1
+        if one.code in self.codes:
+            return 2
+        if self._globs is not None and any(self._globs.fullmatch(name) for name in one.names):
+            return 3
+        if self._code_globs is not None and self._code_globs.fullmatch(one.code):
+            return 3
+        return None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What is compared: without case, accents and doubled spaces."""
+
+    names: frozenset[str]
+    code: str
+    country: str
+    sectors: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Who it is from one day to another (days since 1970-01-01, both counted); `rule` None: nobody."""
+
+    first: float
+    last: float
+    rule: Rule | None
+    how: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Who it is, over time; and the rules of other actors that fit too: (rule, how, the winner, equally particular)."""
+
+    spans: tuple[Span, ...]
+    also: tuple[tuple[Rule, str, Rule, bool], ...]
+    fitting: tuple[Rule, ...]
+
+
+def rules_of(scenario: Scenario, aliases: str | Path | Mapping[str, str] | None = None) -> list[Rule]:
+    """All rules: the user's aliases, the scenario's, and for each actor its own name and title in full.
+
+    Raises EventError for aliases that name no actor of the scenario.
+    """
+    found = list(_alias_rules(scenario, aliases)) if aliases is not None else []
+    for name, actor in scenario.actors.items():
+        for source, rules in actor.match.items():
+            for number, rule in enumerate(rules, start=1):
+                found.append(
+                    Rule(
+                        name,
+                        source,
+                        f"actors.{name}.match.{source}" + (f" rule {number}" if len(rules) > 1 else ""),
+                        frozenset(map(plain, rule.names)),
+                        tuple(map(plain, rule.patterns)),
+                        tuple(map(plain, rule.codes)),
+                        frozenset(map(plain, rule.countries)),
+                        frozenset(map(plain, rule.sectors)),
+                        ALWAYS[0] if rule.from_ is None else float((rule.from_ - EPOCH).days),
+                        # Both days count, and a stamp within the last day too.
+                        ALWAYS[1] if rule.to is None else float((rule.to - EPOCH).days) + 1 - 1e-9,
+                    )
+                )
+    for name, actor in scenario.actors.items():
+        own = frozenset(plain(text) for text in (name, actor.title) if text)
+        found.append(Rule(name, "any", f"actors.{name}: its own name", own))
+    return found
+
+
+def answer(described: Described, rules: Iterable[Rule]) -> Answer:
+    """Who this is, by these rules."""
+    one = _plain(described)
+    fits = []
+    for order, rule in enumerate(rules):
+        rank = rule.rank(one)
+        if rank is not None:
+            fits.append((rank, -rule.conditions, order, rule))
+    fits.sort(key=lambda fit: fit[:3])
+    if not fits:
+        return Answer((Span(*ALWAYS, None, ""),), (), ())
+    also = []
+    first = fits[0]
+    for rank, conditions, _, rule in fits[1:]:
+        together = rule.first <= first[3].last and first[3].first <= rule.last
+        if rule.actor != first[3].actor and together:
+            also.append((rule, RANKS[rank], first[3], (rank, conditions) == first[:2]))
+    return Answer(_spans(fits), tuple(also), tuple(fit[3] for fit in fits))
+
+
+def plain(text: str) -> str:
+    """A text as it is compared: no case, no accents, single spaces."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+        text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    return " ".join(text.split()).casefold()
+
+
+def bracketed(name: str) -> str:
+    """The country that a name carries in brackets at its end, as ICEWS names do: Police (Kosovo) -> Kosovo."""
+    found = re.search(r"\(([^()]+)\)\s*$", name)
+    return found.group(1) if found else ""
+
+
+def _plain(described: Described) -> Plain:
+    country = described.country or bracketed(described.who)
+    sectors = re.split(r"[,;/]", described.sectors) if described.sectors else ()
+    return Plain(
+        frozenset(plain(text) for text in (described.who, described.name) if text),
+        plain(described.who),
+        plain(country),
+        frozenset(plain(text) for text in sectors),
+    )
+
+
+def _spans(fits: list[tuple[int, int, int, Rule]]) -> tuple[Span, ...]:
+    """For every stretch of time the first rule that is good in it."""
+    edges = {ALWAYS[0]}
+    for *_, rule in fits:
+        if rule.first > ALWAYS[0]:
+            edges.add(rule.first)
+        if rule.last < ALWAYS[1]:
+            edges.add(round(rule.last + 1e-9))
+    starts = sorted(edges)
+    spans: list[Span] = []
+    for start, following in zip(starts, [*starts[1:], None], strict=True):
+        last = ALWAYS[1] if following is None else following - 1e-9
+        good = next(((r, rule) for r, _, _, rule in fits if rule.first <= start and last <= rule.last), None)
+        rule, how = (good[1], RANKS[good[0]]) if good else (None, "")
+        spans.append(Span(start, last, rule, how))
+    return tuple(spans)
+
+
+def _glob(pattern: str) -> str:
+    return ".*".join(re.escape(part) for part in pattern.split("*"))
+
+
+def _alias_rules(scenario: Scenario, aliases: str | Path | Mapping[str, str]) -> Iterable[Rule]:
+    """One rule for each line of the user's file. An empty actor means: this name is none of the actors."""
+    faults: list[Fault] = []
+    file = None if isinstance(aliases, Mapping) else str(aliases)
+    for line, row in _alias_rows(aliases):
+        name, actor = (row.get("name") or "").strip(), (row.get("actor") or "").strip()
+        days = {}
+        for key in ("from", "to"):
+            text = (row.get(key) or "").strip()
+            try:
+                days[key] = float((date.fromisoformat(text) - EPOCH).days) if text else None
+            except ValueError:
+                faults.append(Fault(file, line, key, repr(text), "a day such as 2018-06-01"))
+        if not name:
+            faults.append(Fault(file, line, "name", "no name", "the name as it stands in the data"))
+        elif actor and actor not in scenario.actors:
+            expected = f"an actor of this scenario: {', '.join(scenario.actors)}; or nothing, for none of them"
+            nearest = nearest_name(actor, scenario.actors)
+            faults.append(Fault(file, line, "actor", f"unknown actor {actor!r}", expected, nearest))
+        else:
+            first, last = days.get("from"), days.get("to")
+            yield Rule(
+                actor or None, ALIASES, f"{file or ALIASES}{f':{line}' if line else ''}",
+                frozenset({plain(name)}) if "*" not in name else frozenset(),
+                (plain(name),) if "*" in name else (),
+                first=ALWAYS[0] if first is None else first,
+                last=ALWAYS[1] if last is None else last + 1 - 1e-9,
+            )  # fmt: skip
+    if faults:
+        raise EventError(faults, "nothing was matched")
+
+
+def _alias_rows(aliases: str | Path | Mapping[str, str]) -> Iterable[tuple[int | None, Mapping[str, str]]]:
+    if isinstance(aliases, Mapping):
+        for name, actor in aliases.items():
+            yield None, {"name": name, "actor": actor}
+        return
+    try:
+        with Path(aliases).open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = [key for key in ("name", "actor") if key not in (reader.fieldnames or ())]
+            if missing:
+                found = f"no column {', '.join(missing)}"
+                raise EventError(Fault(str(aliases), 1, "", found, "columns name, actor; and from, to where needed"))
+            for row in reader:
+                yield reader.line_num, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise EventError(Fault(str(aliases), None, "", f"cannot be read: {error}"), "nothing was matched") from error
