@@ -67,27 +67,36 @@ def cut_episodes(
     horizon  (S,) end of each stream's window, days
     raises   ValueError naming the first event that stands out of order
     """
-    whole, real, out_of_order = _cut(
-        offsets, time, channel, heat, marks, memory, opens_at, closes_at, chained_within, horizon
-    )
-    if out_of_order >= 0:
-        raise ValueError(f"event {out_of_order} stands before the one above it in time")
-    return Episodes(*np.ascontiguousarray(whole.T), *np.ascontiguousarray(real.T))
+    whole = np.empty((max(64, len(time) // 64), _INT_COLUMNS), np.int64)
+    real = np.empty((len(whole), _FLOAT_COLUMNS), np.float64)
+    rule = np.array([memory, opens_at, closes_at, chained_within])
+    stream = n = 0
+    while True:
+        stream, n, out_of_order = _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream, n)
+        if out_of_order >= 0:
+            raise ValueError(f"event {out_of_order} stands before the one above it in time")
+        if stream == len(offsets) - 1:
+            break
+        whole = np.concatenate([whole[:n], np.empty((len(whole) + 64, _INT_COLUMNS), np.int64)])
+        real = np.concatenate([real[:n], np.empty((len(real) + 64, _FLOAT_COLUMNS), np.float64)])
+    return Episodes(*np.ascontiguousarray(whole[:n].T), *np.ascontiguousarray(real[:n].T))
 
 
 @njit(cache=True, nogil=True)
-def _cut(offsets, time, channel, heat, marks, memory, opens_at, closes_at, chained_within, horizon):  # type: ignore[no-untyped-def]
-    whole = np.empty((256, _INT_COLUMNS), np.int64)
-    real = np.empty((256, _FLOAT_COLUMNS), np.float64)
-    n = 0
-    for stream in range(len(offsets) - 1):
-        begin, finish = offsets[stream], offsets[stream + 1]
+def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream, n):  # type: ignore[no-untyped-def]
+    """Streams from `stream` on, episodes from row n on. Returns the stream that found no more room, or their number.
+
+    Nothing is allocated here: that, and every array handed around, costs seconds of compilation.
+    """
+    memory, opens_at, closes_at, chained_within = rule[0], rule[1], rule[2], rule[3]
+    for s in range(stream, len(offsets) - 1):
+        begin, finish = offsets[s], offsets[s + 1]
+        n_before = n
         inside = False
         score = 0.0
         scored_at = 0.0
         rise = begin  # first event since the score was last below the closing level
         free = begin  # events before this one belong to an earlier episode
-        n_before = n
         # of the running episode
         first = begin
         start = 0.0
@@ -116,7 +125,10 @@ def _cut(offsets, time, channel, heat, marks, memory, opens_at, closes_at, chain
                 mark |= marks[c]
                 j += 1
             if j < finish and not time[j] > now:
-                return whole[:n], real[:n], j
+                return s, n, j
+            # A batch ends at most one episode; two rows also leave room for the one that the window ends.
+            if n + 2 > len(whole):
+                return s, n_before, -1
             if gain == 0.0 and mark == 0:
                 i = j
                 continue
@@ -131,7 +143,7 @@ def _cut(offsets, time, channel, heat, marks, memory, opens_at, closes_at, chain
                 state, settled = _ending(
                     start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
                 )
-                whole, real, n = _write(whole, real, n, stream, first, stop, state, start, settled, end, peak)
+                n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak)
                 inside = False
                 free = stop
                 candidate = -1
@@ -200,9 +212,7 @@ def _cut(offsets, time, channel, heat, marks, memory, opens_at, closes_at, chain
                     )
                     if state == SPENT:
                         state = CHAINED
-                    whole, real, n = _write(
-                        whole, real, n, stream, first, candidate, state, start, settled, end, old_peak
-                    )
+                    n = _write(whole, real, n, s, first, candidate, state, start, settled, end, old_peak)
                     first = free = candidate
                     start = time[first]
                     after_cut = True
@@ -216,22 +226,21 @@ def _cut(offsets, time, channel, heat, marks, memory, opens_at, closes_at, chain
             i = j
 
         if inside:
-            left = score * np.exp((scored_at - horizon[stream]) / memory)
+            left = score * np.exp((scored_at - horizon[s]) / memory)
             state, settled = _ending(
                 start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
             )
             stop = finish
             if left >= closes_at:
-                state, settled, end = OPEN, last, max(horizon[stream], last)
+                state, settled, end = OPEN, last, max(horizon[s], last)
             else:
                 end = scored_at + memory * np.log(score / closes_at)
                 while stop > first and time[stop - 1] > end:
                     stop -= 1
-            whole, real, n = _write(whole, real, n, stream, first, stop, state, start, settled, end, peak)
-
-    for e in range(n):
-        whole[e, 4] = _first_act(whole[e, 1], time, channel, heat, marks)
-    return whole[:n], real[:n], -1
+            n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak)
+        for e in range(n_before, n):
+            whole[e, 4] = _first_act(whole[e, 1], time, channel, heat, marks)
+    return len(offsets) - 1, n, -1
 
 
 @njit(cache=True, nogil=True)
@@ -247,16 +256,9 @@ def _ending(start, after_cut, last, memory, resolved_at, suspended_at, resolved_
 
 @njit(cache=True, nogil=True)
 def _write(whole, real, n, stream, first, stop, state, start, last, end, peak):  # type: ignore[no-untyped-def]
-    if n == len(whole):
-        wider = np.empty((2 * n, _INT_COLUMNS), np.int64)
-        wider[:n] = whole
-        whole = wider
-        longer = np.empty((2 * n, _FLOAT_COLUMNS), np.float64)
-        longer[:n] = real
-        real = longer
     whole[n, 0], whole[n, 1], whole[n, 2], whole[n, 3], whole[n, 4] = stream, first, stop, state, first
     real[n, 0], real[n, 1], real[n, 2], real[n, 3] = start, last, end, peak
-    return whole, real, n + 1
+    return n + 1
 
 
 @njit(cache=True, nogil=True)
@@ -305,72 +307,73 @@ def describe_episodes(
     source    (C,) actor index or -1;  target likewise;  kind (C,) class index or -1
     patterns  (C,) bit p set where an act of the channel fits pattern p; at most 64 patterns
     """
-    return Contents(
-        *_describe(
+    n = len(episodes.first)
+    bits = [patterns >> np.uint64(p) & np.uint64(1) > 0 for p in range(n_patterns)]
+    tables = np.stack([source, target, kind, hurts, heat > 0, hostile, *bits]).astype(np.int64)
+    counts = np.zeros((n, 3 + n_classes + n_patterns), np.int64)
+    seen = np.full(n_actors, -1, np.int64)
+    joined = np.empty((max(64, n), 2), np.int64)
+    done = n_joined = 0
+    while True:
+        done, n_joined = _describe(
             episodes.first,
             episodes.stop,
             episodes.opener,
             channel,
-            heat,
-            hostile,
-            hurts,
-            source,
-            target,
-            kind,
+            tables,
             n_classes,
-            patterns,
-            n_patterns,
-            n_actors,
+            counts,
+            seen,
+            joined,
+            done,
+            n_joined,
         )
+        if done == n:
+            break
+        joined = np.concatenate([joined, np.empty((len(joined) + n_actors, 2), np.int64)])
+    joined = joined[:n_joined]
+    joined = joined[np.lexsort((joined[:, 1], joined[:, 0]))]
+    return Contents(
+        counted=counts[:, 0],
+        hurting=counts[:, 1],
+        lethal=counts[:, 2],
+        classes=counts[:, 3 : 3 + n_classes],
+        patterns=counts[:, 3 + n_classes :],
+        joined_episode=joined[:, 0],
+        joined_actor=joined[:, 1],
     )
 
 
+_SOURCE, _TARGET, _KIND, _HURTS, _COUNTED, _HOSTILE, _FIRST_PATTERN = range(7)
+"""Rows of the table by channel that `_describe` reads."""
+
+
 @njit(cache=True, nogil=True)
-def _describe(  # type: ignore[no-untyped-def]
-    first, stop, opener, channel, heat, hostile, hurts, source, target, kind, n_classes, patterns, n_patterns, n_actors
-):
-    n = len(first)
-    counted = np.zeros(n, np.int64)
-    hurting = np.zeros(n, np.int64)
-    lethal = np.zeros(n, np.int64)
-    classes = np.zeros((n, n_classes), np.int64)
-    fits = np.zeros((n, n_patterns), np.int64)
-    seen = np.full(n_actors, -1, np.int64)
-    joined_episode = np.empty(256, np.int64)
-    joined_actor = np.empty(256, np.int64)
-    n_joined = 0
-    for e in range(n):
+def _describe(first, stop, opener, channel, tables, n_classes, counts, seen, joined, done, n_joined):  # type: ignore[no-untyped-def]
+    """Episodes from `done` on. Returns the episode that found no more room for who joined, or their number."""
+    for e in range(done, len(first)):
+        if n_joined + len(seen) > len(joined):
+            return e, n_joined
         c = channel[opener[e]]
-        if source[c] >= 0:
-            seen[source[c]] = e
-        if target[c] >= 0:
-            seen[target[c]] = e
-        from_joined = n_joined
+        for side in range(_SOURCE, _TARGET + 1):
+            if tables[side, c] >= 0:
+                seen[tables[side, c]] = e
         for i in range(first[e], stop[e]):
             c = channel[i]
-            if heat[c] > 0.0:
-                counted[e] += 1
-                if hurts[c] > 0:
-                    hurting[e] += 1
-                if hurts[c] > 1:
-                    lethal[e] += 1
-            if kind[c] >= 0:
-                classes[e, kind[c]] += 1
-            for p in range(n_patterns):
-                if patterns[c] >> np.uint64(p) & np.uint64(1):
-                    fits[e, p] += 1
-            a = source[c]
-            if hostile[c] and a >= 0 and seen[a] != e:
+            if tables[_COUNTED, c]:
+                counts[e, 0] += 1
+                if tables[_HURTS, c] > 0:
+                    counts[e, 1] += 1
+                if tables[_HURTS, c] > 1:
+                    counts[e, 2] += 1
+            if tables[_KIND, c] >= 0:
+                counts[e, 3 + tables[_KIND, c]] += 1
+            for p in range(_FIRST_PATTERN, len(tables)):
+                counts[e, 3 + n_classes + p - _FIRST_PATTERN] += tables[p, c]
+            a = tables[_SOURCE, c]
+            if tables[_HOSTILE, c] and a >= 0 and seen[a] != e:
                 seen[a] = e
-                if n_joined == len(joined_actor):
-                    wider = np.empty(2 * n_joined, np.int64)
-                    wider[:n_joined] = joined_episode
-                    joined_episode = wider
-                    longer = np.empty(2 * n_joined, np.int64)
-                    longer[:n_joined] = joined_actor
-                    joined_actor = longer
-                joined_episode[n_joined] = e
-                joined_actor[n_joined] = a
+                joined[n_joined, 0] = e
+                joined[n_joined, 1] = a
                 n_joined += 1
-        joined_actor[from_joined:n_joined] = np.sort(joined_actor[from_joined:n_joined])
-    return counted, hurting, lethal, classes, fits, joined_episode[:n_joined], joined_actor[:n_joined]
+    return len(first), n_joined

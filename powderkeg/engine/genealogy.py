@@ -25,34 +25,32 @@ def roots_and_entries(offsets: Ints, channel: Codes, parent: Codes, source: Ints
     source  (C,) actor of a channel, -1 where it has none; such an event's entry is -1
     raises  ValueError naming the first event whose parent does not stand before it
     """
-    root = np.empty(len(channel), np.int64)
-    entry = np.empty(len(channel), np.int64)
+    root, entry = np.empty((2, len(channel)), np.int64)
     for begin, stop in pairwise(offsets):
-        part = slice(begin, stop)
-        wrong = _walk(channel[part], parent[part], source, root[part], entry[part])
+        wrong = _walk(channel, parent, source, begin, stop, root, entry, begin)
         if wrong >= 0:
-            raise ValueError(f"event {begin + wrong}: its parent does not stand before it in its replicate")
-        root[part] += begin
-        entry[part] = np.where(entry[part] >= 0, entry[part] + begin, -1)
+            raise ValueError(f"event {wrong}: its parent does not stand before it in its replicate")
+        root[begin:stop] += begin
+        entry[begin:stop][entry[begin:stop] >= 0] += begin
     return root, entry
 
 
 @njit(cache=True, nogil=True)
-def _walk(channel, parent, source, root, entry):  # type: ignore[no-untyped-def]
-    """Fills root and entry of one replicate; the first event whose parent comes after it, or -1."""
-    for i in range(len(channel)):
-        if parent[i] >= i:
-            return i
-        actor = source[channel[i]]
-        above = np.int64(parent[i])
-        root[i] = root[above] if above >= 0 else i
-        entry[i] = -1
+def _walk(channel, parent, source, begin, stop, root, entry, to):  # type: ignore[no-untyped-def]
+    """Fills root and entry, counted within the replicate, from place `to` on; returns a wrong event, or -1."""
+    for i in range(stop - begin):
+        if parent[begin + i] >= i:
+            return begin + i
+        actor = source[channel[begin + i]]
+        above = np.int64(parent[begin + i])
+        root[to + i] = root[to + above] if above >= 0 else i
+        entry[to + i] = -1
         if actor < 0:
             continue
         # The nearest earlier act of the same actor on the path knows where that actor came in.
-        while above >= 0 and source[channel[above]] != actor:
-            above = np.int64(parent[above])
-        entry[i] = entry[above] if above >= 0 else i
+        while above >= 0 and source[channel[begin + above]] != actor:
+            above = np.int64(parent[begin + above])
+        entry[to + i] = entry[to + above] if above >= 0 else i
     return -1
 
 
@@ -72,52 +70,53 @@ def entry_counts(
     the mechanism of its entry, counted from the lowest; 1 + the actor of the entry's parent, 0 if there is none.
     raises  as `roots_and_entries`
     """
-    replicate, way, number, wrong = _count(offsets, channel, parent, mechanism, source, target, shape, lowest_mechanism)
-    if wrong >= 0:
-        raise ValueError(f"event {wrong}: its parent does not stand before it in its replicate")
-    return replicate, way, number
+    n_ways = int(np.prod(shape, dtype=np.int64))
+    sizes = np.array([*shape, lowest_mechanism], dtype=np.int64)
+    found = []
+    first, n_replicates = 0, len(offsets) - 1
+    while first < n_replicates:
+        # Some replicates at a time, and at least one: the scratch arrays stay small.
+        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + _AT_A_TIME, side="right")) - 1)
+        begin, stop = offsets[first], offsets[last]
+        root, entry, way = np.empty((3, stop - begin), np.int64)
+        wrong = _ways(offsets[first : last + 1], channel, parent, mechanism, source, target, sizes, root, entry, way)
+        if wrong >= 0:
+            raise ValueError(f"event {wrong}: its parent does not stand before it in its replicate")
+        # A key of replicate and way; replicates are few enough for it to fit.
+        key = np.repeat(np.arange(last - first), np.diff(offsets[first : last + 1])) * n_ways + way
+        keys, number = np.unique(key[way >= 0], return_counts=True)
+        found.append(np.stack([keys // n_ways + first, keys % n_ways, number]))
+        first = last
+    replicate, ways, numbers = np.concatenate(found, axis=1) if found else np.empty((3, 0), np.int64)
+    return replicate, ways, numbers
+
+
+_AT_A_TIME = 500_000
+"""Events whose ways are found together."""
 
 
 @njit(cache=True, nogil=True)
-def _count(offsets, channel, parent, mechanism, source, target, shape, lowest_mechanism):  # type: ignore[no-untyped-def]
-    longest = 0
-    for replicate in range(len(offsets) - 1):
-        longest = max(longest, offsets[replicate + 1] - offsets[replicate])
-    root = np.empty(longest, np.int64)
-    entry = np.empty(longest, np.int64)
-    ways = np.empty(longest, np.int64)
-    found = np.empty((1024, 3), np.int64)
-    n = 0
+def _ways(offsets, channel, parent, mechanism, source, target, sizes, root, entry, way):  # type: ignore[no-untyped-def]
+    """Fills the way of every event of some replicates, -1 where it has no actor; returns a wrong event, or -1."""
     for replicate in range(len(offsets) - 1):
         begin, stop = offsets[replicate], offsets[replicate + 1]
-        wrong = _walk(channel[begin:stop], parent[begin:stop], source, root, entry)
+        shift = begin - offsets[0]
+        wrong = _walk(channel, parent, source, begin, stop, root, entry, shift)
         if wrong >= 0:
-            return found[:0, 0], found[:0, 1], found[:0, 2], begin + wrong
-        n_ways = 0
+            return wrong
         for i in range(stop - begin):
-            came = entry[i]
+            came = entry[shift + i]
+            way[shift + i] = -1
             if came < 0:
                 continue
             actor = source[channel[begin + i]]
-            top = channel[begin + root[i]]
+            top = channel[begin + root[shift + i]]
             is_drawn = 0 if actor == source[top] or actor == target[top] else 1
-            above = parent[begin + came]
+            above = np.int64(parent[begin + came])
             by = source[channel[begin + above]] + 1 if above >= 0 else 0
-            kind = (mechanism[begin + came] if above >= -1 else HISTORY) - lowest_mechanism
-            ways[n_ways] = ((actor * shape[1] + is_drawn) * shape[2] + kind) * shape[3] + by
-            n_ways += 1
-        ways[:n_ways].sort()
-        for i in range(n_ways):
-            if i > 0 and ways[i] == ways[i - 1]:
-                found[n - 1, 2] += 1
-                continue
-            if n == len(found):
-                wider = np.empty((2 * n, 3), np.int64)
-                wider[:n] = found
-                found = wider
-            found[n, 0], found[n, 1], found[n, 2] = replicate, ways[i], 1
-            n += 1
-    return found[:n, 0].copy(), found[:n, 1].copy(), found[:n, 2].copy(), -1
+            kind = (np.int64(mechanism[begin + came]) if above >= -1 else HISTORY) - sizes[4]
+            way[shift + i] = ((actor * sizes[1] + is_drawn) * sizes[2] + kind) * sizes[3] + by
+    return -1
 
 
 def tally(
