@@ -7,10 +7,11 @@ fitted values, sweeps and the levers of the web page.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from powderkeg.errors import Fault, ScenarioError, UsageError
-from powderkeg.reading import BROKEN, Place, Quantity, Reader, Wrong, tree_of
+from powderkeg.reading import BROKEN, ByName, Kind, Place, Quantity, Reader, Wrong, declared, tree_of
 from powderkeg.scenario.declared import SCENARIO, Scenario
 
 
@@ -48,26 +49,48 @@ def edit(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     return _applied(scenario, values)
 
 
-def _applied(scenario: Scenario, values: dict[str, Any]) -> Scenario:
-    """All values put in. One may only fit once another is in, so those that do not fit are tried again."""
-    while values:
+def _applied(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
+    """All values put in, section by section and thing by thing: a thing is looked through only for its own changes."""
+    made = {}
+    for field in declared(Scenario):
+        changes = _below(field.key, values)
+        if not changes:
+            continue
+        kind, one = field.rule.kind, getattr(scenario, field.name)
+        if isinstance(kind, ByName):
+            things = {
+                name: _put(kind.of, thing, _below(name, changes), f"{field.key}.{name}") for name, thing in one.items()
+            }
+            made[field.name] = things
+        else:
+            made[field.name] = _put(kind, one, changes, field.key)
+    return replace(scenario, **made)
+
+
+def _below(key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes below a key, by the rest of their paths; "" for the key itself."""
+    return {path[len(key) + 1 :]: value for path, value in values.items() if path == key or path.startswith(f"{key}.")}
+
+
+def _put(kind: Kind, thing: Any, changes: dict[str, Any], where: str) -> Any:
+    """A thing with its changes. One may only fit once another is in, so those that do not fit are tried again."""
+    while changes:
         refused: dict[str, Wrong] = {}
-        places = {place.path: place for place in SCENARIO.places(scenario)}
-        before = len(values)
-        for path, value in list(values.items()):
+        before = len(changes)
+        for path, value in list(changes.items()):
+            place = next(place for place in kind.places(thing) if place.path == path)
             try:
-                scenario = places[path].rebuild(value)
+                thing = place.rebuild(value)
             except Wrong as wrong:
                 refused[path] = wrong
                 continue
-            del values[path]
-            if values:
-                places = {place.path: place for place in SCENARIO.places(scenario)}
-        if len(values) == before:
+            del changes[path]
+        if len(changes) == before:
             raise ScenarioError(
-                Fault(None, None, path, wrong.found, wrong.expected, wrong.nearest) for path, wrong in refused.items()
+                Fault(None, None, f"{where}.{path}" if path else where, wrong.found, wrong.expected, wrong.nearest)
+                for path, wrong in refused.items()
             )
-    return scenario
+    return thing
 
 
 def _value(place: Place, value: Any, reader: Reader) -> Any:
