@@ -51,12 +51,13 @@ def edit(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
 
 def _applied(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     """All values put in, section by section and thing by thing: a thing is looked through only for its own changes."""
-    made = {}
+    made: dict[str, Any] = {}
     for field in declared(Scenario):
         changes = _below(field.key, values)
         if not changes:
             continue
         kind, one = field.rule.kind, getattr(scenario, field.name)
+        assert isinstance(kind, Kind)
         if isinstance(kind, ByName):
             things = {
                 name: _put(kind.of, thing, _below(name, changes), f"{field.key}.{name}") for name, thing in one.items()
