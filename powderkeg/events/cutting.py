@@ -108,10 +108,11 @@ def _cut_clean(data: bytes, layout: Layout) -> pl.DataFrame | None:
     if layout.format.name == "keds":
         blank = frame.height and frame["time"].null_count()
         return None if blank else frame.drop("reaches")
-    if separators != frame.height * (width - 1) or (frame.height and not frame["reaches"][0]):
-        # Row by row the sum may still be right: the last column is empty in some.
-        if separators != frame.height * (width - 1) or not _every_row_has(data, layout.separator, width):
-            return None
+    if separators != frame.height * (width - 1):
+        return None
+    if frame.height and not frame["reaches"][0] and not _every_row_has(data, layout.separator, width):
+        # Only the last column may be empty: a row too long does not make up for one too short.
+        return None
     return frame.drop("reaches")
 
 
@@ -255,27 +256,27 @@ def _cut_quoted(part: Part, layout: Layout) -> Cut:
     while at < len(lines):
         for first, last, row in _window(lines, at, layout.separator):
             at = last
-            text = lines[first]
-            if last == first + 1 and not text.strip():
+            line = lines[first]
+            if last == first + 1 and not line.strip():
                 continue
             one_line = last == first + 1
-            if header is not None and one_line and text.rstrip("\r\n") == header:
+            if header is not None and one_line and line.rstrip("\r\n") == header:
                 repeated += 1
                 continue
             if row is not None and len(row) > width and not "".join(row[width:]).strip():
                 row, trimmed = row[:width], trimmed + 1
-            if row is not None and len(row) == width and not any("\0" in text for text in row):
+            if row is not None and len(row) == width and not any("\0" in field for field in row):
                 rows.append(row)
                 places.append(part.line + first)
                 recoded += any(number in recoded_lines for number in range(first, last))
                 continue
-            if "\0" in text:
+            if "\0" in line:
                 reason = "a NUL byte"
             elif row is None or not one_line:
                 reason = "a quote is opened and not closed, or fields are missing"
             else:
                 reason = _miscounted(len(row), width)
-            bad.append(BadRow(part.file, part.line + first, reason, shown(text)))
+            bad.append(BadRow(part.file, part.line + first, reason, shown(line)))
             at = first + 1
             if not one_line:
                 break

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def expand(paths: str | Path | Iterable[str | Path]) -> tuple[list[Path], list[P
         elif path.exists():
             files.append(path)
         else:
-            found_by_pattern = sorted(Path(name) for name in glob.glob(str(one), recursive=True))
+            found_by_pattern = sorted(Path(name) for name in glob.glob(str(one), recursive=True))  # noqa: PTH207
             files.extend(p for p in found_by_pattern if p.is_file())
             if not found_by_pattern:
                 faults.append(Fault(str(one), None, "", "no such file or folder"))
@@ -250,9 +251,9 @@ def _unpack(path: Path, magic: bytes) -> Iterator[bytes]:
     if magic.startswith(b"\x1f\x8b"):
         yield from _gunzip(path)
     elif magic.startswith(b"BZh"):
-        yield from _decompress(path, bz2.BZ2File(path), "bz2")
+        yield from _decompress(path, bz2.open, "bz2")
     elif magic.startswith(b"\xfd7zXZ\x00"):
-        yield from _decompress(path, lzma.LZMAFile(path), "xz")
+        yield from _decompress(path, lzma.open, "xz")
     else:
         try:
             with path.open("rb", buffering=0) as stream:
@@ -295,10 +296,10 @@ def _gunzip(path: Path) -> Iterator[bytes]:
         raise FileFault(str(path), "the gzip file ends before its end", "a complete file; what was there was read")
 
 
-def _decompress(path: Path, stream: bz2.BZ2File | lzma.LZMAFile, kind: str) -> Iterator[bytes]:
+def _decompress(path: Path, opener: Callable[[Path], Any], kind: str) -> Iterator[bytes]:
     room = _Room(str(path), path.stat().st_size)
     try:
-        with stream:
+        with opener(path) as stream:
             while piece := stream.read(PIECE):
                 room.take(len(piece))
                 yield piece

@@ -5,7 +5,7 @@ two actors, the code and the rest. A format is declared once, below, as data.
 
 Sources: the data sets' own column lists. GDELT files have no header: 57 columns before April 2013, 58 after (the
 address is the last), 61 in GDELT 2.0. POLECAT weekly files are known to carry excess column names, or excess empty
-columns, in some weeks (A. Beger, POLECAT event data, 2024): the header is then set aside and the published order stands.
+columns, in some weeks (A. Beger, POLECAT event data, 2024): the header is set aside then, the published order stands.
 """
 
 from __future__ import annotations
@@ -369,10 +369,9 @@ def _separator(lines: list[str], usual: str) -> str:
 
 def _records(text: str, separator: str, quoted: bool) -> list[list[str]]:
     whole = text if len(text) < 1 << 17 else text[: text.rfind("\n", 0, 1 << 17) + 1]
-    style = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     found: list[list[str]] = []
     try:
-        for row in csv.reader(io.StringIO(whole.replace("\0", "")), delimiter=separator, quoting=style):
+        for row in csv.reader(io.StringIO(whole.replace("\0", "")), delimiter=separator, quoting=0 if quoted else 3):
             if row:
                 found.append(row)
     except csv.Error:

@@ -33,7 +33,8 @@ def polars_of(frame: Any) -> pl.DataFrame:
         ) from error
     if isinstance(table, nw.LazyFrame):
         table = table.collect("polars")
-    return table.to_polars()
+    rows: pl.DataFrame = table.to_polars()
+    return rows
 
 
 def layout_of_frame(frame: pl.DataFrame, wishes: Wishes, name: str, start: date | None) -> Layout:

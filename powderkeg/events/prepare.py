@@ -161,6 +161,9 @@ def _first_of(table: Any, keys: list[str]) -> Any:
 
 def _drop_mirrored(table: Any, book: str) -> Any:
     mirrors = codebook(book).filter(pl.col("mirror").is_not_null()).select("code", _mirror="mirror")
+    if table.implementation.is_polars():
+        kind = nw.to_native(table).collect_schema()["code"]
+        mirrors = mirrors.with_columns(pl.col("_mirror").cast(kind))
     wide = _left_join(table, mirrors, ["code"])
     code, mirror, source, target = (nw.col(name) for name in ("code", "_mirror", "source", "target"))
     both_ways = ~mirror.is_null() & ~target.is_null() & (source != target)
@@ -213,7 +216,7 @@ def _beside(table: Any, data: pl.DataFrame) -> Any:
     if isinstance(table, nw.DataFrame):
         return nw.from_dict(columns, schema=nw.from_native(data).schema, backend=kind)
     eager = nw.from_dict(columns, schema=nw.from_native(data).schema, backend="pandas")
-    return eager.lazy(backend=kind)  # type: ignore[arg-type]
+    return eager.lazy(backend=kind)
 
 
 def _duckdb_values(relation: Any, columns: Mapping[str, list[Any]], schema: pl.Schema) -> Any:

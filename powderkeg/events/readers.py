@@ -249,7 +249,8 @@ def finished(
 ) -> pl.DataFrame:
     """Rows of whole days in time order, without doubles, times counted from the start."""
     if resolution == "month":
-        frame = frame.with_columns(day=pl.col("day").cast(pl.Int32).cast(pl.Date).dt.truncate("1mo").cast(pl.Int32).cast(pl.Float64))  # fmt: skip
+        month = pl.col("day").cast(pl.Int32).cast(pl.Date).dt.truncate("1mo")
+        frame = frame.with_columns(day=month.cast(pl.Int32).cast(pl.Float64))
     elif resolution == "day":
         frame = frame.with_columns(pl.col("day").floor())
     if not frame["day"].is_sorted():

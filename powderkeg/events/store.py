@@ -120,7 +120,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         found = f"cannot be written: {error.strerror or error}"
         raise EventError(Fault(str(path), None, "", found), "nothing was written") from error

@@ -12,12 +12,12 @@ import queue
 import threading
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -47,8 +47,8 @@ Progress = Callable[[str, int], None]
 class Options:
     """How to read, beside what each file says of itself; the checked arguments of `read_events`."""
 
-    wishes: Wishes = Wishes()
-    window: Window = Window()
+    wishes: Wishes
+    window: Window
     doubles: tuple[str, ...] = ()
     bad_files: str = "raise"
     matcher: Matcher | None = None
@@ -285,10 +285,10 @@ def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) 
 def coded(frame: pl.DataFrame, book: str | None) -> pl.DataFrame:
     """Rows with class, weight and nearest CAMEO code from a codebook; what the rows bring themselves goes first where
     it is a number, and stands in where the book has nothing."""
-    own = {name: f"_{name}" for name in ("tone", "goldstein") if name in frame.columns}
+    own: dict[str, str] = {name: f"_{name}" for name in ("tone", "goldstein") if name in frame.columns}
     frame = frame.rename(own)
     if book is None:
-        nothing = {"cameo": pl.Categorical, "tone": pl.Enum(TONES), "goldstein": pl.Float64}
+        nothing: dict[str, Any] = {"cameo": pl.Categorical, "tone": pl.Enum(TONES), "goldstein": pl.Float64}
         frame = frame.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in nothing.items())
     else:
         frame = prepare.map_codes(frame, book)
@@ -322,8 +322,7 @@ def _contents(files: list[Path], wishes: Wishes, window: Window) -> Iterator[obj
                     continue
                 last = _layout(member, wishes, last)
                 yield _Begin(member, last)
-                for block in blocks(member, last.quoted):
-                    yield block
+                yield from blocks(member, last.quoted)
         except FileFault as fault:
             yield fault
 
@@ -354,7 +353,7 @@ def _parquet(member: Member, wishes: Wishes, window: Window) -> Iterator[object]
         raise FileFault(member.name, f"a broken Parquet file: {str(error).splitlines()[0][:200]}") from error
 
 
-def _ahead(make: Callable[[], Iterator[object]], depth: int) -> Iterator[object]:
+def _ahead(make: Callable[[], Iterator[object]], depth: int) -> Generator[object, None, None]:
     """The items of an iterator that runs in a thread of its own, at most `depth` items ahead."""
     ready: queue.Queue[tuple[str, object]] = queue.Queue(depth)
     stop = threading.Event()

@@ -209,8 +209,7 @@ def _spans(fits: list[tuple[int, int, int, Rule]]) -> tuple[Span, ...]:
     for start, following in zip(starts, [*starts[1:], None], strict=True):
         last = ALWAYS[1] if following is None else following - 1e-9
         good = next(((r, rule) for r, _, _, rule in fits if rule.first <= start and last <= rule.last), None)
-        rule, how = (good[1], RANKS[good[0]]) if good else (None, "")
-        spans.append(Span(start, last, rule, how))
+        spans.append(Span(start, last, good[1], RANKS[good[0]]) if good else Span(start, last, None, ""))
     return tuple(spans)
 
 
