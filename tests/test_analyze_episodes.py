@@ -14,6 +14,9 @@ from powderkeg.analyze.episodes import END_STATES, Rules, episodes
 from powderkeg.engine.episodes import OPENS, RESOLVES, SUSPENDS, cut_episodes
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.model import compile
+from powderkeg.scenario import loads
+from powderkeg.simulate import simulate
 
 START = date(2022, 12, 1)
 
@@ -277,6 +280,69 @@ def test_histories_stay_apart_and_silent_ones_count():
     found = episodes(EventTable(three, START, 100.0, "day"))
     assert found["replicate"].to_list() == [0, 2]
     assert found["episode"].to_list() == [0, 0]
+
+
+SIMULATED = """
+powderkeg: 1
+name: two-sides
+title: Two sides
+start: 2020-01-01
+years: 2
+actors: {north: {title: North}, south: {title: South}, guard: {title: Guard}}
+facts: {blocked: {lasts: 20 days}}
+acts:
+  seize: {tone: hostile, heat: 3}
+  fight: {tone: hostile, heat: 3, hurts: injury}
+  shoot: {tone: hostile, heat: 3, hurts: death}
+  leave: {tone: cooperative}
+  patrol: {tone: neutral}
+moves:
+  seizes: {who: north, does: seize, to: south, rate: 6 per year, sets: [blocked]}
+  fights: {who: [north, south, guard], does: fight, to: [north, south]}
+  shoots: {who: south, does: shoot, to: north}
+  leaves: {who: north, does: leave, to: south}
+  patrols: {who: guard, does: patrol, to: south, rate: 0.1 per day}
+mechanisms:
+  answer: {when: north seizes south, then: {south fights north: 80 %, south shoots north: 20 %}, answers: 2,
+    half_life: 1 day}
+  back: {when: x fights y, then: y fights x, answers: 0.3, half_life: 1 day}
+  enter: {when: south fights north, then: guard fights north, answers: 0.2, half_life: 2 days}
+  end: {when: south fights north, then: north leaves south, answers: 0.4, half_life: 2 days}
+standoffs: {among: [north, south], opened_by: [seizes], suspended_by: [leaves]}
+"""
+
+
+def test_runs_and_their_table_have_the_same_standoffs():
+    """By channel number or by name, it is the same events; facts that run out are in the runs alone."""
+    model = compile(loads(SIMULATED))
+    runs = simulate(model, years=5, replicates=60, seed=4)
+    from_runs, from_table = episodes(runs), episodes(runs.table(), model)
+    assert from_runs.height > 300
+    assert set(from_runs["end_state"]) == {"spent", "suspended", "chained", "open"}
+    assert from_table.equals(from_runs)
+    assert episodes(runs.table(), model.scenario).equals(from_runs)
+    assert from_runs["joined"].explode().drop_nulls().unique().to_list() == ["guard"]
+    assert (from_runs["hurt"] >= from_runs["deaths"]).all()
+    assert from_runs["neutral"].sum() > 0
+    twin = from_runs.filter(pl.col("replicate") == 7)
+    acts = [
+        Act(t, float(model.heat[c] * model.counted[c]), bool(model.opens[c]), False, bool(model.suspends[c]))
+        for t, c in zip(
+            runs.time[runs.offsets[7] : runs.offsets[8]], runs.channel[runs.offsets[7] : runs.offsets[8]], strict=True
+        )
+    ]
+    assert [r.state for r in slow_episodes(acts, runs.days)] == twin["end_state"].to_list()
+
+
+def test_marks_count_acts_of_a_kind_within_each_standoff():
+    model = compile(loads(SIMULATED))
+    runs = simulate(model, years=5, replicates=20, seed=4)
+    mask = np.array([c.act == "fight" for c in model.channels])
+    found = episodes(runs, marks={"fights": mask, "any": np.ones(len(mask), dtype=bool)})
+    assert (found["fights"] > 0).any()
+    assert (found["any"] >= found["hostile"] + found["cooperative"] + found["neutral"]).all()
+    with pytest.raises(UsageError, match="one entry for each"):
+        episodes(runs, marks={"fights": mask[:-1]})
 
 
 def test_an_empty_table_has_no_standoffs():

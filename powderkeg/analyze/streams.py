@@ -142,7 +142,7 @@ def _of_runs(runs: Runs) -> Streams:
 
 def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     frame = table.frame
-    if frame.height and not frame["time"].is_finite().fill_null(False).all():
+    if not frame["time"].cast(pl.Float64).is_finite().fill_null(False).all():
         raise EventError(Fault(None, None, "time", "a time that is missing or not finite", "days since the start"))
     has = frame.columns
     keys = [name for name in ("source", "act", "target", "cameo", "tone", "goldstein") if name in has]
@@ -229,7 +229,7 @@ def _lookup(codes: pl.DataFrame, model: Model | None) -> dict[str, Any]:
         found = {
             "source": index.get(source, -1),
             "target": index.get(target, -1),
-            "act": number[act],
+            "act": number.get(act, -1),
             "heat": heat,
             "counted": counted,
             "marks": marks,
