@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from powderkeg.model import branching_matrix as branching_matrix
     from powderkeg.model import branching_ratio as branching_ratio
     from powderkeg.model import compile as compile
+    from powderkeg.model import describe as describe
     from powderkeg.model import stability as stability
     from powderkeg.scenario import Scenario as Scenario
     from powderkeg.scenario import digest as digest
@@ -76,7 +77,7 @@ _HOMES = {
         "UsageError",
     ),
     "events": ("EventTable", "events", "read_events"),
-    "model": ("Model", "branching_matrix", "branching_ratio", "compile", "stability"),
+    "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "stability"),
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
     "score": ("record",),
     "simulate": ("Runs", "simulate"),

@@ -6,7 +6,7 @@ theirs. With --json the faults are printed as JSON too.
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 import warnings
 from collections.abc import Sequence
@@ -20,6 +20,9 @@ from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 
 DONE, AT_FAULT, USAGE, STOPPED = 0, 1, 2, 130
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What a disk says that takes no more; compiled code is kept on disk too, so it may say so before there are results."""
 
 app = typer.Typer(
     name="powderkeg",
@@ -57,22 +60,31 @@ def powderkeg(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    warnings.showwarning = _show_warning
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PowderkegWarning)
+        warnings.showwarning = _show_warning
+        sys.exit(_exit_code(words))
+
+
+def _exit_code(words: list[str]) -> int:
     try:
         app(args=words, prog_name="powderkeg")
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else DONE
     except PowderkegError as error:
         if "--json" in words:
             Screen(as_json=True).data({"faults": [fault.as_dict() for fault in error.faults]})
         say_error(str(error))
-        sys.exit(USAGE if isinstance(error, UsageError) else AT_FAULT)
+        return USAGE if isinstance(error, UsageError) else AT_FAULT
     except KeyboardInterrupt:
-        say_error("Stopped. Nothing was left half-written.")
-        sys.exit(STOPPED)
-    except BrokenPipeError:
-        # Whoever read our output has stopped reading (`powderkeg ... | head`): not an error, and no second one at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(DONE)
-    sys.exit(DONE)
+        say_error("Stopped.")
+        return STOPPED
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        say_error(f"{error.filename or 'writing'}: {(error.strerror or '').lower()}")
+        return AT_FAULT
+    return DONE
 
 
 def _show_warning(

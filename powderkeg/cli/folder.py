@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +18,7 @@ PART = ".part"
 
 
 class DiskError(PowderkegError):
-    """A file could not be written after the work was done."""
-
-    aftermath = "the work was done, but not all of it is kept"
+    """A file could not be written after the work was done; the aftermath says what is there."""
 
 
 class Folder:
@@ -38,7 +37,7 @@ class Folder:
             trial.write_bytes(b"")
             trial.unlink()
         except OSError as error:
-            raise UsageError(_fault(path, error, "a folder that can be written to")) from error
+            raise UsageError(_fault(path, error.errno, "a folder that can be written to")) from error
 
     def write(self, name: str, fill: Callable[[Path], object]) -> Path:
         """Have `fill` write a file under a passing name, then give it its own.
@@ -51,12 +50,12 @@ class Folder:
         try:
             fill(passing)
             passing.replace(place)
-        except OSError as error:
+        except BaseException as error:
             passing.unlink(missing_ok=True)
-            raise DiskError(_fault(place, error, self.account())) from error
-        except BaseException:
-            passing.unlink(missing_ok=True)
-            raise
+            number = _errno(error)
+            if number is None:
+                raise
+            raise DiskError(_fault(place, number), self.account()) from error
         self.finished.append(name)
         return place
 
@@ -65,15 +64,24 @@ class Folder:
         return f"finished in {self.path}: {', '.join(self.finished)}" if self.finished else f"nothing is in {self.path}"
 
 
-def _fault(path: Path, error: OSError, expected: str) -> Fault:
+def _errno(error: BaseException) -> int | None:
+    """The system's number for what went wrong, None if it was not the system. Polars tells it in its message only."""
+    if isinstance(error, OSError):
+        return error.errno
+    told = re.search(r"os error (\d+)", str(error))
+    return int(told[1]) if told else None
+
+
+def _fault(path: Path, number: int | None, expected: str = "") -> Fault:
     reason = {
         errno.ENOSPC: "no space left on the disk",
         errno.EDQUOT: "the disk quota is used up",
+        errno.EFBIG: "the file would be larger than files may be here",
         errno.EACCES: "no permission to write there",
         errno.EPERM: "no permission to write there",
         errno.EROFS: "the disk can only be read",
         errno.ENOTDIR: "a part of this path is a file",
         errno.EEXIST: "this is a file",
         errno.ENAMETOOLONG: "the name is too long",
-    }.get(error.errno or 0, (error.strerror or str(error)).lower())
+    }.get(number or 0, os.strerror(number or 0).lower())
     return Fault(str(path), None, "", reason, expected)

@@ -154,7 +154,7 @@ def show(screen: Screen, results: Results) -> None:
     if r.record is not None:
         screen.say(f"{r.agreeing} of {len(r.record)} lines agree with the record (powderkeg record {r.name}).")
     for line in r.brink:
-        screen.say(line)
+        screen.paragraph(line)
     screen.say()
 
 

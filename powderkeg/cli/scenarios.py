@@ -6,6 +6,7 @@ In: a scenario's name or path. Out: faults, words, the resolved scenario.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def describe(
     screen = Screen(as_json, quiet)
     description = describe_model(compile(read_scenario(scenario, sets)))
     screen.data(description.as_dict())
-    screen.say(str(description))
+    screen.say(description.text(min(max(shutil.get_terminal_size().columns, 60), 120)))
 
 
 def resolve(scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, out: OutFile = None) -> None:

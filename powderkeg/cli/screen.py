@@ -7,12 +7,17 @@ are printed without control characters, so that no file can move a cursor or col
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+WIDEST = 110
+"""Columns beyond which text is no longer read with ease."""
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1."""
@@ -38,6 +43,11 @@ class Screen:
         """A line of text."""
         if not self.is_silent:
             print(printable(text))
+
+    def paragraph(self, text: str) -> None:
+        """Text that is folded at the terminal's width, or in a pipe left as it is."""
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        self.say(textwrap.fill(text, min(width, WIDEST)) if width else text)
 
     def data(self, data: Mapping[str, Any]) -> None:
         """One JSON object. A number that is not one is a bug of ours, and raises."""

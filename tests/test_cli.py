@@ -1,0 +1,414 @@
+"""The command line: what it prints, what it writes, how it fails.
+
+Commands run inside this process where they can, which is faster; what has to do with processes has one of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+import pytest
+
+import powderkeg as pk
+from powderkeg.cli import main
+from powderkeg.cli.app import app
+from powderkeg.cli.folder import DiskError, Folder
+from powderkeg.cli.screen import Screen, plain_table, printable
+from powderkeg.errors import UsageError
+
+FEW = ("--replicates", "20", "--years", "3")
+COMMANDS = ("run", "check", "describe", "resolve", "record")
+FILES = {
+    "events.parquet",
+    "episodes.parquet",
+    "outcomes.csv",
+    "outcomes.json",
+    "scenario.resolved.json",
+    "report.html",
+}
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs the command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*words: str | Path) -> Said:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(word) for word in words])
+        said = capfd.readouterr()
+        return Said(int(left.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def bad_file(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "powderkeg: 1\nname: x\nactors:\n  a: {}\n  b: {}\nmoves:\n  m: {who: a, does: hitt, to: b, rate: 3}\n"
+    )
+    return path
+
+
+# What is there
+
+
+def test_the_version_is_told(command: Command) -> None:
+    assert command("--version").out == f"powderkeg {pk.__version__}\n"
+
+
+def test_help_lists_every_command(command: Command) -> None:
+    said = command("--help")
+    assert said.code == 0
+    assert all(re.search(rf"\b{name}\b", said.out) for name in COMMANDS)
+
+
+def test_every_command_has_help_with_an_example(command: Command) -> None:
+    def walk(group: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for name, found in group.commands.items():
+            yield from walk(found, (*above, name)) if hasattr(found, "commands") else [(*above, name)]
+
+    from typer.main import get_command
+
+    names = list(walk(get_command(app), ()))
+    assert len(names) >= len(COMMANDS)
+    for words in names:
+        said = command(*words, "--help")
+        assert said.code == 0
+        assert f"Example: powderkeg {' '.join(words)}" in " ".join(said.out.split()), words
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = (
+        "import sys, contextlib, io\n"
+        "from powderkeg.cli import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()): main(['--help'])\n"
+        "print([m for m in ('numpy', 'numba', 'polars', 'scipy', 'altair', 'ruamel', 'jinja2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_python_m_powderkeg_is_the_same_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "powderkeg", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"powderkeg {pk.__version__}\n"
+
+
+# run
+
+
+def test_run_prints_one_json_object_and_writes_nothing(command: Command, tmp_path: Path) -> None:
+    said = command("run", *FEW, "--seed", "1", "--json")
+    found = said.data
+    assert said.code == 0
+    names = ("scenario", "digest", "version", "seed", "replicates", "years", "events", "branching_ratio")
+    assert {name: type(found[name]) for name in names} == {
+        "scenario": str, "digest": str, "version": str, "seed": int, "replicates": int, "years": float, "events": int,
+        "branching_ratio": float,
+    }  # fmt: skip
+    assert (found["seed"], found["replicates"], found["years"]) == (1, 20, 3.0)
+    assert all({"mean", "low", "high"} <= set(outcome) for outcome in found["outcomes"].values())
+    assert {"per_year", "openers", "ends", "median_days"} <= set(found["episodes"])
+    assert sum(found["episodes"]["ends"].values()) == pytest.approx(1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_writes_files_that_agree_with_what_it_says(command: Command, tmp_path: Path) -> None:
+    said = command("run", *FEW, "--json", "--out", "kept")
+    folder = tmp_path / "kept"
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert pl.read_parquet(folder / "events.parquet").height == said.data["events"]
+    assert json.loads((folder / "outcomes.json").read_text()) == said.data
+    assert pl.read_csv(folder / "outcomes.csv")["name"].to_list() == list(said.data["outcomes"])
+    resolved = json.loads((folder / "scenario.resolved.json").read_text())
+    assert pk.digest(pk.loads(json.dumps(resolved))) == said.data["digest"]
+    assert said.data["digest"] in (folder / "report.html").read_text()
+    per_year = pl.read_parquet(folder / "episodes.parquet").height / (20 * 3)
+    assert said.data["episodes"]["per_year"] == pytest.approx(per_year)
+
+
+def test_run_says_where_the_page_is(command: Command, tmp_path: Path) -> None:
+    said = command("run", *FEW)
+    assert str(tmp_path / "powderkeg-report" / "report.html") in said.out
+    assert "standoffs a year" in said.out
+    assert "\x1b" not in said.out, "colours in a pipe"
+    assert said.err == ""
+
+
+def test_quiet_says_nothing(command: Command) -> None:
+    said = command("run", *FEW, "--quiet")
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+def test_the_seed_decides_and_workers_do_not(command: Command) -> None:
+    plain, alone, other = (
+        command("run", *FEW, "--json", *more).data for more in ((), ("--workers", "1"), ("--seed", "2"))
+    )
+    assert plain == alone
+    assert plain["outcomes"] != other["outcomes"]
+
+
+def test_set_changes_the_scenario(command: Command) -> None:
+    changed, plain = (
+        command("run", *FEW, "--json", *more).data["digest"] for more in (("--set", "standoffs.opens_at=7"), ())
+    )
+    assert changed != plain
+
+
+# Wrong words: exit code 2, nothing runs
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--replicates", "0"), "greater than or equal to 1"),
+        (("--replicates", "many"), "valid int"),
+        (("--years", "-1"), "expected more than 0"),
+        (("--years", "nan"), "expected more than 0"),
+        (("--seed", "-1"), "greater than or equal to 0"),
+        (("--workers", "0"), "greater than or equal to 1"),
+        (("--set", "mechanisms.fights_bac.answers=1"), "nearest: 'mechanisms.fights_back.answers'"),
+        (("--set", "standoffs.opens_at"), "expected PATH=VALUE"),
+        (("--set", "standoffs.opens_at=soon"), "standoffs.opens_at"),
+        (("--set", "standoffs.opens_at=7", "--set", "standoffs.opens_at=8"), "set twice"),
+        (("--replicate", "5"), "No such option"),
+    ],
+)
+def test_wrong_use_is_named(command: Command, tmp_path: Path, words: tuple[str, ...], expected: str) -> None:
+    said = command("run", *words)
+    assert said.code == 2
+    assert expected in " ".join(said.err.replace("│", " ").split())
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(command: Command) -> None:
+    said = command("rum")
+    assert said.code == 2
+    assert "'run'" in said.err
+
+
+# Inputs at fault: exit code 1
+
+
+def test_an_unknown_scenario_is_answered_with_the_nearest(command: Command) -> None:
+    said = command("run", "north-kosova")
+    assert said.code == 1
+    assert "nearest: 'north-kosovo'" in said.err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x00\x01\x02\xff" * 100, b"x" * 10_000_001])
+def test_what_is_no_scenario_is_one_clear_line(command: Command, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "thing"
+    path.mkdir() if content is None else path.write_bytes(content)
+    said = command("check", path)
+    assert said.code == 1
+    assert len(said.err.splitlines()) <= 3
+    assert "Traceback" not in said.err
+
+
+def test_check_tells_every_fault_as_data(command: Command, bad_file: Path) -> None:
+    said = command("check", bad_file, "--json")
+    assert said.code == 1
+    assert len(said.data["faults"]) >= 2
+    for fault in said.data["faults"]:
+        assert set(fault) == {"file", "line", "path", "found", "expected", "nearest"}
+        assert fault["file"] == str(bad_file)
+        assert isinstance(fault["line"], int)
+
+
+def test_check_tells_every_fault_in_words(command: Command, bad_file: Path) -> None:
+    said = command("check", bad_file)
+    assert said.out == ""
+    assert f"{bad_file}:7: moves.m.rate: 3" in said.err
+    assert "nothing was run." in said.err
+
+
+def test_a_good_file_has_no_fault(command: Command) -> None:
+    said = command("check", "--json")
+    assert (said.code, said.data["faults"]) == (0, [])
+
+
+# The other commands
+
+
+def test_resolve_prints_a_scenario_that_is_the_same(command: Command, tmp_path: Path) -> None:
+    said = command("resolve")
+    scenario = pk.load("north-kosovo")
+    assert said.data == pk.resolve(scenario)
+    command("resolve", "--out", "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == said.data
+
+
+def test_describe_speaks_and_has_data(command: Command) -> None:
+    assert "ranching ratio" in command("describe").out
+    assert command("describe", "--json").data["name"] == "north-kosovo"
+
+
+def test_record_tells_lines(command: Command) -> None:
+    said = command("record", "north-kosovo", "--replicates", "20", "--json")
+    names = {"name", "record", "record_low", "record_high", "model", "model_low", "model_high", "agrees"}
+    assert said.code == 0
+    assert len(said.data["lines"]) >= 12
+    assert all(names <= set(line) for line in said.data["lines"])
+
+
+def test_record_of_a_scenario_without_one_says_so(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(pk.dump(pk.load("north-kosovo")).replace("name: north-kosovo", "name: mine"))
+    said = command("record", path, "--replicates", "20")
+    assert said.code in (1, 2)
+    assert "no built-in record" in said.err
+
+
+# Folders, full disks, Ctrl-C
+
+
+@pytest.mark.parametrize("out", ["file", "file/inside"])
+def test_a_folder_that_cannot_be_is_named_before_anything_runs(
+    command: Command, tmp_path: Path, out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("here")
+    monkeypatch.setattr(sys.modules["powderkeg.simulate"], "simulate", lambda *a, **k: pytest.fail("it ran"))
+    said = command("run", *FEW, "--out", out)
+    assert said.code == 2
+    assert (tmp_path / "file").read_text() == "here"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UsageError, match="no permission to write there"):
+        Folder(tmp_path / "new")
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file of this process can grow beyond `size` bytes; the nearest to a full disk that needs no disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", ["big.txt", "big.parquet"])
+def test_a_full_disk_leaves_what_was_finished(tmp_path: Path, name: str) -> None:
+    frame = pl.DataFrame({"x": range(200_000)}).select(pl.col("x").hash())
+    fill = {"big.txt": lambda path: path.write_text("x" * 1_000_000), "big.parquet": frame.write_parquet}[name]
+    folder = Folder(tmp_path / "out")
+    folder.write("small.txt", lambda path: path.write_text("small"))
+    with full_disk(100_000), pytest.raises(DiskError) as caught:
+        folder.write(name, fill)
+    assert "the file would be larger" in str(caught.value)
+    assert f"finished in {folder.path}: small.txt" in str(caught.value)
+    assert {path.name for path in folder.path.iterdir()} == {"small.txt"}
+
+
+def test_run_on_a_disk_that_fills_up_keeps_the_answers(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(frame: pl.DataFrame, path: Path) -> None:
+        if "events" in path.name:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        path.write_bytes(b"whole")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    monkeypatch.setattr(pk.report, "write", lambda results, path, files: path.write_text("page"))
+    said = command("run", *FEW)
+    assert said.code == 1
+    assert "no space left on the disk" in said.err
+    kept = {path.name for path in (tmp_path / "powderkeg-report").iterdir()}
+    assert {"outcomes.csv", "outcomes.json", "report.html"} <= kept
+    assert not any("part" in name or name == "events.parquet" for name in kept)
+
+
+def test_ctrl_c_keeps_the_runs_that_were_finished(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["powderkeg.simulate"]
+    real = module.simulate
+
+    def stopped(model: Any, replicates: int, **more: Any) -> Any:
+        if replicates == 1_000:
+            raise module.Interrupted(real(model, replicates=20, **more))
+        return real(model, replicates=replicates, **more)
+
+    monkeypatch.setattr(module, "simulate", stopped)
+    said = command("run", "--replicates", "1000", "--years", "3")
+    assert said.code == 130
+    assert "Stopped after 20 of 1,000 runs" in said.err
+    events = pl.read_parquet(tmp_path / "powderkeg-report" / "events.parquet")
+    assert events["replicate"].max() < 20  # type: ignore[operator]
+    assert "20 runs" in " ".join(
+        re.sub("<[^>]*>", "", (tmp_path / "powderkeg-report" / "report.html").read_text()).split()
+    )
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_it_runs_ends_in_order(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "powderkeg", "run", "--replicates", "200000", "--out", str(tmp_path / "out")]
+    # A group of its own: the signal is for this process alone, as from a terminal.
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "out").exists() and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(4)
+    process.send_signal(2)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert not any(".part" in path.name for path in (tmp_path / "out").iterdir())
+
+
+def test_a_reader_that_stops_reading_is_told_nothing() -> None:
+    line = f"{sys.executable} -m powderkeg resolve | head -n 1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout) == ("", "{\n")
+
+
+# What is printed
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    assert printable("a\x1b[31mb\x07\nc\td") == "a?[31mb?\nc\td"
+
+
+def test_a_plain_table_has_columns_and_nothing_else() -> None:
+    text = plain_table(["name", "n"], [["a", "1"], ["bcd", "20"]], [False, True])
+    assert text == "name   n\na      1\nbcd   20"
+
+
+def test_json_never_holds_what_is_no_number() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Screen(as_json=True).data({"x": float("nan")})
