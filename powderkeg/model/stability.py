@@ -9,6 +9,7 @@ explosion, because the state moves on (facts run out, acts clear them). It means
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -245,7 +246,8 @@ def _combinations(model: Model, found: Reach, axes: list[int]) -> Ints:
     """Every combination of the levels that these axes can come to, the others as at the start."""
     start = model.system.initial_level[found.axes]
     choices = [found.levels[axis] if axis in axes else (int(start[axis]),) for axis in range(len(start))]
-    return np.array(list(product(*choices)), dtype=np.int64).reshape(-1, len(start))
+    count = math.prod(len(choice) for choice in choices)
+    return np.array(list(product(*choices)), dtype=np.int64).reshape(count, len(start))
 
 
 def _departure(model: Model, levels: Ints) -> str:
