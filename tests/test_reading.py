@@ -169,6 +169,11 @@ def test_what_could_execute_expand_or_hide_is_refused(text: str):
     assert len(faults) == 1
 
 
+def test_json_with_letters_in_two_escapes_is_read_as_json():
+    text = json.dumps({"a": "\U0001f9e8", "b": "\\ud83e\\udde8"})
+    assert plain_of(parse(text, None, [])) == json.loads(text)  # type: ignore[arg-type]
+
+
 def test_repeated_keys_are_told_with_path_and_both_lines():
     faults: list[Fault] = []
     parse("a:\n  b: 1\n  c: 2\n  b: 3\n", "f.yaml", faults)

@@ -293,8 +293,8 @@ class Record(Kind):
                     required.append(f.key)
                 for key, (kind, doc) in f.keys.items():
                     part = kind.schema(defs)
-                    if not f.required and f.default is None and not _takes_null(kind):
-                        part = {"anyOf": [part, {"type": "null"}]}
+                    if not f.required and f.default in _NOTHING:
+                        part = _or_null(part)
                     properties[key] = {"description": doc, **part}
             whole: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
             if required:
@@ -316,8 +316,17 @@ _NOTHING: Final = (None, "", ())
 """Defaults that a key without a value means as well; a number left empty is a slip."""
 
 
-def _takes_null(kind: Kind | Spread) -> bool:
-    return isinstance(kind, Source)
+def _or_null(part: Schema) -> Schema:
+    """The schema, and null."""
+    if "anyOf" in part:
+        null: Schema = {"type": "null"}
+        return part if null in part["anyOf"] else {"anyOf": [*part["anyOf"], null]}
+    if "enum" in part:
+        return {"enum": [*part["enum"], None]}
+    if "type" in part:
+        types = part["type"] if isinstance(part["type"], list) else [part["type"]]
+        return {**part, "type": [*types, *(["null"] if "null" not in types else [])]}
+    return {"anyOf": [part, {"type": "null"}]}
 
 
 def _under(path: str, key: str) -> str:

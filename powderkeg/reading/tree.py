@@ -25,6 +25,7 @@ MOST_FAULTS = 1_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _PLAIN_TEXT = "plain text: letters, digits, signs, spaces and line ends"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -132,6 +133,8 @@ def parse(text: str, file: str | None, faults: list[Fault]) -> Node | None:
         )
         return None
     text = text.removeprefix("\ufeff")
+    if text.lstrip()[:1] == "{":
+        text = _PAIR.sub(_joined, text)
     bad = _NOT_TEXT.search(text)
     if bad is not None:
         line = text.count("\n", 0, bad.start()) + 1
@@ -146,6 +149,12 @@ def parse(text: str, file: str | None, faults: list[Fault]) -> Node | None:
     except _Stop:
         pass
     return None
+
+
+def _joined(pair: re.Match[str]) -> str:
+    """JSON writes a letter beyond U+FFFF as two escapes, which YAML does not know: the letter itself."""
+    high, low = int(pair[2], 16), int(pair[3], 16)
+    return pair[1] + chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
 def tree_of(data: Any) -> Node:

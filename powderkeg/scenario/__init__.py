@@ -41,11 +41,12 @@ from powderkeg.scenario.language import (
     tie_verb,
 )
 from powderkeg.scenario.matching import expand_moves
-from powderkeg.scenario.shipped import schema
+from powderkeg.scenario.shipped import SCHEMA_FILE, schema
 
 __all__ = [
     "ANY",
     "SCENARIO",
+    "SCHEMA_FILE",
     "SYMMETRIC",
     "TIE_LEVELS",
     "VARIABLES",

@@ -483,7 +483,7 @@ def _intervention(item: Intervention, reader: Reader, path: str) -> Iterator[Sli
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A conflict system as data. `lines` says where each key path stood in the file and is no part of equality."""
+    """A conflict system as data."""
 
     powderkeg: int = declare(VERSION, "The version of this format; the first line of every file.")
     name: str = declare(
@@ -527,6 +527,7 @@ class Scenario:
         ByName(Record(Intervention, "intervention", _intervention), "intervention"), "What if.", default={}
     )
     lines: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """On which line of its file each key path stood; no part of what the scenario says."""
 
 
 SCENARIO: Final = Record(Scenario, "scenario", whole=False)
