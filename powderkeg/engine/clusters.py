@@ -6,6 +6,8 @@ a queue. Families come in order of their founders and live for days, so sorting 
 Source: Hawkes & Oakes (1974), J. Appl. Prob. 11, 493-503: a self-exciting process is a Poisson cluster process.
 """
 
+# mypy: disable-error-code="assignment, operator"
+
 from __future__ import annotations
 
 import math
@@ -27,7 +29,7 @@ from powderkeg.engine.draws import (
     draw,
     poisson,
 )
-from powderkeg.engine.worlds import Tables
+from powderkeg.engine.tables import Tables
 
 # Why the loop returned; the first two as in `simulation`.
 FINISHED, STOPPED, FULL, DEEP, OVER_LIMIT = 0, 1, 2, 3, 4
@@ -54,8 +56,8 @@ def _is_before(i, j, time, key, parent):  # type: ignore[no-untyped-def]
 
 @loop
 def run_clusters(  # type: ignore[no-untyped-def]
-    at, ints, floats, entry, root, first, done, n_replicates, begin, horizon, limit, result, stack_time, stack_key, stack,
-    family_time, family_key, family_parent, family, order, place, head,
+    at, ints, floats, entry, root, first, done, n_replicates, begin, horizon, limit, result,
+    stack_time, stack_key, stack, family_time, family_key, family_parent, family, order, place, head,
     out_time, out_channel, out_parent, out_mechanism, out_key, control,
 ):  # fmt: skip
     """Replicates `first + done` to `first + n_replicates - 1`. Returns how many are done now, and why no more.

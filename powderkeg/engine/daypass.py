@@ -168,35 +168,73 @@ def find_root(parent: Ints, i: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def after_config(
-    dep_start: Ints, dep_pair: Ints, dep_stride: Ints, pair: int, config: Ints, flips: Ints, n_flips: int, c: int
-) -> int:
-    """Configuration of `pair` after today's acts, but facts that channel c itself changed read as before.
+def stride_of(dep_start: Ints, dep_pair: Ints, dep_stride: Ints, f: int, pair: int) -> int:
+    """Stride of fact f in the configurations of `pair`, 0 if it does not read the fact."""
+    for q in range(dep_start[f], dep_start[f + 1]):
+        if dep_pair[q] == pair:
+            return int(dep_stride[q])
+    return 0
 
-    flips    (n, 3) channel, fact, the fact's net change of level today (0 where the channel is listed before)
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def after_config(
+    dep_start: Ints,
+    dep_pair: Ints,
+    dep_stride: Ints,
+    pair: int,
+    config: Ints,
+    effects: Ints,
+    n_effects: int,
+    c: int,
+    old_level: Ints,
+    level: Ints,
+) -> int:
+    """Configuration of `pair` after the acts of all channels but c today: an act must not open its own gate.
+
+    effects  (n, 3) channel, fact, level: today's effects in their order
     """
     result = config[pair]
-    for k in range(n_flips):
-        if flips[k, 0] == c:
-            f = flips[k, 1]
-            for q in range(dep_start[f], dep_start[f + 1]):
-                if dep_pair[q] == pair:
-                    result -= dep_stride[q] * flips[k, 2]
+    for k in range(n_effects):
+        if effects[k, 0] != c:
+            continue
+        f = effects[k, 1]
+        known = False
+        for j in range(k):
+            known = known or (effects[j, 0] == c and effects[j, 1] == f)
+        if known:
+            continue
+        without = old_level[f]
+        for j in range(n_effects):
+            if effects[j, 1] == f and effects[j, 0] != c:
+                without = effects[j, 2]
+        if without != level[f]:
+            result += (without - level[f]) * stride_of(dep_start, dep_pair, dep_stride, f, pair)
     return int(result)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def before_config(
-    dep_start: Ints, dep_pair: Ints, dep_stride: Ints, pair: int, config: Ints, flips: Ints, n_flips: int, c: int
+    dep_start: Ints,
+    dep_pair: Ints,
+    dep_stride: Ints,
+    pair: int,
+    config: Ints,
+    effects: Ints,
+    n_effects: int,
+    c: int,
+    old_level: Ints,
 ) -> int:
-    """Configuration of `pair` before today's acts, but what channel c changed read as after: its answers see that."""
+    """Configuration of `pair` before today's acts but after those of channel c: its answers see what it did."""
     result = config[pair]
-    for k in range(n_flips):
-        if flips[k, 0] == c:
-            f = flips[k, 1]
-            for q in range(dep_start[f], dep_start[f + 1]):
-                if dep_pair[q] == pair:
-                    result += dep_stride[q] * flips[k, 2]
+    for k in range(n_effects):
+        if effects[k, 0] != c:
+            continue
+        f = effects[k, 1]
+        last = True
+        for j in range(k + 1, n_effects):
+            last = last and not (effects[j, 0] == c and effects[j, 1] == f)
+        if last and effects[k, 2] != old_level[f]:
+            result += (effects[k, 2] - old_level[f]) * stride_of(dep_start, dep_pair, dep_stride, f, pair)
     return int(result)
 
 
@@ -218,31 +256,27 @@ def collect(day: Ints, channel: Ints, i: int, row_of: Ints, today: Ints, times: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def change_facts(d: Design, channel: Ints, i: int, last: int, level: Ints, flips: Ints) -> int:
-    """Apply the effects of events i..last-1 in their order; who changed what goes to `flips`; returns how many."""
-    n_flips = 0
+def change_facts(
+    effect_start: Ints,
+    effect_fact: Ints,
+    effect_level: Ints,
+    channel: Ints,
+    i: int,
+    last: int,
+    level: Ints,
+    effects: Ints,
+) -> int:
+    """Apply the effects of events i..last-1 in their order, and list them; returns how many."""
+    n_effects = 0
     for e in range(i, last):
         c = channel[e]
-        for k in range(d.effect_start[c], d.effect_start[c + 1]):
-            f = d.effect_fact[k]
-            change = d.effect_level[k] - level[f]
-            if change != 0:
-                level[f] = d.effect_level[k]
-                flips[n_flips, 0] = c
-                flips[n_flips, 1] = f
-                flips[n_flips, 2] = change
-                n_flips += 1
-    return n_flips
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def net_changes(flips: Ints, n_flips: int, level: Ints, old_level: Ints) -> None:
-    """Replace every single change by the fact's net change today; once for each channel and fact."""
-    for k in range(n_flips):
-        flips[k, 2] = level[flips[k, 1]] - old_level[flips[k, 1]]
-        for j in range(k):
-            if flips[j, 0] == flips[k, 0] and flips[j, 1] == flips[k, 1]:
-                flips[k, 2] = 0
+        for k in range(effect_start[c], effect_start[c + 1]):
+            level[effect_fact[k]] = effect_level[k]
+            effects[n_effects, 0] = c
+            effects[n_effects, 1] = effect_fact[k]
+            effects[n_effects, 2] = effect_level[k]
+            n_effects += 1
+    return n_effects
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -398,7 +432,8 @@ def day_pass(
     link_value = np.empty(64, np.float64)
     sorted_link = np.empty(64, np.int64)
     pairs_flipped = np.empty(len(config), np.int64)
-    flips = np.empty((16, 3), np.int64)
+    effects = np.empty((16, 3), np.int64)
+    is_new = np.zeros(len(level), np.bool_)  # facts that changed today
 
     i = 0
     while i < n:
@@ -406,16 +441,15 @@ def day_pass(
         scored = now >= 0
         last, n_today = collect(day, channel, i, row_of, today, times)
         need = count_effects(d.effect_start, channel, i, last)
-        if need > len(flips):
-            flips = np.empty((2 * need, 3), np.int64)
-        n_flips = change_facts(d, channel, i, last, level, flips)
+        if need > len(effects):
+            effects = np.empty((2 * need, 3), np.int64)
+        n_effects = change_facts(d.effect_start, d.effect_fact, d.effect_level, channel, i, last, level, effects)
         n_pairs = 0
-        net_changes(flips, n_flips, level, old_level)
-        for k in range(n_flips):
-            f = flips[k, 1]
+        for k in range(n_effects):
+            f = effects[k, 1]
             change = level[f] - old_level[f]
-            if change != 0:
-                old_level[f] = level[f]
+            if (change != 0 or effects[k, 2] != old_level[f]) and not is_new[f]:  # changed, if only for a while
+                is_new[f] = True
                 for q in range(d.dep_start[f], d.dep_start[f + 1]):
                     pair = d.dep_pair[q]
                     config[pair] += d.dep_stride[q] * change
@@ -521,7 +555,9 @@ def day_pass(
                 base = d.ground_term[b] + d.cell_shape[cell]
                 before = old_config[pair]
                 after = (
-                    after_config(d.dep_start, d.dep_pair, d.dep_stride, pair, config, flips, n_flips, c)
+                    after_config(
+                        d.dep_start, d.dep_pair, d.dep_stride, pair, config, effects, n_effects, c, old_level, level
+                    )
                     if flipped[pair]
                     else before
                 )
@@ -549,7 +585,9 @@ def day_pass(
                 if v > SMALLEST:
                     before = old_config[pair]
                     after = (
-                        after_config(d.dep_start, d.dep_pair, d.dep_stride, pair, config, flips, n_flips, c)
+                        after_config(
+                            d.dep_start, d.dep_pair, d.dep_stride, pair, config, effects, n_effects, c, old_level, level
+                        )
                         if flipped[pair]
                         else before
                     )
@@ -576,10 +614,20 @@ def day_pass(
                 for half in range(2):
                     if half == 0:
                         here = before_config(
-                            d.dep_start, d.dep_pair, d.dep_stride, pair, old_config, flips, n_flips, today[link_from[k]]
+                            d.dep_start,
+                            d.dep_pair,
+                            d.dep_stride,
+                            pair,
+                            old_config,
+                            effects,
+                            n_effects,
+                            today[link_from[k]],
+                            old_level,
                         )
                     else:
-                        here = after_config(d.dep_start, d.dep_pair, d.dep_stride, pair, config, flips, n_flips, c)
+                        here = after_config(
+                            d.dep_start, d.dep_pair, d.dep_stride, pair, config, effects, n_effects, c, old_level, level
+                        )
                     term[used] = d.group_term[g] + here
                     value[used] = 0.5 * link_value[k]
                     if sloped:
@@ -622,7 +670,7 @@ def day_pass(
                     before = config[pair]
                     if flipped[pair]:
                         before = before_config(
-                            d.dep_start, d.dep_pair, d.dep_stride, pair, old_config, flips, n_flips, c
+                            d.dep_start, d.dep_pair, d.dep_stride, pair, old_config, effects, n_effects, c, old_level
                         )
                     exposure[d.group_term[g] + before] += 0.5 * mass
                     exposure[d.group_term[g] + config[pair]] += 0.5 * mass
@@ -634,6 +682,9 @@ def day_pass(
         for k in range(n_pairs):
             old_config[pairs_flipped[k]] = config[pairs_flipped[k]]
             flipped[pairs_flipped[k]] = False
+        for k in range(n_effects):
+            old_level[effects[k, 1]] = level[effects[k, 1]]
+            is_new[effects[k, 1]] = False
         for r in range(n_today):
             row_of[today[r]] = -1
         i = last

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy import sparse, special
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.beliefs import Drift, count_steps, hidden_pass
+from powderkeg.engine.daybeliefs import hidden_day_pass
 from powderkeg.engine.daylikelihood import bend_days, evaluate_days
 from powderkeg.engine.daypass import DayRows, day_pass
 from powderkeg.engine.design import Design
@@ -153,15 +155,81 @@ def prepare(
     dead    (n_linear,) parameters held at 0: a term of theirs explains nothing
     sloped  whether `decay_gradient` will be asked for
     """
-    able = (terms.factor > 0) & ~dead[terms.linear]
     if data.by_day:
-        day = np.ascontiguousarray(data.time.astype(np.int64))
-        rows = DayRows(*day_pass(design, decay, day, data.channel, round(data.days), sloped))
-        rows, unexplained_rows = _without_unexplained(rows, able)
-        unexplained = _events_of(unexplained_rows, day, data.channel)
-        constant = -float(special.gammaln(rows.acts + 1.0).sum())
-        return Objective(terms, rows, constant, unexplained, np.ones(len(rows.block) - 1))
+        day = _whole(data)
+        return _day_objective(
+            DayRows(*day_pass(design, decay, day, data.channel, round(data.days), sloped)), data, terms, dead
+        )
     found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days, sloped))
+    return _exact_objective(found, terms, dead)
+
+
+class Beliefs(NamedTuple):
+    """Probability of each level of each fact, as filtered once: what a pass at other parameters may replay.
+
+    at_event  (N, cells) just before each event (exact times), or (days, cells) on each day before its acts
+    at_step   (steps, cells) along the grid between events (exact times only)
+    """
+
+    at_event: Floats
+    at_step: Floats
+
+
+def no_beliefs(data: Data, n_cells: int) -> Beliefs:
+    """Room for the beliefs along these data."""
+    if data.by_day:
+        origin = min(0, int(data.time[0]))
+        return Beliefs(np.zeros((round(data.days) - origin, n_cells)), np.zeros((0, n_cells)))
+    return Beliefs(np.zeros((len(data.time), n_cells)), np.zeros((count_steps(data.time, data.days), n_cells)))
+
+
+def prepare_hidden(
+    data: Data,
+    design: Design,
+    terms: Terms,
+    drift: Drift,
+    decay: Floats,
+    parameters: Floats,
+    course: Floats,
+    dead: NDArray[np.bool_],
+    beliefs: Beliefs,
+    replay: bool,
+    sloped: bool = False,
+) -> Objective:
+    """As `prepare`, for systems with facts that no event reports. Fills `beliefs`, or reads them if `replay`.
+
+    parameters  (linear, log) under which silence and acts are weighed
+    course      (shapes,) factor of the background in each shape, at these parameters
+    """
+    linear = np.ascontiguousarray(parameters[: terms.n_linear])
+    slope = terms.slopes(parameters[terms.n_linear :])
+    if data.by_day:
+        rows = hidden_day_pass(
+            design, drift, decay, slope, linear, course, _whole(data), data.channel, round(data.days), sloped,
+            beliefs.at_event, replay,
+        )  # fmt: skip
+        return _day_objective(DayRows(*rows), data, terms, dead)
+    found = hidden_pass(
+        design, drift, decay, slope, linear, course, data.time, data.channel, data.days, sloped,
+        beliefs.at_event, beliefs.at_step, replay,
+    )  # fmt: skip
+    return _exact_objective(Rows(*found), terms, dead)
+
+
+def _whole(data: Data) -> Ints:
+    return np.ascontiguousarray(data.time.astype(np.int64))
+
+
+def _day_objective(rows: DayRows, data: Data, terms: Terms, dead: NDArray[np.bool_]) -> Objective:
+    able = (terms.factor > 0) & ~dead[terms.linear]
+    rows, unexplained_rows = _without_unexplained(rows, able)
+    unexplained = _events_of(unexplained_rows, _whole(data), data.channel)
+    constant = -float(special.gammaln(rows.acts + 1.0).sum())
+    return Objective(terms, rows, constant, unexplained, np.ones(len(rows.block) - 1))
+
+
+def _exact_objective(found: Rows, terms: Terms, dead: NDArray[np.bool_]) -> Objective:
+    able = (terms.factor > 0) & ~dead[terms.linear]
     alive = np.add.reduceat(np.append(able[found.term] & (found.value > 0), False), found.start[:-1]) > 0
     alive &= np.diff(found.start) > 0
     unexplained = found.event[~alive]
