@@ -22,9 +22,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import SCHEDULED, TIMER, System
+from powderkeg.engine.chunks import Chunk, Workspace, simulate_chunk
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.simulation import DONE, STOP, Chunk, Workspace, simulate_chunk
-from powderkeg.engine.worlds import Past, Tables, World, expected_events, tables, world
+from powderkeg.engine.simulation import DONE, STOP
+from powderkeg.engine.tables import Tables, expected_events, tables
+from powderkeg.engine.worlds import Past, World, world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.events.table import EventTable
 
@@ -274,7 +276,7 @@ def _chunks(
             while waiting and waiting[0].done():
                 chunk = waiting.pop(0).result()
                 assert chunk is not None
-                n_done += len(chunk.count)
+                n_done += len(chunk.n_events)
                 n_events += len(chunk.time)
                 if n_events > MOST_EVENTS:
                     raise ModelError(
@@ -295,7 +297,7 @@ def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
     def join(name: str, dtype: type) -> NDArray[Any]:
         return np.concatenate([getattr(chunk, name) for chunk in chunks]) if chunks else np.empty(0, dtype)
 
-    count = join("count", np.int64)
+    count = join("n_events", np.int64)
     return Runs(
         model=job.model,
         seed=job.seed,
