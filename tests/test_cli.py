@@ -111,7 +111,7 @@ def test_help_needs_no_heavy_import() -> None:
         "import sys, contextlib, io\n"
         "from powderkeg.cli import main\n"
         "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()): main(['--help'])\n"
-        "print([m for m in ('numpy', 'numba', 'polars', 'scipy', 'altair', 'ruamel', 'jinja2') if m in sys.modules])"
+        "print([m for m in ('numpy', 'numba', 'polars', 'scipy', 'altair', 'yaml', 'jinja2') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -46,7 +46,7 @@ def test_type_checkers_see_the_same_names() -> None:
 
 
 def test_importing_powderkeg_loads_neither_numba_nor_polars() -> None:
-    heavy = ("numba", "polars", "numpy", "scipy", "altair", "ruamel", "typer", "rich")
+    heavy = ("numba", "polars", "numpy", "scipy", "altair", "yaml", "typer", "rich")
     assert run(f"import sys, powderkeg; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
