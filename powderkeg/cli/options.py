@@ -50,7 +50,7 @@ def read_scenario(name: str, sets: Sequence[str] | None = None) -> Scenario:
         path, equals, value = item.partition("=")
         if not equals or not path.strip():
             faults.append(
-                Fault(None, None, f"--set {item}", "no value", "PATH=VALUE, such as ties.kfor_presence=absent")
+                Fault(None, None, f"--set {item}", "no value", "PATH=VALUE, such as ties.kfor_presence.holds=false")
             )
         elif path.strip() in changes:
             faults.append(Fault(None, None, f"--set {item}", "this path is set twice", "each path once"))

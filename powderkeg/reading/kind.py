@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from powderkeg.errors import Fault, nearest_name
-from powderkeg.reading.tree import MOST_FAULTS, Node, Refused, Scalar, said, too_many
+from powderkeg.reading.tree import MOST_FAULTS, Node, Refused, Scalar, clipped, said, too_many
 
 Schema = dict[str, Any]
 Sourcing = tuple[str | None, bool]
@@ -162,7 +162,7 @@ class Kind:
 
 def listed(names: Iterable[str], joint: str = ", ") -> str:
     """Names in words, cut after a dozen."""
-    names = list(names)
+    names = list(map(clipped, names))
     more = len(names) - _MOST_NAMES
     shown_names = joint.join(names[:_MOST_NAMES] if more > 1 else names)
     return f"{shown_names} and {more} more" if more > 1 else shown_names

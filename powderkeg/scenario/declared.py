@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from typing import Any, Final
 
 from powderkeg.reading import (
@@ -42,11 +43,9 @@ from powderkeg.reading import (
     listed,
 )
 from powderkeg.scenario.kinds import (
-    AnswersKind,
     ConditionKind,
     Effects,
     ForcedKind,
-    HalfLives,
     LevelKind,
     PatternKind,
     SettingsKind,
@@ -55,6 +54,7 @@ from powderkeg.scenario.kinds import (
 )
 from powderkeg.scenario.language import (
     ANY,
+    TIE_VERBS,
     VARIABLES,
     Answer,
     Condition,
@@ -65,6 +65,7 @@ from powderkeg.scenario.language import (
     TiePattern,
     reserved_words,
 )
+from powderkeg.scenario.shares import AnswersKind, HalfLives
 
 VERSION: Final = Version(1)
 FACTOR: Final = Amount(SHARE, least=0.0, certain=(0.0, 1.0))
@@ -148,6 +149,13 @@ class Tie:
 def _tie(tie: Tie, reader: Reader, path: str) -> Iterator[Slip]:
     if tie.from_ == tie.to:
         yield Slip("to", f"a tie from {tie.from_} to itself", "another actor")
+    kinds = {verb: kind for kind, verb in TIE_VERBS.items()}
+    if tie.kind in kinds:
+        yield Slip("kind", f"{tie.kind!r}, the verb of {kinds[tie.kind]}", kinds[tie.kind], kinds[tie.kind])
+    near = get_close_matches(tie.kind, TIE_VERBS, n=1, cutoff=0.85)
+    if near and tie.kind not in TIE_VERBS:
+        expected = f"{', '.join(TIE_VERBS)}, or a verb of your own that looks like none of these"
+        yield Slip("kind", f"unknown kind of tie {tie.kind!r}", expected, near[0])
 
 
 @dataclass(frozen=True)

@@ -138,13 +138,26 @@ class Cast:
 
     def reach(self, name: str, move: Move) -> Reach:
         """The pairs of a move. A tie that must hold limits them to declared ties; one that must not does not."""
+        who, to = self.actors(move.who), self.actors(move.to)
         tied: Mapping[Pair, None] | None = None
-        for pattern in move.given:
-            if pattern.holds:
-                pairs = self.ties.get(pattern.kind, {})
-                here = {(a, b) if pattern.subject == "who" else (b, a): None for a, b in pairs}
+        for pattern in (tie for tie in move.given if tie.holds):
+            ends = {pattern.subject: 0, pattern.object: 1}
+            pairs = [pair for pair in self.ties.get(pattern.kind, {}) if self._names_fit(pattern, pair)]
+            if "who" in ends and "to" in ends:
+                here = {(pair[ends["who"]], pair[ends["to"]]): None for pair in pairs}
                 tied = here if tied is None else {pair: None for pair in tied if pair in here}
-        return Reach(name, self.actors(move.who), self.actors(move.to), tied)
+            elif "to" in ends:
+                here_to = {pair[ends["to"]] for pair in pairs}
+                to = {actor: None for actor in to if actor in here_to}
+            else:
+                here_who = {pair[ends["who"]] for pair in pairs} if "who" in ends else set(who if pairs else ())
+                who = {actor: None for actor in who if actor in here_who}
+        return Reach(name, who, to, tied)
+
+    def _names_fit(self, pattern: TiePattern, pair: Pair) -> bool:
+        """Whether the names in a tie pattern of a move stand for the actors of a tie."""
+        ends = zip((pattern.subject, pattern.object), pair, strict=True)
+        return all(end in ("who", "to") or actor in self.members.get(end, ()) for end, actor in ends)
 
     def channels(self, act: str, source: str | None = None, target: str | None = None) -> Iterator[Pair]:
         """The pairs in which an act is possible."""
