@@ -2,7 +2,7 @@
 
 In: a `Model`, which key paths are free and which are held. Out: a `Problem`: the parameter vector
 
-    linear (rates, then the answers of each mechanism) | log (gate factors, then the course of the background) | log decays
+    linear (rates, then answers by mechanism) | log (gate factors, then the course of the background) | log decays
 
 with the start, the bounds and what is held, and for every path its place in it.
 """

@@ -1,0 +1,190 @@
+"""Find the maximum: Newton on rates, answers and gates, a quasi-Newton climb over half-lives around it.
+
+In: a `Problem` and a `Prior`. Out: a `Solution`, with the gradient it stopped at.
+
+At given half-lives one pass over the data serves every Newton step. Over half-lives the inner maximum is climbed with
+its exact gradient (the inner parameters are at their best, so theirs is the only one left).
+
+Where facts change unseen, the beliefs that the filter holds depend on the parameters too. Beliefs are held while the
+parameters are improved, then filtered anew, until nothing moves. Because beliefs are settled by the past alone, the
+equations so solved are those of a martingale with mean 0 at the truth: the estimates are consistent, and their errors
+come from the sandwich of that equation's slope and variance (`uncertainty`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.beliefs import Drift, drift, is_hidden
+from powderkeg.fit.newton import Maximum, maximise
+from powderkeg.fit.objective import Beliefs, Objective, no_beliefs, prepare, prepare_hidden
+from powderkeg.fit.prior import Prior
+from powderkeg.fit.problem import Problem
+
+UNEXPLAINED = -27.6
+"""Log density charged for an event that nothing explains (log 1e-12), so that half-lives cannot shed events."""
+MOST_ROUNDS = 30
+"""Rounds of filtering and improving before a fit with unseen facts is said not to have settled."""
+SETTLED = 1e-3
+"""Largest move of a parameter in a round, in units of its spread, that counts as settled."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where the climb ended.
+
+    vector          all parameters
+    log_likelihood  without prior
+    log_posterior   with it
+    objective       the likelihood there
+    maximum         of the inner climb
+    beliefs         what the filter held, None where every fact is seen
+    converged       whether gradient and rounds settled
+    """
+
+    vector: Floats
+    log_likelihood: float
+    log_posterior: float
+    objective: Objective
+    maximum: Maximum
+    beliefs: Beliefs | None
+    converged: bool
+
+
+class Climber:
+    """The likelihood of one problem, ready to be climbed from any start."""
+
+    def __init__(self, problem: Problem, prior: Prior) -> None:
+        self.problem, self.prior = problem, prior
+        model = problem.model
+        self.drift: Drift | None = (
+            drift(problem.system, model.n_acts) if is_hidden(problem.system, model.n_acts) else None
+        )
+        self.lower = problem.lower.copy()
+        self.lower[prior.keeps_off_zero] = 1e-9
+
+    @property
+    def hidden(self) -> bool:
+        return self.drift is not None
+
+    def new_beliefs(self) -> Beliefs:
+        return no_beliefs(self.problem.data, int(self.problem.system.level_start[-1]))
+
+    def objective(
+        self, vector: Floats, sloped: bool = False, beliefs: Beliefs | None = None, replay: bool = False
+    ) -> Objective:
+        """The likelihood at the half-lives of `vector`; with unseen facts, at beliefs filtered there or replayed."""
+        problem = self.problem
+        if self.drift is None:
+            return prepare(problem.data, problem.design, problem.terms, problem.decay(vector), problem.dead, sloped)
+        shape = np.exp(problem.shape.basis @ vector[problem.shape_places])
+        return prepare_hidden(
+            problem.data, problem.design, problem.terms, self.drift, problem.decay(vector),
+            np.ascontiguousarray(vector[: problem.n_smooth]), shape, problem.dead,
+            self.new_beliefs() if beliefs is None else beliefs, replay, sloped,
+        )  # fmt: skip
+
+    def inner(self, objective: Objective, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
+        """Best rates, answers and gates at the half-lives of `vector`; the new vector and the maximum."""
+        n = self.problem.n_smooth
+
+        def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
+            value, gradient, hessian = objective.evaluate(x, curved)
+            prior_value, prior_gradient, prior_bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
+            np.fill_diagonal(hessian, hessian.diagonal() + prior_bend[:n])
+            return value + prior_value, gradient + prior_gradient[:n], hessian
+
+        found = maximise(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n])
+        result = vector.copy()
+        result[:n] = found.parameters
+        return result, found
+
+    def gradient(self, objective: Objective, vector: Floats) -> Floats:
+        """Gradient of log likelihood plus log prior over the whole vector; the pass must have been sloped."""
+        problem = self.problem
+        _, smooth, _ = objective.evaluate(vector[: problem.n_smooth], False)
+        by_component = objective.decay_gradient(vector[: problem.n_smooth], problem.kernel_start)
+        _, prior, _ = self.prior.evaluate(vector)
+        return np.concatenate([smooth, problem.decay_gradient(by_component)]) + prior
+
+    def climb(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
+        """The maximum over everything not held, from `start`."""
+        start = np.clip(start, self.lower, self.problem.upper)
+        if self.drift is None:
+            return self._climb_seen(start, held, None)
+        return self._climb_hidden(start, held)
+
+    def _climb_seen(self, start: Floats, held: NDArray[np.bool_], beliefs: Beliefs | None) -> Solution:
+        """Climb with beliefs (if any) held."""
+        problem, n = self.problem, self.problem.n_smooth
+        free = np.flatnonzero(~held[n:]) + n
+        best: dict[str, Solution] = {}
+        warm = start.copy()
+
+        def at(log_decay: Floats | None, sloped: bool) -> Solution:
+            nonlocal warm
+            vector = warm.copy()
+            if log_decay is not None:
+                vector[free] = log_decay
+            objective = self.objective(vector, sloped, beliefs, replay=beliefs is not None)
+            vector, found = self.inner(objective, vector, held)
+            lost = UNEXPLAINED * len(objective.unexplained)
+            prior_value = self.prior.evaluate(vector)[0]
+            solution = Solution(
+                vector, found.value - prior_value, found.value + lost, objective, found, beliefs, found.converged
+            )
+            if "best" not in best or solution.log_posterior > best["best"].log_posterior:
+                best["best"] = solution
+                warm = vector
+            return solution
+
+        if len(free) == 0:
+            return at(None, False)
+
+        def function(log_decay: Floats) -> tuple[float, Floats]:
+            solution = at(log_decay, True)
+            by_component = solution.objective.decay_gradient(solution.vector[:n], problem.kernel_start)
+            gradient = problem.decay_gradient(by_component) + self.prior.evaluate(solution.vector)[1][n:]
+            return -solution.log_posterior, -gradient[free - n]
+
+        found = optimize.minimize(
+            function, start[free], jac=True, method="L-BFGS-B",
+            bounds=list(zip(self.lower[free], problem.upper[free], strict=True)),
+            options={"maxiter": 200, "ftol": 1e-11, "gtol": 1e-4},
+        )  # fmt: skip
+        solution = best["best"]
+        steep = float(np.abs(found.jac).max(initial=0.0))
+        settled = bool(found.success) or steep < 0.05 or "ABNORMAL" in str(found.message)
+        return replace(solution, converged=solution.converged and settled)
+
+    def _climb_hidden(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
+        """Filter, improve with beliefs held, filter again, until nothing moves."""
+        n = self.problem.n_smooth
+        vector = start.copy()
+        decays_held = held.copy()
+        decays_held[n:] = True
+        coarse = bool((~held[n:]).any())  # rates and gates first: half-lives mean little while beliefs are far off
+        for rounds in range(MOST_ROUNDS):
+            beliefs = self.new_beliefs()
+            self.objective(vector, False, beliefs)
+            solution = self._climb_seen(vector, decays_held if coarse else held, beliefs)
+            spread = np.maximum(0.1 * np.abs(vector), 1e-3)
+            spread[self.problem.n_linear :] = 0.3
+            move = float(np.max(np.abs(solution.vector - vector) / spread, initial=0.0))
+            vector = solution.vector
+            if move < (0.1 if coarse else SETTLED):
+                if not coarse:
+                    break
+                coarse = False
+        beliefs = self.new_beliefs()
+        objective = self.objective(vector, False, beliefs)
+        value = objective.evaluate(vector[:n], False)[0]
+        prior = self.prior.evaluate(vector)[0]
+        lost = UNEXPLAINED * len(objective.unexplained)
+        settled = rounds < MOST_ROUNDS - 1 and solution.converged
+        return Solution(vector, value, value + prior + lost, objective, solution.maximum, beliefs, settled)
