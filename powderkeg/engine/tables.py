@@ -5,6 +5,7 @@ In: a `World`, perhaps a `Past`, the day on which the window begins. Out: `Table
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,6 +93,13 @@ class Tables(NamedTuple):
     ints: Ints
     floats: Floats
     entry: NDArray[np.int32]  # 7 numbers each: edge, target, mechanism, gate, other, certain, kernel component or -1
+
+    def digest(self) -> str:
+        """SHA-256 of all of it: what differs in any number differs here."""
+        sha = hashlib.sha256(repr(tuple(self.at)).encode())
+        for block in (self.ints, self.floats, self.entry):
+            sha.update(block.data)
+        return sha.hexdigest()
 
 
 HAS_EFFECTS, ADDS_CALM, IS_CALMED = 1, 2, 4
@@ -267,7 +275,8 @@ def _addresses(time: Floats, channel: Ints) -> Ints:
     for i, pair in enumerate(zip(time.tolist(), channel.tolist(), strict=True)):
         nth[i] = seen[pair] = seen.get(pair, -1) + 1
     step = np.uint64(0x9E3779B97F4A7C15).view(np.int64)
-    return _bits(time) + channel * step + (nth << np.int64(40))
+    addresses: Ints = _bits(time) + channel * step + (nth << np.int64(40))
+    return addresses
 
 
 def _cumulative(system: System) -> Floats:

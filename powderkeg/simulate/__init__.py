@@ -1,0 +1,14 @@
+"""Run a model many times: histories, each with every event's parent.
+
+In: a `Model` (or a bare `System`), how long, how often, a seed; perhaps a past, a world, a folder for checkpoints.
+Out: `Runs`. Replicates are shared out to threads in chunks; a replicate's events depend on its seed and number alone,
+so neither the number of workers nor the size of chunks can be seen in the result.
+"""
+
+from powderkeg.simulate.jobs import DAYS_PER_YEAR as DAYS_PER_YEAR
+from powderkeg.simulate.jobs import EVENT_LIMIT as EVENT_LIMIT
+from powderkeg.simulate.jobs import Interrupted as Interrupted
+from powderkeg.simulate.jobs import simulate as simulate
+from powderkeg.simulate.past import past_of as past_of
+from powderkeg.simulate.runs import Runs as Runs
+from powderkeg.simulate.runs import system_of as system_of

@@ -1,0 +1,280 @@
+"""One job of many replicates: what is asked for, checked; shared out to threads; put together again.
+
+In: the arguments of `simulate`. Out: `Runs`, or what was finished when somebody stopped it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import System
+from powderkeg.engine.chunks import Chunk, Workspace, simulate_chunk
+from powderkeg.engine.draws import root_key
+from powderkeg.engine.simulation import DONE, STOP
+from powderkeg.engine.tables import Tables, expected_events, tables
+from powderkeg.engine.worlds import Past, World
+from powderkeg.engine.worlds import world as make_world
+from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.simulate.checkpoints import Folder
+from powderkeg.simulate.runs import Runs, system_of
+
+if TYPE_CHECKING:
+    from powderkeg.model import Model
+
+EVENT_LIMIT = 1_000_000
+"""Events in one replicate before it is stopped and called exploded, unless `limit` says otherwise."""
+MOST_EVENTS = 300_000_000
+"""Events in all replicates together, about 6 GB, before the job is refused."""
+DAYS_PER_YEAR = 365.25
+
+_CHUNK = 100_000  # candidates to expect in one chunk: some 20 ms of work, so that a stop is prompt
+_FILE = 2_000_000  # the same for a checkpoint: some 40 MB, half a second of work to lose
+
+
+class Interrupted(KeyboardInterrupt):
+    """Stopped by hand. `runs` holds the replicates that were finished: the same as those of a job with fewer."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.runs = runs
+        super().__init__(f"stopped after {runs.replicates:,} replicates")
+
+
+def simulate(
+    model: Model | System,
+    *,
+    years: float | None = None,
+    days: float | None = None,
+    replicates: int = 1000,
+    seed: int = 1,
+    workers: int | None = None,
+    limit: int | None = None,
+    history: Past | None = None,
+    world: World | None = None,
+    keys: bool = False,
+    progress: Callable[[float], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Runs:
+    """Histories of a model. The same model, seed and version give the same events, bit for bit.
+
+    years, days  length of the window; default: the scenario's
+    workers      threads; default: all cores. Changes nothing but the time it takes
+    limit        events recorded in one replicate before it is stopped, flagged in `exploded` and warned about
+    history      what happened before, see `past_of`; the window then begins at `history.begin`
+    world        what is different from the model, see `engine.worlds.world`; its baseline must be this model's
+    keys         keep every event's key
+    progress     called now and then with the share done, 0 to 1
+    checkpoint   folder in which finished parts are kept. Called again after a stop, or a kill, the job goes on where
+                 it was, to the same bytes; a folder that belongs to another job is refused
+
+    Raises UsageError for arguments that cannot be met, ModelError if the events would not fit. Ctrl-C raises
+    Interrupted, with the replicates that were finished.
+    """
+    job = _job(model, years, days, replicates, seed, limit, history, world, keys)
+    each = _each(job, _CHUNK if checkpoint is None else _FILE)
+    folder = None if checkpoint is None else Folder(Path(checkpoint), _identity(job, each))
+    chunks: list[Chunk] = []
+    try:
+        for chunk in _chunks(job, each, workers, progress, folder):
+            chunks.append(chunk)
+    except KeyboardInterrupt:
+        raise Interrupted(_runs(job, chunks)) from None
+    runs = _runs(job, chunks)
+    if runs.exploded.any():
+        warnings.warn(
+            f"{runs.exploded.sum():,} of {runs.replicates:,} replicates were stopped at {runs.limit:,} events: "
+            "the state can explode; look at the branching ratio and what drives it",
+            PowderkegWarning,
+            stacklevel=2,
+        )
+    return runs
+
+
+@dataclass(frozen=True)
+class _Job:
+    model: Model | System
+    tables: Tables
+    seed: int
+    begin: float
+    days: float
+    replicates: int
+    limit: int
+    is_complete: bool
+    keys: bool
+    expected: float
+
+
+def _job(
+    model: Model | System,
+    years: float | None,
+    days: float | None,
+    replicates: int,
+    seed: int,
+    limit: int | None,
+    history: Past | None,
+    given: World | None,
+    keys: bool,
+) -> _Job:
+    faults: list[Fault] = []
+
+    def fault(path: str, found: object, expected: str) -> None:
+        faults.append(Fault(None, None, path, str(found), expected))
+
+    def is_whole(x: Any, least: int) -> bool:
+        return isinstance(x, int | np.integer) and not isinstance(x, bool) and int(x) >= least
+
+    if years is not None and days is not None:
+        fault("years", "both years and days", "one of them")
+    if years is not None:
+        days = years * DAYS_PER_YEAR
+    elif days is None:
+        scenario = None if isinstance(model, System) else model.scenario
+        if scenario is None:
+            fault("days", "nothing", "days or years: bare arrays have no length of their own")
+        else:
+            days = float(scenario.years) * DAYS_PER_YEAR
+    if days is not None and not (0.0 < days < 1e7):
+        name, value = ("years", years) if years is not None else ("days", days)
+        fault(name, value, "more than 0, and less than 10,000,000 days")
+    if not is_whole(replicates, 1):
+        fault("replicates", replicates, "a whole number from 1 on")
+    if not is_whole(seed, 0):
+        fault("seed", seed, "a whole number from 0 on")
+    if limit is not None and not (is_whole(limit, 1) and limit < 2**31 - 1):
+        fault("limit", limit, "a whole number from 1 on, below 2,147,483,647")
+    if faults or days is None:
+        raise UsageError(faults)
+    system = system_of(model)
+    if given is None:
+        given = make_world(system)
+    elif given.base is not system and not all(np.array_equal(a, b) for a, b in zip(given.base, system, strict=True)):
+        raise ModelError("the world was made over another model")
+    built = tables(given, history)
+    return _Job(
+        model=model,
+        tables=built,
+        seed=int(seed),
+        begin=0.0 if history is None else float(history.begin),
+        days=float(days),
+        replicates=int(replicates),
+        limit=EVENT_LIMIT if limit is None else int(limit),
+        is_complete=history is not None and history.complete,
+        keys=keys,
+        expected=expected_events(built, float(days)),
+    )
+
+
+def _identity(job: _Job, each: int) -> dict[str, Any]:
+    """What must agree for a checkpoint to belong to this job."""
+    return {
+        "tables": job.tables.digest(),
+        "seed": job.seed,
+        "begin": job.begin,
+        "days": job.days,
+        "replicates": job.replicates,
+        "limit": job.limit,
+        "is_complete": job.is_complete,
+        "keys": job.keys,
+        "each": each,
+    }
+
+
+def _each(job: _Job, candidates: float) -> int:
+    """Replicates of a chunk: it must not depend on the number of workers, or a checkpoint would."""
+    return int(min(max(candidates / max(job.expected, 1.0), 1), 4096, max(job.replicates // 8, 1)))
+
+
+def _chunks(
+    job: _Job, each: int, workers: int | None, progress: Callable[[float], None] | None, folder: Folder | None
+) -> Iterator[Chunk]:
+    """Chunks in order, made by several threads; the loops let go of the interpreter's lock."""
+    firsts = range(0, job.replicates, each)
+    n_workers = max(min(workers or len(os.sched_getaffinity(0)), len(firsts)), 1)
+    root = root_key(job.seed)
+    horizon = job.begin + job.days
+    all_spaces = [Workspace() for _ in range(n_workers)]
+    spaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
+    for space in all_spaces:
+        spaces.put(space)
+
+    def work(number: int) -> Chunk | None:
+        first = firsts[number]
+        n = min(each, job.replicates - first)
+        chunk = None if folder is None else folder.read(number, n)
+        if chunk is not None:
+            return chunk
+        space = spaces.get()
+        try:
+            chunk = simulate_chunk(
+                job.tables, root, first, first + n, job.begin, horizon, job.limit, space, job.expected, job.keys,
+                job.is_complete,
+            )  # fmt: skip
+        finally:
+            space.control[DONE] = 0.0
+            spaces.put(space)
+        if chunk is not None and folder is not None:
+            folder.write(number, chunk)
+        return chunk
+
+    n_done = n_events = submitted = 0
+    waiting: list[Future[Chunk | None]] = []
+    pool = ThreadPoolExecutor(n_workers)
+    try:
+        while waiting or submitted < len(firsts):
+            # A few in flight for each worker: what waits in line for an earlier chunk must not fill the memory.
+            while submitted < len(firsts) and len(waiting) < 4 * n_workers:
+                waiting.append(pool.submit(work, submitted))
+                submitted += 1
+            wait(waiting[:1], timeout=0.1)
+            while waiting and waiting[0].done():
+                chunk = waiting.pop(0).result()
+                assert chunk is not None  # only a stop from here leaves a chunk unfinished
+                n_done += len(chunk.n_events)
+                n_events += len(chunk.time)
+                if n_events > MOST_EVENTS:
+                    raise ModelError(
+                        f"more than {MOST_EVENTS:,} events after {n_done:,} of {job.replicates:,} replicates: "
+                        "fewer replicates, a shorter window or a lower limit would fit"
+                    )
+                yield chunk
+            if progress is not None:
+                running = sum(float(space.control[DONE]) for space in all_spaces)
+                progress(min((n_done + running) / job.replicates, 1.0))
+    finally:
+        for space in all_spaces:
+            space.control[STOP] = 1.0
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
+    def join(name: str, dtype: type) -> NDArray[Any]:
+        return np.concatenate([getattr(chunk, name) for chunk in chunks]) if chunks else np.empty(0, dtype)
+
+    n_events = join("n_events", np.int64)
+    cells = int(system_of(job.model).level_start[-1])
+    return Runs(
+        model=job.model,
+        seed=job.seed,
+        days=job.days,
+        replicates=len(n_events),
+        offsets=np.concatenate([[0], np.cumsum(n_events)]).astype(np.int64),
+        time=join("time", np.float64),
+        channel=join("channel", np.int32),
+        parent=join("parent", np.int32),
+        mechanism=join("mechanism", np.int16),
+        exploded=join("exploded", np.bool_),
+        reached=join("reached", np.float64),
+        limit=job.limit,
+        level_time=join("level_time", np.float64).reshape(len(n_events), cells),
+        begin=job.begin,
+        key=join("key", np.uint64) if job.keys else None,
+    )

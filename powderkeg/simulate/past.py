@@ -1,0 +1,55 @@
+"""A past to start from: what an event table says, in the channels of a model.
+
+In: a `Model`, an `EventTable`. Out: the engine's `Past`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from powderkeg.engine.worlds import Past
+from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.events.table import EventTable
+
+if TYPE_CHECKING:
+    from powderkeg.model import Model
+
+
+def past_of(model: Model, events: EventTable, begin: float | None = None, complete: bool = False) -> Past:
+    """The events of a table as the past of a run.
+
+    begin     day since the scenario's start on which the run begins; default: the end of the table's window
+    complete  the table says when facts ran out (a simulated past). Otherwise timers run during the past, unseen and
+              differently in every replicate
+
+    Events that no channel of the model stands for are left out, with a warning that counts them. Raises UsageError if
+    the table holds several histories, or begins after `begin`.
+    """
+    scenario = model.scenario
+    if scenario is None:
+        raise ModelError("bare arrays have no names to find events by")
+    if events.n_replicates > 1:
+        raise UsageError(Fault(None, None, "history", f"{events.n_replicates:,} histories", "one"))
+    shift = float((events.start - scenario.start).days)
+    if begin is None:
+        begin = shift + events.days
+    channels = {(c.source, c.act, c.target): i for i, c in enumerate(model.channels)}
+    frame = events.frame.filter(pl.col("time") + shift < begin)
+    if len(events) and not len(frame):
+        raise UsageError(Fault(None, None, "history", f"no event before day {begin:g}", "some of the past"))
+    names = frame.select(pl.col("source", "act", "target").cast(pl.String))
+    channel = np.array([channels.get(row, -1) for row in names.iter_rows()], np.int64)
+    known = channel >= 0
+    if not known.all():
+        warnings.warn(
+            f"{int((~known).sum()):,} of {len(known):,} past events have no channel in the model; left out",
+            PowderkegWarning,
+            stacklevel=2,
+        )
+    time = frame["time"].to_numpy().astype(np.float64) + shift
+    order = np.argsort(time[known], kind="stable")
+    return Past(float(begin), time[known][order], channel[known][order], complete)

@@ -1,0 +1,142 @@
+"""Simulated histories, and the table of names that other modules start from.
+
+In: arrays of events, replicate after replicate, and the model they came from. Out: `Runs`, an `EventTable`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import SCHEDULED, TIMER, System
+from powderkeg.errors import ModelError
+from powderkeg.events.table import EventTable
+
+if TYPE_CHECKING:
+    from powderkeg.model import Model
+
+_EXTRA = {SCHEDULED: "(scheduled)", TIMER: "(timer)"}
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Simulated histories, one after the other: events of replicate r are offsets[r]:offsets[r + 1], in time order.
+
+    time        float64, days since the scenario's start
+    channel     int32, with the pseudo-channels by which facts come and go
+    parent      int32, index within the replicate; -1 none; -2 - h: event h of the past it started from
+    mechanism   int16, what bore it, or BACKGROUND, SCHEDULED, TIMER
+    exploded    (R,) stopped at `limit` events, on day reached[r]; what came before is as it would have been
+    key         uint64 address of the event's draws, or None; two worlds that share an event share its key
+    level_time  (R, cells) days of the window that each fact spent at each level; cell = level_start[fact] + level
+    begin, days the window is [begin, begin + days)
+    """
+
+    model: Model | System
+    seed: int
+    days: float
+    replicates: int
+    offsets: NDArray[np.int64]
+    time: NDArray[np.float64]
+    channel: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    mechanism: NDArray[np.int16]
+    exploded: NDArray[np.bool_]
+    reached: NDArray[np.float64]
+    limit: int
+    level_time: NDArray[np.float64]
+    begin: float = 0.0
+    key: NDArray[np.uint64] | None = None
+    candidates: int = 0
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def system(self) -> System:
+        return system_of(self.model)
+
+    @property
+    def replicate(self) -> NDArray[np.int32]:
+        """Replicate of every event."""
+        return np.repeat(np.arange(self.replicates, dtype=np.int32), np.diff(self.offsets))
+
+    def digest(self) -> str:
+        """SHA-256 of every event, bit for bit."""
+        sha = hashlib.sha256()
+        for x in (self.offsets, self.time, self.channel, self.parent, self.mechanism, self.exploded, self.reached):
+            sha.update(np.ascontiguousarray(x).view(np.uint8).data)
+        return sha.hexdigest()
+
+    def table(self, acts_only: bool = True) -> EventTable:
+        """The events by name. Pseudo-events (a fact runs out, or comes) are left out, or come as act `expire`, `arise`.
+
+        `parent` is the row of the parent within the replicate's rows (of an act that a pseudo-event set off: of the
+        nearest act before it), null for a root. `mechanism` is null for a root from the background; acts put in by
+        hand have "(scheduled)", acts that a policy forced "(timer)".
+        """
+        if isinstance(self.model, System) or self.model.scenario is None:
+            raise ModelError("bare arrays have no names: simulate the model of a scenario to get a table")
+        return _table(self, self.model, acts_only)
+
+
+def system_of(model: Model | System) -> System:
+    """The arrays of a model; a System is its own."""
+    return model if isinstance(model, System) else model.system
+
+
+def _table(runs: Runs, model: Model, acts_only: bool) -> EventTable:
+    keep: NDArray[Any] | slice = slice(None)
+    parent = runs.parent
+    # Rows start at the replicate's offset; a parent is a row number within it.
+    if acts_only and (runs.channel >= model.n_acts).any():
+        is_act = runs.channel < model.n_acts
+        base = np.repeat(runs.offsets[:-1], np.diff(runs.offsets))
+        parent = np.where(parent >= 0, parent + base, -1)
+        while True:  # climb over pseudo-events to the act they came from
+            over = np.flatnonzero((parent >= 0) & ~is_act[parent])
+            if not len(over):
+                break
+            parent[over] = np.where(runs.parent[parent[over]] >= 0, runs.parent[parent[over]] + base[over], -1)
+        row = np.cumsum(is_act) - 1
+        before = np.concatenate([[0], np.cumsum(is_act)])[base]
+        parent = np.where(parent >= 0, row[parent] - before, -1)
+        keep = np.flatnonzero(is_act)
+    channel = runs.channel[keep]
+    mechanism = runs.mechanism[keep].astype(np.int32)
+    names = [*model.mechanisms, *_EXTRA.values()]
+    code = mechanism.copy()
+    code[mechanism < 0] = len(names)
+    for i, special in enumerate(_EXTRA):
+        code[mechanism == special] = len(model.mechanisms) + i
+    parent = parent[keep]
+    frame = pl.DataFrame(
+        {
+            "replicate": runs.replicate[keep],
+            "time": runs.time[keep],
+            "source": _named([c.source for c in model.channels], channel),
+            "act": _named([c.act for c in model.channels], channel),
+            "target": _named([c.target for c in model.channels], channel),
+            "channel": channel,
+            "parent": _with_nulls(pl.Series(parent.astype(np.int32)), parent >= 0),
+            "mechanism": pl.Series([*names, None], dtype=pl.Enum(names)).gather(code),
+        }
+    )
+    assert model.scenario is not None
+    account = {"replicates": runs.replicates}
+    return EventTable(frame=frame, start=model.scenario.start, days=runs.begin + runs.days, account=account)
+
+
+def _named(names: list[str | None], channel: NDArray[np.int32]) -> pl.Series:
+    """The name of each event's channel as an Enum."""
+    distinct = sorted({name for name in names if name is not None})
+    return pl.Series(names, dtype=pl.Enum(distinct)).gather(channel)
+
+
+def _with_nulls(values: pl.Series, valid: NDArray[np.bool_]) -> pl.Series:
+    return pl.select(pl.when(pl.Series(valid)).then(values)).to_series()
