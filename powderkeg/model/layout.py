@@ -144,7 +144,7 @@ def _moves(data: Data, width: int) -> list[str]:
     lines = ["WHO DOES WHAT", ""]
     for group in classes:
         members = [actor["name"] for actor in data["actors"] if group in actor["classes"]]
-        lines += _wrapped(f"Each {group} is one of {_names(members, 'or')}.", width, "  ")
+        lines += _wrapped(f"{group} stands for {_names(members, 'or')}.", width, "  ")
     if classes:
         lines.append("")
     groups: dict[tuple[str, ...], list[Data]] = {}
@@ -290,13 +290,14 @@ def _gates(data: Data, width: int) -> list[str]:
 
 
 def _profile(profile: Data) -> str:
-    parts = [f"{_estimate(step)} from {step['from']}" for step in profile["steps"]]
+    parts = [f"times {_estimate(step)} from {step['from']}" for step in profile["steps"]]
     if profile["season"] is not None:
         peak = date(2000, *profile["season"]["peak"])
         swing = percent(profile["season"]["swing"]["value"])
         parts.append(f"up and down by {swing} over the year with its peak on {peak.day} {peak:%B}")
     moves = _names(profile["moves"]) if profile["moves"] else "nothing"
-    return f"Times {', '.join(parts)}: {moves}, when unprovoked."
+    text = f"{', '.join(parts)}: {moves}, when unprovoked."
+    return text[:1].upper() + text[1:]
 
 
 def _standoffs(data: Data, width: int) -> list[str]:

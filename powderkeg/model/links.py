@@ -6,7 +6,7 @@ In: a Scenario. Out: `ChannelTable`, one row per (source, act, target), and for 
 How a pattern is read. A letter stands for any actor, different letters for different actors. An act sets its mechanism
 off once, however many of the `when` patterns it fits. Each actor who can answer gives `answers` answers, split by the
 shares of the `then` patterns, and within one pattern evenly over the acts that fit it (also over those whose ties do
-not hold at the moment). Who else makes the patterns true (any patron of y) does not multiply the answers: one is enough.
+not hold at the moment). Whoever else makes the patterns true (any patron of y) does not multiply the answers.
 """
 
 from __future__ import annotations

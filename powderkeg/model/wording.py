@@ -22,12 +22,12 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """30 %, 2.5 %, or less than 0.1 %."""
-    return (
-        "less than 0.1 %"
-        if 0 < share < 0.0005
-        else f"{float(f'{100 * share:.2g}') if share < 0.1 else round(100 * share):g} %"
-    )
+    """30 %, 2.5 %, 99.6 %, less than 0.1 %: two digits, but never 0 or 100 where it is not."""
+    if 0 < share < 0.0005:
+        return "less than 0.1 %"
+    if 0.995 <= share < 1.0:
+        return f"{int(1000 * share) / 10} %"
+    return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def span(value: float, low: float | None = None, high: float | None = None, guess: bool = False) -> str:
