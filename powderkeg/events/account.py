@@ -119,8 +119,11 @@ class Account:
         return pl.DataFrame({"month": months, "events": [self.months.get(month, 0) for month in months]})
 
     def quarantined(self) -> pl.DataFrame | None:
-        """Bad rows, or None if there are none."""
-        return _bad_frame(self.bad) if self.bad else None
+        """Bad rows by file and line, or None if there are none."""
+        if not self.bad:
+            return None
+        first = {row.file: number for number, row in reversed(list(enumerate(self.bad)))}
+        return _bad_frame(sorted(self.bad, key=lambda row: (first[row.file], row.line)))
 
     def _write(self, row: BadRow) -> None:
         if self._stream is None and self.quarantine is not None:

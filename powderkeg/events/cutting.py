@@ -219,6 +219,9 @@ def _clean_records(data: bytes, layout: Layout) -> tuple[np.ndarray | None, pl.D
     before = raw[opened - 1]
     if not np.all((before == ord(layout.separator)) | (before == 10) | (before == 34) | (opened == 0)):
         return None, None
+    after = raw[np.minimum(np.flatnonzero(quote & (inside == 0)) + 1, len(raw) - 1)]
+    if not np.all((after == ord(layout.separator)) | (after == 10) | (after == 13) | (after == 34)):
+        return None, None
     newline = raw == 10
     ends = np.flatnonzero(newline & (inside == 0))
     separators = np.cumsum((raw == ord(layout.separator)) & (inside == 0), dtype=np.int64)[ends]
@@ -291,7 +294,8 @@ def _cut_quoted(part: Part, layout: Layout) -> Cut:
 def _window(lines: list[str], at: int, separator: str) -> Iterator[tuple[int, int, list[str] | None]]:
     """Records that start in the next WINDOW lines: first line, line after the last, fields (None if unreadable)."""
     window = lines[at : at + WINDOW]
-    reader = csv.reader(window, delimiter=separator)
+    # Strict: letters after a closing quote mean that a quote before was stray, and two rows would be read as one.
+    reader = csv.reader(window, delimiter=separator, strict=True)
     first = 0
     while first < len(window):
         try:

@@ -360,11 +360,18 @@ def _separator(lines: list[str], usual: str) -> str:
     """The separator that cuts the first lines into most fields of equal number."""
     best, most = usual, 0
     for one in (usual, "\t", ",", ";", "|"):
-        widths = [len(next(csv.reader([line], delimiter=one), [])) for line in lines[:20]]
+        widths = [_width(line, one) for line in lines[:20]]
         same = min(widths) if max(widths) - min(widths) <= 1 else widths[0]
         if same > most and same > 1:
             best, most = one, same
     return best
+
+
+def _width(line: str, separator: str) -> int:
+    try:
+        return len(next(csv.reader([line.rstrip("\r")], delimiter=separator), []))
+    except csv.Error:
+        return line.count(separator) + 1
 
 
 def _records(text: str, separator: str, quoted: bool) -> list[list[str]]:

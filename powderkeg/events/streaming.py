@@ -292,6 +292,7 @@ def coded(frame: pl.DataFrame, book: str | None) -> pl.DataFrame:
         frame = frame.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in nothing.items())
     else:
         frame = prepare.map_codes(frame, book)
+        frame = _by_type(frame) if book == "plover" else frame
     if "tone" in own:
         word = pl.col("_tone").str.to_lowercase()
         spoken = pl.when(word.is_in(TONES)).then(word).cast(pl.Enum(TONES))
@@ -306,9 +307,25 @@ def count_unknown(frame: pl.DataFrame, book: str | None, account: Account) -> No
     if book is None:
         return
     known = entries(book)
-    for code, number in frame.filter(pl.col("cameo").is_null()).group_by("code").agg(pl.len()).iter_rows():
+    for code, number in frame.group_by("code").agg(pl.len()).iter_rows():
         if code not in known:
             account.unknown_codes[code] += number
+
+
+def _by_type(frame: pl.DataFrame) -> pl.DataFrame:
+    """A PLOVER act whose mode the book does not hold still has the class of its type."""
+    known = entries("plover")
+    met = frame.filter(pl.col("tone").is_null())["code"].unique().cast(pl.String).to_list()
+    types = {code: known[code.split(":")[0]] for code in met if code.split(":")[0] in known}
+    if not types:
+        return frame
+    code = pl.col("code").cast(pl.String)
+    return frame.with_columns(
+        pl.coalesce(
+            name, code.replace_strict(list(types), [getattr(one, name) for one in types.values()], default=None).cast(kind)
+        ).alias(name)
+        for name, kind in (("cameo", pl.Categorical), ("tone", pl.Enum(TONES)), ("goldstein", pl.Float64))
+    )
 
 
 def _contents(files: list[Path], wishes: Wishes, window: Window) -> Iterator[object]:
