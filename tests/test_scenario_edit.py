@@ -1,0 +1,246 @@
+"""`scenario`: edits by key path, and which acts patterns match."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from powderkeg.errors import ScenarioError, UsageError
+from powderkeg.reading import Quantity
+from powderkeg.scenario import (
+    Effect,
+    HalfLife,
+    Pattern,
+    Scenario,
+    TiePattern,
+    digest,
+    dump,
+    edit,
+    expand_moves,
+    load,
+    loads,
+)
+from powderkeg.scenario import checks as checks_module
+from powderkeg.scenario.matching import Cast, GaveUp, matches
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+FILES = CHECKOUT / "tests" / "scenarios"
+GOOD = sorted((FILES / "good").glob("*.yaml"))
+HEAD = "powderkeg: 1\nname: test\nstart: 2020-01-01\n"
+NORTH = load(FILES / "good" / "north.yaml")
+
+
+def stem(path: Path) -> str:
+    return path.stem
+
+
+def faults_of(text: str | bytes) -> str:
+    """What is wrong with a text, as the user sees it."""
+    with pytest.raises(ScenarioError) as caught:
+        loads(text, file="f.yaml")
+    return str(caught.value)
+
+
+# --- edits
+
+
+def test_edits_are_read_as_in_the_file_and_leave_the_original_alone():
+    before = digest(NORTH)
+    changed = edit(
+        NORTH,
+        {
+            "mechanisms.retaliation.half_life": "1 week",
+            "mechanisms.retaliation.answers": "0.5 [0.3, 0.6]",
+            "gates.presence_deters.factor": "20 %",
+            "ties.kfor_presence.holds": "false",
+            "facts.kfor_posture.starts": "clear",
+            "moves.imposes.rate": {"value": "2 per year", "source": "record"},
+            "start": "2011-07-20",
+            "years": "5",
+            "standoffs.memory": "10 days",
+        },
+    )
+    assert changed.mechanisms["retaliation"].half_lives == (HalfLife(Quantity(7.0), Quantity(1.0)),)
+    assert changed.mechanisms["retaliation"].answers == Quantity(0.5, 0.3, 0.6)
+    assert float(changed.gates["presence_deters"].factor) == 0.2
+    assert changed.ties["kfor_presence"].holds is False
+    assert changed.facts["kfor_posture"].starts == "clear"
+    assert changed.moves["imposes"].rate == Quantity(2 / 365.25, source="record")
+    assert changed.start.isoformat() == "2011-07-20"
+    assert digest(NORTH) == before
+
+
+def test_a_number_is_taken_in_the_unit_used_inside():
+    changed = edit(NORTH, {"mechanisms.retaliation.half_life": 10.0, "moves.imposes.rate": 0.25})
+    assert float(changed.mechanisms["retaliation"].half_lives[0].days) == 10.0
+    assert float(changed.moves["imposes"].rate) == 0.25
+
+
+def test_a_value_set_by_hand_has_no_source_and_is_no_guess():
+    scenario = load(FILES / "good" / "sources.yaml")
+    assert scenario.moves["often"].rate.guess
+    changed = edit(scenario, {"moves.often.rate": "12 per year"})
+    assert changed.moves["often"].rate == Quantity(12 / 365.25)
+    assert loads(dump(changed)) == changed
+
+
+def test_edits_that_only_fit_together_are_made_together():
+    changed = edit(NORTH, {"standoffs.opens_at": 1.5, "standoffs.closes_at": 0.5})
+    assert (float(changed.standoffs.opens_at), float(changed.standoffs.closes_at)) == (1.5, 0.5)
+    with pytest.raises(ScenarioError) as caught:
+        edit(NORTH, {"standoffs.opens_at": 1.5, "standoffs.memory": 3.0})
+    assert str(caught.value).startswith("standoffs.opens_at: 2, not below opens_at")
+
+
+def test_a_share_that_is_edited_leaves_the_rest_to_the_others():
+    scenario = load(FILES / "good" / "mechanisms.yaml")
+    changed = edit(scenario, {"mechanisms.two_with_shares.then.north blocks south": 0.9})
+    assert [answer.share.value for answer in changed.mechanisms["two_with_shares"].then] == pytest.approx([0.9, 0.1])
+    changed = edit(scenario, {"mechanisms.several_triggers.half_lives.2.share": 0.5})
+    assert [half_life.share.value for half_life in changed.mechanisms["several_triggers"].half_lives] == [0.5, 0.5]
+    changed = edit(scenario, {"mechanisms.several_triggers.half_lives.2": "30 days"})
+    assert changed.mechanisms["several_triggers"].half_lives[1].days == Quantity(30.0)
+
+
+def test_the_level_of_an_effect_may_be_left_out_of_its_path():
+    changed = edit(NORTH, {"moves.blocks.sets.roadblock": "40 %"})
+    assert changed.moves["blocks"].effects == (Effect("roadblock", "on", Quantity(0.4)),)
+
+
+@pytest.mark.parametrize(
+    ("path", "nearest"),
+    [
+        ("mechanisms.retaliation.answer", "mechanisms.retaliation.answers"),
+        ("mechanisms.retalation.answers", "mechanisms.retaliation.answers"),
+        ("ties.kfor_presence", "ties.kfor_presence.holds"),
+        ("retaliation", None),
+        ("", None),
+        ("moves.blocks.who", None),
+    ],
+)
+def test_an_unknown_path_is_a_usage_error_with_the_nearest(path: str, nearest: str | None):
+    with pytest.raises(UsageError) as caught:
+        edit(NORTH, {path: "1"})
+    fault = caught.value.faults[0]
+    assert fault.found == "unknown key path"
+    assert fault.expected
+    if nearest is not None:
+        assert fault.nearest == nearest
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "found"),
+    [
+        ("mechanisms.retaliation.half_life", "3", "3 without a unit"),
+        ("mechanisms.retaliation.half_life", -3.0, "-3 days"),
+        ("mechanisms.retaliation.half_life", float("nan"), "nan days: too large a number"),
+        ("mechanisms.retaliation.half_life", None, "nothing"),
+        ("mechanisms.retaliation.half_life", [1, 2], "a list"),
+        ("mechanisms.retaliation.answers", "", "nothing"),
+        ("mechanisms.retaliation.answers", "0.5 [0.6, 0.7]", "0.5 [0.6, 0.7], a value outside its range"),
+        ("mechanisms.retaliation.answers", {"value": 0.5, "source": "nobody"}, "unknown source 'nobody'"),
+        ("ties.kfor_presence.holds", "absent", "'absent'"),
+        ("facts.kfor_posture.starts", "cleer", "unknown level 'cleer'"),
+        ("start", "yesterday", "'yesterday'"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_a_scenario_error(path: str, value: Any, found: str):
+    with pytest.raises(ScenarioError) as caught:
+        edit(NORTH, {path: value})
+    assert (caught.value.faults[0].path, caught.value.faults[0].found) == (path, found)
+
+
+def test_interventions_hold_settings_that_edit_takes_as_they_are():
+    scenario = load(FILES / "good" / "interventions.yaml")
+    settings_of = scenario.interventions["many"].set
+    assert settings_of["facts.roadblock.lasts"] == "10 [5, 20] days"
+    changed = edit(scenario, settings_of)
+    assert changed.facts["roadblock"].lasts == Quantity(10.0, 5.0, 20.0)
+    assert changed.moves["clears"].effects[0].probability == Quantity(1.0)
+    withdrawn = edit(scenario, scenario.interventions["withdraw"].set)
+    assert withdrawn.ties["presence"].holds is False
+
+
+# --- channels and matches
+
+
+def test_moves_expand_to_channels_in_order():
+    scenario = load(FILES / "good" / "ties.yaml")
+    channels = expand_moves(scenario)
+    assert channels[:2] == [("south", "threaten", "north", "rivals"), ("north", "threaten", "south", "rivals")]
+    assert ("patron", "warn", "south", "warnings") in channels, "a tie that must not hold limits nothing by itself"
+    assert len(channels) == len({channel[:3] for channel in channels}) == 2 + 8 + 1
+    classes = expand_moves(load(FILES / "good" / "classes.yaml"))
+    assert sum(channel.move == "states" for channel in classes) == 3 * 2
+    assert sum(channel.move == "mixed" for channel in classes) == 1
+
+
+def slow_matches(scenario: Scenario, when: Pattern, then: Pattern, ties: tuple[TiePattern, ...]) -> set[frozenset]:
+    """Every assignment of letters to actors, tried one by one."""
+
+    cast = Cast(scenario)
+    channels = {channel[:3] for channel in expand_moves(scenario)}
+    letters = sorted({end for p in (when, then, *ties) for end in (p[0], p[2]) if end in ("x", "y", "z", "w")})
+    found = set()
+    for chosen in itertools.permutations(scenario.actors, len(letters)):
+        bound = dict(zip(letters, chosen, strict=True))
+
+        def ends(end: str) -> list[str]:
+            return [bound[end]] if end in bound else list(cast.members[end])  # noqa: B023
+
+        acts = all(
+            any((a, pattern.act, b) in channels for a in ends(pattern.subject) for b in ends(pattern.object))
+            for pattern in (when, then)
+        )
+        tied = all(
+            any((a, b) in cast.ties.get(tie.kind, {}) for a in ends(tie.subject) for b in ends(tie.object))
+            for tie in ties
+        )
+        if acts and tied:
+            found.add(frozenset(bound.items()))
+    return found
+
+
+@pytest.mark.parametrize("path", [p for p in GOOD if load(p).mechanisms], ids=stem)
+def test_matches_are_those_found_by_trying_everything(path: Path):
+    scenario = load(path)
+    for mechanism in scenario.mechanisms.values():
+        ties = tuple(tie for tie in mechanism.given if tie.holds)
+        for when in mechanism.when:
+            for answer in mechanism.then:
+                found = {frozenset(m.items()) for m in matches(Cast(scenario), when, answer.pattern, ties)}
+                assert found == slow_matches(scenario, when, answer.pattern, ties)
+
+
+def test_matching_follows_ties_however_many_actors_there_are():
+    """5,000 actors in a chain, everybody may threaten everybody: 25 million channels, 10,000 matches."""
+    actors = "".join(f"  a{i}:\n" for i in range(5_000))
+    ties = "".join(f"  t{i}: {{kind: patronage, from: a{i}, to: a{i + 1}}}\n" for i in range(4_999))
+    text = (
+        f"{HEAD}actors:\n{actors}ties:\n{ties}acts: {{threaten: {{tone: hostile}}}}\n"
+        "moves:\n  all: {who: any, does: threaten, to: any}\n"
+        "mechanisms:\n  chain: {when: x threatens y, given: [z backs y, y backs x], then: z threatens x, "
+        "answers: 0.1, half_life: 1 day}\n"
+    )
+    scenario = loads(text)
+    cast = Cast(scenario, most_steps=50_000)
+    mechanism = scenario.mechanisms["chain"]
+    assert sum(1 for _ in matches(cast, mechanism.when[0], mechanism.then[0].pattern, mechanism.given)) == 4_998
+
+
+def test_a_search_without_end_is_given_up_and_says_nothing():
+    scenario = load(FILES / "good" / "classes.yaml")
+    with pytest.raises(GaveUp):
+        list(matches(Cast(scenario, most_steps=3), Pattern("x", "threaten", "y"), Pattern("w", "threaten", "z")))
+
+
+def test_a_file_too_large_to_check_is_loaded(monkeypatch: pytest.MonkeyPatch):
+    """What cannot be checked in time is left to the model; the planted error shows that the check is what finds it."""
+    text = (FILES / "bad" / "pattern_never_possible.yaml").read_text(encoding="utf-8")
+    monkeypatch.setattr(checks_module, "MOST_STEPS", 0)
+    assert loads(text).mechanisms
+    monkeypatch.undo()
+    assert "which no move makes possible" in faults_of(text)
