@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from powderkeg.model import branching_ratio as branching_ratio
     from powderkeg.model import compile as compile
     from powderkeg.model import describe as describe
+    from powderkeg.model import from_arrays as from_arrays
     from powderkeg.model import stability as stability
     from powderkeg.scenario import Scenario as Scenario
     from powderkeg.scenario import digest as digest
@@ -77,7 +78,7 @@ _HOMES = {
         "UsageError",
     ),
     "events": ("EventTable", "events", "read_events"),
-    "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "stability"),
+    "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
     "score": ("record",),
     "simulate": ("Runs", "simulate"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import itertools
+import re
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -706,3 +709,12 @@ def test_compiling_does_not_touch_the_scenario(small: Model) -> None:
     again = compile(loads(SMALL))
     for one, other in zip(small.system, again.system, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_examples_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "model.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 3
+    for example in examples:
+        exec(builtins.compile(example, "docs/model.md", "exec"), {})
+    assert "HOW NEAR THE BRINK" in capsys.readouterr().out
