@@ -11,7 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from powderkeg.errors import Fault, ScenarioError, UsageError
-from powderkeg.reading import BROKEN, ByName, Kind, Place, Quantity, Reader, Wrong, declared, tree_of
+from powderkeg.reading import (
+    BROKEN,
+    ByName,
+    Kind,
+    Place,
+    Quantity,
+    Reader,
+    Wrong,
+    alphabetical,
+    declared,
+    listed,
+    tree_of,
+)
 from powderkeg.scenario.declared import SCENARIO, Scenario
 
 
@@ -112,12 +124,12 @@ def _full(path: str, known: Mapping[str, Place]) -> str:
 
 
 def _expected(known: Mapping[str, Place], path: str) -> str:
-    """What stands beside an unknown path."""
+    """What may stand where a path leaves the known ones."""
     around = path
-    while around:
+    while around and not any(one.startswith(f"{around}.") for one in known):
         around = around.rpartition(".")[0]
-        beside = sorted({p for p in known if p.startswith(f"{around}.")}) if around else []
-        if beside:
-            return f"one of {', '.join(beside[:8])}" + (f" and {len(beside) - 8} more" if len(beside) > 8 else "")
-    sections = sorted({p.split(".")[0] for p in known})
-    return f"a path such as mechanisms.NAME.answers; sections are {', '.join(sections)}"
+    begin = f"{around}." if around else ""
+    after = dict.fromkeys(one[len(begin) :].split(".")[0] for one in known if one.startswith(begin))
+    if len(after) == 1:
+        return f"{begin}{next(iter(after))}"
+    return f"{begin}NAME, where NAME is one of {listed(alphabetical(after))}"
