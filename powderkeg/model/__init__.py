@@ -5,6 +5,7 @@ In: a `Scenario`, or bare arrays. Out: a `Model`, its branching ratios, its `Sta
 
 from powderkeg.model.compiling import compile_scenario as compile
 from powderkeg.model.describe import Description, describe
+from powderkeg.model.filling import filled
 from powderkeg.model.parts import Channel, Model, Parameter
 from powderkeg.model.plain import from_arrays
 from powderkeg.model.spectral import branching_matrix, branching_ratio, elasticities, spectral_radius
@@ -22,6 +23,7 @@ __all__ = [
     "compile",
     "describe",
     "elasticities",
+    "filled",
     "from_arrays",
     "spectral_radius",
     "stability",

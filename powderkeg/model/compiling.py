@@ -67,6 +67,7 @@ def compile_scenario(scenario: Scenario) -> Model:
         parameters=draft.register.parameters,
         rate_parameter=background["rate_parameter"],
         factor_parameter=np.array(gates.parameter, dtype=np.int64),
+        other_parameters=_other_parameters(draft),
         **edge_labels,
         **_marks(draft),
     )
@@ -353,6 +354,40 @@ def _calms(draft: _Draft) -> dict[str, Any]:
         "calm_low_index": lowered,
         "calm_low_strength": np.array([float(calm.strength) for calm in calms])[lowered],
     }
+
+
+def _other_parameters(draft: _Draft) -> dict[str, Ints]:
+    """Which parameter each cell comes from, of the arrays that `_effects`, `_timers`, `_calms`, `profiles` made."""
+    scenario, register = draft.scenario, draft.register
+    calms = list(scenario.calms)
+    _, effects, effect = draft.spread(
+        [
+            [register[f"moves.{name}.sets.{e.fact}.{e.level}"] for e in move.effects]
+            for name, move in scenario.moves.items()
+        ],
+        [[-1] for _ in range(draft.size - draft.n_acts)],
+    )
+    _, lows, low = draft.spread(
+        [[index for index, calm in enumerate(calms) if name in scenario.calms[calm].lowers] for name in scenario.moves]
+    )
+    strength = np.array([register[f"calms.{calm}.strength"] for calm in calms], dtype=np.int64)
+    steps, swings = [], []
+    for name, profile in scenario.profiles.items():
+        steps += [register[f"profiles.{name}.steps.{day.isoformat()}"] for day, _ in profile.steps] or [-1]
+        swings.append(register[f"profiles.{name}.season.swing"] if profile.season else -1)
+    numbers = {
+        "effect_probability": np.array(effects, dtype=np.int64)[effect],
+        "timer_delay": [
+            register[f"facts.{name}.lasts"]
+            for name in draft.timed
+            for _ in range(1, len(draft.states.levels[draft.states.number[name]]))
+        ],
+        "calm_decay": [register[f"calms.{calm}.half_life"] for calm in calms],
+        "calm_low_strength": strength[np.array(lows, dtype=np.int64)[low]],
+        "step_value": steps,
+        "profile_swing": swings,
+    }
+    return {name: np.array(cells, dtype=np.int64) for name, cells in numbers.items()}
 
 
 def _labels(draft: _Draft) -> tuple[Channel, ...]:

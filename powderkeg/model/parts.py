@@ -6,7 +6,7 @@ In: nothing. Out: `Model`, `Channel`, `Parameter`. `compiling` fills them from a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -89,6 +89,7 @@ class Model:
     edge_weight       (E,) mass of an edge per unit of answers: edge_mass = answers * edge_weight
     kernel_parameter  (K,) parameter with the half-life behind a decay, -1 if none
     factor_parameter  (len level_factor,) parameter a gate's factor comes from, -1 for guards and ties
+    other_parameters  the same for other arrays of the system, by their names: durations, probabilities, profiles, calms
     heat              (C,) hostility of one act, 0 where it is not hostile
     hurts             (C,) 0 nobody, 1 injury, 2 death
     goldstein         (C,) Goldstein weight, nan where the act has none
@@ -119,6 +120,7 @@ class Model:
     opens: NDArray[np.bool_]
     resolves: NDArray[np.bool_]
     suspends: NDArray[np.bool_]
+    other_parameters: Mapping[str, Ints] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         name = self.scenario.name if self.scenario is not None else "bare arrays"
