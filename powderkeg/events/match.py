@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import polars.selectors as cs
 
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events import prepare
@@ -116,7 +117,8 @@ def match_with(
         raise UsageError(Fault(None, None, "source", repr(source), f"one of {', '.join(SOURCES)}"))
     told = table.account.get("format", "csv")
     since = float((table.start - EPOCH).days)
-    frame = table.frame.with_columns(day=pl.col("time") + since)
+    # Simulated events hold source and target as enumerations of their own, which nothing else can be held against.
+    frame = table.frame.with_columns((cs.enum() | cs.categorical()).cast(pl.String), day=pl.col("time") + since)
     kinds = {"cameo": pl.String, "tone": pl.String, "goldstein": pl.Float64}
     frame = frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame)
     frame, dropped = matcher.apply(frame, source or (told if isinstance(told, str) else "csv"))
