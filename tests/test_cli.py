@@ -290,6 +290,81 @@ def test_record_of_a_scenario_without_one_says_so(command: Command, tmp_path: Pa
     assert "no built-in record" in said.err
 
 
+# Observed events
+
+
+@pytest.fixture
+def own_table(tmp_path: Path) -> Path:
+    """Thirty threats and fights between two, in a form of one's own; one row has no date."""
+    path = tmp_path / "own.csv"
+    rows = [f"2018-01-{day:02d},A,B,{code}" for day in range(1, 16) for code in ("138", "190")]
+    path.write_text("\n".join(["Day,Who,Whom,Code", *rows, "someday,A,B,138", ""]))
+    return path
+
+
+OWN = ("--map", "time=Day", "--map", "source=Who", "--map", "target=Whom", "--map", "code=Code")
+
+
+def test_events_are_read_into_one_table(command: Command, tmp_path: Path, own_table: Path) -> None:
+    said = command("events", "read", own_table, *OWN, "--out", "e.parquet", "--json")
+    assert said.code == 0
+    assert (said.data["rows_read"], said.data["rows_kept"], said.data["rows_set_aside"]) == (31, 30, 1)
+    assert len(pk.read_events(tmp_path / "e.parquet")) == 30
+
+
+def test_summary_accounts_for_every_row(command: Command, own_table: Path) -> None:
+    found = command("events", "summary", own_table, *OWN, "--json").data
+    names = {"rows_read", "rows_kept", "rows_set_aside", "rows_dropped", "actors", "first_day", "last_day"}
+    assert names <= set(found)
+    assert found["rows_read"] == found["rows_kept"] + found["rows_set_aside"] + sum(found["rows_dropped"].values())
+    assert "31 rows read: 30 kept, 1 set aside." in command("events", "summary", own_table, *OWN).out
+
+
+def test_episodes_are_found_in_observed_events(command: Command, own_table: Path, tmp_path: Path) -> None:
+    said = command("episodes", own_table, *OWN, "--json", "--figure", "f.svg", "--out", "episodes.csv")
+    (found,) = said.data["episodes"]
+    assert (found["start"], found["end"], found["opener"]) == ("2018-01-01", "2018-01-15", "A")
+    assert {"start", "end", "opener", "first_act", "events", "end_state"} <= set(found)
+    assert (tmp_path / "f.svg").read_text().startswith("<svg")
+    assert pl.read_csv(tmp_path / "episodes.csv").height == 1
+    assert "1 standoff\n" in command("episodes", own_table, *OWN).out
+
+
+def test_episodes_of_simulated_events_are_those_of_the_run(command: Command, tmp_path: Path) -> None:
+    command("run", *FEW, "--quiet", "--out", "kept")
+    found = command("episodes", tmp_path / "kept" / "events.parquet", "--scenario", "north-kosovo", "--json").data
+    assert len(found["episodes"]) == pl.read_parquet(tmp_path / "kept" / "episodes.parquet").height
+
+
+def test_who_is_who_is_told(command: Command, shared_data: Path) -> None:
+    file = shared_data / "keds_balkans" / "keds_format_1999.txt.gz"
+    said = command("events", "match", "north-kosovo", file, "--json")
+    assert {row["actor"] for row in said.data["matched"]} >= {"kosovo", "serbia", "nato"}
+    assert said.data["unmatched_names"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        (("events", "read", "nothing.csv"), 1, "nothing.csv"),
+        (("events", "read", "own.csv", "--map", "time"), 2, "expected FIELD=COLUMN"),
+        (("events", "read", "own.csv", "--out", "own.csv/x.parquet"), 2, "expected a folder that can be written to"),
+        (("episodes", "own.csv", *OWN, "--out", "e.doc"), 2, ".csv, .json or .parquet"),
+        (("episodes", "own.csv", *OWN, "--figure", "e.doc"), 2, "svg, png, pdf, html"),
+        (("episodes", "own.csv", *OWN, "--by", "week"), 2, "system or dyad"),
+        (("events", "summary", "other.csv"), 1, "other.csv"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_named(
+    command: Command, own_table: Path, words: tuple[str, ...], code: int, expected: str
+) -> None:
+    own_table.with_name("other.csv").write_text("x,y\n1,2\n")
+    said = command(*words)
+    assert said.code == code
+    assert expected in said.err
+    assert "Traceback" not in said.err
+
+
 # Folders, full disks, Ctrl-C
 
 
@@ -338,7 +413,7 @@ def test_a_full_disk_leaves_what_was_finished(tmp_path: Path, name: str) -> None
 def test_run_on_a_disk_that_fills_up_keeps_the_answers(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(frame: pl.DataFrame, path: Path) -> None:
+    def full(frame: pl.DataFrame, path: Path, **more: Any) -> None:
         if "events" in path.name:
             path.write_bytes(b"half")
             raise OSError(28, "No space left on device")

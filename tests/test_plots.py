@@ -65,6 +65,11 @@ LINES: list[dict[str, Any]] = [
 FIGURES: dict[str, Callable[[], Any]] = {
     "history": lambda: plots.history(ACTS, STANDOFFS, START, 3650, title=HOSTILE),
     "history of nothing": lambda: plots.history(ACTS.clear(), STANDOFFS.clear(), START, 10, ["kosovo"]),
+    "hostility": lambda: plots.hostility(ACTS.filter(pl.col("heat") > 0), STANDOFFS, START, 3650, title=HOSTILE),
+    "hostility by dyad": lambda: plots.hostility(
+        ACTS, STANDOFFS.with_columns(dyad=pl.lit("serbia - kosovo")), START, 40, most=2
+    ),
+    "hostility of nothing": lambda: plots.hostility(ACTS.clear(), STANDOFFS.clear(), START, 10),
     "ends": lambda: plots.ends(SHARES, title=HOSTILE),
     "openers": lambda: plots.openers(SHARES.drop("hurt", "record", "record_low", "record_high")),
     "lengths": lambda: plots.lengths(SHARES.drop("hurt")),

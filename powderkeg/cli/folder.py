@@ -66,10 +66,12 @@ class Folder:
 
 def _errno(error: BaseException) -> int | None:
     """The system's number for what went wrong, None if it was not the system. Polars tells it in its message only."""
-    if isinstance(error, OSError):
-        return error.errno
-    told = re.search(r"os error (\d+)", str(error))
-    return int(told[1]) if told else None
+    for one in (error, error.__cause__):
+        if isinstance(one, OSError):
+            return one.errno
+        if told := re.search(r"os error (\d+)", str(one)):
+            return int(told[1])
+    return None
 
 
 def _fault(path: Path, number: int | None, expected: str = "") -> Fault:

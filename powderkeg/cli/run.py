@@ -163,6 +163,7 @@ def write(
 ) -> None:
     """All files, the small ones first: if the disk fills up, what answers the questions is there."""
     from powderkeg import report
+    from powderkeg.events import write_events
     from powderkeg.scenario import resolve
 
     summary = json.dumps(report.summary(results), ensure_ascii=False, allow_nan=False, indent=2)
@@ -173,4 +174,4 @@ def write(
     folder.write("episodes.parquet", episodes.write_parquet)
     files = [*folder.finished, "events.parquet"]
     folder.write("report.html", lambda path: report.write(results, path, files))
-    folder.write("events.parquet", runs.table().frame.write_parquet)
+    folder.write("events.parquet", lambda path: write_events(runs.table(), path))

@@ -8,6 +8,17 @@ from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.record import against_record
 from powderkeg.plots.standoffs import ends, lengths, openers
-from powderkeg.plots.strip import history
+from powderkeg.plots.strip import history, hostility
 
-__all__ = ["against_record", "drawn_in", "ends", "entanglement", "history", "lengths", "openers", "save", "svg"]
+__all__ = [
+    "against_record",
+    "drawn_in",
+    "ends",
+    "entanglement",
+    "history",
+    "hostility",
+    "lengths",
+    "openers",
+    "save",
+    "svg",
+]

@@ -1,12 +1,13 @@
-"""One history as a strip: every act in its actor's lane, standoffs shaded.
+"""A history as a strip: acts in lanes over time, standoffs shaded.
 
-In: the acts of one history and its standoff episodes. Out: a chart.
+In: the acts of one history, simulated or observed, and its standoff episodes. Out: a chart.
 A stroke up is a hostile act, the taller the harsher; a stroke down a cooperative one; a dot any other. So tone can be
 read without colour, and a lane that answers another is seen beside it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -23,6 +24,12 @@ END_SHAPES = {"resolved": "circle", "suspended": "square", "spent": "triangle-do
 OPEN_SHAPE = "cross"
 TALLEST = 0.44
 """Of a lane; the rest keeps neighbours apart."""
+TOP = -0.76
+"""Where the marks of standoffs stand, above the first lane."""
+DYAD = " - "
+REST = "all other pairs"
+FOOT = 0.4
+"""How far below the middle of its lane hostility between a pair begins."""
 
 
 def history(
@@ -44,43 +51,13 @@ def history(
     place = {name: index for index, name in enumerate(lanes)}
     hottest = max(float(acts["heat"].max() or 1.0), 1.0) if acts.height else 1.0  # type: ignore[arg-type]
     strokes = [_stroke(row, place[row["source"]], hottest, start) for row in acts.to_dicts() if row["source"] in place]
-    shades = [_shade(row, start, days) for row in standoffs.to_dicts()]
-    x = alt.X(
-        "when:T",
-        title=None,
-        scale=alt.Scale(type="utc", domain=[_stamp(start, 0), _stamp(start, days)], nice=False),
-        axis=alt.Axis(labelFlush=True, format="%Y" if days > 900 else "%b %Y" if days > 60 else "%-d %b", tickCount=10),
-    )
-    y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.9, len(lanes) - 0.4], reverse=True, nice=False))
-    top = -0.76
-
-    rules = chart_of([{"y": index} for index in range(len(lanes))]).mark_rule(color=FAINT, aria=False).encode(y=y)
-    shaded = (
-        chart_of(shades)
-        .mark_rect(color=SHADE, opacity=1)
-        .encode(x=x, x2="until:T", y=alt.value(0), y2=alt.value(LANE * len(lanes)), description="what:N")
-    )
-    ends = (
-        chart_of([{**shade, "y": top} for shade in shades])
-        .mark_point(size=48, color=INK, filled=True, opacity=1)
-        .encode(
-            x=alt.X("middle:T"),
-            y=y,
-            shape=alt.Shape(
-                "end:N",
-                title="A standoff's end",
-                scale=alt.Scale(domain=[*END_SHAPES, "open"], range=[*END_SHAPES.values(), OPEN_SHAPE]),
-                legend=alt.Legend(orient="bottom", symbolFillColor=INK, symbolStrokeColor=INK, titleOrient="left"),
-            ),
-            description="what:N",
-        )
-    )
     tone = alt.Color(
         "tone:N",
         title="An act",
         scale=alt.Scale(domain=["hostile", "cooperative", "neutral"], range=[HOSTILE, COOPERATIVE, NEUTRAL]),
         legend=None,
     )
+    x, y = _scales(start, days, len(lanes))
     lines = (
         chart_of([row for row in strokes if row["tone"] != "neutral"])
         .mark_rule(strokeWidth=1.3, opacity=0.8)
@@ -91,21 +68,155 @@ def history(
         .mark_circle(size=12, opacity=0.75)
         .encode(x=x, y=y, color=tone, description="what:N")
     )
-    names = (
-        chart_of([{"y": index, "label": words(label)} for index, label in enumerate(lanes.values())])
-        .mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False)
-        .encode(x=alt.value(0), y=y, text="label:N")
-    )
-    span = f"{start.year} to {(start + timedelta(days=days)).year}" if days > 365 else f"{days:.0f} days from {start}"
     return figure(
-        *(rules, shaded, rules, lines, dots, ends, names),
+        *_ground(list(lanes.values()), standoffs, start, days),
+        *(lines, dots),
+        *_top(list(lanes.values()), standoffs, start, days),
         title=title,
         subtitle=[
-            f"{span}: {acts.height:,} acts, {standoffs.height} standoffs (shaded; on top, how each ended)",
+            f"{_span(start, days)}: {acts.height:,} acts, {_counted(standoffs)}",
             "Stroke up: hostile act, the taller the harsher. Stroke down: cooperative act. Dot: any other.",
         ],
         height=LANE * len(lanes),
     )
+
+
+def hostility(
+    acts: pl.DataFrame,
+    standoffs: pl.DataFrame,
+    start: date,
+    days: float,
+    most: int = 12,
+    title: str = "Hostile acts and standoffs",
+) -> alt.LayerChart:
+    """Hostile acts between every two actors over time, standoffs shaded: for observed events, however many.
+
+    acts       time (days since `start`), source, target, heat (> 0); hostile acts only
+    standoffs  start, last (days since `start`), end_state; with a column dyad ("a - b" as in `analyze.episodes`) each
+               is shaded in its own lane
+    most       pairs that have a lane of their own, hottest first; the rest share one
+    """
+    pair = pl.when(pl.col("source") <= pl.col("target")).then(
+        pl.concat_str("source", "target", separator=DYAD)
+    ).otherwise(pl.concat_str("target", "source", separator=DYAD))  # fmt: skip
+    names = acts.select("time", "heat", lane=pair.fill_null(pl.col("source")))
+    hottest = names.group_by("lane").agg(pl.col("heat").sum()).sort(["heat", "lane"], descending=[True, False])
+    lanes = hottest["lane"].to_list()
+    if len(lanes) > most:
+        lanes = [*lanes[: most - 1], REST]
+    # One stroke for each two pixels: a year of a busy dyad is as many marks as the paper can show, not as it has acts.
+    bin_days = max(math.ceil(days * 2 / WIDTH), 1)
+    binned = (
+        names.with_columns(
+            lane=pl.when(pl.col("lane").is_in(lanes)).then("lane").otherwise(pl.lit(REST)),
+            bin=(pl.col("time") / bin_days).floor(),
+        )
+        .group_by("lane", "bin")
+        .agg(pl.col("heat").sum(), pl.len().alias("acts"))
+        .sort("lane", "bin")
+    )
+    place = {name: index for index, name in enumerate(lanes)}
+    peak = float(binned["heat"].max() or 1.0)  # type: ignore[arg-type]
+    strokes = [
+        {
+            "when": _stamp(start, (row["bin"] + 0.5) * bin_days),
+            "y": place[row["lane"]] + FOOT,
+            "tip": place[row["lane"]] + FOOT - 0.8 * math.sqrt(row["heat"] / peak),
+            "what": words(
+                f"{start + timedelta(days=row['bin'] * bin_days)}: {row['lane']}, {row['acts']} hostile acts"
+            ),
+        }
+        for row in binned.to_dicts()
+    ]
+    x, y = _scales(start, days, len(lanes))
+    bars = (
+        chart_of(strokes)
+        .mark_rule(strokeWidth=1.8, color=HOSTILE, opacity=0.9)
+        .encode(x=x, y=y, y2="tip:Q", description="what:N")
+    )
+    each = "a day" if bin_days == 1 else f"in {bin_days} days"
+    return figure(
+        *_ground(lanes, standoffs, start, days, FOOT),
+        bars,
+        *_top(lanes, standoffs, start, days),
+        title=title,
+        subtitle=[
+            f"{_span(start, days)}: {acts.height:,} hostile acts, {_counted(standoffs)}",
+            f"Height of a stroke: hostility {each}, on a square-root scale common to all pairs.",
+        ],
+        height=LANE * max(len(lanes), 1),
+    )
+
+
+def _scales(start: date, days: float, n_lanes: int) -> tuple[alt.X, alt.Y]:
+    """Time to the right, lanes downwards, with room above the first for the marks of standoffs."""
+    form = "%Y" if days > 900 else "%b %Y" if days > 60 else "%-d %b"
+    x = alt.X(
+        "when:T",
+        title=None,
+        scale=alt.Scale(type="utc", domain=[_stamp(start, 0), _stamp(start, days)], nice=False),
+        axis=alt.Axis(labelFlush=True, format=form, tickCount=10),
+    )
+    y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.9, n_lanes - 0.4], reverse=True, nice=False))
+    return x, y
+
+
+def _ground(
+    lanes: Sequence[str], standoffs: pl.DataFrame, start: date, days: float, foot: float = 0.0
+) -> list[alt.Chart]:
+    """What lies below the strokes: standoffs shaded over all lanes or in their own, a rule for each lane."""
+    x, y = _scales(start, days, len(lanes))
+    rows = standoffs.to_dicts()
+    own = _own_lanes(lanes, standoffs)
+    ends = [(-0.9, len(lanes) - 0.4) if at is None else (at - 0.5, at + 0.5) for at in own]
+    shaded = chart_of(
+        {**_shade(row, start, days), "y": top, "y2": bottom} for row, (top, bottom) in zip(rows, ends, strict=True)
+    )
+    rules = chart_of({"y": index + foot} for index in range(len(lanes)))
+    return [
+        shaded.mark_rect(color=SHADE, opacity=1).encode(x=x, x2="until:T", y=y, y2="y2:Q", description="what:N"),
+        rules.mark_rule(color=FAINT, aria=False).encode(y=y),
+    ]
+
+
+def _top(lanes: Sequence[str], standoffs: pl.DataFrame, start: date, days: float) -> list[alt.Chart]:
+    """What lies over the strokes: how each standoff ended, and the names of the lanes."""
+    x, y = _scales(start, days, len(lanes))
+    x.shorthand = "middle:T"
+    shape = alt.Shape(
+        "end:N",
+        title="A standoff's end",
+        scale=alt.Scale(domain=[*END_SHAPES, "open"], range=[*END_SHAPES.values(), OPEN_SHAPE]),
+        legend=alt.Legend(orient="bottom", symbolFillColor=INK, symbolStrokeColor=INK, titleOrient="left"),
+    )
+    marks = chart_of(
+        {**_shade(row, start, days), "y": TOP if at is None else at - 0.4}
+        for row, at in zip(standoffs.to_dicts(), _own_lanes(lanes, standoffs), strict=True)
+    )
+    names = chart_of({"y": index, "label": words(label)} for index, label in enumerate(lanes))
+    return [
+        marks.mark_point(size=48, color=INK, filled=True, opacity=1).encode(x, y, shape, description="what:N"),
+        names.mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False).encode(
+            x=alt.value(0), y=y, text="label:N"
+        ),
+    ]
+
+
+def _own_lanes(lanes: Sequence[str], standoffs: pl.DataFrame) -> list[int | None]:
+    """The lane of each standoff that belongs to one pair, None for those of the whole system."""
+    if "dyad" not in standoffs.columns:
+        return [None] * standoffs.height
+    place = {name: index for index, name in enumerate(lanes)}
+    pairs = [DYAD.join(sorted(str(name).split(DYAD))) for name in standoffs["dyad"]]
+    return [place.get(pair, len(lanes) - 1) for pair in pairs]
+
+
+def _counted(standoffs: pl.DataFrame) -> str:
+    return f"{standoffs.height:,} standoff{'' if standoffs.height == 1 else 's'} (shaded; on top, how each ended)"
+
+
+def _span(start: date, days: float) -> str:
+    return f"{start.year} to {(start + timedelta(days=days)).year}" if days > 365 else f"{days:.0f} days from {start}"
 
 
 def _lanes(acts: pl.DataFrame, actors: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:

@@ -1,0 +1,337 @@
+"""Commands about observed events: read, summary, match, and the standoffs in them.
+
+In: event files of any known format, or tables that `events read` wrote. Out: one Parquet file; what is in it; who is
+who; standoffs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from powderkeg.cli.folder import Folder
+from powderkeg.cli.options import AsJson, Quiet, read_scenario
+from powderkeg.cli.screen import Screen
+from powderkeg.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from powderkeg.events import EventTable
+    from powderkeg.scenario import Scenario
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders or patterns of any known format.")]
+Form = Annotated[
+    str, typer.Option("--format", help="icews, gdelt, polecat, acled, ucdp, keds, csv; by default found and said.")
+]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="FIELD=COLUMN", help="For tables of your own: time=Date, source=Who. [dim]repeatable[/]"
+    ),
+]
+Of = Annotated[
+    str | None,
+    typer.Option(
+        "--scenario", metavar="SCENARIO", help="Keep events between the actors of this scenario, in its terms."
+    ),
+]
+Aliases = Annotated[Path | None, typer.Option(help="Your own names: a CSV file with columns name, actor.")]
+Start = Annotated[str | None, typer.Option(help="First day wanted, as 2018-01-31.")]
+End = Annotated[str | None, typer.Option(help="Last day wanted.")]
+Doubles = Annotated[
+    list[str] | None,
+    typer.Option(help="A policy that drops doubles, or none; by default same_event. [dim]repeatable[/]"),
+]
+
+MOST_ROWS = 20
+"""Rows of a table on the screen; --json has more."""
+
+events = typer.Typer(help="Observed events: read them, see what is in them, find out who is who.", no_args_is_help=True)
+
+
+@events.command()
+def read(
+    files: Files,
+    form: Form = "auto",
+    maps: Maps = None,
+    out: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The table to write.")] = Path(
+        "events.parquet"
+    ),
+    scenario: Of = None,
+    aliases: Aliases = None,
+    start: Start = None,
+    end: End = None,
+    doubles: Doubles = None,
+    quarantine: Annotated[
+        Path | None, typer.Option(help="Where rows that cannot be read go; by default beside --out.")
+    ] = None,
+    skip_bad_files: Annotated[
+        bool, typer.Option("--skip-bad-files", help="List files at fault instead of stopping at the first.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read event files into one table; every row that was read is kept, set aside or dropped by a named policy.
+
+    [bold]Example:[/] powderkeg events read icews/*.tab --scenario north-kosovo --out events.parquet
+    """
+    from powderkeg.events import convert
+
+    screen = Screen(as_json, quiet)
+    Folder(out.parent)
+    with screen.waiting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}"):
+        account = convert(
+            files, out, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
+            aliases=aliases, start=start, end=end, doubles=doubles_of(doubles), quarantine=quarantine,
+            bad_files="skip" if skip_bad_files else "raise",
+        )  # fmt: skip
+    screen.data({"out": str(out), **account})
+    for line in account.get("said", []):
+        screen.say(line)
+    screen.say(
+        accounted(account["rows_read"], account["rows_kept"], account["rows_set_aside"], account["rows_dropped"])
+    )
+    screen.say(f"Written to {out}")
+
+
+@events.command()
+def summary(
+    files: Files,
+    form: Form = "auto",
+    maps: Maps = None,
+    scenario: Of = None,
+    aliases: Aliases = None,
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what is in event files: span, rows, actors, classes, busiest weeks, doubles, unknown codes.
+
+    [bold]Example:[/] powderkeg events summary events.parquet
+    """
+    from powderkeg.events import summary as sum_up
+
+    screen = Screen(as_json, quiet)
+    found = sum_up(load_events(screen, files, form, maps, scenario, aliases, start, end))
+    screen.data(found.as_dict())
+    for line in found.said:
+        screen.say(line)
+    screen.say(accounted(found.rows_read, found.rows_kept, found.rows_set_aside, found.rows_dropped))
+    screen.table(
+        ["", ""],
+        [
+            ["first event", found.first_day],
+            ["last event", found.last_day],
+            ["resolution", found.resolution],
+            ["actors", f"{found.actors:,}"],
+            ["dyads", f"{found.dyads:,}"],
+            ["days without events", f"{found.days_without_events:,}"],
+            *([f"class: {name}", f"{n:,}"] for name, n in found.classes.items()),
+            *([f"doubles: {name}", f"{n:,}"] for name, n in found.doubles.items()),
+            *([f"set aside: {name}", f"{n:,}"] for name, n in found.set_aside_by_reason.items()),
+            [
+                "unknown codes",
+                ", ".join(f"{code} ({n:,})" for code, n in list(found.unknown_codes.items())[:MOST_ROWS]),
+            ],
+        ],
+    )
+    rows_table(screen, "most active", found.most_active)
+    rows_table(screen, "acts", found.top_acts)
+    rows_table(screen, "busiest weeks", found.busiest_weeks)
+    rows_table(screen, "most hostile weeks", found.most_hostile_weeks)
+
+
+@events.command("match")
+def match_(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario whose actors have match rules.")],
+    files: Files,
+    form: Form = "auto",
+    maps: Maps = None,
+    aliases: Aliases = None,
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say which names in the data are which actor, which names are nobody, and which rules match nothing.
+
+    [bold]Example:[/] powderkeg events match north-kosovo icews.tab --aliases mine.csv
+    """
+    from powderkeg.events import match
+
+    screen = Screen(as_json, quiet)
+    read = read_scenario(scenario)
+    table = load_events(screen, files, form, maps, None, None, start, end)
+    _, found = match(read, table, aliases)
+    screen.data(found.as_dict())
+    screen.say(f"{found.kept:,} of {found.rows:,} rows are between two actors of {read.name}, by an act of it.")
+    rows_table(screen, "matched", found.matched.to_dicts())
+    rows_table(screen, "not matched, those that would win most first", found.unmatched.to_dicts())
+    rows_table(screen, "acts", found.acts.to_dicts())
+    rows_table(screen, "matched twice", found.twice.to_dicts())
+    if found.unused:
+        screen.paragraph(f"rules that match no name of these data: {', '.join(found.unused)}")
+
+
+def episodes(
+    files: Files,
+    scenario: Of = None,
+    by: Annotated[str, typer.Option(help="system: all actors together. dyad: every two actors apart.")] = "system",
+    form: Form = "auto",
+    maps: Maps = None,
+    aliases: Aliases = None,
+    start: Start = None,
+    end: End = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write them as .csv, .json or .parquet.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Draw hostile acts and standoffs: .svg, .png, .pdf or .html.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the standoffs in observed events: when, who opened, how long, who joined, how it ended.
+
+    [bold]Example:[/] powderkeg episodes icews.tab --scenario north-kosovo --figure standoffs.svg
+    """
+    from powderkeg import analyze
+
+    screen = Screen(as_json, quiet)
+    writer = None if out is None else frame_writer(out)
+    read = None if scenario is None else read_scenario(scenario)
+    table = load_events(screen, files, form, maps, scenario, aliases, start, end)
+    with screen.waiting("cutting standoffs"):
+        found = analyze.episodes(table, read, by=by)
+    screen.data(
+        {
+            "events": len(table),
+            "first_day": table.start,
+            "days": table.days,
+            "scenario": scenario,
+            "episodes": [_told(row) for row in found.to_dicts()],
+        }
+    )
+    show_episodes(screen, found)
+    if out is not None and writer is not None:
+        Folder(out.parent).write(out.name, lambda path: writer(found, path))
+        screen.say(f"Written to {out}")
+    if figure is not None:
+        from powderkeg import plots
+
+        chart = plots.hostility(hostile_acts(table, read), found, table.start, table.days)
+        Folder(figure.parent).write(figure.name, lambda path: plots.save(chart, path))
+        screen.say(f"Drawn in {figure}")
+
+
+def load_events(
+    screen: Screen,
+    files: list[str],
+    form: str = "auto",
+    maps: list[str] | None = None,
+    scenario: str | None = None,
+    aliases: Path | None = None,
+    start: str | None = None,
+    end: str | None = None,
+) -> EventTable:
+    """The events of files, matched to a scenario if one is given."""
+    from powderkeg.events import read_events
+
+    with screen.waiting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}"):
+        return read_events(
+            files, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
+            aliases=aliases, start=start, end=end,
+        )  # fmt: skip
+
+
+def mapping_of(maps: list[str] | None) -> dict[str, str] | None:
+    """Field to column. Raises UsageError for what is no pair."""
+    pairs = [item.partition("=") for item in maps or ()]
+    faults = [
+        Fault(None, None, f"--map {item}", "no column", "FIELD=COLUMN, such as time=Date")
+        for item, (field, _, column) in zip(maps or (), pairs, strict=True)
+        if not (field.strip() and column.strip())
+    ]
+    if faults:
+        raise UsageError(faults)
+    return {field.strip(): column.strip() for field, _, column in pairs} or None
+
+
+def doubles_of(doubles: list[str] | None) -> tuple[str, ...]:
+    """The policies that drop doubles; `none` alone drops nothing."""
+    if doubles is None:
+        return ("same_event",)
+    return () if doubles == ["none"] else tuple(doubles)
+
+
+def accounted(read: int, kept: int, set_aside: int, dropped: Any) -> str:
+    """Where every row went."""
+    policies = "".join(f", {n:,} dropped ({name})" for name, n in dict(dropped).items())
+    return f"{read:,} rows read: {kept:,} kept, {set_aside:,} set aside{policies}."
+
+
+def rows_table(screen: Screen, title: str, rows: list[dict[str, Any]]) -> None:
+    """The first rows of a table under their names; nothing where there are none."""
+    if rows and not screen.is_silent:
+        shown = [[f"{x:,}" if isinstance(x, int) else x for x in row.values()] for row in rows[:MOST_ROWS]]
+        screen.say()
+        more = f" (first {MOST_ROWS} of {len(rows):,})" if len(rows) > MOST_ROWS else ""
+        screen.table([name.replace("_", " ") for name in rows[0]], shown, title + more)
+
+
+def show_episodes(screen: Screen, found: pl.DataFrame) -> None:
+    """Standoffs as a table, one a row."""
+    heads = {
+        "dyad": "dyad", "first_day": "from", "last_day": "to", "calendar_days": "days", "opener": "opened by",
+        "first_act": "first act", "target": "against", "peak": "peak", "events": "acts", "joined": "joined",
+        "end_state": "end",
+    }  # fmt: skip
+    names = [name for name in heads if name in found.columns]
+    rows = [
+        [", ".join(x) if isinstance(x, list) else f"{x:.1f}" if isinstance(x, float) else x for x in row]
+        for row in found.select(names).iter_rows()
+    ]
+    screen.say(f"{found.height:,} standoff{'' if found.height == 1 else 's'}")
+    if rows:
+        screen.table([heads[name] for name in names], rows)
+
+
+def frame_writer(out: Path) -> Any:
+    """What writes a frame in the format that a name ends in. Raises UsageError for any other."""
+    if out.suffix == ".parquet":
+        return lambda frame, path: frame.write_parquet(path)
+    if out.suffix == ".csv":
+        import polars as pl
+
+        return lambda frame, path: frame.with_columns(pl.col(pl.List(pl.String)).list.join(" ")).write_csv(path)
+    if out.suffix == ".json":
+        return lambda frame, path: frame.write_json(path)
+    raise UsageError(Fault(str(out), None, "", f"format {out.suffix!r}", "a name that ends in .csv, .json or .parquet"))
+
+
+def hostile_acts(table: EventTable, scenario: Scenario | None) -> pl.DataFrame:
+    """Hostile acts of a table and how hot each is: time, source, target, heat."""
+    import numpy as np
+    import polars as pl
+
+    from powderkeg.analyze.streams import streams
+    from powderkeg.model import compile
+
+    stream = streams(table, None if scenario is None else compile(scenario))
+    actors = pl.Series([*stream.actors, None], dtype=pl.String)
+    source, target = (
+        actors.gather(np.where(side >= 0, side, len(stream.actors))[stream.code])
+        for side in (stream.source, stream.target)
+    )
+    frame = pl.DataFrame({"time": stream.time, "source": source, "target": target, "heat": stream.heat[stream.code]})
+    return frame.filter(pl.col("heat") > 0)
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """A standoff for machines: start and end as days of the calendar where they are known."""
+    days = {"start_day": row["start"], "last_act_day": row["last"], "end_day": row["end"]}
+    return row | {"start": row["first_day"], "end": row["last_day"]} | days
