@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ordinary", derandomize=True, deadline=None)
+settings.register_profile("nightly", deadline=None)
+settings.load_profile("nightly" if "POWDERKEG_SEED" in os.environ else "ordinary")
+"""Drawn examples are the same in every ordinary run, and fresh in the nightly one."""
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

@@ -259,6 +259,14 @@ def test_any_text_gives_faults(text: str | bytes):
     loads_or_faults(HEAD + text if isinstance(text, str) else HEAD.encode() + text)
 
 
+@pytest.mark.nightly
+def test_many_mutations_with_a_fresh_seed(seed: int):
+    chance = random.Random(seed)
+    files = [path.read_text(encoding="utf-8") for path in GOOD]
+    for _ in range(10_000):
+        loads_or_faults(mutated(chance.choice(files), chance))
+
+
 def test_the_fuzz_check_sees_a_traceback(monkeypatch: pytest.MonkeyPatch):
     """The planted error: a reader that lets a KeyError through is caught."""
 

@@ -326,14 +326,16 @@ class Mechanism:
 
 def _mechanism(mechanism: Mechanism, reader: Reader, path: str) -> Iterator[Slip]:
     yield from _needs(mechanism, reader, path)
-    bound = {end for p in (*mechanism.when, *(a.pattern for a in mechanism.then)) for end in (p.subject, p.object)}
-    bound |= {end for tie in mechanism.given if tie.holds for end in (tie.subject, tie.object)}
-    for tie in mechanism.given:
-        for end in (tie.subject, tie.object):
-            if end in VARIABLES and end not in bound:
-                yield Slip(
-                    "given", f"{end}, who stands in no act and no tie that holds", "a letter that stands there too"
-                )
+    tied = {end for tie in mechanism.given if tie.holds for end in (tie.subject, tie.object)}
+    asked = [end for tie in mechanism.given if not tie.holds for end in (tie.subject, tie.object) if end in VARIABLES]
+    for when in mechanism.when:
+        for answer in mechanism.then:
+            bound = {when.subject, when.object, answer.pattern.subject, answer.pattern.object, *tied}
+            for end in asked:
+                if end not in bound:
+                    found = f"{end}, who stands in no act and no tie that holds"
+                    yield Slip("given", found, "a letter that stands in every `when` or `then`, or in another tie")
+                    return
 
 
 @dataclass(frozen=True)
