@@ -3,7 +3,21 @@
 In: scenarios and named interventions. Out: differences with their uncertainty.
 """
 
-from powderkeg.compare.interventions import Named, choose, intervene
-from powderkeg.compare.paired import Compared, Comparison, Effect, compare
+from powderkeg.compare.effects import Effect, effect
+from powderkeg.compare.interventions import Named, Plan, choose, intervene, plan
+from powderkeg.compare.paired import Compared, Comparison, compare
+from powderkeg.compare.ranges import draw_values
 
-__all__ = ["Compared", "Comparison", "Effect", "Named", "choose", "compare", "intervene"]
+__all__ = [
+    "Compared",
+    "Comparison",
+    "Effect",
+    "Named",
+    "Plan",
+    "choose",
+    "compare",
+    "draw_values",
+    "effect",
+    "intervene",
+    "plan",
+]

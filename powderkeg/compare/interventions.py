@@ -8,16 +8,18 @@ want different values at one path on the same day, that is a fault, not a matter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from powderkeg.engine.arrays import Ints, System
 from powderkeg.engine.worlds import Act, Phase, Policy, World, silenced, world
 from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, nearest_name
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
+from powderkeg.model import filled
 from powderkeg.scenario import Forced, Intervention, Scenario, edit
 
 JOINT = "+"
@@ -66,7 +68,67 @@ def choose(scenario: Scenario, names: Iterable[str]) -> tuple[Named, ...]:
 
 
 def intervene(model: Model, named: Named, days: float) -> World:
-    """The world in which these interventions are made, over the model as baseline.
+    """The world in which these interventions are made, over the model as baseline. Raises as `plan` does."""
+    return plan(model, named, days).world(model.system)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """From day `at` on: the edits that are in force, and the channels that are idle.
+
+    system  the arrays at the scenario's own numbers; None where nothing is edited
+    values  the edited numbers by key path
+    plain   the edits are numbers and levels, so that the arrays can be filled anew instead of compiled
+    """
+
+    at: float
+    system: System | None
+    changes: Mapping[str, Any]
+    values: Mapping[str, float]
+    plain: bool
+    idle: Ints
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What interventions do to a model, worked out once, to be made over other numbers of the same scenario too."""
+
+    model: Model
+    named: Named
+    turns: tuple[Turn, ...]
+    acts: tuple[Act, ...]
+    policies: tuple[Policy, ...]
+
+    def world(self, base: System, values: Mapping[str, float] | None = None) -> World:
+        """The world over `base`, the model's arrays filled with `values`: what is edited stays edited.
+
+        Raises UsageError where an edit would need other channels or links than the baseline has.
+        """
+        phases = tuple(Phase(turn.at, self._system(turn, base, values or {})) for turn in self.turns)
+        try:
+            return world(base, phases, self.acts, self.policies)
+        except ValueError as error:
+            raise UsageError(
+                Fault(None, None, f"interventions.{self.named.name}", f"changes what is linked to what: {error}",
+                      "edits of values; to link what the baseline does not, declare it there and switch it off")
+            ) from error  # fmt: skip
+
+    def _system(self, turn: Turn, base: System, values: Mapping[str, float]) -> System:
+        system = base
+        if turn.system is not None:
+            if not values:
+                system = turn.system
+            elif turn.plain:
+                system = filled(self.model, {**values, **turn.values})
+                system = system._replace(initial_level=turn.system.initial_level)
+            else:
+                assert self.model.scenario is not None
+                system = compile_scenario(edit(self.model.scenario, {**values, **turn.changes})).system
+        return silenced(system, turn.idle) if len(turn.idle) else system
+
+
+def plan(model: Model, named: Named, days: float) -> Plan:
+    """What these interventions come to in this model.
 
     days  length of the run: whatever begins after it does not apply, which is a fault
 
@@ -77,11 +139,8 @@ def intervene(model: Model, named: Named, days: float) -> World:
     if model.scenario is None:
         raise ModelError("a model made from bare arrays has no key paths to change")
     faults = [*_too_late(named, days), *_contradictions(named)]
-    if faults:
-        raise UsageError(faults)
-    phases = tuple(_phase(model, model.scenario, named, at) for at in _turns(named, days))
     acts = [
-        Act(float(deed.at), _channel(model, name, deed.who, deed.does, deed.to, faults))
+        Act(float(deed.at), _channel(model, f"{name}.do", deed.who, deed.does, deed.to, faults))
         for name, part in named.parts
         for deed in part.do
     ]
@@ -90,15 +149,17 @@ def intervene(model: Model, named: Named, days: float) -> World:
         for name, part in named.parts
         for policy in part.whenever
     ]
+    turns = []
+    for at in _turns(named, days):
+        try:
+            turns.append(_turn(model, model.scenario, named, at))
+        except UsageError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
     if faults:
         raise UsageError(faults)
-    try:
-        return world(model.system, phases, tuple(acts), tuple(policies))
-    except ValueError as error:
-        raise UsageError(
-            Fault(None, None, f"interventions.{named.name}", f"changes what is linked to what: {error}",
-                  "edits of values; to link what the baseline does not, declare it there and switch it off")
-        ) from error  # fmt: skip
+    made = Plan(model, named, tuple(turns), tuple(acts), tuple(policies))
+    made.world(model.system)
+    return made
 
 
 def _until(part: Intervention) -> float:
@@ -112,25 +173,32 @@ def _turns(named: Named, days: float) -> list[float]:
     return sorted(turn for turn in turns if turn < days)
 
 
-def _phase(model: Model, scenario: Scenario, named: Named, at: float) -> Phase:
+def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
     active = [(name, part) for name, part in named.parts if float(part.at) <= at < _until(part)]
     changes = {path: value for _, part in active for path, value in part.set.items()}
-    system = model.system
-    if changes:
-        try:
-            system = compile_scenario(edit(scenario, changes)).system
-        except PowderkegError as error:
-            where = f"interventions.{named.name}.set"
-            raise UsageError(
-                Fault(None, None, f"{where}.{fault.path}" if fault.path else where, fault.found, fault.expected,
-                      fault.nearest)
-                for fault in error.faults
-            ) from error  # fmt: skip
     removed = {actor for _, part in active for actor in part.remove}
-    if removed:
-        idle = [c for c in range(model.n_acts) if model.channels[c].source in removed]
-        system = silenced(system, np.array(idle, dtype=np.int64))
-    return Phase(at, system)
+    idle = np.array([c for c in range(model.n_acts) if model.channels[c].source in removed], dtype=np.int64)
+    if not changes:
+        return Turn(at, None, {}, {}, True, idle)
+    try:
+        changed = compile_scenario(edit(scenario, changes))
+    except PowderkegError as error:
+        where = f"interventions.{named.name}.set"
+        raise UsageError(
+            Fault(None, None, f"{where}.{fault.path}" if fault.path else where, fault.found, fault.expected,
+                  fault.nearest)
+            for fault in error.faults
+        ) from error  # fmt: skip
+    before = {parameter.path: parameter.value for parameter in model.parameters}
+    values = {
+        parameter.path: parameter.value
+        for parameter in changed.parameters
+        if parameter.path in before and (parameter.path in changes or parameter.value != before[parameter.path])
+    }
+    system = changed.system
+    again = filled(model, values)._replace(initial_level=system.initial_level)
+    plain = all(np.array_equal(one, other) for one, other in zip(again, system, strict=True))
+    return Turn(at, system, changes, values, plain, idle)
 
 
 def _policy(
@@ -139,7 +207,7 @@ def _policy(
     fact, level = condition
     index = model.fact(fact)
     levels = tuple(range(1, len(model.levels[index]))) if level is None else (model.levels[index].index(level),)
-    channel = _channel(model, name, do.who, do.does, do.to, faults)
+    channel = _channel(model, f"{name}.whenever", do.who, do.does, do.to, faults)
     return Policy(index, levels, stands, channel, float(part.at), _until(part))
 
 

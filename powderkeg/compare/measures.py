@@ -26,7 +26,8 @@ class Measure:
 
     kind    "any": 0 or 1, a share of runs. "count": things that can be counted, `unit` events each. "mean": the rest
     values  (R,) in `unit`; their mean is the number that is reported
-    event   what one event more in one run adds to that run's value; 0 where there is no such thing
+    event   what one event more in one run adds to that run's value; of a "mean" the most that one run can differ; 0
+            where there is no such thing
     better  "less", "more" or None: what the scenario says is better
     """
 
@@ -47,7 +48,7 @@ def outcome_measures(model: Model, runs: Runs) -> list[Measure]:
     for (name, one), (kind, values, _) in zip(model.scenario.outcomes.items(), per_run(model, runs), strict=True):
         if kind == "count":
             values = values / years
-        event = {"any": 1.0, "count": 1.0 / years}.get(kind, 0.0)
+        event = {"any": 1.0, "count": 1.0 / years, "share_of_time": 1.0, "first": float(runs.days)}[kind]
         plain = kind if kind in ("any", "count") else "mean"
         found.append(Measure(name, one.title or name, plain, UNITS[kind], values, event, one.better))
     return found

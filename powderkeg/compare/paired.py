@@ -9,64 +9,35 @@ ranges, which only knowledge would.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from numpy.typing import NDArray
 
 from powderkeg.analyze import LEVEL
-from powderkeg.compare.interventions import Named, choose, intervene
+from powderkeg.compare.effects import Effect, Under, effect, with_ranges
+from powderkeg.compare.interventions import Named, Plan, choose, plan
 from powderkeg.compare.measures import Measure, causes, outcome_measures, same, standoff_measures
 from powderkeg.compare.ranges import draw_values
-from powderkeg.engine.arrays import Floats
-from powderkeg.errors import Fault, UsageError
-from powderkeg.model import Model
+from powderkeg.engine.worlds import World
+from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
-from powderkeg.scenario import Scenario, digest, edit
+from powderkeg.scenario import Scenario, digest
 from powderkeg.simulate import DAYS_PER_YEAR, Runs, simulate
 
-SETS = 20
-"""Sets of parameter values drawn from the ranges, the runs shared out among them."""
+SETS = 40
+"""Sets of parameter values drawn from the ranges."""
 
+SHARED = 2
+"""The sets share out a run for every so many runs at the scenario's own numbers."""
 
-@dataclass(frozen=True)
-class Effect:
-    """One outcome in two worlds. Everything is in `unit`; None where it cannot be known.
-
-    baseline, value  means without and with the intervention
-    difference       value - baseline; low, high: its interval by chance, at the scenario's own numbers
-    unpaired_ratio   how many times as many runs without pairing would have been as sure; None where nothing varied
-    range_low, range_high  where the difference lies under other numbers from the scenario's ranges, chance set apart
-    same_sign        share of the sets of numbers in which the difference has the sign of this one
-    """
-
-    name: str
-    title: str
-    kind: str
-    unit: str
-    better: str | None
-    baseline: float
-    value: float
-    difference: float
-    low: float
-    high: float
-    unpaired_ratio: float | None
-    runs: int
-    range_low: float | None = None
-    range_high: float | None = None
-    same_sign: float | None = None
-
-    @property
-    def verdict(self) -> str:
-        """Whether the scenario calls the change better or worse; "no clear change" where the interval holds 0."""
-        if self.low <= 0.0 <= self.high:
-            return "no change" if self.low == self.high == 0.0 else "no clear change"
-        if self.better is None:
-            return "more" if self.difference > 0 else "less"
-        return "better" if (self.difference < 0) == (self.better == "less") else "worse"
+ABOUT = ("outcomes", "standoffs", "mechanisms")
+HOSTILE = "hostile acts"
 
 
 @dataclass(frozen=True)
@@ -75,8 +46,9 @@ class Compared:
 
     outcomes    the scenario's own questions
     standoffs   what standoffs there were
-    mechanisms  hostile acts a year by what bore them; their differences sum to that of all hostile acts
+    mechanisms  hostile acts a year, all of them and by what bore them; the differences of the rest sum to that of all
     differing   share of runs in which anything at all is different
+    stopped     runs that hit the event limit
     """
 
     name: str
@@ -86,26 +58,37 @@ class Compared:
     standoffs: tuple[Effect, ...]
     mechanisms: tuple[Effect, ...]
     differing: float
+    stopped: int
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A scenario and what each intervention makes of it. `sets` is 0 where the ranges were left aside."""
+    """A scenario and what each intervention makes of it. `sets` is 0 where the ranges were left aside.
+
+    each     runs behind each set of numbers
+    stopped  runs of the baseline that hit the event limit
+    """
 
     scenario: Scenario
     seed: int
     days: float
     replicates: int
     sets: int
+    each: int
     level: float
+    stopped: int
     interventions: tuple[Compared, ...]
+
+    @property
+    def years(self) -> float:
+        return self.days / DAYS_PER_YEAR
 
     def table(self) -> pl.DataFrame:
         """One row for each intervention and number."""
         rows = [
-            {"intervention": one.name, "about": about, **_data(effect), "verdict": effect.verdict}
+            {"intervention": one.name, "about": about, **effect.as_dict()}
             for one in self.interventions
-            for about in ("outcomes", "standoffs", "mechanisms")
+            for about in ABOUT
             for effect in getattr(one, about)
         ]
         return pl.DataFrame(rows, infer_schema_length=None)
@@ -116,19 +99,19 @@ class Comparison:
             "scenario": self.scenario.name,
             "digest": digest(self.scenario),
             "seed": self.seed,
-            "years": self.days / DAYS_PER_YEAR,
+            "years": self.years,
             "replicates": self.replicates,
             "parameter_sets": self.sets,
+            "runs_a_set": self.each,
             "level": self.level,
+            "stopped": self.stopped,
             "interventions": {
                 one.name: {
                     "title": one.title,
                     "question": one.question,
                     "runs_that_differ": one.differing,
-                    **{
-                        about: {effect.name: _data(effect) for effect in getattr(one, about)}
-                        for about in ("outcomes", "standoffs", "mechanisms")
-                    },
+                    "stopped": one.stopped,
+                    **{about: {found.name: found.as_dict() for found in getattr(one, about)} for about in ABOUT},
                 }
                 for one in self.interventions
             },
@@ -137,24 +120,25 @@ class Comparison:
 
 def compare(
     scenario: Scenario | Model,
-    interventions: Iterable[str],
+    interventions: Iterable[str] | None = None,
     *,
     years: float | None = None,
     replicates: int = 10_000,
     seed: int = 1,
     workers: int | None = None,
     ranges: bool = True,
-    sets: int = SETS,
+    sets: int | Sequence[Mapping[str, float]] = SETS,
     level: float = LEVEL,
     limit: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Comparison:
     """The scenario with and without each intervention, on the same draws.
 
-    interventions  names; "a+b" is both at once
+    interventions  names; "a+b" is both at once; default: all that the scenario has
     years          length of a run; default: the scenario's
-    ranges         also draw the scenario's numbers from their ranges: `sets` sets, `replicates` runs among them, in
-                   every world, to see how far the answer hangs on them
+    ranges         also under other numbers than the scenario's own, to see how far the answer hangs on them
+    sets           how many sets of numbers to draw from the scenario's ranges, half as many runs as `replicates` shared
+                   out among them in every world; or the sets themselves, {key path: value}, such as draws from what a fit left open
     level          of every interval
     progress       called now and then with the share done, 0 to 1
 
@@ -164,184 +148,147 @@ def compare(
     source = model.scenario
     if source is None:
         raise UsageError("a model made from bare arrays has no interventions")
-    if not (isinstance(sets, int) and sets >= 2):
-        raise UsageError(Fault(None, None, "sets", str(sets), "a whole number from 2 on"))
-    if not 0.0 < level < 1.0:
-        raise UsageError(Fault(None, None, "level", str(level), "more than 0, less than 1"))
     days = float(source.years) * DAYS_PER_YEAR if years is None else years * DAYS_PER_YEAR
-    chosen = choose(source, interventions)
+    _check(days, replicates, sets, level)
+    chosen = choose(source, source.interventions if interventions is None else interventions)
     if not chosen:
         raise UsageError(Fault(None, None, "interventions", "none", f"some of {', '.join(source.interventions)}"))
-    asked = {named.name: intervene(model, named, days) for named in chosen}  # every fault before the first run
-    drawn = draw_values(model, sets, seed) if ranges else []
-    each = max(replicates // max(len(drawn), 1), 2)
-    step = _Steps(progress, (1 + len(chosen)) * (1 + (each * len(drawn)) / replicates))
+    plans = _plans(model, chosen, days)  # every fault before the first run
+    drawn = [] if not ranges else draw_values(model, sets, seed) if isinstance(sets, int) else [dict(s) for s in sets]
+    systems = [filled(model, values) for values in drawn]
+    each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0
+    step = _Steps(progress, (1 + len(chosen)) * (replicates + each * len(drawn)))
 
-    def run(of: Model, named: Named | None, count: int, at_seed: int) -> Runs:
-        world = None if named is None else asked[named.name] if of is model else intervene(of, named, days)
-        with step.of(count / replicates) as told:
+    def run(of: Model, world: World | None, count: int, at_seed: int) -> Runs:
+        with step.of(count) as told:
             return simulate(
                 of, days=days, replicates=count, seed=at_seed, workers=workers, limit=limit, world=world, progress=told
             )
 
     base = run(model, None, replicates, seed)
-    plain = _Told.of(model, base)
+    plain = _told(model, base)
     compared = []
-    for named in chosen:
-        runs = run(model, named, replicates, seed)
-        compared.append(_compared(named, plain, _Told.of(model, runs), same(base, runs), level))
+    for one in plans:
+        runs = run(model, one.world(model.system), replicates, seed)
+        compared.append(_compared(one.named, plain, _told(model, runs), same(base, runs), runs, level))
         del runs
+    stopped = int(base.exploded.sum())
     del base
     # Under other numbers: each set has its own baseline, its own draws, and the same interventions.
-    under: dict[str, list[tuple[list[Effect], list[Effect], list[Effect]]]] = {named.name: [] for named in chosen}
-    for k, values in enumerate(drawn):
-        other = compile_scenario(edit(source, values))
-        without = _Told.of(other, run(other, None, each, seed + 1 + k))
-        for named in chosen:
-            told = _Told.of(other, run(other, named, each, seed + 1 + k))
-            under[named.name].append(tuple(_effects(a, b, level) for a, b in zip(without, told, strict=True)))  # type: ignore[arg-type]
-    if drawn:
-        compared = [_with_ranges(one, under[one.name], level) for one in compared]
-    return Comparison(source, seed, days, replicates, len(drawn), level, tuple(compared))
+    under: dict[str, list[dict[tuple[str, str], Under]]] = {named.name: [] for named in chosen}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PowderkegWarning)  # runs that hit the limit under other numbers
+        for k, (values, system) in enumerate(zip(drawn, systems, strict=True)):
+            other = replace(model, system=system)
+            without = _told(other, run(other, None, each, seed + 1 + k))
+            for one in plans:
+                told = _told(other, run(other, one.world(system, values), each, seed + 1 + k))
+                under[one.named.name].append(_under(without, told))
+    compared = [_spread(one, under[one.name], level) for one in compared]
+    return Comparison(source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared))
 
 
-class _Told(tuple[list[Measure], list[Measure], list[Measure]]):
-    """The measures of one world's runs: outcomes, standoffs, mechanisms."""
+def _check(days: float, replicates: int, sets: int | Sequence[Mapping[str, float]], level: float) -> None:
+    faults = []
+    if not (math.isfinite(days) and days > 0):
+        faults.append(Fault(None, None, "years", f"{days / DAYS_PER_YEAR:g}", "more than 0"))
+    if not (isinstance(replicates, int) and replicates >= 2):
+        faults.append(Fault(None, None, "replicates", str(replicates), "2 or more: one run has no spread"))
+    number = sets if isinstance(sets, int) else len(sets)
+    if number < 2:
+        faults.append(Fault(None, None, "sets", str(number), "a whole number from 2 on"))
+    if not 0.0 < level < 1.0:
+        faults.append(Fault(None, None, "level", str(level), "more than 0, less than 1"))
+    if faults:
+        raise UsageError(faults)
 
-    @staticmethod
-    def of(model: Model, runs: Runs) -> _Told:
-        names, acts = causes(model, runs)
-        years = runs.days / DAYS_PER_YEAR
-        born = [
-            Measure(name, f"hostile acts a year from {name}", "count", "per year", acts[:, i], 1.0 / years)
-            for i, name in enumerate(names)
-        ]
-        return _Told((outcome_measures(model, runs), standoff_measures(runs), born))
+
+def _plans(model: Model, chosen: Iterable[Named], days: float) -> list[Plan]:
+    plans, faults = [], []
+    for named in chosen:
+        try:
+            plans.append(plan(model, named, days))
+        except UsageError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise UsageError(faults)
+    return plans
 
 
-def _compared(named: Named, without: _Told, told: _Told, alike: np.ndarray, level: float) -> Compared:
-    outcomes, standoffs, mechanisms = (_effects(a, b, level) for a, b in zip(without, told, strict=True))
-    happened = tuple(effect for effect in mechanisms if effect.baseline or effect.value)
+class Told(NamedTuple):
+    """The measures of one world's runs."""
+
+    outcomes: list[Measure]
+    standoffs: list[Measure]
+    mechanisms: list[Measure]
+
+
+def _told(model: Model, runs: Runs) -> Told:
+    names, acts = causes(model, runs)
+    event = DAYS_PER_YEAR / runs.days
+    born = [Measure(HOSTILE, "all hostile acts", "count", "per year", acts.sum(axis=1), event)]
+    born += [
+        Measure(name, f"hostile acts from {name.replace('_', ' ')}", "count", "per year", acts[:, i], event)
+        for i, name in enumerate(names)
+    ]
+    return Told(outcome_measures(model, runs), standoff_measures(runs), born)
+
+
+def _pairs(without: Told, told: Told) -> Iterator[tuple[str, Measure, Measure]]:
+    for about, one, other in zip(ABOUT, without, told, strict=True):
+        known = {measure.name: measure for measure in other}
+        yield from ((about, measure, known[measure.name]) for measure in one if measure.name in known)
+
+
+def _compared(named: Named, without: Told, told: Told, alike: NDArray[np.bool_], runs: Runs, level: float) -> Compared:
+    found: dict[str, list[Effect]] = {about: [] for about in ABOUT}
+    for about, one, other in _pairs(without, told):
+        made = effect(one, other, level, bool(alike.all()))
+        if about != "mechanisms" or made.baseline or made.value:
+            found[about].append(made)
     return Compared(
-        named.name, named.title, named.question, tuple(outcomes), tuple(standoffs), happened, float(1.0 - alike.mean())
-    )
-
-
-def _effects(without: Sequence[Measure], told: Sequence[Measure], level: float) -> list[Effect]:
-    other = {measure.name: measure for measure in told}
-    return [effect(one, other[one.name], level) for one in without if one.name in other]
-
-
-def effect(one: Measure, other: Measure, level: float = LEVEL) -> Effect:
-    """One measure in two worlds run by run, with the interval of the mean difference.
-
-    Student's interval; for things that happen or do not, and where few runs differ, the interval from the numbers of
-    runs that went up and that went down, each as a Poisson count (Garwood), put together as Zou & Donner (2008,
-    Statistics in Medicine 27, 1693-1702) do: it is never empty where any run differs.
-    """
-    d = other.values - one.values
-    n = len(d)
-    mean = float(d.mean())
-    spread = float(d.var(ddof=1)) if n > 1 else math.nan
-    apart = float(one.values.var(ddof=1) + other.values.var(ddof=1)) if n > 1 else math.nan
-    up, down = d > 0, d < 0
-    if not (up.any() or down.any()):
-        low = high = 0.0
-    elif one.event and (up.sum() + down.sum() < 100 or one.kind == "any"):
-        low, high = _few(d, up, down, one.event, level)
-    else:
-        half = float(stats.t.ppf(0.5 + level / 2.0, n - 1)) * math.sqrt(spread / n)
-        low, high = mean - half, mean + half
-    return Effect(
-        one.name, one.title, one.kind, one.unit, one.better, float(one.values.mean()), float(other.values.mean()),
-        mean, low, high, apart / spread if spread > 0 else None, n,
+        named.name, named.title, named.question, *(tuple(found[about]) for about in ABOUT),
+        differing=float(1.0 - alike.mean()), stopped=int(runs.exploded.sum()),
     )  # fmt: skip
 
 
-def _few(d: Floats, up: np.ndarray, down: np.ndarray, event: float, level: float) -> tuple[float, float]:
-    """Interval of a mean difference from how many runs rose and how many fell, and by how much each on average."""
-    tail = (1.0 - level) / 2.0
-
-    def side(which: np.ndarray) -> tuple[float, float, float]:
-        count = int(which.sum())
-        size = float(np.abs(d[which]).mean()) if count else event
-        low = 0.0 if count == 0 else float(stats.gamma.ppf(tail, count))
-        return count * size, low * size, float(stats.gamma.ppf(1.0 - tail, count + 1)) * size
-
-    (rise, rise_low, rise_high), (fall, fall_low, fall_high) = side(up), side(down)
-    middle = rise - fall
-    low = middle - math.hypot(rise - rise_low, fall_high - fall)
-    high = middle + math.hypot(rise_high - rise, fall - fall_low)
-    return low / len(d), high / len(d)
+def _under(without: Told, told: Told) -> dict[tuple[str, str], Under]:
+    return {(about, one.name): Under.of(one, other) for about, one, other in _pairs(without, told)}
 
 
-def _with_ranges(
-    one: Compared, under: Sequence[tuple[list[Effect], list[Effect], list[Effect]]], level: float
-) -> Compared:
-    def spread(effects: tuple[Effect, ...], about: int) -> tuple[Effect, ...]:
-        by_name = [{other.name: other for other in found[about]} for found in under]
+def _spread(one: Compared, under: Sequence[Mapping[tuple[str, str], Under]], level: float) -> Compared:
+    def of(about: str) -> tuple[Effect, ...]:
         return tuple(
-            _under_ranges(one, [others[one.name] for others in by_name if one.name in others], level) for one in effects
+            with_ranges(found, [by[about, found.name] for by in under if (about, found.name) in by], level)
+            for found in getattr(one, about)
         )
 
-    return Compared(
-        one.name, one.title, one.question, spread(one.outcomes, 0), spread(one.standoffs, 1),
-        spread(one.mechanisms, 2), one.differing,
-    )  # fmt: skip
-
-
-def _under_ranges(one: Effect, others: Sequence[Effect], level: float) -> Effect:
-    """Where the difference lies under other numbers: the sets' differences, each drawn towards their mean by as much of
-    its spread as chance explains, so that few runs a set do not pass for doubt about the numbers."""
-    if len(others) < 2:
-        return one
-    d = np.array([other.difference for other in others])
-    z = float(stats.norm.ppf(0.5 + level / 2.0))
-    chance = np.array([((other.high - other.low) / (2.0 * z)) ** 2 for other in others])
-    between = max(float(d.var(ddof=1)) - float(chance.mean()), 0.0)
-    whole = between + chance
-    kept = np.sqrt(np.divide(between, whole, out=np.zeros_like(whole), where=whole > 0))
-    drawn = d.mean() + kept * (d - d.mean())
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    agree = float((np.sign(d) == np.sign(one.difference)).mean())
-    return Effect(**{**_data(one), "range_low": float(low), "range_high": float(high), "same_sign": agree})
-
-
-def _data(effect: Effect) -> dict[str, Any]:
-    return dict(effect.__dict__)
+    return replace(one, outcomes=of("outcomes"), standoffs=of("standoffs"), mechanisms=of("mechanisms"))
 
 
 class _Steps:
-    """Progress over jobs of known shares."""
+    """Progress over jobs of known sizes."""
 
     def __init__(self, progress: Callable[[float], None] | None, total: float) -> None:
         self._progress, self._total, self._done = progress, total, 0.0
 
-    def of(self, share: float) -> _Step:
-        return _Step(self, share)
+    def of(self, size: float) -> _Step:
+        return _Step(self, size)
 
-    def tell(self, share: float) -> None:
+    def tell(self, part: float) -> None:
         if self._progress is not None:
-            self._progress(min((self._done + share) / self._total, 1.0))
+            self._progress(min((self._done + part) / self._total, 1.0))
 
-    def done(self, share: float) -> None:
-        self._done += share
+    def done(self, size: float) -> None:
+        self._done += size
 
 
 class _Step:
-    def __init__(self, steps: _Steps, share: float) -> None:
-        self._steps, self._share = steps, share
+    def __init__(self, steps: _Steps, size: float) -> None:
+        self._steps, self._size = steps, size
 
     def __enter__(self) -> Callable[[float], None]:
-        return lambda part: self._steps.tell(part * self._share)
+        return lambda part: self._steps.tell(part * self._size)
 
     def __exit__(self, *_: object) -> None:
-        self._steps.done(self._share)
-
-
-def effects(comparison: Comparison) -> Iterator[tuple[str, Effect]]:
-    """Every outcome and standoff number, with the name of its intervention."""
-    for one in comparison.interventions:
-        for effect in (*one.outcomes, *one.standoffs):
-            yield one.name, effect
+        self._steps.done(self._size)

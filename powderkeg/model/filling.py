@@ -1,6 +1,6 @@
 """What are the arrays of a model when some of its numbers are others?
 
-In: a `Model` and values by key path. Out: a `System`, equal bit for bit to that of the edited scenario compiled anew, in
+In: a `Model` and values by key path. Out: a `System`, bit for bit that of the edited scenario compiled anew, in
 a thousandth of the time: who can do what to whom, and what answers what, stays as it is. Samples of the scenario's
 ranges, sweeps and levers all go through here.
 """

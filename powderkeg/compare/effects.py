@@ -1,0 +1,166 @@
+"""How different are two worlds in one number, how sure is that, and how far does it hang on what nobody knows?
+
+In: one `Measure` of two worlds, run by run. Out: an `Effect`. Chance and doubt about the numbers are kept apart: chance
+would shrink with more runs, doubt would not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from powderkeg.analyze import LEVEL
+from powderkeg.compare.measures import Measure
+from powderkeg.engine.arrays import Floats
+
+FEW = 100
+"""Runs that differ, below which the interval comes from their number and not from Student's formula."""
+
+DOUBT = 0.9
+"""How rarely chance alone may make sets of numbers differ as much as they do, for that to be put down to the numbers."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One outcome in two worlds. Everything is in `unit`; None where it cannot be known.
+
+    baseline, value  means without and with the intervention
+    difference       value - baseline; low, high: its interval by chance, at the scenario's own numbers
+    unpaired_ratio   how many times as many runs without pairing would have been as sure; None where nothing varied
+    runs, differing  pairs of runs, and in how many of them this number differs
+    range_low, range_high  where the difference lies under other numbers from the scenario's ranges, chance set apart;
+                     None where the ranges were left aside or what they do is lost in chance
+    same_sign        share of the sets of numbers in which the difference has the sign of this one, chance set apart;
+                     None where there is no difference to have a sign
+    """
+
+    name: str
+    title: str
+    kind: str
+    unit: str
+    better: str | None
+    baseline: float
+    value: float
+    difference: float
+    low: float
+    high: float
+    unpaired_ratio: float | None
+    runs: int
+    differing: int
+    range_low: float | None = None
+    range_high: float | None = None
+    same_sign: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the scenario calls the change better or worse; "no clear change" where the interval holds 0."""
+        if self.low <= 0.0 <= self.high:
+            return "no change" if self.low == self.high == 0.0 else "no clear change"
+        if self.better is None:
+            return "more" if self.difference > 0 else "less"
+        return "better" if (self.difference < 0) == (self.better == "less") else "worse"
+
+    @property
+    def hangs_on_ranges(self) -> bool:
+        """The difference is clear at the scenario's own numbers, but not under others from its ranges."""
+        if self.range_low is None or self.range_high is None or self.low <= 0.0 <= self.high:
+            return False
+        return self.range_low <= 0.0 <= self.range_high
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return dict(self.__dict__) | {"verdict": self.verdict}
+
+
+def effect(one: Measure, other: Measure, level: float = LEVEL, alike: bool = False) -> Effect:
+    """One measure in two worlds run by run, with the interval of the mean difference.
+
+    alike  the runs of the two worlds are the same, event for event: then the difference is 0 and nothing else
+
+    Student's interval; where few runs differ, the interval from the numbers of runs that went up and that went down,
+    each as a Poisson count (Garwood 1936), put together as Zou & Donner (2008, Statistics in Medicine 27, 1693-1702)
+    do. Where worlds differ but this number does not in any run, that is the rule of three: not seen in n pairs is not
+    the same as never.
+    """
+    d = other.values - one.values
+    n = len(d)
+    mean = float(d.mean())
+    spread = float(d.var(ddof=1))
+    apart = float(one.values.var(ddof=1) + other.values.var(ddof=1))
+    up, down = d > 0, d < 0
+    differing = int(up.sum() + down.sum())
+    if alike or (differing == 0 and not one.event):
+        low = high = 0.0
+    elif one.event and (differing < FEW or one.kind == "any"):
+        low, high = _few(d, up, down, one.event, level)
+    else:
+        half = float(stats.t.ppf(0.5 + level / 2.0, n - 1)) * math.sqrt(spread / n)
+        low, high = mean - half, mean + half
+    return Effect(
+        one.name, one.title, one.kind, one.unit, one.better, float(one.values.mean()), float(other.values.mean()),
+        mean, low, high, apart / spread if spread > 0 else None, n, differing,
+    )  # fmt: skip
+
+
+def _few(d: Floats, up: NDArray[np.bool_], down: NDArray[np.bool_], event: float, level: float) -> tuple[float, float]:
+    """Interval of a mean difference from how many runs rose and how many fell, and by how much.
+
+    A sum of N sizes with N a Poisson count varies as N times the mean square of the sizes: the limits of N are taken
+    in units of their root mean square.
+    """
+    tail = (1.0 - level) / 2.0
+
+    def side(which: NDArray[np.bool_]) -> tuple[float, float, float]:
+        count = int(which.sum())
+        total = float(np.abs(d[which]).sum())
+        size = math.sqrt(float((d[which] ** 2).mean())) if count else event
+        below = count - float(stats.gamma.ppf(tail, count)) if count else 0.0
+        above = float(stats.gamma.ppf(1.0 - tail, count + 1)) - count
+        return total, below * size, above * size
+
+    (rise, rise_below, rise_above), (fall, fall_below, fall_above) = side(up), side(down)
+    low = rise - fall - math.hypot(rise_below, fall_above)
+    high = rise - fall + math.hypot(rise_above, fall_below)
+    return low / len(d), high / len(d)
+
+
+@dataclass(frozen=True)
+class Under:
+    """A difference under one other set of numbers: its mean over runs, and the variance of that mean by chance."""
+
+    mean: float
+    chance: float
+
+    @staticmethod
+    def of(one: Measure, other: Measure) -> Under:
+        d = other.values - one.values
+        return Under(float(d.mean()), float(d.var(ddof=1)) / len(d))
+
+
+def with_ranges(one: Effect, found: Sequence[Under], level: float) -> Effect:
+    """The effect with where it lies under other numbers; as it was where the sets cannot tell doubt from chance.
+
+    What the sets differ by is doubt and chance together. Where it is more than chance alone would give nine times in
+    ten, the sets are drawn towards their mean until their variance is what chance does not explain (Louis 1984, JASA
+    79, 393-398), so that few runs a set do not pass for doubt.
+    """
+    if one.low == one.high == 0.0:
+        return replace(one, range_low=0.0, range_high=0.0)
+    if len(found) < 2:
+        return one
+    d = np.array([under.mean for under in found])
+    whole = float(d.var(ddof=1))
+    chance = float(np.mean([under.chance for under in found]))
+    if whole <= chance * float(stats.chi2.ppf(DOUBT, len(d) - 1)) / (len(d) - 1):
+        return one
+    drawn = d.mean() + math.sqrt(1.0 - chance / whole) * (d - d.mean())
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(drawn, [tail, 1.0 - tail])
+    agree = None if one.difference == 0.0 else float((np.sign(drawn) == np.sign(one.difference)).mean())
+    return replace(one, range_low=float(low), range_high=float(high), same_sign=agree)
