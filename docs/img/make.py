@@ -1,0 +1,34 @@
+"""Draw the pictures that README and docs show, from the default run: `python docs/img/make.py`.
+
+In: nothing. Out: history.svg, ends.svg and record.svg beside this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import powderkeg as pk
+
+FOLDER = Path(__file__).parent
+SEED, REPLICATES = 1, 10_000
+
+if __name__ == "__main__":
+    model = pk.compile(pk.load("north-kosovo"))
+    runs = pk.simulate(model, replicates=REPLICATES, seed=SEED)
+    record = [asdict(line) for line in pk.record(model, replicates=1_000, seed=SEED).lines]
+    results = pk.report.gather(model, runs, record=record)
+    charts = {
+        "history": pk.plots.history(
+            results.example_acts,
+            results.example_standoffs,
+            results.start,
+            results.days,
+            results.actors,
+            title=f"{results.title}: one of {results.replicates:,} simulated histories",
+        ),
+        "ends": pk.plots.ends(results.shares("ends")),
+        "record": pk.plots.against_record(record, title=f"{results.title}: the model against the dated record"),
+    }
+    for name, chart in charts.items():
+        print(pk.plots.save(chart, FOLDER / f"{name}.svg"))
