@@ -231,6 +231,76 @@ def test_matching_follows_ties_however_many_actors_there_are():
     assert sum(1 for _ in matches(cast, mechanism.when[0], mechanism.then[0].pattern, mechanism.given)) == 4_998
 
 
+BACKED = "{who: any, does: threaten, to: any, given: who backs to}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "pair"),
+    [
+        ("{who: any, does: threaten, to: any}", "{who: a1, does: threaten, to: a2}", "a1 threatens a2"),
+        ("{who: a1, does: threaten, to: a2}", "{who: any, does: threaten, to: any}", "a1 threatens a2"),
+        ("{who: any, does: threaten, to: any}", "{who: odd, does: threaten, to: any}", "a1 threatens a0"),
+        ("{who: any, does: threaten, to: a7}", "{who: any, does: threaten, to: a7}", "a0 threatens a7"),
+        ("{who: odd, does: threaten, to: any}", "{who: even, does: threaten, to: any}", None),
+        ("{who: a1, does: threaten, to: a2}", "{who: a2, does: threaten, to: a1}", None),
+        (
+            "{who: any, does: threaten, to: any, given: who backs to}",
+            "{who: a0, does: threaten, to: any}",
+            "a0 threatens a1",
+        ),
+        ("{who: any, does: threaten, to: any, given: who backs to}", "{who: odd, does: threaten, to: any}", None),
+    ],
+)
+def test_a_channel_defined_twice_is_found_among_few_and_many(first: str, second: str, pair: str | None):
+    """Moves of more than 1,000 pairs are compared without a list of their pairs."""
+    actors = "".join(f"  a{i}: {{is: {'odd' if i % 2 else 'even'}}}\n" for i in range(60))
+    text = (
+        f"{HEAD}actors:\n{actors}ties: {{t: {{kind: patronage, from: a0, to: a1}}}}\n"
+        f"acts: {{threaten: {{tone: hostile}}}}\nmoves:\n  first: {first}\n  second: {second}\n"
+    )
+    if pair is None:
+        assert len(loads(text).moves) == 2
+    else:
+        with pytest.raises(ScenarioError) as caught:
+            loads(text)
+        assert [fault.found for fault in caught.value.faults] == [f"'{pair}' is already defined by moves.first"]
+
+
+EVERY_PAIR = set(itertools.permutations(["north", "south", "patron"], 2))
+
+
+@pytest.mark.parametrize(
+    ("given_tie", "pairs"),
+    [
+        ("who backs to", {("patron", "north")}),
+        ("to backs who", {("north", "patron")}),
+        ("patron backs who", {("north", "south"), ("north", "patron")}),
+        ("who backs north", {("patron", "north"), ("patron", "south")}),
+        (
+            "patron backs north",
+            EVERY_PAIR,
+        ),
+        (
+            "to does not back who",
+            EVERY_PAIR,
+        ),
+    ],
+)
+def test_ties_limit_the_pairs_of_a_move(given_tie: str, pairs: set[tuple[str, str]]):
+    text = (
+        f"{HEAD}actors: {{north: , south: , patron: }}\nties: {{t: {{kind: patronage, from: patron, to: north}}}}\n"
+        "acts: {threaten: {tone: hostile}}\n"
+        f"moves: {{m: {{who: any, does: threaten, to: any, given: {given_tie}}}}}\n"
+    )
+    assert {(channel.actor, channel.target) for channel in expand_moves(loads(text))} == pairs
+
+
+def test_a_share_cannot_take_everything():
+    scenario = load(FILES / "good" / "mechanisms.yaml")
+    with pytest.raises(ScenarioError, match="leaves nothing for the others"):
+        edit(scenario, {"mechanisms.two_with_shares.then.north blocks south": "100 %"})
+
+
 def test_a_search_without_end_is_given_up_and_says_nothing():
     scenario = load(FILES / "good" / "classes.yaml")
     with pytest.raises(GaveUp):

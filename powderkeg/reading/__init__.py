@@ -30,7 +30,6 @@ from powderkeg.reading.kinds import (
     Text,
     Version,
     check_name,
-    days_between,
     refer,
 )
 from powderkeg.reading.quantity import (
@@ -117,7 +116,6 @@ __all__ = [
     "alphabetical",
     "check_name",
     "clipped",
-    "days_between",
     "declare",
     "declared",
     "decode",

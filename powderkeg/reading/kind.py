@@ -85,6 +85,7 @@ class Reader:
         if len(self.faults) >= MOST_FAULTS:
             self.faults.append(too_many(self.file))
             raise TooManyFaults
+        line = self.lines.get(path) if line is None else line
         self.faults.append(Fault(self.file, line, path, found, expected, nearest))
 
     def nearest(self, name: str, names: Collection[str]) -> str | None:
@@ -162,9 +163,9 @@ class Kind:
 
 def listed(names: Iterable[str], joint: str = ", ") -> str:
     """Names in words, cut after a dozen."""
-    names = list(map(clipped, names))
+    names = list(names)
     more = len(names) - _MOST_NAMES
-    shown_names = joint.join(names[:_MOST_NAMES] if more > 1 else names)
+    shown_names = joint.join(map(clipped, names[:_MOST_NAMES] if more > 1 else names))
     return f"{shown_names} and {more} more" if more > 1 else shown_names
 
 

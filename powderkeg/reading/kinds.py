@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 from powderkeg.reading.kind import (
@@ -382,11 +382,6 @@ class ByKey(Kind):
             pairs.append((key, reader.read(self.of, item, path)))
         if any(BROKEN in (key, value) for key, value in pairs):
             return BROKEN
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) < len(keys):
-            i = next(i for i, key in enumerate(keys) if key in keys[:i])
-            text = [*node.items][i]
-            raise Wrong(f"{shown(text)} given twice", "each once", line=node.line_of(text))
         return tuple(pairs)
 
     def places(self, value: tuple[tuple[Any, Any], ...]) -> Iterator[Place]:
@@ -403,8 +398,3 @@ class ByKey(Kind):
 
     def schema(self, defs: dict[str, Schema]) -> Schema:
         return {"type": "object", "minProperties": self.least, "additionalProperties": self.of.schema(defs)}
-
-
-def days_between(start: date, day: date) -> float:
-    """Days from `start` to `day`."""
-    return (day - start) / timedelta(days=1)

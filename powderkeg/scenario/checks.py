@@ -238,7 +238,7 @@ def _settings(scenario: Scenario, reader: Reader) -> Scenario:
                 reader.tell(where, line, found, expected, near)
                 continue
             try:
-                values[path] = setting(places[path], value, where, line, reader)
+                values[path] = setting(places[path], value, where, reader)
             except Wrong as wrong:
                 reader.tell(where, line, wrong.found, wrong.expected, wrong.nearest)
         done[name] = replace(item, set=values)
@@ -260,11 +260,10 @@ def _fields(scenario: Scenario) -> set[str]:
     return {place.path for place in SCENARIO.places(scenario)}
 
 
-def setting(place: Place, value: Any, where: str, line: int | None, reader: Reader) -> Any:
+def setting(place: Place, value: Any, where: str, reader: Reader) -> Any:
     """A value for a place, in the form it is written in. Raises Wrong if it does not fit there."""
-    node = tree_of(value)
-    read = place.kind.read(node, where, reader)
+    read = place.kind.read(tree_of(value), where, reader)
     if read is BROKEN:
-        raise Wrong(f"{shown(str(value))}", place.kind.words)
+        return BROKEN  # its fault is told
     place.rebuild(read)
     return place.kind.write(read, _SHORT)
