@@ -355,15 +355,20 @@ def slow_masses(model: Model, index: int, state: dict[str, bool]) -> dict[tuple[
     assignments = [
         dict(zip(letters, actors, strict=True)) for actors in itertools.permutations(scenario.actors, len(letters))
     ]
-    everything = dict.fromkeys(scenario.ties, True)
+    every_state = [
+        dict(zip(scenario.ties, on, strict=True)) for on in itertools.product((True, False), repeat=len(scenario.ties))
+    ]
+    if not mechanism.given:
+        every_state = [state]
     total: dict[tuple[int, int], float] = {}
     for reply, share in mechanism.then:
         declared: dict[int, set[int]] = {}
         now: dict[int, set[int]] = {}
         for event in mechanism.when:
             for bound in assignments:
-                # "does not" holds wherever some state of the ties makes it so; declared ties are ties that may hold
-                possible = all(tied(p, bound, scenario, everything) for p in mechanism.given if p.holds)
+                possible = any(
+                    all(tied(p, bound, scenario, other) == p.holds for p in mechanism.given) for other in every_state
+                )
                 holds = all(tied(p, bound, scenario, state) == p.holds for p in mechanism.given)
                 if not possible:
                     continue
@@ -436,9 +441,6 @@ def patterned(draw: st.DrawFn) -> Scenario:
             subject, target = draw(st.lists(WORDS, min_size=2, max_size=2, unique=True))
             holds = draw(st.booleans()) or not {subject, target} & {"x", "y", "z", "w"} <= bound
             given_ties.append(TiePattern(subject, draw(KINDS), target, holds))
-        # a letter of a "does not" must be bound in every when
-        if any(not t.holds for t in given_ties):
-            when = when[:1]
         mechanisms[f"k{index}"] = Mechanism(
             when=when,
             then=tuple(Answer(p, Q(1 / len(then))) for p in then),
@@ -560,6 +562,14 @@ def test_a_mechanism_that_links_nothing_says_why() -> None:
     assert "mechanisms.entrapment: links nothing: no acts fit all its patterns together" in broken(
         mechanisms=changed("mechanisms", "entrapment", then=apart, when=(Pattern("x", "impose", "y"),), given=())
     )
+
+
+def test_an_absent_tie_of_nobody_is_refused() -> None:
+    """In "y threatens x" there is no z whose tie could be absent; "nobody backs y" and "someone does not" differ."""
+    then = (Answer(Pattern("y", "threaten", "x"), Q(0.5)), Answer(Pattern("z", "threaten", "x"), Q(0.5)))
+    given_tie = (TiePattern("z", "patronage", "y", False),)
+    said = broken(mechanisms=changed("mechanisms", "entrapment", then=then, given=given_tie))
+    assert "mechanisms.entrapment.given: z is nobody when x threatens y and y threatens x" in said
 
 
 def test_all_faults_come_at_once_with_their_lines() -> None:

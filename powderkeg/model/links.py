@@ -21,7 +21,18 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault
 from powderkeg.model.gates import Literal, disjoint
 from powderkeg.model.matching import MOST_MATCHES, Atom, Matches, Pairs, Place, TooManyMatches, fits, match_all
-from powderkeg.scenario import ANY, SYMMETRIC, VARIABLES, Mechanism, Move, Scenario, TiePattern, third_person, tie_verb
+from powderkeg.scenario import (
+    ANY,
+    SYMMETRIC,
+    VARIABLES,
+    Mechanism,
+    Move,
+    Pattern,
+    Scenario,
+    TiePattern,
+    third_person,
+    tie_verb,
+)
 
 MOVE_LETTERS = ("who", "to")
 
@@ -166,6 +177,7 @@ def link(name: str, mechanism: Mechanism, cast: Cast, channels: ChannelTable, of
                     *cast.tie_atoms(mechanism.given, VARIABLES),
                 ]
                 matches = match_all(atoms, cast.size)
+                _must_be_someone(path, mechanism.given, event, reply, matches)
                 literals = _literals(matches, mechanism.given, VARIABLES, cast)
                 keys.append((way * n_channels + matches.kept["event"]) * n_channels + matches.kept["reply"])
                 parts.append(literals)
@@ -264,13 +276,27 @@ def _too_many(path: str, found: TooManyMatches) -> Fault:
     )
 
 
+def _must_be_someone(path: str, given: Sequence[TiePattern], event: Pattern, reply: Pattern, matches: Matches) -> None:
+    """Raises Misfit if a tie that must not hold has a letter that stands for nobody in this event and this answer."""
+    for pattern in given:
+        for word in (pattern.subject, pattern.object):
+            if not pattern.holds and word in VARIABLES and word not in matches.letters:
+                found = f"{word} is nobody when {_act(event)} and {_act(reply)}, so no tie of {word} can be absent"
+                expected = f"a mechanism of its own for acts and answers without {word}"
+                raise Misfit(Fault(None, None, f"{path}.given", found, expected))
+
+
+def _act(pattern: Pattern) -> str:
+    return f"{pattern.subject} {third_person(pattern.act)} {pattern.object}"
+
+
 def _unlinked(path: str, mechanism: Mechanism, cast: Cast, acts: Callable[[str], Pairs]) -> Fault:
     """Why a mechanism links nothing: the first pattern that nothing fits by itself, or none by itself."""
     nobody = Matches({}, {}, 1)
     for key, patterns in (("when", mechanism.when), ("then", [pattern for pattern, _ in mechanism.then])):
         atoms = [Atom(cast.place(p.subject), cast.place(p.object), acts(p.act), "it") for p in patterns]
         if not any(len(fits(nobody, atom, cast.size)[0]) for atom in atoms):
-            said = " or ".join(f"{p.subject} {third_person(p.act)} {p.object}" for p in patterns)
+            said = " or ".join(map(_act, patterns))
             return Fault(None, None, f"{path}.{key}", f"no move makes {said} possible", "an act that some move allows")
     for pattern, atom in zip(
         [pattern for pattern in mechanism.given if pattern.holds],
