@@ -240,6 +240,8 @@ def refer(text: str, sort: str, reader: Reader, also: tuple[str, ...] = ()) -> N
     if names is None or text in names or text in also:
         return
     known = [*names, *also]
+    if "," in text and all(part.strip() in known for part in text.split(",")):
+        raise Wrong(f"{shown(text)} as one {sort}", f"a list in brackets: [{text}]")
     these = f": {listed(alphabetical(known))}" if known else ", which has none"
     expected = f"{_an(sort)} of this file{these}"
     raise Wrong(f"unknown {sort} {shown(text)}", expected, reader.nearest(text, known))

@@ -207,11 +207,14 @@ class Record(Kind):
 
     def _unknown_keys(self, node: Table, path: str, reader: Reader) -> None:
         known = self.by_key()
-        for key in node.items:
+        for key, item in node.items.items():
             if key not in known:
-                near = reader.nearest(key, known)
                 place = _under(path, clipped(key))
-                reader.tell(place, node.line_of(key), "unknown key", f"one of {', '.join(known)}", near)
+                expected = f"one of {', '.join(known)}"
+                if isinstance(item, Scalar) and item.is_null:  # {who: a, b}
+                    expected += "; several things stand in brackets: [a, b]"
+                reader.tell(place, node.line_of(key), "unknown key", expected, reader.nearest(key, known))
+                reader.broken.add(place)
 
     def _field(self, f: Field, node: Table, path: str, reader: Reader) -> Any:
         if isinstance(f.rule.kind, Spread):
