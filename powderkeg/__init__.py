@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from powderkeg.analyze import episode_statistics as episode_statistics
     from powderkeg.analyze import episodes as episodes
     from powderkeg.analyze import outcomes as outcomes
+    from powderkeg.compare import compare as compare
     from powderkeg.errors import EventError as EventError
     from powderkeg.errors import Fault as Fault
     from powderkeg.errors import FitError as FitError
@@ -67,6 +68,7 @@ _HOMES = {
         "episodes",
         "outcomes",
     ),
+    "compare": ("compare",),
     "errors": (
         "EventError",
         "Fault",

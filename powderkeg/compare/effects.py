@@ -23,7 +23,7 @@ FEW = 100
 """Runs that differ, below which the interval comes from their number and not from Student's formula."""
 
 DOUBT = 0.9
-"""How rarely chance alone may make sets of numbers differ as much as they do, for that to be put down to the numbers."""
+"""Share of times that chance alone must make sets of numbers differ less than they do, or it is put down to chance."""
 
 
 @dataclass(frozen=True)

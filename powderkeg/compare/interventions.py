@@ -17,9 +17,8 @@ import numpy as np
 from powderkeg.engine.arrays import Ints, System
 from powderkeg.engine.worlds import Act, Phase, Policy, World, silenced, world
 from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, nearest_name
-from powderkeg.model import Model
+from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
-from powderkeg.model import filled
 from powderkeg.scenario import Forced, Intervention, Scenario, edit
 
 JOINT = "+"

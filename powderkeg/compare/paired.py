@@ -138,7 +138,7 @@ def compare(
     years          length of a run; default: the scenario's
     ranges         also under other numbers than the scenario's own, to see how far the answer hangs on them
     sets           how many sets of numbers to draw from the scenario's ranges, half as many runs as `replicates` shared
-                   out among them in every world; or the sets themselves, {key path: value}, such as draws from what a fit left open
+                   out among them in every world; or the sets themselves, {key path: value}, such as draws from a fit
     level          of every interval
     progress       called now and then with the share done, 0 to 1
 
@@ -247,8 +247,8 @@ def _compared(named: Named, without: Told, told: Told, alike: NDArray[np.bool_],
         if about != "mechanisms" or made.baseline or made.value:
             found[about].append(made)
     return Compared(
-        named.name, named.title, named.question, *(tuple(found[about]) for about in ABOUT),
-        differing=float(1.0 - alike.mean()), stopped=int(runs.exploded.sum()),
+        named.name, named.title, named.question, tuple(found["outcomes"]), tuple(found["standoffs"]),
+        tuple(found["mechanisms"]), float(1.0 - alike.mean()), int(runs.exploded.sum()),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ without a network. Nothing here counts or simulates.
 """
 
 from powderkeg.plots.causes import drawn_in, entanglement
+from powderkeg.plots.comparison import differences
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.record import against_record
 from powderkeg.plots.standoffs import ends, lengths, openers
@@ -12,6 +13,7 @@ from powderkeg.plots.strip import history, hostility
 
 __all__ = [
     "against_record",
+    "differences",
     "drawn_in",
     "ends",
     "entanglement",

@@ -1,0 +1,153 @@
+"""`powderkeg compare`: what interventions would change, on the same draws.
+
+In: a scenario and names of its interventions. Out: a table on the screen; with --out a page, its figure, a CSV, JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.cli.folder import Folder
+from powderkeg.cli.options import (
+    DEFAULT_SCENARIO,
+    AsJson,
+    Quiet,
+    Replicates,
+    Seed,
+    Sets,
+    Workers,
+    Years,
+    length,
+    read_scenario,
+)
+from powderkeg.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from powderkeg.compare import Comparison
+
+OutFolder = Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")]
+
+
+def compare(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCENARIO] [INTERVENTION]...",
+            help="A scenario (default north-kosovo), interventions of it; a+b is both at once. Default: all of them.",
+        ),
+    ] = None,
+    sets: Sets = None,
+    years: Years = None,
+    replicates: Replicates = 10_000,
+    seed: Seed = 1,
+    ranges: Annotated[
+        bool, typer.Option("--ranges/--no-ranges", help="Also under other numbers from the scenario's ranges.")
+    ] = True,
+    range_sets: Annotated[int, typer.Option("--sets", min=2, max=10_000, help="How many sets of such numbers.")] = 40,
+    out: OutFolder = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """What would an intervention change? The same chance, two worlds, and how sure the difference is.
+
+    [bold]Example:[/] powderkeg compare north-kosovo withdraw_kfor double_kfor --replicates 2000
+    """
+    screen = Screen(as_json, quiet)
+    length(years)
+    name, interventions = split(words or [])
+    read = read_scenario(name, sets)
+    folder = None if out is None else Folder(out)
+
+    from powderkeg.compare import compare as compare_worlds
+
+    with screen.progress(f"{read.name}, {len(interventions) or len(read.interventions)} worlds") as progress:
+        found = compare_worlds(
+            read, interventions or None, years=years, replicates=replicates, seed=seed, workers=workers, ranges=ranges,
+            sets=range_sets, progress=progress,
+        )  # fmt: skip
+    screen.data(found.as_dict())
+    show(screen, found)
+    if folder is not None:
+        with screen.waiting("writing"):
+            write(folder, found)
+        screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+
+
+def split(words: list[str]) -> tuple[str, list[str]]:
+    """The scenario and the interventions: the first word is the scenario unless it could only be an intervention."""
+    from powderkeg.scenario import names
+
+    if words and (words[0] in names() or not re.fullmatch(r"[a-z][a-z0-9_+ ]*", words[0]) or Path(words[0]).is_file()):
+        return words[0], words[1:]
+    return DEFAULT_SCENARIO, words
+
+
+def show(screen: Screen, found: Comparison) -> None:
+    """One table an intervention."""
+    if screen.is_silent:
+        return
+    from powderkeg.plots.comparison import SHARES, change
+    from powderkeg.plots.record import number
+    from powderkeg.report.compared import value
+
+    c = found
+    told = f"{c.replicates:,} pairs of runs of {c.years:g} years each, seed {c.seed}"
+    if c.sets:
+        told += f"; {c.sets} other sets of numbers from the ranges, {c.each} pairs each"
+    screen.say(f"{c.scenario.title or c.scenario.name}: {told}")
+    screen.say()
+    heads = ["", "without", "with", f"difference [{100 * c.level:g} % interval]"]
+    heads += [*(["under other numbers"] if c.sets else []), "verdict", "as good as"]
+    for one in c.interventions:
+        rows = []
+        for effect in (*one.outcomes, *(e for e in one.standoffs if e.name in ("standoffs", "mean_days"))):
+            scale = 100.0 if effect.unit in SHARES else 1.0
+            span = "?"
+            if effect.range_low is not None and effect.range_high is not None:
+                span = f"{number(scale * effect.range_low)} to {number(scale * effect.range_high)}".replace("-", "−")
+            row = [effect.title, value(effect.baseline, effect.unit), value(effect.value, effect.unit)]
+            row += [change(effect.as_dict()), *([span] if c.sets else [])]
+            row += [effect.verdict + (" ?" if effect.hangs_on_ranges else "")]
+            row += ["" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} x runs"]
+            rows.append(row)
+        screen.table(heads, rows, f"{one.title} ({one.name})")
+        parts = [e for e in one.mechanisms if e.difference and e.name != "hostile acts"]
+        whole = next(e for e in one.mechanisms if e.name == "hostile acts") if parts else None
+        if whole is not None:
+            most = sorted(parts, key=lambda e: -abs(e.difference))[:4]
+            listed = ", ".join(f"{e.name.replace('_', ' ')} {e.difference:+.2f}" for e in most)
+            screen.paragraph(f"Hostile acts a year: {whole.difference:+.2f}. Most of it: {listed}.".replace("-", "−"))
+        screen.say()
+    screen.paragraph(
+        "Better and worse as the scenario says. Difference: shares in percentage points; its interval is chance, which "
+        "more runs would shrink. "
+        + (
+            "Under other numbers: what the scenario's own ranges leave open, which more runs would not shrink; "
+            "'?' where it is lost in chance; 'better ?' where other numbers could turn it round. "
+            if c.sets
+            else ""
+        )
+        + "As good as: how many times as many unpaired runs would have been as sure."
+    )
+    if c.stopped:
+        screen.paragraph(f"{c.stopped:,} runs without intervention were stopped at the limit of events.")
+
+
+def write(folder: Folder, found: Comparison) -> None:
+    """The table, the figure, the page."""
+    from powderkeg import plots
+    from powderkeg.report.compared import figure_rows, page
+
+    chart = plots.differences(figure_rows(found), level=found.level)
+    text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
+    folder.write("comparison.csv", found.table().write_csv)
+    folder.write("comparison.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    folder.write("comparison.svg", lambda path: plots.save(chart, path))
+    files = list(folder.finished)
+    folder.write("comparison.html", lambda path: path.write_text(page(found, files), encoding="utf-8"))

@@ -1,0 +1,142 @@
+"""One page that says what interventions would change, for those who decide and for those who check.
+
+In: a `Comparison`. Out: one HTML file without scripts. The words better and worse come from the scenario alone.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from powderkeg import __version__, plots
+from powderkeg.compare import Compared, Comparison, Effect
+from powderkeg.plots.comparison import SHARES, change
+from powderkeg.plots.record import number
+from powderkeg.plots.theme import percent
+from powderkeg.scenario import digest
+
+FOLDER = Path(__file__).parent
+TABLES = (
+    ("outcomes", "The scenario’s questions"),
+    ("standoffs", "Standoffs"),
+    ("mechanisms", "Hostile acts by what bore them: through which mechanism the difference comes"),
+)
+
+
+def figure_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row for each outcome and intervention, as `plots.differences` takes them."""
+    return [
+        {"intervention": one.name, "intervention_title": one.title, **effect.as_dict()}
+        for one in comparison.interventions
+        for effect in one.outcomes
+    ]
+
+
+def page(comparison: Comparison, files: Sequence[str] = (), command: str | None = None) -> str:
+    """The page as text.
+
+    files    names of the files that lie beside it
+    command  what was typed to make it
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    c = comparison
+    world = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    chart = plots.differences(figure_rows(c), level=c.level)
+    label = "; ".join(f"{row['intervention_title']}, {row['title']}: {change(row)}" for row in figure_rows(c))
+    tested = sum(len(one.outcomes) for one in c.interventions)
+    return world.get_template("compared.html").render(
+        c=c,
+        title=c.scenario.title or c.scenario.name,
+        version=__version__,
+        digest=digest(c.scenario),
+        level=percent(c.level),
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        figure=Markup(plots.svg(chart, "differences-", label)),
+        parts=[_part(one) for one in c.interventions],
+        many=f"There are {tested} differences here: at {percent(c.level)} about {tested * (1 - c.level):.0f} of the "
+        "intervals miss the truth by chance alone."
+        if tested > 5
+        else "",
+        command=command or command_of(c),
+        files=files,
+    )
+
+
+def command_of(comparison: Comparison) -> str:
+    """What to type to get the same."""
+    c = comparison
+    names = " ".join(shlex.quote(one.name) for one in c.interventions)
+    ranges = f"--sets {c.sets}" if c.sets else "--no-ranges"
+    return (
+        f"powderkeg compare {shlex.quote(c.scenario.name)} {names} --years {c.years:g} --replicates {c.replicates} "
+        f"--seed {c.seed} {ranges}"
+    )
+
+
+def gist(one: Compared) -> str:
+    """What an intervention changes, in sentences."""
+    kinds = {"better": [], "worse": [], "more": [], "less": []}  # type: dict[str, list[str]]
+    unsure = []
+    for effect in one.outcomes:
+        if effect.verdict in kinds:
+            told = (
+                f"{_lower(effect.title)} ({value(effect.baseline, effect.unit)} → {value(effect.value, effect.unit)})"
+            )
+            kinds[effect.verdict].append(told)
+            if effect.hangs_on_ranges:
+                unsure.append(_lower(effect.title))
+    parts = [
+        f"{word}: {'; '.join(kinds[verdict])}."
+        for verdict, word in (("better", "Better"), ("worse", "Worse"), ("more", "More"), ("less", "Less"))
+        if kinds[verdict]
+    ]
+    if not parts:
+        return "No clear change in any outcome."
+    if unsure:
+        parts.append(f"Not sure under other numbers from the scenario’s ranges: {'; '.join(unsure)}.")
+    return " ".join(parts)
+
+
+def value(number_: float, unit: str) -> str:
+    """A value with what belongs behind it."""
+    return percent(number_) if unit in SHARES else number(number_)
+
+
+def _lower(title: str) -> str:
+    """A title inside a sentence: its first letter small, unless it is a name in capitals."""
+    return title if len(title) > 1 and title[1].isupper() else title[:1].lower() + title[1:]
+
+
+def _part(one: Compared) -> dict[str, Any]:
+    return {
+        "title": one.title,
+        "question": one.question,
+        "gist": gist(one),
+        "differing": percent(one.differing),
+        "stopped": one.stopped,
+        "tables": [(head, [_row(effect) for effect in getattr(one, about)]) for about, head in TABLES],
+    }
+
+
+def _row(effect: Effect) -> dict[str, Any]:
+    scale = 100.0 if effect.unit in SHARES else 1.0
+    span = "–"
+    if effect.range_low is not None and effect.range_high is not None:
+        span = f"{number(scale * effect.range_low)} to {number(scale * effect.range_high)}"
+    unpaired = "–" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} times as many"
+    return {
+        "title": effect.title,
+        "unit": effect.unit,
+        "baseline": value(effect.baseline, effect.unit),
+        "value": value(effect.value, effect.unit),
+        "change": change(effect.as_dict()),
+        "range": span.replace("-", "−"),
+        "sign": "–" if effect.same_sign is None else percent(effect.same_sign),
+        "differing": effect.differing,
+        "unpaired": unpaired,
+        "verdict": effect.verdict,
+    }
