@@ -157,7 +157,7 @@ def small(gated=True, calmed=False, scale=1.0) -> System:
     b = Builder()
     actors = range(5)
     tie = [b.fact(starts=1) for _ in range(3)]  # 2 backs 0, 3 backs 1, 4 present
-    alert, roadblock, front, talks, ban, tension, embargo = (b.fact() for _ in range(7))
+    alert, roadblock, front, talks, ban, tension, _embargo = (b.fact() for _ in range(7))
     off, on = 0, 1
     g = gated
 
@@ -217,14 +217,14 @@ def small(gated=True, calmed=False, scale=1.0) -> System:
         if (act, (y, x)) in channel and hostile:
             b.edge(c, channel[act, (y, x)], retaliation, 0.25)
         if act == "threaten" and ("mobilize", (y, x)) in channel:
-            b.edge(c, channel["mobilize", (y, x)], escalation, 0.12)
+            b.edge(c, channel["mobilize", (y, x)], escalation, 0.05)
         if act == "mobilize" and ("clash", (y, x)) in channel:
             b.edge(c, channel["clash", (y, x)], escalation, 0.15)
         if y in patron and x != patron[y]:
             for reply in ("threaten", "mobilize", "clash"):
                 answer = channel.get((reply, (patron[y], x)))
                 if answer is not None and hostile:
-                    b.edge(c, answer, entrapment, 0.08, b.row((tie[y], [0.0, 1.0])) if g else 0)
+                    b.edge(c, answer, entrapment, 0.04, b.row((tie[y], [0.0, 1.0])) if g else 0)
         if act == "mediate" and x == 4:
             for z in actors:
                 if ("concede", (y, z)) in channel:
@@ -239,7 +239,7 @@ def small(gated=True, calmed=False, scale=1.0) -> System:
 
 
 def chance(seed: int, n_channels=5) -> System:
-    """A random small system with everything in it: gates, guards, mixtures, effects by chance, timers, calm, profiles."""
+    """A random small system: gates, guards, mixtures, effects by chance, timers, a calm, a profile."""
     rng = np.random.default_rng(seed)
     b = Builder()
     n_facts = int(rng.integers(1, 4))
