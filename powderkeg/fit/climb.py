@@ -75,18 +75,27 @@ class Climber:
     def new_beliefs(self) -> Beliefs:
         return no_beliefs(self.problem.data, int(self.problem.system.level_start[-1]))
 
-    def objective(
-        self, vector: Floats, sloped: bool = False, beliefs: Beliefs | None = None, replay: bool = False
-    ) -> Objective:
-        """The likelihood at the half-lives of `vector`; with unseen facts, at beliefs filtered there or replayed."""
-        problem = self.problem
+    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Objective, Beliefs | None]:
+        """The likelihood at `vector`, and what is believed there of the facts; None where every fact is seen."""
         if self.drift is None:
-            return prepare(problem.data, problem.design, problem.terms, problem.decay(vector), problem.dead, sloped)
-        shape = np.exp(problem.shape.basis @ vector[problem.shape_places])
+            problem = self.problem
+            seen = prepare(problem.data, problem.design, problem.terms, problem.decay(vector), problem.dead, sloped)
+            return seen, None
+        return self._hidden(vector, sloped, self.new_beliefs(), replay=False)
+
+    def replay(self, vector: Floats, beliefs: Beliefs | None, sloped: bool = False) -> Objective:
+        """The likelihood at `vector` with beliefs as they were found before."""
+        if beliefs is None:
+            return self.filter(vector, sloped)[0]
+        return self._hidden(vector, sloped, beliefs, replay=True)[0]
+
+    def _hidden(self, vector: Floats, sloped: bool, beliefs: Beliefs, replay: bool) -> tuple[Objective, Beliefs]:
+        problem = self.problem
+        assert self.drift is not None
+        course = np.exp(problem.shape.basis @ vector[problem.shape_places])
         return prepare_hidden(
             problem.data, problem.design, problem.terms, self.drift, problem.decay(vector),
-            np.ascontiguousarray(vector[: problem.n_smooth]), shape, problem.dead,
-            self.new_beliefs() if beliefs is None else beliefs, replay, sloped,
+            np.ascontiguousarray(vector[: problem.n_smooth]), course, problem.dead, beliefs, replay, sloped,
         )  # fmt: skip
 
     def inner(self, objective: Objective, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
@@ -131,7 +140,7 @@ class Climber:
             vector = warm.copy()
             if log_decay is not None:
                 vector[free] = log_decay
-            objective = self.objective(vector, sloped, beliefs, replay=beliefs is not None)
+            objective = self.replay(vector, beliefs, sloped)
             vector, found = self.inner(objective, vector, held)
             lost = UNEXPLAINED * len(objective.unexplained)
             prior_value = self.prior.evaluate(vector)[0]
@@ -169,9 +178,10 @@ class Climber:
         decays_held = held.copy()
         decays_held[n:] = True
         coarse = bool((~held[n:]).any())  # rates and gates first: half-lives mean little while beliefs are far off
-        for rounds in range(MOST_ROUNDS):
-            beliefs = self.new_beliefs()
-            self.objective(vector, False, beliefs)
+        rounds = 0
+        while rounds < MOST_ROUNDS:
+            rounds += 1
+            _, beliefs = self.filter(vector)
             solution = self._climb_seen(vector, decays_held if coarse else held, beliefs)
             spread = np.maximum(0.1 * np.abs(vector), 1e-3)
             spread[self.problem.n_linear :] = 0.3
@@ -181,10 +191,9 @@ class Climber:
                 if not coarse:
                     break
                 coarse = False
-        beliefs = self.new_beliefs()
-        objective = self.objective(vector, False, beliefs)
+        objective, beliefs = self.filter(vector)
         value = objective.evaluate(vector[:n], False)[0]
         prior = self.prior.evaluate(vector)[0]
         lost = UNEXPLAINED * len(objective.unexplained)
-        settled = rounds < MOST_ROUNDS - 1 and solution.converged
+        settled = rounds < MOST_ROUNDS and solution.converged
         return Solution(vector, value, value + prior + lost, objective, solution.maximum, beliefs, settled)

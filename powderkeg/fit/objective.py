@@ -7,7 +7,7 @@ Events that no term can explain are set aside and kept as `unexplained`; the fit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy import sparse, special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.beliefs import Drift, count_steps, hidden_pass
-from powderkeg.engine.daybeliefs import hidden_day_pass
+from powderkeg.engine.daybeliefs import Trail, hidden_day_pass, no_trail
 from powderkeg.engine.daylikelihood import bend_days, evaluate_days
 from powderkeg.engine.daypass import DayRows, day_pass
 from powderkeg.engine.design import Design
@@ -169,18 +169,23 @@ class Beliefs(NamedTuple):
 
     at_event  (N, cells) just before each event (exact times), or (days, cells) on each day before its acts
     at_step   (steps, cells) along the grid between events (exact times only)
+    trail     what the acts of one day do to each other, by order (days only)
+    entropy   what the choice among orders adds to the log likelihood (days only)
     """
 
     at_event: Floats
     at_step: Floats
+    trail: Trail
+    entropy: float
 
 
 def no_beliefs(data: Data, n_cells: int) -> Beliefs:
     """Room for the beliefs along these data."""
     if data.by_day:
-        origin = min(0, int(data.time[0]))
-        return Beliefs(np.zeros((round(data.days) - origin, n_cells)), np.zeros((0, n_cells)))
-    return Beliefs(np.zeros((len(data.time), n_cells)), np.zeros((count_steps(data.time, data.days), n_cells)))
+        n_days = round(data.days) - min(0, int(data.time[0]))
+        return Beliefs(np.zeros((n_days, n_cells)), np.zeros((0, n_cells)), no_trail(n_days, n_cells), 0.0)
+    steps = np.zeros((count_steps(data.time, data.days), n_cells))
+    return Beliefs(np.zeros((len(data.time), n_cells)), steps, no_trail(0, n_cells), 0.0)
 
 
 def prepare_hidden(
@@ -195,8 +200,10 @@ def prepare_hidden(
     beliefs: Beliefs,
     replay: bool,
     sloped: bool = False,
-) -> Objective:
-    """As `prepare`, for systems with facts that no event reports. Fills `beliefs`, or reads them if `replay`.
+) -> tuple[Objective, Beliefs]:
+    """As `prepare`, for systems with facts that no event reports, or whose order within a day matters.
+
+    Returns the objective and the beliefs it rests on: filtered here, or `beliefs` as given if `replay`.
 
     parameters  (linear, log) under which silence and acts are weighed
     course      (shapes,) factor of the background in each shape, at these parameters
@@ -204,28 +211,38 @@ def prepare_hidden(
     linear = np.ascontiguousarray(parameters[: terms.n_linear])
     slope = terms.slopes(parameters[terms.n_linear :])
     if data.by_day:
-        rows = hidden_day_pass(
+        rows, weight, trail, entropy = hidden_day_pass(
             design, drift, decay, slope, linear, course, _whole(data), data.channel, round(data.days), sloped,
-            beliefs.at_event, replay,
+            beliefs.at_event, beliefs.trail, replay,
         )  # fmt: skip
-        return _day_objective(DayRows(*rows), data, terms, dead)
+        if not replay:
+            beliefs = beliefs._replace(trail=trail, entropy=entropy)
+        objective = _day_objective(DayRows(*rows), data, terms, dead, weight)
+        return replace(objective, constant=objective.constant + beliefs.entropy), beliefs
     found = hidden_pass(
         design, drift, decay, slope, linear, course, data.time, data.channel, data.days, sloped,
         beliefs.at_event, beliefs.at_step, replay,
     )  # fmt: skip
-    return _exact_objective(Rows(*found), terms, dead)
+    return _exact_objective(Rows(*found), terms, dead), beliefs
 
 
 def _whole(data: Data) -> Ints:
     return np.ascontiguousarray(data.time.astype(np.int64))
 
 
-def _day_objective(rows: DayRows, data: Data, terms: Terms, dead: NDArray[np.bool_]) -> Objective:
+def _day_objective(
+    rows: DayRows, data: Data, terms: Terms, dead: NDArray[np.bool_], weight: Floats | None = None
+) -> Objective:
     able = (terms.factor > 0) & ~dead[terms.linear]
-    rows, unexplained_rows = _without_unexplained(rows, able)
-    unexplained = _events_of(unexplained_rows, _whole(data), data.channel)
-    constant = -float(special.gammaln(rows.acts + 1.0).sum())
-    return Objective(terms, rows, constant, unexplained, np.ones(len(rows.block) - 1))
+    weight = np.ones(len(rows.block) - 1) if weight is None else weight
+    rows, weight, unexplained_rows = _without_unexplained(rows, weight, able)
+    day = _whole(data)
+    unexplained = _events_of(unexplained_rows, day, data.channel)
+    scored = day >= 0
+    scored[unexplained] = False
+    _, times = np.unique(np.stack([day[scored], data.channel[scored]]), axis=1, return_counts=True)
+    constant = -float(special.gammaln(times + 1.0).sum())
+    return Objective(terms, rows, constant, unexplained, weight)
 
 
 def _exact_objective(found: Rows, terms: Terms, dead: NDArray[np.bool_]) -> Objective:
@@ -248,7 +265,9 @@ def _take_rows(rows: Rows, keep: NDArray[np.bool_]) -> Rows:
     )
 
 
-def _without_unexplained(rows: DayRows, able: NDArray[np.bool_]) -> tuple[DayRows, list[tuple[int, int]]]:
+def _without_unexplained(
+    rows: DayRows, weight: Floats, able: NDArray[np.bool_]
+) -> tuple[DayRows, Floats, list[tuple[int, int]]]:
     """Rows that some chain of able terms can reach; and (channel, day) of the others.
 
     A row whose only able terms are echoes needs a row that answers to something else before it; the loop follows the
@@ -268,13 +287,14 @@ def _without_unexplained(rows: DayRows, able: NDArray[np.bool_]) -> tuple[DayRow
             break
         reached[echo_owner[link]] = True
     if reached.all():
-        return rows, []
-    return _take_day_rows(rows, reached), list(
-        zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True)
-    )
+        return rows, weight, []
+    kept, left = _take_day_rows(rows, reached)
+    lost = zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True)
+    return kept, weight[left], list(lost)
 
 
-def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> DayRows:
+def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> tuple[DayRows, NDArray[np.bool_]]:
+    """The kept rows, and which blocks have any."""
     n = len(rows.acts)
     size = np.diff(rows.start)
     owner = np.repeat(np.arange(n), np.diff(rows.echo_start))
@@ -291,7 +311,7 @@ def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> DayRows:
         value[at] -= rows.echo_value[e]
         if len(bend):
             bend[at] -= rows.echo_bend[e]
-    return rows._replace(
+    taken = rows._replace(
         start=np.concatenate([[0], np.cumsum(size[keep])]).astype(np.int64),
         term=rows.term[entries],
         value=np.maximum(value[entries], 0.0),
@@ -308,6 +328,7 @@ def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> DayRows:
         channel=rows.channel[keep],
         day=rows.day[keep],
     )
+    return taken, block_size > 0
 
 
 def _events_of(cells: list[tuple[int, int]], day: Ints, channel: Ints) -> Ints:

@@ -96,7 +96,7 @@ def _idle_decay(climber: Climber, vector: Floats, place: int) -> bool:
 
 
 def _information(climber: Climber, solution: Solution, places: NDArray[np.int64], replay: bool) -> Floats:
-    """Minus the derivative of the gradient: analytic in linear and log parameters if beliefs are held, else differences."""
+    """Minus the derivative of the gradient, beliefs held (`replay`) or filtered anew at every point."""
     problem, n = climber.problem, climber.problem.n_smooth
     vector = solution.vector
     result = np.zeros((len(vector), len(vector)))
@@ -113,8 +113,9 @@ def _information(climber: Climber, solution: Solution, places: NDArray[np.int64]
         for sign in (1.0, -1.0):
             moved = vector.copy()
             moved[place] += sign * step
-            beliefs = solution.beliefs if replay else None
-            objective = climber.objective(moved, bool(problem.n_decays), beliefs, replay=replay and climber.hidden)
+            sloped = bool(problem.n_decays)
+            held = solution.beliefs
+            objective = climber.replay(moved, held, sloped) if replay else climber.filter(moved, sloped)[0]
             if problem.n_decays:
                 gradient = climber.gradient(objective, moved)
             else:
