@@ -124,7 +124,10 @@ def main() -> None:
     text = "\n".join([*value_table(scenario, fit), "", *line_table(final, fitted)])
     print(text)
     print(f"\n{final.verdict} {agreement(final, fitted)}")
-    print(f"effective parameters {fit.effective:.1f} of {len(TUNED)}; objective {fit.objective:.2f}; {seconds:.0f} s")
+    if options.steps:
+        print(
+            f"effective parameters {fit.effective:.1f} of {len(TUNED)}; objective {fit.objective:.2f}; {seconds:.0f} s"
+        )
     if options.swap:
         return
     results = HERE / "results"
