@@ -47,8 +47,8 @@ class Folder:
     def read(self, number: int, n_replicates: int) -> Chunk | None:
         """Chunk `number`, or None if it is not there whole."""
         try:
-            with np.load(self._place(number), allow_pickle=False) as file:
-                chunk = Chunk(*(file[name] for name in Chunk._fields))
+            with self._place(number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                chunk = Chunk(*(arrays[name] for name in Chunk._fields))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
         whole = len(chunk.n_events) == n_replicates and int(chunk.n_events.sum()) == len(chunk.time)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from powderkeg.engine.worlds import Past
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
@@ -37,12 +38,10 @@ def past_of(model: Model, events: EventTable, begin: float | None = None, comple
     shift = float((events.start - scenario.start).days)
     if begin is None:
         begin = shift + events.days
-    channels = {(c.source, c.act, c.target): i for i, c in enumerate(model.channels)}
     frame = events.frame.filter(pl.col("time") + shift < begin)
     if len(events) and not len(frame):
         raise UsageError(Fault(None, None, "history", f"no event before day {begin:g}", "some of the past"))
-    names = frame.select(pl.col("source", "act", "target").cast(pl.String))
-    channel = np.array([channels.get(row, -1) for row in names.iter_rows()], np.int64)
+    channel = _channels(model, frame)
     known = channel >= 0
     if not known.all():
         warnings.warn(
@@ -53,3 +52,18 @@ def past_of(model: Model, events: EventTable, begin: float | None = None, comple
     time = frame["time"].to_numpy().astype(np.float64) + shift
     order = np.argsort(time[known], kind="stable")
     return Past(float(begin), time[known][order], channel[known][order], complete)
+
+
+def _channels(model: Model, frame: pl.DataFrame) -> NDArray[np.int64]:
+    """Channel of every row, -1 if there is none. A `channel` column counts where its names are those of the model."""
+    names = [(c.source, c.act, c.target) for c in model.channels]
+    by_name = {name: i for i, name in reversed(list(enumerate(names[: model.n_acts])))}
+    rows = frame.select(pl.col("source", "act", "target").cast(pl.String)).rows()
+    given = frame["channel"].fill_null(-1).to_list() if "channel" in frame.columns else [-1] * len(rows)
+    return np.array(
+        [
+            i if 0 <= i < len(names) and names[i] == row else by_name.get(row, -1)
+            for i, row in zip(given, rows, strict=True)
+        ],
+        np.int64,
+    )
