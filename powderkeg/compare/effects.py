@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from powderkeg.analyze import LEVEL
+from powderkeg.analyze.intervals import proportion
 from powderkeg.compare.measures import Measure
 from powderkeg.engine.arrays import Floats
 
 FEW = 100
-"""Runs that differ, below which the interval comes from their number and not from Student's formula."""
+"""Runs that differ, below which, where they are less than a tenth, the interval comes from their number and size."""
 
 DOUBT = 0.9
 """Share of times that chance alone must make sets of numbers differ less than they do, or it is put down to chance."""
@@ -83,10 +84,10 @@ def effect(one: Measure, other: Measure, level: float = LEVEL, alike: bool = Fal
 
     alike  the runs of the two worlds are the same, event for event: then the difference is 0 and nothing else
 
-    Student's interval; where few runs differ, the interval from the numbers of runs that went up and that went down,
-    each as a Poisson count (Garwood 1936), put together as Zou & Donner (2008, Statistics in Medicine 27, 1693-1702)
-    do. Where worlds differ but this number does not in any run, that is the rule of three: not seen in n pairs is not
-    the same as never.
+    Student's interval. For what happens in a run or does not, and where few runs differ: from the numbers of runs that
+    went up and that went down, each with its exact interval (Clopper & Pearson 1934; Garwood 1936), put together as Zou
+    & Donner (2008, Statistics in Medicine 27, 1693-1702) do. Where worlds differ but this number does not in any run,
+    that is the rule of three: not seen in n pairs is not the same as never.
     """
     d = other.values - one.values
     n = len(d)
@@ -97,7 +98,9 @@ def effect(one: Measure, other: Measure, level: float = LEVEL, alike: bool = Fal
     differing = int(up.sum() + down.sum())
     if alike or (differing == 0 and not one.event):
         low = high = 0.0
-    elif one.event and (differing < FEW or one.kind == "any"):
+    elif one.kind == "any":
+        low, high = _shares(int(up.sum()), int(down.sum()), n, level)
+    elif one.event and differing < min(FEW, n / 10.0):
         low, high = _few(d, up, down, one.event, level)
     else:
         half = float(stats.t.ppf(0.5 + level / 2.0, n - 1)) * math.sqrt(spread / n)
@@ -106,6 +109,21 @@ def effect(one: Measure, other: Measure, level: float = LEVEL, alike: bool = Fal
         one.name, one.title, one.kind, one.unit, one.better, float(one.values.mean()), float(other.values.mean()),
         mean, low, high, apart / spread if spread > 0 else None, n, differing,
     )  # fmt: skip
+
+
+def _shares(up: int, down: int, n: int, level: float) -> tuple[float, float]:
+    """Interval of the share of runs that went up minus the share that went down; the two shares exclude each other."""
+    rise, fall = proportion(up, n, level), proportion(down, n, level)
+    p, q = up / n, down / n
+    along = -math.sqrt(p * q / ((1.0 - p) * (1.0 - q))) if 0.0 < p < 1.0 and 0.0 < q < 1.0 else 0.0
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(one * one + other * other - 2.0 * along * one * other)
+
+    assert rise.low is not None and rise.high is not None and fall.low is not None and fall.high is not None
+    low = p - q - reach(p - rise.low, fall.high - q)
+    high = p - q + reach(rise.high - p, q - fall.low)
+    return max(low, -1.0), min(high, 1.0)
 
 
 def _few(d: Floats, up: NDArray[np.bool_], down: NDArray[np.bool_], event: float, level: float) -> tuple[float, float]:
