@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.optimize import linear_sum_assignment
 
 from powderkeg.errors import EventError, Fault
 
@@ -96,6 +95,8 @@ def compare_episodes(
     cost = np.where(
         near, np.abs(off_by) / (np.abs(off_by).max(initial=0.0) + 1.0) / (min(near.shape, default=0) + 1), 1.0
     )
+    from scipy.optimize import linear_sum_assignment  # half a second to import, and rarely wanted
+
     rows, columns = linear_sum_assignment(cost)
     kept = near[rows, columns]
     rows, columns = rows[kept], columns[kept]

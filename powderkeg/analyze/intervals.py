@@ -15,10 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special  # scipy.stats has the same and takes half a second to import
 
 LEVEL = 0.9
 """Every interval in powderkeg covers 90 % unless the call says otherwise."""
+
+RESAMPLES = 9_999
 
 
 class Estimate(NamedTuple):
@@ -38,8 +40,8 @@ def proportion(hits: float, trials: float, level: float = LEVEL) -> Estimate:
     if trials <= 0:
         return NOTHING
     tail = (1.0 - level) / 2.0
-    low = 0.0 if hits <= 0 else float(stats.beta.ppf(tail, hits, trials - hits + 1))
-    high = 1.0 if hits >= trials else float(stats.beta.ppf(1.0 - tail, hits + 1, trials - hits))
+    low = 0.0 if hits <= 0 else float(special.betaincinv(hits, trials - hits + 1, tail))
+    high = 1.0 if hits >= trials else float(special.betaincinv(hits + 1, trials - hits, 1.0 - tail))
     return Estimate(hits / trials, low, high, int(trials))
 
 
@@ -57,8 +59,8 @@ def rate(counts: ArrayLike, exposure: float, level: float = LEVEL) -> Estimate:
         clump = max(float(values.var(ddof=1)) / mean, 1e-12)
     tail = (1.0 - level) / 2.0
     clumps = total / clump
-    low = 0.0 if total == 0 else float(stats.gamma.ppf(tail, clumps)) * clump
-    high = float(stats.gamma.ppf(1.0 - tail, clumps + 1.0)) * clump
+    low = 0.0 if total == 0 else float(special.gammaincinv(clumps, tail)) * clump
+    high = float(special.gammaincinv(clumps + 1.0, 1.0 - tail)) * clump
     span = len(values) * exposure
     return Estimate(total / span, low / span, high / span, len(values))
 
@@ -71,7 +73,7 @@ def average(values: ArrayLike, level: float = LEVEL) -> Estimate:
     mean = float(x.mean())
     if len(x) == 1:
         return Estimate(mean, None, None, 1)
-    half = float(stats.t.ppf(0.5 + level / 2.0, len(x) - 1)) * float(x.std(ddof=1)) / math.sqrt(len(x))
+    half = float(special.stdtrit(len(x) - 1, 0.5 + level / 2.0)) * float(x.std(ddof=1)) / math.sqrt(len(x))
     return Estimate(mean, mean - half, mean + half, len(x))
 
 
@@ -100,7 +102,7 @@ def ratio(sums: tuple[float, float, float], hits: float, total: float, runs: int
     if error <= 0:
         return exact
     # On the logit scale the interval stays within 0 and 1.
-    half = float(stats.norm.ppf(0.5 + level / 2.0)) * error / (p * (1.0 - p))
+    half = normal_quantile(0.5 + level / 2.0) * error / (p * (1.0 - p))
     logit = math.log(p / (1.0 - p))
     return Estimate(p, _expit(logit - half), _expit(logit + half), runs)
 
@@ -121,8 +123,8 @@ def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LE
     middle = float(np.quantile(ordered, at))
     tail = (1.0 - level) / 2.0
     if runs == 1:
-        low = int(stats.binom.ppf(tail, len(x), at)) - 1
-        high = int(stats.binom.ppf(1.0 - tail, len(x), at))
+        low = _binomial_quantile(tail, len(x), at) - 1
+        high = _binomial_quantile(1.0 - tail, len(x), at)
         low, high = max(low, 0), min(high, len(x) - 1)
         return Estimate(middle, float(ordered[low]), float(ordered[high]), 1)
     totals = np.bincount(index).astype(np.float64)
@@ -135,7 +137,7 @@ def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LE
         float(len(x)),
         runs,
     )
-    half = float(stats.norm.ppf(1.0 - tail)) * error
+    half = normal_quantile(1.0 - tail) * error
     low_value, high_value = np.quantile(ordered, [max(0.0, at - half), min(1.0, at + half)])
     return Estimate(middle, float(low_value), float(high_value), runs)
 
@@ -143,18 +145,25 @@ def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LE
 def bootstrap(
     values: ArrayLike, statistic: Callable[..., NDArray[np.float64]], level: float = LEVEL, seed: int = 1
 ) -> Estimate:
-    """A statistic of independent values with its bias-corrected bootstrap interval (9,999 resamples of fixed seed)."""
+    """A statistic of independent values with its bias-corrected and accelerated bootstrap interval, seed fixed."""
     x = np.asarray(values, dtype=np.float64)
     if len(x) == 0:
         return NOTHING
     value = float(statistic(x, axis=-1))
     if len(x) < 3 or not math.isfinite(value) or float(np.ptp(x)) == 0.0:
         return Estimate(value if math.isfinite(value) else None, None, None, 1)
-    result = stats.bootstrap(
-        (x,), statistic, n_resamples=9_999, confidence_level=level, vectorized=True, rng=np.random.default_rng(seed)
-    )
-    low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
-    return Estimate(value, low if math.isfinite(low) else None, high if math.isfinite(high) else None, 1)
+    n = len(x)
+    drawn = statistic(x[np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))], axis=-1)
+    left_out = statistic(np.broadcast_to(x, (n, n))[~np.eye(n, dtype=bool)].reshape(n, n - 1), axis=-1)
+    below = float(np.mean(drawn < value) + np.mean(drawn <= value)) / 2.0
+    with np.errstate(all="ignore"):
+        bias = special.ndtri(below)
+        pull = left_out.mean() - left_out
+        skew = (pull**3).sum() / (6.0 * (pull**2).sum() ** 1.5)
+        tail = normal_quantile((1.0 - level) / 2.0)
+        at = [special.ndtr(bias + (bias + z) / (1.0 - skew * (bias + z))) for z in (tail, -tail)]
+    low, high = np.quantile(drawn, at) if np.isfinite(at).all() else (math.nan, math.nan)
+    return Estimate(value, float(low) if math.isfinite(low) else None, float(high) if math.isfinite(high) else None, 1)
 
 
 def variation(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
@@ -188,8 +197,19 @@ def jackknife(
     if not np.isfinite(left_out).all():
         return Estimate(value, None, None, len(runs))
     error = math.sqrt((groups - 1) / groups * float(((left_out - left_out.mean()) ** 2).sum()))
-    half = float(stats.t.ppf(0.5 + level / 2.0, groups - 1)) * error
+    half = float(special.stdtrit(groups - 1, 0.5 + level / 2.0)) * error
     return Estimate(value, value - half, value + half, len(runs))
+
+
+def normal_quantile(at: float) -> float:
+    """The value below which a standard normal lies with probability `at`."""
+    return float(special.ndtri(at))
+
+
+def _binomial_quantile(at: float, trials: int, p: float) -> int:
+    """The least number of successes that is not exceeded with probability `at` or more."""
+    least = math.ceil(float(special.bdtrik(at, trials, p)))
+    return max(least - 1, 0) if special.bdtr(max(least - 1, 0), trials, p) >= at else least
 
 
 def _ratio_error(hits_2: float, hits_totals: float, totals_2: float, p: float, total: float, runs: int) -> float:

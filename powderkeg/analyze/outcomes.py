@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
 
 from powderkeg.analyze import intervals
 from powderkeg.analyze.intervals import LEVEL, Estimate
@@ -239,7 +238,7 @@ def time_to_first(
     beyond = mean - np.cumsum(areas)[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(came & (at_risk > 1), beyond**2 / (at_risk * (at_risk - 1.0)), 0.0)
-    half = float(stats.norm.ppf(0.5 + level / 2.0)) * float(np.sqrt(np.nansum(terms)))
+    half = intervals.normal_quantile(0.5 + level / 2.0) * float(np.sqrt(np.nansum(terms)))
     below = np.flatnonzero(alive <= 0.5)
     median = float(time[below[0]]) if len(below) else None
     low, high = (None, None) if n < 2 else (max(0.0, mean - half), min(days, mean + half))
