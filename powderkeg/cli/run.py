@@ -6,6 +6,7 @@ In: a scenario. Out: events.parquet, episodes.parquet, outcomes.csv, outcomes.js
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -173,5 +174,8 @@ def write(
     folder.write("scenario.resolved.json", lambda path: path.write_text(resolved + "\n", encoding="utf-8"))
     folder.write("episodes.parquet", episodes.write_parquet)
     files = [*folder.finished, "events.parquet"]
-    folder.write("report.html", lambda path: report.write(results, path, files))
-    folder.write("events.parquet", lambda path: write_events(runs.table(), path))
+    # The page keeps one core busy, the events another.
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(folder.write, "events.parquet", lambda path: write_events(runs.table(), path))
+        folder.write("report.html", lambda path: report.write(results, path, files))
+        writing.result()

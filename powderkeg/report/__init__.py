@@ -112,8 +112,17 @@ def _outcome(row: dict[str, Any]) -> dict[str, Any]:
 
 def _figures(results: Results) -> dict[str, Any]:
     """The figures by name, as SVG that stands in the page as it is: `plots.svg` has seen to it that it may."""
+    from altair.utils.schemapi import debug_mode
     from markupsafe import Markup
 
+    # Altair checks every part of a chart against its schema as it is made, which takes as long as making it; the
+    # tests do so for each of ours.
+    with debug_mode(False):
+        return {name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in _charts(results).items()}
+
+
+def _charts(results: Results) -> dict[str, tuple[Any, str]]:
+    """Each figure that there is something to show in, and what it shows in words."""
     r = results
     charts: dict[str, tuple[Any, str]] = {}
     if r.record:
@@ -139,7 +148,7 @@ def _figures(results: Results) -> dict[str, Any]:
         if r.entanglement.filter("drawn_in")["by"].is_not_null().any():
             label = "Share of each actor's acts in disputes between others, by the actor that drew it in."
             charts["drawn_in"] = (plots.drawn_in(r.entanglement, r.titles), label)
-    return {name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts.items()}
+    return charts
 
 
 @cache
