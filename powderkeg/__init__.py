@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from powderkeg.analyze import episodes as episodes
     from powderkeg.analyze import outcomes as outcomes
     from powderkeg.compare import compare as compare
+    from powderkeg.compare import sensitivity as sensitivity
+    from powderkeg.compare import sweep as sweep
     from powderkeg.errors import EventError as EventError
     from powderkeg.errors import Fault as Fault
     from powderkeg.errors import FitError as FitError
@@ -68,7 +70,7 @@ _HOMES = {
         "episodes",
         "outcomes",
     ),
-    "compare": ("compare",),
+    "compare": ("compare", "sensitivity", "sweep"),
     "errors": (
         "EventError",
         "Fault",

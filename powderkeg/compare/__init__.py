@@ -7,17 +7,24 @@ from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.interventions import Named, Plan, choose, intervene, plan
 from powderkeg.compare.paired import Compared, Comparison, compare
 from powderkeg.compare.ranges import draw_values
+from powderkeg.compare.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
 
 __all__ = [
+    "Axis",
     "Compared",
     "Comparison",
     "Effect",
     "Named",
     "Plan",
+    "Sensitivity",
+    "Sweep",
+    "axis",
     "choose",
     "compare",
     "draw_values",
     "effect",
     "intervene",
     "plan",
+    "sensitivity",
+    "sweep",
 ]

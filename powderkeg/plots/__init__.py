@@ -10,6 +10,7 @@ from powderkeg.plots.files import save, svg
 from powderkeg.plots.record import against_record
 from powderkeg.plots.standoffs import ends, lengths, openers
 from powderkeg.plots.strip import history, hostility
+from powderkeg.plots.sweep import sweep_line, sweep_map, tornado
 
 __all__ = [
     "against_record",
@@ -23,4 +24,7 @@ __all__ = [
     "openers",
     "save",
     "svg",
+    "sweep_line",
+    "sweep_map",
+    "tornado",
 ]

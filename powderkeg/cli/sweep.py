@@ -1,0 +1,194 @@
+"""`powderkeg sweep`: the outcomes over a grid, a designed sample, or the ranges of all numbers.
+
+In: a scenario, key paths with values. Out: a folder with a tidy table (Parquet and CSV), figures, and what is needed to
+go on after a stop.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from powderkeg.cli.folder import Folder
+from powderkeg.cli.options import (
+    DEFAULT_SCENARIO,
+    AsJson,
+    Quiet,
+    Replicates,
+    ScenarioName,
+    Seed,
+    Sets,
+    Workers,
+    Years,
+    length,
+    read_scenario,
+)
+from powderkeg.cli.screen import Screen
+from powderkeg.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    from powderkeg.compare.sweeps import Sensitivity, Sweep
+
+SHOWN = 6
+"""Outcomes in a figure, unless they are chosen."""
+
+
+def sweep(
+    scenario: ScenarioName = DEFAULT_SCENARIO,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH=LOW:HIGH:N",
+            help="A number and N values for it; LOW:HIGH with --samples; VALUE,VALUE for levels. [dim]repeatable[/]",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=2, help="Instead of a grid: so many points spread through all of it at once.")
+    ] = None,
+    design: Annotated[
+        Literal["sobol", "latin"], typer.Option(help="How they are spread: a Sobol sequence or a Latin hypercube.")
+    ] = "sobol",
+    sensitivity: Annotated[
+        Literal["sobol", "morris"] | None,
+        typer.Option(help="Which numbers matter most, over the ranges in the file (of --over PATH, or all)."),
+    ] = None,
+    outcome: Annotated[list[str] | None, typer.Option(help="Outcomes to draw. [dim]repeatable[/]")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", file_okay=False, help="Folder; goes on where it stopped.")] = Path(
+        "powderkeg-sweep"
+    ),
+    sets: Sets = None,
+    years: Years = None,
+    replicates: Replicates = 1_000,
+    seed: Seed = 1,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """How do the outcomes move when numbers do? Grids, designed samples, global sensitivity.
+
+    [bold]Example:[/] powderkeg sweep north-kosovo --over mechanisms.fights_back.answers=0.1:0.6:6 --replicates 200
+    """
+    screen = Screen(as_json, quiet)
+    length(years)
+    read = read_scenario(scenario, sets)
+    folder = Folder(out)
+
+    from powderkeg.compare.sweeps import axis
+    from powderkeg.compare.sweeps import sensitivity as measure
+    from powderkeg.compare.sweeps import sweep as run
+
+    common: dict[str, Any] = {
+        "years": years, "replicates": replicates, "seed": seed, "workers": workers, "folder": out,
+    }  # fmt: skip
+    if sensitivity is not None:
+        paths = [item.partition("=")[0] for item in over or ()] or None
+        with screen.progress(f"sensitivity of {read.name}") as progress:
+            told = measure(read, sensitivity, over=paths, samples=samples or 16, progress=progress, **common)
+        _show_sensitivity(screen, told, outcome)
+        _write(folder, told.table, _sensitivity_charts(told, outcome))
+    else:
+        axes = [axis(read, *_pair(item)) for item in over or ()]
+        with screen.progress(f"sweep of {read.name}") as progress:
+            found = run(
+                read, axes, design="grid" if samples is None else design, samples=samples or 2, progress=progress,
+                **common,
+            )  # fmt: skip
+        _show_sweep(screen, found, outcome)
+        _write(folder, found.table, _sweep_charts(found, outcome))
+    screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+
+
+def _pair(item: str) -> tuple[str, str]:
+    path, equals, values = item.partition("=")
+    if not equals:
+        raise UsageError(Fault(None, None, f"--over {item}", "no values", "PATH=LOW:HIGH:N or PATH=VALUE,VALUE"))
+    return path.strip(), values
+
+
+def _chosen(names: list[str], asked: list[str] | None) -> list[str]:
+    from powderkeg.errors import nearest_name
+
+    unknown = [name for name in asked or () if name not in names]
+    if unknown:
+        raise UsageError(
+            Fault(None, None, "--outcome", f"unknown outcome {name!r}", f"one of {', '.join(names)}",
+                  nearest_name(name, names))
+            for name in unknown
+        )  # fmt: skip
+    return asked or names[:SHOWN]
+
+
+def _names(table: Any) -> list[str]:
+    return table["outcome"].unique(maintain_order=True).to_list() if len(table) else []
+
+
+def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
+    from powderkeg.plots.record import number
+
+    table = found.table
+    names = _chosen(_names(table), asked)
+    paths = [one.path for one in found.axes]
+    screen.data(
+        {
+            "scenario": found.scenario.name, "design": found.design, "seed": found.seed,
+            "replicates": found.replicates, "days": found.days, "rows": table.to_dicts(),
+        }
+    )  # fmt: skip
+    if screen.is_silent:
+        return
+    wide = table.filter(table["outcome"].is_in(names)).pivot("outcome", index=["point", *paths], values="value")
+    rows = [
+        [f"{row[path]:.4g}" if isinstance(row[path], float) else row[path] for path in paths]
+        + [number(row[name]) for name in names]
+        for row in wide.head(40).to_dicts()
+    ]
+    screen.table([*paths, *names], rows, f"{wide.height} points of {found.replicates:,} runs, seed {found.seed}")
+    if wide.height > len(rows):
+        screen.say(f"and {wide.height - len(rows)} more points in the table")
+
+
+def _show_sensitivity(screen: Screen, found: Sensitivity, asked: list[str] | None) -> None:
+    table = found.table
+    names = _chosen(_names(table), asked)
+    screen.data(
+        {
+            "scenario": found.scenario.name, "method": found.method, "seed": found.seed,
+            "replicates": found.replicates, "points": found.points, "rows": table.to_dicts(),
+        }
+    )  # fmt: skip
+    column = "total" if found.method == "sobol" else "effect"
+    for name in names:
+        top = table.filter(table["outcome"] == name).sort(column, descending=True).head(8).to_dicts()
+        rows = [[row["path"], f"{row[column]:.3g}", f"{row[f'{column}_error']:.2g}"] for row in top]
+        screen.table(["number", column, "+/-"], rows, f"{top[0]['title']}: what it hangs on")
+        screen.say()
+
+
+def _sweep_charts(found: Sweep, asked: list[str] | None) -> dict[str, Any]:
+    from powderkeg.plots.sweep import sweep_line, sweep_map
+
+    names = _chosen(_names(found.table), asked)
+    paths = [one.path for one in found.axes]
+    if found.design == "grid" and len(paths) == 1 and isinstance(found.axes[0].values[0], float):
+        return {"sweep.svg": sweep_line(found.table, paths[0], names)}
+    if found.design == "grid" and len(paths) == 2:
+        return {"sweep.svg": sweep_map(found.table, paths[0], paths[1], names)}
+    return {}
+
+
+def _sensitivity_charts(found: Sensitivity, asked: list[str] | None) -> dict[str, Any]:
+    from powderkeg.plots.sweep import tornado
+
+    return {f"{n}.svg": tornado(found.table, n, found.method) for n in _chosen(_names(found.table), asked)}
+
+
+def _write(folder: Folder, table: Any, charts: dict[str, Any]) -> None:
+    from powderkeg.plots import save
+
+    folder.write("table.parquet", table.write_parquet)
+    folder.write("table.csv", table.write_csv)
+    for name, chart in charts.items():
+        folder.write(name, partial(save, chart))

@@ -1,0 +1,409 @@
+"""How do the answers move when the numbers do, over a grid, a designed sample, or all ranges at once?
+
+In: a scenario and axes (key paths with values or limits). Out: a `Sweep`: every point's outcomes, each with its paired
+difference to the scenario as it stands; or a `Sensitivity`: how much of the variance each number is answerable for.
+All points share their draws, so neighbouring points differ by what the numbers do and not by chance.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from scipy.stats import qmc
+
+from powderkeg.analyze.intervals import average
+from powderkeg.compare.effects import effect
+from powderkeg.compare.measures import Measure, outcome_measures, standoff_measures
+from powderkeg.compare.points import Points
+from powderkeg.compare.ranges import ranged, value_at
+from powderkeg.engine.arrays import Floats, System
+from powderkeg.engine.worlds import Phase, World, world
+from powderkeg.errors import Fault, PowderkegError, UsageError, nearest_name
+from powderkeg.model import Model, filled
+from powderkeg.model import compile as compile_scenario
+from powderkeg.scenario import Scenario, digest, edit, paths
+from powderkeg.simulate import DAYS_PER_YEAR, Runs, simulate
+
+Design = Literal["grid", "sobol", "latin"]
+MOST_POINTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A key path, and the values it takes.
+
+    values  of a grid, in days, per day, or as fractions; or texts and truths where the path holds no number
+    low, high  ends that a designed sample is drawn between; None where there are only values
+    """
+
+    path: str
+    values: tuple[Any, ...]
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All points of a sweep: a row for each point and outcome.
+
+    columns of `table`: point; one for each path, in days, per day, or as fractions; outcome, title, unit, better; value
+    with its interval, value_low and value_high; baseline, and the paired difference to it with its interval, low and
+    high; stopped (runs at the event limit)
+    """
+
+    scenario: Scenario
+    axes: tuple[Axis, ...]
+    design: str
+    seed: int
+    days: float
+    replicates: int
+    table: pl.DataFrame
+
+
+def axis(scenario: Scenario, path: str, written: str) -> Axis:
+    """An axis from `low:high:n`, `low:high` or `value,value,...`, each value as written in a scenario.
+
+    Raises UsageError for an unknown path, with the nearest one, and for values that do not fit there.
+    """
+    parts = [part.strip() for part in written.split(":")]
+    if len(parts) == 1:
+        return Axis(path, tuple(_value(scenario, path, part.strip()) for part in written.split(",")))
+    faults = []
+    if len(parts) > 3 or (len(parts) == 3 and not (parts[2].isdigit() and 2 <= int(parts[2]) <= MOST_POINTS)):
+        faults.append(Fault(None, None, path, repr(written), "LOW:HIGH:N with N of 2 or more, or values after commas"))
+        raise UsageError(faults)
+    low, high = (_value(scenario, path, part) for part in parts[:2])
+    if not (isinstance(low, float) and isinstance(high, float)):
+        raise UsageError(Fault(None, None, path, "no number", "values after commas, such as true,false"))
+    if not low < high:
+        raise UsageError(Fault(None, None, path, f"from {parts[0]} to {parts[1]}", "a low end below the high one"))
+    count = int(parts[2]) if len(parts) == 3 else 0
+    return Axis(path, tuple(np.linspace(low, high, count).tolist()) if count else (), low, high)
+
+
+def _value(scenario: Scenario, path: str, text: str) -> Any:
+    """A written value as the scenario holds it: a float, or what is no number."""
+    try:
+        found = paths(edit(scenario, {path: text}))[path]
+    except PowderkegError as error:
+        raise UsageError(error.faults) from error
+    return float(found.value) if hasattr(found, "value") else found
+
+
+def sweep(
+    scenario: Scenario,
+    axes: Sequence[Axis],
+    *,
+    design: Design = "grid",
+    samples: int = 64,
+    years: float | None = None,
+    replicates: int = 1_000,
+    seed: int = 1,
+    workers: int | None = None,
+    folder: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Sweep:
+    """The outcomes at every point.
+
+    design   "grid": every combination of the axes' values. "sobol", "latin": `samples` points between their ends
+    folder   where finished points are kept: called again after a stop, or a kill, it goes on, to the same bytes
+
+    Raises UsageError for axes that cannot be met, and for a folder that another sweep made.
+    """
+    model = compile_scenario(scenario)
+    points = _points(axes, design, samples, seed)
+    days = _days(scenario, years)
+    about = {"design": design, "axes": [[one.path, list(one.values), one.low, one.high] for one in axes]}
+    results = _run(model, points, about, days, replicates, seed, workers, folder, progress)
+    rows = [
+        {"point": number, **_plain(point), **row}
+        for number, (point, found) in enumerate(zip(points, results, strict=True))
+        for row in found
+    ]
+    return Sweep(scenario, tuple(axes), design, seed, days, replicates, pl.DataFrame(rows, infer_schema_length=None))
+
+
+def _days(scenario: Scenario, years: float | None) -> float:
+    days = float(scenario.years) * DAYS_PER_YEAR if years is None else years * DAYS_PER_YEAR
+    if not (math.isfinite(days) and days > 0):
+        raise UsageError(Fault(None, None, "years", f"{years}", "more than 0"))
+    return days
+
+
+def _plain(point: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: value if isinstance(value, float | int | str | bool) else str(value) for path, value in point.items()}
+
+
+def _points(axes: Sequence[Axis], design: Design, samples: int, seed: int) -> list[dict[str, Any]]:
+    faults = []
+    names = [one.path for one in axes]
+    faults += [
+        Fault(None, None, name, "swept over twice", "each path once") for name in set(names) if names.count(name) > 1
+    ]
+    if not axes:
+        faults.append(Fault(None, None, "over", "nothing", "PATH=LOW:HIGH:N at least once"))
+    if design == "grid":
+        faults += [
+            Fault(None, None, one.path, "no number of steps", "LOW:HIGH:N, or samples")
+            for one in axes
+            if not one.values
+        ]
+        count = math.prod(len(one.values) for one in axes)
+    else:
+        count = samples
+        if not samples >= 2:
+            faults.append(Fault(None, None, "samples", str(samples), "2 or more"))
+    if count > MOST_POINTS:
+        faults.append(Fault(None, None, "over", f"{count:,} points", f"at most {MOST_POINTS:,}"))
+    if faults:
+        raise UsageError(faults)
+    if design == "grid":
+        return [dict(zip(names, values, strict=True)) for values in itertools.product(*(one.values for one in axes))]
+    rng = np.random.default_rng([seed, samples])
+    if design == "sobol":
+        # A Sobol sequence is balanced in powers of two; what is asked for is its beginning.
+        unit = qmc.Sobol(len(axes), rng=rng).random_base2(math.ceil(math.log2(samples)))[:samples]
+    else:
+        unit = qmc.LatinHypercube(len(axes), rng=rng).random(samples)
+    return [{one.path: _between(one, float(u)) for one, u in zip(axes, row, strict=True)} for row in unit]
+
+
+def _between(one: Axis, u: float) -> Any:
+    """The value a share u of the way along an axis; of an axis of values the one that lies there."""
+    if one.low is None or one.high is None:
+        return one.values[min(int(u * len(one.values)), len(one.values) - 1)]
+    return one.low + u * (one.high - one.low)
+
+
+def _run(
+    model: Model,
+    points: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
+    days: float,
+    replicates: int,
+    seed: int,
+    workers: int | None,
+    folder: str | Path | None,
+    progress: Callable[[float], None] | None,
+) -> list[list[dict[str, Any]]]:
+    """The rows of every point, those of an earlier run read and not made again."""
+    if not replicates >= 2:
+        raise UsageError(Fault(None, None, "replicates", str(replicates), "2 or more: one run has no spread"))
+    assert model.scenario is not None
+    worlds = _Worlds(model)
+    worlds.check(points)
+    identity = {
+        "scenario": digest(model.scenario), "seed": seed, "days": days, "replicates": replicates, **about,
+    }  # fmt: skip
+    kept = None if folder is None else Points(Path(folder), identity)
+    results: list[Any] = [None if kept is None else kept.get(number) for number in range(len(points))]
+    missing = [number for number, result in enumerate(results) if result is None]
+    if missing:
+        plain = _measures(model, simulate(model, days=days, replicates=replicates, seed=seed, workers=workers))
+    for done, number in enumerate(missing):
+        if progress is not None:
+            progress(done / len(missing))
+        of, made = worlds.at(points[number])
+        runs = simulate(of, days=days, replicates=replicates, seed=seed, workers=workers, world=made)
+        results[number] = _rows(plain, _measures(of, runs), runs)
+        if kept is not None:
+            kept.put(number, results[number])
+    return results
+
+
+class _Worlds:
+    """The world of every point, over the scenario's own model wherever that has the same links."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.numbers = {parameter.path for parameter in model.parameters}
+
+    def check(self, points: Sequence[Mapping[str, Any]]) -> None:
+        """Raises UsageError for a value that the scenario cannot hold. Numbers fit if those at the ends do."""
+        assert self.model.scenario is not None
+        for path in {path for point in points for path in point}:
+            values = {point[path] for point in points if path in point}
+            if all(isinstance(value, float) for value in values):
+                values = {min(values), max(values)}
+            for value in values:
+                try:
+                    edit(self.model.scenario, {path: value})
+                except PowderkegError as error:
+                    raise UsageError(error.faults) from error
+
+    def at(self, point: Mapping[str, Any]) -> tuple[Model, World | None]:
+        """A model and a world over it."""
+        model, scenario = self.model, self.model.scenario
+        assert scenario is not None
+        if all(path in self.numbers for path in point):
+            system: System = filled(model, point)
+            changed = None
+        else:
+            changed = compile_scenario(edit(scenario, point))
+            system = changed.system
+        try:
+            return model, world(model.system, (Phase(0.0, system),))
+        except ValueError:
+            assert changed is not None
+            return changed, None
+
+
+def _measures(model: Model, runs: Runs) -> list[Measure]:
+    return [*outcome_measures(model, runs), *standoff_measures(runs)]
+
+
+def _rows(plain: Sequence[Measure], told: Sequence[Measure], runs: Runs) -> list[dict[str, Any]]:
+    known = {measure.name: measure for measure in plain}
+    rows = []
+    for measure in told:
+        mean = average(measure.values)
+        row: dict[str, Any] = {
+            "outcome": measure.name, "title": measure.title, "unit": measure.unit, "better": measure.better,
+            "value": mean.mean, "value_low": mean.low, "value_high": mean.high,
+        }  # fmt: skip
+        one = known.get(measure.name)
+        made = effect(one, measure, alike=bool(np.array_equal(one.values, measure.values))) if one else None
+        row |= {name: getattr(made, name) if made else None for name in ("baseline", "difference", "low", "high")}
+        rows.append(row | {"stopped": int(runs.exploded.sum())})
+    return rows
+
+
+# Sensitivity
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How much each number of the scenario is answerable for.
+
+    columns of `table`: outcome, title, path, and for "sobol" first and total (shares of the variance, alone and with
+    all it does together with others) with first_error and total_error (half widths of 95 % intervals); for "morris"
+    effect (mean size of what moving the number through a step of its range does, in the outcome's unit), its error, and
+    bend (how much that differs from place to place: other numbers, or no straight line)
+    """
+
+    scenario: Scenario
+    method: str
+    seed: int
+    days: float
+    replicates: int
+    points: int
+    table: pl.DataFrame
+
+
+def sensitivity(
+    scenario: Scenario,
+    method: Literal["sobol", "morris"] = "morris",
+    *,
+    over: Sequence[str] | None = None,
+    samples: int = 16,
+    years: float | None = None,
+    replicates: int = 100,
+    seed: int = 1,
+    workers: int | None = None,
+    folder: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Sensitivity:
+    """Which numbers the outcomes hang on, over the ranges that the scenario gives.
+
+    over     key paths; default: every number that has a range
+    samples  "sobol": a power of two, with samples * (numbers + 2) points. "morris": paths through the space of numbers,
+             with samples * (numbers + 1) points
+
+    Raises UsageError if SALib is not installed: `pip install powderkeg[sensitivity]`.
+    """
+    model = compile_scenario(scenario)
+    parameters = [parameter for parameter in ranged(model) if over is None or parameter.path in over]
+    known = [parameter.path for parameter in ranged(model)]
+    unknown = [path for path in over or () if path not in known]
+    faults = [
+        Fault(None, None, path, "no number with a range", "a number with a range", nearest_name(path, known))
+        for path in unknown
+    ]
+    if len(parameters) < 2 and not faults:
+        faults.append(Fault(None, None, "over", f"{len(parameters)} numbers with a range", "two at least"))
+    if samples < 2 or (method == "sobol" and samples & (samples - 1)):
+        expected = "a power of two" if method == "sobol" else "2 or more"
+        faults.append(Fault(None, None, "samples", str(samples), expected))
+    if faults:
+        raise UsageError(faults)
+    problem = {"num_vars": len(parameters), "names": [p.path for p in parameters], "bounds": [[0, 1]] * len(parameters)}
+    sample, analyze = _salib(method)
+    unit = sample(problem, samples, seed)
+    columns = [value_at(parameter, unit[:, i]) for i, parameter in enumerate(parameters)]
+    points = [
+        {parameter.path: float(column[k]) for parameter, column in zip(parameters, columns, strict=True)}
+        for k in range(len(unit))
+    ]
+    days = _days(scenario, years)
+    about = {"design": method, "samples": samples, "axes": [p.path for p in parameters]}
+    results = _run(model, points, about, days, replicates, seed, workers, folder, progress)
+    rows = []
+    for name in (row["outcome"] for row in results[0]):
+        found = [next((row for row in point if row["outcome"] == name), None) for point in results]
+        if any(row is None for row in found):
+            continue
+        values = np.array([row["value"] for row in found if row is not None])
+        title = found[0]["title"] if found[0] else name
+        if np.ptp(values) == 0.0:
+            continue
+        measured = analyze(problem, unit, values, seed)
+        for i, parameter in enumerate(parameters):
+            rows.append(
+                {"outcome": name, "title": title, "path": parameter.path}
+                | {column: float(numbers[i]) for column, numbers in measured.items()}
+            )
+    return Sensitivity(scenario, method, seed, days, replicates, len(points), pl.DataFrame(rows))
+
+
+def _salib(
+    method: str,
+) -> tuple[Callable[[Any, int, int], Floats], Callable[[Any, Floats, Floats, int], dict[str, Floats]]]:
+    """SALib's sampler and estimator, on the unit cube. SALib draws from NumPy's global state: it is put back."""
+    try:
+        from SALib.analyze import morris as morris_analyze
+        from SALib.analyze import sobol as sobol_analyze
+        from SALib.sample import morris as morris_sample
+        from SALib.sample import sobol as sobol_sample
+    except ImportError as error:
+        raise UsageError(
+            Fault(None, None, "sensitivity", "SALib is not installed", "pip install 'powderkeg[sensitivity]'")
+        ) from error
+
+    def sample(problem: Any, samples: int, seed: int) -> Floats:
+        with _global_draws_kept():
+            if method == "sobol":
+                return np.asarray(sobol_sample.sample(problem, samples, calc_second_order=False, seed=seed))
+            return np.asarray(morris_sample.sample(problem, samples, num_levels=4, seed=seed))
+
+    def analyze(problem: Any, unit: Floats, values: Floats, seed: int) -> dict[str, Floats]:
+        with _global_draws_kept():
+            if method == "sobol":
+                found = sobol_analyze.analyze(problem, values, calc_second_order=False, seed=seed)
+            else:
+                found = morris_analyze.analyze(problem, unit, values, num_levels=4, seed=seed)
+        return {name: np.asarray(found[key]) for name, key in COLUMNS[method].items()}
+
+    return sample, analyze
+
+
+COLUMNS = {
+    "sobol": {"first": "S1", "first_error": "S1_conf", "total": "ST", "total_error": "ST_conf"},
+    "morris": {"effect": "mu_star", "effect_error": "mu_star_conf", "bend": "sigma"},
+}
+
+
+@contextmanager
+def _global_draws_kept() -> Iterator[None]:
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,0 +1,183 @@
+"""Sweeps: the points that were asked for, on the same draws, resumable to the same bytes; which numbers matter."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import powderkeg as pk
+from powderkeg.cli.app import _exit_code
+from powderkeg.compare import Axis, axis, sensitivity, sweep
+from powderkeg.errors import UsageError
+from powderkeg.scenario import Scenario, edit, loads
+from tests.test_compare import TWO_CORNERS
+
+NEAR, LASTS, ANSWERS = "moves.near.rate", "facts.fence.lasts", "mechanisms.answer.answers"
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return loads(TWO_CORNERS, file="two_corners.yaml")
+
+
+def test_an_axis_is_written_like_the_scenario(scenario: Scenario) -> None:
+    assert axis(scenario, LASTS, "2 days:10 days:3") == Axis(LASTS, (2.0, 6.0, 10.0), 2.0, 10.0)
+    assert axis(scenario, "ties.friends.holds", "true, false").values == (True, False)
+    assert axis(scenario, ANSWERS, "0.1:0.9") == Axis(ANSWERS, (), 0.1, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("path", "written", "told"),
+    [
+        ("moves.nea.rate", "1 per year:2 per year:3", "nearest: 'moves.near.rate'"),
+        (NEAR, "1:2:3", "1 without a unit"),
+        (NEAR, "2 per year:1 per year:3", "expected a low end below the high one"),
+        (ANSWERS, "0.1:0.9:1", "expected LOW:HIGH:N with N of 2 or more"),
+        ("ties.friends.holds", "true:false:2", "expected values after commas"),
+    ],
+)
+def test_an_axis_that_cannot_be_is_refused(scenario: Scenario, path: str, written: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        axis(scenario, path, written)
+    assert told in str(caught.value)
+
+
+def test_a_grid_has_every_combination(scenario: Scenario) -> None:
+    axes = [axis(scenario, ANSWERS, "0.1:0.7:3"), axis(scenario, LASTS, "2 days:10 days:2")]
+    found = sweep(scenario, axes, replicates=20)
+    points = found.table.select("point", ANSWERS, LASTS).unique().sort("point").rows()
+    assert points == [(i, a, b) for i, (a, b) in enumerate([(x, y) for x in (0.1, 0.4, 0.7) for y in (2.0, 10.0)])]
+
+
+def test_all_points_share_their_draws(scenario: Scenario) -> None:
+    """The scenario's own point differs in nothing; a rising number never makes fewer acts in any run."""
+    found = sweep(scenario, [Axis(ANSWERS, (0.0, 0.5, 1.0))], replicates=200).table.filter(pl.col("outcome") == "hits")
+    assert found["difference"][1] == found["low"][1] == found["high"][1] == 0.0
+    assert found["value"].is_sorted()
+    paired = found["high"][2] - found["low"][2]
+    assert paired < 0.8 * (found["value_high"][2] - found["value_low"][2])
+
+
+def test_a_point_has_the_law_of_the_edited_scenario(scenario: Scenario) -> None:
+    """Far above the baseline too, where the worlds need more than the baseline's candidates; z below 4."""
+    point = {NEAR: 20 / 365.25}
+    found = sweep(scenario, [Axis(NEAR, (point[NEAR],))], replicates=2000)
+    row = found.table.row(by_predicate=pl.col("outcome") == "hits", named=True)
+    runs = pk.simulate(pk.compile(edit(scenario, point)), replicates=2000, seed=7)
+    hits = np.array([c.act == "hit" for c in runs.model.channels])[runs.channel]
+    counts = np.bincount(runs.replicate[hits], minlength=2000) / 2
+    error = np.hypot(counts.std() / 2000**0.5, (row["value_high"] - row["value_low"]) / 3.29)
+    assert abs(counts.mean() - row["value"]) < 4 * error
+    assert row["value"] > 25
+
+
+@pytest.mark.parametrize("design", ["sobol", "latin"])
+def test_designed_samples_fill_the_space(scenario: Scenario, design: str) -> None:
+    axes = [axis(scenario, ANSWERS, "0.1:0.9"), axis(scenario, LASTS, "2 days:10 days")]
+    found = sweep(scenario, axes, design=design, samples=16, replicates=2)
+    points = found.table.select("point", ANSWERS, LASTS).unique().sort("point")
+    for path, low, high in ((ANSWERS, 0.1, 0.9), (LASTS, 2.0, 10.0)):
+        cells = np.floor((points[path].to_numpy() - low) / (high - low) * 16)
+        assert sorted(cells) == list(range(16))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def run(*words: str) -> int:
+    return _exit_code(["sweep", *words])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "two_corners.yaml"
+    path.write_text(TWO_CORNERS)
+    return str(path)
+
+
+def arguments(file: str, out: Path) -> list[str]:
+    return [file, "--over", f"{ANSWERS}=0.1:0.6:5", "--replicates", "20", "--out", str(out), "--quiet"]
+
+
+def test_a_sweep_that_was_killed_goes_on_to_the_same_bytes(file: str, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run(*arguments(file, whole)) == 0
+    assert run(*arguments(file, cut)) == 0
+    # What a kill leaves: some points missing, one half written beside its place, one cut off, no table.
+    for name in ("table.csv", "table.parquet", "sweep.svg", "points/0000001.json", "points/0000004.json"):
+        (cut / name).unlink()
+    (cut / "points" / ".0000004.json.x").write_text('[{"outco')
+    (cut / "points" / "0000002.json").write_text("[{")
+    before = (cut / "points" / "0000003.json").stat().st_mtime_ns
+    assert run(*arguments(file, cut)) == 0
+    (cut / "points" / ".0000004.json.x").unlink()
+    assert (cut / "points" / "0000003.json").stat().st_mtime_ns == before
+    assert files(cut) == files(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (["--seed", "2"], "another seed"),
+        (["--set", "moves.far.rate=5 per year"], "another scenario"),
+        (["--years", "1"], "another days"),
+        (["--over", f"{LASTS}=2 days:10 days:2"], "another axes"),
+    ],
+)
+def test_a_folder_of_another_sweep_is_refused_by_name(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], named: str
+) -> None:
+    out = tmp_path / "out"
+    assert run(*arguments(file, out)) == 0
+    kept = files(out)
+    assert run(*arguments(file, out), *change) == 2
+    assert f"made by a sweep with {named}" in capsys.readouterr().err
+    assert files(out) == kept
+
+
+def test_a_folder_of_another_version_or_with_other_things_is_refused(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(*arguments(file, out)) == 0
+    job = json.loads((out / "job.json").read_text())
+    (out / "job.json").write_text(json.dumps(job | {"version": "0.0.1"}))
+    assert run(*arguments(file, out)) == 2
+    assert "another version" in capsys.readouterr().err
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter.txt").write_text("dear")
+    assert run(*arguments(file, other)) == 2
+    assert "holds other files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("method", "column"), [("sobol", "total"), ("morris", "effect")])
+def test_sensitivity_finds_the_number_that_matters(scenario: Scenario, method: str, column: str) -> None:
+    """`near` acts hang on their rate (fourfold range) far more than on how long a rare fence stands."""
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    found = sensitivity(scenario, method, over=[NEAR, LASTS, ANSWERS], samples=8, replicates=40)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    rows = found.table.filter(pl.col("outcome") == "near_hits").sort(column, descending=True)
+    assert rows["path"][0] == NEAR
+    assert rows[column][0] > 5 * rows[column][1]
+    again = sensitivity(scenario, method, over=[NEAR, LASTS, ANSWERS], samples=8, replicates=40)
+    assert again.table.equals(found.table)
+
+
+def test_without_salib_the_message_says_what_to_install(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "SALib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "SALib", None)
+    with pytest.raises(UsageError, match=r"pip install 'powderkeg\[sensitivity\]'"):
+        sensitivity(scenario, "sobol", samples=2)
+
+
+def test_sensitivity_of_what_has_no_range_is_refused(scenario: Scenario) -> None:
+    with pytest.raises(UsageError, match=r"moves\.far\.rate: no number with a range"):
+        sensitivity(scenario, "sobol", over=["moves.far.rate", NEAR])
