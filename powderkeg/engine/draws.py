@@ -24,6 +24,7 @@ CHOICE = np.uint64(0)
 MARK = np.uint64(1)
 COUNT = np.uint64(2)
 DELAY = np.uint64(3)
+LEFT = np.uint64(4)  # whether a past event's offspring is still to come
 COMPONENT = np.uint64(6)
 EFFECT_COIN = 16
 
@@ -37,6 +38,7 @@ SCHEDULED_TAG = np.uint64(6)
 TIMER_TAG = np.uint64(7)
 PHASE_TAG = np.uint64(8)
 SPLIT = np.uint64(9)
+COPY = np.uint64(10)
 FIRST = np.int64(0)
 
 LARGEST_MEAN = 16.0
