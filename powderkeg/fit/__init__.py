@@ -1,0 +1,9 @@
+"""Estimate a system from events, say how sure that is, and what to look at next.
+
+In: a `Model` or `Scenario` and an `EventTable`. Out: a `Fit`.
+"""
+
+from powderkeg.fit.fitting import fit
+from powderkeg.fit.result import Estimate, Fit
+
+__all__ = ["Estimate", "Fit", "fit"]

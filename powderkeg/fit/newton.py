@@ -21,6 +21,10 @@ Function = Callable[[Floats, bool], tuple[float, Floats, Floats]]
 """parameters, whether the Hessian is wanted -> (value, gradient, Hessian)."""
 
 
+FLAT = 1e-9
+"""Relative change of the log likelihood below which a parameter is taken to change nothing."""
+
+
 class Maximum(NamedTuple):
     """Where the climb ended.
 
@@ -54,11 +58,18 @@ def maximise(
     for step in range(most_steps):
         width = np.maximum(1.0, np.abs(x)) * 1e-10
         at_bound = ((x <= lower + width) & (gradient <= 0)) | ((x >= upper - width) & (gradient >= 0))
-        free = ~held & ~at_bound
+        # A parameter that nothing depends on here has neither slope nor curvature: it stays where it is.
+        size = np.maximum(np.abs(x), 1e-6)
+        flat = (np.abs(np.diag(hessian)) * size**2 < FLAT) & (np.abs(gradient) * size < FLAT)
+        free = ~held & ~at_bound & ~flat
         if not free.any():
             return Maximum(x, value, gradient, hessian, at_bound & ~held, step, 0.0, True)
         direction = np.zeros_like(x)
-        direction[free] = uphill(gradient[free], hessian[np.ix_(free, free)])
+        bent = hessian[np.ix_(free, free)]
+        # Where the slope is straight (no event has the parameter in it), a step of ten times its size is enough.
+        least = 0.1 * np.abs(gradient[free]) / np.maximum(np.abs(x[free]), 1e-3)
+        np.fill_diagonal(bent, np.minimum(bent.diagonal(), -least))
+        direction[free] = uphill(gradient[free], bent)
         decrement = float(gradient @ direction)
         if decrement < tolerance:
             return Maximum(x, value, gradient, hessian, at_bound & ~held, step, max(decrement, 0.0) ** 0.5, True)

@@ -18,6 +18,8 @@ from powderkeg.fit.climb import Climber, Solution
 
 STEP = 1e-4
 """Relative step of finite differences."""
+FLAT_DIRECTION = 1e-7
+"""Eigenvalue of the scaled information below which its direction is not identified."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Covariance:
     places       (k,) positions in the parameter vector that it covers
     matrix       (k, k) in the vector's own scales (natural for linear, log for the rest)
     condition    condition number of the scaled information
-    indefinite   True where the information was not positive definite: errors are then not to be trusted
+    blurred      positions left out because the information has a direction without curvature in which they lie
     """
 
     places: NDArray[np.int64]
     matrix: Floats
     condition: float
-    indefinite: bool
+    blurred: NDArray[np.int64]
 
     def spread(self, place: int) -> float | None:
         """Standard deviation at a position, None if it is not covered."""
@@ -68,21 +70,29 @@ def covariance(climber: Climber, solution: Solution, held: NDArray[np.bool_]) ->
     active[problem.n_linear :] |= ((vector <= problem.lower + near) | (vector >= problem.upper - near))[
         problem.n_linear :
     ]
-    places = np.flatnonzero(~held & ~active)
-    places = places[[not _idle_decay(climber, vector, int(p)) for p in places]] if len(places) else places
+    places = np.array(
+        [p for p in np.flatnonzero(~held & ~active) if not _idle_decay(climber, vector, int(p))], np.int64
+    )
     if len(places) == 0:
-        return Covariance(places, np.zeros((0, 0)), 1.0, False)
-    if climber.hidden:
-        information = _information(climber, solution, places, replay=True)
-        slope = _information(climber, solution, places, replay=False)
-        inverse, condition, bad = _invert(0.5 * (slope + slope.T))
-        if not bad:
-            inverse = linalg.inv(slope)
-            return Covariance(places, inverse @ information @ inverse.T, condition, False)
-        inverse, condition, bad = _invert(information)
-        return Covariance(places, inverse, condition, True)
-    inverse, condition, bad = _invert(_information(climber, solution, places, replay=True))
-    return Covariance(places, inverse, condition, bad)
+        return Covariance(places, np.zeros((0, 0)), 1.0, np.zeros(0, np.int64))
+    information = _information(climber, solution, places, replay=True)
+    seen, condition = _identified(information, vector[places])
+    blurred = places[~seen]
+    places, information = places[seen], information[np.ix_(seen, seen)]
+    if len(places) == 0:
+        return Covariance(places, np.zeros((0, 0)), condition, blurred)
+    plain = _inverse(information)
+    if not climber.hidden:
+        return Covariance(places, plain, condition, blurred)
+    slope = _information(climber, solution, places, replay=False)
+    try:
+        inverse = linalg.inv(slope)
+    except (linalg.LinAlgError, ValueError):
+        return Covariance(places, plain, condition, blurred)
+    sandwich = inverse @ information @ inverse.T
+    # Far from where the equations are regular the sandwich means nothing: no variance below half the plain one.
+    good = np.isfinite(sandwich).all() and bool((np.diag(sandwich) > 0.5 * np.diag(plain)).all())
+    return Covariance(places, sandwich if good else plain, condition, blurred)
 
 
 def _idle_decay(climber: Climber, vector: Floats, place: int) -> bool:
@@ -131,18 +141,26 @@ def _information(climber: Climber, solution: Solution, places: NDArray[np.int64]
     return result[np.ix_(places, places)]
 
 
-def _invert(information: Floats) -> tuple[Floats, float, bool]:
-    """(inverse, condition number of the scaled matrix, whether it was not positive definite)."""
-    diagonal = np.diag(information)
-    if not np.isfinite(information).all():
-        return np.full_like(information, np.inf), np.inf, True
-    scale = 1.0 / np.sqrt(np.maximum(np.abs(diagonal), 1e-300))
-    scaled = information * scale[:, None] * scale[None, :]
-    values, vectors = linalg.eigh(0.5 * (scaled + scaled.T))
-    bad = bool(values.min() <= 1e-10)
-    values = np.maximum(values, 1e-10)
-    inverse = (vectors / values) @ vectors.T
-    return inverse * scale[:, None] * scale[None, :], float(values.max() / values.min()), bad
+def _identified(information: Floats, values: Floats) -> tuple[NDArray[np.bool_], float]:
+    """(which parameters lie in no flat direction, condition number of the rest's scaled information)."""
+    keep = np.isfinite(information).all(axis=0) & (np.diag(information) * np.maximum(np.abs(values), 1e-3) ** 2 > 1e-6)
+    while keep.any():
+        part = information[np.ix_(keep, keep)]
+        scale = 1.0 / np.sqrt(np.diag(part))
+        found, vectors = linalg.eigh(part * scale[:, None] * scale[None, :])
+        if found[0] > FLAT_DIRECTION:
+            return keep, float(found[-1] / found[0])
+        # the parameter that moves most along the flattest direction goes first; the rest may then be identified
+        keep[np.flatnonzero(keep)[int(np.abs(vectors[:, 0]).argmax())]] = False
+    return keep, float("inf")
+
+
+def _inverse(information: Floats) -> Floats:
+    """Inverse of a positive definite matrix."""
+    scale = 1.0 / np.sqrt(np.diag(information))
+    factor = linalg.cho_factor(information * scale[:, None] * scale[None, :])
+    inverse: Floats = linalg.cho_solve(factor, np.eye(len(scale))) * scale[:, None] * scale[None, :]
+    return inverse
 
 
 def profile_interval(

@@ -1,0 +1,116 @@
+"""What should a careful reader of a fit look at next?
+
+In: a fitted `Problem`, its errors. Out: sentences, each with the parameter's key path and a remedy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.fit.background import SLOWEST
+from powderkeg.fit.climb import Solution
+from powderkeg.fit.problem import Problem
+from powderkeg.fit.result import Estimate
+from powderkeg.fit.uncertainty import Covariance
+
+TOO_CLOSE = 0.9
+"""Estimates that correlate more than this cannot be told apart."""
+ILL = 1e4
+"""Condition number of the scaled information from which a combination of parameters is not identified."""
+SHORT_HALF_LIFE = 0.5
+"""Days: on day stamps, how fast answers come is seen only by what falls on the next day when it is faster than this."""
+UNEVEN = 5.0
+"""Variance of the counts of channels that share a rate, in units of their mean, from which it is said."""
+
+
+def advice(
+    problem: Problem,
+    solution: Solution,
+    spread: Covariance,
+    estimates: dict[str, Estimate],
+    lost: int,
+    use_ranges: bool,
+) -> list[str]:
+    """Sentences that name the parameter and the remedy."""
+    said = []
+    by_place = {p.place: p.path for p in problem.parameters}
+    remedy = "" if use_ranges else ", or give ranges and use_ranges=True"
+    if lost:
+        said.append(
+            f"{lost} events were possible under no rule of the scenario and are not in the likelihood (see "
+            "`unexplained`): loosen the rule, let the fact come by itself (`comes:`), or free the move's rate"
+        )
+    for a, b, r in spread.strongest(TOO_CLOSE)[:6]:
+        if a in by_place and b in by_place:
+            said.append(
+                f"{by_place[a]} and {by_place[b]} cannot be told apart on these events (correlation {r:+.2f}): fix one"
+                f"{remedy}"
+            )
+    blurred = [by_place[int(place)] for place in spread.blurred if int(place) in by_place]
+    if blurred:
+        more = f" and {len(blurred) - 8} more" if len(blurred) > 8 else ""
+        said.append(f"{', '.join(blurred[:8])}{more}: not identified on these events; fix them{remedy}")
+    if spread.condition > ILL:
+        said.append(
+            f"some combination of parameters is barely identified (condition number {spread.condition:.0f}): fix one "
+            f"of those that correlate{remedy}"
+        )
+    delays = problem.decay(solution.vector)
+    slow = 1.0 / delays
+    span = problem.data.days
+    if problem.shape.basis.shape[1] and len(problem.shape.time) > 2:
+        span = float(np.median(np.diff(problem.shape.time)))
+    for e in estimates.values():
+        p = next(p for p in problem.parameters if p.path == e.path)
+        if not e.free:
+            continue
+        if e.kind == "half_life":
+            if problem.data.by_day and e.estimate < SHORT_HALF_LIFE:
+                said.append(
+                    f"{e.path} is {e.estimate:.2g} days, shorter than the stamp: how many answers come is estimated, "
+                    "how fast hardly; use exact times or fix it"
+                )
+            components = np.flatnonzero(problem.component_decay == p.place - problem.n_smooth)
+            worst = float(slow[components].max(initial=0.0))
+            if worst * SLOWEST > span:
+                said.append(
+                    f"{e.path}: answers come over {worst:.0f} days, which {span:.0f} days of background can imitate; "
+                    "use a longer window, wider blocks, or fix it"
+                )
+        if e.note.startswith("at a bound"):
+            said.append(f"{e.path}: {e.note}; fix it{remedy}")
+    counts = np.bincount(problem.data.channel, minlength=len(problem.design.channel_ground))
+    silent = _silent_moves(problem, counts)
+    if silent:
+        said.append(
+            f"no event of {', '.join(silent[:8])}{' and others' if len(silent) > 8 else ''}: their rates are "
+            "estimated as 0, which only says rare; fix them or use ranges"
+        )
+    said += _uneven(problem, counts)
+    return said
+
+
+def _silent_moves(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
+    d = problem.design
+    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+    total = np.bincount(rate_of, weights=counts, minlength=problem.n_rates)
+    return [p.path for p in problem.parameters if p.kind == "rate" and p.free and total[p.place] == 0]
+
+
+def _uneven(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
+    """Channels of one rate that act much more unevenly than chance: a slow mechanism would be read out of that."""
+    d = problem.design
+    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+    said = []
+    for p in problem.parameters:
+        own = counts[rate_of == p.place] if p.kind == "rate" else np.zeros(0)
+        if p.free and len(own) >= 20 and own.sum() >= 40:
+            spread = float(own.var() / max(own.mean(), 1e-12))
+            if spread > UNEVEN:
+                said.append(
+                    f"{p.path}: {len(own)} channels share this rate but act unevenly (variance {spread:.0f} times the "
+                    "mean); a shared rate turns differences between channels into slow answers: use "
+                    "baseline='gamma', which gives every channel its own"
+                )
+    return said

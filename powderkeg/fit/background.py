@@ -1,0 +1,135 @@
+"""Did the background change with time? Candidate courses, and the choice among them.
+
+In: the length of the window, perhaps coverage by month. Out: a `Shape` for each candidate: constant, one or two yearly
+waves, or blocks of time with a level each. A background that is held constant while the world changed is read as
+excitation (a branching ratio of 0 as 0.75 to 0.79), so the candidates are compared by AIC, and the branching ratio
+under every one of them is part of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.design import Shape
+from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.events.table import EventTable
+
+CANDIDATES = ("constant", "season", "season2", "blocks365", "blocks180", "blocks90", "blocks45")
+YEAR = 365.25
+SEASON_CELLS = 24
+"""Cells of a year within which a yearly wave is taken as constant: half-months."""
+SLOWEST = 10.0
+"""A block must be at least this many times the slowest mean delay, or it takes answers for background."""
+
+
+def candidate_names(days: float, slowest: float) -> list[str]:
+    """Courses that a window of `days` can show apart from answers with a mean delay of `slowest` days."""
+    names = ["constant"]
+    if days >= 2 * YEAR:
+        names += ["season", "season2"]
+    for name in CANDIDATES[3:]:
+        width = float(name.removeprefix("blocks"))
+        if days >= 2 * width and width >= SLOWEST * slowest:
+            names.append(name)
+    return names
+
+
+def make_shape(
+    name: str, start: date, days: float, weight: Floats, time: Floats, by_day: bool, offset: Mapping[date, float] | None
+) -> Shape:
+    """The shape called `name`.
+
+    start   first day of the window
+    weight, time   (N,) events that the reference block is chosen by: the one with most
+    offset  first day of each month -> known factor of the background there, or None
+    """
+    if name not in CANDIDATES:
+        raise UsageError(
+            Fault(
+                None, None, "background", repr(name), f"auto, {', '.join(CANDIDATES)}", nearest_name(name, CANDIDATES)
+            )
+        )
+    if name.startswith("blocks"):
+        count = max(2, round(days / float(name.removeprefix("blocks"))))
+        bounds = np.linspace(0.0, days, count + 1)
+        bounds = np.unique(np.round(bounds)) if by_day else bounds
+        row = np.arange(len(bounds) - 1)
+        counts = np.histogram(time, bounds, weights=weight)[0]
+        basis = np.delete(np.eye(len(row)), int(counts.argmax()), axis=1)
+    elif name == "constant":
+        bounds, row, basis = np.array([0.0, days]), np.zeros(1, np.int64), np.zeros((1, 0))
+    else:
+        first = start.timetuple().tm_yday - 1
+        edges = np.arange(0.0, (days + YEAR) * SEASON_CELLS / YEAR + 1) * YEAR / SEASON_CELLS - first
+        edges = np.round(edges) if by_day else edges
+        inner = edges[(edges > 0) & (edges < days)]
+        bounds = np.concatenate([[0.0], inner, [days]])
+        middle = 0.5 * (bounds[1:] + bounds[:-1]) + first
+        row = np.floor((middle % YEAR) * SEASON_CELLS / YEAR).astype(np.int64) % SEASON_CELLS
+        phase = 2.0 * np.pi * (np.arange(SEASON_CELLS) + 0.5) / SEASON_CELLS
+        waves = range(1, 3 if name == "season2" else 2)
+        basis = np.stack([f(k * phase) for k in waves for f in (np.cos, np.sin)], axis=1)
+    return _with_offset(Shape(bounds, np.ones(len(row)), row.astype(np.int64), basis), start, days, offset)
+
+
+def coverage_offset(events: EventTable, exposure: Any) -> dict[date, float] | None:
+    """Known factors of the background by month, mean 1, from the volume of all events.
+
+    exposure  None; "coverage" for the table's own; or a frame with columns month (date, or text 2001-03) and events
+    """
+    if exposure is None:
+        return None
+    frame = events.coverage if isinstance(exposure, str) and exposure == "coverage" else exposure
+    if not isinstance(frame, pl.DataFrame) or not {"month", "events"} <= set(frame.columns) or frame.height == 0:
+        raise UsageError(
+            Fault(None, None, "exposure", "no coverage by month",
+                  "'coverage' with a table that has it, or a frame with columns month and events")
+        )  # fmt: skip
+    factors: dict[date, float] = {}
+    mean = float(frame["events"].cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
+    for month, count in frame.select("month", "events").iter_rows():
+        text = str(month)[:7].replace("/", "-")
+        digits = text.replace("-", "")
+        try:
+            day = date(int(digits[:4]), int(digits[4:6]), 1)
+        except ValueError:
+            raise UsageError(
+                Fault(None, None, "exposure", f"month {month!r}", "a date, or text such as 2001-03")
+            ) from None
+        if not (float(count) >= 0 and np.isfinite(float(count))) or mean <= 0:
+            raise UsageError(Fault(None, None, "exposure", f"{count!r} events in {text}", "a count of at least 0"))
+        factors[day] = max(float(count), 0.5) / mean
+    return factors
+
+
+def _with_offset(shape: Shape, start: date, days: float, offset: Mapping[date, float] | None) -> Shape:
+    if not offset:
+        return shape
+    months = sorted(offset)
+    at = np.array([(day - start).days for day in months], np.float64)
+    inner = at[(at > 0) & (at < days)]
+    bounds = np.unique(np.concatenate([shape.time, inner]))
+    middle = 0.5 * (bounds[1:] + bounds[:-1])
+    month = np.clip(np.searchsorted(at, middle, side="right") - 1, 0, len(months) - 1)
+    cell = np.clip(np.searchsorted(shape.time, middle, side="right") - 1, 0, len(shape.row) - 1)
+    factor = np.array([offset[months[k]] for k in month])
+    return Shape(bounds, factor, shape.row[cell], shape.basis)
+
+
+def shape_steps(shape: Shape, log: Floats, start: date) -> list[tuple[date, float]]:
+    """The course as (first day, factor) steps, for a scenario file; the known offset is not part of it."""
+    level = np.exp(shape.basis @ log)[shape.row]
+    steps: list[tuple[date, float]] = []
+    for at, value in zip(shape.time[:-1], level, strict=True):
+        day = start + timedelta(days=float(np.floor(at)))
+        if not steps or abs(value - steps[-1][1]) > 1e-12:
+            if steps and steps[-1][0] == day:
+                steps.pop()
+            steps.append((day, float(value)))
+    return steps

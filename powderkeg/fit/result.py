@@ -1,0 +1,313 @@
+"""What a fit found: estimates with errors, what was used, what to look at next, and the scenario that follows.
+
+In: nothing of its own; `fitting` fills it. Out: `Fit`, `Estimate`, and their plain forms for tables, JSON and files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.errors import ModelError
+from powderkeg.fit.background import shape_steps
+from powderkeg.fit.climb import Climber, Solution
+from powderkeg.fit.problem import Parameter, Problem
+from powderkeg.model import Model
+from powderkeg.model import compile as compile_model
+from powderkeg.scenario import Move, Profile, Quantity, Scenario, Source, edit
+
+if TYPE_CHECKING:
+    from powderkeg.fit.checks import Checks
+
+FITTED = "fitted"
+"""Name under which estimates stand among a scenario's sources."""
+COURSE = "fitted_course"
+"""Name of the profile that holds a fitted course of the background."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One parameter after the fit, in the unit the scenario uses inside: per day, days, or a plain number.
+
+    estimate   the value; that of the scenario where it was held
+    se         standard error, None where it was held, stands at a bound, or could not be computed
+    low, high  interval at the fit's level, None where there is none
+    interval   how it was found: "wald", "profile", or "" where there is none
+    note       what to know about it, "" for nothing
+    """
+
+    path: str
+    kind: str
+    estimate: float
+    se: float | None
+    low: float | None
+    high: float | None
+    free: bool
+    before: float
+    interval: str = ""
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The estimate as plain data, for `--json`."""
+        return {
+            "estimate": self.estimate, "se": self.se, "low": self.low, "high": self.high, "free": self.free,
+            "before": self.before, "interval": self.interval or None, "note": self.note or None,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model fitted to events.
+
+    parameters        key path -> Estimate, those held included
+    log_likelihood    of the events used, natural logarithm
+    likelihood        which likelihood it is, in words
+    prior             which prior, in words
+    events_used       events that the likelihood scores
+    unexplained       events it does not: no rule of the scenario allows them (columns day, source, act, target, rule)
+    branching_ratio   with every fact at its initial level
+    background        course of the background that was chosen
+    backgrounds       all that were tried: background, parameters, log_likelihood, aic, branching_ratio, one column of
+                      answers for each mechanism
+    mechanisms        for each free mechanism: answers, lr (twice the log likelihood lost without it), p (half
+                      chi-square law), aic (what leaving it out changes), needed at 5 % and 1 %
+    warnings          sentences that name a parameter and a remedy
+    level             of the intervals
+    gradient          largest step, in standard errors, that the gradient still asked for: near 0 at the maximum
+    covariance        (k, k) of `covariance_paths`, log scale for factors and half-lives
+    """
+
+    scenario_before: Scenario | None
+    parameters: Mapping[str, Estimate]
+    log_likelihood: float
+    likelihood: str
+    prior: str
+    events_used: int
+    unexplained: pl.DataFrame
+    branching_ratio: float
+    background: str
+    backgrounds: pl.DataFrame
+    mechanisms: pl.DataFrame
+    warnings: tuple[str, ...]
+    level: float
+    converged: bool
+    gradient: float
+    covariance: Floats
+    covariance_paths: tuple[str, ...]
+    problem: Problem = field(repr=False)
+    climber: Climber = field(repr=False)
+    solution: Solution = field(repr=False)
+    frame: pl.DataFrame = field(repr=False)
+    window_start: Any = None
+
+    def __repr__(self) -> str:
+        free = sum(e.free for e in self.parameters.values())
+        return f"Fit({free} parameters, {self.events_used} events, log likelihood {self.log_likelihood:.1f})"
+
+    @cached_property
+    def model(self) -> Model:
+        """The model with the estimates in it: what simulates, attributes and forecasts."""
+        if self.scenario_before is not None:
+            return compile_model(self.scenario)
+        return filled_arrays(self.problem, self.solution.vector)
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario with every estimate, its interval as range, and `fitted` as its source.
+
+        Raises ModelError for a model made from bare arrays, which has no scenario.
+        """
+        if self.scenario_before is None:
+            raise ModelError("a model made from bare arrays has no scenario; use fit.model")
+        return _fitted_scenario(self)
+
+    def check(self, **options: Any) -> Checks:
+        """Residuals, counts against simulation, held-out scores: see `powderkeg.fit.checks.check`."""
+        from powderkeg.fit.checks import check
+
+        return check(self, **options)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fit as plain data, for `--json`; numbers that do not exist are None, never not-a-number."""
+        return {
+            "parameters": {path: e.as_dict() for path, e in self.parameters.items()},
+            "log_likelihood": self.log_likelihood,
+            "likelihood": self.likelihood,
+            "prior": self.prior,
+            "events_used": self.events_used,
+            "events_unexplained": self.unexplained.height,
+            "unexplained": [_plain(row) for row in self.unexplained.to_dicts()],
+            "branching_ratio": self.branching_ratio,
+            "background": self.background,
+            "backgrounds": [_plain(row) for row in self.backgrounds.to_dicts()],
+            "mechanisms": [_plain(row) for row in self.mechanisms.to_dicts()],
+            "level": self.level,
+            "converged": self.converged,
+            "gradient": self.gradient,
+            "warnings": list(self.warnings),
+        }
+
+    def table(self) -> pl.DataFrame:
+        """Estimates as a frame: path, estimate, se, low, high, before, free, note."""
+        rows = [
+            {"path": e.path, "estimate": e.estimate, "se": e.se, "low": e.low, "high": e.high, "before": e.before,
+             "free": e.free, "interval": e.interval, "note": e.note}
+            for e in self.parameters.values()
+        ]  # fmt: skip
+        schema = {"path": pl.String, "estimate": pl.Float64, "se": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+                  "before": pl.Float64, "free": pl.Boolean, "interval": pl.String, "note": pl.String}  # fmt: skip
+        return pl.DataFrame(rows, schema=schema)
+
+    def summary(self) -> str:
+        """The fit in words and a table, as `powderkeg fit` prints it."""
+        lines = [
+            f"{self.events_used:,} events over {self.problem.data.days:,.0f} days; likelihood: {self.likelihood}; "
+            f"{self.prior}; background: {self.background}",
+            f"log likelihood {self.log_likelihood:.2f}; branching ratio {self.branching_ratio:.3f}"
+            + (f" ({self._band()})" if self.backgrounds.height > 1 else ""),
+            "",
+        ]
+        percent = f"{100 * self.level:.0f} %"
+        free = [e for e in self.parameters.values() if e.free]
+        width = max([len(e.path) for e in free] + [9])
+        lines.append(f"{'parameter':<{width}}  {'estimate':>10}  {'se':>9}  {percent + ' interval':>23}  before")
+        for e in free:
+            error = "" if e.se is None else f"{e.se:.3g}"
+            span = "" if e.low is None or e.high is None else f"[{e.low:.4g}, {e.high:.4g}]"
+            note = f"  {e.note}" if e.note else ""
+            lines.append(f"{e.path:<{width}}  {e.estimate:10.4g}  {error:>9}  {span:>23}  {e.before:.4g}{note}")
+        held = sum(not e.free for e in self.parameters.values())
+        if held:
+            lines.append(f"{held} parameters were held at the scenario's values.")
+        if self.mechanisms.height:
+            lines += ["", "does the record need the mechanism? (twice the log likelihood lost without it)"]
+            for row in self.mechanisms.iter_rows(named=True):
+                said = "yes" if row["needed_1"] else "at 5 %" if row["needed_5"] else "no"
+                if row["lr"] is None:
+                    lines.append(f"{row['mechanism']:<{width}}  yes: some events could not have come without it")
+                else:
+                    lines.append(f"{row['mechanism']:<{width}}  {row['lr']:10.2f}  p {row['p']:.3g}  {said}")
+        if self.unexplained.height:
+            lines += [
+                "",
+                f"{self.unexplained.height} events that no rule of the scenario allows were left out, such as",
+            ]
+            for row in self.unexplained.head(5).iter_rows(named=True):
+                who = " ".join(str(row[k]) for k in ("source", "act", "target") if row[k] is not None)
+                lines.append(f"  day {row['day']:.0f}: {who}: {row['rule']}")
+        for warning in self.warnings:
+            lines += ["", f"look at: {warning}"]
+        return "\n".join(lines)
+
+    def _band(self) -> str:
+        ratios = self.backgrounds["branching_ratio"].drop_nulls()
+        least, most = ratios.to_numpy().min(), ratios.to_numpy().max()
+        return f"{least:.3f} to {most:.3f} under the backgrounds tried"
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: (None if isinstance(value, float) and not math.isfinite(value) else value) for key, value in row.items()
+    }
+
+
+def natural_values(problem: Problem, vector: Floats) -> dict[str, float]:
+    """Key path -> value in the scenario's units."""
+    return {p.path: problem.natural(p, vector) for p in problem.parameters}
+
+
+def filled_arrays(problem: Problem, vector: Floats) -> Model:
+    """The model of a problem with its arrays at a parameter vector; the course of the background is not in it."""
+    model, system = problem.model, problem.model.system
+    rate, mass = system.rate.copy(), system.edge_mass.copy()
+    d = problem.design
+    linear_of = d.term_linear[d.ground_term[d.channel_ground]]
+    rate[: model.n_acts] = vector[linear_of] * d.channel_scale
+    mass = model.edge_weight * vector[problem.n_rates + system.edge_mechanism]
+    factor = system.level_factor.copy()
+    by_path = natural_values(problem, vector)
+    for cell, index in enumerate(model.factor_parameter):
+        if index >= 0:
+            factor[cell] = by_path.get(model.parameters[index].path, factor[cell])
+    return replace(
+        model,
+        system=system._replace(rate=rate, edge_mass=mass, kernel_decay=problem.decay(vector), level_factor=factor),
+    )
+
+
+def _fitted_scenario(fit: Fit) -> Scenario:
+    scenario = fit.scenario_before
+    assert scenario is not None
+    title = (
+        f"Fitted to {fit.events_used:,} events, {fit.window_start} and {fit.problem.data.days:.0f} days on; "
+        f"likelihood: {fit.likelihood}; {fit.prior}"
+    )
+    scenario = replace(scenario, sources={**scenario.sources, FITTED: Source(title=title)})
+    changes = {e.path: _quantity(e) for e in fit.parameters.values() if e.free}
+    scenario = edit(scenario, changes)
+    problem = fit.problem
+    if problem.shape.basis.shape[1]:
+        steps = shape_steps(problem.shape, fit.solution.vector[problem.shape_places], fit.window_start)
+        scenario = _with_course(scenario, steps)
+    return scenario
+
+
+def _quantity(e: Estimate) -> Quantity:
+    low, high = e.low, e.high
+    if low is not None and high is not None:
+        low, high = min(max(low, 0.0), e.estimate), max(high, e.estimate)
+        if not (np.isfinite(low) and np.isfinite(high)) or (e.kind == "half_life" and low <= 0):
+            low, high = None, None
+    else:
+        low, high = None, None
+    return Quantity(e.estimate, low, high, FITTED, False)
+
+
+def _with_course(scenario: Scenario, steps: list[Any]) -> Scenario:
+    """The scenario with a profile for the fitted course, laid over each profile that moves had."""
+    profiles = dict(scenario.profiles)
+    moves: dict[str, Move] = {}
+    for name, move in scenario.moves.items():
+        own = scenario.profiles[move.varies] if move.varies is not None else None
+        made = COURSE if own is None else f"{COURSE}_{move.varies}"
+        if made not in profiles:
+            days = sorted({day for day, _ in steps} | {day for day, _ in (own.steps if own else ())})
+            factors = [
+                (day, Quantity(_at(steps, day) * (_at(own.steps, day) if own else 1.0), source=FITTED)) for day in days
+            ]
+            profiles[made] = Profile(
+                title="fitted course of the background", steps=tuple(factors), season=own.season if own else None
+            )
+        moves[name] = replace(move, varies=made) if float(move.rate) > 0 or own is not None else move
+    return replace(scenario, profiles=profiles, moves=moves)
+
+
+def _at(steps: Any, day: Any) -> float:
+    """Value of a step function on a day; before the first step, the first value."""
+    value = 1.0
+    for k, (first, factor) in enumerate(steps):
+        if k == 0 or first <= day:
+            value = float(factor)
+    return value
+
+
+def note_of(parameter: Parameter, problem: Problem, vector: Floats) -> str:
+    """What to know about an estimate at its bound, or about a parameter that was held."""
+    if not parameter.free:
+        return parameter.why_held
+    value = vector[parameter.place]
+    if parameter.kind in ("rate", "answers"):
+        return "at 0: no event needs it" if value <= 1e-9 else ""
+    near = 1e-6 * max(1.0, abs(value))
+    if value <= problem.lower[parameter.place] + near or value >= problem.upper[parameter.place] - near:
+        if parameter.kind == "factor":
+            return "at a bound: the record says never" if value < 0 else "at a bound: the record says always"
+        return "at a bound"
+    return ""
