@@ -138,7 +138,8 @@ def show(screen: Screen, results: Results) -> None:
         for row in frame.to_dicts():
             if row["share"]:
                 name = r.titles.get(row["name"], row["name"])
-                rows.append([f"{label} {name}", percent(row["share"]), between(row["low"], row["high"], percent)])
+                said = "still open at the end" if name == "open" else f"{label} {name}"
+                rows.append([said, percent(row["share"]), between(row["low"], row["high"], percent)])
     screen.table(["standoffs", "", "90 % interval"], rows)
     rows = [
         [
@@ -153,7 +154,9 @@ def show(screen: Screen, results: Results) -> None:
     if rows:
         screen.table(["outcome", "", "90 % interval", ""], rows)
     if r.record is not None:
-        screen.say(f"{r.agreeing} of {len(r.record)} lines agree with the record (powderkeg record {r.name}).")
+        screen.say(
+            f"{r.agreeing} of {len(r.record)} lines agree with the dated record; `powderkeg record {r.name}` shows them."
+        )
     for line in r.brink:
         screen.paragraph(line)
     screen.say()

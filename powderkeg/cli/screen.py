@@ -130,4 +130,4 @@ def _plain_markup(text: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return not text or text[0].isdigit() or (text[0] in "-–<+.±" and len(text) < 12)
+    return not text or text[0].isdigit() or text == "–" or (text[0] in "-<+.±" and text[1:2].isdigit())
