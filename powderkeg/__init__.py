@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from powderkeg.analyze import episode_statistics as episode_statistics
     from powderkeg.analyze import episodes as episodes
     from powderkeg.analyze import outcomes as outcomes
+    from powderkeg.compare import brink as brink
     from powderkeg.compare import compare as compare
     from powderkeg.compare import sensitivity as sensitivity
     from powderkeg.compare import sweep as sweep
@@ -70,7 +71,7 @@ _HOMES = {
         "episodes",
         "outcomes",
     ),
-    "compare": ("compare", "sensitivity", "sweep"),
+    "compare": ("brink", "compare", "sensitivity", "sweep"),
     "errors": (
         "EventError",
         "Fault",

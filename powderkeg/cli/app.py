@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from powderkeg import __version__
-from powderkeg.cli import compare, events, run, scenarios, sweep
+from powderkeg.cli import brink, compare, events, run, scenarios, sweep
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 
@@ -42,6 +42,7 @@ app.command(rich_help_panel=SCENARIO)(scenarios.resolve)
 app.command(rich_help_panel=SCENARIO)(scenarios.record)
 app.command(rich_help_panel=SCENARIO)(compare.compare)
 app.command(rich_help_panel=SCENARIO)(sweep.sweep)
+app.command(rich_help_panel=SCENARIO)(brink.brink)
 OBSERVED = "Observed events"
 app.add_typer(events.events, name="events", rich_help_panel=OBSERVED)
 app.command(rich_help_panel=OBSERVED)(events.episodes)

@@ -5,12 +5,14 @@ In: scenarios and named interventions. Out: differences with their uncertainty.
 
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.interventions import Named, Plan, choose, intervene, plan
+from powderkeg.compare.nearness import Brink, brink
 from powderkeg.compare.paired import Compared, Comparison, compare
 from powderkeg.compare.ranges import draw_values
 from powderkeg.compare.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
 
 __all__ = [
     "Axis",
+    "Brink",
     "Compared",
     "Comparison",
     "Effect",
@@ -19,6 +21,7 @@ __all__ = [
     "Sensitivity",
     "Sweep",
     "axis",
+    "brink",
     "choose",
     "compare",
     "draw_values",
