@@ -385,8 +385,8 @@ class Twin:
             self.policy_epoch[q] += 1
             if level not in levels:
                 continue
-            at = max(now + days, start)
-            if at < end and self.begin <= at < self.horizon:
+            at = max(now + days, start, self.begin)
+            if at < end and at < self.horizon:
                 same = [p for p in self.policies[:q] if p[:4] == self.policies[q][:4]]
                 content = (channel * 8191 + fact) * 131 + sum(1 << x for x in levels)
                 address = (self._bits(days) + content * 0x9E3779B97F4A7C15 + (len(same) << 40)) & MASK

@@ -31,6 +31,7 @@ class Chunk(NamedTuple):
     mechanism: NDArray[np.int16]  # int16
     key: NDArray[np.uint64]  # uint64, empty unless asked for
     level_time: NDArray[np.float64]  # (replicates, cells) days of the window that each fact spent at each level
+    n_candidates: NDArray[np.int64]  # (1,) candidates considered: what the work was
 
 
 class Workspace:
@@ -42,15 +43,15 @@ class Workspace:
         self.room(0)
         self.follow(0)
         self.events(1 << 16)
-        self.head = np.empty(0, np.int32)
+        self.head = np.empty(0, np.int64)
 
     def room(self, slots: int) -> None:
         """For so many candidates in the queue."""
         self.slot_time = np.empty(slots)
         self.slot_key = np.empty(slots, np.uint64)
-        self.slot = np.empty(slots * WIDTH, np.int32)
+        self.slot = np.empty(slots * WIDTH, np.int64)
         self.heap_time = np.empty(slots)
-        self.heap_slot = np.empty(slots, np.int32)
+        self.heap_slot = np.empty(slots, np.int64)
 
     def follow(self, n: int) -> None:
         """For families of so many events altogether, and half as many waiting to be followed."""
@@ -70,7 +71,7 @@ class Workspace:
         """About so many buckets."""
         n = int(min(max(n, 16), _MOST_BUCKETS))
         if not len(self.head) / 8 <= n <= len(self.head) * 2:
-            self.head = np.empty(n, np.int32)
+            self.head = np.empty(n, np.int64)
 
 
 def simulate_chunk(
@@ -100,7 +101,7 @@ def simulate_chunk(
     state_f = np.zeros(2 * at.n_calms + at.n_streams + at.n_facts)
     pieces: list[list[NDArray[Any]]] = []
     w.buckets(expected)
-    w.control[DONE] = 0.0
+    w.control[DONE] = w.control[CANDIDATES] = 0.0
     done = 0
     stateless = is_stateless(tables)
     by_family = stateless
@@ -154,4 +155,5 @@ def simulate_chunk(
         mechanism=columns[3],
         key=columns[4] if keep_keys else np.empty(0, np.uint64),
         level_time=result[:, 3:],
+        n_candidates=np.array([w.control[CANDIDATES]], np.int64),
     )

@@ -41,7 +41,7 @@ def is_stateless(t: Tables) -> bool:
     if at.n_effect or at.n_streams != 1 or at.n_phases != 1 or at.n_timers or at.n_policies or at.n_acts or at.n_past:
         return False
     n = int(t.ints[at.stream + 3])
-    return bool(t.entry.reshape(-1, 7)[:, 5].all() and t.ints[at.background + 2 : at.background + 3 * n : 3].all())
+    return bool(t.entry.reshape(-1, 8)[:, 5].all() and t.ints[at.background + 2 : at.background + 3 * n : 3].all())
 
 
 @inner
@@ -56,7 +56,7 @@ def _is_before(i, j, time, key, parent):  # type: ignore[no-untyped-def]
 
 @loop
 def run_clusters(  # type: ignore[no-untyped-def]
-    at, ints, floats, entry, root, first, done, n_replicates, begin, horizon, limit, result,
+    at, ints, floats, entry, keep, root, first, done, n_replicates, begin, horizon, limit, result,
     stack_time, stack_key, stack, family_time, family_key, family_parent, family, order, place, head,
     out_time, out_channel, out_parent, out_mechanism, out_key, control,
 ):  # fmt: skip
@@ -115,9 +115,9 @@ def run_clusters(  # type: ignore[no-untyped-def]
                     for k in range(n_born):
                         key2 = child(key, OFFSPRING, k)
                         e, share = pick(draw(key2, CHOICE), e0, n_entries)
-                        if share >= floats[at.entry_f + 3 * e]:
-                            e = np.int64(entry[7 * e + 4])
-                        m = np.int64(entry[7 * e + 2])
+                        if share >= keep[8 * e + 7]:
+                            e = entry[8 * e + 4]
+                        m = entry[8 * e + 2]
                         j = ints[at.kernel_start + m]
                         j_last = ints[at.kernel_start + m + 1] - 1
                         if j < j_last:
@@ -128,7 +128,7 @@ def run_clusters(  # type: ignore[no-untyped-def]
                         if when < horizon:
                             stack_time[n_stack] = when
                             stack_key[n_stack] = key2
-                            stack[3 * n_stack] = entry[7 * e + 1]
+                            stack[3 * n_stack] = entry[8 * e + 1]
                             stack[3 * n_stack + 1] = n
                             stack[3 * n_stack + 2] = m
                             n_stack += 1

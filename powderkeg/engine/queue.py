@@ -10,9 +10,9 @@ them where they are used, makes Numba count references at every step, which cost
 Whoever runs out of slots starts the replicate again with more; its draws are the same.
 
     count      (5,) int64, see below
-    slot_time, slot_key, slot   what waits; `slot` is int32, WIDTH numbers each; free ones are chained by NEXT
+    slot_time, slot_key, slot   what waits; `slot` has WIDTH numbers each; free ones are chained by NEXT
     heap_time, heap_slot        the heap
-    head       (buckets,) int32, first slot of each bucket, or -1
+    head       (buckets,) first slot of each bucket, or -1
 """
 
 from __future__ import annotations
@@ -127,15 +127,15 @@ def advance(count, slot_time, slot_key, slot, heap_time, heap_slot, head, until)
     Afterwards the heap's top, if there is one, is the earliest of all candidates in buckets up to `until`.
     """
     bucket = count[BUCKET]
-    n = np.int64(0)
+    n = 0
     while n == 0 and bucket < until:
         bucket += 1
-        s = np.int64(head[bucket])
+        s = head[bucket]
         head[bucket] = -1
         while s >= 0:
             heap_push(n, slot_time[s], s, slot_key, heap_time, heap_slot)
             n += 1
-            s = np.int64(slot[WIDTH * s])
+            s = slot[WIDTH * s]
     count[BUCKET] = bucket
     count[IN_HEAP] = n
 
@@ -146,7 +146,7 @@ def pop(count, slot_key, slot, heap_time, heap_slot):  # type: ignore[no-untyped
 
     The slot is free again at once; its numbers can be read until the next push.
     """
-    s = np.int64(heap_slot[0])
+    s = heap_slot[0]
     heap_pop(count[IN_HEAP], slot_key, heap_time, heap_slot)
     count[IN_HEAP] -= 1
     slot[WIDTH * s] = count[FREE]

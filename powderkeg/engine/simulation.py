@@ -92,13 +92,13 @@ def _shape(time, first, end, step, season, floats):  # type: ignore[no-untyped-d
 
 @loop
 def run(  # type: ignore[no-untyped-def]
-    at, ints, floats, entry, root, first, done, n_replicates, begin, horizon, limit, is_complete,
+    at, ints, floats, entry, keep, root, first, done, n_replicates, begin, horizon, limit, is_complete,
     result, state, state_f, waiting, slot_time, slot_key, slot, heap_time, heap_slot, head,
     out_time, out_channel, out_parent, out_mechanism, out_key, control,
 ):  # fmt: skip
     """Simulate replicates `first + done` to `first + n_replicates - 1`. Returns how many are done now, and why no more.
 
-    at .. entry  the four parts of `Tables`
+    at .. keep   the parts of `Tables`
     result       (replicates, 3 + cells) events, 1 if exploded, day reached, days of the window at each level by cell
     state        levels, epochs of facts and policies, changes at hand (fact, level), background candidates by stream
     state_f      calms (amount, day at which it had that amount), next background candidate by stream, day since when
@@ -165,13 +165,24 @@ def run(  # type: ignore[no-untyped-def]
         me = -1
         is_start = True
 
+        seen = -1
+
         while True:
+            if seen != phase:
+                # Where the numbers of this phase begin.
+                seen = phase
+                factor = at.factor + phase * at.n_factor
+                mass = at.mass + phase * at.n_mass
+                rate0 = at.rate + phase * at.n_channels
+                kernel = at.kernel + phase * at.n_kernel
+                chance0 = at.effect_probability + phase * at.n_effect
+                calm_decay = at.calm_decay + phase * at.n_calms
+                upcoming = floats[at.phase_time + phase + 1] if phase + 1 < at.n_phases else np.inf
             if not is_start:
                 # What comes next: a phase, a past event, an act put in by hand, a background candidate,
                 # or what the queue holds.
                 until = min(state_f[stream_next + stream], horizon)
-                if phase + 1 < at.n_phases:
-                    until = min(until, floats[at.phase_time + phase + 1])
+                until = min(until, upcoming)
                 if i_act < at.n_acts:
                     until = min(until, floats[at.act_time + i_act])
                 if i_past < at.n_past:
@@ -194,26 +205,26 @@ def run(  # type: ignore[no-untyped-def]
                     s = pop(waiting, slot_key, slot, heap_time, heap_slot)
                     now = slot_time[s]
                     key = slot_key[s]
-                    e = np.int64(slot[WIDTH * s + ENTRY])
-                    c = np.int64(slot[WIDTH * s + CHANNEL])
-                    parent = np.int64(slot[WIDTH * s + PARENT])
-                    mechanism = np.int64(slot[WIDTH * s + MECHANISM])
+                    e = slot[WIDTH * s + ENTRY]
+                    c = slot[WIDTH * s + CHANNEL]
+                    parent = slot[WIDTH * s + PARENT]
+                    mechanism = slot[WIDTH * s + MECHANISM]
                     if e >= 0:
                         n_candidates += 1
-                        if entry[7 * e + 5] == 0:
+                        if entry[8 * e + 5] == 0:
                             is_candidate = True
-                            worth = floats[at.mass + phase * at.n_mass + entry[7 * e + 0]]
-                            row = np.int64(entry[7 * e + 3])
-                            low = floats[at.entry_f + 3 * e + 1]
-                            width = floats[at.entry_f + 3 * e + 2]
-                    elif np.int64(slot[WIDTH * s + EPOCH]) != state[epoch - 1 - e]:
+                            worth = floats[mass + entry[8 * e]]
+                            row = entry[8 * e + 3]
+                            low = floats[at.entry_f + 2 * e]
+                            width = floats[at.entry_f + 2 * e + 1]
+                    elif slot[WIDTH * s + EPOCH] != state[epoch - 1 - e]:
                         continue
                 elif until >= horizon:
                     break
-                elif phase + 1 < at.n_phases and floats[at.phase_time + phase + 1] <= until:
+                elif upcoming <= until:
                     now = until
                     for i in range(at.n_calms):
-                        decay = floats[at.calm_decay + phase * at.n_calms + i]
+                        decay = floats[calm_decay + i]
                         state_f[calm + 2 * i] *= math.exp(-decay * (now - state_f[calm + 2 * i + 1]))
                         state_f[calm + 2 * i + 1] = now
                     phase += 1
@@ -239,6 +250,8 @@ def run(  # type: ignore[no-untyped-def]
                 else:
                     now = until
                     n_candidates += 1
+                    if n_candidates & 65535 == 0 and control[STOP] != 0.0:
+                        return r, STOPPED
                     k = key0 if stream == 0 else child(key0, LAYER, ints[at.stream + 2 * stream])
                     key = child(k, IMMIGRANT, state[stream_count + stream])
                     i = ints[at.stream + 2 * stream + 1]
@@ -248,7 +261,7 @@ def run(  # type: ignore[no-untyped-def]
                     c = ints[at.background + 3 * j]
                     if ints[at.background + 3 * j + 2] == 0:
                         is_candidate = True
-                        worth = floats[at.rate + phase * at.n_channels + c]
+                        worth = floats[rate0 + c]
                         row = ints[at.channel + 7 * c]
                         low = floats[at.background_f + 3 * j + 1]
                         width = floats[at.background_f + 3 * j + 2]
@@ -267,16 +280,16 @@ def run(  # type: ignore[no-untyped-def]
                             if state_f[stream_next + i] < state_f[stream_next + stream]:
                                 stream = i
 
+                ch = at.channel + 7 * c
                 # Does it happen? Read before the event moves the state: no event opens its own gate.
                 if is_candidate:
-                    factor = at.factor + phase * at.n_factor
                     worth *= _product(row, at.row_start, at.gate, factor, ints, floats, state)
-                    worth *= _product(ints[at.channel + 7 * c + 1], at.row_start, at.gate, factor, ints, floats, state)
-                    if ints[at.channel + 7 * c + 3] & IS_CALMED:
+                    worth *= _product(ints[ch + 1], at.row_start, at.gate, factor, ints, floats, state)
+                    if ints[ch + 3] & IS_CALMED:
                         lowering = 0.0
-                        for i in range(ints[at.channel + 7 * c + 6], ints[at.channel + 7 * c + 13]):
+                        for i in range(ints[ch + 6], ints[ch + 13]):
                             j = ints[at.calm_low + i]
-                            decay = floats[at.calm_decay + phase * at.n_calms + j]
+                            decay = floats[calm_decay + j]
                             strength = floats[at.calm_strength + phase * at.n_calm_strength + i]
                             lowering += (
                                 strength * state_f[calm + 2 * j] * math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
@@ -302,20 +315,21 @@ def run(  # type: ignore[no-untyped-def]
                             control[DONE] = r + (now - start) / (horizon - start)
                             if control[STOP] != 0.0:
                                 return r, STOPPED
-                    flags = ints[at.channel + 7 * c + 3]
+                    flags = ints[ch + 3]
                     if flags & HAS_EFFECTS:
-                        i = ints[at.channel + 7 * c + 4]
-                        n_effects = ints[at.channel + 7 * c + 11] - i
+                        i = ints[ch + 4]
+                        n_effects = ints[ch + 11] - i
                         for n in range(n_effects):
-                            chance = floats[at.effect_probability + phase * at.n_effect + i + n]
+                            chance = floats[chance0 + i + n]
                             if chance >= 1.0 or draw(key, np.uint64(EFFECT_COIN + n)) < chance:
-                                state[changing + 2 * n_changing] = ints[at.effect + 2 * (i + n)]
-                                state[changing + 2 * n_changing + 1] = ints[at.effect + 2 * (i + n) + 1]
+                                j = at.effect + 2 * (i + n)
+                                state[changing + 2 * n_changing] = ints[j]
+                                state[changing + 2 * n_changing + 1] = ints[j + 1]
                                 n_changing += 1
                     if flags & ADDS_CALM:
-                        for i in range(ints[at.channel + 7 * c + 5], ints[at.channel + 7 * c + 12]):
+                        for i in range(ints[ch + 5], ints[ch + 12]):
                             j = ints[at.calm_add + i]
-                            decay = floats[at.calm_decay + phase * at.n_calms + j]
+                            decay = floats[calm_decay + j]
                             state_f[calm + 2 * j] *= math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
                             state_f[calm + 2 * j] += floats[at.calm_amount + phase * at.n_calm_amount + i]
                             state_f[calm + 2 * j + 1] = now
@@ -323,22 +337,23 @@ def run(  # type: ignore[no-untyped-def]
             # Facts change, and what is timed by them starts or stops.
             for n in range(n_changing):
                 s = state[changing + 2 * n]
-                old = state[level + s]
                 new = state[changing + 2 * n + 1]
+                fact = at.fact + 3 * s
+                old = state[level + s]
                 if old == new:
                     continue
                 if old >= 0 and now > begin:
-                    cell = ints[at.fact + 3 * s + 1] + old
+                    cell = ints[fact + 1] + old
                     result[r, 3 + cell] += now - state_f[stands_since + s]
                     state_f[stands_since + s] = now
                 state[level + s] = new
                 state[epoch + s] += 1
                 if waiting[N_FREE] < room_for_timers:
                     return r, NO_SLOTS
-                cell = ints[at.fact + 3 * s + 1] + new
+                cell = ints[fact + 1] + new
                 i = ints[at.timer_start + cell]
                 n_timed = ints[at.timer_start + cell + 1] - i
-                n_watching = ints[at.fact + 3 * s + 5] - ints[at.fact + 3 * s + 2]
+                n_watching = ints[fact + 5] - ints[fact + 2]
                 for timed in range(n_timed + n_watching):
                     if timed < n_timed:
                         j = i + timed
@@ -354,7 +369,7 @@ def run(  # type: ignore[no-untyped-def]
                         else:
                             when = now - math.log(draw(k, DELAY)) * mean
                     else:
-                        q = ints[at.fact + 3 * s + 2] + timed - n_timed
+                        q = ints[fact + 2] + timed - n_timed
                         j = at.policy_holds + ints[at.policy + 4 * q]
                         holds = ints[j + new] != 0
                         if old >= 0 and holds == (ints[j + old] != 0):
@@ -365,8 +380,8 @@ def run(  # type: ignore[no-untyped-def]
                             continue
                         k = child(child(key, TIMER_TAG, ints[at.policy + 4 * q + 2]), TIMER_TAG, FIRST)
                         fires = ints[at.policy + 4 * q + 1]
-                        when = max(now + floats[at.policy_f + 3 * q], floats[at.policy_f + 3 * q + 1])
-                        if when >= floats[at.policy_f + 3 * q + 2] or when < begin:
+                        when = max(now + floats[at.policy_f + 3 * q], floats[at.policy_f + 3 * q + 1], begin)
+                        if when >= floats[at.policy_f + 3 * q + 2]:
                             continue
                     if when < horizon and not (is_complete and when < begin):
                         push(
@@ -404,12 +419,11 @@ def run(  # type: ignore[no-untyped-def]
                     for n in range(n_born):
                         k = child(k0, OFFSPRING, n)
                         e, share = pick(draw(k, CHOICE), e0, n_entries)
-                        if share >= floats[at.entry_f + 3 * e]:
-                            e = np.int64(entry[7 * e + 4])
-                        m = np.int64(entry[7 * e + 2])
-                        kernel = at.kernel + phase * at.n_kernel
-                        if entry[7 * e + 6] >= 0:
-                            j = np.int64(entry[7 * e + 6])
+                        if share >= keep[8 * e + 7]:
+                            e = entry[8 * e + 4]
+                        m = entry[8 * e + 2]
+                        if entry[8 * e + 6] >= 0:
+                            j = entry[8 * e + 6]
                         else:
                             j = ints[at.kernel_start + m]
                             j_last = ints[at.kernel_start + m + 1] - 1
@@ -422,7 +436,7 @@ def run(  # type: ignore[no-untyped-def]
                             push(
                                 waiting, slot_time, slot_key, slot, heap_time, heap_slot, head,
                                 bucket_of(when, start, per_day, n_buckets),
-                                when, k, e, np.int64(me), np.int64(entry[7 * e + 1]), m, FIRST,
+                                when, k, e, np.int64(me), entry[8 * e + 1], m, FIRST,
                             )  # fmt: skip
                 row += n_rows
 

@@ -59,7 +59,7 @@ class Layout(NamedTuple):
     background_rate: int  # (L,)
     background_f: int  # (., 3) keep, mark from, width
     branch: int  # (rows, 3) mean of a part, parts, exp(-mean of a part)
-    entry_f: int  # (., 3) keep, mark from, width
+    entry_f: int  # (., 2) mark from, width
     policy_f: int  # (., 3) days, start, end
     phase_time: int
     act_time: int
@@ -92,7 +92,10 @@ class Tables(NamedTuple):
     at: Layout
     ints: Ints
     floats: Floats
-    entry: NDArray[np.int32]  # 7 numbers each: edge, target, mechanism, gate, other, certain, kernel component or -1
+    # Eight words each, one line of the cache: edge, target, mechanism, gate, other, certain, kernel component or -1,
+    # and the share kept of the alias cell, a float. The same memory twice, read as whole numbers and as floats.
+    entry: Ints
+    keep: Floats
 
     def digest(self) -> str:
         """SHA-256 of all of it: what differs in any number differs here."""
@@ -109,6 +112,8 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
     """The tables of a world for a window that begins at `begin` (`past.begin`, if there is a past)."""
     if past is not None:
         begin = past.begin
+        if np.any(np.diff(past.time) < 0) or np.any(past.time >= begin):
+            raise ValueError("past events must be in time order, and before the window begins")
     base = world.base
     initial = ints(base.initial_level)
     if past is None:  # what was set before the window is how it starts
@@ -183,7 +188,7 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
         background_rate=real.add(entries.background_rate),
         background_f=real.add(entries.background_f),
         branch=real.add(entries.branch),
-        entry_f=real.add(entries.entry_f),
+        entry_f=real.add(entries.entry_f[:, 1:]),
         policy_f=real.add([(p.days, p.start, p.end) for p in policies]),
         phase_time=real.add(phase_time),
         act_time=real.add(act_time),
@@ -208,7 +213,10 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
         calm_strength=real.add([system.calm_low_strength for system in systems]),
         n_calm_strength=len(base.calm_low_index),
     )
-    return Tables(at, whole.block(), real.block(), entries.entry.ravel())
+    words = np.empty((len(entries.entry), 8), np.int64)
+    words[:, :7] = entries.entry
+    words[:, 7] = entries.entry_f[:, 0].copy().view(np.int64)
+    return Tables(at, whole.block(), real.block(), words.ravel(), words.ravel().view(np.float64))
 
 
 class _Block:
@@ -235,7 +243,7 @@ def expected_events(t: Tables, days: float, most: float = 1e7) -> float:
     at, C = t.at, t.at.n_channels
     start = t.ints[at.branch_start : at.branch_start + C + 1]
     source, n = np.repeat(np.arange(C), np.diff(start)), int(start[C])
-    target, width = t.entry.reshape(-1, 7)[:n, 1], t.floats[at.entry_f : at.entry_f + 3 * n].reshape(-1, 3)[:, 2]
+    target, width = t.entry.reshape(-1, 8)[:n, 1], t.floats[at.entry_f : at.entry_f + 2 * n].reshape(-1, 2)[:, 1]
     m = int(t.ints[at.stream + 3])
     first = t.ints[at.background : at.background + 3 * m].reshape(-1, 3)[:, 0]
     born = np.bincount(first, t.floats[at.background_f : at.background_f + 3 * m].reshape(-1, 3)[:, 2] * days, C)

@@ -277,4 +277,5 @@ def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
         level_time=join("level_time", np.float64).reshape(len(n_events), cells),
         begin=job.begin,
         key=join("key", np.uint64) if job.keys else None,
+        candidates=int(join("n_candidates", np.int64).sum()),
     )

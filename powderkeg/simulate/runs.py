@@ -35,6 +35,7 @@ class Runs:
     key         uint64 address of the event's draws, or None; two worlds that share an event share its key
     level_time  (R, cells) days of the window that each fact spent at each level; cell = level_start[fact] + level
     begin, days the window is [begin, begin + days)
+    candidates  how many were considered; many more than events say that gates are mostly far from their highest
     """
 
     model: Model | System
