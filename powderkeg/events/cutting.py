@@ -22,6 +22,7 @@ from powderkeg.events.files import TEXT_SHOWN
 from powderkeg.events.formats import Layout
 
 WINDOW = 200
+KEDS_SEPARATOR = b"\x1f"  # never meant: KEDS lines are taken whole and cut by a pattern
 REPEATED_HEADER = "repeated header"
 
 
@@ -130,7 +131,7 @@ def _parse(data: bytes, layout: Layout, quote: str | None) -> pl.DataFrame:
     lazy = pl.scan_csv(
         data,
         has_header=False,
-        separator="\x1f" if keds else layout.separator,
+        separator=KEDS_SEPARATOR.decode() if keds else layout.separator,
         quote_char=quote,
         schema=dict.fromkeys(names, pl.String),
     )
@@ -188,7 +189,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
         text = _utf8(line)
         if text is not None:
             line, recoded = text, recoded + 1
-        good.append(line.replace(b"\r", b" "))
+        good.append(line.replace(b"\r", b" ").replace(KEDS_SEPARATOR, b" ") if keds else line.replace(b"\r", b" "))
         places.append(number)
     frame = _parse(b"\n".join(good) + b"\n", layout, None).drop("reaches") if good else _empty(layout)
     if frame.height != len(places):

@@ -199,6 +199,8 @@ def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
     text = start.decode("utf-8", "replace")
     _refuse_markup(file, text)
     lines = [line for line in text.split("\n") if line.strip()][:2000]
+    if not lines:
+        raise FileFault(file, "no readable text", "event rows")
     if wishes.format not in ("auto", *FORMATS, *NAMES):
         close = nearest_name(wishes.format, (*FORMATS, *NAMES))
         raise FileFault(file, f"unknown format {wishes.format!r}", f"auto, {', '.join(FORMATS)}; nearest: {close}")
@@ -246,7 +248,8 @@ def columns_of(kind: Format, names: tuple[str, ...], mapping: Mapping[str, str],
     if "code" not in found and "act" not in found:
         missing = [*(key for key in missing if key != "code"), "code or act"]
     if missing:
-        what = "; ".join(f"{key} ({', '.join(str(one) for one in kind.columns.get(key, ()))})" for key in missing)
+        known = {**kind.columns, "code or act": (*kind.columns.get("code", ()), *kind.columns.get("act", ()))}
+        what = "; ".join(f"{key} ({', '.join(str(one) for one in known.get(key, ()))})" for key in missing)
         raise FileFault(file, f"no column for {what}", f"one of these names, or a mapping; found: {', '.join(names)}")
     return found
 
@@ -267,7 +270,7 @@ def _recognize(lines: list[str]) -> str:
         first = lines[0].split("\t")
         if fields[0] == width and re.fullmatch(r"\d+", first[0]) and re.fullmatch(r"\d{8}", first[1]):
             return name
-    if sum(bool(KEDS_LINE.match(line)) for line in lines[:50]) * 2 > len(lines[:50]):
+    if sum(bool(KEDS_LINE.match(line)) for line in lines[:50]) * 2 >= len(lines[:50]):
         return "keds"
     header = {_plain(name) for name in re.split(r"[\t,;|]", lines[0])}
     for one in FORMATS.values():
@@ -282,10 +285,11 @@ def _recognize(lines: list[str]) -> str:
 
 def _gdelt_layout(file: str, lines: list[str], name: str, wishes: Wishes) -> Layout:
     widths = [line.rstrip("\r").count("\t") + 1 for line in lines]
-    usual = max(set(widths), key=widths.count)
     by_width = {61: "gdelt2", 58: "gdelt1", 57: "gdelt1-old"}
-    if usual not in by_width:
-        raise FileFault(file, f"{usual} tab-separated columns", "57 or 58 (GDELT 1.0) or 61 (GDELT 2.0)", 1)
+    fitting = [width for width in widths if width in by_width]
+    if not fitting:
+        raise FileFault(file, f"{widths[0]} tab-separated columns", "57 or 58 (GDELT 1.0) or 61 (GDELT 2.0)", 1)
+    usual = max(by_width, key=fitting.count)
     kind = FORMATS[by_width[usual]]
     return Layout(
         kind,

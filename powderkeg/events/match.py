@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-import polars.selectors as cs
 
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events import prepare
@@ -117,8 +116,11 @@ def match_with(
         raise UsageError(Fault(None, None, "source", repr(source), f"one of {', '.join(SOURCES)}"))
     told = table.account.get("format", "csv")
     since = float((table.start - EPOCH).days)
-    # Simulated events hold source and target as enumerations of their own, which nothing else can be held against.
-    frame = table.frame.with_columns((cs.enum() | cs.categorical()).cast(pl.String), day=pl.col("time") + since)
+    # Simulated events hold their names as enumerations, each its own kind, which nothing else can be held against.
+    names = [
+        name for name in ("source", "act", "target", "mechanism") if isinstance(table.frame.schema.get(name), pl.Enum)
+    ]
+    frame = table.frame.with_columns(pl.col(names).cast(pl.Categorical), day=pl.col("time") + since)
     kinds = {"cameo": pl.String, "tone": pl.String, "goldstein": pl.Float64}
     frame = frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame)
     frame, dropped = matcher.apply(frame, source or (told if isinstance(told, str) else "csv"))
@@ -130,7 +132,9 @@ def match_with(
             frame = prepare.drop_doubles(whole, policy, book).drop("day").rename({"_moment": "day"})
         if before > frame.height:
             dropped = {**dropped, policy: dropped.get(policy, 0) + before - frame.height}
-    frame = frame.sort("day", maintain_order=True).drop("day")
+    if doubles:
+        frame = frame.sort([name for name in ("replicate", "day") if name in frame.columns], maintain_order=True)
+    frame = frame.drop("day")
     if "rows_kept" in account:
         before_all = account.get("rows_dropped", {})
         account["rows_dropped"] = {k: before_all.get(k, 0) + dropped.get(k, 0) for k in {**before_all, **dropped}}

@@ -164,9 +164,13 @@ def _drop_mirrored(table: Any, book: str) -> Any:
     if table.implementation.is_polars():
         kind = nw.to_native(table).collect_schema()["code"]
         mirrors = mirrors.with_columns(pl.col("_mirror").cast(kind))
+    schema = table.collect_schema()
+    if schema["target"] != schema["source"]:
+        table = table.with_columns(nw.col("target").cast(schema["source"]))
     wide = _left_join(table, mirrors, ["code"])
-    code, mirror, source, target = (nw.col(name) for name in ("code", "_mirror", "source", "target"))
-    both_ways = ~mirror.is_null() & ~target.is_null() & (source != target)
+    both_ways = ~nw.col("_mirror").is_null() & ~nw.col("target").is_null() & (nw.col("source") != nw.col("target"))
+    # By letters: some kinds of category have an order of their own.
+    code, mirror, source, target = (nw.col(name).cast(nw.String) for name in ("code", "_mirror", "source", "target"))
     second = ((code == mirror) & (source > target)) | (code > mirror)
     others = wide.filter(~both_ways).drop("_mirror")
     told = wide.filter(both_ways)

@@ -97,6 +97,8 @@ _EMPTY_BAD = pl.DataFrame(schema={"file": pl.Categorical, "line": pl.UInt32, "re
 def _named(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """Names and codes as categories; missing where the format says so, or nothing stands there."""
     strip = layout.separator != "\t" or layout.quoted
+    if "target" not in frame.columns:
+        frame = frame.with_columns(target=pl.lit(None, dtype=pl.String))
     names = [name for name in NAMES if name in frame.columns]
     text = pl.col(names).str.strip_chars() if strip else pl.col(names)
     frame = frame.with_columns(text.cast(pl.Categorical))

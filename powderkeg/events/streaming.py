@@ -322,7 +322,8 @@ def _by_type(frame: pl.DataFrame) -> pl.DataFrame:
     code = pl.col("code").cast(pl.String)
     return frame.with_columns(
         pl.coalesce(
-            name, code.replace_strict(list(types), [getattr(one, name) for one in types.values()], default=None).cast(kind)
+            name,
+            code.replace_strict(list(types), [getattr(one, name) for one in types.values()], default=None).cast(kind),
         ).alias(name)
         for name, kind in (("cameo", pl.Categorical), ("tone", pl.Enum(TONES)), ("goldstein", pl.Float64))
     )

@@ -87,7 +87,7 @@ def resolution_of(form: str) -> str:
 
 
 def likeliest_form(stamps: Iterable[str]) -> list[str]:
-    """The forms that read most of these texts (at least half); more than one if they cannot be told apart.
+    """The forms that read most of these texts; more than one if they cannot be told apart, none if none reads any.
 
     Forms that read every text to the same days are one. Stamps that are all at midnight are days.
     """
@@ -100,7 +100,7 @@ def likeliest_form(stamps: Iterable[str]) -> list[str]:
             read[name] = texts.select(t=days_of(pl.col("t"), name))["t"].to_list()
     count = {name: sum(value is not None for value in values) for name, values in read.items()}
     best = max(count.values())
-    if 2 * best < texts.height:
+    if not best:
         return []
     if count["midnight"] == best and count["second"] < best and count["day"] < best:
         return ["midnight"]
