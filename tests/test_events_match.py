@@ -111,7 +111,7 @@ def test_a_dated_rule_divides_the_events_of_one_name() -> None:
     matched, report = match(scenario(), events(frame), source="keds")
     assert matched.frame["source"].to_list() == ["before", "after"]
     assert report.matched.select("name", "actor", "events").rows() == [
-        ("kosovo", "kosovo", 2), ("YUG", "before", 1), ("YUG", "after", 1),
+        ("kosovo", "kosovo", 2), ("YUG", "after", 1), ("YUG", "before", 1),
     ]  # fmt: skip
 
 

@@ -300,7 +300,9 @@ class Matcher:
                 events[_shown(one), actor, span.rule.path, span.how] += seen.events
         rows = [(*key, number) for key, number in events.items()]
         schema = {"name": pl.String, "actor": pl.String, "rule": pl.String, "how": pl.String, "events": pl.Int64}
-        return pl.DataFrame(rows, schema=schema, orient="row").sort("events", "name", descending=[True, False])
+        return pl.DataFrame(rows, schema=schema, orient="row").sort(
+            "events", "name", "actor", descending=[True, False, False]
+        )
 
     def _unmatched(self) -> pl.DataFrame:
         """Names that are nobody; not those that an alias says are nobody."""
@@ -313,7 +315,7 @@ class Matcher:
         rows = [(name, country or None, s.events, s.with_actor) for (name, country), s in found.items()]
         schema = {"name": pl.String, "country": pl.String, "events": pl.Int64, "with_actor": pl.Int64}
         table = pl.DataFrame(rows, schema=schema, orient="row")
-        table = table.sort("with_actor", "events", "name", descending=[True, True, False])
+        table = table.sort("with_actor", "events", "name", "country", descending=[True, True, False, False])
         nearest = self._nearest(table.head(MOST_NEAREST))
         return table.with_columns(nearest=pl.Series(nearest + [None] * (table.height - len(nearest)), dtype=pl.String))
 
@@ -348,7 +350,7 @@ class Matcher:
         }  # fmt: skip
         table = pl.DataFrame(rows, schema=schema, orient="row")
         keys = ["code", "title", "cameo", "act", "how"]
-        return table.group_by(keys).agg(pl.col("events").sum()).sort("events", "code", descending=[True, False])
+        return table.group_by(keys).agg(pl.col("events").sum()).sort("events", *keys, descending=[True, *[False] * 5])
 
     def _twice(self) -> pl.DataFrame:
         rows: dict[tuple[Any, ...], int] = {}
@@ -361,7 +363,8 @@ class Matcher:
             "tie": pl.Boolean, "events": pl.Int64,
         }  # fmt: skip
         table = pl.DataFrame([(*row, number) for row, number in rows.items()], schema=schema, orient="row")
-        return table.sort("tie", "events", "name", descending=[True, True, False])
+        names = [name for name in schema if name not in ("tie", "events")]
+        return table.sort("tie", "events", *names, descending=[True, True, *[False] * len(names)])
 
 
 def scenario_act(
