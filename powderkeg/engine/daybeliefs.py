@@ -288,6 +288,7 @@ def hidden_day_pass(
     Floats,
     Trail,
     float,
+    tuple[Ints, Ints, Ints, Floats],
 ]:
     """Rows, echoes, blocks and exposures over days 0..days-1, gates at their mean over what is believed.
 
@@ -297,7 +298,8 @@ def hidden_day_pass(
              if `replay`, else filled
     given    the trail to replay
     returns  the fields of `DayRows`; the weight of each block; the trail; what the entropy of the orders adds to the
-             log likelihood
+             log likelihood; for rows of ordered days, their answers to acts of the same day: row, channel answered,
+             term, value
     """
     n = len(day)
     n_groups, n_grounds, n_pairs = len(d.group_term), len(d.ground_term), len(d.pair_size)
@@ -349,6 +351,11 @@ def hidden_day_pass(
     trail_row = np.empty(64, np.int64)
     trails = 0
     entropy = 0.0
+    reply_row = np.empty(64, np.int64)
+    reply_channel = np.empty(64, np.int64)
+    reply_term = np.empty(64, np.int64)
+    reply_value = np.empty(64, np.float64)
+    replies = 0
 
     reach = np.zeros((len(d.slot_group), widest))
     reach_age = np.zeros((len(d.slot_group), widest))
@@ -697,6 +704,16 @@ def hidden_day_pass(
                         if chance[h] > FAINT:
                             term[used] = first + h * apart
                             value[used] = v * chance[h]
+                            if j >= own_parts:
+                                reply_row = grown_ints(reply_row, replies + 1)
+                                reply_channel = grown_ints(reply_channel, replies + 1)
+                                reply_term = grown_ints(reply_term, replies + 1)
+                                reply_value = grown_floats(reply_value, replies + 1)
+                                reply_row[replies] = rows
+                                reply_channel[replies] = today[link_from[one]]
+                                reply_term[replies] = term[used]
+                                reply_value[replies] = value[used]
+                                replies += 1
                             if sloped:
                                 for w in range(widest):
                                     if j < own_parts:
@@ -936,4 +953,8 @@ def hidden_day_pass(
     trail = given
     if not replay:
         trail = Trail(trail_size, trail_belief[:trails].copy(), trail_weight[:trails].copy(), trail_row[:trails].copy())
-    return found, block_weight[:blocks].copy(), trail, entropy
+    answered = (
+        reply_row[:replies].copy(), reply_channel[:replies].copy(), reply_term[:replies].copy(),
+        reply_value[:replies].copy(),
+    )  # fmt: skip
+    return found, block_weight[:blocks].copy(), trail, entropy, answered

@@ -38,6 +38,8 @@ from powderkeg.scenario import Scenario
 
 LEAST_EXPOSED = 0.05
 """Share of the window (rates), or acts that could be answered (answers), below which a parameter is held."""
+WIDEST = 10.0
+"""Half width of an interval on the log scale from which the parameter is said not to be identified."""
 LEAST_SEEN = 5.0
 """A gate is estimated if at least so many events came while it was on, and so many while it was off."""
 
@@ -306,7 +308,7 @@ def _estimate(climber: Climber, solution: Solution, spread: Covariance, p: Param
     z = float(stats.norm.ppf(0.5 + 0.5 * level))
     sd = spread.spread(p.place)
     if p.kind in ("factor", "half_life"):
-        if sd is None:
+        if sd is None or z * sd > WIDEST:
             return Estimate(p.path, p.kind, natural, None, None, None, True, p.value, "", note or "not identified")
         ends = sorted(
             problem.natural(p, _moved(vector, p.place, float(np.clip(sign * z * sd, -50.0, 50.0))))

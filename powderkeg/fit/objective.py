@@ -32,6 +32,15 @@ class Data(NamedTuple):
     by_day: bool
 
 
+class Replies(NamedTuple):
+    """Answers within a day whose order is weighed: row that answers, channel answered, term, value."""
+
+    row: Ints
+    channel: Ints
+    term: Ints
+    value: Floats
+
+
 class Terms:
     """Coefficients of the terms and how they move with the parameters."""
 
@@ -75,7 +84,8 @@ class Objective:
     rows         what the pass found
     constant     added to the value: -sum log n! on days
     unexplained  index (into the data) of events that no term can explain; they are not in `rows`
-    weight       (rows or blocks,) 1 unless a hidden state shares an event among configurations
+    weight       (rows or blocks,) 1 unless the order of a day shares an act among several rows
+    replies      on days whose order is weighed, the answers of rows to acts of the same day
     """
 
     terms: Terms
@@ -83,6 +93,7 @@ class Objective:
     constant: float
     unexplained: Ints
     weight: Floats
+    replies: Replies | None = None
 
     def evaluate(self, parameters: Floats, curved: bool = True) -> tuple[float, Floats, Floats]:
         """(value, gradient, Hessian) at parameters (linear, log); the Hessian is zeros unless `curved`."""
@@ -211,13 +222,13 @@ def prepare_hidden(
     linear = np.ascontiguousarray(parameters[: terms.n_linear])
     slope = terms.slopes(parameters[terms.n_linear :])
     if data.by_day:
-        rows, weight, trail, entropy = hidden_day_pass(
+        rows, weight, trail, entropy, replies = hidden_day_pass(
             design, drift, decay, slope, linear, course, _whole(data), data.channel, round(data.days), sloped,
             beliefs.at_event, beliefs.trail, replay,
         )  # fmt: skip
         if not replay:
             beliefs = beliefs._replace(trail=trail, entropy=entropy)
-        objective = _day_objective(DayRows(*rows), data, terms, dead, weight)
+        objective = _day_objective(DayRows(*rows), data, terms, dead, weight, Replies(*replies))
         return replace(objective, constant=objective.constant + beliefs.entropy), beliefs
     found = hidden_pass(
         design, drift, decay, slope, linear, course, data.time, data.channel, data.days, sloped,
@@ -231,18 +242,32 @@ def _whole(data: Data) -> Ints:
 
 
 def _day_objective(
-    rows: DayRows, data: Data, terms: Terms, dead: NDArray[np.bool_], weight: Floats | None = None
+    rows: DayRows,
+    data: Data,
+    terms: Terms,
+    dead: NDArray[np.bool_],
+    weight: Floats | None = None,
+    replies: Replies | None = None,
 ) -> Objective:
     able = (terms.factor > 0) & ~dead[terms.linear]
     weight = np.ones(len(rows.block) - 1) if weight is None else weight
-    rows, weight, unexplained_rows = _without_unexplained(rows, weight, able)
+    reached = _reached(rows, able)
+    unexplained_rows = []
+    if not reached.all():
+        unexplained_rows = list(zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True))
+        rows, left = _take_day_rows(rows, reached)
+        weight = weight[left]
+        if replies is not None:
+            kept = reached[replies.row]
+            row = (np.cumsum(reached) - 1)[replies.row[kept]]
+            replies = Replies(row, replies.channel[kept], replies.term[kept], replies.value[kept])
     day = _whole(data)
     unexplained = _events_of(unexplained_rows, day, data.channel)
     scored = day >= 0
     scored[unexplained] = False
     _, times = np.unique(np.stack([day[scored], data.channel[scored]]), axis=1, return_counts=True)
     constant = -float(special.gammaln(times + 1.0).sum())
-    return Objective(terms, rows, constant, unexplained, weight)
+    return Objective(terms, rows, constant, unexplained, weight, replies)
 
 
 def _exact_objective(found: Rows, terms: Terms, dead: NDArray[np.bool_]) -> Objective:
@@ -265,10 +290,8 @@ def _take_rows(rows: Rows, keep: NDArray[np.bool_]) -> Rows:
     )
 
 
-def _without_unexplained(
-    rows: DayRows, weight: Floats, able: NDArray[np.bool_]
-) -> tuple[DayRows, Floats, list[tuple[int, int]]]:
-    """Rows that some chain of able terms can reach; and (channel, day) of the others.
+def _reached(rows: DayRows, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows that some chain of able terms can reach.
 
     A row whose only able terms are echoes needs a row that answers to something else before it; the loop follows the
     echoes until nothing more is reached.
@@ -286,11 +309,7 @@ def _without_unexplained(
         if not link.any():
             break
         reached[echo_owner[link]] = True
-    if reached.all():
-        return rows, weight, []
-    kept, left = _take_day_rows(rows, reached)
-    lost = zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True)
-    return kept, weight[left], list(lost)
+    return reached
 
 
 def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> tuple[DayRows, NDArray[np.bool_]]:
