@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from powderkeg.analyze import outcomes as outcomes
     from powderkeg.compare import brink as brink
     from powderkeg.compare import compare as compare
+    from powderkeg.compare import rare as rare
     from powderkeg.compare import sensitivity as sensitivity
     from powderkeg.compare import sweep as sweep
     from powderkeg.errors import EventError as EventError
@@ -71,7 +72,7 @@ _HOMES = {
         "episodes",
         "outcomes",
     ),
-    "compare": ("brink", "compare", "sensitivity", "sweep"),
+    "compare": ("brink", "compare", "rare", "sensitivity", "sweep"),
     "errors": (
         "EventError",
         "Fault",

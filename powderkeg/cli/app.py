@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from powderkeg import __version__
-from powderkeg.cli import brink, compare, events, run, scenarios, sweep
+from powderkeg.cli import brink, compare, events, rare, run, scenarios, sweep
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 
@@ -41,6 +41,7 @@ app.command(rich_help_panel=SCENARIO)(scenarios.describe)
 app.command(rich_help_panel=SCENARIO)(scenarios.resolve)
 app.command(rich_help_panel=SCENARIO)(scenarios.record)
 app.command(rich_help_panel=SCENARIO)(compare.compare)
+app.command(rich_help_panel=SCENARIO)(rare.rare)
 app.command(rich_help_panel=SCENARIO)(sweep.sweep)
 app.command(rich_help_panel=SCENARIO)(brink.brink)
 OBSERVED = "Observed events"

@@ -5,9 +5,11 @@ In: scenarios and named interventions. Out: differences with their uncertainty.
 
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.interventions import Named, Plan, choose, intervene, plan
+from powderkeg.compare.ladder import Step
 from powderkeg.compare.nearness import Brink, brink
 from powderkeg.compare.paired import Compared, Comparison, compare
 from powderkeg.compare.ranges import draw_values
+from powderkeg.compare.rare_events import Rare, rare
 from powderkeg.compare.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
 
 __all__ = [
@@ -18,7 +20,9 @@ __all__ = [
     "Effect",
     "Named",
     "Plan",
+    "Rare",
     "Sensitivity",
+    "Step",
     "Sweep",
     "axis",
     "brink",
@@ -28,6 +32,7 @@ __all__ = [
     "effect",
     "intervene",
     "plan",
+    "rare",
     "sensitivity",
     "sweep",
 ]

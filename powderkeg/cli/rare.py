@@ -1,0 +1,104 @@
+"""`powderkeg rare`: the chance of something that plain runs would never show.
+
+In: a scenario and the name of an outcome. Out: a probability with its interval, the levels on the way, the chains of
+acts that led there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.cli.compare import split
+from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, Years, length, read_scenario
+from powderkeg.cli.screen import Screen
+from powderkeg.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    from powderkeg.compare.rare_events import Rare
+
+PATHS = 8
+"""Chains shown."""
+
+
+def rare(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCENARIO] OUTCOME",
+            help="A scenario (default north-kosovo), and an outcome of it that asks whether something happens.",
+        ),
+    ] = None,
+    sets: Sets = None,
+    years: Years = None,
+    starts: Annotated[int, typer.Option(min=10, max=10_000_000, help="Copies at every level.")] = 10_000,
+    repetitions: Annotated[int, typer.Option(min=2, max=10_000, help="Independent ones, for the interval.")] = 20,
+    intervention: Annotated[
+        str | None, typer.Option("--with", metavar="INTERVENTION", help="In the world of this intervention.")
+    ] = None,
+    seed: Seed = 1,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """How likely is something very unlikely, and by which way would it come?
+
+    [bold]Example:[/] powderkeg rare north-kosovo alliance_clash --starts 2000
+    """
+    screen = Screen(as_json, quiet)
+    length(years)
+    name, asked = split(words or [])
+    read = read_scenario(name, sets)
+    able = [key for key, outcome in read.outcomes.items() if outcome.any or outcome.first]
+    if len(asked) != 1:
+        found = "no outcome" if not asked else f"{len(asked)} outcomes"
+        raise UsageError(Fault(None, None, "OUTCOME", found, f"one of {', '.join(able) or 'none'}"))
+
+    from powderkeg.compare.interventions import choose, intervene
+    from powderkeg.compare.ladder import steps
+    from powderkeg.compare.rare_events import rare as estimate
+    from powderkeg.model import compile as compile_scenario
+    from powderkeg.simulate import DAYS_PER_YEAR
+
+    model = compile_scenario(read)
+    days = (float(read.years) if years is None else years) * DAYS_PER_YEAR
+    steps(model, asked[0])
+    world = None if intervention is None else intervene(model, choose(read, [intervention])[0], days)
+    with screen.progress(f"{read.name}, {asked[0]}") as progress:
+        result = estimate(
+            model, asked[0], days=days, starts=starts, repetitions=repetitions, seed=seed, world=world,
+            workers=workers, progress=progress,
+        )  # fmt: skip
+    told = {"scenario": read.name, "outcome": asked[0], "intervention": intervention, "years": days / DAYS_PER_YEAR}
+    screen.data({**told, **result.as_dict()})
+    show(screen, result)
+
+
+def show(screen: Screen, found: Rare) -> None:
+    """The probability, the levels, the chains."""
+    if screen.is_silent:
+        return
+    screen.paragraph(f"{found}.")
+    if found.probability is not None and found.plain_runs is not None and found.gain is not None:
+        assert found.relative_error is not None
+        screen.paragraph(
+            f"Standard error {100 * found.relative_error:.0f} % from {len(found.repetitions)} repetitions of "
+            f"{found.starts:,} copies a level. Plain runs as sure as that: {found.plain_runs:,.0f}, "
+            f"{found.gain:,.3g} times the work."
+        )
+    screen.say()
+    rows = [
+        [rung.title, f"{rung.copies:,}", "not tried" if rung.share is None else f"{100 * rung.share:.3g} %"]
+        for rung in found.rungs
+    ]
+    screen.table(["level", "copies", "reached it"], rows, "On the way")
+    if len(found.paths):
+        screen.say()
+        shown = found.paths.head(PATHS)
+        rows = [[f"{100 * row['share']:.1f} %", row["path"]] for row in shown.to_dicts()]
+        screen.table(["share", "each act bore the next"], rows, "How it came, the commonest chains first")
+    screen.paragraph(
+        "A chain names who bore whom. What only had to be the case for it, such as an alert, is not in it. No interval "
+        "here says anything about whether the model is right."
+    )

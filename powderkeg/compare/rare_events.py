@@ -1,0 +1,407 @@
+"""How likely is something that plain runs would never show, and by which way does it come?
+
+In: a model and what is asked about. Out: a `Rare`: a probability with its interval from independent repetitions, what
+it cost beside plain runs, and the chains of acts that led there. Fixed-effort multilevel splitting: see
+`engine.splitting`. The estimate is the product of the fractions that reached each level; it is unbiased whatever the
+ladder, which decides only how much work it takes.
+Sources: Garvels (2000), The splitting method in rare event simulation; Cérou, Del Moral, Furon & Guyader (2012),
+Stat. Comput. 22, 795-808.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from powderkeg.analyze import LEVEL
+from powderkeg.compare.ladder import Level, Step, levels, steps, thinned
+from powderkeg.engine.copies import Splitter, TooLong
+from powderkeg.engine.draws import root_key
+from powderkeg.engine.splitting import Entries
+from powderkeg.engine.tables import Tables, tables
+from powderkeg.engine.worlds import World
+from powderkeg.engine.worlds import world as make_world
+from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.model import Model
+from powderkeg.simulate import DAYS_PER_YEAR, EVENT_LIMIT
+
+ENOUGH = 20
+"""Repetitions below which an interval from them is not to be trusted."""
+
+PILOT = 10
+"""A trial takes a tenth of the starts."""
+
+APART = 0.5
+"""A level that the model suggests is kept if at most this share of the copies come to it."""
+
+SHOWN = 500
+"""Histories of one repetition whose chains are followed."""
+
+_TRIAL, _PLAIN = 1_000_000_000, 1_000_000_001
+_PLAIN_RUNS = 200
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A level of the ladder: how many copies set out for it and reached it, over all repetitions."""
+
+    title: str
+    copies: int
+    reached: int
+
+    @property
+    def share(self) -> float | None:
+        """Share that reached it; None where nobody set out."""
+        return self.reached / self.copies if self.copies else None
+
+
+@dataclass(frozen=True)
+class Rare:
+    """How likely it is that the last level is reached within the window.
+
+    probability     mean over the repetitions; None where no copy ever reached it: then `less_than` holds
+    low, high       interval at `level` from the repetitions, on the scale of the logarithm
+    less_than       bound that holds with confidence `level`, where nothing was reached
+    relative_error  standard error over probability
+    repetitions     the estimates one by one
+    rungs           the ladder
+    ancestors       least number, over the repetitions that came there, of copies of the first stage from which all that
+                    reached the end descend: with few, the repetitions differ much
+    work            candidates considered, in all of it
+    plain_work      candidates that plain runs would need for the same relative error; None where that is not known
+    plain_runs      how many plain runs that is
+    seconds         time it took
+    paths           chains of acts that bore the event, the commonest first: path, steps, share, histories
+    stopped         copies that hit the limit of events, counted as not having come there
+    """
+
+    title: str
+    days: float
+    seed: int
+    starts: int
+    level: float
+    probability: float | None
+    low: float | None
+    high: float | None
+    less_than: float | None
+    relative_error: float | None
+    repetitions: tuple[float, ...]
+    rungs: tuple[Rung, ...]
+    ancestors: int
+    work: int
+    plain_work: float | None
+    plain_runs: float | None
+    seconds: float
+    stopped: int
+    paths: pl.DataFrame
+
+    @property
+    def gain(self) -> float | None:
+        """How many times as much work plain runs would take."""
+        return None if self.plain_work is None else self.plain_work / self.work
+
+    def __str__(self) -> str:
+        within = f"within {self.days / DAYS_PER_YEAR:.3g} years"
+        if self.probability is None:
+            return f"{self.title}, {within}: less than {self.less_than:.2g} with {100 * self.level:g} % confidence"
+        return (
+            f"{self.title}, {within}: {self.probability:.3g} "
+            f"[{self.low:.2g}, {self.high:.2g}] with {100 * self.level:g} % confidence"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for --json."""
+        data = {name: value for name, value in self.__dict__.items() if name not in ("paths", "rungs")}
+        data["repetitions"] = list(self.repetitions)
+        data["gain"] = self.gain
+        data["levels"] = [{**rung.__dict__, "share": rung.share} for rung in self.rungs]
+        data["paths"] = self.paths.to_dicts()
+        return data
+
+
+def rare(
+    model: Model,
+    asked: str | Sequence[Level],
+    *,
+    years: float | None = None,
+    days: float | None = None,
+    starts: int = 10_000,
+    repetitions: int = ENOUGH,
+    seed: int = 1,
+    world: World | None = None,
+    workers: int | None = None,
+    level: float = LEVEL,
+    limit: int = EVENT_LIMIT,
+    progress: Callable[[float], None] | None = None,
+) -> Rare:
+    """The chance that something happens within the window, however small.
+
+    asked        name of an outcome: the levels on the way are taken from the model, thinned out by a trial; or levels,
+                 the last of which is what is asked about, see `ladder.steps`
+    starts       copies at every level in each repetition
+    repetitions  independent ones, from which the error comes; at least 2, with a warning below 20
+    world        what is different from the model, see `engine.worlds.world`
+
+    Raises UsageError for what cannot be met, ModelError if the histories would not fit. The same arguments give the
+    same result, whatever `workers`. Ctrl-C raises KeyboardInterrupt; nothing is kept.
+    """
+    began = time.perf_counter()
+    window = _window(model, years, days, starts, repetitions, seed, level, limit)
+    if repetitions < ENOUGH:
+        warnings.warn(
+            f"{repetitions} repetitions: an interval from fewer than {ENOUGH} is not to be trusted",
+            PowderkegWarning,
+            stacklevel=2,
+        )
+    ladder = steps(model, asked)
+    built = tables(make_world(model.system) if world is None else world)
+    root = root_key(seed)
+    work = 0
+    if isinstance(asked, str) and len(ladder) > 1:
+        splitter = Splitter(built, levels(model, ladder), 0.0, window, limit)
+        trial = _repeat(splitter, root, _TRIAL, max(starts // PILOT, 100))
+        work += trial.work
+        ladder = thinned(ladder, [r / n for n, r in zip(trial.copies, trial.reached, strict=True) if n], APART)
+    found = _repetitions(model, built, ladder, root, starts, repetitions, window, limit, workers, progress)
+    target = Splitter(built, levels(model, ladder[-1:]), 0.0, window, limit)
+    plain = target.stage(root, _PLAIN, 0, _PLAIN_RUNS, target.nowhere())
+    assert plain is not None
+    stopped = sum(one.stopped for one in found)
+    if stopped:
+        warnings.warn(
+            f"{stopped:,} copies were stopped at {limit:,} events and counted as not having come there",
+            PowderkegWarning,
+            stacklevel=2,
+        )
+    work += sum(one.work for one in found)
+    estimates = np.array([one.estimate for one in found])
+    probability = low = high = less_than = relative = plain_runs = None
+    mean = float(estimates.mean())
+    if mean > 0.0:
+        probability = mean
+        relative = float(estimates.std(ddof=1)) / math.sqrt(repetitions) / mean
+        half = float(stats.t.ppf(0.5 + level / 2.0, repetitions - 1)) * relative
+        low, high = mean * math.exp(-half), min(mean * math.exp(half), 1.0)
+        if relative > 0.0:
+            plain_runs = (1.0 - mean) / mean / relative**2
+    else:
+        less_than = _bound(found, level)
+    return Rare(
+        title=ladder[-1].title,
+        days=window,
+        seed=seed,
+        starts=starts,
+        level=level,
+        probability=probability,
+        low=low,
+        high=high,
+        less_than=less_than,
+        relative_error=relative,
+        repetitions=tuple(estimates.tolist()),
+        rungs=tuple(
+            Rung(step.title, sum(one.copies[n] for one in found), sum(one.reached[n] for one in found))
+            for n, step in enumerate(ladder)
+        ),
+        ancestors=min((one.ancestors for one in found if one.estimate > 0), default=0),
+        work=work,
+        plain_work=None if plain_runs is None else plain_runs * plain.candidates / _PLAIN_RUNS,
+        plain_runs=plain_runs,
+        seconds=time.perf_counter() - began,
+        stopped=stopped,
+        paths=_paths(model, found),
+    )
+
+
+class _Repetition(NamedTuple):
+    """One product of fractions.
+
+    distinct   entries from which the copies of the stage that failed set out
+    ancestors  copies of the first stage behind all that came to the end
+    chains     chain of channels that bore the event, and how many of the histories looked at had it
+    """
+
+    estimate: float
+    copies: list[int]
+    reached: list[int]
+    distinct: list[int]
+    ancestors: int
+    work: int
+    stopped: int
+    chains: dict[tuple[int, ...], int]
+
+
+class _Stopped(Exception):
+    """A stage returned before its end because somebody asked it to."""
+
+
+def _repeat(splitter: Splitter, root: np.uint64, repetition: int, starts: int) -> _Repetition:
+    n_levels = len(splitter.levels.count)
+    copies, reached, distinct = [0] * n_levels, [0] * n_levels, [0] * n_levels
+    entries = splitter.nowhere()
+    estimate, work, stopped = 1.0, 0, 0
+    for stage in range(n_levels):
+        done = splitter.stage(root, repetition, stage, starts, entries)
+        if done is None:
+            raise _Stopped
+        copies[stage], reached[stage] = starts, len(done.reached)
+        distinct[stage] = starts if stage == 0 else len(np.unique(entries.ints[:, 3])) if len(entries) else 0
+        entries = done.reached
+        estimate *= len(entries) / starts
+        work += done.candidates
+        stopped += done.exploded
+        if not len(entries):
+            break
+    came = len(entries) if estimate > 0 else 0
+    ancestors = len(np.unique(entries.ints[:, 3])) if came else 0
+    return _Repetition(estimate, copies, reached, distinct, ancestors, work, stopped, _chains(entries) if came else {})
+
+
+def _repetitions(
+    model: Model,
+    built: Tables,
+    ladder: Sequence[Step],
+    root: np.uint64,
+    starts: int,
+    repetitions: int,
+    window: float,
+    limit: int,
+    workers: int | None,
+    progress: Callable[[float], None] | None,
+) -> list[_Repetition]:
+    n_workers = max(min(workers or len(os.sched_getaffinity(0)), repetitions), 1)
+    rungs = levels(model, ladder)
+    splitters = [Splitter(built, rungs, 0.0, window, limit) for _ in range(n_workers)]
+    free: queue.SimpleQueue[Splitter] = queue.SimpleQueue()
+    for splitter in splitters:
+        free.put(splitter)
+
+    def work(number: int) -> _Repetition:
+        splitter = free.get()
+        try:
+            return _repeat(splitter, root, number, starts)
+        finally:
+            free.put(splitter)
+
+    pool = ThreadPoolExecutor(n_workers)
+    try:
+        futures = [pool.submit(work, number) for number in range(repetitions)]
+        waiting = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            if progress is not None:
+                progress(1.0 - len(waiting) / repetitions)
+        return [future.result() for future in futures]
+    except TooLong:
+        raise ModelError(
+            "the histories that a level hands on would not fit: fewer starts or a shorter window would"
+        ) from None
+    finally:
+        for splitter in splitters:
+            splitter.stop()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _bound(found: list[_Repetition], level: float) -> float:
+    """Above this the probability is not, with confidence `level`, where no copy came to the end.
+
+    At the first level that none reached: at most -log(alpha/2) / n, with n the copies that are surely independent, one
+    for each copy of the first stage that any entry descends from; times a bound for coming to the level before.
+    """
+    alpha = 1.0 - level
+    n_levels = len(found[0].copies)
+    last = max(n for one in found for n in range(n_levels) if one.copies[n])
+    failed = min(sum(one.distinct[last] for one in found), sum(one.copies[last] for one in found))
+    if last == 0:
+        return min(-math.log(alpha) / failed, 1.0)
+    before = np.array(
+        [np.prod([one.reached[n] / one.copies[n] if one.copies[n] else 0.0 for n in range(last)]) for one in found]
+    )
+    mean, error = float(before.mean()), float(before.std(ddof=1)) / math.sqrt(len(before))
+    half = float(stats.t.ppf(1.0 - alpha / 2.0, len(before) - 1)) * error / mean
+    return min(mean * math.exp(half), 1.0) * min(-math.log(alpha / 2.0) / failed, 1.0)
+
+
+def _chains(entries: Entries) -> dict[tuple[int, ...], int]:
+    """Who bore whom, from the spark to the event that reached the last level."""
+    chains: dict[tuple[int, ...], int] = defaultdict(int)
+    every = max(len(entries) // SHOWN, 1)
+    for i in range(0, len(entries), every):
+        begin, end = int(entries.start[i]), int(entries.start[i + 1])
+        chain = []
+        place = end - begin - 1
+        while place >= 0:
+            chain.append(int(entries.channel[begin + place]))
+            place = int(entries.parent[begin + place])
+        chains[tuple(reversed(chain))] += 1
+    return dict(chains)
+
+
+def _paths(model: Model, found: list[_Repetition]) -> pl.DataFrame:
+    """Chains by their share of all that came to the end: a repetition counts by its estimate."""
+    share: dict[tuple[int, ...], float] = defaultdict(float)
+    number: dict[tuple[int, ...], int] = defaultdict(int)
+    total = sum(one.estimate for one in found)
+    for one in found:
+        seen = sum(one.chains.values())
+        for chain, n in one.chains.items():
+            share[chain] += one.estimate / total * n / seen
+            number[chain] += n
+    order = sorted(share, key=lambda chain: (-share[chain], chain))
+    return pl.DataFrame(
+        {
+            "path": [" > ".join(str(model.channels[c]) for c in chain) for chain in order],
+            "steps": [len(chain) for chain in order],
+            "share": [share[chain] for chain in order],
+            "histories": [number[chain] for chain in order],
+        },
+        schema={"path": pl.String, "steps": pl.Int64, "share": pl.Float64, "histories": pl.Int64},
+    )
+
+
+def _window(
+    model: Model,
+    years: float | None,
+    days: float | None,
+    starts: int,
+    repetitions: int,
+    seed: int,
+    level: float,
+    limit: int,
+) -> float:
+    faults = []
+    if years is not None and days is not None:
+        faults.append(Fault(None, None, "years", "both years and days", "one of them"))
+    if years is None and days is None:
+        if model.scenario is None:
+            faults.append(
+                Fault(None, None, "days", "nothing", "days or years: bare arrays have no length of their own")
+            )
+        else:
+            years = float(model.scenario.years)
+    window = days if days is not None else (years or 0.0) * DAYS_PER_YEAR
+    if not faults and not 0.0 < window < 1e7:
+        faults.append(Fault(None, None, "days", f"{window:g}", "more than 0, and less than 10,000,000 days"))
+    for name, value, least in (("starts", starts, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            faults.append(Fault(None, None, name, str(value), f"a whole number from {least} on"))
+    if not 0.0 < level < 1.0:
+        faults.append(Fault(None, None, "level", f"{level:g}", "between 0 and 1"))
+    if limit < 1:
+        faults.append(Fault(None, None, "limit", str(limit), "a whole number from 1 on"))
+    if faults:
+        raise UsageError(faults)
+    return float(window)

@@ -1,0 +1,115 @@
+"""A stage of splitting: buffers that grow as needed, and the loop that fits.
+
+In: `Tables`, a ladder, the entries at which copies start. Out: the entries that they reach, and what it cost.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.queue import WIDTH, clear
+from powderkeg.engine.simulation import FULL, NO_SLOTS, STOP, STOPPED
+from powderkeg.engine.splitting import DEEP, N_HISTORY, Entries, Levels, offers, slowest, split, widths
+from powderkeg.engine.tables import Tables
+
+MOST = 60_000_000
+"""Events in the histories that one stage hands on: 1.1 GB."""
+
+
+class TooLong(ValueError):
+    """The histories of one stage hold more than `MOST` events."""
+
+
+class Stage(NamedTuple):
+    """What came of a stage: entries reached, candidates and events that it took, copies stopped at the limit."""
+
+    reached: Entries
+    candidates: int
+    events: int
+    exploded: int
+
+
+class Splitter:
+    """One thread's buffers for one world and ladder."""
+
+    def __init__(self, tables: Tables, levels: Levels, begin: float, horizon: float, limit: int) -> None:
+        at = tables.at
+        self.tables, self.levels, self.begin, self.horizon, self.limit = tables, levels, begin, horizon, limit
+        self.slow: Floats
+        self.slow, self.most = slowest(tables)
+        self.offers = offers(tables)
+        self.control = np.zeros(3)
+        n_ints, n_floats = widths(tables, len(levels.count))
+        self.state, self.state_f = np.zeros(n_ints, np.int64), np.zeros(n_floats)
+        self.changing = np.zeros(2 * at.n_changes, np.int64)
+        self.epoch = np.zeros(at.n_facts + at.n_policies, np.int64)
+        self.seen = np.zeros(int(levels.group.max(initial=0)) + 1, np.int64)
+        self.next, self.count = np.zeros(at.n_streams), np.zeros(at.n_streams, np.int64)
+        self.waiting, self.head = np.zeros(5, np.int64), np.full(1, -1, np.int32)
+        self._room(4096)
+        self._history(4096)
+        self._hits(1024, 1 << 18)
+
+    def stop(self) -> None:
+        """Make a running stage return soon."""
+        self.control[STOP] = 1.0
+
+    def _room(self, n: int) -> None:
+        self.slot_time, self.slot_key = np.empty(n), np.empty(n, np.uint64)
+        self.slot, self.heap_time, self.heap_slot = np.empty(WIDTH * n, np.int32), np.empty(n), np.empty(n, np.int32)
+        clear(self.waiting, self.slot, self.head)
+
+    def _history(self, n: int) -> None:
+        self.h = (np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int16))
+
+    def _hits(self, entries: int, events: int) -> None:
+        self.o = (
+            np.empty((entries, len(self.state)), np.int64), np.empty((entries, len(self.state_f))),
+            np.empty(events), np.empty(events, np.int32), np.empty(events, np.int32), np.empty(events, np.int16),
+        )  # fmt: skip
+
+    def nowhere(self) -> Entries:
+        """No entries: copies start at the beginning."""
+        return Entries(
+            np.zeros((0, len(self.state)), np.int64), np.zeros((0, len(self.state_f))), np.zeros(1, np.int64),
+            np.zeros(0), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int16),
+        )  # fmt: skip
+
+    def stage(self, root: np.uint64, repetition: int, stage: int, n_copies: int, entries: Entries) -> Stage | None:
+        """`n_copies` copies from these entries until they reach level `stage`, counted from 0; None if stopped.
+        Raises TooLong.
+        """
+        got, done = np.zeros(5, np.int64), 0
+        pieces: list[list[NDArray[Any]]] = []
+        kept = 0
+        while True:
+            done, why = split(
+                *self.tables[:3], *self.offers, root, repetition, stage, done, n_copies, self.begin, self.horizon,
+                self.limit, self.slow, self.most, *self.levels, *entries, self.state, self.state_f, self.changing,
+                self.epoch, self.seen, self.next, self.count, self.waiting, self.slot_time, self.slot_key, self.slot,
+                self.heap_time, self.heap_slot, self.head, *self.h, *self.o, got, self.control,
+            )  # fmt: skip
+            n, m = int(got[0]), int(got[1])
+            pieces.append([x[: n if i < 2 else m].copy() for i, x in enumerate(self.o)])
+            got[:2] = 0
+            kept += m
+            if kept > MOST:
+                raise TooLong
+            if why == STOPPED:
+                return None
+            if why == NO_SLOTS:
+                self._room(2 * len(self.slot_time) + self.tables.at.n_timers + self.tables.at.n_policies)
+            elif why == DEEP:
+                self._history(2 * len(self.h[0]))
+            elif why == FULL:
+                if n == 0:
+                    self._hits(len(self.o[0]), 2 * len(self.o[2]))
+            else:
+                break
+        columns: list[NDArray[Any]] = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+        start = np.concatenate([[0], np.cumsum(columns[0][:, N_HISTORY])]).astype(np.int64)
+        return Stage(Entries(columns[0], columns[1], start, *columns[2:]), int(got[2]), int(got[4]), int(got[3]))
