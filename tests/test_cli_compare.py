@@ -1,0 +1,148 @@
+"""`powderkeg compare`, `sweep`, `brink`: what is typed, what is written, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+
+from powderkeg.cli.app import _exit_code as run
+from powderkeg.cli.compare import split
+from powderkeg.plots import differences, svg
+from powderkeg.plots.comparison import change
+from tests.test_compare import TWO_CORNERS
+
+FEW = ["--replicates", "40", "--sets", "3"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "two_corners.yaml"
+    hostile = TWO_CORNERS.replace("half: {set", 'half: {title: "<script>alert(1)</script> 50 % less", set')
+    path.write_text(hostile)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "scenario", "interventions"),
+    [
+        ([], "north-kosovo", []),
+        (["withdraw_kfor"], "north-kosovo", ["withdraw_kfor"]),
+        (["north-kosovo"], "north-kosovo", []),
+        (["north-kosovo", "nothing", "a+b"], "north-kosovo", ["nothing", "a+b"]),
+        (["mine.yaml", "nothing"], "mine.yaml", ["nothing"]),
+        (["folder/mine", "nothing"], "folder/mine", ["nothing"]),
+        (["north-kosvo", "nothing"], "north-kosvo", ["nothing"]),
+    ],
+)
+def test_the_first_word_is_a_scenario_or_an_intervention(
+    words: list[str], scenario: str, interventions: list[str]
+) -> None:
+    assert split(words) == (scenario, interventions)
+
+
+def test_json_has_what_was_promised(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", file, "half", "nothing", "--json", *FEW]) == 0
+    found = json.loads(capsys.readouterr().out)["interventions"]
+    assert list(found) == ["half", "nothing"]
+    for one in found.values():
+        for outcome in one["outcomes"].values():
+            assert {"baseline", "value", "difference", "low", "high", "unpaired_ratio"} <= set(outcome)
+    assert found["half"]["outcomes"]["hits"]["difference"] < 0
+    assert {outcome["difference"] for outcome in found["nothing"]["outcomes"].values()} == {0.0}
+
+
+def test_without_names_all_interventions_are_compared(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", file, "--json", "--years", "4", "--no-ranges", "--replicates", "10"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["interventions"]) == 13
+
+
+def test_the_table_names_the_verdicts_of_the_scenario(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fewer hits: better overall by the scenario's word, worse where it wants more of them."""
+    assert run(["compare", file, "half", "--replicates", "400", "--no-ranges"]) == 0
+    lines = {line[:12].strip(): line for line in capsys.readouterr().out.splitlines()}
+    assert " better " in lines["hits"]
+    assert " worse " in lines["near_hits"]
+    assert "no change" in lines["far_hit"] or "no clear change" in lines["far_hit"]
+
+
+def test_the_folder_holds_table_figure_and_page(file: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(["compare", file, "half", "short_fence", "--quiet", "--out", str(out), *FEW]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "comparison.csv", "comparison.json", "comparison.svg", "comparison.html",
+    }  # fmt: skip
+    table = pl.read_csv(out / "comparison.csv")
+    assert set(table["intervention"]) == {"half", "short_fence"}
+    page = (out / "comparison.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    ElementTree.fromstring((out / "comparison.svg").read_text())
+
+
+def test_the_same_bytes_again_whatever_the_number_of_workers(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for workers in ("1", "2"):
+        assert run(["compare", file, "half", "--json", "--workers", workers, *FEW]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+
+
+def test_faults_are_told_before_anything_runs(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert run(["compare", file, "haf", "too_late", "--out", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert "unknown intervention 'haf'" in told
+    assert "nearest: 'half'" in told
+    assert list(out.iterdir()) == []
+    assert run(["compare", file, "too_late", "half+third"]) == 2
+    told = capsys.readouterr().err
+    assert "interventions.too_late.at: day 800, after the end" in told
+    assert "moves.near.rate cannot be 2 per year (half) and 1 per year (third) at once" in told
+    assert "2 faults; nothing was run." in told
+
+
+def row(**parts: object) -> dict[str, object]:
+    plain = {
+        "intervention": "i", "intervention_title": "It", "name": "o", "title": "Outcome", "unit": "per year",
+        "better": "less", "baseline": 1.0, "value": 0.5, "difference": -0.5, "low": -0.6, "high": -0.4,
+        "range_low": -0.9, "range_high": 0.1, "verdict": "better",
+    }  # fmt: skip
+    return plain | parts
+
+
+def test_numbers_have_the_digits_that_their_interval_bears() -> None:
+    assert change(row()) == "−0.50 [−0.60, −0.40]"
+    assert change(row(difference=-123.4, low=-140.0, high=-100.0)) == "−123 [−140, −100]"
+    assert change(row(unit="share of runs")) == "−50.0 [−60.0, −40.0] points"
+    assert change(row(difference=0.0, low=0.0, high=0.0)) == "0 [0, 0]"
+
+
+def test_the_figure_says_what_the_rows_say() -> None:
+    rows = [
+        row(),
+        row(intervention="j", intervention_title="Other", verdict="no clear change", low=-0.6, high=0.3),
+        row(name="never", title="War", baseline=0.0, value=0.0, difference=0.0, low=-0.1, high=0.1),
+        row(intervention="j", name="never", title="War", baseline=0.0, value=0.0, difference=0.0, low=-0.1, high=0.1),
+    ]
+    picture = svg(differences(rows))
+    assert "In no run of any world, and so not drawn: War." in picture
+    assert "It: −0.50 [−0.60, −0.40], better" in picture
+    assert "better ?" in picture
+    assert "not clear" in picture
+    single = svg(differences(rows[:1], intervention="i"))
+    assert "Number a year" in single
+
+
+def test_brink_tells_states_and_movers(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert run(["brink", "--replicates", "20", "--years", "2", "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "dispute on" in told
+    assert "mechanisms.fights_back.answers" in told
+    assert pl.read_csv(out / "states.csv")["share_of_time"].sum() == pytest.approx(1.0)
+    assert run(["brink", file, "--replicates", "50", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["near"]["at_least"] == 0.9
