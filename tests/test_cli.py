@@ -487,3 +487,40 @@ def test_a_plain_table_has_columns_and_nothing_else() -> None:
 def test_json_never_holds_what_is_no_number() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         Screen(as_json=True).data({"x": float("nan")})
+
+
+def test_fit_writes_a_scenario_with_the_estimates(command: Command, tmp_path: Path) -> None:
+    """Two who threaten each other, from a simulation; what is fitted loads again and names its source."""
+    text = (
+        "powderkeg: 1\nname: two\nstart: 2020-01-01\nyears: 20\nactors: {north: {}, south: {}}\n"
+        "acts: {threaten: {tone: hostile, cameo: '138'}}\n"
+        "moves: {threats: {who: any, does: threaten, to: any, rate: 4 per year}}\n"
+        "mechanisms: {retaliation: {when: x threatens y, then: y threatens x, answers: 0.5, half_life: 3 days}}\n"
+    )
+    (tmp_path / "two.yaml").write_text(text)
+    command("run", "two.yaml", "--replicates", "1", "--seed", "3", "--quiet", "--out", "two")
+    said = command(
+        "fit",
+        "two.yaml",
+        "two/events.parquet",
+        "--background",
+        "constant",
+        "--no-checks",
+        "--json",
+        "--out",
+        "fitted.yaml",
+    )
+    assert said.code == 0, said.err
+    names = {"parameters", "log_likelihood", "likelihood", "events_used", "branching_ratio", "checks"}
+    assert names <= set(said.data)
+    found = said.data["parameters"]["mechanisms.retaliation.answers"]
+    assert found["low"] < 0.5 < found["high"]
+    fitted = pk.load(tmp_path / "fitted.yaml")
+    assert float(fitted.mechanisms["retaliation"].answers) == pytest.approx(found["estimate"], rel=1e-6)
+    assert fitted.mechanisms["retaliation"].answers.source == "fitted"
+
+
+def test_fit_names_a_path_that_is_not_there(command: Command, own_table: Path) -> None:
+    said = command("fit", "north-kosovo", own_table, *OWN, "--free", "mechanisms.no_such_thing")
+    assert said.code in (1, 2)
+    assert "Traceback" not in said.err

@@ -155,7 +155,7 @@ def show(screen: Screen, results: Results) -> None:
         screen.table(["outcome", "", "90 % interval", ""], rows)
     if r.record is not None:
         screen.say(
-            f"{r.agreeing} of {len(r.record)} lines agree with the dated record; `powderkeg record {r.name}` shows them."
+            f"{r.agreeing} of {len(r.record)} lines agree with the record; `powderkeg record {r.name}` tells which."
         )
     for line in r.brink:
         screen.paragraph(line)
