@@ -32,21 +32,18 @@ from powderkeg.reading import (
 )
 from powderkeg.reading.tree import MOST_BYTES
 from powderkeg.scenario.checks import check
+from powderkeg.scenario.composing import BUILT_IN, INCLUDES, Origin, built_in_names, compose
 from powderkeg.scenario.declared import SCENARIO, VERSION, Scenario
 from powderkeg.scenario.language import TIE_LEVELS, prepare, third_person
 from powderkeg.scenario.written import yaml_text
 
-_BUILT_IN: Final = "scenarios"
 VERSION_KEY: Final = "powderkeg"
 FIRST_LINE: Final = "a scenario; its first line is `powderkeg: 1`"
 
 
 def names() -> list[str]:
     """Names of the scenarios that come with the package."""
-    folder = resources.files("powderkeg") / _BUILT_IN
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return built_in_names()
 
 
 def load(name_or_path: str | Path) -> Scenario:
@@ -56,9 +53,10 @@ def load(name_or_path: str | Path) -> Scenario:
     """
     text = str(name_or_path)
     if isinstance(name_or_path, str) and text in names():
-        data = (resources.files("powderkeg") / _BUILT_IN / f"{text}.yaml").read_bytes()
-        return _loaded(data, f"{text}.yaml")
-    return _loaded(_bytes_of(Path(name_or_path), text), text)
+        data = (resources.files("powderkeg") / BUILT_IN / f"{text}.yaml").read_bytes()
+        return _loaded(data, f"{text}.yaml", Origin.of_built_in(text))
+    path = Path(name_or_path)
+    return _loaded(_bytes_of(path, text), text, Origin.of_file(path))
 
 
 def loads(text: str | bytes, file: str | None = None) -> Scenario:
@@ -66,10 +64,7 @@ def loads(text: str | bytes, file: str | None = None) -> Scenario:
 
     Raises ScenarioError with every fault, in file order.
     """
-    if isinstance(text, bytes):
-        return _loaded(text, file)
-    faults: list[Fault] = []
-    return _read(parse(text, file, faults), file, faults)
+    return _loaded(text, file, Origin())
 
 
 def dump(scenario: Scenario) -> str:
@@ -129,12 +124,18 @@ def _bytes_of(path: Path, shown: str) -> bytes:
     return data
 
 
-def _loaded(data: bytes, file: str | None) -> Scenario:
+def _loaded(data: str | bytes, file: str | None, origin: Origin) -> Scenario:
     try:
-        text = decode(data)
+        text = decode(data) if isinstance(data, bytes) else data
     except NotText as error:
         raise ScenarioError(Fault(file, error.line, "", error.found, error.expected)) from None
-    return loads(text, file)
+    faults: list[Fault] = []
+    tree = parse(text, file, faults)
+    if not faults:
+        tree = compose(tree, file, origin, faults, _read)
+    if faults and isinstance(tree, Table) and INCLUDES in tree.items:
+        raise ScenarioError(faults)
+    return _read(tree, file, faults)
 
 
 def _read(tree: Node | None, file: str | None, faults: list[Fault]) -> Scenario:

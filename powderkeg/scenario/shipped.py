@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from powderkeg.reading import json_schema, reference
+from powderkeg.scenario.composing import INCLUDES, OWN
 from powderkeg.scenario.declared import SCENARIO
 
 SCHEMA_FILE: Final = Path(__file__).parent.parent / "scenarios" / "scenario.schema.json"
@@ -19,7 +20,26 @@ END: Final = "<!-- end of fields -->"
 
 def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of scenario files, written or resolved, for editors that complete and check."""
-    return json_schema(SCENARIO, "powderkeg scenario")
+    whole = json_schema(SCENARIO, "powderkeg scenario")
+    alone = {"$ref": whole.pop("$ref")}
+    defs = whole.pop("$defs")
+    return {**whole, "if": {"required": [INCLUDES]}, "then": _composed(defs["Scenario"]), "else": alone, "$defs": defs}
+
+
+def _composed(scenario: dict[str, Any]) -> dict[str, Any]:
+    """Of files that include others: what they add to an item may be a part of it, so items are not looked into."""
+    properties = {key: part if key in OWN else {"type": "object"} for key, part in scenario["properties"].items()}
+    names = {"type": "string", "minLength": 1}
+    properties[INCLUDES] = {
+        "description": "Names of built-in scenarios, or of files beside this one, that are taken in whole.",
+        "anyOf": [names, {"type": "array", "items": names, "uniqueItems": True}],
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["powderkeg", "name", "start", INCLUDES],
+        "additionalProperties": False,
+    }
 
 
 def fields() -> str:
