@@ -94,6 +94,16 @@ def test_a_country_in_brackets_stands_for_a_missing_column() -> None:
     assert who("Police (Serbia)")[0] == "serbia"
 
 
+def test_codes_of_three_letter_parts_tell_country_and_role() -> None:
+    actors = """
+  police: {match: {gdelt: {countries: [SRB], sectors: [COP]}}}
+  serbia: {match: {gdelt: {countries: [SRB]}}}
+"""
+    rules = rules_of(scenario(actors))
+    found = [answer(Described(code), rules).spans[0].rule for code in ("SRBCOP", "SRBGOV", "COP")]
+    assert [rule.actor if rule else None for rule in found] == ["police", "serbia", None]
+
+
 def test_an_actors_own_name_and_title_always_match() -> None:
     assert who("kosovo institutions", "acled") == ("kosovo", "name")
 

@@ -121,7 +121,7 @@ def test_gdelt_files_of_three_ages_are_told_apart_by_their_width(tmp_path: Path)
         table = read(tmp_path, gdelt([gdelt_row(width=width)]), "x.CSV")
         assert said in str(table.account["said"])
         assert table.frame.select("source", "target", "code").row(0) == ("SRBGOV", "KSV", "138")
-        assert table.frame["source_name"][0] == "BELGRADE" and table.frame["source_sectors"][0] == "GOV"
+        assert table.frame["source_name"][0] == "BELGRADE" and table.frame["event_id"][0] == "1"
 
 
 def test_gdelt_rows_without_a_first_actor_are_dropped_by_name(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def _every_row_has(data: bytes, separator: str, width: int) -> bool:
 
 
 def _parse(data: bytes, layout: Layout, quote: str | None) -> pl.DataFrame:
-    """Fields as Polars cuts them; `reaches` says whether every row has its last column."""
+    """Fields as Polars cuts them; `reaches` says whether every row has its last column (or its guard in place)."""
     names = [f"column {number}" for number in range(len(layout.names))]
     keds = layout.format.name == "keds"
     lazy = pl.scan_csv(
@@ -141,7 +141,13 @@ def _parse(data: bytes, layout: Layout, quote: str | None) -> pl.DataFrame:
         wanted = [groups.field(str(number + 1)).alias(key) for key, number in layout.columns.items()]
         return lazy.select(*wanted, reaches=pl.lit(True)).collect()
     wanted = [pl.col(names[number]).alias(key) for key, number in layout.columns.items()]
-    return lazy.select(*wanted, reaches=pl.col(names[-1]).is_not_null().all()).collect()
+    if layout.format.guard is not None:
+        # The last column is a long address: cheaper to see that the one before it holds what it must.
+        stamp = pl.col(names[layout.columns[layout.format.guard]])
+        reaches = stamp.str.contains(r"^\d{8}(\d{6})?$").fill_null(False).all()
+    else:
+        reaches = pl.col(names[-1]).is_not_null().all()
+    return lazy.select(*wanted, reaches=reaches).collect()
 
 
 def _places(parts: Sequence[Part], height: int) -> tuple[pl.Expr | pl.Series, pl.Expr | pl.Series]:

@@ -151,6 +151,13 @@ def blocks(member: Member, quoted: bool, size: int = BLOCK) -> Iterator[Block | 
                 break
             gathered.append(piece)
             length += len(piece)
+        end = gathered[-1].rfind(b"\n") + 1
+        if end and not (quoted or skipping or ended):
+            # The common case, with one copy: the last piece is cut before it is joined to the others.
+            last = gathered.pop()
+            yield _block(member.name, b"".join([*gathered, memoryview(last)[:end]]))
+            rest = last[end:]
+            continue
         data = b"".join(gathered)
         if skipping:
             end = data.find(b"\n") + 1

@@ -32,7 +32,7 @@ POLECAT_COLUMNS = (
 
 FIELDS = (
     "time", "source", "target", "code", "act", "mode", "coarse", "event_id", "source_name", "target_name",
-    "source_country", "target_country", "source_sectors", "target_sectors", "goldstein", "tone", "deaths", "mentions",
+    "source_country", "target_country", "source_sectors", "target_sectors", "goldstein", "tone", "deaths",
     "until", "precision", "reported",
 )  # fmt: skip
 """What a column may be mapped to. `mode` is appended to the code, `coarse` stands in where the code is empty; `until`
@@ -46,6 +46,7 @@ class Format:
 
     columns   field -> names under which its column goes; or its number, in a file without header
     telling   names that only this kind has, all in lower case
+    guard     field whose text, a date and time in digits, shows that no column of a row is out of place
     form      a key of TIME_FORMS, or None: found from the first rows
     book      codebook of its codes, or None: found from the first rows
     rules     which of an actor's match rules are for it
@@ -61,15 +62,15 @@ class Format:
     book: str | None = "cameo"
     rules: str = ""
     missing: tuple[str, ...] = ()
+    guard: str | None = None
     required: tuple[str, ...] = ("time", "source", "code")
 
 
 def _gdelt(added: int) -> Mapping[str, tuple[str | int, ...]]:
     return {
         "time": (1,),
-        "source": (5,), "source_name": (6,), "source_country": (7,), "source_sectors": (12,),
-        "target": (15,), "target_name": (16,), "target_country": (17,), "target_sectors": (22,),
-        "code": (26,), "mentions": (31,), "event_id": (0,), "reported": (added,),
+        "source": (5,), "source_name": (6,), "target": (15,), "target_name": (16,),
+        "code": (26,), "event_id": (0,), "reported": (added,),
     }  # fmt: skip
 
 
@@ -87,9 +88,10 @@ FORMATS = {
             frozenset({"event id", "event date", "source name", "cameo code", "target name"}),
             missing=("NA",), rules="icews",
         ),
-        Format("gdelt1", "GDELT 1.0 daily file", _gdelt(56), form="compact", rules="gdelt"),
-        Format("gdelt1-old", "GDELT 1.0 file before April 2013", _gdelt(56), form="compact", rules="gdelt"),
-        Format("gdelt2", "GDELT 2.0 15-minute file", _gdelt(59), form="compact", rules="gdelt"),
+        Format("gdelt1", "GDELT 1.0 daily file", _gdelt(56), form="compact", rules="gdelt", guard="reported"),
+        Format("gdelt1-old", "GDELT 1.0 file of before April 2013", _gdelt(56), form="compact", rules="gdelt",
+               guard="reported"),
+        Format("gdelt2", "GDELT 2.0 15-minute file", _gdelt(59), form="compact", rules="gdelt", guard="reported"),
         Format(
             "polecat", "POLECAT",
             {

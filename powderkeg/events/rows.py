@@ -22,6 +22,7 @@ NAMES = (
     "source", "target", "act", "code", "coarse", "mode", "source_name", "target_name", "source_country",
     "target_country", "source_sectors", "target_sectors",
 )  # fmt: skip
+USELESS = ("time", "reported", "until", "precision", "coarse", "mode")
 SPANS = {"1": 1, "2": 7, "3": 30}
 """ACLED's time_precision: a day, within a week, within a month."""
 
@@ -69,13 +70,16 @@ def typed(frame: pl.DataFrame, layout: Layout, window: Window) -> Typed:
     months = _months(frame["day"])
     early = int(frame.select((pl.col("reported") - pl.col("day") >= 365).sum())[0, 0]) if "reported" in frame else 0
     dropped: dict[str, int] = {}
+    alive: pl.Series | None = None
     for policy, keep in _policies(frame, window):
-        kept = frame.filter(keep)
-        if kept.height < frame.height:
-            dropped[policy] = frame.height - kept.height
-        frame = kept
-    useless = [name for name in ("time", "reported", "until", "precision", "coarse", "mode") if name in frame]
-    return Typed(frame.drop(useless), bad, dropped, months, early)
+        kept = frame.select(keep=keep)["keep"]
+        lost = int((~kept).sum() if alive is None else (alive & ~kept).sum())
+        if lost:
+            dropped[policy] = lost
+            alive = kept if alive is None else alive & kept
+    # Filtering copies: only what is wanted, and once.
+    frame = frame.select(name for name in frame.columns if name not in USELESS)
+    return Typed(frame if alive is None else frame.filter(alive), bad, dropped, months, early)
 
 
 def _months(days: pl.Series) -> pl.DataFrame:
@@ -115,7 +119,7 @@ def _columns(has: list[str], layout: Layout) -> list[pl.Expr]:
     found = [day.alias("day"), _code(has, layout).alias("code")]
     if layout.format.name.startswith("gdelt"):
         found += [pl.coalesce(side, f"{side}_name").alias(side) for side in ("source", "target")]
-    for number in ("goldstein", "deaths", "mentions"):
+    for number in ("goldstein", "deaths"):
         if number in has:
             found.append(pl.col(number).str.strip_chars().cast(pl.Float64, strict=False))
     if "until" in has:

@@ -33,7 +33,6 @@ OPTIONAL = (
     "weight",
     "deaths",
     "span",  # days within which it happened, from its stamp on, where the source says that it is not sure of the day
-    "mentions",
     "source_name",  # the names as they stood in the file
     "target_name",
     "source_country",

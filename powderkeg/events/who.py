@@ -1,7 +1,8 @@
 """Which actor of a scenario is this name in the data?
 
 In: the match rules of a scenario's actors, a user's own aliases, and what the data say of an actor (name, code,
-country, sectors). Out: the actor, by which rule, and from when to when; and what else would have matched.
+country, sectors; the last two, where there are no columns for them, from a code such as SRBGOV or a name such as
+Police (Kosovo)). Out: the actor, by which rule, and from when to when; and what else would have matched.
 
 A rule fits if one of its names, patterns or codes fits (where it has any), and its countries, sectors and dates fit too
 (where it has any). Of several rules that fit, the most particular wins: an alias, then a name in full, a code in full,
@@ -187,7 +188,11 @@ def bracketed(name: str) -> str:
 
 def _plain(described: Described) -> Plain:
     country = described.country or bracketed(described.who)
-    sectors = re.split(r"[,;/]", described.sectors) if described.sectors else ()
+    sectors = re.split(r"[,;/]", described.sectors) if described.sectors else []
+    if not country and not sectors and re.fullmatch(r"(?:[A-Z]{3})+", described.who):
+        # CAMEO and KEDS codes are built of parts of three letters: country or group, then roles.
+        country, *sectors = re.findall("...", described.who)
+        sectors.append(country)
     return Plain(
         frozenset(plain(text) for text in (described.who, described.name) if text),
         plain(described.who),
