@@ -16,19 +16,20 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+# Where a function's module has its name too, type checkers must be led past the module.
 if TYPE_CHECKING:
     from powderkeg.analyze import Rules as Rules
     from powderkeg.analyze import compare_episodes as compare_episodes
     from powderkeg.analyze import drawn_in as drawn_in
-    from powderkeg.analyze import entanglement as entanglement
     from powderkeg.analyze import episode_statistics as episode_statistics
-    from powderkeg.analyze import episodes as episodes
-    from powderkeg.analyze import outcomes as outcomes
-    from powderkeg.compare import brink as brink
+    from powderkeg.analyze.entanglement import entanglement as entanglement
+    from powderkeg.analyze.episodes import episodes as episodes
+    from powderkeg.analyze.outcomes import outcomes as outcomes
     from powderkeg.compare import compare as compare
     from powderkeg.compare import rare as rare
     from powderkeg.compare import sensitivity as sensitivity
     from powderkeg.compare import sweep as sweep
+    from powderkeg.compare.brink import brink as brink
     from powderkeg.errors import EventError as EventError
     from powderkeg.errors import Fault as Fault
     from powderkeg.errors import FitError as FitError
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from powderkeg.scenario import names as names
     from powderkeg.scenario import paths as paths
     from powderkeg.scenario import resolve as resolve
-    from powderkeg.score import record as record
+    from powderkeg.score.record import record as record
     from powderkeg.simulate import Runs as Runs
     from powderkeg.simulate import simulate as simulate
 

@@ -37,7 +37,7 @@ def test_type_checkers_see_the_same_names() -> None:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     )  # fmt: skip
     seen = [
-        ((node.module or "").removeprefix("powderkeg."), alias.name)
+        ((node.module or "").split(".")[1], alias.name)
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from powderkeg import plots
 from powderkeg.plots.record import number as figures_of
 from powderkeg.plots.theme import percent
@@ -144,10 +146,12 @@ def _charts(results: Results) -> dict[str, tuple[Any, str]]:
             )
     if r.entanglement.height and r.entanglement["drawn_in"].any():
         label = "Share of each actor's acts in disputes between others, by what drew it in."
-        charts["entanglement"] = (plots.entanglement(r.entanglement, r.titles), label)
-        if r.entanglement.filter("drawn_in")["by"].is_not_null().any():
+        order = {name: index for index, name in enumerate(r.actors)}
+        known = r.entanglement.sort(pl.col("actor").replace_strict(order, default=len(order)), maintain_order=True)
+        charts["entanglement"] = (plots.entanglement(known, r.titles), label)
+        if known.filter("drawn_in")["by"].is_not_null().any():
             label = "Share of each actor's acts in disputes between others, by the actor that drew it in."
-            charts["drawn_in"] = (plots.drawn_in(r.entanglement, r.titles), label)
+            charts["drawn_in"] = (plots.drawn_in(known, r.titles), label)
     return charts
 
 

@@ -77,38 +77,24 @@ def command_of(comparison: Comparison) -> str:
     )
 
 
-def gist(one: Compared) -> str:
-    """What an intervention changes, in sentences."""
-    kinds = {"better": [], "worse": [], "more": [], "less": []}  # type: dict[str, list[str]]
+def gist(one: Compared) -> list[tuple[str, list[str]]]:
+    """What an intervention changes: a head, and the outcomes under it."""
+    groups: dict[str, list[str]] = {"Better": [], "Worse": [], "More": [], "Less": []}
     unsure = []
     for effect in one.outcomes:
-        if effect.verdict in kinds:
-            told = (
-                f"{_lower(effect.title)} ({value(effect.baseline, effect.unit)} → {value(effect.value, effect.unit)})"
-            )
-            kinds[effect.verdict].append(told)
+        head = effect.verdict.capitalize()
+        if head in groups:
+            values = f"{value(effect.baseline, effect.unit)} → {value(effect.value, effect.unit)}"
+            groups[head].append(f"{effect.title} ({values})")
             if effect.hangs_on_ranges:
-                unsure.append(_lower(effect.title))
-    parts = [
-        f"{word}: {'; '.join(kinds[verdict])}."
-        for verdict, word in (("better", "Better"), ("worse", "Worse"), ("more", "More"), ("less", "Less"))
-        if kinds[verdict]
-    ]
-    if not parts:
-        return "No clear change in any outcome."
-    if unsure:
-        parts.append(f"Not sure under other numbers from the scenario’s ranges: {'; '.join(unsure)}.")
-    return " ".join(parts)
+                unsure.append(effect.title)
+    told = [(head, found) for head, found in groups.items() if found]
+    return [*told, *([("Not sure under other numbers from the scenario’s ranges", unsure)] if unsure else [])]
 
 
 def value(number_: float, unit: str) -> str:
     """A value with what belongs behind it."""
     return percent(number_) if unit in SHARES else number(number_)
-
-
-def _lower(title: str) -> str:
-    """A title inside a sentence: its first letter small, unless it is a name in capitals."""
-    return title if len(title) > 1 and title[1].isupper() else title[:1].lower() + title[1:]
 
 
 def _part(one: Compared) -> dict[str, Any]:
@@ -127,10 +113,9 @@ def _row(effect: Effect) -> dict[str, Any]:
     span = "–"
     if effect.range_low is not None and effect.range_high is not None:
         span = f"{number(scale * effect.range_low)} to {number(scale * effect.range_high)}"
-    unpaired = "–" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} times as many"
+    unpaired = "–" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} ×"
     return {
         "title": effect.title,
-        "unit": effect.unit,
         "baseline": value(effect.baseline, effect.unit),
         "value": value(effect.value, effect.unit),
         "change": change(effect.as_dict()),
