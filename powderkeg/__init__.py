@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from powderkeg.analyze.entanglement import entanglement as entanglement
     from powderkeg.analyze.episodes import episodes as episodes
     from powderkeg.analyze.outcomes import outcomes as outcomes
+    from powderkeg.compare import brink as brink
     from powderkeg.compare import compare as compare
     from powderkeg.compare import rare as rare
     from powderkeg.compare import sensitivity as sensitivity
     from powderkeg.compare import sweep as sweep
-    from powderkeg.compare.brink import brink as brink
     from powderkeg.errors import EventError as EventError
     from powderkeg.errors import Fault as Fault
     from powderkeg.errors import FitError as FitError
