@@ -274,8 +274,8 @@ def speed(folder: Path, rows: int, turns: int) -> list[dict[str, Any]]:
         found.append(row)
         print(
             f"{name:9} {row['megabytes']:5.0f} MB  {read['seconds']:6.2f} s, {rows / read['seconds']:11,.0f} rows/s; "
-            f"of Polars' rows/s to texts {row['ratio to texts']:.2f} (by processor {row['processor ratio to texts']:.2f}),"
-            f" to categories {row['ratio to categories']:.2f} ({row['processor ratio to categories']:.2f})",
+            f"of Polars' to texts {row['ratio to texts']:.2f} (by processor {row['processor ratio to texts']:.2f}), "
+            f"to categories {row['ratio to categories']:.2f} ({row['processor ratio to categories']:.2f})",
             flush=True,
         )
     return found
