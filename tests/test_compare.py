@@ -450,6 +450,7 @@ def test_runs_that_hit_the_limit_are_counted(model: Model) -> None:
         found = compare(model, ["half"], replicates=20, limit=5, sets=2)
     assert found.stopped == 20
     assert found.interventions[0].stopped > 0
+    assert found.stopped_under > 0
 
 
 def test_same_tells_runs_apart_event_by_event(model: Model) -> None:

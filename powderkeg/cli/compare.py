@@ -135,6 +135,8 @@ def show(screen: Screen, found: Comparison) -> None:
         )
         + "As good as: how many times as many unpaired runs would have been as sure."
     )
+    if c.stopped_under:
+        screen.paragraph(f"Under other numbers, {c.stopped_under:,} runs were stopped at the limit of events.")
     if c.stopped:
         screen.paragraph(f"{c.stopped:,} runs without intervention were stopped at the limit of events.")
 

@@ -34,7 +34,7 @@ MOST_ASKED = 200
 """States that are asked what moves them, at most; `asked` says what share of the time they cover."""
 SETS = 100
 """Sets of numbers drawn from the ranges."""
-MOST_DOUBTED = 20
+MOST_DOUBTED = 8
 """States that are looked at under each of them."""
 
 

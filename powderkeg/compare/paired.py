@@ -66,7 +66,7 @@ class Comparison:
     """A scenario and what each intervention makes of it. `sets` is 0 where the ranges were left aside.
 
     each     runs behind each set of numbers
-    stopped  runs of the baseline that hit the event limit
+    stopped  runs of the baseline that hit the event limit; stopped_under: of all worlds under other numbers
     """
 
     scenario: Scenario
@@ -78,6 +78,7 @@ class Comparison:
     level: float
     stopped: int
     interventions: tuple[Compared, ...]
+    stopped_under: int = 0
 
     @property
     def years(self) -> float:
@@ -105,6 +106,7 @@ class Comparison:
             "runs_a_set": self.each,
             "level": self.level,
             "stopped": self.stopped,
+            "stopped_under_other_numbers": self.stopped_under,
             "interventions": {
                 one.name: {
                     "title": one.title,
@@ -176,16 +178,19 @@ def compare(
     del base
     # Under other numbers: each set has its own baseline, its own draws, and the same interventions.
     under: dict[str, list[dict[tuple[str, str], Under]]] = {named.name: [] for named in chosen}
+    stopped_under = 0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PowderkegWarning)  # runs that hit the limit under other numbers
+        warnings.simplefilter("ignore", PowderkegWarning)  # runs that hit the limit are counted below
         for k, (values, system) in enumerate(zip(drawn, systems, strict=True)):
             other = replace(model, system=system)
-            without = _told(other, run(other, None, each, seed + 1 + k))
+            runs = run(other, None, each, seed + 1 + k)
+            without, stopped_under = _told(other, runs), stopped_under + int(runs.exploded.sum())
             for one in plans:
-                told = _told(other, run(other, one.world(system, values), each, seed + 1 + k))
-                under[one.named.name].append(_under(without, told))
+                runs = run(other, one.world(system, values), each, seed + 1 + k)
+                under[one.named.name].append(_under(without, _told(other, runs)))
+                stopped_under += int(runs.exploded.sum())
     compared = [_spread(one, under[one.name], level) for one in compared]
-    return Comparison(source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared))
+    return Comparison(source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under)
 
 
 def _check(days: float, replicates: int, sets: int | Sequence[Mapping[str, float]], level: float) -> None:
