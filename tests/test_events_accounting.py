@@ -47,7 +47,15 @@ SPOILT: dict[str, Callable[[list[str]], list[str]]] = {
     "long": lambda row: [*row, *("x" for _ in range(50))],
     "nul": lambda row: ["a\0b", *row[1:]],
 }  # fmt: skip
-few = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(autouse=True, params=[1 << 18, 300], ids=["", "narrow"])
+def narrow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far a block with a bad row is divided before it is cut line by line must not show."""
+    monkeypatch.setattr(sys.modules["powderkeg.events.cutting"], "NARROW", request.param)
+
+
+few = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def spoil(kind: str, name: str, row: list[str]) -> list[str]:

@@ -22,6 +22,7 @@ from powderkeg.events.files import TEXT_SHOWN
 from powderkeg.events.formats import Layout
 
 WINDOW = 200
+NARROW = 1 << 18
 KEDS_SEPARATOR = b"\x1f"  # never meant: KEDS lines are taken whole and cut by a pattern
 REPEATED_HEADER = "repeated header"
 
@@ -76,7 +77,10 @@ def cut(parts: Sequence[Part], layout: Layout) -> Cut:
             lines = parts[0].line + starts
             frame = frame_of.with_columns(_file(parts[0].file), line=pl.Series(lines, dtype=pl.UInt32))
             return Cut(frame, frame.height)
-    pieces = [_cut_quoted(part, layout) if layout.quoted else _cut_lines(part, layout) for part in parts]
+    if layout.quoted:
+        pieces = [_cut_quoted(part, layout) for part in parts]
+    else:
+        pieces = [piece for part in parts for piece in _cut_narrowly(part, layout)]
     if len(pieces) == 1:
         return pieces[0]
     return Cut(
@@ -162,6 +166,27 @@ def _places(parts: Sequence[Part], height: int) -> tuple[pl.Expr | pl.Series, pl
 
 def _file(name: str) -> pl.Expr:
     return pl.lit(name, dtype=pl.String).cast(pl.Categorical).alias("file")
+
+
+def _cut_narrowly(part: Part, layout: Layout) -> Iterator[Cut]:
+    """Divide and try again, so that only the neighbours of a bad row are cut line by line."""
+    if len(part.data) <= NARROW:
+        yield _cut_lines(part, layout)
+        return
+    start, line = 0, part.line
+    while start < len(part.data):
+        end = part.data.rfind(b"\n", start, start + max(NARROW, len(part.data) // 8)) + 1 or len(part.data)
+        piece = Part(part.file, line, part.data[start:end])
+        fields = _cut_clean(piece.data, layout)
+        if fields is not None:
+            yield Cut(fields.with_columns(*_places([piece], fields.height)), fields.height)
+            line += fields.height
+        elif start == 0 and end == len(part.data):
+            yield _cut_lines(piece, layout)
+        else:
+            yield from _cut_narrowly(piece, layout)
+            line += piece.data.count(b"\n")
+        start = end
 
 
 def _cut_lines(part: Part, layout: Layout) -> Cut:

@@ -31,7 +31,7 @@ from powderkeg.events.times import EPOCH
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
 
-RUN_ROWS = 2_000_000
+RUN_ROWS = 500_000
 READING_DOUBLES = ("same_event", "same_day", "mirrored")
 FIRST_COLUMNS = ("time", "source", "act", "target", "code", "cameo", "tone", "goldstein")
 LAST_COLUMNS = ("event_id", "file", "line")
