@@ -183,6 +183,20 @@ def test_set_changes_the_scenario(command: Command) -> None:
     assert changed != plain
 
 
+def test_the_page_tells_how_to_get_the_same_again(command: Command, tmp_path: Path) -> None:
+    command("run", *FEW, "--set", "standoffs.opens_at=7", "--quiet")
+    page = (tmp_path / "powderkeg-report" / "report.html").read_text()
+    (words,) = re.findall(r"<pre>powderkeg (.*)</pre>", page)
+    assert words == "run north-kosovo --set standoffs.opens_at=7 --years 3 --replicates 20 --seed 1"
+
+
+def test_a_pipe_that_knows_only_ascii_is_no_error() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "powderkeg", "--help"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # Wrong words: exit code 2, nothing runs
 
 
@@ -420,7 +434,7 @@ def test_run_on_a_disk_that_fills_up_keeps_the_answers(
         path.write_bytes(b"whole")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    monkeypatch.setattr(pk.report, "write", lambda results, path, files: path.write_text("page"))
+    monkeypatch.setattr(pk.report, "write", lambda results, path, files, command: path.write_text("page"))
     said = command("run", *FEW)
     assert said.code == 1
     assert "no space left on the disk" in said.err

@@ -10,6 +10,7 @@ import errno
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, NoReturn, TextIO
 
 import typer
@@ -68,6 +69,10 @@ def powderkeg(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A letter that the terminal or the pipe cannot hold is no reason to stop.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     with warnings.catch_warnings():
         warnings.simplefilter("always", PowderkegWarning)
         warnings.showwarning = _show_warning

@@ -6,6 +6,8 @@ In: a scenario. Out: events.parquet, episodes.parquet, outcomes.csv, outcomes.js
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -97,7 +99,7 @@ def run(
     show(screen, results)
     if folder is not None:
         with screen.waiting("writing"):
-            write(folder, read, model, runs, episodes, results)
+            write(folder, read, runs, episodes, results, typed(scenario, sets, results))
         screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
         screen.say(f"Open {(folder.path / 'report.html').resolve()}")
     if stopped:
@@ -162,8 +164,15 @@ def show(screen: Screen, results: Results) -> None:
     screen.say()
 
 
+def typed(name: str, sets: Sequence[str] | None, results: Results) -> str:
+    """What to type to get these results again."""
+    words = ["powderkeg", "run", name, *(word for item in sets or () for word in ("--set", item))]
+    words += ["--years", f"{results.years:g}", "--replicates", str(results.replicates), "--seed", str(results.seed)]
+    return shlex.join(words)
+
+
 def write(
-    folder: Folder, scenario: Scenario, model: Model, runs: Runs, episodes: pl.DataFrame, results: Results
+    folder: Folder, scenario: Scenario, runs: Runs, episodes: pl.DataFrame, results: Results, command: str
 ) -> None:
     """All files, the small ones first: if the disk fills up, what answers the questions is there."""
     from powderkeg import report
@@ -180,5 +189,5 @@ def write(
     # The page keeps one core busy, the events another.
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(folder.write, "events.parquet", lambda path: write_events(runs.table(), path))
-        folder.write("report.html", lambda path: report.write(results, path, files))
+        folder.write("report.html", lambda path: report.write(results, path, files, command))
         writing.result()
