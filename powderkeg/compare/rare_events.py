@@ -255,15 +255,15 @@ def _repeat(splitter: Splitter, root: np.uint64, repetition: int, starts: int) -
         done = splitter.stage(root, repetition, stage, starts, entries)
         if done is None:
             raise _Stopped
-        copies[stage], reached[stage] = starts, len(done.reached)
-        distinct[stage] = starts if stage == 0 else len(np.unique(entries.ints[:, 3])) if len(entries) else 0
+        copies[stage], reached[stage] = starts, done.reached.n
+        distinct[stage] = starts if stage == 0 else len(np.unique(entries.ints[:, 3])) if entries.n else 0
         entries = done.reached
-        estimate *= len(entries) / starts
+        estimate *= entries.n / starts
         work += done.candidates
         stopped += done.exploded
-        if not len(entries):
+        if not entries.n:
             break
-    came = len(entries) if estimate > 0 else 0
+    came = entries.n if estimate > 0 else 0
     ancestors = len(np.unique(entries.ints[:, 3])) if came else 0
     return _Repetition(estimate, copies, reached, distinct, ancestors, work, stopped, _chains(entries) if came else {})
 
@@ -338,8 +338,8 @@ def _bound(found: list[_Repetition], level: float) -> float:
 def _chains(entries: Entries) -> dict[tuple[int, ...], int]:
     """Who bore whom, from the spark to the event that reached the last level."""
     chains: dict[tuple[int, ...], int] = defaultdict(int)
-    every = max(len(entries) // SHOWN, 1)
-    for i in range(0, len(entries), every):
+    every = max(entries.n // SHOWN, 1)
+    for i in range(0, entries.n, every):
         begin, end = int(entries.start[i]), int(entries.start[i + 1])
         chain = []
         place = end - begin - 1

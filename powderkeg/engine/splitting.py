@@ -103,7 +103,9 @@ class Entries(NamedTuple):
     parent: NDArray[np.int32]  # index within the history
     mechanism: NDArray[np.int16]
 
-    def __len__(self) -> int:
+    @property
+    def n(self) -> int:
+        """How many."""
         return len(self.ints)
 
 
@@ -119,7 +121,7 @@ def slowest(t: Tables) -> tuple[Floats, float]:
     at = t.at
     C, L = at.n_channels, at.n_streams
     start = t.ints[at.branch_start : at.branch_start + C * L + 1]
-    mechanism = t.entry.reshape(at.n_entries, -1)[: start[-1], 2]
+    mechanism = t.entry.reshape(-1, 8)[: start[-1], 2]
     kernel_start = t.ints[at.kernel_start : at.kernel_start + (int(mechanism.max()) + 2 if len(mechanism) else 1)]
     slow = np.full((at.n_phases, C), np.inf)
     row_channel = np.repeat(np.tile(np.arange(C), L), np.diff(start))
@@ -136,9 +138,9 @@ def slowest(t: Tables) -> tuple[Floats, float]:
 def offers(t: Tables) -> tuple[Ints, Floats]:
     """What is proposed: 7 whole numbers each as in `Tables`, and the share kept, where the mark begins, its width."""
     n = t.at.n_entries
-    words = t.entry.reshape(n, -1)
+    words = t.entry.reshape(n, 8)
     marks = t.floats[t.at.entry_f : t.at.entry_f + 2 * n].reshape(n, 2)
-    kept = t.keep.reshape(n, -1)[:, 7:8]
+    kept = t.keep.reshape(n, 8)[:, 7:8]
     return words[:, :7].astype(np.int64).ravel(), np.concatenate([kept, marks], axis=1).ravel()
 
 

@@ -1,0 +1,316 @@
+"""Rare events by splitting: known answers, agreement with plain runs, intervals that hold, faults, the command."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import powderkeg as pk
+from powderkeg.cli.app import main
+from powderkeg.compare import Step
+from powderkeg.compare.ladder import derived, levels, nearness, steps
+from powderkeg.engine.copies import Splitter
+from powderkeg.engine.worlds import Act, Phase, Policy, world
+from powderkeg.errors import PowderkegWarning, UsageError
+from powderkeg.model import Channel, from_arrays
+from powderkeg.simulate import simulate
+from tests.systems import Builder, chance, small
+
+EVERYTHING = np.array([True])
+FALSE_ALARM = 3.9
+"""Standard errors: chance of a false alarm 1e-4 each."""
+
+
+def borel_tail(size: int, branching: float = 0.5) -> float:
+    """Chance that one event has at least `size` events in its family, itself included (Borel 1942)."""
+    terms = (
+        math.exp(-branching * n + (n - 1) * math.log(branching * n) - math.lgamma(n + 1)) for n in range(size, 3000)
+    )
+    return math.fsum(terms)
+
+
+def family():
+    """One act put in by hand, half an offspring each."""
+    model = from_arrays([0.0], [[0.5]], 1.0)
+    return model, world(model.system, acts=(Act(0.0, 0),))
+
+
+def sizes(*counts: int) -> list[Step]:
+    return [Step(f"{n} events", EVERYTHING, count=n) for n in counts]
+
+
+def tail(size: int, starts: int, repetitions: int, seed: int):
+    model, one_act = family()
+    ladder = sizes(*range(5, size, 5), size)
+    return pk.rare(model, ladder, days=2000, starts=starts, repetitions=repetitions, seed=seed, world=one_act)
+
+
+def named(system):
+    """A model around bare arrays."""
+    channels = tuple(Channel(f"actor_{c}", "act", "other") for c in range(system.n_channels))
+    return replace(
+        from_arrays(np.zeros(system.n_channels), np.zeros((system.n_channels,) * 2), 1.0),
+        system=system,
+        channels=channels,
+        n_acts=len(channels),
+        mechanisms=tuple(f"m{m}" for m in range(system.n_mechanisms)),
+        facts=tuple(f"f{s}" for s in range(system.n_facts)),
+        levels=tuple(tuple(f"l{n}" for n in range(k)) for k in np.diff(system.level_start)),
+    )
+
+
+def assert_tail(found, expected):
+    assert found.probability is not None
+    z = (found.probability - expected) / (found.probability * found.relative_error)
+    assert abs(z) < FALSE_ALARM, z
+
+
+def test_a_family_of_sixty_is_as_rare_as_theory_says(seed):
+    """8.165e-8. 40 repetitions of 1,200: standard error about 5 %; 25 % off is caught."""
+    assert borel_tail(60) == pytest.approx(8.165e-8, rel=1e-3)
+    found = tail(60, 1_200, 40, seed)
+    assert_tail(found, borel_tail(60))
+    assert found.relative_error < 0.1
+    assert found.gain > 1_000
+
+
+@pytest.mark.nightly
+def test_a_family_of_sixty_at_full_size(seed):
+    found = tail(60, 2_000, 200, seed)
+    assert_tail(found, borel_tail(60))
+
+
+def test_one_in_a_million_costs_a_thousandth_of_plain_runs(seed):
+    """At a relative error of 20 % or less, 1.13e-6."""
+    found = tail(48, 250, 20, seed)
+    assert_tail(found, borel_tail(48))
+    assert found.relative_error < 0.2
+    assert found.gain > 1_000
+
+
+def test_copies_that_forget_the_history_are_noticed(seed, monkeypatch):
+    """The planted error: what past events have in store is lost at a level."""
+    real = Splitter.stage
+
+    def forgetful(self, *arguments):
+        done = real(self, *arguments)
+        reached = done.reached
+        return done._replace(reached=reached._replace(time=reached.time - 1.0))
+
+    monkeypatch.setattr(Splitter, "stage", forgetful)
+    with pytest.raises(AssertionError):
+        assert_tail(tail(60, 1_200, 40, seed), borel_tail(60))
+
+
+def test_copies_that_go_the_same_way_are_noticed(seed, monkeypatch):
+    """The planted error: a copy is as its entry was, pending candidates and all. The mean stays, the error explodes."""
+    real = Splitter.stage
+
+    def alike(self, root, repetition, stage, n_copies, entries):
+        n = entries.n
+        if not n or n >= n_copies:
+            return real(self, root, repetition, stage, n_copies, entries)
+        done = real(self, root, repetition, stage, n, entries)
+        times = n_copies // n
+        r = done.reached
+        lengths = np.tile(np.diff(r.start), times)
+        more = [np.tile(x, times) for x in (r.time, r.channel, r.parent, r.mechanism)]
+        start = np.concatenate([[0], np.cumsum(lengths)])
+        return done._replace(reached=type(r)(np.tile(r.ints, (times, 1)), np.tile(r.floats, (times, 1)), start, *more))
+
+    honest = tail(40, 300, 20, seed)
+    monkeypatch.setattr(Splitter, "stage", alike)
+    found = tail(40, 300, 20, seed + 1)
+    assert found.relative_error is None or found.relative_error > 2.0 * honest.relative_error
+
+
+def coverage(repeats: int, seed: int) -> float:
+    expected, held = borel_tail(20), 0
+    for i in range(repeats):
+        found = tail(20, 200, 20, seed=1_000 * seed + i)
+        held += found.low is not None and found.low <= expected <= found.high
+    return held / repeats
+
+
+def test_the_interval_holds_the_answer_about_as_often_as_it_says(seed):
+    """90 %: of 30 repeats at least 21; fewer are a false alarm in 5e-4."""
+    assert coverage(30, seed) >= 0.7
+
+
+@pytest.mark.nightly
+def test_the_interval_holds_the_answer_as_often_as_it_says_at_full_size(seed):
+    """Of 200 repeats 85 to 95 %; a true 90 % falls outside 2.7 % of the time."""
+    assert 0.84 <= coverage(200, seed) <= 0.96
+
+
+def plain_share(system, days, worlds, count, replicates, seed):
+    runs = simulate(system, days=days, replicates=replicates, seed=seed, world=worlds)
+    return float((np.diff(runs.offsets) >= count).mean())
+
+
+@pytest.mark.parametrize(("which", "changes"), [(3, False), (3, True), (5, True), (6, True)])
+def test_splitting_agrees_with_plain_runs_where_there_is_everything(which, changes, seed):
+    """Facts, timers of both kinds, gates, calms, profiles, several kernels, phases, acts, policies.
+
+    The number of events of a run, by levels at every few events, so that any state lost at a level shows.
+    """
+    system = chance(which)
+    system = system._replace(edge_mass=0.4 * system.edge_mass)
+    worlds = world(system)
+    if changes:
+        stronger = system._replace(edge_mass=1.2 * system.edge_mass, kernel_decay=2.0 * system.kernel_decay)
+        policies = (Policy(0, (1,), 0.7, 0),) if system.n_facts else ()
+        worlds = world(system, (Phase(6.0, stronger),), (Act(3.0, 0), Act(8.0, 1)), policies)
+    runs = simulate(system, days=12.0, replicates=8_000, seed=seed, world=worlds, limit=300)
+    n = np.diff(runs.offsets)
+    goal = max(int(np.quantile(n, 0.97)), 1)
+    p = float((n >= goal).mean())
+    ladder = [
+        Step(str(k), np.ones(system.n_channels, bool), count=k) for k in np.unique(np.linspace(1, goal, 5, dtype=int))
+    ]
+    found = pk.rare(named(system), ladder, days=12.0, starts=300, repetitions=20, seed=seed, world=worlds)
+    error = math.hypot(math.sqrt(p * (1 - p) / len(n)), found.probability * found.relative_error)
+    assert 0.0 < p < 0.5
+    assert abs(found.probability - p) < FALSE_ALARM * error
+
+
+def test_a_front_is_counted_once_within_a_window(seed):
+    """Five different channels within 20 days: the same count by hand from plain runs."""
+    system = small(gated=True)
+    runs = simulate(system, days=60.0, replicates=1_000, seed=seed)
+    wanted = 12
+    hits = 0
+    for r in range(runs.replicates):
+        t = runs.time[runs.offsets[r] : runs.offsets[r + 1]]
+        c = runs.channel[runs.offsets[r] : runs.offsets[r + 1]]
+        hits += any(len(set(c[(t >= t[i] - 5.0) & (np.arange(len(t)) <= i)])) >= wanted for i in range(len(t)))
+    p = hits / runs.replicates
+    all_of_them = np.ones(system.n_channels, bool)
+    ladder = [Step(str(k), all_of_them, count=k, within=5.0, distinct="act") for k in (6, 9, wanted)]
+    found = pk.rare(named(system), ladder, days=60.0, starts=200, seed=seed)
+    error = math.hypot(math.sqrt(p * (1 - p) / runs.replicates), found.probability * found.relative_error)
+    assert 0.0 < p < 1.0
+    assert abs(found.probability - p) < FALSE_ALARM * error
+
+
+def test_what_was_never_reached_has_a_bound_and_no_estimate(seed):
+    model, one_act = family()
+    found = pk.rare(model, sizes(10, 200), days=2000, starts=50, seed=seed, world=one_act)
+    assert found.probability is None and found.low is None and found.relative_error is None
+    assert borel_tail(200) < found.less_than < 0.05
+    assert str(found).endswith("with 90 % confidence")
+    json.dumps(found.as_dict(), allow_nan=False)
+    at_once = pk.rare(model, sizes(200), days=2000, starts=50, seed=seed, world=one_act)
+    assert at_once.less_than == pytest.approx(-math.log(0.1) / 1000)
+
+
+def test_what_is_certain_is_one():
+    model, one_act = family()
+    found = pk.rare(model, sizes(1), days=10, starts=10, world=one_act)
+    assert found.probability == found.low == found.high == 1.0
+
+
+def test_the_same_seed_gives_the_same_answer_whatever_the_workers(seed):
+    model, one_act = family()
+    a, b = (pk.rare(model, sizes(5, 10), days=100, starts=100, seed=seed, world=one_act, workers=n) for n in (1, 2))
+    assert a.repetitions == b.repetitions
+    assert a.paths.equals(b.paths)
+
+
+def test_the_path_is_the_chain_that_bore_it():
+    """Two ways to c: from a directly, or over b."""
+    b = Builder()
+    k = b.kernel((1.0, 1.0))
+    first, over, goal = b.channel(0.01), b.channel(), b.channel()
+    b.edge(first, over, k, 0.2)
+    b.edge(over, goal, k, 1.0)
+    b.edge(first, goal, k, 0.1)
+    model = named(b.build())
+    found = pk.rare(model, [Step("goal", np.array([False, False, True]))], days=100, starts=2_000)
+    shares = dict(zip(found.paths["path"], found.paths["share"], strict=True))
+    direct, over_b = (
+        "actor_0 act other > actor_2 act other",
+        "actor_0 act other > actor_1 act other > actor_2 act other",
+    )
+    assert set(shares) == {direct, over_b}
+    assert sum(shares.values()) == pytest.approx(1.0)
+    # Of first ones: 1 - exp(-0.2 (1 - 1/e)) = 0.119 over b, 1 - exp(-0.1) = 0.095 directly and sooner.
+    assert 0.45 < shares[over_b] < 0.6
+
+
+def test_a_level_may_be_a_fact(seed):
+    """A fact that comes up at rate 0.001: 1 - exp(-0.1) in 100 days."""
+    b = Builder()
+    fact = b.fact()
+    b.channel(0.001, effects=[(fact, 1, 1.0)])
+    model = named(b.build())
+    found = pk.rare(model, ["f0"], days=100, starts=1_000, seed=seed)
+    assert abs(found.probability - (1 - math.exp(-0.1))) < FALSE_ALARM * found.probability * found.relative_error
+    assert pk.rare(model, ["f0.l0"], days=1, starts=10, seed=seed).probability == 1.0
+
+
+def test_nearer_acts_have_higher_levels():
+    """Deploying is nearer to a fight of alliances than a clash in the street; the target itself is nearest."""
+    model = pk.compile(pk.load("north-kosovo"))
+    ladder = steps(model, "alliance_clash")
+    goal = [
+        c
+        for c, one in enumerate(model.channels)
+        if one.act == "fight" and {one.source, one.target} == {"nato", "russia"}
+    ]
+    cost = nearness(model.system, np.array(goal))
+    assert cost[goal].max() == 0.0
+    near, far = model.channel("serbia", "deploy", "kosovo"), model.channel("kosovo", "clash", "north_serbs")
+    assert 0.0 < cost[near] < cost[far] < np.inf
+    masks = [step.events for step in ladder[:-1]]
+    assert all((later <= earlier).all() for earlier, later in pairwise(masks))
+    assert derived(model, replace(ladder[-1], count=2)) == (replace(ladder[-1], count=2),)
+    assert len(levels(model, ladder).count) == len(ladder)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("alliance_clsh", "unknown outcome 'alliance_clsh'"),
+        ("killings", "does not ask whether something happens"),
+        ([{"how": "x"}], "unknown key 'how'"),
+        ([{"does": "fihgt"}], "unknown name 'fihgt'"),
+        ([], "0 levels"),
+        ([Step("nothing")], "neither events nor facts"),
+        (["roadblock.sideways"], "unknown level roadblock.sideways"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_named(asked, found):
+    with pytest.raises(UsageError, match=found):
+        pk.rare(pk.compile(pk.load("north-kosovo")), asked, years=1, starts=10)
+
+
+def test_arguments_that_cannot_be_met_are_all_named():
+    model, _ = family()
+    with pytest.raises(UsageError) as caught:
+        pk.rare(model, sizes(1), starts=0, repetitions=1, seed=-1)
+    assert [fault.path for fault in caught.value.faults] == ["days", "starts", "repetitions", "seed"]
+
+
+def test_few_repetitions_are_warned_about():
+    model, one_act = family()
+    with pytest.warns(PowderkegWarning, match="fewer than 20"):
+        pk.rare(model, sizes(5), days=100, starts=20, repetitions=3, world=one_act)
+
+
+def test_the_command_says_the_chance_the_levels_and_the_way(capsys):
+    words = ["rare", "north-kosovo", "serbia_let_in", "--years", "2", "--starts", "100", "--json"]
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    data = json.loads(capsys.readouterr().out)
+    assert left.value.code == 0
+    assert data["outcome"] == "serbia_let_in" and data["levels"] and len(data["repetitions"]) == 20
+    with pytest.raises(SystemExit) as left:
+        main(["rare", "north-kosovo"])
+    assert left.value.code == 2
+    assert "no outcome" in capsys.readouterr().err
