@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -387,7 +388,7 @@ def test_a_folder_that_cannot_be_is_named_before_anything_runs(
     command: Command, tmp_path: Path, out: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("here")
-    monkeypatch.setattr(sys.modules["powderkeg.simulate"], "simulate", lambda *a, **k: pytest.fail("it ran"))
+    monkeypatch.setattr(import_module("powderkeg.simulate"), "simulate", lambda *a, **k: pytest.fail("it ran"))
     said = command("run", *FEW, "--out", out)
     assert said.code == 2
     assert (tmp_path / "file").read_text() == "here"
@@ -446,7 +447,7 @@ def test_run_on_a_disk_that_fills_up_keeps_the_answers(
 def test_ctrl_c_keeps_the_runs_that_were_finished(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = sys.modules["powderkeg.simulate"]
+    module = import_module("powderkeg.simulate")
     real = module.simulate
 
     def stopped(model: Any, replicates: int, **more: Any) -> Any:
@@ -463,6 +464,15 @@ def test_ctrl_c_keeps_the_runs_that_were_finished(
     assert "20 runs" in " ".join(
         re.sub("<[^>]*>", "", (tmp_path / "powderkeg-report" / "report.html").read_text()).split()
     )
+
+
+def test_ctrl_c_before_anything_is_finished_is_one_word(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("powderkeg.model"), "describe", stopped)
+    said = command("describe")
+    assert (said.code, said.out, said.err) == (130, "", "Stopped.\n")
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from powderkeg.cli import brink, compare, events, fit, rare, run, scenarios, swe
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 
-DONE, AT_FAULT, USAGE, STOPPED = 0, 1, 2, 130
+DONE, AT_FAULT, USAGE = 0, 1, 2
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """What a disk says that takes no more; compiled code is kept on disk too, so it may say so before there are results."""
@@ -83,15 +83,15 @@ def _exit_code(words: list[str]) -> int:
     try:
         app(args=words, prog_name="powderkeg")
     except SystemExit as left:
+        # Typer makes Ctrl-C an exit without a word; commands that have kept something say so themselves.
+        if isinstance(getattr(left.__context__, "__cause__", None), KeyboardInterrupt):
+            say_error("Stopped.")
         return left.code if isinstance(left.code, int) else DONE
     except PowderkegError as error:
         if "--json" in words:
             Screen(as_json=True).data({"faults": [fault.as_dict() for fault in error.faults]})
         say_error(str(error))
         return USAGE if isinstance(error, UsageError) else AT_FAULT
-    except KeyboardInterrupt:
-        say_error("Stopped.")
-        return STOPPED
     except OSError as error:
         if error.errno not in FULL:
             raise
