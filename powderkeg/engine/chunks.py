@@ -16,6 +16,7 @@ from powderkeg.engine.simulation import CANDIDATES, DONE, FINISHED, FULL, NO_SLO
 from powderkeg.engine.tables import Tables
 
 _MOST_BUCKETS = 4_000_000
+_MOST_ROOM = 2_000_000  # events that buffers are made for without having been needed
 _AGAIN = -1
 
 
@@ -96,20 +97,24 @@ def simulate_chunk(
     """
     at, w = tables.at, workspace
     n = last - first
+    stateless = is_stateless(tables)
     result = np.zeros((n, 3 + tables.ints[at.fact + 3 * at.n_facts + 1]))
     state = np.zeros(at.n_facts * 2 + at.n_policies + 2 * at.n_changes + at.n_streams, np.int64)
     state_f = np.zeros(2 * at.n_calms + at.n_streams + at.n_facts)
     pieces: list[list[NDArray[Any]]] = []
     w.buckets(expected)
+    # Room for one replicate as it is expected: to run out of room means to start it again.
+    room = int(min(1.2 * expected + 1000.0, _MOST_ROOM))
+    if len(w.out[0]) < room:
+        w.events(room)
+    if stateless and len(w.family[0]) < room:
+        w.follow(room)
     w.control[DONE] = w.control[CANDIDATES] = 0.0
     done = 0
-    stateless = is_stateless(tables)
     by_family = stateless
     while True:
         before, candidates = done, w.control[CANDIDATES]
         if by_family:
-            if not len(w.family[0]):
-                w.follow(1 << 14)
             done, why = run_clusters(
                 *tables, root, first, done, n, begin, horizon, limit, result, *w.stack, *w.family, w.head, *w.out,
                 w.control,

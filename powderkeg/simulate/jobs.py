@@ -257,7 +257,8 @@ def _chunks(
 
 def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
     def join(name: str, dtype: type) -> NDArray[Any]:
-        return np.concatenate([getattr(chunk, name) for chunk in chunks]) if chunks else np.empty(0, dtype)
+        parts = [getattr(chunk, name) for chunk in chunks]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, dtype)
 
     n_events = join("n_events", np.int64)
     cells = int(system_of(job.model).level_start[-1])
