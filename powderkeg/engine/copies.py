@@ -67,7 +67,7 @@ class Splitter:
         self.h = (np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int16))
 
     def _hits(self, entries: int, events: int) -> None:
-        self.o = (
+        self.o: tuple[NDArray[Any], ...] = (
             np.empty((entries, len(self.state)), np.int64), np.empty((entries, len(self.state_f))),
             np.empty(events), np.empty(events, np.int32), np.empty(events, np.int32), np.empty(events, np.int16),
         )  # fmt: skip
