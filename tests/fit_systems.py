@@ -130,9 +130,7 @@ class Builder:
             calm_add_amount=np.array([a for c in self.channels for a in c["adds"].values()], np.float64),
             calm_low_start=csr([c["lowered_by"] for c in self.channels]),
             calm_low_index=np.array([calm_names.index(d) for c in self.channels for d in c["lowered_by"]], np.int64),
-            calm_low_strength=np.array(
-                [self.calms[d][0] for c in self.channels for d in c["lowered_by"]], np.float64
-            ),
+            calm_low_strength=np.array([self.calms[d][0] for c in self.channels for d in c["lowered_by"]], np.float64),
         )
 
     def sources(self, system: System) -> Sources:
@@ -193,7 +191,7 @@ def small() -> Builder:
     actors = ["kosovo", "north", "serbia", "nato", "west"]
     disputes = [("kosovo", "north"), ("kosovo", "serbia"), ("north", "nato"), ("serbia", "nato"), ("north", "west")]
     backs = {"north": "serbia", "kosovo": "nato", "nato": "west", "serbia": "north"}
-    b.facts = {f: 2 for f in ("measure", "roadblock", "deployed", "talks", "crisis", "alert", "escort", "deal")}
+    b.facts = dict.fromkeys(("measure", "roadblock", "deployed", "talks", "crisis", "alert", "escort", "deal"), 2)
     b.facts |= {"tie_sn": 2, "tie_kn": 2}
     b.initial = {"tie_sn": 1, "tie_kn": 1}
     b.rates = {
@@ -330,7 +328,9 @@ def _draw(s, source, days, seed, limit):
         for e in range(n_edges):
             m = s.edge_mechanism[e]
             for j in range(s.kernel_start[m], s.kernel_start[m + 1]):
-                bound += gate[s.edge_target[e]] * edge_gate[e] * s.kernel_decay[j] * edge_level[e, j - s.kernel_start[m]]
+                bound += (
+                    gate[s.edge_target[e]] * edge_gate[e] * s.kernel_decay[j] * edge_level[e, j - s.kernel_start[m]]
+                )
         if bound <= 0:
             break
         step = -np.log(1.0 - np.random.random()) / bound
@@ -340,8 +340,12 @@ def _draw(s, source, days, seed, limit):
         for j in range(n_comp):
             decay_now[j] = np.exp(-s.kernel_decay[j] * step)
         for c in range(n_channels):
-            rate[c] = s.rate[c] * back[c] * _background(
-                s.profile[c], t, s.profile_start, s.step_time, s.step_value, s.profile_swing, s.profile_peak
+            rate[c] = (
+                s.rate[c]
+                * back[c]
+                * _background(
+                    s.profile[c], t, s.profile_start, s.step_time, s.step_value, s.profile_swing, s.profile_peak
+                )
             )
         for e in range(n_edges):
             m = s.edge_mechanism[e]
@@ -371,8 +375,10 @@ def _draw(s, source, days, seed, limit):
             low += s.calm_low_strength[k] * calm[s.calm_low_index[k]]
         scale = gate[c] * np.exp(-low)
         u = np.random.random() * rate[c] / scale
-        u -= s.rate[c] * back[c] * _background(
-            s.profile[c], t, s.profile_start, s.step_time, s.step_value, s.profile_swing, s.profile_peak
+        u -= (
+            s.rate[c]
+            * back[c]
+            * _background(s.profile[c], t, s.profile_start, s.step_time, s.step_value, s.profile_swing, s.profile_peak)
         )
         found = u < 0
         for e in range(n_edges):
@@ -389,7 +395,10 @@ def _draw(s, source, days, seed, limit):
                     for i in range(n - 1, -1, -1):
                         if channel[i] == source[e]:
                             v -= (
-                                edge_gate[e] * s.kernel_decay[j] * s.kernel_share[j] * s.edge_mass[e]
+                                edge_gate[e]
+                                * s.kernel_decay[j]
+                                * s.kernel_share[j]
+                                * s.edge_mass[e]
                                 * np.exp(-s.kernel_decay[j] * (t - time[i]))
                             )
                             parent[n] = i
