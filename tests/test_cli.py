@@ -70,6 +70,15 @@ def command(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyte
     return run
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """What one small run wrote, and what it printed."""
+    folder = tmp_path_factory.mktemp("kept") / "results"
+    words = [sys.executable, "-m", "powderkeg", "run", *FEW, "--seed", "1", "--json", "--out", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return folder, json.loads(done.stdout)
+
+
 @pytest.fixture
 def bad_file(tmp_path: Path) -> Path:
     path = tmp_path / "bad.yaml"
@@ -126,10 +135,8 @@ def test_python_m_powderkeg_is_the_same_program() -> None:
 # run
 
 
-def test_run_prints_one_json_object_and_writes_nothing(command: Command, tmp_path: Path) -> None:
-    said = command("run", *FEW, "--seed", "1", "--json")
-    found = said.data
-    assert said.code == 0
+def test_run_prints_one_json_object(kept: tuple[Path, dict[str, Any]]) -> None:
+    _, found = kept
     names = ("scenario", "digest", "version", "seed", "replicates", "years", "events", "branching_ratio")
     assert {name: type(found[name]) for name in names} == {
         "scenario": str, "digest": str, "version": str, "seed": int, "replicates": int, "years": float, "events": int,
@@ -139,21 +146,24 @@ def test_run_prints_one_json_object_and_writes_nothing(command: Command, tmp_pat
     assert all({"mean", "low", "high"} <= set(outcome) for outcome in found["outcomes"].values())
     assert {"per_year", "openers", "ends", "median_days"} <= set(found["episodes"])
     assert sum(found["episodes"]["ends"].values()) == pytest.approx(1)
-    assert list(tmp_path.iterdir()) == []
 
 
-def test_run_writes_files_that_agree_with_what_it_says(command: Command, tmp_path: Path) -> None:
-    said = command("run", *FEW, "--json", "--out", "kept")
-    folder = tmp_path / "kept"
+def test_run_writes_files_that_agree_with_what_it_says(kept: tuple[Path, dict[str, Any]]) -> None:
+    folder, found = kept
     assert {path.name for path in folder.iterdir()} == FILES
-    assert pl.read_parquet(folder / "events.parquet").height == said.data["events"]
-    assert json.loads((folder / "outcomes.json").read_text()) == said.data
-    assert pl.read_csv(folder / "outcomes.csv")["name"].to_list() == list(said.data["outcomes"])
+    assert pl.read_parquet(folder / "events.parquet").height == found["events"]
+    assert json.loads((folder / "outcomes.json").read_text()) == found
+    assert pl.read_csv(folder / "outcomes.csv")["name"].to_list() == list(found["outcomes"])
     resolved = json.loads((folder / "scenario.resolved.json").read_text())
-    assert pk.digest(pk.loads(json.dumps(resolved))) == said.data["digest"]
-    assert said.data["digest"] in (folder / "report.html").read_text()
+    assert pk.digest(pk.loads(json.dumps(resolved))) == found["digest"]
+    assert found["digest"] in (folder / "report.html").read_text()
     per_year = pl.read_parquet(folder / "episodes.parquet").height / (20 * 3)
-    assert said.data["episodes"]["per_year"] == pytest.approx(per_year)
+    assert found["episodes"]["per_year"] == pytest.approx(per_year)
+
+
+def test_json_alone_writes_nothing(command: Command, kept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    assert command("run", *FEW, "--json").data == kept[1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_run_says_where_the_page_is(command: Command, tmp_path: Path) -> None:
@@ -164,28 +174,20 @@ def test_run_says_where_the_page_is(command: Command, tmp_path: Path) -> None:
     assert said.err == ""
 
 
-def test_quiet_says_nothing(command: Command) -> None:
-    said = command("run", *FEW, "--quiet")
+def test_the_seed_decides_and_workers_do_not(command: Command, kept: tuple[Path, dict[str, Any]]) -> None:
+    alone, other = (command("run", *FEW, "--json", *more).data for more in (("--workers", "1"), ("--seed", "2")))
+    assert alone == kept[1]
+    assert other["outcomes"] != kept[1]["outcomes"]
+
+
+def test_set_changes_the_scenario(command: Command, kept: tuple[Path, dict[str, Any]]) -> None:
+    changed = command("run", *FEW, "--json", "--set", "standoffs.opens_at=7").data
+    assert changed["digest"] != kept[1]["digest"]
+
+
+def test_quiet_says_nothing_and_the_page_tells_how_to_get_the_same_again(command: Command, tmp_path: Path) -> None:
+    said = command("run", *FEW, "--set", "standoffs.opens_at=7", "--quiet")
     assert (said.code, said.out, said.err) == (0, "", "")
-
-
-def test_the_seed_decides_and_workers_do_not(command: Command) -> None:
-    plain, alone, other = (
-        command("run", *FEW, "--json", *more).data for more in ((), ("--workers", "1"), ("--seed", "2"))
-    )
-    assert plain == alone
-    assert plain["outcomes"] != other["outcomes"]
-
-
-def test_set_changes_the_scenario(command: Command) -> None:
-    changed, plain = (
-        command("run", *FEW, "--json", *more).data["digest"] for more in (("--set", "standoffs.opens_at=7"), ())
-    )
-    assert changed != plain
-
-
-def test_the_page_tells_how_to_get_the_same_again(command: Command, tmp_path: Path) -> None:
-    command("run", *FEW, "--set", "standoffs.opens_at=7", "--quiet")
     page = (tmp_path / "powderkeg-report" / "report.html").read_text()
     (words,) = re.findall(r"<pre>powderkeg (.*)</pre>", page)
     assert words == "run north-kosovo --set standoffs.opens_at=7 --years 3 --replicates 20 --seed 1"
@@ -345,10 +347,10 @@ def test_episodes_are_found_in_observed_events(command: Command, own_table: Path
     assert "1 standoff\n" in command("episodes", own_table, *OWN).out
 
 
-def test_episodes_of_simulated_events_are_those_of_the_run(command: Command, tmp_path: Path) -> None:
-    command("run", *FEW, "--quiet", "--out", "kept")
-    found = command("episodes", tmp_path / "kept" / "events.parquet", "--scenario", "north-kosovo", "--json").data
-    assert len(found["episodes"]) == pl.read_parquet(tmp_path / "kept" / "episodes.parquet").height
+def test_episodes_of_simulated_events_are_those_of_the_run(command: Command, kept: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = kept
+    found = command("episodes", folder / "events.parquet", "--scenario", "north-kosovo", "--json").data
+    assert len(found["episodes"]) == pl.read_parquet(folder / "episodes.parquet").height
 
 
 def test_who_is_who_is_told(command: Command, shared_data: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -82,9 +83,14 @@ FIGURES: dict[str, Callable[[], Any]] = {
 }
 
 
+@cache
+def drawn(name: str) -> str:
+    return plots.svg(FIGURES[name](), "fig-", "what it shows")
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_draws_and_says_what_it_shows(name: str) -> None:
-    text = plots.svg(FIGURES[name](), "fig-", "what it shows")
+    text = drawn(name)
     root = ElementTree.fromstring(text)
     assert root.get("aria-label") == "what it shows"
     assert "NaN" not in text
@@ -94,7 +100,7 @@ def test_a_figure_draws_and_says_what_it_shows(name: str) -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_hostile_string_stays_text(name: str) -> None:
     """ElementTree has parsed the picture: a tag that was let through would be an element that is not in the list."""
-    text = plots.svg(FIGURES[name](), "fig-")
+    text = drawn(name)
     assert "<script" not in text
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -112,7 +118,7 @@ def test_an_element_that_does_not_belong_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_marks_carry_their_hover_text() -> None:
-    text = plots.svg(FIGURES["history"]())
+    text = drawn("history")
     assert "<title>2008-02-19: serbia, threaten towards kosovo</title>" in text
     assert "suspended, people hurt</title>" in text
 
