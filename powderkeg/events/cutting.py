@@ -102,14 +102,15 @@ def shown(text: str | bytes) -> str:
 
 def _cut_clean(data: bytes, layout: Layout) -> pl.DataFrame | None:
     """The fields of unquoted text, if every row is sound; None if any may not be."""
-    if layout.quoted or b"\0" in data:
+    raw = np.frombuffer(data, np.uint8)
+    if layout.quoted or not raw.size or not raw.min():
         return None
     width = len(layout.names)
     try:
         frame = _parse(data, layout, None)
     except pl.exceptions.PolarsError:
         return None
-    separators = int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(layout.separator)))
+    separators = int(np.count_nonzero(raw == ord(layout.separator)))
     if layout.format.name == "keds":
         blank = frame.height and frame["time"].null_count()
         return None if blank else frame.drop("reaches")

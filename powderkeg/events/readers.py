@@ -251,7 +251,7 @@ def finished(
     if resolution == "month":
         month = pl.col("day").cast(pl.Int32).cast(pl.Date).dt.truncate("1mo")
         frame = frame.with_columns(day=month.cast(pl.Int32).cast(pl.Float64))
-    elif resolution == "day":
+    elif resolution == "day" and len(account.resolutions) > 1:
         frame = frame.with_columns(pl.col("day").floor())
     if not frame["day"].is_sorted():
         frame = frame.sort("day", maintain_order=True)
@@ -280,10 +280,8 @@ def _has_doubles(frame: pl.DataFrame) -> bool:
     if "event_id" not in frame.columns:
         return False
     named = frame["event_id"].drop_nulls()
-    numbers = named.cast(pl.Int64, strict=False)
-    # Hashes may meet by chance: then the slow way is taken for nothing, and nothing is lost.
-    shorter = named.hash() if numbers.null_count() else numbers
-    return shorter.n_unique() < len(named)
+    # Two hashes may meet by chance: then the slow way is taken for nothing, and nothing is lost.
+    return named.hash().n_unique() < len(named)
 
 
 def _span(window: Window, account: Account, first: Any, last: Any) -> tuple[date, float]:
