@@ -5,9 +5,11 @@ from __future__ import annotations
 import _thread
 import importlib
 import json
+import re
 import threading
 import time
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -437,3 +439,16 @@ def test_an_intervention_during_the_past_takes_hold_when_the_window_begins():
     )
     assert len(free) > 100
     assert len(shut) == 0
+
+
+# -- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_examples_of_the_page_run_and_print_what_it_says(capsys):
+    names: dict[str, object] = {}
+    page = Path(__file__).resolve().parent.parent / "docs" / "engine.md"
+    for text in re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        exec(compile(text, "docs/engine.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert printed.count("True\n") == 2
+    assert "False" not in printed
