@@ -552,6 +552,19 @@ def test_converting_a_folder_gives_what_reading_it_gives(tmp_path: Path, monkeyp
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_what_cannot_be_written_is_a_fault_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.tab").write_text(icews([GOOD, icews_row(2, day="never")]))
+    for out, more in (
+        (tmp_path / "no" / "o.parquet", {}),
+        (tmp_path / "o.parquet", {"quarantine": tmp_path / "no" / "q.csv"}),
+    ):
+        with pytest.raises(EventError, match="cannot be written"):
+            convert(tmp_path / "x.tab", out, **more)  # type: ignore[arg-type]
+    with pytest.raises(EventError, match="cannot be written"):
+        write_events(read_events(tmp_path / "x.tab"), tmp_path / "no" / "o.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tab"]
+
+
 def test_a_part_of_a_table_counts_what_it_leaves_out(tmp_path: Path) -> None:
     table = read(tmp_path, icews([icews_row(n, day=f"2018-06-{n:02}") for n in range(1, 31)]))
     part = table.between(date(2018, 6, 11), date(2018, 6, 20))

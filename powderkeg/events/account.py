@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from powderkeg.errors import Fault
+from powderkeg.errors import EventError, Fault
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut
 from powderkeg.events.rows import Typed
 
@@ -127,7 +127,11 @@ class Account:
 
     def _write(self, row: BadRow) -> None:
         if self._stream is None and self.quarantine is not None:
-            self._stream = self.quarantine.open("w", encoding="utf-8", newline="")
+            try:
+                self._stream = self.quarantine.open("w", encoding="utf-8", newline="")
+            except OSError as error:
+                found = f"cannot be written: {error.strerror or error}"
+                raise EventError(Fault(str(self.quarantine), None, "", found), "nothing was read") from error
             csv.writer(self._stream).writerow(QUARANTINE)
         csv.writer(self._stream).writerow(_written(row))  # type: ignore[arg-type]
 

@@ -232,7 +232,8 @@ class Matcher:
     def _rules_for(self, source: str) -> list[Rule]:
         if source not in SOURCES or source == "csv":
             return self.rules
-        return [rule for rule in self.rules if rule.source in (source, "any", ALIASES)]
+        own = ("csv",) if self._guessed == source else ()
+        return [rule for rule in self.rules if rule.source in (source, "any", ALIASES, *own)]
 
     def _lookup(self, frame: pl.DataFrame, keys: tuple[str, ...], source: str) -> pl.DataFrame:
         """Who everybody in these rows is. Only new descriptions are held against the rules."""

@@ -127,6 +127,9 @@ def convert(
             days: Counter[int] = Counter()
             runs = _spool(Reading(options, account).frames(paths), Path(folder), days)
             return _merge(runs, days, options, account, target)
+    except OSError as error:
+        found = f"cannot be written: {error.strerror or error}"
+        raise EventError(Fault(str(out), None, "", found), "nothing was written") from error
     finally:
         account.close()
 
