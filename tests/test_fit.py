@@ -130,3 +130,14 @@ def test_one_event_is_too_few(model: pk.Model, histories: list[EventTable]) -> N
     one = replace(histories[0], frame=histories[0].frame.head(1))
     with pytest.raises(PowderkegError):
         pk.fit(model, one, free=FREE)
+
+
+def test_a_right_model_passes_its_checks_and_a_wrong_one_does_not(model: pk.Model, histories: list[EventTable]) -> None:
+    """The planted error: a system of the same acts that knows no answers sees too many quiet days and no batches."""
+    right = pk.fit(model, by_day(histories[3]), free=FREE, background="scenario").check(replicates=100)
+    assert right.failed == ()
+    alone = pk.compile(pk.edit(model.scenario, dict.fromkeys(FREE[:2], 0.0)))
+    poisson = pk.fit(alone, by_day(histories[3]), free=FREE[2:], background="scenario").check(replicates=100)
+    assert {"quiet_days", "batch"} <= set(poisson.failed)
+    json.dumps(poisson.as_dict(), allow_nan=False)
+    assert "does not fit" in poisson.summary()

@@ -190,6 +190,7 @@ def _shares(
     key = cell_of[all_row] * max(len(slot_key), 1) + slot
     distinct, inverse = np.unique(key, return_inverse=True)
     total = np.bincount(inverse, weights=amount, minlength=len(distinct))
-    total = np.maximum(total, 0.0).astype(np.float64)
+    positive: Floats = np.maximum(total, 0.0, dtype=np.float64)
     n_slots = max(len(slot_key), 1)
-    return distinct // n_slots, distinct % n_slots, total, background.astype(np.float64), links
+    row, place = np.divmod(distinct.astype(np.int64), np.int64(n_slots))
+    return row, place, positive, background.astype(np.float64), links

@@ -129,7 +129,7 @@ class Fit:
         return _fitted_scenario(self)
 
     def check(self, **options: Any) -> Checks:
-        """Residuals, counts against simulation, held-out scores: see `powderkeg.fit.checks.check`."""
+        """The record held against histories of the fitted model: see `powderkeg.fit.checks.check`."""
         from powderkeg.fit.checks import check
 
         return check(self, **options)
