@@ -110,7 +110,7 @@ def _uneven(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
             if spread > UNEVEN:
                 said.append(
                     f"{p.path}: {len(own)} channels share this rate but act unevenly (variance {spread:.0f} times the "
-                    "mean); a shared rate turns differences between channels into slow answers: use "
-                    "baseline='gamma', which gives every channel its own"
+                    "mean); a shared rate turns differences between channels into slow answers: give the "
+                    "busiest channels a move of their own"
                 )
     return said
