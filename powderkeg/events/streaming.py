@@ -104,7 +104,8 @@ class Reading:
         """
         files, passed = expand(paths)
         self.account.passed_over = [str(path) for path in passed]
-        workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1))
+        # One more than there are cores: some wait for others in turns.
+        workers = min(MOST_WORKERS, (os.cpu_count() or 1) + 1)
         stream = _ahead(lambda: _contents(files, self.options.wishes, self.options.window), depth=workers)
         waiting: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(workers, "powderkeg-cut") as pool:
