@@ -8,7 +8,7 @@ the background is chosen by AIC among candidates, and the branching ratio under 
 from __future__ import annotations
 
 import warnings as python_warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -36,10 +36,15 @@ from powderkeg.model import Model, branching_ratio
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario
 
+Tell = Callable[[float, str], None]
+"""Told the share that is done, 0 to 1, and what is being done."""
+
 LEAST_EXPOSED = 0.05
 """Share of the window (rates), or acts that could be answered (answers), below which a parameter is held."""
 WIDEST = 10.0
 """Half width of an interval on the log scale from which the parameter is said not to be identified."""
+FIRST_COSTS = 3.0
+"""Time that the first background takes, in units of each further one: it starts far away. For progress only."""
 LEAST_SEEN = 5.0
 """A gate is estimated if at least so many events came while it was on, and so many while it was off."""
 
@@ -59,6 +64,7 @@ def fit(
     history_days: float = 0.0,
     unmatched: str = "refuse",
     test_mechanisms: bool = True,
+    progress: Tell | None = None,
 ) -> Fit:
     """Estimate a scenario's numbers from events.
 
@@ -73,6 +79,7 @@ def fit(
     level            of the intervals
     history_days     first days whose events only act on later ones
     unmatched        "refuse" or "drop": events that no move allows
+    progress         called with the share done, 0 to 1, and what is being done
 
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
     data cannot answer.
@@ -84,17 +91,20 @@ def fit(
     shift = calendar_shift(model, events) + history_days
     data, frame = read_data(model, events, likelihood, unmatched, history_days)
     start = events.start + timedelta(days=int(history_days))
-    job = _Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure))
+    job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure))
     said: list[str] = []
-    fallen, tried = _choose_background(job, background, said)
+    tell = progress or _tell_nobody
+    fallen, tried = choose_background(job, background, said, tell)
     climber, solution = fallen
     problem = climber.problem
     if not np.isfinite(solution.log_likelihood):
         raise FitError(
             "the likelihood is 0 wherever it was tried; look at events.unexplained and the scenario's guards"
         )
+    tell(0.85, "errors and intervals")
     spread = covariance(climber, solution, problem.held)
     estimates = {p.path: _estimate(climber, solution, spread, p, level) for p in problem.parameters}
+    tell(0.95, "leaving out each mechanism in turn")
     tests = _test_mechanisms(climber, solution) if test_mechanisms else _no_tests()
     unexplained = unexplained_events(problem, solution.objective.unexplained, frame, start)
     said += advice(problem, solution, spread, estimates, unexplained.height, use_ranges)
@@ -123,7 +133,9 @@ def fit(
         solution=solution,
         frame=frame,
         window_start=start,
+        job=job,
     )
+    tell(1.0, "done")
     if not solution.converged:
         python_warnings.warn(
             "the fit did not settle: hold some parameters with `fix`, or give ranges and use_ranges=True",
@@ -134,8 +146,8 @@ def fit(
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What stays the same while backgrounds are tried."""
+class Job:
+    """What is asked of the data: what stays the same while backgrounds are tried, and when a check fits anew."""
 
     model: Model
     data: Data
@@ -152,20 +164,33 @@ class _Job:
         return make_shape(name, self.start, self.data.days, np.ones(len(time)), time, self.data.by_day, self.offset)
 
     def climber(self, name: str, said: list[str] | None = None) -> Climber:
-        problem = pose(self.model, self.data, self.free, self.fix, self.shape(name), self.shift)
+        problem = self.pose(self.shape(name))
         problem = _hold_unseen(problem, self.use_ranges or self.prior == "weak", said)
         return Climber(problem, make_prior(problem, self.prior, self.use_ranges))
 
+    def pose(self, shape: Shape) -> Problem:
+        """The problem under a course of the background."""
+        return pose(self.model, self.data, self.free, self.fix, shape, self.shift)
 
-def _choose_background(job: _Job, background: str, said: list[str]) -> tuple[tuple[Climber, Solution], pl.DataFrame]:
+
+def _tell_nobody(share: float, what: str) -> None:
+    """Where nobody asked."""
+
+
+def choose_background(
+    job: Job, background: str, said: list[str], tell: Tell = _tell_nobody
+) -> tuple[tuple[Climber, Solution], pl.DataFrame]:
     """The fit under the best background, and a table of all that were tried."""
     first = "constant" if background in ("auto", "scenario") else background
+    tell(0.0, f"background {first}")
     climber = job.climber(first, said)
     solution = climber.climb(_start(climber.problem), climber.problem.held)
     found = {first: (climber, solution)}
     if background == "auto":
         delays = _mean_delays(climber.problem, solution.vector)
-        for name in candidate_names(job.data.days, float(delays.max(initial=0.0)))[1:]:
+        others = candidate_names(job.data.days, float(delays.max(initial=0.0)))[1:]
+        for k, name in enumerate(others):
+            tell(0.8 * (FIRST_COSTS + k) / (FIRST_COSTS + len(others)), f"background {name}")
             other = job.climber(name)
             begin = _carry(climber, solution, other)
             held = other.problem.held.copy()

@@ -106,6 +106,7 @@ class Fit:
     solution: Solution = field(repr=False)
     frame: pl.DataFrame = field(repr=False)
     window_start: Any = None
+    job: Any = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         free = sum(e.free for e in self.parameters.values())
