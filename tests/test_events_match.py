@@ -288,6 +288,38 @@ def test_doubles_may_be_dropped_in_the_scenarios_terms() -> None:
     assert balance(matched.account) == 0
 
 
+def test_doubles_in_the_scenarios_terms_are_dropped_while_reading_too(tmp_path: Path) -> None:
+    """Two offices of one side tell one threat on one day: one act, whether files are read, converted, or read back."""
+    rows = [
+        icews_row(n, "2018-06-01", one, "138", "Serbia", "Y", "X") for n, one in enumerate(["Kosovo", "Hashim Thaçi"])
+    ]
+    rows = [[*row[:10], "Serbia", *row[11:]] for row in rows]
+    (tmp_path / "x.tab").write_text(icews(rows))
+    wanted = ("same_event", "same_day_matched")
+    at_once = read_events(tmp_path / "x.tab", scenario=scenario(), doubles=wanted)
+    account = convert(tmp_path / "x.tab", tmp_path / "m.parquet", scenario=scenario(), doubles=wanted)
+    convert(tmp_path / "x.tab", tmp_path / "all.parquet")
+    afterwards = read_events(tmp_path / "all.parquet", scenario=scenario(), doubles=wanted)
+    assert len(at_once) == len(afterwards) == account["rows_kept"] == 1
+    assert account["rows_dropped"] == at_once.account["rows_dropped"] == {"same_day_matched": 1}
+    assert balance(afterwards.account) == balance(account) == 0
+    assert len(read_events(tmp_path / "x.tab", scenario=scenario())) == 2
+
+
+def test_doubles_of_a_table_that_was_written_before_are_dropped_and_counted(tmp_path: Path) -> None:
+    rows = [icews_row(n, "2018-06-01", "Kosovo", "138", "Serbia") for n in range(3)]
+    (tmp_path / "x.tab").write_text(icews(rows))
+    convert(tmp_path / "x.tab", tmp_path / "all.parquet")
+    kept = read_events(tmp_path / "all.parquet", doubles="same_day")
+    assert len(kept) == 1 and kept.account["rows_dropped"] == {"same_day": 2} and balance(kept.account) == 0
+
+
+def test_doubles_in_the_scenarios_terms_need_a_scenario(tmp_path: Path) -> None:
+    (tmp_path / "x.tab").write_text(icews([icews_row(1, "2018-06-01", "Kosovo", "138", "Serbia")]))
+    with pytest.raises(UsageError, match="same_day_matched without a scenario"):
+        read_events(tmp_path / "x.tab", doubles="same_day_matched")
+
+
 # --- the built-in scenario and real data ------------------------------------------------------------------------------
 
 

@@ -43,7 +43,10 @@ Start = Annotated[str | None, typer.Option(help="First day wanted, as 2018-01-31
 End = Annotated[str | None, typer.Option(help="Last day wanted.")]
 Doubles = Annotated[
     list[str] | None,
-    typer.Option(help="A policy that drops doubles, or none; by default same_event. [dim]repeatable[/]"),
+    typer.Option(
+        help="A policy that drops doubles: same_event (the default), same_day, mirrored, same_day_matched; or none. "
+        "[dim]repeatable[/]"
+    ),
 ]
 
 MOST_ROWS = 20
@@ -186,6 +189,7 @@ def episodes(
     aliases: Aliases = None,
     start: Start = None,
     end: End = None,
+    doubles: Doubles = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write them as .csv, .json or .parquet.")
     ] = None,
@@ -204,7 +208,7 @@ def episodes(
     screen = Screen(as_json, quiet)
     writer = None if out is None else frame_writer(out)
     read = None if scenario is None else read_scenario(scenario)
-    table = load_events(screen, files, form, maps, scenario, aliases, start, end)
+    table = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
     with screen.waiting("cutting standoffs"):
         found = analyze.episodes(table, read, by=by)
     screen.data(
@@ -237,6 +241,7 @@ def load_events(
     aliases: Path | None = None,
     start: str | None = None,
     end: str | None = None,
+    doubles: list[str] | None = None,
 ) -> EventTable:
     """The events of files, matched to a scenario if one is given."""
     from powderkeg.events import read_events
@@ -244,7 +249,7 @@ def load_events(
     with screen.waiting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}"):
         return read_events(
             files, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
-            aliases=aliases, start=start, end=end,
+            aliases=aliases, start=start, end=end, doubles=doubles_of(doubles),
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from powderkeg.cli.events import Aliases, End, Files, Form, Maps, Start, load_events
+from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Sets, read_scenario
 from powderkeg.cli.screen import Screen
@@ -54,6 +54,7 @@ def fit(
     aliases: Aliases = None,
     start: Start = None,
     end: End = None,
+    doubles: Doubles = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -64,7 +65,7 @@ def fit(
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
     folder = None if out is None else Folder(out.parent)
-    events = load_events(screen, files, form, maps, scenario, aliases, start, end)
+    events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
 
     from powderkeg.fit import fit as fit_model
     from powderkeg.scenario import dump

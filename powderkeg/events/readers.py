@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from powderkeg.events.codes import TONES, entries
 from powderkeg.events.files import FileFault
 from powderkeg.events.formats import Wishes
 from powderkeg.events.frames import layout_of_frame, polars_of
+from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.rows import Window
 from powderkeg.events.store import is_own, read_table, write_slices
 from powderkeg.events.streaming import Options, Progress, Reading
@@ -66,7 +68,7 @@ def read_events(
     separator    the character between fields of a text table; found unless given
     start, end   first and last day wanted; the table's window is theirs, else from the first event to the last
     max_lag      most days between an event and its entry in the data; later entries are dropped by "reported late"
-    doubles      policies of DOUBLES that drop rows, in this order
+    doubles      policies of DOUBLES that drop rows, in this order; with a scenario after matching
     scenario     keep only events between its actors, in its terms: what `match` does, but while reading
     aliases      a user's own names for that: a CSV file with columns name, actor, or a mapping
     bad_files    "raise": a file at fault stops the reading; "skip": it is listed in the account
@@ -181,11 +183,15 @@ def _options(
     progress: Progress | None,
 ) -> Options:
     policies = (doubles,) if isinstance(doubles, str) else tuple(doubles)
+    known = READING_DOUBLES if scenario is None else tuple(DOUBLES)
     for policy in policies:
-        if policy not in READING_DOUBLES:
-            close = nearest_name(policy, READING_DOUBLES)
-            expected = f"any of {', '.join(READING_DOUBLES)}"
-            raise UsageError(Fault(None, None, "doubles", f"unknown policy {policy!r}", expected, close))
+        if policy in DOUBLES and policy not in known:
+            raise UsageError(Fault(None, None, "doubles", f"{policy} without a scenario", "a scenario to match to"))
+        if policy not in known:
+            expected = f"any of {', '.join(known)}"
+            raise UsageError(
+                Fault(None, None, "doubles", f"unknown policy {policy!r}", expected, nearest_name(policy, known))
+            )
     if bad_files not in ("raise", "skip"):
         raise UsageError(Fault(None, None, "bad_files", repr(bad_files), "raise or skip"))
     if wishes.separator is not None and len(wishes.separator.encode()) != 1:
@@ -214,17 +220,33 @@ def _day(name: str, value: date | str | None) -> date | None:
 
 
 def _own_table(paths: Paths, options: Options) -> EventTable | None:
-    """The table itself, if the one path given is a file that we wrote."""
+    """The table itself, if the one path given is a file that we wrote.
+
+    Its rows with one event id were dropped when it was made; the other policies are applied to what is in it.
+    """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if len(given) != 1 or not Path(given[0]).is_file() or not is_own(Path(given[0])):
         return None
     table = read_table(given[0])
     if options.window.first is not None or options.window.last is not None:
         table = table.between(options.window.first, options.window.last)
+    policies = tuple(policy for policy in options.doubles if policy != "same_event")
     if options.matcher is not None:
         from powderkeg.events.match import match_with
 
-        table = match_with(options.matcher, table)[0]
+        return match_with(options.matcher, table, doubles=policies)[0]
+    if policies:
+        account = dict(table.account)
+        dropped = dict(account.get("rows_dropped", {}))  # type: ignore[call-overload]
+        frame = table.frame.rename({"time": "day"})
+        for policy in policies:
+            before = frame.height
+            frame = without_doubles(frame, policy, account.get("codebooks") or ["cameo"])  # type: ignore[arg-type]
+            if before > frame.height:
+                dropped[policy] = dropped.get(policy, 0) + before - frame.height
+        if "rows_kept" in account:
+            account |= {"rows_kept": frame.height, "rows_dropped": dropped}
+        table = replace(table, frame=frame.rename({"day": "time"}), account=account)
     return table
 
 
