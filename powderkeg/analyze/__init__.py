@@ -8,6 +8,7 @@ from powderkeg.analyze.entanglement import drawn_in, entanglement
 from powderkeg.analyze.episodes import END_STATES, Rules, episodes
 from powderkeg.analyze.intervals import LEVEL, Estimate
 from powderkeg.analyze.outcomes import channel_mask, outcomes, per_run, time_to_first
+from powderkeg.analyze.predictive import standoff_numbers
 from powderkeg.analyze.statistics import EpisodeStatistics, episode_statistics, onset_gaps
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "onset_gaps",
     "outcomes",
     "per_run",
+    "standoff_numbers",
     "time_to_first",
 ]

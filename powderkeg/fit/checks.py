@@ -1,165 +1,191 @@
 """Could these events have come from the fitted model?
 
-In: a `Fit`. Out: `Checks`: numbers of the observed record beside the same numbers of histories that the fitted model
-simulates, with the share of histories that lie as far out. What is told are counts, days without acts, how many acts
-come on one day, and how counts of one month carry over to the next: where a model of excitation fails first.
-The parameters were estimated from the same events, so a check passes more easily than a test of its nominal size:
-a failure is news, a pass is not (Bayarri & Berger 2000, JASA 95, 1127-1142).
+In: a `Fit`. Out: `Checks`, of four kinds: residuals (`residuals`), the record beside simulated histories
+(`predictive`), the last part of the window foreseen from the first (`heldout`), and, if asked for, refits of simulated
+histories (`recovery`). Each says what it measures, its p-value or interval, and what to look at next.
+
+The parameters were estimated from the same events, so tests and predictive checks pass more easily than their level
+says: a failure is news, a pass is not (Bayarri & Berger 2000, JASA 95, 1127-1142). The held-out score has no such
+favour.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from powderkeg.engine.arrays import Floats
-from powderkeg.errors import Fault, UsageError
-from powderkeg.simulate import simulate
+from powderkeg.fit.heldout import SHARE, HeldOut, held_out
+from powderkeg.fit.predictive import Check, Counter, Predictive, predictive
+from powderkeg.fit.recovery import Recovery, recover
+from powderkeg.fit.residuals import Residuals, Test, residuals
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
 
-MONTH = 30.0
-LIMIT = 200_000
-"""Acts in one simulated history before it is stopped: an explosive fit is seen without waiting for it."""
+__all__ = ["Check", "Checks", "Test", "check"]
 
-
-@dataclass(frozen=True)
-class Check:
-    """One number of the record and where it lies among simulated histories.
-
-    low, high  middle 90 % of the histories
-    p          share of histories at least as far from the middle as the record, on both sides together
-    """
-
-    name: str
-    title: str
-    observed: float
-    simulated: float
-    low: float
-    high: float
-    p: float
-
-    @property
-    def passes(self) -> bool:
-        return self.p >= 0.05
+CONSERVATIVE = (
+    "the estimates come from the same events, so these pass more easily than one time in twenty says: "
+    "a failure is news, a pass is not"
+)
 
 
 @dataclass(frozen=True)
 class Checks:
-    """All checks of a fit, by `replicates` simulated histories; `stopped` of them hit the event limit."""
+    """All checks of a fit; a part is None where it was not asked for, or could not be made."""
 
-    checks: tuple[Check, ...]
-    replicates: int
-    stopped: int
-    seed: int
+    residuals: Residuals
+    predictive: Predictive
+    held_out: HeldOut | None
+    recovery: Recovery | None
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        return self.residuals.tests
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return self.predictive.checks
 
     @property
     def failed(self) -> tuple[str, ...]:
-        return tuple(check.name for check in self.checks if not check.passes)
+        """Names of the tests and predictive checks with p below 0.05."""
+        tests = [test.name for test in self.tests if not test.passes]
+        return (*tests, *(check.name for check in self.checks if not check.passes))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for --json."""
         return {
-            "replicates": self.replicates,
-            "stopped": self.stopped,
-            "seed": self.seed,
             "failed": list(self.failed),
-            "checks": {check.name: {**asdict(check), "passes": check.passes} for check in self.checks},
+            "made": len(self.tests) + len(self.checks),
+            "said": CONSERVATIVE,
+            "tests": {test.name: test.as_dict() for test in self.tests},
+            "untested_mechanisms": list(self.residuals.untested),
+            "stretches": self.residuals.stretches.to_dicts(),
+            "replicates": self.predictive.replicates,
+            "stopped": self.predictive.stopped,
+            "seed": self.predictive.seed,
+            "checks": {check.name: check.as_dict() for check in self.checks},
+            "kinds": self.predictive.kinds.to_dicts(),
+            "held_out": None if self.held_out is None else self.held_out.as_dict(),
+            "recovery": None if self.recovery is None else self.recovery.as_dict(),
         }
 
     def summary(self) -> str:
-        """The checks as a table in words."""
+        """The checks as tables in words."""
+        lines = [*self._tests(), "", *self._predictive()]
+        made, failed = len(self.tests) + len(self.checks), len(self.failed)
+        lines += ["", f"{failed} of {made} fail at 5 %; {CONSERVATIVE}"]
+        lines += ["", *self._held_out()]
+        if self.recovery is not None:
+            lines += ["", *self.recovery.lines()]
+        return "\n".join(lines)
+
+    def _tests(self) -> list[str]:
+        if not self.tests:
+            return ["too few events for tests of the residuals"]
+        width = max(len(test.title) for test in self.tests)
+        lines = [f"{'residuals':<{width}}  statistic  cells       p"]
+        for test in self.tests:
+            flag = "" if test.passes else f"  does not fit: {test.meaning}"
+            lines.append(f"{test.title:<{width}}  {test.statistic:9.4g}  {test.cells:5d}  {test.p:6.3f}{flag}")
+        untested = self.residuals.untested
+        if untested:
+            more = f" and {len(untested) - 6} more" if len(untested) > 6 else ""
+            lines.append(f"too few answers to test by stretch of time: {', '.join(untested[:6])}{more}")
+        return lines
+
+    def _predictive(self) -> list[str]:
+        found = self.predictive
         width = max(len(check.title) for check in self.checks)
         lines = [
-            f"the record beside {self.replicates} histories of the fitted model",
-            f"{'':<{width}}  {'record':>9}  {'model':>9}  {'nine in ten':>21}  p",
+            f"the record beside {found.replicates} histories of the fitted model",
+            f"{'':<{width}}  {'record':>9}  {'model':>9}  {'nine in ten':>21}       p",
         ]
         for check in self.checks:
             span = f"[{check.low:.4g}, {check.high:.4g}]"
             flag = "" if check.passes else "  does not fit"
-            numbers = f"{check.observed:9.4g}  {check.simulated:9.4g}  {span:>21}  {check.p:.3f}"
+            numbers = f"{check.observed:9.4g}  {check.simulated:9.4g}  {span:>21}  {check.p:6.3f}"
             lines.append(f"{check.title:<{width}}  {numbers}{flag}")
-        if self.stopped:
-            lines.append(f"{self.stopped} histories were stopped at {LIMIT:,} events: the fitted system can explode")
-        return "\n".join(lines)
+        if any(check.name == "kinds" and not check.passes for check in self.checks):
+            outside = [
+                f"{row['act']} {row['observed']:.0f} (nine in ten: {row['low']:.0f} to {row['high']:.0f})"
+                for row in found.kinds.to_dicts()
+                if not row["low"] <= row["observed"] <= row["high"]
+            ]
+            lines.append(f"  kinds outside: {', '.join(outside[:8]) or 'none alone'}")
+        if found.stopped:
+            lines.append(
+                f"{found.stopped} histories were stopped at many times the record: the fitted system can explode"
+            )
+        return lines
+
+    def _held_out(self) -> list[str]:
+        found = self.held_out
+        if found is None:
+            return ["held-out score: not made, too few events before or after the border"]
+        lines = [
+            f"foreseen: fitted to the first {found.fitted_days:,.0f} days, scored on the {found.events} acts of the "
+            f"last {found.days:,.0f}"
+        ]
+        for lead in found.leads:
+            word = "better" if lead.nats >= 0 else "worse"
+            sure = "" if lead.is_clear else "; not clear"
+            lines.append(
+                f"  {abs(lead.nats):.1f} nats {word} than {_article(lead.reference)} (90 % interval {lead.low:+.1f} to "
+                f"{lead.high:+.1f}, {lead.per_act:+.3f} an act{sure})"
+            )
+        if found.impossible:
+            lines.append(
+                f"  {found.impossible} acts that the fitted part holds to be impossible are left out of all scores"
+            )
+        return lines
 
 
-def check(fit: Fit, *, replicates: int = 200, seed: int = 1, workers: int | None = None) -> Checks:
-    """The fitted record held against histories that the fitted model simulates over the same window.
+def _article(reference: str) -> str:
+    return f"a {reference}" if reference.startswith("constant") else f"the {reference}"
 
-    Histories start from the scenario's own state at its own start and are cut to the window of the events, which
-    matters where the record begins in the middle of a crisis.
-    Raises UsageError for fewer than 20 histories.
+
+def check(
+    fit: Fit,
+    *,
+    replicates: int = 200,
+    seed: int = 1,
+    workers: int | None = None,
+    held_out_share: float | None = SHARE,
+    refits: int = 0,
+    also: Sequence[Counter] = (),
+    progress: Callable[[float, str], None] | None = None,
+) -> Checks:
+    """All checks of a fit.
+
+    replicates      histories that the record is held against
+    held_out_share  share of the window that is fitted to foresee the rest; None leaves the held-out score away
+    refits          simulated histories that are fitted anew, each about as long as the fit itself; 0 for none
+    also            functions from an EventTable of histories to {title: one number a history}, counted in the record
+                    and in the histories; `powderkeg.analyze.standoff_numbers` is one
+    progress        called with the share done and what is being done
+
+    Raises UsageError for fewer than 20 histories or a single refit.
     """
-    if replicates < 20:
-        raise UsageError(Fault(None, None, "replicates", str(replicates), "at least 20 histories"))
-    data, model = fit.problem.data, fit.model
-    start = None if model.scenario is None else model.scenario.start
-    before = 0.0 if start is None or fit.window_start is None else float((fit.window_start - start).days)
-    runs = simulate(model, days=before + data.days, replicates=replicates, seed=seed, workers=workers, limit=LIMIT)
-    acts = (runs.channel < model.n_acts) & (runs.time >= before)
-    time, channel, replicate = runs.time[acts] - before, runs.channel[acts], runs.replicate[acts]
-    found = np.array([_numbers(time[part], channel[part], data.days, fit) for part in _parts(replicate, replicates)])
-    seen = _numbers(data.time, data.channel, data.days, fit)
-    checks = []
-    for (name, title), one, many in zip(_titles(fit), seen, found.T, strict=True):
-        low, middle, high = np.quantile(many, [0.05, 0.5, 0.95])
-        below, above = np.mean(many <= one), np.mean(many >= one)
-        p = float(min(1.0, 2.0 * min(below, above)))
-        checks.append(Check(name, title, float(one), float(middle), float(low), float(high), p))
-    return Checks(tuple(checks), replicates, int(runs.exploded.sum()), seed)
+    tell = progress or (lambda share, what: None)
+    whole = 1.0 + (0.5 if held_out_share is not None else 0.0) + refits
 
+    def part(begin: float, length: float, what: str) -> Callable[[float], None]:
+        tell(begin / whole, what)
+        return lambda share: tell((begin + length * share) / whole, what)
 
-def _parts(replicate: NDArray[Any], replicates: int) -> list[slice]:
-    cuts = np.searchsorted(replicate, np.arange(replicates + 1))
-    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
-
-
-def _titles(fit: Fit) -> list[tuple[str, str]]:
-    return [
-        ("events", "acts"),
-        ("quiet_days", "share of days without an act"),
-        ("batch", "acts a day, where there are any"),
-        ("largest_day", "acts on the busiest day"),
-        ("persistence", "correlation of one month's acts with the next's"),
-        *((f"act_{act}", f"acts of kind {act}") for act in _kinds(fit)),
-    ]
-
-
-def _kinds(fit: Fit) -> list[str]:
-    model = fit.problem.model
-    return sorted({channel.act for channel in model.channels[: model.n_acts]})
-
-
-def _numbers(time: Floats, channel: NDArray[Any], days: float, fit: Fit) -> list[float]:
-    """The numbers of one history, in the order of `_titles`. Stamps count by the day, whatever they are good for."""
-    n_days = max(int(np.ceil(days)), 1)
-    by_day = np.bincount(np.minimum(np.floor(time).astype(np.int64), n_days - 1), minlength=n_days)
-    busy = int((by_day > 0).sum())
-    months = max(int(n_days / MONTH), 1)
-    by_month = by_day[: int(months * MONTH)].reshape(months, -1).sum(axis=1).astype(np.float64)
-    model = fit.problem.model
-    act_of = np.array([c.act for c in model.channels[: model.n_acts]])
-    per_channel = np.bincount(channel, minlength=model.n_acts)
-    return [
-        float(len(time)),
-        float((by_day == 0).mean()),
-        len(time) / busy if busy else 0.0,
-        float(by_day.max()),
-        _carried_over(by_month),
-        *(float(per_channel[act_of == act].sum()) for act in _kinds(fit)),
-    ]
-
-
-def _carried_over(counts: Floats) -> float:
-    """Correlation of neighbours; 0 where nothing varies or there are fewer than four."""
-    if len(counts) < 4:
-        return 0.0
-    one, next_one = counts[:-1] - counts[:-1].mean(), counts[1:] - counts[1:].mean()
-    scale = float(np.sqrt((one**2).sum() * (next_one**2).sum()))
-    return float((one * next_one).sum()) / scale if scale > 0 else 0.0
+    part(0.0, 0.2, "residuals")
+    found = residuals(fit.climber, fit.solution.vector, seed)
+    told = predictive(
+        fit, replicates, seed, workers, also, part(0.2, 0.8, f"{replicates} histories of the fitted model")
+    )  # fmt: skip
+    ahead = None
+    at = 1.0
+    if held_out_share is not None:
+        ahead = held_out(fit, held_out_share, part(at, 0.5, "foreseeing the last part from the first"))
+        at += 0.5
+    again = recover(fit, refits, seed + 1, workers, part(at, float(refits), f"{refits} refits")) if refits else None
+    tell(1.0, "done")
+    return Checks(found, told, ahead, again)

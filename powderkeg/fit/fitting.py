@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings as python_warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -103,7 +103,7 @@ def fit(
         )
     tell(0.85, "errors and intervals")
     spread = covariance(climber, solution, problem.held)
-    estimates = {p.path: _estimate(climber, solution, spread, p, level) for p in problem.parameters}
+    estimates = _estimates(climber, solution, spread, level)
     tell(0.95, "leaving out each mechanism in turn")
     tests = _test_mechanisms(climber, solution) if test_mechanisms else _no_tests()
     unexplained = unexplained_events(problem, solution.objective.unexplained, frame, start)
@@ -323,6 +323,15 @@ def _seen(problem: Problem, objective: Any, p: Parameter) -> tuple[float, float]
     return on, float(share[reads[rows.term] & ~on_term[rows.term]].sum())
 
 
+def estimate_parameters(climber: Climber, solution: Solution, level: float) -> dict[str, Estimate]:
+    """Key path -> estimate with its interval at `level`."""
+    return _estimates(climber, solution, covariance(climber, solution, climber.problem.held), level)
+
+
+def _estimates(climber: Climber, solution: Solution, spread: Covariance, level: float) -> dict[str, Estimate]:
+    return {p.path: _estimate(climber, solution, spread, p, level) for p in climber.problem.parameters}
+
+
 def _estimate(climber: Climber, solution: Solution, spread: Covariance, p: Parameter, level: float) -> Estimate:
     problem = climber.problem
     vector = solution.vector
@@ -412,10 +421,3 @@ def _likelihood_words(climber: Climber) -> str:
     if unseen:
         words += ", facts that no act reports filtered"
     return words
-
-
-def refit(result: Fit, data: Data) -> tuple[Climber, Solution]:
-    """The same problem fitted to other events: what checks and recovery studies use."""
-    problem = replace(result.problem, data=data)
-    climber = Climber(problem, result.climber.prior)
-    return climber, climber.climb(result.solution.vector, problem.held)

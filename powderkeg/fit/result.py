@@ -130,7 +130,7 @@ class Fit:
         return _fitted_scenario(self)
 
     def check(self, **options: Any) -> Checks:
-        """The record held against histories of the fitted model: see `powderkeg.fit.checks.check`."""
+        """Residuals, simulated histories, the last part foreseen: see `powderkeg.fit.checks.check` for the options."""
         from powderkeg.fit.checks import check
 
         return check(self, **options)
