@@ -255,15 +255,19 @@ def _groups(model: Model, by: str) -> NDArray[np.int64]:
     return np.array([numbers[key] for key in keys], np.int64)
 
 
-def thinned(ladder: Sequence[Step], fractions: Sequence[float], least: float) -> tuple[Step, ...]:
+def thinned(ladder: Sequence[Step], fractions: Sequence[float], least: float) -> tuple[tuple[Step, ...], list[float]]:
     """The ladder without levels that are hardly harder than the one before: each keeps a fraction of at most `least`.
 
     fractions  of copies that came from the level before to each, as far as a trial came
+    returns    the ladder, and its fractions, as far
     """
-    kept, since = list[Step](), 1.0
+    kept, shares, since = list[Step](), list[float](), 1.0
     for n, step in enumerate(ladder):
-        since *= fractions[n] if n < len(fractions) else 0.0
-        if since <= least or n == len(ladder) - 1:
+        known = n < len(fractions)
+        since *= fractions[n] if known else 1.0
+        if not known or since <= least or n == len(ladder) - 1:
             kept.append(replace(step))
+            if known:
+                shares.append(since)
             since = 1.0
-    return tuple(kept)
+    return tuple(kept), shares

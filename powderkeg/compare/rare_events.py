@@ -26,11 +26,11 @@ import polars as pl
 from scipy import stats
 
 from powderkeg.analyze import LEVEL
-from powderkeg.compare.ladder import Level, Step, levels, steps, thinned
-from powderkeg.engine.copies import Splitter, TooLong
+from powderkeg.compare.ladder import Level, levels, steps, thinned
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.copies import Proposed, Splitter, TooLong, can_boost, proposed
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.splitting import Entries
-from powderkeg.engine.tables import Tables, tables
+from powderkeg.engine.splitting import ORIGIN, Entries, Levels
 from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
@@ -46,6 +46,12 @@ PILOT = 10
 APART = 0.5
 """A level that the model suggests is kept if at most this share of the copies come to it."""
 
+MOST_BOOST = 4096.0
+"""What one act reaches by itself is proposed at most so many times as often."""
+
+SEEN = 20
+"""Entries from which a trial takes the share that came to a level."""
+
 SHOWN = 500
 """Histories of one repetition whose chains are followed."""
 
@@ -55,16 +61,19 @@ _PLAIN_RUNS = 200
 
 @dataclass(frozen=True)
 class Rung:
-    """A level of the ladder: how many copies set out for it and reached it, over all repetitions."""
+    """A level of the ladder, over all repetitions.
+
+    copies   how many set out for it
+    reached  how many came there; where its acts were proposed `boost` times as often, how often they would have
+    boost    1 where they were not
+    share    of those that set out, weighted; None where nobody did
+    """
 
     title: str
     copies: int
     reached: int
-
-    @property
-    def share(self) -> float | None:
-        """Share that reached it; None where nobody set out."""
-        return self.reached / self.copies if self.copies else None
+    boost: float
+    share: float | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Rare:
     """How likely it is that the last level is reached within the window.
 
     probability     mean over the repetitions; None where no copy ever reached it: then `less_than` holds
-    low, high       interval at `level` from the repetitions, on the scale of the logarithm
+    low, high       interval at `level` from the repetitions, see `interval`
     less_than       bound that holds with confidence `level`, where nothing was reached
     relative_error  standard error over probability
     repetitions     the estimates one by one
@@ -126,7 +135,7 @@ class Rare:
         data = {name: value for name, value in self.__dict__.items() if name not in ("paths", "rungs")}
         data["repetitions"] = list(self.repetitions)
         data["gain"] = self.gain
-        data["levels"] = [{**rung.__dict__, "share": rung.share} for rung in self.rungs]
+        data["levels"] = [dict(rung.__dict__) for rung in self.rungs]
         data["paths"] = self.paths.to_dicts()
         return data
 
@@ -166,16 +175,20 @@ def rare(
             stacklevel=2,
         )
     ladder = steps(model, asked)
-    built = tables(make_world(model.system) if world is None else world)
+    given = make_world(model.system) if world is None else world
     root = root_key(seed)
-    work = 0
-    if isinstance(asked, str) and len(ladder) > 1:
-        splitter = Splitter(built, levels(model, ladder), 0.0, window, limit)
-        trial = _repeat(splitter, root, _TRIAL, max(starts // PILOT, 100))
-        work += trial.work
-        ladder = thinned(ladder, [r / n for n, r in zip(trial.copies, trial.reached, strict=True) if n], APART)
-    found = _repetitions(model, built, ladder, root, starts, repetitions, window, limit, workers, progress)
-    target = Splitter(built, levels(model, ladder[-1:]), 0.0, window, limit)
+    rungs = levels(model, ladder)
+    shares, work = _trial(given, rungs, root, max(starts // PILOT, 100), window, limit)
+    if isinstance(asked, str):
+        ladder, shares = thinned(ladder, shares, APART)
+        rungs = levels(model, ladder)
+    stages = [
+        proposed(given, rungs, n, _boost(shares[n]) if n < len(shares) and can_boost(rungs, n) else 1.0)
+        for n in range(len(ladder))
+    ]
+    found = _repetitions(stages, rungs, root, starts, repetitions, window, limit, workers, progress)
+    only = levels(model, ladder[-1:])
+    target = Splitter([proposed(given, only, 0)], only, 0.0, window, limit)
     plain = target.stage(root, _PLAIN, 0, _PLAIN_RUNS, target.nowhere())
     assert plain is not None
     stopped = sum(one.stopped for one in found)
@@ -192,8 +205,7 @@ def rare(
     if mean > 0.0:
         probability = mean
         relative = float(estimates.std(ddof=1)) / math.sqrt(repetitions) / mean
-        half = float(stats.t.ppf(0.5 + level / 2.0, repetitions - 1)) * relative
-        low, high = mean * math.exp(-half), min(mean * math.exp(half), 1.0)
+        low, high = interval(estimates, level)
         if relative > 0.0:
             plain_runs = (1.0 - mean) / mean / relative**2
     else:
@@ -211,7 +223,13 @@ def rare(
         relative_error=relative,
         repetitions=tuple(estimates.tolist()),
         rungs=tuple(
-            Rung(step.title, sum(one.copies[n] for one in found), sum(one.reached[n] for one in found))
+            _rung(
+                step.title,
+                [one.copies[n] for one in found],
+                [one.reached[n] for one in found],
+                [one.shares[n] for one in found],
+                stages[n].boost,
+            )
             for n, step in enumerate(ladder)
         ),
         ancestors=min((one.ancestors for one in found if one.estimate > 0), default=0),
@@ -227,6 +245,7 @@ def rare(
 class _Repetition(NamedTuple):
     """One product of fractions.
 
+    shares     fraction at each level, weighted
     distinct   entries from which the copies of the stage that failed set out
     ancestors  copies of the first stage behind all that came to the end
     chains     chain of channels that bore the event, and how many of the histories looked at had it
@@ -235,6 +254,7 @@ class _Repetition(NamedTuple):
     estimate: float
     copies: list[int]
     reached: list[int]
+    shares: list[float]
     distinct: list[int]
     ancestors: int
     work: int
@@ -246,9 +266,50 @@ class _Stopped(Exception):
     """A stage returned before its end because somebody asked it to."""
 
 
+def _rung(title: str, copies: list[int], reached: list[int], shares: list[float], boost: float) -> Rung:
+    out = sum(copies)
+    share = sum(n * share for n, share in zip(copies, shares, strict=True)) / out if out else None
+    return Rung(title, out, sum(reached), boost, share)
+
+
+def _trial(
+    world: World, rungs: Levels, root: np.uint64, starts: int, window: float, limit: int
+) -> tuple[list[float], int]:
+    """Share of copies that come from each level to the next, as far as a trial comes, and the work it took.
+
+    Where fewer than `SEEN` come to a level that one act reaches by itself, its acts are proposed more and more often.
+    """
+    n_levels = len(rungs.count)
+    stages = [proposed(world, rungs, n) for n in range(n_levels)]
+    splitter = Splitter(stages, rungs, 0.0, window, limit)
+    shares, work, entries = list[float](), 0, splitter.nowhere()
+    for stage in range(n_levels):
+        while True:
+            done = splitter.stage(root, _TRIAL, stage, starts, entries)
+            assert done is not None
+            work += done.candidates
+            boost = stages[stage].boost
+            if done.reached.n >= SEEN or boost >= MOST_BOOST or not can_boost(rungs, stage):
+                break
+            stages[stage] = proposed(world, rungs, stage, boost * 8.0)
+        entries = done.reached
+        shares.append(float(entries.weight.sum()) / starts)
+        if not entries.n:
+            break
+    return shares, work
+
+
+def _boost(share: float) -> float:
+    """How often the acts of a level are proposed: about once a copy."""
+    if share >= APART:
+        return 1.0
+    return min(1.0 / share, MOST_BOOST) if share > 0.0 else MOST_BOOST
+
+
 def _repeat(splitter: Splitter, root: np.uint64, repetition: int, starts: int) -> _Repetition:
     n_levels = len(splitter.levels.count)
     copies, reached, distinct = [0] * n_levels, [0] * n_levels, [0] * n_levels
+    shares = [0.0] * n_levels
     entries = splitter.nowhere()
     estimate, work, stopped = 1.0, 0, 0
     for stage in range(n_levels):
@@ -256,22 +317,23 @@ def _repeat(splitter: Splitter, root: np.uint64, repetition: int, starts: int) -
         if done is None:
             raise _Stopped
         copies[stage], reached[stage] = starts, done.reached.n
-        distinct[stage] = starts if stage == 0 else len(np.unique(entries.ints[:, 3])) if entries.n else 0
+        distinct[stage] = starts if stage == 0 else len(np.unique(entries.ints[:, ORIGIN])) if entries.n else 0
         entries = done.reached
-        estimate *= entries.n / starts
+        shares[stage] = float(entries.weight.sum()) / starts
+        estimate *= shares[stage]
         work += done.candidates
         stopped += done.exploded
         if not entries.n:
             break
     came = entries.n if estimate > 0 else 0
-    ancestors = len(np.unique(entries.ints[:, 3])) if came else 0
-    return _Repetition(estimate, copies, reached, distinct, ancestors, work, stopped, _chains(entries) if came else {})
+    ancestors = len(np.unique(entries.ints[:, ORIGIN])) if came else 0
+    chains = _chains(entries) if came else {}
+    return _Repetition(estimate, copies, reached, shares, distinct, ancestors, work, stopped, chains)
 
 
 def _repetitions(
-    model: Model,
-    built: Tables,
-    ladder: Sequence[Step],
+    stages: Sequence[Proposed],
+    rungs: Levels,
     root: np.uint64,
     starts: int,
     repetitions: int,
@@ -281,8 +343,7 @@ def _repetitions(
     progress: Callable[[float], None] | None,
 ) -> list[_Repetition]:
     n_workers = max(min(workers or len(os.sched_getaffinity(0)), repetitions), 1)
-    rungs = levels(model, ladder)
-    splitters = [Splitter(built, rungs, 0.0, window, limit) for _ in range(n_workers)]
+    splitters = [Splitter(stages, rungs, 0.0, window, limit) for _ in range(n_workers)]
     free: queue.SimpleQueue[Splitter] = queue.SimpleQueue()
     for splitter in splitters:
         free.put(splitter)
@@ -315,6 +376,28 @@ def _repetitions(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def interval(estimates: Floats, level: float) -> tuple[float, float]:
+    """Interval for what the repetitions estimate, some of which must be above 0.
+
+    Student's on the scale of the logarithm. Products of fractions are skew: most repetitions lie below their mean and
+    show too little of the spread, so that interval would too often end below the answer. Its upper end is therefore at
+    least that of Cox's interval for the mean of a lognormal law with a share of zeros (Zhou & Gao 1997, Statistics in
+    Medicine 16, 783-790; the share as in Aitchison 1955, JASA 50, 901-908), which takes the spread from logarithms.
+    """
+    n, mean = len(estimates), float(estimates.mean())
+    t = float(stats.t.ppf(0.5 + level / 2.0, n - 1))
+    half = t * float(estimates.std(ddof=1)) / math.sqrt(n) / mean
+    low, high = mean * math.exp(-half), mean * math.exp(half)
+    logs = np.log(estimates[estimates > 0.0])
+    share = len(logs) / n
+    if share > 0.5 and len(logs) > 2:
+        spread = float(logs.var(ddof=1))
+        centre = math.log(share) + float(logs.mean()) + spread / 2.0
+        error = spread / len(logs) + spread**2 / (2.0 * (len(logs) - 1)) + (1.0 - share) / (share * n)
+        high = max(high, math.exp(min(centre + t * math.sqrt(error), 0.0)))
+    return low, min(high, 1.0)
+
+
 def _bound(found: list[_Repetition], level: float) -> float:
     """Above this the probability is not, with confidence `level`, where no copy came to the end.
 
@@ -327,9 +410,7 @@ def _bound(found: list[_Repetition], level: float) -> float:
     failed = min(sum(one.distinct[last] for one in found), sum(one.copies[last] for one in found))
     if last == 0:
         return min(-math.log(alpha) / failed, 1.0)
-    before = np.array(
-        [np.prod([one.reached[n] / one.copies[n] if one.copies[n] else 0.0 for n in range(last)]) for one in found]
-    )
+    before = np.array([np.prod([one.shares[n] for n in range(last)]) for one in found])
     mean, error = float(before.mean()), float(before.std(ddof=1)) / math.sqrt(len(before))
     half = float(stats.t.ppf(1.0 - alpha / 2.0, len(before) - 1)) * error / mean
     return min(mean * math.exp(half), 1.0) * min(-math.log(alpha / 2.0) / failed, 1.0)

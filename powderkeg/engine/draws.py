@@ -25,6 +25,7 @@ MARK = np.uint64(1)
 COUNT = np.uint64(2)
 DELAY = np.uint64(3)
 LEFT = np.uint64(4)  # whether a past event's offspring is still to come
+REAL = np.uint64(5)  # whether a hit of splitting, proposed more often than it comes, is one
 COMPONENT = np.uint64(6)
 EFFECT_COIN = 16
 

@@ -5,6 +5,13 @@ reach the next level. An entry is all that the future depends on: the time, the 
 so far. What those events still have in store is *not* copied: every copy draws it anew from the history, with a key of
 its own, or copies of one entry would all go the same way. What is drawn anew has the law it had: given the events so
 far, the candidates still to come are independent Poisson processes, and an exponential timer has no age.
+
+Where one act by itself reaches a level, copies help little: it comes or does not, and nothing announces it. Such acts
+are proposed `boost` times as often; each that is accepted is an entry with weight 1 / boost, and with probability
+1 / boost it is real and ends the copy, else the copy goes on as if it had not been. A Poisson process at boost times
+the intensity, each point of which is real with probability 1 / boost, has real points at the intensity itself; until
+the first of them copy and history have the same law. So the weights of a copy's entries have the expectation of a hit,
+whatever the boost (as forced collisions in particle transport: Spanier & Gelbard 1969, Monte Carlo Principles).
 Sources: Garvels (2000), The splitting method in rare event simulation; Cérou, Del Moral, Furon & Guyader (2012),
 Stat. Comput. 22, 795-808, for fixed effort. The steps between two events are those of `simulation.run`.
 """
@@ -38,6 +45,7 @@ from powderkeg.engine.draws import (
     MARK,
     OFFSPRING,
     PHASE_TAG,
+    REAL,
     REPLICATE,
     SCHEDULED_TAG,
     SPLIT,
@@ -93,10 +101,11 @@ class Levels(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """Where copies start: rows of whole numbers and of floats, and their histories end to end."""
+    """Where copies start: rows of whole numbers and of floats, their weights, and their histories end to end."""
 
     ints: Ints
     floats: Floats
+    weight: Floats  # of a hit: 1, or 1 / boost
     start: Ints  # (n + 1,)
     time: Floats
     channel: NDArray[np.int32]
@@ -178,19 +187,43 @@ def _is_met(  # type: ignore[no-untyped-def]
     return found >= count[n]
 
 
+@inner
+def _hand_on(  # type: ignore[no-untyped-def]
+    i, o, weight, now, phase, i_act, n_history, state, state_f, h_time, h_channel, h_parent, h_mechanism,
+    o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism,
+):  # fmt: skip
+    """Write entry i, its history from o on."""
+    state[PHASE] = phase
+    state[I_ACT] = i_act
+    state[N_HISTORY] = n_history
+    state_f[0] = now
+    o_weight[i] = weight
+    for j in range(len(state)):
+        o_ints[i, j] = state[j]
+    for j in range(len(state_f)):
+        o_floats[i, j] = state_f[j]
+    for j in range(n_history):
+        o_time[o + j] = h_time[j]
+        o_channel[o + j] = h_channel[j]
+        o_parent[o + j] = h_parent[j]
+        o_mechanism[o + j] = h_mechanism[j]
+
+
 @loop
 def split(  # type: ignore[no-untyped-def]
-    at, ints, floats, entry, offer, root, repetition, stage, first, n_copies, begin, horizon, limit, slow, most,
+    at, ints, floats, entry, offer, root, repetition, stage, boost, first, n_copies, begin, horizon, limit, slow, most,
     touches, via, count, within, group, fact_start, fact, allowed,
-    e_ints, e_floats, e_start, e_time, e_channel, e_parent, e_mechanism,
-    state, state_f, changing, epoch, seen, next_background, stream_count, waiting, slot_time, slot_key, slot, heap_time,
-    heap_slot, head, h_time, h_channel, h_parent, h_mechanism,
-    o_ints, o_floats, o_time, o_channel, o_parent, o_mechanism, got, control,
+    e_ints, e_floats, e_until, e_start, e_time, e_channel, e_parent, e_mechanism,
+    state, state_f, kept, kept_f, kept_epoch, changing, epoch, seen, next_background, stream_count, waiting, slot_time,
+    slot_key, slot, heap_time, heap_slot, head, h_time, h_channel, h_parent, h_mechanism,
+    o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism, got, control,
 ):  # fmt: skip
     """Copies `first` to `n_copies - 1` of a stage, each until it reaches level `stage` or the horizon.
 
     entry, offer  what is proposed, see `offers`
-    e_...   entries to start from, in turn, from any of them on with the same chance; none: all start at `begin`
+    boost   how many times as often the events of this level are proposed as they come
+    e_...   entries to start from, each by as many copies as its share of the weights, to within one; none: all start at
+            `begin`. e_until  (entries,) how many copies start from this or an earlier one
     o_...   entries reached; `got` (5,) counts them, the events of their histories, candidates, copies stopped at
             `limit` events, and events
     Returns how many copies are done, and why no more.
@@ -209,8 +242,8 @@ def split(  # type: ignore[no-untyped-def]
     n_entries = len(e_ints)
     room_for_timers = at.n_timers + at.n_policies
     stage_key = child(child(root, REPLICATE, repetition), COPY, stage)
-    # With more of one entry than of another at random, every entry has the same expected number of copies.
-    shift = min(np.int64(draw(child(stage_key, SPLIT, FIRST), CHOICE) * n_entries), n_entries - 1)
+    shift = draw(child(stage_key, SPLIT, FIRST), CHOICE)
+    from_entry = 0
     slowest_of_all = np.inf
     for i in range(slow.shape[0]):
         for j in range(slow.shape[1]):
@@ -220,6 +253,9 @@ def split(  # type: ignore[no-untyped-def]
         if control[STOP] != 0.0:
             return copy, STOPPED
         key0 = child(stage_key, COPY, copy)
+        # A copy that does not fit is begun again: what it has reached so far is not to be counted twice.
+        got_entries = got[0]
+        got_history = got[1]
         n_candidates = 0
         n_events = 0
         # Free what the copy before left in the queue.
@@ -252,20 +288,21 @@ def split(  # type: ignore[no-untyped-def]
                 changing[2 * i + 1] = ints[at.fact + 3 * i]
             n_changing = at.n_facts
         else:
-            e = (copy + shift) % n_entries
+            while from_entry < n_entries - 1 and e_until[from_entry] <= copy + shift:
+                from_entry += 1
             for i in range(len(state)):
-                state[i] = e_ints[e, i]
+                state[i] = e_ints[from_entry, i]
             for i in range(len(state_f)):
-                state_f[i] = e_floats[e, i]
+                state_f[i] = e_floats[from_entry, i]
             now = state_f[0]
-            n_history = e_start[e + 1] - e_start[e]
+            n_history = e_start[from_entry + 1] - e_start[from_entry]
             if n_history >= len(h_time):
                 return copy, DEEP
             for i in range(n_history):
-                h_time[i] = e_time[e_start[e] + i]
-                h_channel[i] = e_channel[e_start[e] + i]
-                h_parent[i] = e_parent[e_start[e] + i]
-                h_mechanism[i] = e_mechanism[e_start[e] + i]
+                h_time[i] = e_time[e_start[from_entry] + i]
+                h_channel[i] = e_channel[e_start[from_entry] + i]
+                h_parent[i] = e_parent[e_start[from_entry] + i]
+                h_mechanism[i] = e_mechanism[e_start[from_entry] + i]
         is_hit = state[SCORE] > stage
         phase = state[PHASE]
         i_act = state[I_ACT]
@@ -366,6 +403,8 @@ def split(  # type: ignore[no-untyped-def]
         key = key0
         c = -1
         me = -1
+        is_boosted = False
+        is_real = True
         while not is_hit:
             mechanism = BACKGROUND
             if not is_start:
@@ -377,6 +416,9 @@ def split(  # type: ignore[no-untyped-def]
                 c = -1
                 parent = -1
                 is_candidate = False
+                is_born = False
+                is_boosted = False
+                is_real = True
                 n_changing = 0
                 worth = 0.0
                 low = 0.0
@@ -394,6 +436,7 @@ def split(  # type: ignore[no-untyped-def]
                     mechanism = np.int64(slot[WIDTH * s + MECHANISM])
                     if e >= 0:
                         n_candidates += 1
+                        is_born = True
                         if entry[7 * e + 5] == 0:
                             is_candidate = True
                             worth = floats[at.mass + phase * at.n_mass + entry[7 * e + 0]]
@@ -438,6 +481,7 @@ def split(  # type: ignore[no-untyped-def]
                     if share >= floats[at.background_f + 3 * j]:
                         j = ints[at.background + 3 * j + 1]
                     c = ints[at.background + 3 * j]
+                    is_born = True
                     if ints[at.background + 3 * j + 2] == 0:
                         is_candidate = True
                         worth = floats[at.rate + phase * at.n_channels + c]
@@ -477,8 +521,20 @@ def split(  # type: ignore[no-untyped-def]
                     if worth < low + width and low + width * draw(key, MARK) >= worth:
                         continue
 
+                if is_born and boost > 1.0 and (touches[c] >> stage) & 1 != 0 and via[stage, mechanism - HISTORY]:
+                    is_boosted = True
+                    is_real = draw(key, REAL) * boost < 1.0
+                    if not is_real:
+                        for i in range(len(state)):
+                            kept[i] = state[i]
+                        for i in range(len(state_f)):
+                            kept_f[i] = state_f[i]
+                        for i in range(len(epoch)):
+                            kept_epoch[i] = epoch[i]
                 if c >= 0:
                     if n_history == len(h_time):
+                        got[0] = got_entries
+                        got[1] = got_history
                         return copy, DEEP
                     h_time[n_history] = now
                     h_channel[n_history] = c
@@ -514,6 +570,8 @@ def split(  # type: ignore[no-untyped-def]
                 if old == new:
                     continue
                 if waiting[N_FREE] < room_for_timers:
+                    got[0] = got_entries
+                    got[1] = got_history
                     return copy, NO_SLOTS
                 if old >= 0:
                     cell = ints[at.fact + 3 * s + 1] + old
@@ -530,7 +588,7 @@ def split(  # type: ignore[no-untyped-def]
                     mean = floats[at.timer_mean + phase * at.n_timers + j]
                     state[armed + j] = 1
                     when = now + mean if ints[at.timer + 3 * j + 2] != 0 else now - math.log(draw(k, DELAY)) * mean
-                    if when < horizon:
+                    if when < horizon and is_real:
                         push(
                             waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, 0, when, k, -1 - s,
                             np.int64(me), ints[at.timer + 3 * j + 1], j, epoch[s],
@@ -550,7 +608,7 @@ def split(  # type: ignore[no-untyped-def]
                     state_f[policy_since + q] = now
                     k = child(child(key, TIMER_TAG, ints[at.policy + 4 * q + 2]), TIMER_TAG, FIRST)
                     when = max(now + floats[at.policy_f + 3 * q], floats[at.policy_f + 3 * q + 1])
-                    if when < min(horizon, floats[at.policy_f + 3 * q + 2]):
+                    if when < min(horizon, floats[at.policy_f + 3 * q + 2]) and is_real:
                         push(
                             waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, 0, when, k, -1 - watch,
                             np.int64(me), ints[at.policy + 4 * q + 1], np.int64(0), epoch[watch],
@@ -567,7 +625,30 @@ def split(  # type: ignore[no-untyped-def]
                     break
             is_start = False
             if state[SCORE] > stage:
-                is_hit = True
+                is_hit = is_real
+                if not is_real:
+                    i = got[0]
+                    o = got[1]
+                    if i == len(o_ints) or o + n_history > len(o_time):
+                        got[0] = got_entries
+                        got[1] = got_history
+                        return copy, FULL
+                    _hand_on(
+                        i, o, 1.0 / boost, now, phase, i_act, n_history, state, state_f, h_time, h_channel, h_parent,
+                        h_mechanism, o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism,
+                    )  # fmt: skip
+                    got[0] += 1
+                    got[1] += n_history
+                    # As if it had not been.
+                    for j in range(len(state)):
+                        state[j] = kept[j]
+                    for j in range(len(state_f)):
+                        state_f[j] = kept_f[j]
+                    for j in range(len(epoch)):
+                        epoch[j] = kept_epoch[j]
+                    n_history -= 1
+                    n_events -= 1
+                    continue
                 break
             if c < 0:
                 continue
@@ -584,6 +665,8 @@ def split(  # type: ignore[no-untyped-def]
                     j = at.branch + 3 * row
                     n_born = poisson(k0, floats[j], np.int64(floats[j + 1]), floats[j + 2])
                     if waiting[N_FREE] < n_born:
+                        got[0] = got_entries
+                        got[1] = got_history
                         return copy, NO_SLOTS
                     for n in range(n_born):
                         k = child(k0, OFFSPRING, n)
@@ -609,20 +692,15 @@ def split(  # type: ignore[no-untyped-def]
             i = got[0]
             o = got[1]
             if i == len(o_ints) or o + n_history > len(o_time):
+                got[0] = got_entries
+                got[1] = got_history
                 return copy, FULL
-            state[PHASE] = phase
-            state[I_ACT] = i_act
-            state[N_HISTORY] = n_history
-            state_f[0] = now
-            for j in range(len(state)):
-                o_ints[i, j] = state[j]
-            for j in range(len(state_f)):
-                o_floats[i, j] = state_f[j]
-            for j in range(n_history):
-                o_time[o + j] = h_time[j]
-                o_channel[o + j] = h_channel[j]
-                o_parent[o + j] = h_parent[j]
-                o_mechanism[o + j] = h_mechanism[j]
+            # A real hit among those that are proposed more often counts as one of them; any other as itself.
+            weight = 1.0 / boost if is_boosted else 1.0
+            _hand_on(
+                i, o, weight, now, phase, i_act, n_history, state, state_f, h_time, h_channel, h_parent, h_mechanism,
+                o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism,
+            )  # fmt: skip
             got[0] += 1
             got[1] += n_history
         got[2] += n_candidates + 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 
@@ -110,3 +111,17 @@ def silenced(system: System, channels: Ints) -> System:
     rate[channels] = 0.0
     mass[np.isin(system.edge_target, channels)] = 0.0
     return system._replace(rate=rate, edge_mass=mass)
+
+
+def boosted(world: World, channels: NDArray[np.bool_], mechanisms: NDArray[np.bool_], own: bool, times: float) -> World:
+    """The world in which these channels come `times` times as often: as answers of these mechanisms and, with `own`,
+    by themselves. Acts by hand, policies and timers stay as they are.
+    """
+
+    def of(system: System) -> System:
+        answers = channels[system.edge_target] & mechanisms[system.edge_mechanism]
+        rate = np.where(channels & own, times, 1.0) * system.rate
+        return system._replace(rate=rate, edge_mass=np.where(answers, times, 1.0) * system.edge_mass)
+
+    phases = tuple(phase._replace(system=of(phase.system)) for phase in world.phases)
+    return world._replace(base=of(world.base), phases=phases)
