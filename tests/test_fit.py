@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -101,6 +102,20 @@ def test_the_maximum_is_one(model: pk.Model, histories: list[EventTable]) -> Non
             moved = pk.edit(result.scenario, {path: result.parameters[path].estimate * factor})
             held = pk.fit(pk.compile(moved), histories[0], free=["moves.threats.rate"], fix=None, background="scenario")
             assert held.log_likelihood <= result.log_likelihood + 1e-6
+
+
+def test_a_climb_from_where_no_rate_explains_an_event_gets_out_of_there(
+    model: pk.Model, histories: list[EventTable]
+) -> None:
+    """A rate of 0 and answers that come within minutes leave events without any cause: the climb must not stop there."""
+    fit = pk.fit(model, by_day(histories[0].between(None, date(2010, 12, 31))), background="scenario")
+    start = fit.solution.vector.copy()
+    start[: fit.problem.n_rates] = 0.0
+    start[fit.problem.n_smooth :] = fit.problem.upper[fit.problem.n_smooth :]
+    assert not np.isfinite(fit.climber.filter(start)[0].evaluate(start[: fit.problem.n_smooth], False)[0])
+    again = fit.climber.climb(start, fit.problem.held)
+    assert again.converged
+    assert again.log_likelihood == pytest.approx(fit.log_likelihood, abs=0.05)
 
 
 def test_json_says_all_and_nothing_that_is_not_a_number(model: pk.Model, histories: list[EventTable]) -> None:

@@ -132,6 +132,7 @@ class Climber:
         """Climb with beliefs (if any) held."""
         problem, n = self.problem, self.problem.n_smooth
         free = np.flatnonzero(~held[n:]) + n
+        rates, least = problem.n_rates, 1e-6 / problem.data.days
         best: dict[str, Solution] = {}
         warm = start.copy()
 
@@ -140,6 +141,8 @@ class Climber:
             vector = warm.copy()
             if log_decay is not None:
                 vector[free] = log_decay
+                # A rate of 0 is a poor start elsewhere: an event that only it can explain there has no likelihood.
+                vector[:rates] = np.maximum(vector[:rates], np.where(held[:rates], 0.0, least))
             objective = self.replay(vector, beliefs, sloped)
             vector, found = self.inner(objective, vector, held)
             lost = UNEXPLAINED * len(objective.unexplained)
