@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 # Where a function's module has its name too, type checkers must be led past the module.
 if TYPE_CHECKING:
     from powderkeg.analyze import Rules as Rules
+    from powderkeg.analyze import attribute as attribute
     from powderkeg.analyze import compare_episodes as compare_episodes
     from powderkeg.analyze import drawn_in as drawn_in
     from powderkeg.analyze import episode_statistics as episode_statistics
@@ -67,6 +68,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "analyze": (
         "Rules",
+        "attribute",
         "compare_episodes",
         "drawn_in",
         "entanglement",

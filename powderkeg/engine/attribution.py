@@ -1,159 +1,328 @@
-"""Who set off whom: expected children of every act in every later one, and the roots that acts descend from.
+"""Who set off whom: which earlier acts stand behind what a mechanism adds, and the roots that acts descend from.
 
-In: the rows of a likelihood pass, the share that each mechanism has in each row. Out: links (child, parent, mechanism,
-expected number), and by recursion along them what share of each act descends from which category of roots.
+In: the acts of a record by *cell*, the share that each mechanism has in each of them. Out: links to single earlier
+cells, and by recursion what share of each act descends from which category of roots.
 
-A *cell* is what the data can tell apart: an event at exact times, a channel-day (with its number of acts) by day.
-Gates of the channel cancel in the shares; gates of single mechanisms and backgrounds do not, and are in them.
-Source: Zhuang, Ogata & Vere-Jones (2002), JASA 97, 369-380 for parent probabilities; the day version is ours.
+A cell is what the data can tell apart: an event at exact times, a channel-day (with its number of acts) by day. An
+*entry* is what one cell's acts owe to one slot, that is to one mechanism. Which earlier act it was follows from the
+slot's *feeds* alone: the cells that raised it, each with its mass and the level that it left. So nothing here costs
+more than events times links of the model, unless single links are asked for.
+
+Within a day acts may answer each other. Given the counts, who answered whom is a random forest whose weight is the
+product of its links' rates (`fit.causes` tells why), and a random walk from answer to cause ends in the right root
+with the right chance (Wilson 1996, STOC 28, 296-303). That is what `carry` solves for; expected numbers of children
+would not do, because they count circles.
+Source: Zhuang, Ogata & Vere-Jones (2002), JASA 97, 369-380 for parent probabilities; the rest is ours.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 
-FARTHEST = 30.0
-"""Decay times age beyond which a parent's share is below 1e-13."""
+SWEEPS = 2_000
+CLOSE = 1e-14
+"""Acts of one day are solved for by sweeps, until no share moves by more than this."""
+
+
+class Feeds(NamedTuple):
+    """CSR by slot: the cells that raised it, in time order.
+
+    start (slots + 1,);  cell, mass (feeds,);  level (feeds, components) sum of mass * e^(-decay * age) just after it
+    """
+
+    start: Ints
+    cell: Ints
+    mass: Floats
+    level: Floats
+
+
+class Law(NamedTuple):
+    """The law of the forest. G groups of equal time, B bundles, R rows, cells and entries as in the record.
+
+    group_cell    (G + 1,) cells of a group
+    group_bundle  (G + 1,) its bundles: one, or where the order of a day is weighed one for each order
+    bundle_row    (B + 1,) rows of a bundle;  bundle_weight (B,) its probability
+    row_cell, row_acts, row_ground   (R,) cell, acts that the row stands for, chance that such an act is a root
+    part_start, part_entry, part_share   CSR by row: chance that it answers to an earlier time, by entry
+    near_start, near_row, near_mechanism, near_share   CSR by row: chance that it answers a row of its own bundle
+    """
+
+    group_cell: Ints
+    group_bundle: Ints
+    bundle_row: Ints
+    bundle_weight: Floats
+    row_cell: Ints
+    row_acts: Ints
+    row_ground: Floats
+    part_start: Ints
+    part_entry: Ints
+    part_share: Floats
+    near_start: Ints
+    near_row: Ints
+    near_mechanism: Ints
+    near_share: Floats
+
+
+class Kernels(NamedTuple):
+    """What an act leaves in which slot, and how it fades.
+
+    out_start, out_slot, out_mass   CSR by channel;  slot_mechanism (slots,)
+    start    (M + 1,) components of a mechanism;  decay (components,) 1/day
+    weight   (components,) share of a component at age 0: share * decay, or by day share * (1 - e^-b)^2 / b
+    shift    age that a lag counts from: 0, or by day 1
+    """
+
+    out_start: Ints
+    out_slot: Ints
+    out_mass: Floats
+    slot_mechanism: Ints
+    start: Ints
+    decay: Floats
+    weight: Floats
+    shift: float
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def feed_slots(k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Floats) -> Feeds:
+    """What raised each slot, and to which level."""
+    n_slots = len(k.slot_mechanism)
+    start = np.zeros(n_slots + 1, np.int64)
+    for c in cell_channel:
+        for o in range(k.out_start[c], k.out_start[c + 1]):
+            start[k.out_slot[o] + 1] += 1
+    for s in range(n_slots):
+        start[s + 1] += start[s]
+    widest = 1
+    for m in range(len(k.start) - 1):
+        widest = max(widest, k.start[m + 1] - k.start[m])
+    cell = np.empty(start[-1], np.int64)
+    mass = np.empty(start[-1])
+    level = np.zeros((start[-1], widest))
+    filled = start[:-1].copy()
+    for i in range(len(cell_time)):
+        c = cell_channel[i]
+        for o in range(k.out_start[c], k.out_start[c + 1]):
+            s = k.out_slot[o]
+            at = filled[s]
+            cell[at] = i
+            mass[at] = k.out_mass[o] * cell_acts[i]
+            m = k.slot_mechanism[s]
+            for j in range(k.start[m], k.start[m + 1]):
+                h = j - k.start[m]
+                level[at, h] = mass[at]
+                if at > start[s]:
+                    gap = cell_time[i] - cell_time[cell[at - 1]]
+                    level[at, h] += level[at - 1, h] * np.exp(-k.decay[j] * gap)
+            filled[s] += 1
+    return Feeds(start, cell, mass, level)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def last_feed(f_start: Ints, f_cell: Ints, cell_time: Floats, s: int, t: float) -> int:
+    """Last feed of slot s before time t; the one before its first if there is none."""
+    low, high = f_start[s], f_start[s + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if cell_time[f_cell[middle]] < t:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low - 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def lag_links(
-    row_cell: Ints,
-    row_start: Ints,
-    entry_slot: Ints,
-    entry_share: Floats,
-    slot_mechanism: Ints,
-    slot_start: Ints,
-    slot_source: Ints,
-    slot_mass: Floats,
-    kernel_start: Ints,
-    kernel_weight: Floats,
-    kernel_decay: Floats,
-    cell_time: Floats,
-    cell_acts: Floats,
-    channel_start: Ints,
-    channel_cell: Ints,
-    by_day: bool,
-    least: float,
-) -> tuple[Ints, Ints, Ints, Floats]:
-    """Share out each row's part by a slot among the earlier cells that feed the slot.
+    entry_cell: Ints, entry_slot: Ints, entry_count: Floats, f: Feeds, k: Kernels, cell_time: Floats, least: float
+) -> tuple[Ints, Ints, Floats]:
+    """Share out every entry among the earlier cells that fed its slot.
 
-    row_cell       (rows,) cell of each row;  row_start CSR of its entries: slot, expected number of children there
-    slot_start     CSR by slot of the channels that feed it and their masses
-    kernel_weight  (components,) weight at age 0: share * decay, or by day share * (1 - e^-b)^2 / b at lag 1
-    cell_time      (cells,) time or day;  cell_acts (cells,) acts in it
-    channel_start  CSR by channel of its cells in time order
-    least          expected number below which a link is dropped
-    returns        child cell, parent cell, mechanism, expected number
+    entry_count  expected number of the cell's acts that the slot bore
+    least        expected number below which a link is dropped; the others of the entry take its part, so that the
+                 entry's sum stays. An entry all of whose links are smaller keeps its largest
+    returns      CSR (start, parent cell, share of the entry)
     """
-    room = 1024
-    child = np.empty(room, np.int64)
+    room = 1024 + 2 * len(entry_cell)
     parent = np.empty(room, np.int64)
-    kind = np.empty(room, np.int64)
-    count = np.empty(room, np.float64)
+    share = np.empty(room, np.float64)
+    start = np.zeros(len(entry_cell) + 1, np.int64)
     n = 0
-    for row in range(len(row_cell)):
-        here = row_cell[row]
-        t = cell_time[here]
-        for e in range(row_start[row], row_start[row + 1]):
-            s = entry_slot[e]
-            share = entry_share[e]
-            if share <= least:
-                continue
-            m = slot_mechanism[s]
-            slowest = kernel_decay[kernel_start[m]]
-            for j in range(kernel_start[m], kernel_start[m + 1]):
-                slowest = min(slowest, kernel_decay[j])
-            begin = n
-            total = 0.0
-            for k in range(slot_start[s], slot_start[s + 1]):
-                c = slot_source[k]
-                # last cell of the channel before t, by bisection
-                low, high = channel_start[c], channel_start[c + 1]
-                while low < high:
-                    middle = (low + high) // 2
-                    if cell_time[channel_cell[middle]] < t:
-                        low = middle + 1
-                    else:
-                        high = middle
-                for at in range(low - 1, channel_start[c] - 1, -1):
-                    one = channel_cell[at]
-                    age = t - cell_time[one] - (1.0 if by_day else 0.0)
-                    if slowest * age > FARTHEST:
-                        break
-                    w = 0.0
-                    for j in range(kernel_start[m], kernel_start[m + 1]):
-                        w += kernel_weight[j] * np.exp(-kernel_decay[j] * age)
-                    w *= slot_mass[k] * cell_acts[one]
-                    if w <= 0.0:
-                        continue
-                    if n == room:
-                        room *= 2
-                        child_ = np.empty(room, np.int64)
-                        child_[:n] = child
-                        child = child_
-                        parent_ = np.empty(room, np.int64)
-                        parent_[:n] = parent
-                        parent = parent_
-                        kind_ = np.empty(room, np.int64)
-                        kind_[:n] = kind
-                        kind = kind_
-                        count_ = np.empty(room, np.float64)
-                        count_[:n] = count
-                        count = count_
-                    child[n] = here
-                    parent[n] = one
-                    kind[n] = m
-                    count[n] = w
-                    total += w
-                    n += 1
-            kept = begin
-            if total > 0.0:
-                for k in range(begin, n):
-                    value = count[k] / total * share
-                    if value > least:
-                        child[kept] = child[k]
-                        parent[kept] = parent[k]
-                        kind[kept] = kind[k]
-                        count[kept] = value
-                        kept += 1
-            n = kept
-    return child[:n].copy(), parent[:n].copy(), kind[:n].copy(), count[:n].copy()
+    for e in range(len(entry_cell)):
+        t = cell_time[entry_cell[e]]
+        s = entry_slot[e]
+        m = k.slot_mechanism[s]
+        at = last_feed(f.start, f.cell, cell_time, s, t)
+        total = 0.0
+        if at >= f.start[s]:
+            age = t - cell_time[f.cell[at]] - k.shift
+            for j in range(k.start[m], k.start[m + 1]):
+                total += k.weight[j] * f.level[at, j - k.start[m]] * np.exp(-k.decay[j] * age)
+        begin = n
+        left, kept, most, largest = total, 0.0, 0.0, at
+        while at >= f.start[s] and total > 0.0:
+            age = t - cell_time[f.cell[at]] - k.shift
+            w = 0.0
+            for j in range(k.start[m], k.start[m + 1]):
+                w += k.weight[j] * np.exp(-k.decay[j] * age)
+            w *= f.mass[at]
+            if w > most:
+                most, largest = w, at
+            if w / total * entry_count[e] > least:
+                if n == room:
+                    room *= 2
+                    parent_ = np.empty(room, np.int64)
+                    parent_[:n] = parent
+                    parent = parent_
+                    share_ = np.empty(room, np.float64)
+                    share_[:n] = share
+                    share = share_
+                parent[n] = f.cell[at]
+                share[n] = w
+                kept += w
+                n += 1
+            left -= w
+            if left / total * entry_count[e] <= least:
+                break
+            at -= 1
+        if n == begin and largest >= f.start[s]:
+            if n == room:
+                room *= 2
+                parent_ = np.empty(room, np.int64)
+                parent_[:n] = parent
+                parent = parent_
+                share_ = np.empty(room, np.float64)
+                share_[:n] = share
+                share = share_
+            parent[n] = f.cell[largest]
+            share[n] = 1.0
+            kept = 1.0
+            n += 1
+        for i in range(begin, n):
+            share[i] /= kept
+        start[e + 1] = n
+    return start, parent[:n].copy(), share[:n].copy()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def descend(start: Ints, parent: Ints, count: Floats, acts: Floats, own: Floats, sweeps: int, close: float) -> Floats:
-    """Solve acts * s = own + links s: the shares of categories of roots in every cell.
+def carry(
+    law: Law,
+    k: Kernels,
+    entry_slot: Ints,
+    cell_time: Floats,
+    cell_channel: Ints,
+    cell_acts: Floats,
+    own: Ints,
+    turned: NDArray[np.bool_],
+    turn: Ints,
+) -> Floats:
+    """(cells, K) share of each cell's acts that descends from roots of each category; rows sum to 1.
 
-    start   CSR by child cell (cells in time order) of its links: parent cell, expected number of children
-    own     (cells, K) expected number of roots among the cell's acts, by category
-    returns (cells, K) shares; rows sum to 1 where own and links sum to acts
+    own     (cells,) category of a root in the cell
+    turned  (cells,) where descent changes a category: `turn[mechanism, category]` is what it becomes there
+    turn    (M, K). A flag that an actor has come in, and how, is such a category. Acts of one day that may answer each
+            other in circles come out right only where nothing turns
 
-    At exact times one sweep in time order is the answer; acts of one day may answer each other, and sweeps go on until
-    nothing moves by more than `close`.
+    Cost: acts * links of the model * K.
     """
-    n, k = own.shape
-    s = np.zeros((n, k))
-    line = np.empty(k)
-    for _ in range(sweeps):
-        moved = 0.0
-        for i in range(n):
-            for j in range(k):
-                line[j] = own[i, j]
-            loop = 0.0
-            for e in range(start[i], start[i + 1]):
-                if parent[e] == i:
-                    loop += count[e]
-                else:
-                    for j in range(k):
-                        line[j] += count[e] * s[parent[e], j]
-            for j in range(k):
-                value = line[j] / (acts[i] - loop)
-                moved = max(moved, abs(value - s[i, j]))
-                s[i, j] = value
-        if moved < close:
-            break
-    return s
+    n_cells, n_categories = len(cell_time), turn.shape[1]
+    n_slots = len(k.slot_mechanism)
+    widest = 1
+    for m in range(len(k.start) - 1):
+        widest = max(widest, k.start[m + 1] - k.start[m])
+    reach = np.zeros((n_slots, widest, n_categories))
+    reach_time = np.zeros(n_slots)
+    share = np.zeros((n_cells, n_categories))
+    most_rows = 1
+    most_entries = 1
+    for g in range(len(law.group_cell) - 1):
+        low, high = law.bundle_row[law.group_bundle[g]], law.bundle_row[law.group_bundle[g + 1]]
+        most_rows = max(most_rows, high - low)
+        most_entries = max(most_entries, law.part_start[high] - law.part_start[low])
+    by_row = np.zeros((most_rows, n_categories))
+    fixed = np.zeros((most_rows, n_categories))
+    mix = np.empty(n_categories)
+    line = np.empty(n_categories)
+    for g in range(len(law.group_cell) - 1):
+        first_cell, last_cell = law.group_cell[g], law.group_cell[g + 1]
+        t = cell_time[first_cell]
+        for b in range(law.group_bundle[g], law.group_bundle[g + 1]):
+            low, high = law.bundle_row[b], law.bundle_row[b + 1]
+            # what comes from earlier times
+            for r in range(low, high):
+                here = law.row_cell[r]
+                for c in range(n_categories):
+                    fixed[r - low, c] = 0.0
+                fixed[r - low, own[here]] = law.row_ground[r]
+                for p in range(law.part_start[r], law.part_start[r + 1]):
+                    s = entry_slot[law.part_entry[p]]
+                    m = k.slot_mechanism[s]
+                    total = 0.0
+                    for c in range(n_categories):
+                        mix[c] = 0.0
+                    age = t - reach_time[s] - k.shift
+                    for j in range(k.start[m], k.start[m + 1]):
+                        w = k.weight[j] * np.exp(-k.decay[j] * age)
+                        for c in range(n_categories):
+                            mix[c] += w * reach[s, j - k.start[m], c]
+                    for c in range(n_categories):
+                        total += mix[c]
+                    if not total > 0.0:  # faded beyond what numbers hold: nothing is known of it
+                        fixed[r - low, own[here]] += law.part_share[p]
+                        continue
+                    scale = law.part_share[p] / total
+                    if turned[here]:
+                        for c in range(n_categories):
+                            fixed[r - low, turn[m, c]] += scale * mix[c]
+                    else:
+                        for c in range(n_categories):
+                            fixed[r - low, c] += scale * mix[c]
+                for c in range(n_categories):
+                    by_row[r - low, c] = fixed[r - low, c]
+            # what comes from the same time
+            if law.near_start[high] > law.near_start[low]:
+                for _ in range(SWEEPS):
+                    moved = 0.0
+                    for r in range(low, high):
+                        loop = 0.0
+                        for c in range(n_categories):
+                            line[c] = fixed[r - low, c]
+                        for q in range(law.near_start[r], law.near_start[r + 1]):
+                            other = law.near_row[q]
+                            if other == r:
+                                loop += law.near_share[q]
+                            elif turned[law.row_cell[r]]:
+                                for c in range(n_categories):
+                                    line[turn[law.near_mechanism[q], c]] += law.near_share[q] * by_row[other - low, c]
+                            else:
+                                for c in range(n_categories):
+                                    line[c] += law.near_share[q] * by_row[other - low, c]
+                        for c in range(n_categories):
+                            value = line[c] / (1.0 - loop)
+                            moved = max(moved, abs(value - by_row[r - low, c]))
+                            by_row[r - low, c] = value
+                    if moved < CLOSE:
+                        break
+            for r in range(low, high):
+                here = law.row_cell[r]
+                part = law.bundle_weight[b] * law.row_acts[r] / cell_acts[here]
+                for c in range(n_categories):
+                    share[here, c] += part * by_row[r - low, c]
+        for i in range(first_cell, last_cell):
+            c0 = cell_channel[i]
+            for o in range(k.out_start[c0], k.out_start[c0 + 1]):
+                s = k.out_slot[o]
+                m = k.slot_mechanism[s]
+                gap = t - reach_time[s]
+                mass = k.out_mass[o] * cell_acts[i]
+                for j in range(k.start[m], k.start[m + 1]):
+                    h = j - k.start[m]
+                    fade = np.exp(-k.decay[j] * gap)
+                    for c in range(n_categories):
+                        reach[s, h, c] = fade * reach[s, h, c] + mass * share[i, c]
+                reach_time[s] = t
+    return share
