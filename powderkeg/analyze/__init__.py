@@ -18,10 +18,11 @@ from powderkeg.analyze.predictive import standoff_numbers
 from powderkeg.analyze.statistics import EpisodeStatistics, episode_statistics, onset_gaps
 
 if TYPE_CHECKING:
-    from powderkeg.analyze.attribution import Attribution, attribute
+    from powderkeg.analyze.attribution import Attribution
     from powderkeg.analyze.family import Family
+    from powderkeg.analyze.posing import attribute
 
-_LATER = {"Attribution": "attribution", "attribute": "attribution", "Family": "family"}
+_LATER = {"Attribution": "attribution", "attribute": "posing", "Family": "family"}
 """What rests on the fit, which takes a second to import: only when it is asked for."""
 
 __all__ = [

@@ -12,8 +12,8 @@ Sources: Zhuang, Ogata & Vere-Jones (2002), JASA 97, 369-380; the words are thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,22 +22,13 @@ import numpy as np
 import polars as pl
 
 from powderkeg.analyze.entanglement import OTHER_ORIGINS
-from powderkeg.analyze.forests import LOWEST, Forests, People, Tally, draw_forests, spread
-from powderkeg.analyze.intervals import LEVEL
+from powderkeg.analyze.forests import LOWEST, Forests, People, Tally, spread
 from powderkeg.engine.arrays import BACKGROUND, HISTORY, Floats, Ints
-from powderkeg.engine.design import flat_shape, starts
+from powderkeg.engine.design import starts
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.table import EventTable
-from powderkeg.fit.causes import LEAST, UNEXPLAINED, Causes, find_causes
-from powderkeg.fit.climb import Climber
-from powderkeg.fit.data import calendar_shift, read_data
-from powderkeg.fit.prior import make_prior
-from powderkeg.fit.problem import Problem, pose
-from powderkeg.fit.result import Fit
-from powderkeg.fit.uncertainty import covariance
+from powderkeg.fit.causes import LEAST, UNEXPLAINED, Causes, sums_by
 from powderkeg.model import Model
-from powderkeg.model import compile as compile_model
-from powderkeg.scenario import Scenario
 
 if TYPE_CHECKING:
     from powderkeg.analyze.family import Family
@@ -47,6 +38,9 @@ ORIGINS = {**OTHER_ORIGINS, UNEXPLAINED: "unexplained"}
 ENTRAPMENT = "entrap"
 """How the names of mechanisms begin that a scenario calls entrapment."""
 FORESTS, DRAWS = 200, 25
+"""Forests, and sets of parameters, that are drawn where nothing else is said; a quarter as many forests of more than"""
+MANY = 100_000
+"""acts."""
 MOST_WORK = 2e8
 """Acts times links of the model times categories beyond which shares come from forests and not from recursion."""
 
@@ -98,10 +92,10 @@ class Attribution:
         n = c.acts[cell]
         kinds = self._kinds()[cell] / n[:, None]
         links = self._links(LEAST)
-        answers = np.bincount(links[1], weights=links[3], minlength=len(c.time))[cell] / n
+        answers = sums_by(links[1], links[3], len(c.time))[cell] / n
         below, below_sd = self._alike(self.forests.below), self._alike(self.forests.below_sd)
         drawn = self._drawn()
-        frame = self._named().with_columns(
+        return self._named().with_columns(
             alike=pl.Series(n.astype(np.int64)),
             background=pl.Series(kinds[:, BACKGROUND - LOWEST]),
             unexplained=pl.Series(kinds[:, UNEXPLAINED - LOWEST]),
@@ -112,7 +106,6 @@ class Attribution:
             brought=pl.Series(below),
             brought_sd=pl.Series(below_sd),
         )
-        return frame
 
     def links(self, least: float = 0.01) -> pl.DataFrame:
         """Who may have set off whom: event, parent, mechanism, probability, days (between them), likeliest first.
@@ -129,7 +122,7 @@ class Attribution:
         ways = n[child] * np.where(own, np.maximum(n[child] - 1, 1), n[parent])
         probability = number / ways
         kept = probability >= least
-        child, parent, mechanism, probability, ways = (x[kept] for x in (child, parent, mechanism, probability, ways))
+        child, parent, mechanism, probability = child[kept], parent[kept], mechanism[kept], probability[kept]
         # every act of the one cell with every act of the other, none with itself
         first = starts(n)
         width = n[parent]
@@ -169,7 +162,9 @@ class Attribution:
         np.add.at(sums, actor, kinds)
         key = np.arange(n_actors * n_kinds)
         rows = self._told(self.forests.causes, key, sums.ravel(), np.repeat(sums.sum(axis=1), n_kinds))
-        whole = np.stack([self.forests.causes.of(np.arange(a, len(key), n_kinds)).sum(axis=1) for a in range(n_kinds)], 1)
+        whole = np.stack(
+            [self.forests.causes.of(np.arange(a, len(key), n_kinds)).sum(axis=1) for a in range(n_kinds)], 1
+        )
         every = self._told_of(whole, sums.sum(axis=0), np.full(n_kinds, sums.sum()))
         names = [*self.people.names]
         frame = pl.concat(
@@ -197,8 +192,8 @@ class Attribution:
         """
         c, n_actors = self.causes, len(self.people.names)
         actor = self.people.source[c.channel]
-        roots = np.bincount(actor, weights=c.roots, minlength=n_actors)
-        own = np.bincount(actor, weights=c.acts, minlength=n_actors)
+        roots = sums_by(actor, c.roots, n_actors)
+        own = sums_by(actor, c.acts, n_actors)
         key = np.arange(n_actors)
         drawn = self.forests.roots.of(key)
         share = self._told_of(drawn / drawn.sum(axis=1, keepdims=True), roots / roots.sum(), np.ones(n_actors))
@@ -269,15 +264,15 @@ class Attribution:
         return frame.select(kept).sort("actor", "share", "by", descending=[False, True, False], nulls_last=False)
 
     def matrix(self) -> pl.DataFrame:
-        """Who sets off whom: by (actor whose act set them off, null for none), actor, acts, share (of the actor's acts),
-        low, high (of the share), sd_parents, sd_parameters."""
+        """Who sets off whom: by (actor whose act set them off, null for none), actor, acts (expected number), share (of
+        the actor's acts), low, high, sd_parents, sd_parameters."""
         c, n_actors = self.causes, len(self.people.names)
         actor = self.people.source[c.channel]
         child, parent, _, number = self._links(LEAST)
         key = np.concatenate([actor[child] * (n_actors + 1) + 1 + actor[parent], actor * (n_actors + 1)])
         distinct, at = np.unique(key, return_inverse=True)
-        sums = np.bincount(at, weights=np.concatenate([number, c.roots]), minlength=len(distinct))
-        own = np.bincount(actor, weights=c.acts, minlength=n_actors)
+        sums = sums_by(at.astype(np.int64), np.concatenate([number, c.roots]), len(distinct))
+        own = sums_by(actor, c.acts, n_actors)
         told = self._told(self.forests.pairs, distinct, sums, own[distinct // (n_actors + 1)])
         names = pl.Series([None, *self.people.names], dtype=pl.String)
         frame = told.with_columns(
@@ -334,7 +329,9 @@ class Attribution:
     # what the tables are made of
 
     def _named(self) -> pl.DataFrame:
-        return self.table.frame.select("event", "time", *(pl.col(x).cast(pl.String) for x in ("source", "act", "target")))
+        return self.table.frame.select(
+            "event", "time", *(pl.col(x).cast(pl.String) for x in ("source", "act", "target"))
+        )
 
     def _links(self, least: float) -> tuple[Ints, Ints, Ints, Floats]:
         key = f"links {least}"
@@ -359,7 +356,7 @@ class Attribution:
     def _alike(self, by_act: Floats) -> Floats:
         """(events,) a number by act, the mean over acts that are alike."""
         c = self.causes
-        mean = np.bincount(c.act_cell, weights=by_act, minlength=len(c.time)) / c.acts
+        mean = sums_by(c.act_cell, by_act, len(c.time)) / c.acts
         return np.asarray(mean[c.event_cell])
 
     def _told(self, tally: Tally, key: Ints, number: Floats, whole: Floats) -> pl.DataFrame:
@@ -431,7 +428,7 @@ class Attribution:
     def _entanglement(self) -> pl.DataFrame:
         ways, shape = self.forests.ways, self.forests.shape
         actor, drawn, kind, by = (np.asarray(x) for x in np.unravel_index(ways.key, shape))
-        own = np.bincount(self.people.source[self.causes.channel], weights=self.causes.acts, minlength=shape[0])
+        own = sums_by(self.people.source[self.causes.channel], self.causes.acts, shape[0])
         number = ways.number.mean(axis=0).astype(np.float64)
         known = self._entries()
         if known is not None:
@@ -440,7 +437,7 @@ class Attribution:
                 number[at] *= known[int(group[0]), int(group[1]), int(group[2])] / number[at].sum()
         elif (share := self._drawn()) is not None:
             mine = self.people.source[self.causes.channel]
-            exact = np.bincount(mine, weights=share * self.causes.acts, minlength=shape[0])
+            exact = sums_by(mine, share * self.causes.acts, shape[0])
             for a in np.unique(actor):
                 for side, sum_ in ((1, exact[a]), (0, own[a] - exact[a])):
                     at = (actor == a) & (drawn == side)
@@ -464,7 +461,7 @@ class Attribution:
         """For each actor that acted, the ways that are `picked` put together; estimates from the rows of `told`."""
         shape = self.forests.shape
         actor = np.unravel_index(self.forests.ways.key, shape)[0]
-        own = np.bincount(self.people.source[self.causes.channel], weights=self.causes.acts, minlength=shape[0])
+        own = sums_by(self.people.source[self.causes.channel], self.causes.acts, shape[0])
         by_forest = np.zeros((len(self.forests.draw), shape[0]))
         columns = np.flatnonzero(picked)
         np.add.at(by_forest.T, actor[columns], self.forests.ways.number[:, columns].T)
@@ -479,7 +476,9 @@ class Attribution:
         return frame.filter(pl.Series(own > 0)).select(kept).sort("actor")
 
     def _entrapments(self, mechanisms: Sequence[str] | None, strict: bool = True) -> list[str]:
-        names = [name for name in self.mechanisms if name.startswith(ENTRAPMENT)] if mechanisms is None else [*mechanisms]
+        names = (
+            [name for name in self.mechanisms if name.startswith(ENTRAPMENT)] if mechanisms is None else [*mechanisms]
+        )
         faults = [
             Fault(None, None, "entrapment", f"unknown mechanism {name!r}", "a mechanism of the scenario",
                   nearest_name(name, self.mechanisms))
@@ -491,146 +490,3 @@ class Attribution:
         if faults:
             raise UsageError(faults)
         return names
-
-
-def attribute(
-    model: Fit | Model | Scenario,
-    events: EventTable | None = None,
-    *,
-    forests: int | None = None,
-    draws: int = DRAWS,
-    seed: int = 1,
-    level: float = LEVEL,
-    likelihood: str | None = None,
-    unmatched: str = "refuse",
-    progress: Callable[[float], None] | None = None,
-) -> Attribution:
-    """Who set off whom in a record, as far as a model can tell.
-
-    model       a scenario or model, whose numbers are taken as they are; or a `Fit`, whose numbers are drawn within
-                their errors as well
-    events      the record. May be left out for a Fit: then it is the one that was fitted
-    forests     ways in which the record may have come about that are drawn for intervals; by default 200, of more than
-                100,000 acts 50
-    draws       sets of parameters drawn within the errors of a Fit, the forests are shared out among them
-    level       of the intervals
-    likelihood  "exact" or "day"; by default what the table's resolution asks for
-    unmatched   "refuse" or "drop": events that no move of the scenario lets happen
-
-    Raises EventError if the events do not fit the scenario, UsageError for an option out of range.
-    """
-    _check_options(forests, draws, level)
-    if isinstance(model, Scenario):
-        model = compile_model(model)
-    if isinstance(model, Fit) and events is None:
-        climber, vector, table = model.climber, model.solution.vector, _table_of_fit(model)
-        vectors = _draws_of_fit(model, draws, seed)
-        compiled = model.problem.model
-    else:
-        if events is None:
-            raise UsageError(Fault(None, None, "events", "no events", "a record; only a Fit brings its own"))
-        compiled = model.model if isinstance(model, Fit) else model
-        climber, table = _posed(compiled, events, likelihood, unmatched)
-        vector = climber.problem.start
-        vectors = _draws_by_path(model, climber.problem, draws, seed) if isinstance(model, Fit) else []
-    people = People.of(compiled)
-    causes = find_causes(climber, vector)
-    total = forests if forests is not None else FORESTS if len(table) <= 100_000 else 50
-    sets = [causes]
-    if vectors:
-        vectors = vectors[: max(total // 2, 1)]  # at least two forests a set, or their spread could not be told
-        sets = [find_causes(climber, one) for one in vectors]
-    counts = [total // len(sets) + (i < total % len(sets)) for i in range(len(sets))]
-    order = np.argsort(causes.event_cell, kind="stable")
-    act_of_event = np.empty(len(order), np.int64)
-    act_of_event[order] = np.arange(len(order))
-    by_day = climber.problem.data.by_day
-    lost = int((causes.root_kind == UNEXPLAINED)[causes.event_cell].sum())
-    said = []
-    if lost:
-        said.append(
-            f"{lost} of {len(table)} acts are allowed by no rule of the scenario: they count as roots, unexplained; "
-            "`powderkeg fit` names them and the rule"
-        )
-    return Attribution(
-        model=compiled,
-        table=table,
-        level=level,
-        by_day=by_day,
-        parameters="fitted" if isinstance(model, Fit) else "given",
-        likelihood="days (acts of one day may have set each other off)" if by_day else "exact times",
-        people=people,
-        causes=causes,
-        forests=draw_forests(sets, counts, people, seed, progress),
-        act_of_event=act_of_event,
-        warnings=tuple(said),
-    )
-
-
-def _check_options(forests: int | None, draws: int, level: float) -> None:
-    faults = []
-    if forests is not None and not 10 <= forests <= 100_000:
-        faults.append(Fault(None, None, "forests", f"{forests}", "10 to 100,000"))
-    if not 1 <= draws <= 10_000:
-        faults.append(Fault(None, None, "draws", f"{draws}", "1 to 10,000 sets of parameters"))
-    if not 0.0 < level < 1.0:
-        faults.append(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
-    if faults:
-        raise UsageError(faults)
-
-
-def _posed(
-    model: Model, events: EventTable, likelihood: str | None, unmatched: str
-) -> tuple[Climber, EventTable]:
-    """The likelihood of the events under the model's own numbers, and the events it is of."""
-    shift = calendar_shift(model, events)
-    frame = events.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})
-    data, kept = read_data(model, replace(events, frame=frame), likelihood, unmatched, 0.0)
-    problem = pose(model, data, ["*"], None, flat_shape(data.days), shift)
-    return Climber(problem, make_prior(problem, None, False)), replace(events, frame=kept)
-
-
-def _table_of_fit(fit: Fit) -> EventTable:
-    frame = fit.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})
-    data = fit.problem.data
-    return EventTable(
-        frame.with_columns(time=pl.Series(data.time)), fit.window_start, data.days, "day" if data.by_day else "exact"
-    )
-
-
-def _draws_of_fit(fit: Fit, draws: int, seed: int) -> list[Floats]:
-    """Parameter vectors drawn within a fit's errors."""
-    matrix, places = fit.covariance, [p.place for path in fit.covariance_paths for p in fit.problem.parameters
-                                      if p.path == path]  # fmt: skip
-    if fit.problem.shape.basis.shape[1]:  # the course of the background has no path, but errors too
-        whole = covariance(fit.climber, fit.solution, fit.problem.held)
-        matrix, places = whole.matrix, [int(p) for p in whole.places]
-    return _drawn_vectors(fit.solution.vector, fit.climber.lower, fit.problem.upper, matrix, places, draws, seed)
-
-
-def _draws_by_path(fit: Fit, problem: Problem, draws: int, seed: int) -> list[Floats]:
-    """The same for other events: parameters are found by their paths."""
-    place = {p.path: p.place for p in problem.parameters}
-    kept = [k for k, path in enumerate(fit.covariance_paths) if path in place]
-    matrix = fit.covariance[np.ix_(kept, kept)]
-    places = [place[fit.covariance_paths[k]] for k in kept]
-    return _drawn_vectors(problem.start, problem.lower, problem.upper, matrix, places, draws, seed)
-
-
-def _drawn_vectors(
-    centre: Floats, lower: Floats, upper: Floats, matrix: Floats, places: list[int], draws: int, seed: int
-) -> list[Floats]:
-    if not places:
-        return []
-    value, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
-    root = axes * np.sqrt(np.maximum(value, 0.0))
-    rng = np.random.default_rng([seed, 0x617474])
-    result = []
-    for _ in range(draws):
-        vector = centre.copy()
-        vector[places] += root @ rng.standard_normal(len(places))
-        # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
-        floor = np.where(centre > 0, np.minimum(1e-3 * np.abs(centre), 1e-6), lower)
-        low = np.where(np.isin(np.arange(len(centre)), places), np.maximum(lower, np.where(lower == 0, floor, lower)), -np.inf)
-        result.append(np.minimum(np.maximum(vector, low), upper))
-    return result

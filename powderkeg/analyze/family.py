@@ -103,7 +103,9 @@ def family(a: Attribution, which: int | str | date) -> Family:
     events = acts["event"].to_numpy()
     links = a.links(LEAST).filter(pl.col("event").is_in(events.tolist()), pl.col("parent").is_in(events.tolist()))
     within = links.group_by("event").agg(pl.col("probability").sum().alias("within"))
-    acts = acts.join(within, on="event", how="left", maintain_order="left").with_columns(pl.col("within").fill_null(0.0))
+    acts = acts.join(within, on="event", how="left", maintain_order="left").with_columns(
+        pl.col("within").fill_null(0.0)
+    )
     root = pl.sum_horizontal("background", "unexplained", "history")
     acts = acts.with_columns(root=root, before=(1.0 - root - pl.col("within")).clip(0.0, 1.0))
     tree, expected = _best_tree(acts, links)

@@ -59,7 +59,9 @@ class Tally:
         """(forests, len(key)) counts of these keys, 0 where a key never came up."""
         at = np.searchsorted(self.key, key)
         found = np.zeros((self.number.shape[0], len(key)))
-        is_there = (at < len(self.key)) & (self.key[np.minimum(at, len(self.key) - 1)] == key) if len(self.key) else None
+        is_there = (
+            (at < len(self.key)) & (self.key[np.minimum(at, len(self.key) - 1)] == key) if len(self.key) else None
+        )
         if is_there is not None:
             found[:, is_there] = self.number[:, at[is_there]]
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,7 +52,9 @@ def attribute(
     least: Annotated[float, typer.Option(help="Probability below which a link is left out.")] = 0.01,
     episode: Annotated[
         str | None,
-        typer.Option(metavar="N|DATE", help="Family tree of one standoff: its number, a day in it, or -1: the largest."),
+        typer.Option(
+            metavar="N|DATE", help="Family tree of one standoff: its number, a day in it, or -1: the largest."
+        ),
     ] = None,
     entrapment: Annotated[
         list[str] | None,
@@ -96,7 +99,7 @@ def attribute(
     events = load_events(screen, files, form, maps, scenario, aliases, start, end)
     events = one_history(events, replicate)
 
-    from powderkeg.analyze.attribution import attribute as attribute_events
+    from powderkeg.analyze import attribute as attribute_events
     from powderkeg.model import compile
 
     unmatched = "drop" if drop_unmatched else "refuse"
@@ -162,7 +165,7 @@ def one_history(events: EventTable, replicate: int | None) -> EventTable:
         raise UsageError(Fault(None, None, "--replicate", f"{replicate}", "events of one history need no --replicate"))
     kept = events.frame.filter(pl.col("replicate") == replicate)
     if kept.height == 0:
-        last = events.frame["replicate"].max()
+        last = int(events.frame["replicate"].max())  # type: ignore[arg-type]
         raise UsageError(Fault(None, None, "--replicate", f"no events of history {replicate}", f"0 to {last}"))
     return replace(events, frame=kept, account={})
 
@@ -183,8 +186,9 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
         f"numbers {'estimated from these events' if found.parameters == 'fitted' else 'of the scenario, taken as true'}"
     )
     screen.paragraph(
-        f"Of these, {percent(roots / max(len(told), 1))} were set off by nothing in the record. Shares are expectations: "
-        f"which act set off which cannot be seen, only how likely it is. Intervals hold {percent(found.level)}."
+        f"Of these, {percent(roots / max(len(told), 1))} were set off by nothing in the record. Shares are "
+        "expectations: which act set off which cannot be seen, only how likely it is. Intervals hold "
+        f"{percent(found.level)}."
     )
     screen.say()
     rows = [
@@ -288,15 +292,15 @@ def show_family(screen: Screen, tree: Family) -> None:
     screen.say()
     screen.say(f"Standoff {tree.number}, {first} to {last}: {len(acts)} acts, each under its likeliest cause")
     screen.paragraph(
-        f"Of these links {percent(tree.expected)} are right, to be expected; the others are not, and which they are cannot "
-        "be seen."
+        f"Of these links {percent(tree.expected)} are right, to be expected; the others are not, and which they are "
+        "cannot be seen."
     )
 
     def line(row: dict[str, Any], depth: int) -> None:
         act = acts[row["event"]]
         said = " ".join(str(act[k]) for k in ("source", "act", "target") if act[k])
         how = {"background": "of itself", "before": "set off earlier"}.get(row["mechanism"], row["mechanism"])
-        screen.say(f"{'  ' * depth}{day_of(a, act['time'])}  {said}  ({how} {percent(row['probability'])})")
+        screen.say(f"{' ' * depth}{day_of(a, act['time'])}  {said}  ({how} {percent(row['probability'])})")
 
     # An outline of thousands of acts can be deep: no recursion.
     stack = [(row, 0) for row in reversed(children.get(None, []))]
@@ -326,6 +330,6 @@ def write(folder: Folder, found: Attribution, told: dict[str, Any], tree: Family
     if tree is not None:
         folder.write("family.csv", tree.tree.join(tree.acts, on="event", how="left").write_csv)
     for name, (chart, _) in charts(found, tree).items():
-        folder.write(f"{name}.svg", lambda path, chart=chart: plots.save(chart, path))
+        folder.write(f"{name}.svg", partial(plots.save, chart))
     files = list(folder.finished)
     folder.write("attribution.html", lambda path: path.write_text(page(found, tree, files), encoding="utf-8"))

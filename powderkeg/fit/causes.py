@@ -36,6 +36,11 @@ Links = tuple[Ints, Ints, Ints, Floats]
 Bools = NDArray[np.bool_]
 
 
+def sums_by(owner: Ints, value: Floats, n_owners: int) -> Floats:
+    """(n_owners,) sum of the values of each owner."""
+    return np.bincount(owner, weights=value, minlength=n_owners).astype(np.float64)
+
+
 @dataclass(frozen=True)
 class Causes:
     """Cells in time order, and where their acts came from.
@@ -82,7 +87,7 @@ class Causes:
         m = self.n_mechanisms
         key = np.concatenate([self.entry_cell * m + self.entry_mechanism, self.near[0] * m + self.near[2]])
         number = np.concatenate([self.entry_count, self.near[3]])
-        flat = np.bincount(key, weights=number, minlength=len(self.time) * m)
+        flat = sums_by(key, number, len(self.time) * m)
         return np.asarray(flat.reshape(len(self.time), m), np.float64)
 
     def links(self, least: float = LEAST) -> Links:
@@ -101,7 +106,9 @@ class Causes:
         order = np.lexsort((parent, child))
         return child[order], parent[order], mechanism[order], number[order]
 
-    def descent(self, category: Ints, n_categories: int, turned: Bools | None = None, turn: Ints | None = None) -> Floats:
+    def descent(
+        self, category: Ints, n_categories: int, turned: Bools | None = None, turn: Ints | None = None
+    ) -> Floats:
         """(cells, K) share of each cell's acts that descends from roots of each category; rows sum to 1.
 
         category      (cells,) category that a root in the cell is of
@@ -124,7 +131,15 @@ class Causes:
         for number in range(first, first + count):
             key = root_key(base ^ (number + 1))
             yield draw_forest(
-                key, self.law, self.kernels, self.feeds, self.entry_slot, self.time, self.acts, self.root_kind, act_start
+                key,
+                self.law,
+                self.kernels,
+                self.feeds,
+                self.entry_slot,
+                self.time,
+                self.acts,
+                self.root_kind,
+                act_start,
             )
 
     @property
@@ -161,15 +176,13 @@ def find_causes(climber: Climber, vector: Floats) -> Causes:
     )  # fmt: skip
     rates = _rates(climber, objective, vector, cells)
     entry_key, at = np.unique(rates.cell[rates.part_row] * max(rates.n_slots, 1) + rates.part_slot, return_inverse=True)
-    number = np.bincount(at, weights=rates.part * rates.expected[rates.part_row], minlength=len(entry_key))
+    number = sums_by(at, rates.part * rates.expected[rates.part_row], len(entry_key))
     entry_cell, entry_slot = np.divmod(entry_key, max(rates.n_slots, 1))
-    background = np.bincount(rates.cell, weights=rates.ground * rates.expected, minlength=len(time))
-    near = [
-        rates.cell[rates.near_row], rates.cell[rates.near_from], rates.near_mechanism, rates.near_number
-    ]  # fmt: skip
+    background = sums_by(rates.cell, rates.ground * rates.expected, len(time))
+    near_child = rates.cell[rates.near_row]
     # What rounding, or orders left out, took away is given back in proportion; what nothing explains is a root.
-    sums = background + np.bincount(entry_cell, weights=number, minlength=len(time))
-    sums += np.bincount(near[0], weights=near[3], minlength=len(time))
+    sums = background + sums_by(entry_cell, number, len(time))
+    sums += sums_by(near_child, rates.near_number, len(time))
     known = np.zeros(len(time), bool)
     known[rates.cell] = True
     scale = np.where(known, acts / np.maximum(sums, 1e-300), 0.0)
@@ -185,7 +198,7 @@ def find_causes(climber: Climber, vector: Floats) -> Causes:
         entry_cell=entry_cell.astype(np.int64),
         entry_slot=entry_slot.astype(np.int64),
         entry_count=number * scale[entry_cell],
-        near=(near[0], near[1], near[2], near[3] * scale[near[0]]),
+        near=(near_child, rates.cell[rates.near_from], rates.near_mechanism, rates.near_number * scale[near_child]),
         law=_law(rates, cells, at.astype(np.int64), known),
         kernels=kernels,
         feeds=Feeds(*feed_slots(kernels, time, cells.channel, acts)),
@@ -236,7 +249,7 @@ def _rates(climber: Climber, objective: Objective, vector: Floats, cells: _Cells
     n = len(rows.start) - 1
     owner = np.repeat(np.arange(n), np.diff(rows.start))
     value = coefficient[rows.term] * rows.value
-    total = np.bincount(owner, weights=value, minlength=n)
+    total = sums_by(owner, value, n)
     nothing = np.zeros(0, np.int64)
     near_row, near_from, near_term, near, number = nothing, nothing, nothing, np.zeros(0), np.zeros(0)
     if isinstance(rows, DayRows):
@@ -281,11 +294,11 @@ def _rates(climber: Climber, objective: Objective, vector: Floats, cells: _Cells
     n_slots = len(slot_key)
     slot = by_key[np.searchsorted(slot_key[by_key], cells.channel[cell][row] * n_groups + group)] if len(row) else row
     key, at = np.unique(row * max(n_slots, 1) + slot, return_inverse=True)
-    part = np.bincount(at, weights=amount, minlength=len(key))
-    whole = np.bincount(at, weights=np.abs(amount), minlength=len(key))
+    part = sums_by(at, amount, len(key))
+    whole = sums_by(at, np.abs(amount), len(key))
     kept = part > 1e-13 * whole
     part_row, part_slot = np.divmod(key[kept], max(n_slots, 1))
-    ground = np.bincount(owner[is_ground], weights=value[is_ground], minlength=n)
+    ground = sums_by(owner[is_ground], value[is_ground], n)
     return _Rates(
         cell=cell.astype(np.int64), acts=acts, weight=weight, total=total, ground=ground, expected=expected,
         n_slots=n_slots, part_row=part_row.astype(np.int64), part_slot=part_slot.astype(np.int64), part=part[kept],

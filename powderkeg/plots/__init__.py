@@ -6,6 +6,7 @@ without a network. Nothing here counts or simulates.
 
 from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.comparison import differences
+from powderkeg.plots.family import family_tree, who_sets_off_whom
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.record import against_record
 from powderkeg.plots.standoffs import ends, lengths, openers
@@ -18,6 +19,7 @@ __all__ = [
     "drawn_in",
     "ends",
     "entanglement",
+    "family_tree",
     "history",
     "hostility",
     "lengths",
@@ -27,4 +29,5 @@ __all__ = [
     "sweep_line",
     "sweep_map",
     "tornado",
+    "who_sets_off_whom",
 ]

@@ -1,0 +1,198 @@
+"""One page that says who set off whom in a record, how sure that is, and what it rests on.
+
+In: an `Attribution`, perhaps the `Family` of one standoff. Out: one HTML file without scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from powderkeg import __version__, plots
+from powderkeg.errors import UsageError
+from powderkeg.plots.record import number
+from powderkeg.plots.theme import percent
+from powderkeg.scenario import digest
+
+if TYPE_CHECKING:
+    from powderkeg.analyze.attribution import Attribution
+    from powderkeg.analyze.family import Family
+
+FOLDER = Path(__file__).parent
+MOST_ROWS = 40
+"""Rows of a table on the page; the files beside it have all."""
+FAINTEST = 0.005
+
+
+def titles_of(found: Attribution) -> dict[str, str]:
+    """What actors, acts and mechanisms are called: a title as far as its first colon, or the name as words."""
+    scenario = found.model.scenario
+    if scenario is None:
+        return {}
+    sections: Sequence[Mapping[str, Any]] = (scenario.mechanisms, scenario.acts, scenario.actors)
+    return {
+        name: item.title.partition(": ")[0] or name.replace("_", " ")
+        for section in sections
+        for name, item in section.items()
+    }
+
+
+def charts(found: Attribution, tree: Family | None = None) -> dict[str, tuple[Any, str]]:
+    """Each figure that there is something to show in, and what it shows in words."""
+    titles = titles_of(found)
+    result: dict[str, tuple[Any, str]] = {}
+    if tree is not None:
+        label = f"{tree.acts.height} acts of one standoff and which may have set off which."
+        result["family"] = (plots.family_tree(tree.acts, tree.links, found.table.start, titles), label)
+    result["matrix"] = (
+        plots.who_sets_off_whom(found.matrix(), titles),
+        "For each actor, how many of its acts were set off by acts of which actor.",
+    )
+    shares = found.entanglement()
+    drawn = shares.filter("drawn_in", pl.col("share") > 0)
+    busy = shares.group_by("actor").agg(pl.col("acts_per_run").sum()).sort("acts_per_run", descending=True)
+    kept = shares.filter(pl.col("actor").is_in(busy["actor"].head(20).to_list()))
+    if drawn.height:
+        label = "Share of each actor's acts in disputes between others, by what drew it in."
+        result["entanglement"] = (plots.entanglement(kept, titles), label)
+        if drawn["by"].n_unique() <= 12:
+            label = "Share of each actor's acts in disputes between others, by the actor that drew it in."
+            result["drawn_in"] = (plots.drawn_in(kept, titles), label)
+    return result
+
+
+def page(found: Attribution, tree: Family | None = None, files: Sequence[str] = ()) -> str:
+    """The page as text.
+
+    files  names of the files that lie beside it
+    """
+    from altair.utils.schemapi import debug_mode
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    world = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    with debug_mode(False):
+        figures = {
+            name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts(found, tree).items()
+        }
+    scenario = found.model.scenario
+    return world.get_template("attributed.html").render(
+        a=found,
+        title="a model of bare arrays" if scenario is None else scenario.title or scenario.name,
+        version=__version__,
+        digest="" if scenario is None else digest(scenario),
+        level=percent(found.level),
+        roots=percent(float(found.causes.roots.sum()) / max(len(found.table), 1)),
+        gist=_gist(found),
+        fitted=found.parameters == "fitted",
+        starts=_starts(found),
+        drawn=_drawn(found),
+        trapped=_trapped(found),
+        shares=_shares(found),
+        influential=_influential(found),
+        tree=None if tree is None else _tree(tree),
+        figures=figures,
+        files=files,
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+    )
+
+
+def _called(found: Attribution, name: str | None) -> str:
+    return titles_of(found).get(name or "") or (name or "").replace("_", " ")
+
+
+def _span(row: Mapping[str, Any], low: str = "low", high: str = "high") -> str:
+    return f"{percent(row[low])} to {percent(row[high])}"
+
+
+def _gist(found: Attribution) -> str:
+    """Who starts and who is drawn in, in a few sentences."""
+    first = found.starts().row(0, named=True)
+    sentences = [f"Most is started by {_called(found, first['actor'])}: {percent(first['share'])} of all roots, and "
+                 f"{percent(first['descent_share'])} of all acts go back to them."]  # fmt: skip
+    drawn = found.drawn_in().filter(pl.col("share") >= FAINTEST, pl.col("acts_per_run") >= 5).sort(
+        ["share", "actor"], descending=[True, False]
+    )  # fmt: skip
+    if drawn.height:
+        row = drawn.row(0, named=True)
+        sentences.append(
+            f"Most drawn in is {_called(found, row['actor'])}: {percent(row['share'])} of what it does is in disputes "
+            "between others."
+        )
+    return " ".join(sentences)
+
+
+def _starts(found: Attribution) -> list[dict[str, str]]:
+    return [
+        {
+            "actor": _called(found, row["actor"]),
+            "acts": f"{row['acts']:,.0f}",
+            "roots": number(row["roots"]),
+            "share": percent(row["share"]),
+            "span": _span(row),
+            "descent": percent(row["descent_share"]),
+            "descent_span": _span(row, "descent_low", "descent_high"),
+        }
+        for row in found.starts().head(MOST_ROWS).to_dicts()
+    ]
+
+
+def _drawn(found: Attribution) -> list[dict[str, str]]:
+    return [
+        {
+            "actor": _called(found, row["actor"]),
+            "how": _called(found, row["mechanism"]),
+            "by": _called(found, row["by"]),
+            "share": percent(row["share"]),
+            "span": _span(row),
+            "parents": percent(row["sd_parents"]),
+            "parameters": "" if row["sd_parameters"] is None else percent(row["sd_parameters"]),
+        }
+        for row in found.entanglement().filter("drawn_in", pl.col("share") >= FAINTEST).head(MOST_ROWS).to_dicts()
+    ]
+
+
+def _trapped(found: Attribution) -> list[dict[str, str]]:
+    try:
+        table = found.entrapped()
+    except UsageError:
+        return []
+    return [
+        {"actor": _called(found, row["actor"]), "by": _called(found, row["by"]) or "anybody",
+         "share": percent(row["share"]), "span": _span(row)}
+        for row in table.filter(pl.col("share") >= FAINTEST).head(MOST_ROWS).to_dicts()
+    ]  # fmt: skip
+
+
+def _shares(found: Attribution) -> list[dict[str, str]]:
+    return [
+        {"how": _called(found, row["mechanism"]), "acts": number(row["acts"]), "share": percent(row["share"]),
+         "span": _span(row), "parents": percent(row["sd_parents"]),
+         "parameters": "" if row["sd_parameters"] is None else percent(row["sd_parameters"])}
+        for row in found.shares().filter(pl.col("actor").is_null()).head(MOST_ROWS).to_dicts()
+    ]  # fmt: skip
+
+
+def _influential(found: Attribution) -> list[dict[str, str]]:
+    return [
+        {
+            "day": str(found.table.start + timedelta(days=int(row["time"] // 1))),
+            "act": " ".join(_called(found, str(row[k])) for k in ("source", "act", "target") if row[k]),
+            "answers": number(row["answers"]),
+            "brought": number(row["brought"]),
+            "spread": number(row["brought_sd"]),
+        }
+        for row in found.influential(15).to_dicts()
+        if row["brought"] >= 0.05
+    ]
+
+
+def _tree(tree: Family) -> dict[str, Any]:
+    a = tree.attribution
+    first, last = (str(a.table.start + timedelta(days=int(tree.standoff[x] // 1))) for x in ("start", "last"))
+    return {"number": tree.number, "first": first, "last": last, "acts": tree.acts.height,
+            "expected": percent(tree.expected)}  # fmt: skip
