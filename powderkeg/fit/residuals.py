@@ -170,7 +170,7 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
         )  # fmt: skip
     untested = []
     causes = find_causes(climber, vector)
-    born = causes.by_mechanism(len(model.mechanisms))
+    born = causes.by_mechanism()
     inside = causes.time >= 0
     at_piece = expected.piece_of(causes.time[inside])
     for m, name in enumerate(model.mechanisms):
