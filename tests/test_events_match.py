@@ -340,6 +340,16 @@ def test_north_kosovo_finds_its_actors_in_icews_2018(shared_data: Path) -> None:
     assert missed <= {"Vojislav Šešelj", "Sasa Radulovic"}, "two politicians of the opposition are left out"
 
 
+def test_the_line_between_nato_and_russia_finds_its_actors_in_icews_2018(shared_data: Path) -> None:
+    table = read_events(shared_data / "icews18" / "events.parquet", start="2018-03-01", end="2018-03-31")
+    matched, report = match(load("nato-russia-ukraine"), table)
+    assert report.source == "icews" and balance(matched.account) == 0 and report.twice.height == 0
+    assert len(matched) > 800
+    ours = dict(report.matched.select("name", "actor").iter_rows())
+    assert ours["Estonia"] == ours["Police (Poland)"] == "edge"
+    assert ours["Police (Russia)"] == "russia" and ours["Finland"] == "neighbour"
+
+
 def test_north_kosovo_finds_its_actors_in_keds(shared_data: Path) -> None:
     for name in ("events.csv.gz", "keds_format_1999.txt.gz"):
         matched, report = match(load("north-kosovo"), read_events(shared_data / "keds_balkans" / name))
