@@ -107,7 +107,7 @@ def test_the_maximum_is_one(model: pk.Model, histories: list[EventTable]) -> Non
 def test_a_climb_from_where_no_rate_explains_an_event_gets_out_of_there(
     model: pk.Model, histories: list[EventTable]
 ) -> None:
-    """A rate of 0 and answers that come within minutes leave events without any cause: the climb must not stop there."""
+    """A rate of 0 and answers within minutes leave events without any cause: the climb must not stop there."""
     fit = pk.fit(model, by_day(histories[0].between(None, date(2010, 12, 31))), background="scenario")
     start = fit.solution.vector.copy()
     start[: fit.problem.n_rates] = 0.0
