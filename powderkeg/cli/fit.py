@@ -1,19 +1,54 @@
 """`powderkeg fit`: a scenario's numbers from events.
 
-In: a scenario and event files. Out: estimates with their errors on the screen; with --out a scenario to run.
+In: a scenario and event files. Out: estimates with their errors on the screen, and checks of them; with --out a
+scenario to run, with --report a folder with a page, its figures and tables.
 """
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
 from powderkeg.cli.folder import Folder
-from powderkeg.cli.options import AsJson, Quiet, Sets, read_scenario
-from powderkeg.cli.screen import Screen
+from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
+from powderkeg.cli.screen import Screen, say_error
+from powderkeg.errors import PowderkegError, PowderkegWarning
+
+if TYPE_CHECKING:
+    from powderkeg.fit import Fit
+    from powderkeg.fit.checks import Checks
+    from powderkeg.scenario import Scenario
+
+STOPPED = 130
+TYPED = {
+    "unmatched='drop'": "--drop-unmatched",
+    "ranges and use_ranges=True": "ranges and --use-ranges",
+    "use_ranges=True": "--use-ranges",
+    "likelihood='day'": "--likelihood day",
+    "likelihood 'day'": "--likelihood day",
+    "resolution='day'": "--likelihood day",
+    "with `fix`": "with --fix",
+    "by `fix`": "by --fix",
+    "in `free`": "with --free",
+}
+"""What stands in Python's words in messages, as it is typed on the command line."""
+
+
+def typed(text: str) -> str:
+    """A message with the options as they are typed."""
+    for python, option in TYPED.items():
+        text = text.replace(python, option)
+    return text
 
 
 def fit(
@@ -30,6 +65,9 @@ def fit(
         list[str] | None, typer.Option("--fix", metavar="PATH", help="Hold these. [dim]repeatable[/]")
     ] = None,
     use_ranges: Annotated[bool, typer.Option("--use-ranges", help="The file's ranges are priors.")] = False,
+    prior: Annotated[
+        str, typer.Option(help="delays (weak, on half-lives alone), weak (on everything), or none.")
+    ] = "delays",
     likelihood: Annotated[
         str | None, typer.Option(help="exact or day; by default what the stamps of the events are good for.")
     ] = None,
@@ -40,14 +78,26 @@ def fit(
         str | None, typer.Option(help="coverage: how densely the source reported scales the background.")
     ] = None,
     level: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
+    history_days: Annotated[
+        float, typer.Option("--history-days", min=0.0, help="First days whose events only act on later ones.")
+    ] = 0.0,
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
     ] = False,
     checks: Annotated[
-        bool, typer.Option("--checks/--no-checks", help="Hold the fit against simulations of it.")
+        bool, typer.Option("--checks/--no-checks", help="Hold the fit against residuals, simulations, the last fifth.")
     ] = True,
+    histories: Annotated[int, typer.Option(min=20, help="Simulated histories that the checks hold the record to.")] = (
+        200
+    ),
+    refits: Annotated[
+        int, typer.Option(min=0, help="Simulated histories that are fitted anew, each about as long as the fit; or 0.")
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write the scenario with the estimates here.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for a page, its figures and tables.")
     ] = None,
     form: Form = "auto",
     maps: Maps = None,
@@ -55,35 +105,99 @@ def fit(
     start: Start = None,
     end: End = None,
     doubles: Doubles = None,
+    workers: Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Estimate a scenario's numbers from events: how many answers an act draws, how fast, and how sure that is.
 
-    [bold]Example:[/] powderkeg fit north-kosovo icews.tab --fix moves --out fitted.yaml
+    [bold]Example:[/] powderkeg fit north-kosovo icews.tab --fix moves --out fitted.yaml --report fit
     """
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
     folder = None if out is None else Folder(out.parent)
+    pages = None if report is None else Folder(report)
     events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
 
     from powderkeg.fit import fit as fit_model
     from powderkeg.scenario import dump
 
-    with screen.waiting(f"fitting {len(events):,} events"):
+    with _typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
         found = fit_model(
-            read, events, free=free, fix=fix, use_ranges=use_ranges, likelihood=likelihood, background=background,
-            exposure=exposure, level=level, unmatched="drop" if drop_unmatched else "refuse",
+            read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
+            likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
+            unmatched="drop" if drop_unmatched else "refuse", progress=stages,
         )  # fmt: skip
-    told = None
+    screen.say(typed(found.summary()))
+    if out is not None and folder is not None:
+        folder.write(out.name, lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
+        screen.say()
+        screen.say(f"Written to {out}")
+    told, stopped = None, False
     if checks:
-        with screen.waiting("holding the fit against simulations of it"):
-            told = found.check()
+        try:
+            told = check(screen, found, read, histories, refits, workers)
+        except KeyboardInterrupt:
+            stopped = True
+            say_error("Stopped while checking; the fit is as told.")
     screen.data(found.as_dict() | {"checks": None if told is None else told.as_dict()})
-    screen.say(found.summary())
     if told is not None:
         screen.say()
         screen.say(told.summary())
-    if out is not None and folder is not None:
-        folder.write(out.name, lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
-        screen.say(f"Written to {out}")
+    if pages is not None:
+        with screen.waiting("writing"):
+            write(pages, found, told, shlex.join(["powderkeg", *sys.argv[1:]]))
+        screen.say()
+        screen.say(f"Written to {pages.path}: {', '.join(pages.finished)}")
+        screen.say(f"Open {(pages.path / 'fit.html').resolve()}")
+    if stopped:
+        raise typer.Exit(STOPPED)
+
+
+@contextmanager
+def _typed_faults() -> Iterator[None]:
+    """Faults and warnings with the options as they are typed."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", PowderkegWarning)
+        try:
+            yield
+        except PowderkegError as error:
+            told = [replace(fault, expected=typed(fault.expected), found=typed(fault.found)) for fault in error.faults]
+            raise type(error)(told, error.aftermath) from error
+        finally:
+            for one in heard:
+                if issubclass(one.category, PowderkegWarning):
+                    say_error(f"warning: {typed(str(one.message))}")
+
+
+def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits: int, workers: int | None) -> Checks:
+    """All checks, standoffs among them."""
+    from powderkeg.analyze import standoff_numbers
+
+    with screen.stages("checking the fit") as stages:
+        return found.check(
+            replicates=histories, refits=refits, workers=workers, also=[standoff_numbers(scenario)], progress=stages
+        )  # fmt: skip
+
+
+def write(folder: Folder, found: Fit, told: Checks | None, command: str) -> None:
+    """The scenario, the tables, the figures, the page."""
+    from powderkeg import plots
+    from powderkeg.report import fitted
+    from powderkeg.scenario import dump
+
+    data = found.as_dict() | {"checks": None if told is None else told.as_dict()}
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2, default=str)
+    folder.write("fitted.yaml", lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
+    folder.write("parameters.csv", found.table().write_csv)
+    folder.write("fit.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    charts = fitted.figures(found, told)
+    for name, chart in charts.items():
+        folder.write(f"{name}.svg", _saver(plots.save, chart))
+    files = list(folder.finished)
+    page = fitted.page(found, told, charts, files, command)
+    folder.write("fit.html", lambda path: path.write_text(page, encoding="utf-8"))
+
+
+def _saver(save: Any, chart: Any) -> Any:
+    return lambda path: save(chart, path)

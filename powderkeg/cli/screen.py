@@ -21,6 +21,8 @@ WIDEST = 110
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1."""
+Stages = Callable[[float, str], None]
+"""Told the share that is done, 0 to 1, and what is being done."""
 
 
 def printable(text: object) -> str:
@@ -68,6 +70,12 @@ class Screen:
     @contextmanager
     def progress(self, what: str) -> Iterator[Progress | None]:
         """A callback for progress with the time left, shown on a terminal only; None where nothing is to be shown."""
+        with self.stages(what) as told:
+            yield None if told is None else lambda share: told(share, "")
+
+    @contextmanager
+    def stages(self, what: str) -> Iterator[Stages | None]:
+        """As `progress`, for work in steps that have names: the one at hand stands behind `what`."""
         if self.is_silent or not sys.stderr.isatty():
             yield None
             return
@@ -78,7 +86,11 @@ class Screen:
         parts = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(_plain_markup(what), total=1.0)
-            yield lambda share: bar.update(task, completed=share)
+
+            def tell(share: float, step: str) -> None:
+                bar.update(task, completed=share, description=_plain_markup(f"{what}: {step}" if step else what))
+
+            yield tell
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:

@@ -20,7 +20,6 @@ Sources: Brown et al. (2002), Neural Computation 14, 325-346 (rescaling); Daley 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,11 @@ OWN_STRETCH = 5.0
 MOST_OWN_STRETCHES = 8
 DRAWS = 99
 """Draws of each day's total that its rank is taken among."""
+ALIKE = 1e-4
+"""Chi-square a cell below which seen and expected agree because each kind of act has a rate of its own: no test."""
 LAGS = 5
+MONTH = 30.0
+MOST_PARTS = 120
 SCHEMA = {
     "what": pl.String,
     "begin": pl.Float64,
@@ -91,12 +94,14 @@ class Residuals:
                of the daily totals
     stretches  what ("all" or a mechanism), begin, end (days), seen, expected, spread (standard deviation of seen)
     untested   mechanisms that bore too little to be tested
+    course     begin, end (days), seen, expected, background: acts by 30 days, or by an even share of a longer window
     """
 
     tests: tuple[Test, ...]
     uniform: Floats
     stretches: pl.DataFrame
     untested: tuple[str, ...]
+    course: pl.DataFrame
 
 
 def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
@@ -111,10 +116,11 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
     counts[objective.unexplained] = False
     counts &= data.time >= 0
     time, channel = data.time[counts], data.channel[counts]
-    if len(time) < FEWEST:
-        return Residuals((), np.zeros(0), pl.DataFrame(schema=SCHEMA), ())
     of_channel, n_classes = classes_of(climber, np.arange(len(problem.design.channel_ground)))
     expected = expected_acts(climber, vector, of_channel, n_classes)
+    course = _course(expected, time, data.days)
+    if len(time) < FEWEST:
+        return Residuals((), np.zeros(0), pl.DataFrame(schema=SCHEMA), (), course)
     fitted = any(p.free and p.kind == "rate" for p in problem.parameters)
     tests: list[Test] = []
     if data.by_day:
@@ -149,12 +155,12 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
         tests.append(_chi_square("channels", "acts by channel", seen, by_class, 0, "some channels act more or less"))
         acts, act_of = np.unique([c.act for c in model.channels[: model.n_acts]], return_inverse=True)
         if 1 < len(acts) < n_classes:
-            tests.append(
-                _chi_square(
-                    "acts", "acts by kind", _sums(act_of, seen), _sums(act_of, by_class), 0,
-                    "some kinds of act come more or less often",
-                )
+            by_kind = _chi_square(
+                "acts", "acts by kind", _sums(act_of, seen), _sums(act_of, by_class), 0,
+                "some kinds of act come more or less often",
             )  # fmt: skip
+            if by_kind.statistic > ALIKE * by_kind.cells:
+                tests.append(by_kind)
     piece = expected.piece_of(time)
     rows = []
     begun, cut = _stretches(expected.total, expected.edge, STRETCH, MOST_STRETCHES)
@@ -201,7 +207,7 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
                 float(stats.chi2.sf(value, cells)), "it was stronger at some times than at others",
             )
         )  # fmt: skip
-    return Residuals(tuple(tests), uniform, pl.DataFrame(rows, schema=SCHEMA), tuple(untested))
+    return Residuals(tuple(tests), uniform, pl.DataFrame(rows, schema=SCHEMA), tuple(untested), course)
 
 
 def _uniformity(name: str, title: str, uniform: Floats, meaning: str) -> Test:
@@ -282,13 +288,24 @@ def _rows(what: str, begun: Floats, seen: Floats, mean: Floats, spread: Floats) 
     ]
 
 
-def dated(stretches: pl.DataFrame, start: date) -> pl.DataFrame:
-    """The stretches with calendar days."""
+def _course(expected: Expected, time: Floats, days: float) -> pl.DataFrame:
+    """Seen and expected acts by even parts of the window, no shorter than `MONTH` and no more than `MOST_PARTS`."""
+    n = int(np.clip(days / MONTH, 1, MOST_PARTS))
+    bounds = np.linspace(0.0, days, n + 1)
 
-    def day(column: str) -> pl.Series:
-        return pl.Series(column, [start + timedelta(days=float(x)) for x in stretches[column]], dtype=pl.Date)
+    def parts(piece: Floats) -> Floats:
+        # what lies across a bound is shared out by length
+        return np.diff(np.interp(bounds, expected.edge, np.append(0.0, np.cumsum(piece))))
 
-    return stretches.with_columns(day("begin"), day("end"))
+    return pl.DataFrame(
+        {
+            "begin": bounds[:-1],
+            "end": bounds[1:],
+            "seen": np.histogram(time, bounds)[0].astype(np.float64),
+            "expected": parts(expected.total),
+            "background": parts(expected.by_origin[:, 0]),
+        }
+    )
 
 
 def _ranks(climber: Climber, vector: Floats, expected: Expected, time: Floats, n_classes: int, seed: int) -> Floats:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 FITTED = "fitted"
 """Name under which estimates stand among a scenario's sources."""
+AT_ZERO = "at 0: no event needs it"
+FEW_AT_ZERO = 6
+"""Parameters at 0 that the summary lists one by one."""
 COURSE = "fitted_course"
 """Name of the profile that holds a fitted course of the background."""
 
@@ -177,24 +180,31 @@ class Fit:
         ]
         percent = f"{100 * self.level:.0f} %"
         free = [e for e in self.parameters.values() if e.free]
-        width = max([len(e.path) for e in free] + [9])
+        none = [e for e in free if e.note == AT_ZERO]
+        shown = free if len(none) <= FEW_AT_ZERO else [e for e in free if e.note != AT_ZERO]
+        width = max([len(e.path) for e in shown] + [9])
         lines.append(f"{'parameter':<{width}}  {'estimate':>10}  {'se':>9}  {percent + ' interval':>23}  before")
-        for e in free:
+        for e in shown:
             error = "" if e.se is None else f"{e.se:.3g}"
             span = "" if e.low is None or e.high is None else f"[{e.low:.4g}, {e.high:.4g}]"
             note = f"  {e.note}" if e.note else ""
             lines.append(f"{e.path:<{width}}  {e.estimate:10.4g}  {error:>9}  {span:>23}  {e.before:.4g}{note}")
+        if len(shown) < len(free):
+            lines.append(f"{len(none)} more are {AT_ZERO}: {', '.join(e.path for e in none)}")
         held = sum(not e.free for e in self.parameters.values())
         if held:
             lines.append(f"{held} parameters were held at the scenario's values.")
         if self.mechanisms.height:
             lines += ["", "does the record need the mechanism? (twice the log likelihood lost without it)"]
+            idle = [row["mechanism"] for row in self.mechanisms.iter_rows(named=True) if row["lr"] == 0.0]
             for row in self.mechanisms.iter_rows(named=True):
                 said = "yes" if row["needed_1"] else "at 5 %" if row["needed_5"] else "no"
                 if row["lr"] is None:
                     lines.append(f"{row['mechanism']:<{width}}  yes: some events could not have come without it")
-                else:
+                elif row["lr"] > 0.0 or len(idle) <= FEW_AT_ZERO:
                     lines.append(f"{row['mechanism']:<{width}}  {row['lr']:10.2f}  p {row['p']:.3g}  {said}")
+            if len(idle) > FEW_AT_ZERO:
+                lines.append(f"no, nothing is lost without: {', '.join(idle)}")
         if self.unexplained.height:
             lines += [
                 "",
@@ -305,7 +315,7 @@ def note_of(parameter: Parameter, problem: Problem, vector: Floats) -> str:
         return parameter.why_held
     value = vector[parameter.place]
     if parameter.kind in ("rate", "answers"):
-        return "at 0: no event needs it" if value <= 1e-9 else ""
+        return AT_ZERO if value <= 1e-9 else ""
     near = 1e-6 * max(1.0, abs(value))
     if value <= problem.lower[parameter.place] + near or value >= problem.upper[parameter.place] - near:
         if parameter.kind == "factor":

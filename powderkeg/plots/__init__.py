@@ -8,6 +8,7 @@ from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.comparison import differences
 from powderkeg.plots.family import family_tree, who_sets_off_whom
 from powderkeg.plots.files import save, svg
+from powderkeg.plots.fitted import background, estimates, foreseen, mechanism, predictive, residual_ranks
 from powderkeg.plots.record import against_record
 from powderkeg.plots.standoffs import ends, lengths, openers
 from powderkeg.plots.strip import history, hostility
@@ -15,15 +16,21 @@ from powderkeg.plots.sweep import sweep_line, sweep_map, tornado
 
 __all__ = [
     "against_record",
+    "background",
     "differences",
     "drawn_in",
     "ends",
     "entanglement",
+    "estimates",
     "family_tree",
+    "foreseen",
     "history",
     "hostility",
     "lengths",
+    "mechanism",
     "openers",
+    "predictive",
+    "residual_ranks",
     "save",
     "svg",
     "sweep_line",

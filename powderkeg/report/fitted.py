@@ -1,0 +1,265 @@
+"""One page that says what a fit found, how sure that is, and where it does not fit.
+
+In: a `Fit` and its `Checks`. Out: figures, and one HTML file without scripts that holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg import __version__, plots
+from powderkeg.errors import Fault, UsageError
+from powderkeg.fit.checks import CONSERVATIVE
+from powderkeg.plots.record import number
+from powderkeg.plots.theme import percent
+from powderkeg.scenario import digest
+
+if TYPE_CHECKING:
+    from powderkeg.fit import Estimate, Fit
+    from powderkeg.fit.checks import Checks
+
+FOLDER = Path(__file__).parent
+MOST_MECHANISMS = 12
+"""Mechanisms with a figure of their own: those with most answers expected."""
+DRAWS = 400
+"""Draws of the estimates that a kernel's band is made of."""
+MOST_ROWS = 12
+SECTIONS = (("answers", "Answers"), ("half_life", "Half-lives"), ("factor", "Gates"), ("rate", "Background rates"))
+
+
+def figures(fit: Fit, checks: Checks | None) -> dict[str, Any]:
+    """Name -> chart: estimates, background, one for each mechanism, and what the checks tell."""
+    found: dict[str, Any] = {}
+    rows = overview(fit)
+    if rows:
+        found["estimates"] = plots.estimates(rows, level=fit.level)
+    for name in _listed(fit, checks):
+        found[f"mechanism-{name}"] = mechanism_figure(fit, checks, name)
+    if checks is None:
+        return found
+    found["background"] = plots.background(
+        checks.residuals.course, fit.backgrounds, fit.window_start, fit.background
+    )  # fmt: skip
+    if len(checks.residuals.uniform):
+        found["residuals"] = plots.residual_ranks(checks.residuals.uniform, fit.problem.data.by_day)
+    found["predictive"] = plots.predictive(
+        [check.as_dict() for check in checks.checks], checks.predictive.replicates
+    )  # fmt: skip
+    ahead = checks.held_out
+    if ahead is not None:
+        model = np.array(ahead.by_stretch["model"])
+        leads = {lead.reference: (model - np.array(ahead.by_stretch[lead.reference])).tolist() for lead in ahead.leads}
+        told = [
+            f"{lead.nats:+.1f} nats against {lead.reference}, 90 % interval {lead.low:+.1f} to {lead.high:+.1f}"
+            for lead in ahead.leads
+        ]
+        end = ahead.fitted_days + ahead.days
+        found["foreseen"] = plots.foreseen(ahead.begin, end, leads, fit.window_start, told)
+    return found
+
+
+def overview(fit: Fit) -> list[dict[str, Any]]:
+    """One row for each mechanism with estimated answers: these, its half-life, whether the record needs it."""
+    needed = {row["mechanism"]: row["needed_5"] for row in fit.mechanisms.to_dicts()}
+    rows = []
+    for name in fit.problem.model.mechanisms:
+        answers = fit.parameters.get(f"mechanisms.{name}.answers")
+        if answers is None or not answers.free or answers.estimate <= 1e-9:
+            continue
+        half = fit.parameters.get(f"mechanisms.{name}.half_life")
+        rows.append(
+            {
+                "name": name,
+                "title": _title(fit, name),
+                **_span("answers", answers),
+                **_span("half_life", half),
+                "needed": needed.get(name),
+            }
+        )
+    return rows
+
+
+def mechanism_figure(fit: Fit, checks: Checks | None, name: str) -> Any:
+    """The kernel of a mechanism with its band, and what it bore at different times."""
+    problem = fit.problem
+    names = list(problem.model.mechanisms)
+    if name not in names:
+        raise UsageError(Fault(None, None, "mechanism", repr(name), f"one of {', '.join(names)}"))
+    stretches = pl.DataFrame(schema={"begin": pl.Float64})
+    told = []
+    answers = fit.parameters.get(f"mechanisms.{name}.answers")
+    if answers is not None:
+        told.append(f"Answers to one act: {_words(answers)}.")
+    half = fit.parameters.get(f"mechanisms.{name}.half_life")
+    if half is not None:
+        told[-1:] = [(told[-1] if told else "") + f" Half-life: {_words(half)} days."]
+    if checks is not None:
+        stretches = checks.residuals.stretches.filter(pl.col("what") == name)
+        test = next((t for t in checks.tests if t.name == f"mechanism {name}"), None)
+        if test is not None:
+            told.append(f"The same all the time? p {test.p:.2f}" + ("." if test.passes else f": {test.meaning}."))
+        else:
+            told.append("It bore too little to tell whether it was the same all the time.")
+    curve, half_way = kernel(fit, name)
+    return plots.mechanism(curve, stretches, fit.window_start, _title(fit, name), told, half_way)
+
+
+def kernel(fit: Fit, name: str) -> tuple[pl.DataFrame, float]:
+    """(lag, answers up to that lag, low, high; the lag by which half of them have come).
+
+    The band is pointwise, from draws of answers and half-lives out of the estimates' covariance; None where the
+    mechanism's parameters have no covariance.
+    """
+    problem = fit.problem
+    m = list(problem.model.mechanisms).index(name)
+    own = slice(int(problem.kernel_start[m]), int(problem.kernel_start[m + 1]))
+    share = problem.design.kernel_share[own]
+    vector = fit.solution.vector
+    decay = problem.decay(vector)[own]
+    lag = np.linspace(0.0, 1.0, 121) * float(-np.log(0.03) / decay.min())
+
+    def curve(strength: float, rates: Any) -> Any:
+        return strength * (share * -np.expm1(-lag[:, None] * rates)).sum(axis=1)
+
+    middle = curve(float(vector[problem.n_rates + m]), decay)
+    half_way = float(np.interp(0.5, middle / max(float(middle[-1]), 1e-300) * 0.97, lag))
+    places = {p.path: p.place for p in problem.parameters}
+    listed = [k for k, path in enumerate(fit.covariance_paths) if path.startswith(f"mechanisms.{name}.")]
+    low: list[float] | list[None] = [None] * len(lag)
+    high: list[float] | list[None] = [None] * len(lag)
+    if listed:
+        generator = np.random.default_rng(1)
+        own_cov = fit.covariance[np.ix_(listed, listed)]
+        at = [places[fit.covariance_paths[k]] for k in listed]
+        draws = generator.multivariate_normal(vector[at], own_cov, DRAWS, method="eigh")
+        found = []
+        for draw in draws:
+            other = vector.copy()
+            other[at] = draw
+            found.append(curve(max(float(other[problem.n_rates + m]), 0.0), problem.decay(other)[own]))
+        tail = 0.5 * (1.0 - fit.level)
+        low, high = np.quantile(np.array(found), [tail, 1.0 - tail], axis=0).tolist()
+    schema = dict.fromkeys(("lag", "answers", "low", "high"), pl.Float64)
+    return pl.DataFrame({"lag": lag, "answers": middle, "low": low, "high": high}, schema=schema), half_way
+
+
+def page(
+    fit: Fit, checks: Checks | None, charts: Mapping[str, Any], files: Sequence[str] = (), command: str | None = None
+) -> str:
+    """The page as text.
+
+    charts   what `figures` returned
+    files    names of the files that lie beside it
+    command  what was typed to make it
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    world = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    scenario = fit.scenario_before
+    drawn = {name: Markup(plots.svg(chart, f"{name}-", name.replace("-", " "))) for name, chart in charts.items()}
+    ratios = fit.backgrounds["branching_ratio"].drop_nulls().to_list()
+    return world.get_template("fitted.html").render(
+        fit=fit,
+        checks=checks,
+        title="Bare arrays" if scenario is None else scenario.title or scenario.name,
+        name="" if scenario is None else scenario.name,
+        version=__version__,
+        digest="" if scenario is None else digest(scenario),
+        level=percent(fit.level),
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        drawn=drawn,
+        mechanisms=[drawn[key] for key in drawn if key.startswith("mechanism-")],
+        more=max(0, len(overview(fit)) - MOST_MECHANISMS),
+        band=(min(ratios), max(ratios)) if len(ratios) > 1 else None,
+        span=_dates(fit),
+        sections=[(head, rows) for kind, head in SECTIONS if (rows := _rows(fit, kind))],
+        held=sum(not e.free for e in fit.parameters.values()),
+        unexplained=fit.unexplained.head(MOST_ROWS).to_dicts(),
+        tests=[] if checks is None else [_test(t) for t in checks.tests],
+        kinds=[] if checks is None else _kinds(checks),
+        recovery=[] if checks is None or checks.recovery is None else checks.recovery.table.to_dicts(),
+        conservative=CONSERVATIVE[0].upper() + CONSERVATIVE[1:],
+        number=number,
+        percent=percent,
+        command=command,
+        files=files,
+    )
+
+
+def _listed(fit: Fit, checks: Checks | None) -> list[str]:
+    weight = {row["name"]: row["answers"] for row in overview(fit)}
+    if checks is not None:
+        tested = set(checks.residuals.stretches["what"].to_list())
+        return sorted(weight, key=lambda name: (name not in tested, -weight[name]))[:MOST_MECHANISMS]
+    return sorted(weight, key=lambda name: -weight[name])[:MOST_MECHANISMS]
+
+
+def _title(fit: Fit, name: str) -> str:
+    scenario = fit.scenario_before
+    told = "" if scenario is None else scenario.mechanisms[name].title
+    return told or name.replace("_", " ")
+
+
+def _span(field: str, estimate: Estimate | None) -> dict[str, Any]:
+    if estimate is None:
+        return {field: None, f"{field}_low": None, f"{field}_high": None}
+    return {field: estimate.estimate, f"{field}_low": estimate.low, f"{field}_high": estimate.high}
+
+
+def _words(estimate: Estimate) -> str:
+    if not estimate.free:
+        return f"{number(estimate.estimate)} (held)"
+    if estimate.low is None or estimate.high is None:
+        return number(estimate.estimate)
+    return f"{number(estimate.estimate)} [{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def _rows(fit: Fit, kind: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": e.path,
+            "estimate": number(e.estimate),
+            "se": "–" if e.se is None else number(e.se),
+            "interval": "–" if e.low is None or e.high is None else f"{number(e.low)} to {number(e.high)}",
+            "how": {"wald": "from the curvature", "profile": "profile"}.get(e.interval, ""),
+            "before": number(e.before),
+            "note": e.note,
+        }
+        for e in fit.parameters.values()
+        if e.free and e.kind == kind
+    ]
+
+
+def _test(test: Any) -> dict[str, Any]:
+    return {
+        "title": test.title,
+        "statistic": f"{test.statistic:.3g}",
+        "cells": f"{test.cells:,}",
+        "p": f"{test.p:.3f}" if test.p >= 0.0005 else "<0.001",
+        "passes": test.passes,
+        "meaning": "" if test.passes else test.meaning,
+    }
+
+
+def _kinds(checks: Checks) -> list[dict[str, Any]]:
+    """Kinds of act that were seen, or that histories bring."""
+    return [
+        {**row, "outside": not row["low"] <= row["observed"] <= row["high"]}
+        for row in checks.predictive.kinds.to_dicts()
+        if row["observed"] > 0 or row["high"] > 0
+    ]
+
+
+def _dates(fit: Fit) -> str:
+    from datetime import timedelta
+
+    start = fit.window_start
+    if start is None:
+        return f"{fit.problem.data.days:,.0f} days"
+    return f"{start} to {start + timedelta(days=float(np.ceil(fit.problem.data.days)) - 1)}"
