@@ -16,6 +16,7 @@ from powderkeg.cli.app import main
 from powderkeg.compare import Step
 from powderkeg.compare.ladder import derived, levels, nearness, steps
 from powderkeg.compare.rare_events import interval
+from powderkeg.compare.ways import Guide
 from powderkeg.engine.copies import Splitter, can_boost, proposed
 from powderkeg.engine.draws import root_key
 from powderkeg.engine.worlds import Act, Phase, Policy, world
@@ -122,7 +123,7 @@ def test_copies_that_go_the_same_way_are_noticed(seed, monkeypatch):
         times = n_copies // n
         r = done.reached
         lengths = np.tile(np.diff(r.start), times)
-        more = [np.tile(x, times) for x in (r.time, r.channel, r.parent, r.mechanism)]
+        more = [np.tile(x, times) for x in (r.time, r.channel, r.parent, r.mechanism, r.done)]
         start = np.concatenate([[0], np.cumsum(lengths)])
         ints, floats = np.tile(r.ints, (times, 1)), np.tile(r.floats, (times, 1))
         return done._replace(reached=type(r)(ints, floats, np.tile(r.weight, times), start, *more))
@@ -355,6 +356,88 @@ def test_the_path_is_the_chain_that_bore_it():
     assert sum(shares.values()) == pytest.approx(1.0)
     # Of first ones: 1 - exp(-0.2 (1 - 1/e)) = 0.119 over b, 1 - exp(-0.1) = 0.095 directly and sooner.
     assert 0.45 < shares[over_b] < 0.6
+    on = {row["act"]: row for row in found.acts.to_dicts()}
+    assert on["actor_0 act other"]["share"] == pytest.approx(1.0)
+    assert on["actor_2 act other"]["share"] == pytest.approx(1.0)
+    assert on["actor_1 act other"]["share"] == pytest.approx(shares[over_b])
+    assert found.typical[0] == "actor_0 act other" and found.typical[-1] == "actor_2 act other"
+
+
+def guarded(steps_needed: tuple[int, ...] = (1,), factor: float = 1.0):
+    """A spark bears the goal only while a fact is up; a chain of its own, from another spark, brings the fact up.
+
+    Channels: 0 spark, 1 goal, 2 the other's spark, 3 its answer, which brings the fact up, 4 what has nothing to do
+    with it. `factor` is the gate's height while the fact is up; `steps_needed` are the levels at which it is open.
+    """
+    b = Builder()
+    k = b.kernel((1.0, 1.0))
+    fact = b.fact(3)
+    gate = b.row((fact, [factor if level in steps_needed else 0.0 for level in range(3)]))
+    spark, goal = b.channel(0.02), b.channel(gate=gate)
+    other, opener = b.channel(0.02), b.channel(effects=[(fact, 1, 1.0)])
+    b.channel(0.5, effects=[(fact, 2, 0.0)])
+    b.edge(spark, goal, k, 0.3)
+    b.edge(other, opener, k, 0.5)
+    return named(b.build())
+
+
+def test_the_way_names_who_opened_it_and_what_bore_that(seed):
+    """Only by: other's spark, its answer opening the fact, and the spark before or after, which bears the goal."""
+    found = pk.rare(guarded(), [Step("goal", np.arange(5) == 1)], days=20, starts=1_000, seed=seed)
+    on = {row["act"]: row for row in found.acts.to_dicts()}
+    assert set(on) == {f"actor_{c} act other" for c in (0, 1, 2, 3)}  # what has nothing to do with it is not on the way
+    assert all(row["share"] == pytest.approx(1.0) for row in on.values())
+    assert on["actor_3 act other"]["opened"] == ["f0"] and on["actor_3 act other"]["bore"] == 0.0
+    assert all(on[f"actor_{c} act other"]["bore"] == pytest.approx(1.0) for c in (0, 1))
+    for path in found.paths["path"]:
+        acts = path.split(" > ")
+        assert acts[-1] == "actor_1 act other"
+        assert acts.index("actor_2 act other") < acts.index("actor_3 act other (opens f0)") < len(acts) - 1
+    assert sorted(found.typical)[3] == "actor_3 act other (opens f0)"
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_what_stands_as_it_began_or_hardly_matters_was_opened_by_nobody(seed):
+    """A gate open from the start; one that a world's phase opens; one that the fact makes less than twice as high."""
+    system = guarded((0, 1)).system
+    goal = [Step("goal", np.arange(5) == 1)]
+    assert set(pk.rare(named(system), goal, days=20, starts=300, seed=seed).acts["act"]) == {
+        "actor_0 act other",
+        "actor_1 act other",
+    }
+    shut = guarded((2,)).system
+    turned = world(shut, (Phase(5.0, shut, levels=((0, 2),)),))
+    found = pk.rare(named(shut), goal, days=20, starts=300, seed=seed, world=turned)
+    assert set(found.acts["act"]) == {"actor_0 act other", "actor_1 act other"}
+    higher = guarded((0, 1)).system
+    for factor, is_on in ((1.5, False), (3.0, True)):
+        raised = higher._replace(level_factor=np.where(np.arange(len(higher.level_factor)) == 1, factor, 1.0))
+        found = pk.rare(named(raised), goal, days=20, starts=300, seed=seed)
+        assert ("actor_3 act other" in set(found.acts["act"])) == is_on
+
+
+def test_an_effect_that_did_not_come_about_opened_nothing(seed):
+    """The fact comes up one time in two; a way that named the other time would have two openers."""
+    b = Builder()
+    k = b.kernel((1.0, 1.0))
+    fact = b.fact()
+    spark, goal = b.channel(0.02), b.channel(gate=b.row((fact, [0.0, 1.0])))
+    b.channel(0.3, effects=[(fact, 1, 0.5)])
+    b.edge(spark, goal, k, 0.3)
+    system = b.build()
+    stages = [proposed(world(system), rungs := levels(named(system), [Step("goal", np.arange(3) == 1)]), 0)]
+    splitter = Splitter(stages, rungs, 0.0, 20.0, 1_000)
+    entries = splitter.stage(root_key(seed), 0, 0, 4_000, splitter.nowhere()).reached
+    guide, late = Guide(world(system)), 0
+    for i in range(entries.n):
+        events = slice(entries.start[i], entries.start[i + 1])
+        came = np.flatnonzero((entries.channel[events] == 2) & (entries.done[events] != 0))
+        late += came[0] != np.flatnonzero(entries.channel[events] == 2)[0]
+        way = guide.follow(entries, i)
+        opener = next(n for n, stop in enumerate(way.stops) if stop.channel == 2)
+        assert way.stops[opener].opened == (0,)
+        assert way.before[opener] == entries.time[events][-1] - entries.time[events][came[0]]
+    assert entries.n > 100 and late > 20
 
 
 def test_a_level_may_be_a_fact(seed):
@@ -424,6 +507,8 @@ def test_the_command_says_the_chance_the_levels_and_the_way(capsys):
     data = json.loads(capsys.readouterr().out)
     assert left.value.code == 0
     assert data["outcome"] == "serbia_let_in" and data["levels"] and len(data["repetitions"]) == 20
+    assert data["typical"][-1] == "nato admit serbia"
+    assert any(act["opened"] == ["deploy_request"] for act in data["acts"])
     with pytest.raises(SystemExit) as left:
         main(["rare", "north-kosovo"])
     assert left.value.code == 2

@@ -1,7 +1,7 @@
 """`powderkeg rare`: the chance of something that plain runs would never show.
 
-In: a scenario and the name of an outcome. Out: a probability with its interval, the levels on the way, the chains of
-acts that led there.
+In: a scenario and the name of an outcome. Out: a probability with its interval, the levels on the way, the acts by
+which it comes and their order.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from powderkeg.errors import Fault, UsageError
 if TYPE_CHECKING:
     from powderkeg.compare.rare_events import Rare
 
-PATHS = 8
-"""Chains shown."""
+ACTS, PATHS = 12, 3
+"""Acts and ways shown."""
 
 
 def rare(
@@ -76,7 +76,7 @@ def rare(
 
 
 def show(screen: Screen, found: Rare) -> None:
-    """The probability, the levels, the chains."""
+    """The probability, the levels, the acts on the way."""
     if screen.is_silent:
         return
     screen.paragraph(f"{found}.")
@@ -88,17 +88,38 @@ def show(screen: Screen, found: Rare) -> None:
             f"{found.gain:,.3g} times the work."
         )
     screen.say()
+    boosted = any(rung.boost > 1.0 for rung in found.rungs)
     rows = [
         [rung.title, f"{rung.copies:,}", "not tried" if rung.share is None else f"{100 * rung.share:.3g} %"]
+        + ([f"{rung.boost:,.3g} x" if rung.boost > 1.0 else ""] if boosted else [])
         for rung in found.rungs
     ]
-    screen.table(["level", "copies", "reached it"], rows, "On the way")
+    screen.table(["level", "copies", "reached it", *(["tried"] if boosted else [])], rows, "On the way")
+    if boosted:
+        screen.paragraph(
+            "Tried: acts that reach a level by themselves are proposed so many times as often as they come, and "
+            "count for so much less."
+        )
     if len(found.paths):
         screen.say()
-        shown = found.paths.head(PATHS)
-        rows = [[f"{100 * row['share']:.1f} %", row["path"]] for row in shown.to_dicts()]
-        screen.table(["share", "each act bore the next"], rows, "How it came, the commonest chains first")
-    screen.paragraph(
-        "A chain names who bore whom. What only had to be the case for it, such as an alert, is not in it. No interval "
-        "here says anything about whether the model is right."
-    )
+        rows = [
+            [
+                f"{100 * row['share']:.0f} %",
+                row["act"],
+                f"{row['days_before']:.3g}",
+                ", ".join(row["opened"]),
+            ]
+            for row in found.acts.head(ACTS).to_dicts()
+        ]
+        heads = ["on", "act", "days before", "opened the way by"]
+        screen.table(heads, rows, "Acts on the way, by the share of ways they are on")
+        screen.say()
+        screen.paragraph(f"Typically, in this order: {' > '.join(found.typical)}.")
+        screen.say()
+        rows = [[f"{100 * row['share']:.2g} %", row["path"]] for row in found.paths.head(PATHS).to_dicts()]
+        screen.table(["share", "acts in order"], rows, f"The commonest of {len(found.paths):,} ways seen")
+        screen.paragraph(
+            "On the way is who bore whom, back to the spark, and who brought about the facts that these acts needed, "
+            "and what bore those. Days before: the middle of when it first came."
+        )
+    screen.paragraph("No interval here says anything about whether the model is right.")

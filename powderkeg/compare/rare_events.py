@@ -1,9 +1,9 @@
 """How likely is something that plain runs would never show, and by which way does it come?
 
 In: a model and what is asked about. Out: a `Rare`: a probability with its interval from independent repetitions, what
-it cost beside plain runs, and the chains of acts that led there. Fixed-effort multilevel splitting: see
-`engine.splitting`. The estimate is the product of the fractions that reached each level; it is unbiased whatever the
-ladder, which decides only how much work it takes.
+it cost beside plain runs, and by which acts it comes. Fixed-effort multilevel splitting: see `engine.splitting`. The
+estimate is the product of the fractions that reached each level; it is unbiased whatever the ladder, which decides only
+how much work it takes.
 Sources: Garvels (2000), The splitting method in rare event simulation; Cérou, Del Moral, Furon & Guyader (2012),
 Stat. Comput. 22, 795-808.
 """
@@ -15,7 +15,6 @@ import os
 import queue
 import time
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -27,10 +26,11 @@ from scipy import stats
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.ladder import Level, levels, steps, thinned
+from powderkeg.compare.ways import Guide, Way, sample, told
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.copies import Proposed, Splitter, TooLong, can_boost, proposed
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.splitting import ORIGIN, Entries, Levels
+from powderkeg.engine.splitting import ORIGIN, Levels
 from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
@@ -52,8 +52,8 @@ MOST_BOOST = 4096.0
 SEEN = 20
 """Entries from which a trial takes the share that came to a level."""
 
-SHOWN = 500
-"""Histories of one repetition whose chains are followed."""
+SHOWN = 100
+"""Histories of one repetition whose ways are followed."""
 
 _TRIAL, _PLAIN = 1_000_000_000, 1_000_000_001
 _PLAIN_RUNS = 200
@@ -92,7 +92,9 @@ class Rare:
     plain_work      candidates that plain runs would need for the same relative error; None where that is not known
     plain_runs      how many plain runs that is
     seconds         time it took
-    paths           chains of acts that bore the event, the commonest first: path, steps, share, histories
+    paths           by which acts in which order it came, the commonest first: path, steps, share, histories, see `ways`
+    acts            on which share of the ways each act is, and what it opened there
+    typical         the acts that are on more than half of the ways, in order
     stopped         copies that hit the limit of events, counted as not having come there
     """
 
@@ -115,6 +117,8 @@ class Rare:
     seconds: float
     stopped: int
     paths: pl.DataFrame
+    acts: pl.DataFrame
+    typical: tuple[str, ...]
 
     @property
     def gain(self) -> float | None:
@@ -132,10 +136,12 @@ class Rare:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for --json."""
-        data = {name: value for name, value in self.__dict__.items() if name not in ("paths", "rungs")}
+        data = {name: value for name, value in self.__dict__.items() if name not in ("paths", "acts", "rungs")}
         data["repetitions"] = list(self.repetitions)
         data["gain"] = self.gain
         data["levels"] = [dict(rung.__dict__) for rung in self.rungs]
+        data["typical"] = list(self.typical)
+        data["acts"] = self.acts.to_dicts()
         data["paths"] = self.paths.to_dicts()
         return data
 
@@ -186,7 +192,7 @@ def rare(
         proposed(given, rungs, n, _boost(shares[n]) if n < len(shares) and can_boost(rungs, n) else 1.0)
         for n in range(len(ladder))
     ]
-    found = _repetitions(stages, rungs, root, starts, repetitions, window, limit, workers, progress)
+    found = _repetitions(stages, rungs, Guide(given), root, starts, repetitions, window, limit, workers, progress)
     only = levels(model, ladder[-1:])
     target = Splitter([proposed(given, only, 0)], only, 0.0, window, limit)
     plain = target.stage(root, _PLAIN, 0, _PLAIN_RUNS, target.nowhere())
@@ -210,6 +216,7 @@ def rare(
             plain_runs = (1.0 - mean) / mean / relative**2
     else:
         less_than = _bound(found, level)
+    ways = told(model, [(one.estimate, one.ways) for one in found])
     return Rare(
         title=ladder[-1].title,
         days=window,
@@ -238,7 +245,9 @@ def rare(
         plain_runs=plain_runs,
         seconds=time.perf_counter() - began,
         stopped=stopped,
-        paths=_paths(model, found),
+        paths=ways.paths,
+        acts=ways.acts,
+        typical=ways.typical,
     )
 
 
@@ -248,7 +257,7 @@ class _Repetition(NamedTuple):
     shares     fraction at each level, weighted
     distinct   entries from which the copies of the stage that failed set out
     ancestors  copies of the first stage behind all that came to the end
-    chains     chain of channels that bore the event, and how many of the histories looked at had it
+    ways       by which some of the histories came
     """
 
     estimate: float
@@ -259,7 +268,7 @@ class _Repetition(NamedTuple):
     ancestors: int
     work: int
     stopped: int
-    chains: dict[tuple[int, ...], int]
+    ways: list[Way]
 
 
 class _Stopped(Exception):
@@ -306,7 +315,7 @@ def _boost(share: float) -> float:
     return min(1.0 / share, MOST_BOOST) if share > 0.0 else MOST_BOOST
 
 
-def _repeat(splitter: Splitter, root: np.uint64, repetition: int, starts: int) -> _Repetition:
+def _repeat(splitter: Splitter, guide: Guide, root: np.uint64, repetition: int, starts: int) -> _Repetition:
     n_levels = len(splitter.levels.count)
     copies, reached, distinct = [0] * n_levels, [0] * n_levels, [0] * n_levels
     shares = [0.0] * n_levels
@@ -327,13 +336,14 @@ def _repeat(splitter: Splitter, root: np.uint64, repetition: int, starts: int) -
             break
     came = entries.n if estimate > 0 else 0
     ancestors = len(np.unique(entries.ints[:, ORIGIN])) if came else 0
-    chains = _chains(entries) if came else {}
-    return _Repetition(estimate, copies, reached, shares, distinct, ancestors, work, stopped, chains)
+    ways = [guide.follow(entries, i) for i in sample(entries, SHOWN)] if came else []
+    return _Repetition(estimate, copies, reached, shares, distinct, ancestors, work, stopped, ways)
 
 
 def _repetitions(
     stages: Sequence[Proposed],
     rungs: Levels,
+    guide: Guide,
     root: np.uint64,
     starts: int,
     repetitions: int,
@@ -351,7 +361,7 @@ def _repetitions(
     def work(number: int) -> _Repetition:
         splitter = free.get()
         try:
-            return _repeat(splitter, root, number, starts)
+            return _repeat(splitter, guide, root, number, starts)
         finally:
             free.put(splitter)
 
@@ -414,43 +424,6 @@ def _bound(found: list[_Repetition], level: float) -> float:
     mean, error = float(before.mean()), float(before.std(ddof=1)) / math.sqrt(len(before))
     half = float(stats.t.ppf(1.0 - alpha / 2.0, len(before) - 1)) * error / mean
     return min(mean * math.exp(half), 1.0) * min(-math.log(alpha / 2.0) / failed, 1.0)
-
-
-def _chains(entries: Entries) -> dict[tuple[int, ...], int]:
-    """Who bore whom, from the spark to the event that reached the last level."""
-    chains: dict[tuple[int, ...], int] = defaultdict(int)
-    every = max(entries.n // SHOWN, 1)
-    for i in range(0, entries.n, every):
-        begin, end = int(entries.start[i]), int(entries.start[i + 1])
-        chain = []
-        place = end - begin - 1
-        while place >= 0:
-            chain.append(int(entries.channel[begin + place]))
-            place = int(entries.parent[begin + place])
-        chains[tuple(reversed(chain))] += 1
-    return dict(chains)
-
-
-def _paths(model: Model, found: list[_Repetition]) -> pl.DataFrame:
-    """Chains by their share of all that came to the end: a repetition counts by its estimate."""
-    share: dict[tuple[int, ...], float] = defaultdict(float)
-    number: dict[tuple[int, ...], int] = defaultdict(int)
-    total = sum(one.estimate for one in found)
-    for one in found:
-        seen = sum(one.chains.values())
-        for chain, n in one.chains.items():
-            share[chain] += one.estimate / total * n / seen
-            number[chain] += n
-    order = sorted(share, key=lambda chain: (-share[chain], chain))
-    return pl.DataFrame(
-        {
-            "path": [" > ".join(str(model.channels[c]) for c in chain) for chain in order],
-            "steps": [len(chain) for chain in order],
-            "share": [share[chain] for chain in order],
-            "histories": [number[chain] for chain in order],
-        },
-        schema={"path": pl.String, "steps": pl.Int64, "share": pl.Float64, "histories": pl.Int64},
-    )
 
 
 def _window(

@@ -19,7 +19,7 @@ from powderkeg.engine.tables import Tables, tables
 from powderkeg.engine.worlds import World, boosted
 
 MOST = 60_000_000
-"""Events in the histories that one stage hands on: 1.1 GB."""
+"""Events in the histories that one stage hands on: 1.6 GB."""
 
 
 class TooLong(ValueError):
@@ -93,12 +93,15 @@ class Splitter:
         clear(self.waiting, self.slot, self.head)
 
     def _history(self, n: int) -> None:
-        self.h = (np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int16))
+        self.h = (
+            np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int16), np.empty(n, np.int64)
+        )  # fmt: skip
 
     def _hits(self, entries: int, events: int) -> None:
         self.o: tuple[NDArray[Any], ...] = (
             np.empty((entries, len(self.state)), np.int64), np.empty((entries, len(self.state_f))), np.empty(entries),
             np.empty(events), np.empty(events, np.int32), np.empty(events, np.int32), np.empty(events, np.int16),
+            np.empty(events, np.int64),
         )  # fmt: skip
 
     def nowhere(self) -> Entries:
@@ -106,6 +109,7 @@ class Splitter:
         return Entries(
             np.zeros((0, len(self.state)), np.int64), np.zeros((0, len(self.state_f))), np.zeros(0),
             np.zeros(1, np.int64), np.zeros(0), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int16),
+            np.zeros(0, np.int64),
         )  # fmt: skip
 
     def stage(self, root: np.uint64, repetition: int, stage: int, n_copies: int, entries: Entries) -> Stage | None:

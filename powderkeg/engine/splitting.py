@@ -111,6 +111,7 @@ class Entries(NamedTuple):
     channel: NDArray[np.int32]
     parent: NDArray[np.int32]  # index within the history
     mechanism: NDArray[np.int16]
+    done: Ints  # bit n: the n-th effect of the channel came about
 
     @property
     def n(self) -> int:
@@ -189,8 +190,8 @@ def _is_met(  # type: ignore[no-untyped-def]
 
 @inner
 def _hand_on(  # type: ignore[no-untyped-def]
-    i, o, weight, now, phase, i_act, n_history, state, state_f, h_time, h_channel, h_parent, h_mechanism,
-    o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism,
+    i, o, weight, now, phase, i_act, n_history, state, state_f, h_time, h_channel, h_parent, h_mechanism, h_done,
+    o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism, o_done,
 ):  # fmt: skip
     """Write entry i, its history from o on."""
     state[PHASE] = phase
@@ -207,16 +208,17 @@ def _hand_on(  # type: ignore[no-untyped-def]
         o_channel[o + j] = h_channel[j]
         o_parent[o + j] = h_parent[j]
         o_mechanism[o + j] = h_mechanism[j]
+        o_done[o + j] = h_done[j]
 
 
 @loop
 def split(  # type: ignore[no-untyped-def]
     at, ints, floats, entry, offer, root, repetition, stage, boost, first, n_copies, begin, horizon, limit, slow, most,
     touches, via, count, within, group, fact_start, fact, allowed,
-    e_ints, e_floats, e_until, e_start, e_time, e_channel, e_parent, e_mechanism,
+    e_ints, e_floats, e_until, e_start, e_time, e_channel, e_parent, e_mechanism, e_done,
     state, state_f, kept, kept_f, kept_epoch, changing, epoch, seen, next_background, stream_count, waiting, slot_time,
-    slot_key, slot, heap_time, heap_slot, head, h_time, h_channel, h_parent, h_mechanism,
-    o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism, got, control,
+    slot_key, slot, heap_time, heap_slot, head, h_time, h_channel, h_parent, h_mechanism, h_done,
+    o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism, o_done, got, control,
 ):  # fmt: skip
     """Copies `first` to `n_copies - 1` of a stage, each until it reaches level `stage` or the horizon.
 
@@ -303,6 +305,7 @@ def split(  # type: ignore[no-untyped-def]
                 h_channel[i] = e_channel[e_start[from_entry] + i]
                 h_parent[i] = e_parent[e_start[from_entry] + i]
                 h_mechanism[i] = e_mechanism[e_start[from_entry] + i]
+                h_done[i] = e_done[e_start[from_entry] + i]
         is_hit = state[SCORE] > stage
         phase = state[PHASE]
         i_act = state[I_ACT]
@@ -540,6 +543,7 @@ def split(  # type: ignore[no-untyped-def]
                     h_channel[n_history] = c
                     h_parent[n_history] = parent
                     h_mechanism[n_history] = mechanism
+                    h_done[n_history] = 0
                     me = n_history
                     n_history += 1
                     n_events += 1
@@ -552,6 +556,7 @@ def split(  # type: ignore[no-untyped-def]
                         for n in range(ints[at.channel + 7 * c + 11] - i):
                             chance = floats[at.effect_probability + phase * at.n_effect + i + n]
                             if chance >= 1.0 or draw(key, np.uint64(EFFECT_COIN + n)) < chance:
+                                h_done[me] |= np.int64(1) << np.int64(min(n, 62))
                                 changing[2 * n_changing] = ints[at.effect + 2 * (i + n)]
                                 changing[2 * n_changing + 1] = ints[at.effect + 2 * (i + n) + 1]
                                 n_changing += 1
@@ -635,7 +640,8 @@ def split(  # type: ignore[no-untyped-def]
                         return copy, FULL
                     _hand_on(
                         i, o, 1.0 / boost, now, phase, i_act, n_history, state, state_f, h_time, h_channel, h_parent,
-                        h_mechanism, o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism,
+                        h_mechanism, h_done, o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism,
+                        o_done,
                     )  # fmt: skip
                     got[0] += 1
                     got[1] += n_history
@@ -699,7 +705,7 @@ def split(  # type: ignore[no-untyped-def]
             weight = 1.0 / boost if is_boosted else 1.0
             _hand_on(
                 i, o, weight, now, phase, i_act, n_history, state, state_f, h_time, h_channel, h_parent, h_mechanism,
-                o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism,
+                h_done, o_ints, o_floats, o_weight, o_time, o_channel, o_parent, o_mechanism, o_done,
             )  # fmt: skip
             got[0] += 1
             got[1] += n_history
