@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from powderkeg.events import events as events
     from powderkeg.events import read_events as read_events
     from powderkeg.fit import fit as fit
+    from powderkeg.fit import hawkes as hawkes
     from powderkeg.model import Model as Model
     from powderkeg.model import branching_matrix as branching_matrix
     from powderkeg.model import branching_ratio as branching_ratio
@@ -88,7 +89,7 @@ _HOMES = {
         "UsageError",
     ),
     "events": ("EventTable", "events", "read_events"),
-    "fit": ("fit",),
+    "fit": ("fit", "hawkes"),
     "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
     "score": ("record",),

@@ -1,0 +1,326 @@
+"""Events by type, from whatever the user has: arrays, an event table, a dataframe.
+
+In: times and types in any of these forms. Out: `Streams`: sorted times, type of each, the window, and how good the
+stamps are; or an EventError that says what is wrong with which type. Nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.errors import EventError, Fault, UsageError, nearest_name
+from powderkeg.events.frames import polars_of
+from powderkeg.events.table import EventTable
+
+LIKELIHOODS = ("exact", "day")
+MANY_TIES = 0.02
+"""Share of events that have another's stamp from which exact times are no longer believed."""
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Events of C types.
+
+    time      (N,) sorted, in the user's unit from the start of the window; in whole stamps where `by_day`
+    kind      (N,) type of each event
+    names     (C,)
+    days      length of the window, in the unit of `time`
+    by_day    whether stamps are bins of width `stamp` (in the user's unit; 1 otherwise) whose inner order is unknown
+    start     first day of the window, where times are dates
+    said      what was decided for the user, in sentences
+    """
+
+    time: Floats
+    kind: Ints
+    names: tuple[str, ...]
+    days: float
+    by_day: bool
+    stamp: float
+    start: date
+    said: tuple[str, ...]
+
+    @property
+    def n_types(self) -> int:
+        return len(self.names)
+
+    @property
+    def counts(self) -> Ints:
+        return np.bincount(self.kind, minlength=self.n_types).astype(np.int64)
+
+
+def read_streams(
+    events: Any,
+    types: Any = None,
+    *,
+    days: float | None = None,
+    likelihood: str | None = None,
+    stamp: float | None = None,
+    time: str = "time",
+    by: str | Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> Streams:
+    """The arguments are those of `hawkes`. Raises EventError, UsageError."""
+    if likelihood is not None and likelihood not in LIKELIHOODS:
+        raise UsageError(
+            Fault(None, None, "likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))
+        )
+    if stamp is not None and not (math.isfinite(stamp) and stamp > 0):
+        raise UsageError(Fault(None, None, "stamp", f"{stamp:g}", "the width of a stamp, more than 0"))
+    if days is not None and not (math.isfinite(days) and days > 0):
+        raise UsageError(Fault(None, None, "days", f"{days:g}", "the end of the window, more than 0"))
+    resolution: str | None = None
+    start = EPOCH
+    if isinstance(events, EventTable):
+        _refuse_types(types, "an EventTable; name the columns that make its types with `by`")
+        stamps, labels = _of_table(events, by)
+        days, start, resolution = days or events.days, events.start, events.resolution
+    elif _is_frame(events):
+        _refuse_types(types, "a dataframe; name the columns that make its types with `by`")
+        stamps, labels, start, resolution = _of_frame(polars_of(events), time, by)
+    elif types is not None:
+        stamps, labels = _of_pair(events, types)
+    else:
+        return _finish(*_of_lists(events, names), days, likelihood, stamp, None, EPOCH)
+    found, kind = np.unique(labels, return_inverse=True)
+    if names is not None:
+        raise UsageError(
+            Fault(None, None, "names", f"{len(names)} names", "names only with a list of arrays; types name themselves")
+        )
+    return _finish(
+        stamps, kind.astype(np.int64), tuple(str(n) for n in found.tolist()), days, likelihood, stamp, resolution, start
+    )
+
+
+def _is_frame(events: Any) -> bool:
+    return not isinstance(events, (list, tuple, np.ndarray, dict)) and hasattr(events, "columns")
+
+
+def _refuse_types(types: Any, what: str) -> None:
+    if types is not None:
+        raise UsageError(Fault(None, None, "types", f"types beside {what.partition(';')[0]}", what.partition("; ")[2]))
+
+
+def _of_table(events: EventTable, by: str | Sequence[str] | None) -> tuple[Floats, Any]:
+    if events.resolution == "month":
+        raise EventError(
+            Fault(None, None, "resolution", "stamps good for a month", "stamps good for a day or better: a month hides "
+                  "who answered whom")
+        )  # fmt: skip
+    if events.n_replicates > 1:
+        raise EventError(
+            Fault(None, None, "replicate", f"{events.n_replicates} histories in one table",
+                  "one history; take one with frame.filter(replicate == 0)")
+        )  # fmt: skip
+    columns = ["source", "act", "target"] if by is None else [by] if isinstance(by, str) else list(by)
+    return _floats(events.frame["time"].to_numpy(), "time"), _labels(events.frame, columns)
+
+
+def _of_frame(frame: pl.DataFrame, time: str, by: str | Sequence[str] | None) -> tuple[Floats, Any, date, str | None]:
+    columns = [by] if isinstance(by, str) else list(by) if by is not None else None
+    if time not in frame.columns:
+        raise EventError(
+            Fault(None, None, "time", f"no column {time!r}", f"one of {', '.join(frame.columns)}, named by `time`",
+                  nearest_name(time, frame.columns))
+        )  # fmt: skip
+    if columns is None:
+        columns = [c for c in ("source", "act", "target", "type") if c in frame.columns]
+        if not columns:
+            others = ", ".join(c for c in frame.columns if c != time) or "none"
+            raise EventError(
+                Fault(None, None, "by", "no column of types", f"`by`: which of these make a type: {others}")
+            )
+    stamps = frame[time]
+    start, resolution = EPOCH, None
+    if stamps.null_count():
+        raise EventError(Fault(None, None, time, f"{stamps.null_count()} rows without a time", "a time in every row"))
+    if stamps.dtype == pl.Date or isinstance(stamps.dtype, pl.Datetime):
+        moments = stamps.cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() / 86_400e6
+        resolution = "day" if (moments == np.floor(moments)).all() else "exact"
+        first = math.floor(moments.min()) if len(moments) else 0
+        start = EPOCH + timedelta(days=first)
+        return moments - first, _labels(frame, columns), start, resolution
+    if not stamps.dtype.is_numeric():
+        raise EventError(
+            Fault(None, None, time, f"times of type {stamps.dtype}", "numbers, dates or date-times")
+        )  # fmt: skip
+    return _floats(stamps.to_numpy(), time), _labels(frame, columns), start, resolution
+
+
+def _labels(frame: pl.DataFrame, columns: list[str]) -> Any:
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise EventError(
+            [Fault(None, None, "by", f"no column {c!r}", f"one of {', '.join(frame.columns)}",
+                   nearest_name(c, frame.columns)) for c in missing]
+        )  # fmt: skip
+    parts = [pl.col(c).cast(pl.String).fill_null("") for c in columns]
+    return frame.select(pl.concat_str(parts, separator=" ").str.strip_chars())[columns[0]].to_numpy()
+
+
+def _of_pair(times: Any, types: Any) -> tuple[Floats, Any]:
+    stamps = _floats(times, "events")
+    labels = np.asarray(types)
+    if labels.ndim != 1 or len(labels) != len(stamps):
+        raise EventError(
+            Fault(None, None, "types", f"{labels.size} types for {len(stamps)} times", "a type for every time")
+        )
+    if labels.dtype.kind == "f":
+        if not (np.isfinite(labels) & (labels == np.floor(labels))).all():
+            raise EventError(Fault(None, None, "types", "types that are fractions", "whole numbers or names"))
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind == "O":
+        labels = labels.astype(str)
+    return stamps, labels
+
+
+def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, Ints, tuple[str, ...]]:
+    if isinstance(events, dict):
+        names, events = [str(n) for n in events], list(events.values())
+    if not isinstance(events, (list, tuple)) and not (isinstance(events, np.ndarray) and events.dtype == object):
+        if isinstance(events, np.ndarray) and events.ndim == 1:
+            events = [events]  # one type
+        else:
+            raise EventError(
+                Fault(None, None, "events", f"a {type(events).__name__}", "a list of arrays of times, one for each "
+                      "type; times and types; an EventTable; or a dataframe")
+            )  # fmt: skip
+    if len(events) and all(np.ndim(one) == 0 for one in events):
+        events = [events]
+    if len(events) == 0:
+        raise EventError(Fault(None, None, "events", "no types", "at least one array of times"))
+    labels = tuple(names) if names is not None else tuple(f"type_{k}" for k in range(len(events)))
+    if len(labels) != len(events) or len(set(labels)) != len(events):
+        raise UsageError(
+            Fault(None, None, "names", f"{len(set(labels))} different names for {len(events)} types", "one name each")
+        )
+    parts = [_floats(one, name) for one, name in zip(events, labels, strict=True)]
+    kind = np.repeat(np.arange(len(parts)), [len(one) for one in parts])
+    return np.concatenate(parts), kind.astype(np.int64), labels
+
+
+def _floats(values: Any, place: str) -> Floats:
+    try:
+        result = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise EventError(
+            Fault(None, None, place, "times that are not numbers", "numbers from the start of the window")
+        ) from None
+    if result.ndim != 1:
+        raise EventError(
+            Fault(None, None, place, f"times of shape {result.shape}", "a row of times; several types: a list of rows")
+        )
+    return result
+
+
+def _finish(
+    time: Floats,
+    kind: Ints,
+    names: tuple[str, ...],
+    days: float | None,
+    likelihood: str | None,
+    stamp: float | None,
+    resolution: str | None,
+    start: date,
+) -> Streams:
+    """Check times and window, decide how stamps are read, sort."""
+    faults = []
+    for what, wrong, expected in (
+        ("not a number", ~np.isfinite(time), "a time for every event"),
+        ("before the start of the window", time < 0, "times from 0 on; subtract the start of the window"),
+        ("after the end of the window", np.isfinite(time) & (time > (np.inf if days is None else days)),
+         f"times up to {days:g}, or a later end in `days`" if days is not None else ""),
+    ):  # fmt: skip
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            found = f"{int(wrong.sum())} times {what}, the first {time[at]:g}"
+            faults.append(Fault(None, None, names[kind[at]] if len(names) else "", found, expected))
+    if faults:
+        raise EventError(faults, aftermath="nothing was fitted")
+    if len(time) < 2:
+        raise EventError(
+            Fault(None, None, "events", f"{len(time)} event{'s' * (len(time) != 1)} in the window",
+                  "at least 2, and some dozens for each link that is to be estimated"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
+    order = np.lexsort((kind, time))
+    time, kind = time[order], kind[order]
+    said: list[str] = []
+    by_day, width = _how_stamped(time, kind, likelihood, stamp, resolution, said)
+    if by_day:
+        if days is not None and time[-1] >= days:
+            raise EventError(
+                Fault(None, None, "days", f"an event on stamp {time[-1]:g} of a window that ends at {days:g}",
+                      f"an end after it: days={math.floor(time[-1] / width + 1e-9) * width + width:g}"),
+                aftermath="nothing was fitted",
+            )  # fmt: skip
+        time = np.floor(time / width + 1e-9)
+        length = time[-1] + 1.0 if days is None else math.ceil(days / width - 1e-9)
+        order = np.lexsort((kind, time))
+        time, kind = time[order], kind[order]
+    else:
+        length = float(time[-1]) if days is None else float(days)
+    if days is None:
+        said.append(
+            f"the window ends with the last event, at {length * width:g}, because no end was given; if it was watched "
+            "for longer, say so with `days`"
+        )
+    if not by_day and not time[-1] > time[0]:
+        raise EventError(
+            Fault(None, None, "time", f"all {len(time)} events at time {time[0]:g}", "events over a span of time"),
+            aftermath="nothing was fitted",
+        )
+    if by_day and length < 3:
+        raise EventError(
+            Fault(None, None, "days", f"a window of {length:g} stamps of {width:g}", "at least 3 of them, and some "
+                  "dozens for an estimate that means something"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
+    empty = [names[k] for k in np.flatnonzero(np.bincount(kind, minlength=len(names)) == 0)]
+    if empty:
+        shown = ", ".join(empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
+        said.append(f"no events of {shown}: rate 0, and nothing can be said of its answers to others or theirs to it")
+    return Streams(time, kind, names, float(length), by_day, width, start, tuple(said))
+
+
+def _how_stamped(
+    time: Floats, kind: Ints, likelihood: str | None, stamp: float | None, resolution: str | None, said: list[str]
+) -> tuple[bool, float]:
+    """(whether stamps are bins, their width)."""
+    ties = int((np.diff(time) == 0).sum())
+    twice = f"{ties:,} of {len(time):,} events have the same stamp as another"
+    whole = bool((time == np.floor(time)).all())
+    if likelihood == "day" or (likelihood is None and (resolution == "day" or stamp is not None)):
+        return True, 1.0 if stamp is None else float(stamp)
+    many = ties > max(MANY_TIES * len(time), 5)
+    if likelihood == "exact" and (many or resolution == "day"):
+        raise EventError(
+            Fault(None, None, "likelihood", f"exact times, of events of which {ties:,} of {len(time):,} share stamps",
+                  "likelihood='day' with the width of a stamp in `stamp`. Read as exact, events of one stamp cannot "
+                  "answer each other, and most answers are lost"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
+    if likelihood is None and whole:
+        said.append(
+            f"all times are whole numbers, and {twice}: read as days (stamps of width 1), within which events may "
+            "answer each other"
+        )
+        return True, 1.0
+    if many:
+        raise EventError(
+            Fault(None, None, "time", twice + ", though they are not whole numbers",
+                  "the width of a stamp, such as stamp=1/24 for times in days good for an hour: then events of one "
+                  "stamp may answer each other. Doubles of the same event: drop them"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
+    if ties:
+        said.append(f"{twice}: events of one instant are taken not to answer each other")
+    return False, 1.0
