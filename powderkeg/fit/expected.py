@@ -347,7 +347,7 @@ def gate_values(d: Design, facts: Drift, slope: Floats, belief: Floats, pairs: I
         for s in own[::-1]:
             levels = slice(int(facts.level_start[s]), int(facts.level_start[s + 1]))
             n_levels = levels.stop - levels.start
-            parts = value.reshape(len(belief), n_levels, -1)
+            parts = value.reshape(len(belief), n_levels, value.shape[1] // n_levels)
             value = np.einsum("kl,kls->ks", belief[:, levels], parts)
         result[:, k] = value[:, 0]
     return result
