@@ -63,6 +63,42 @@ LINES: list[dict[str, Any]] = [
      "model": 4.0, "model_low": 1.0, "model_high": 5.0, "agrees": False},
 ]  # fmt: skip
 
+LONG = [f"the provisional authority of region number {k} and its neighbours" for k in range(24)]
+FAMILY_ACTS = pl.DataFrame(
+    {
+        "event": [4, 5, 6, 7],
+        "time": [1.0, 1.0, 2.25, 60.0],
+        "source": ["kosovo", HOSTILE, "serbia", "kosovo"],
+        "act": ["impose", "block", HOSTILE, "agree"],
+        "target": ["serbia", "kosovo", None, "serbia"],
+        "root": [1.0, 0.25, 0.0, 0.1],
+        "before": [0.0, 0.0, 0.7, 0.0],
+    }
+)
+FAMILY_LINKS = pl.DataFrame(
+    {
+        "event": [5, 6, 7],
+        "parent": [4, 5, 6],
+        "mechanism": ["answer", HOSTILE, "answer"],
+        "probability": [0.75, 0.3, 0.9],
+    }
+)
+MANY_ACTS = pl.DataFrame(
+    {
+        "event": range(96), "time": [float(k // 3) for k in range(96)], "source": [LONG[k % 24] for k in range(96)],
+        "act": "threaten", "target": "x", "root": 0.5, "before": 0.0,
+    }
+)  # fmt: skip
+MATRIX = pl.DataFrame(
+    {
+        "by": [None, HOSTILE, "nato"],
+        "actor": ["nato", "nato", HOSTILE],
+        "acts": [3.0, 0.004, 250_000.0],
+        "share": [1, 0, 1],
+    }
+)
+MANY_PAIRS = pl.DataFrame([{"by": b, "actor": a, "acts": 1.5, "share": 0.04} for a in LONG for b in [None, *LONG]])
+
 FIGURES: dict[str, Callable[[], Any]] = {
     "history": lambda: plots.history(ACTS, STANDOFFS, START, 3650, title=HOSTILE),
     "history of nothing": lambda: plots.history(ACTS.clear(), STANDOFFS.clear(), START, 10, ["kosovo"]),
@@ -78,6 +114,11 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "entanglement": lambda: plots.entanglement(DESCENT, {"nato": HOSTILE}),
     "entanglement of nothing": lambda: plots.entanglement(DESCENT.clear()),
     "drawn in": lambda: plots.drawn_in(DESCENT),
+    "family": lambda: plots.family_tree(FAMILY_ACTS, FAMILY_LINKS, START, {"answer": HOSTILE}, title=HOSTILE),
+    "family of one": lambda: plots.family_tree(FAMILY_ACTS.head(1), FAMILY_LINKS.clear(), START),
+    "family of many": lambda: plots.family_tree(MANY_ACTS, FAMILY_LINKS, START, most_lanes=20),
+    "who sets off whom": lambda: plots.who_sets_off_whom(MATRIX, {"nato": HOSTILE}),
+    "who sets off whom, many": lambda: plots.who_sets_off_whom(MANY_PAIRS),
     "record": lambda: plots.against_record(LINES),
     "record of nothing": lambda: plots.against_record([]),
 }
@@ -121,6 +162,13 @@ def test_marks_carry_their_hover_text() -> None:
     text = drawn("history")
     assert "<title>2008-02-19: serbia, threaten towards kosovo</title>" in text
     assert "suspended, people hurt</title>" in text
+
+
+def test_a_curve_of_a_family_tells_its_probability() -> None:
+    text = drawn("family")
+    assert "75 %: kosovo impose serbia set off" in text
+    assert drawn("family of many").count("others") >= 1
+    assert "5 others" in drawn("who sets off whom, many")
 
 
 def test_two_pictures_of_one_page_share_no_id() -> None:

@@ -68,7 +68,7 @@ def attribute(
         if events is None:
             raise UsageError(Fault(None, None, "events", "no events", "a record; only a Fit brings its own"))
         compiled = model.model if isinstance(model, Fit) else model
-        climber, table = _posed(compiled, events, likelihood, unmatched)
+        climber, table = posed(compiled, events, likelihood, unmatched)
         vector = climber.problem.start
         vectors = _draws_by_path(model, climber.problem, draws, seed) if isinstance(model, Fit) else []
     people = People.of(compiled)
@@ -117,7 +117,7 @@ def _check_options(forests: int | None, draws: int, level: float) -> None:
         raise UsageError(faults)
 
 
-def _posed(model: Model, events: EventTable, likelihood: str | None, unmatched: str) -> tuple[Climber, EventTable]:
+def posed(model: Model, events: EventTable, likelihood: str | None, unmatched: str) -> tuple[Climber, EventTable]:
     """The likelihood of the events under the model's own numbers, and the events it is of."""
     shift = calendar_shift(model, events)
     frame = events.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})

@@ -220,12 +220,12 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
     screen.table(["whose acts", "set off acts of", "acts", "of its acts", ""], rows[:MOST_ROWS])
     screen.say()
     rows = [
-        [day_of(found, row["time"]), " ".join(str(row[k]) for k in ("source", "act", "target") if row[k]),
+        [" ".join(["on", day_of(found, row["time"]), *(str(row[k]) for k in ("source", "act", "target") if row[k])]),
          f"{row['answers']:.1f}", f"{row['brought']:.1f}", f"± {row['brought_sd']:.1f}"]
         for row in found.influential().to_dicts()
         if row["brought"] >= 0.05
     ]  # fmt: skip
-    screen.table(["the most influential acts", "", "set off itself", "in all that followed", ""], rows)
+    screen.table(["the most influential acts", "set off itself", "in all that followed", ""], rows)
     screen.say()
     if found.forests.draw.max() > 0:
         screen.paragraph(

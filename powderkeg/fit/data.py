@@ -146,7 +146,9 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
         unknown.update(strange)
         if not strange:
             triples[f"{source} {act} {target}"] += 1
-    remedy = "; map it with the actor's `match` rules, or leave such events out with unmatched='drop'"
+    remedy = (
+        "; map it with the actor's `match` rules, or leave such events out with unmatched='drop' (--drop-unmatched)"
+    )
     faults = []
     for (kind, name), count in unknown.most_common(MOST_NAMED):
         names = actors if kind == "actor" else deeds
@@ -158,7 +160,7 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
     for name, count in triples.most_common(max(0, MOST_NAMED - len(faults))):
         faults.append(
             Fault(None, None, "events", f"no move lets '{name}' happen; it did, {count} times",
-                  "a move for it in the scenario, or unmatched='drop'")
+                  "a move for it in the scenario, or unmatched='drop' (--drop-unmatched)")
         )  # fmt: skip
     hidden = len(unknown) + len(triples) - len(faults)
     if hidden > 0:
