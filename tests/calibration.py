@@ -32,7 +32,7 @@ class Truth:
 class Score:
     """hosmer_lemeshow  p over ten bins of background probability (at exact times)
     background        by bin: acts, mean stated, share true
-    links             rows: mechanism ("all" too), bin, links, mean stated, share true, z by the spread between histories
+    links             rows: mechanism ("all" too), bin, links, mean stated, share true, z (spread between histories)
     drawn_in          (histories,) stated minus true share of all acts that is drawn in;  drawn_in_true the true one
     root_error        (histories,) the same for the share of roots
     """
