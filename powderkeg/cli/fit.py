@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
+from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, accounted, load_events
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
 from powderkeg.cli.screen import Screen, say_error
-from powderkeg.errors import PowderkegError, PowderkegWarning
+from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
 
 if TYPE_CHECKING:
     from powderkeg.fit import Fit
@@ -40,8 +40,16 @@ TYPED = {
     "with `fix`": "with --fix",
     "by `fix`": "by --fix",
     "in `free`": "with --free",
+    "take one with frame.filter(replicate == 0)": "take one: `powderkeg run --replicates 1` writes one",
+    "None, 'delays' or 'weak'": "delays, weak or none",
+    "(years: ": "(--set years=",
+    "(start: ": "(--set start=",
 }
 """What stands in Python's words in messages, as it is typed on the command line."""
+ROWS = ("rows_read", "rows_kept", "rows_set_aside", "rows_dropped")
+"""What an event table tells of the rows that it was read from."""
+OPTIONS = ("free", "fix", "prior", "likelihood", "background", "exposure", "level", "history_days")
+"""Arguments that are options of the same name."""
 
 
 def typed(text: str) -> str:
@@ -114,6 +122,8 @@ def fit(
     [bold]Example:[/] powderkeg fit north-kosovo icews.tab --fix moves --out fitted.yaml --report fit
     """
     screen = Screen(as_json, quiet)
+    if refits == 1:
+        raise UsageError(Fault(None, None, "--refits", "1", "0 for none, or at least 2"))
     read = read_scenario(scenario, sets)
     folder = None if out is None else Folder(out.parent)
     pages = None if report is None else Folder(report)
@@ -128,6 +138,9 @@ def fit(
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
             unmatched="drop" if drop_unmatched else "refuse", progress=stages,
         )  # fmt: skip
+    rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
+    if len(rows) == len(ROWS):
+        screen.say(accounted(*(rows[key] for key in ROWS)))
     screen.say(typed(found.summary()))
     if out is not None and folder is not None:
         folder.write(out.name, lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
@@ -140,7 +153,7 @@ def fit(
         except KeyboardInterrupt:
             stopped = True
             say_error("Stopped while checking; the fit is as told.")
-    screen.data(found.as_dict() | {"checks": None if told is None else told.as_dict()})
+    screen.data(found.as_dict() | {"rows": rows or None, "checks": None if told is None else told.as_dict()})
     if told is not None:
         screen.say()
         screen.say(told.summary())
@@ -162,12 +175,16 @@ def _typed_faults() -> Iterator[None]:
         try:
             yield
         except PowderkegError as error:
-            told = [replace(fault, expected=typed(fault.expected), found=typed(fault.found)) for fault in error.faults]
-            raise type(error)(told, error.aftermath) from error
+            raise type(error)([_typed_fault(fault) for fault in error.faults], error.aftermath) from error
         finally:
             for one in heard:
                 if issubclass(one.category, PowderkegWarning):
                     say_error(f"warning: {typed(str(one.message))}")
+
+
+def _typed_fault(fault: Fault) -> Fault:
+    path = f"--{fault.path.replace('_', '-')}" if fault.path in OPTIONS else fault.path
+    return replace(fault, path=path, found=typed(fault.found), expected=typed(fault.expected))
 
 
 def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits: int, workers: int | None) -> Checks:
