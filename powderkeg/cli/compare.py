@@ -29,6 +29,7 @@ from powderkeg.cli.screen import Screen
 
 if TYPE_CHECKING:
     from powderkeg.compare import Comparison
+    from powderkeg.fit import Joint
 
 OutFolder = Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")]
 
@@ -46,7 +47,8 @@ def compare(
     replicates: Replicates = 10_000,
     seed: Seed = 1,
     ranges: Annotated[
-        bool, typer.Option("--ranges/--no-ranges", help="Also under other numbers from the scenario's ranges.")
+        bool,
+        typer.Option("--ranges/--no-ranges", help="Also under other numbers from the ranges, or from a fit."),
     ] = True,
     range_sets: Annotated[int, typer.Option("--sets", min=2, max=10_000, help="How many sets of such numbers.")] = 40,
     out: OutFolder = None,
@@ -63,13 +65,14 @@ def compare(
     name, interventions = split(words or [])
     read = read_scenario(name, sets)
     folder = None if out is None else Folder(out)
+    fitted = beside(name) if ranges else None
 
     from powderkeg.compare import compare as compare_worlds
 
     with screen.progress(f"{read.name}, {len(interventions) or len(read.interventions)} worlds") as progress:
         found = compare_worlds(
             read, interventions or None, years=years, replicates=replicates, seed=seed, workers=workers, ranges=ranges,
-            sets=range_sets, progress=progress,
+            sets=range_sets, fitted=fitted, progress=progress,
         )  # fmt: skip
     screen.data(found.as_dict())
     show(screen, found)
@@ -88,6 +91,14 @@ def split(words: list[str]) -> tuple[str, list[str]]:
     return DEFAULT_SCENARIO, words
 
 
+def beside(scenario: str) -> Joint | None:
+    """What a fit left open, where `powderkeg fit --out` kept it beside its scenario."""
+    from powderkeg.fit.joint import place_beside, read
+
+    place = place_beside(Path(scenario))
+    return read(place) if Path(scenario).is_file() and place.is_file() else None
+
+
 def show(screen: Screen, found: Comparison) -> None:
     """One table an intervention."""
     if screen.is_silent:
@@ -100,6 +111,8 @@ def show(screen: Screen, found: Comparison) -> None:
     told = f"{c.replicates:,} pairs of runs of {c.years:g} years each, seed {c.seed}"
     if c.sets:
         told += f"; {c.sets} other sets of numbers from the ranges, {c.each} pairs each"
+        if c.fitted:
+            told += f"; {len(c.fitted)} numbers together from what the fit left open"
     screen.say(f"{c.scenario.title or c.scenario.name}: {told}")
     screen.say()
     heads = ["", "without", "with", f"difference [{100 * c.level:g} % interval]"]

@@ -129,7 +129,9 @@ def fit(
     pages = None if report is None else Folder(report)
     events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
 
+    from powderkeg.fit import Joint
     from powderkeg.fit import fit as fit_model
+    from powderkeg.fit.joint import place_beside
     from powderkeg.scenario import dump
 
     with _typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
@@ -144,8 +146,10 @@ def fit(
     screen.say(typed(found.summary()))
     if out is not None and folder is not None:
         folder.write(out.name, lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
+        law = place_beside(out)
+        folder.write(law.name, lambda path: path.write_text(Joint.of(found).text(), encoding="utf-8"))
         screen.say()
-        screen.say(f"Written to {out}")
+        screen.say(f"Written to {out}; what the estimates leave open together to {law.name} beside it")
     told, stopped = None, False
     if checks:
         try:
@@ -200,12 +204,15 @@ def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits
 def write(folder: Folder, found: Fit, told: Checks | None, command: str) -> None:
     """The scenario, the tables, the figures, the page."""
     from powderkeg import plots
+    from powderkeg.fit import Joint
     from powderkeg.report import fitted
     from powderkeg.scenario import dump
 
     data = found.as_dict() | {"checks": None if told is None else told.as_dict()}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2, default=str)
     folder.write("fitted.yaml", lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
+    law = Joint.of(found).text()
+    folder.write("fitted.covariance.json", lambda path: path.write_text(law, encoding="utf-8"))
     folder.write("parameters.csv", found.table().write_csv)
     folder.write("fit.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
     charts = fitted.figures(found, told)

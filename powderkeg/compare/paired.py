@@ -25,6 +25,8 @@ from powderkeg.compare.measures import Measure, causes, outcome_measures, same, 
 from powderkeg.compare.ranges import draw_values
 from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.fit.joint import Joint
+from powderkeg.fit.result import Fit
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Scenario, digest
@@ -67,6 +69,7 @@ class Comparison:
 
     each     runs behind each set of numbers
     stopped  runs of the baseline that hit the event limit; stopped_under: of all worlds under other numbers
+    fitted   paths of the numbers that were drawn together, from what a fit left open
     """
 
     scenario: Scenario
@@ -79,6 +82,7 @@ class Comparison:
     stopped: int
     interventions: tuple[Compared, ...]
     stopped_under: int = 0
+    fitted: tuple[str, ...] = ()
 
     @property
     def years(self) -> float:
@@ -104,6 +108,7 @@ class Comparison:
             "replicates": self.replicates,
             "parameter_sets": self.sets,
             "runs_a_set": self.each,
+            "drawn_together": list(self.fitted),
             "level": self.level,
             "stopped": self.stopped,
             "stopped_under_other_numbers": self.stopped_under,
@@ -121,7 +126,7 @@ class Comparison:
 
 
 def compare(
-    scenario: Scenario | Model,
+    scenario: Scenario | Model | Fit,
     interventions: Iterable[str] | None = None,
     *,
     years: float | None = None,
@@ -130,22 +135,30 @@ def compare(
     workers: int | None = None,
     ranges: bool = True,
     sets: int | Sequence[Mapping[str, float]] = SETS,
+    fitted: Joint | None = None,
     level: float = LEVEL,
     limit: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Comparison:
     """The scenario with and without each intervention, on the same draws.
 
+    scenario       or what it was compiled into, or a fit: then what the fit left open is among the other numbers
     interventions  names; "a+b" is both at once; default: all that the scenario has
     years          length of a run; default: the scenario's
     ranges         also under other numbers than the scenario's own, to see how far the answer hangs on them
     sets           how many sets of numbers to draw from the scenario's ranges, half as many runs as `replicates` shared
-                   out among them in every world; or the sets themselves, {key path: value}, such as draws from a fit
+                   out among them in every world; or the sets themselves, {key path: value}
+    fitted         the law of numbers that were fitted: they are drawn from it together, not from their ranges one by
+                   one; those that stand at other values in the scenario are left out of it. By default that of a fit,
+                   if one is given
     level          of every interval
     progress       called now and then with the share done, 0 to 1
 
     Raises UsageError, before anything runs, for interventions that are unknown, do not apply or contradict each other.
     """
+    if isinstance(scenario, Fit):
+        fitted = Joint.of(scenario) if fitted is None else fitted
+        scenario = scenario.model
     model = scenario if isinstance(scenario, Model) else compile_scenario(scenario)
     source = model.scenario
     if source is None:
@@ -156,7 +169,13 @@ def compare(
     if not chosen:
         raise UsageError(Fault(None, None, "interventions", "none", f"some of {', '.join(source.interventions)}"))
     plans = _plans(model, chosen, days)  # every fault before the first run
-    drawn = [] if not ranges else draw_values(model, sets, seed) if isinstance(sets, int) else [dict(s) for s in sets]
+    law = None
+    if ranges and isinstance(sets, int):
+        if fitted is not None:
+            law = fitted.among({parameter.path: parameter.value for parameter in model.parameters})
+        drawn = draw_values(model, sets, seed, law)
+    else:
+        drawn = [dict(values) for values in sets] if ranges and not isinstance(sets, int) else []
     systems = [filled(model, values) for values in drawn]
     each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0
     step = _Steps(progress, (1 + len(chosen)) * (replicates + each * len(drawn)))
@@ -190,7 +209,10 @@ def compare(
                 under[one.named.name].append(_under(without, _told(other, runs)))
                 stopped_under += int(runs.exploded.sum())
     compared = [_spread(one, under[one.name], level) for one in compared]
-    return Comparison(source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under)
+    together = () if law is None else law.paths
+    return Comparison(
+        source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under, together
+    )
 
 
 def _check(days: float, replicates: int, sets: int | Sequence[Mapping[str, float]], level: float) -> None:

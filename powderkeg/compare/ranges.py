@@ -1,6 +1,7 @@
 """Which other values could the scenario's numbers as well have had?
 
-In: a model whose parameters have ranges, a number of sets, a seed. Out: that many sets of values by key path.
+In: a model whose parameters have ranges, what a fit left open, a number of sets, a seed. Out: that many sets of values
+by key path. What was fitted is drawn from the fit's joint law, everything else from its own range.
 A value is as likely above the stated one as below it, and evenly spread between it and either end of its range: on a
 logarithmic scale where the low end is above zero, for a range of 0.1 to 10 around 1 is meant so. Sets form a Latin
 hypercube (McKay, Beckman & Conover 1979, Technometrics 21, 239-245). Numbers without a range stay as they are.
@@ -8,10 +9,13 @@ hypercube (McKay, Beckman & Conover 1979, Technometrics 21, 239-245). Numbers wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.stats import qmc
 
 from powderkeg.engine.arrays import Floats
+from powderkeg.fit.joint import Joint
 from powderkeg.model import Model
 from powderkeg.model.parts import Parameter
 
@@ -21,9 +25,18 @@ def ranged(model: Model) -> tuple[Parameter, ...]:
     return tuple(p for p in model.parameters if p.low is not None and p.high is not None and p.low < p.high)
 
 
-def draw_values(model: Model, sets: int, seed: int) -> list[dict[str, float]]:
-    """`sets` sets of values by key path; empty where no parameter has a range."""
-    parameters = ranged(model)
+def draw_values(model: Model, sets: int, seed: int, fitted: Joint | None = None) -> list[dict[str, float]]:
+    """`sets` sets of values by key path; empty where no parameter has a range and nothing was fitted.
+
+    fitted  the law of numbers that were estimated together: in place of their own ranges
+    """
+    together = [] if fitted is None or not fitted.paths else fitted.draw(sets, seed)
+    parameters = tuple(p for p in ranged(model) if fitted is None or p.path not in fitted.paths)
+    alone = _by_ranges(parameters, sets, seed)
+    return [a | b for a, b in zip(alone, together, strict=True)] if alone and together else alone or together
+
+
+def _by_ranges(parameters: Sequence[Parameter], sets: int, seed: int) -> list[dict[str, float]]:
     if not parameters:
         return []
     uniform = qmc.LatinHypercube(len(parameters), rng=np.random.default_rng([seed, sets])).random(sets)

@@ -4,7 +4,8 @@ In: a `Model` or `Scenario` and an `EventTable`. Out: a `Fit`; or, from bare tim
 """
 
 from powderkeg.fit.fitting import fit
+from powderkeg.fit.joint import Joint
 from powderkeg.fit.plain import HawkesFit, hawkes
 from powderkeg.fit.result import Estimate, Fit
 
-__all__ = ["Estimate", "Fit", "HawkesFit", "fit", "hawkes"]
+__all__ = ["Estimate", "Fit", "HawkesFit", "Joint", "fit", "hawkes"]
