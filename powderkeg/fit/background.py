@@ -1,9 +1,9 @@
 """Did the background change with time? Candidate courses, and the choice among them.
 
 In: the length of the window, perhaps coverage by month. Out: a `Shape` for each candidate: constant, one or two yearly
-waves, or blocks of time with a level each. A background that is held constant while the world changed is read as
-excitation (a branching ratio of 0 as 0.75 to 0.79), so the candidates are compared by AIC, and the branching ratio
-under every one of them is part of the answer.
+waves, or blocks of time with a level each (`epochs` finds borders of its own). A background that is held constant while
+the world changed is read as excitation (a branching ratio of 0 as 0.75 to 0.79), so the candidates are compared by AIC
+(`choice`), and the branching ratio under every one of them is part of the answer.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.table import EventTable
 
 CANDIDATES = ("constant", "season", "season2", "blocks365", "blocks180", "blocks90", "blocks45")
+"""Courses of a given form; epochs, whose borders are found from the events, come on top (`epochs`)."""
 YEAR = 365.25
 SEASON_CELLS = 24
 """Cells of a year within which a yearly wave is taken as constant: half-months."""
@@ -28,39 +29,44 @@ SLOWEST = 10.0
 """A block must be at least this many times the slowest mean delay, or it takes answers for background."""
 
 
-def candidate_names(days: float, slowest: float) -> list[str]:
-    """Courses that a window of `days` can show apart from answers with a mean delay of `slowest` days."""
+def candidate_names(days: float) -> list[str]:
+    """Courses that a window of `days` can show, epochs apart."""
     names = ["constant"]
     if days >= 2 * YEAR:
         names += ["season", "season2"]
-    for name in CANDIDATES[3:]:
-        width = float(name.removeprefix("blocks"))
-        if days >= 2 * width and width >= SLOWEST * slowest:
-            names.append(name)
-    return names
+    return names + [name for name in CANDIDATES if name.startswith("blocks") and days >= 2 * _width(name)]
+
+
+def _width(name: str) -> float:
+    return float(name.removeprefix("blocks"))
 
 
 def make_shape(
-    name: str, start: date, days: float, weight: Floats, time: Floats, by_day: bool, offset: Mapping[date, float] | None
+    name: str, start: date, days: float, time: Floats, by_day: bool, offset: Mapping[date, float] | None
 ) -> Shape:
     """The shape called `name`.
 
     start   first day of the window
-    weight, time   (N,) events that the reference block is chosen by: the one with most
+    time    (N,) events; the block with most is the one that the others are measured by
     offset  first day of each month -> known factor of the background there, or None
     """
     if name not in CANDIDATES:
         raise UsageError(
             Fault(
-                None, None, "background", repr(name), f"auto, {', '.join(CANDIDATES)}", nearest_name(name, CANDIDATES)
+                None,
+                None,
+                "background",
+                repr(name),
+                f"auto, scenario, {', '.join(CANDIDATES)}, epochs",
+                nearest_name(name, ["auto", "scenario", *CANDIDATES, "epochs"]),
             )
         )
     if name.startswith("blocks"):
-        count = max(2, round(days / float(name.removeprefix("blocks"))))
+        count = max(2, round(days / _width(name)))
         bounds = np.linspace(0.0, days, count + 1)
         bounds = np.unique(np.round(bounds)) if by_day else bounds
         row = np.arange(len(bounds) - 1)
-        counts = np.histogram(time, bounds, weights=weight)[0]
+        counts = np.histogram(time, bounds)[0]
         basis = np.delete(np.eye(len(row)), int(counts.argmax()), axis=1)
     elif name == "constant":
         bounds, row, basis = np.array([0.0, days]), np.zeros(1, np.int64), np.zeros((1, 0))
@@ -75,7 +81,7 @@ def make_shape(
         phase = 2.0 * np.pi * (np.arange(SEASON_CELLS) + 0.5) / SEASON_CELLS
         waves = range(1, 3 if name == "season2" else 2)
         basis = np.stack([f(k * phase) for k in waves for f in (np.cos, np.sin)], axis=1)
-    return _with_offset(Shape(bounds, np.ones(len(row)), row.astype(np.int64), basis), start, days, offset)
+    return with_offset(Shape(bounds, np.ones(len(row)), row.astype(np.int64), basis), start, days, offset)
 
 
 def coverage_offset(events: EventTable, exposure: Any) -> dict[date, float] | None:
@@ -108,7 +114,8 @@ def coverage_offset(events: EventTable, exposure: Any) -> dict[date, float] | No
     return factors
 
 
-def _with_offset(shape: Shape, start: date, days: float, offset: Mapping[date, float] | None) -> Shape:
+def with_offset(shape: Shape, start: date, days: float, offset: Mapping[date, float] | None) -> Shape:
+    """The shape with known factors by month (first day -> factor) on top."""
     if not offset:
         return shape
     months = sorted(offset)

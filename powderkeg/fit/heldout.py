@@ -165,7 +165,7 @@ def _extended(fit: Fit, fitted: Problem, data: Data, name: str) -> Problem:
     """The problem of the first part over a longer window: the same parameters, held where they are free or not."""
     shape = fitted.shape
     known = fit.problem.shape
-    if name.startswith("blocks"):
+    if name.startswith("blocks") or name == "epochs":
         own_time, own_row = np.append(shape.time[:-1], data.days), shape.row
     else:
         made = replace(fit.job, data=data, offset=None).shape(name)
