@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from threadpoolctl import ThreadpoolController
 
 from powderkeg.engine.arrays import Floats
 
@@ -21,6 +22,8 @@ Function = Callable[[Floats, bool], tuple[float, Floats, Floats]]
 """parameters, whether the Hessian is wanted -> (value, gradient, Hessian)."""
 
 
+BLAS = ThreadpoolController().select(user_api="blas")
+"""Matrices of a hundred rows are slower on several threads, several times so where other work keeps the cores busy."""
 FLAT = 1e-9
 """Relative change of the log likelihood below which a parameter is taken to change nothing."""
 
@@ -52,6 +55,19 @@ def maximise(
     most_steps: int = 200,
 ) -> Maximum:
     """Climb from `start` (inside the bounds, finite value) until the Newton decrement falls below `tolerance`."""
+    with BLAS.limit(limits=1):
+        return _climb(function, start, lower, upper, held, tolerance, most_steps)
+
+
+def _climb(
+    function: Function,
+    start: Floats,
+    lower: Floats,
+    upper: Floats,
+    held: NDArray[np.bool_],
+    tolerance: float,
+    most_steps: int,
+) -> Maximum:
     x = np.clip(start, lower, upper)
     value, gradient, hessian = function(x, True)
     decrement = np.inf
