@@ -369,6 +369,14 @@ def test_numbers_are_written_as_a_person_would(unit: Unit, number: float, text: 
     assert Amount(unit).write(Quantity(number), Writer()) == text
 
 
+@pytest.mark.parametrize("value", [0.04786573257982112, 0.07, 0.14])
+def test_a_share_that_is_short_in_per_cent_keeps_its_range(value: float):
+    """Ends that are no round percentages stand bare; after a value in per cent they would be read as per cent."""
+    before = Quantity(value, 0.012504646132430186, 0.98322681902721205, None, False)
+    text = Amount(SHARE, estimate=False).write(before, Writer())
+    assert Amount(SHARE, estimate=False).read(tree_of(text), "", Reader()) == before, text
+
+
 # --- other kinds
 
 

@@ -311,6 +311,9 @@ class Amount(Kind):
         low, high = (self.unit.number(end, plural) for end in (value.low, value.high))
         if low is not None and high is not None and max(len(low), len(high)) <= len(number) + 6:
             return f"{number} [{low}, {high}] {plural}".strip()
+        if "" in self.unit.names:
+            # Bare ends after a value in % would be read as per cent too.
+            return "{} [{}, {}]".format(*(self.unit.number(x, "") for x in (value.value, value.low, value.high)))
         return f"{text} [{self.unit.text(value.low)}, {self.unit.text(value.high)}]"
 
     def schema(self, defs: dict[str, Schema]) -> Schema:
