@@ -429,36 +429,40 @@ def foreseen(
 def _stretches(stretches: pl.DataFrame, start: date) -> Any:
     rows = []
     for row in stretches.to_dicts():
+        share = max(row["expected"], 1e-12)
+        half = 1.645 * row["spread"] / share
         out = abs(row["seen"] - row["expected"]) > 1.96 * row["spread"]
-        low = max(row["expected"] - 1.645 * row["spread"], 0.0)
-        days = row["end"] - row["begin"]
         rows.append(
             {
                 "begin": _day(start, row["begin"]), "end": _day(start, row["end"]),
-                "middle": _day(start, 0.5 * (row["begin"] + row["end"])), "rate": 30.0 * row["seen"] / days,
-                "low": 30.0 * low / days, "high": 30.0 * (row["expected"] + 1.645 * row["spread"]) / days,
-                "out": "outside" if out else "inside",
+                "middle": _day(start, 0.5 * (row["begin"] + row["end"])), "ratio": row["seen"] / share,
+                "low": max(1.0 - half, 0.0), "high": 1.0 + half, "out": "outside" if out else "inside",
                 "what": words(
                     f"{_day(start, row['begin'])} to {_day(start, row['end'])}: {row['seen']:.1f} borne, "
                     f"{row['expected']:.1f} expected"
                 ),
             }
         )  # fmt: skip
+    top = max([row["high"] for row in rows] + [row["ratio"] for row in rows]) * 1.05
     x = alt.X("begin:T", title=None, axis=alt.Axis(tickCount=6))
-    y = alt.Y("low:Q", title="borne, in 30 days", axis=alt.Axis(tickCount=5, grid=True, gridColor=GRID))
+    y = alt.Y(
+        "low:Q", title="borne, of what was expected", scale=alt.Scale(domain=[0, top], nice=False),
+        axis=alt.Axis(tickCount=5, format=".0%", grid=True, gridColor=GRID),
+    )  # fmt: skip
     span = chart_of(rows).mark_rect(color=SHADE, stroke="white", aria=False)
     dots = chart_of(rows).mark_point(filled=True, size=75, opacity=1)
     kind = ["inside", "outside"]
     return alt.layer(
         span.encode(x, alt.X2("end:T"), y, alt.Y2("high:Q")),
+        chart_of([{"low": 1.0}]).mark_rule(color=SOFT, strokeDash=[3, 3], aria=False).encode(y),
         dots.encode(
             alt.X("middle:T"),
-            alt.Y("rate:Q", title="borne, in 30 days"),
+            alt.Y("ratio:Q", title="borne, of what was expected"),
             color=alt.Color("out:N", legend=None, scale=alt.Scale(domain=kind, range=[MODEL, HOSTILE])),
             shape=alt.Shape("out:N", legend=None, scale=alt.Scale(domain=kind, range=["circle", "cross"])),
             description="what:N",
         ),
-    ).properties(width=HALF, height=TALL, title=_small("Was it the same all the time?", "band: expected, nine in ten"))
+    ).properties(width=HALF, height=TALL, title=_small("Was it the same all the time?", "band: nine times in ten"))
 
 
 def _small(text: str, under: str = "") -> alt.TitleParams:

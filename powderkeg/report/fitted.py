@@ -55,7 +55,8 @@ def figures(fit: Fit, checks: Checks | None) -> dict[str, Any]:
         model = np.array(ahead.by_stretch["model"])
         leads = {lead.reference: (model - np.array(ahead.by_stretch[lead.reference])).tolist() for lead in ahead.leads}
         told = [
-            f"{lead.nats:+.1f} nats against {lead.reference}, 90 % interval {lead.low:+.1f} to {lead.high:+.1f}"
+            f"{_signed(lead.nats)} nats against {lead.reference}, 90 % interval {_signed(lead.low)} to "
+            f"{_signed(lead.high)}"
             for lead in ahead.leads
         ]
         end = ahead.fitted_days + ahead.days
@@ -102,7 +103,7 @@ def mechanism_figure(fit: Fit, checks: Checks | None, name: str) -> Any:
         stretches = checks.residuals.stretches.filter(pl.col("what") == name)
         test = next((t for t in checks.tests if t.name == f"mechanism {name}"), None)
         if test is not None:
-            told.append(f"The same all the time? p {test.p:.2f}" + ("." if test.passes else f": {test.meaning}."))
+            told.append(f"The same all the time? {_chance(test.p)}" + ("." if test.passes else f": {test.meaning}."))
         else:
             told.append("It bore too little to tell whether it was the same all the time.")
     curve, half_way = kernel(fit, name)
@@ -234,6 +235,14 @@ def _rows(fit: Fit, kind: str) -> list[dict[str, Any]]:
         for e in fit.parameters.values()
         if e.free and e.kind == kind
     ]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def _chance(p: float) -> str:
+    return f"p {p:.2f}" if p >= 0.005 else "p below 0.005"
 
 
 def _test(test: Any) -> dict[str, Any]:
