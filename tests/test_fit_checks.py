@@ -16,10 +16,10 @@ import powderkeg as pk
 from powderkeg.analyze import standoff_numbers
 from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.fit.choice import Job
 from powderkeg.fit.climb import Climber
 from powderkeg.fit.data import read_data
 from powderkeg.fit.expected import Expected, expected_acts
-from powderkeg.fit.fitting import Job
 from powderkeg.fit.heldout import held_out
 from powderkeg.fit.predictive import _check, predictive, with_course
 from powderkeg.fit.prior import make_prior

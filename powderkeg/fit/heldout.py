@@ -21,7 +21,9 @@ from scipy import special, stats
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.design import Shape
 from powderkeg.errors import FitError
+from powderkeg.fit.background import with_offset
 from powderkeg.fit.climb import Climber
+from powderkeg.fit.epochs import epochs_shape
 from powderkeg.fit.objective import Data
 from powderkeg.fit.problem import Problem
 
@@ -86,8 +88,9 @@ class HeldOut:
 def held_out(fit: Fit, share: float = SHARE, progress: Callable[[float], None] | None = None) -> HeldOut | None:
     """The model's log score on the last part of the window; None where either part has fewer than 20 acts.
 
-    share  of the window that is fitted. The course of the background is estimated on it, its kind is that of the fit;
-           beyond it, blocks go on at the level of the last one, and seasons as they were
+    share  of the window that is fitted. The course of the background is estimated on it, its kind is that of the fit
+           (of epochs the borders too); beyond it, blocks and epochs go on at the level of the last one, and seasons as
+           they were
     """
     data, job = fit.problem.data, fit.job
     border = np.floor(share * data.days) if data.by_day else share * data.days
@@ -96,7 +99,8 @@ def held_out(fit: Fit, share: float = SHARE, progress: Callable[[float], None] |
         return None
     name = "constant" if fit.background == "scenario" else fit.background
     try:
-        climber = replace(job, data=first).climber(name)
+        part = replace(job, data=first)
+        climber = part.under(_epochs_before(fit, first)) if name == "epochs" else part.climber(name)
     except FitError:
         return None
     start = _carried(fit, climber)
@@ -110,8 +114,8 @@ def held_out(fit: Fit, share: float = SHARE, progress: Callable[[float], None] |
     for k, edge in enumerate(edges):
         if progress is not None:
             progress((k + 1) / (len(edges) + 1))
-        part = _before(data, float(edge))
-        whole = Climber(_extended(fit, climber.problem, part, name), climber.prior)
+        until = _before(data, float(edge))
+        whole = Climber(_extended(fit, climber.problem, until, name), climber.prior)
         objective, _ = whole.filter(vector)
         cumulative.append(objective.evaluate(vector[: whole.problem.n_smooth], False)[0])
         lost = objective.unexplained
@@ -148,6 +152,16 @@ def _lead(reference: str, differences: Floats, n: int) -> Lead:
 def _before(data: Data, border: float) -> Data:
     kept = data.time < border
     return Data(data.time[kept], data.channel[kept], border, data.by_day)
+
+
+def _epochs_before(fit: Fit, first: Data) -> Shape:
+    """The epochs of the whole fit that begin in its first part; their levels are estimated anew."""
+    known = fit.problem.shape
+    keep = np.append(True, np.diff(known.row) != 0)  # borders of epochs, not those where the coverage steps
+    begun = known.time[:-1][keep]
+    bounds = np.append(begun[begun < first.days], first.days)
+    shape = epochs_shape(bounds, np.arange(1, len(bounds) - 1), first.time[first.time >= 0])
+    return with_offset(shape, fit.job.start, first.days, fit.job.offset)
 
 
 def _carried(fit: Fit, climber: Climber) -> Floats:

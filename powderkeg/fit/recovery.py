@@ -83,7 +83,7 @@ class Recovery:
 def recover(
     fit: Fit, refits: int, seed: int = 2, workers: int | None = None, progress: Callable[[float], None] | None = None
 ) -> Recovery:
-    """Simulate the fitted model `refits` times and fit each history; the kind of the background is that of the fit.
+    """Simulate the fitted model `refits` times and fit each history, with the background's course of the fit.
 
     Raises UsageError for fewer than 2 refits.
     """
@@ -96,7 +96,6 @@ def recover(
     before = window_shift(fit)
     model = with_course(problem, fit.solution.vector, before)
     runs = simulate(model, days=before + data.days, replicates=refits, seed=seed, workers=workers, limit=LIMIT)
-    name = "constant" if fit.background == "scenario" else fit.background
     free = [p.path for p in problem.parameters if p.free]
     found: list[dict[str, Estimate]] = []
     for r in range(refits):
@@ -106,7 +105,7 @@ def recover(
         one = Data(np.floor(time[kept]) if data.by_day else time[kept], channel[kept], data.days, data.by_day)
         if int((one.time >= 0).sum()) >= 2 and not runs.exploded[r]:
             try:
-                climber = replace(fit.job, data=one, free=free, fix=None).climber(name)
+                climber = replace(fit.job, data=one, free=free, fix=None).under(problem.shape)
                 solution = climber.climb(_start(fit, climber), climber.problem.held)
                 if np.isfinite(solution.log_likelihood):
                     found.append(estimate_parameters(climber, solution, fit.level))
