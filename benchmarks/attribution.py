@@ -128,8 +128,7 @@ def calibration(histories: int, fitted: int) -> list[dict[str, Any]]:
             "likeliest_stated": s.likeliest_stated,
             "background": s.background.to_dicts(),
             "links": whole.to_dicts(),
-            "largest_z_by_mechanism": float(s.links.filter(pl.col("links") >= 100)["z"].abs().max() or 0.0),  # type: ignore[arg-type]
-            "bins_by_mechanism": int((s.links["links"] >= 100).sum()),
+            "links_worst_bin_p": s.links_p,
         }
         rows.append(row)
         print(f"\nnorth Kosovo, {stamp}, {numbers} numbers, {n} records, {row['acts']:,} acts")

@@ -46,6 +46,14 @@ class Score:
     likeliest: float
     likeliest_stated: float
 
+    @property
+    def links_p(self) -> float:
+        """p of the worst bin of any mechanism with at least 500 links, times the number of bins (Student's t)."""
+        n = len(self.drawn_in)
+        z = self.links.filter(pl.col("links") >= 500)["z"].to_numpy()
+        t = np.abs(z) * np.sqrt((n - 1) / np.maximum(n - z**2, 1e-9))
+        return float(min(1.0, 2.0 * stats.t.sf(t.max(), n - 1) * len(z)))
+
 
 def model_of(builder: Builder) -> Model:
     """A model around a builder's arrays. A channel "a act z" keeps its actors; its whole name stands for the act."""

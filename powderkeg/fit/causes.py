@@ -103,8 +103,13 @@ class Causes:
         parent = np.concatenate([parent, self.near[1]])
         mechanism = np.concatenate([self.entry_mechanism[entry], self.near[2]])
         number = np.concatenate([self.entry_count[entry] * share, self.near[3]])
-        order = np.lexsort((parent, child))
-        return child[order], parent[order], mechanism[order], number[order]
+        # One mechanism may lead from cell to cell by several slots, and on a day whose gates change by two readings.
+        order = np.lexsort((mechanism, parent, child))
+        child, parent, mechanism, number = child[order], parent[order], mechanism[order], number[order]
+        new = np.ones(len(child), np.bool_)
+        new[1:] = (np.diff(child) != 0) | (np.diff(parent) != 0) | (np.diff(mechanism) != 0)
+        first = np.flatnonzero(new)
+        return child[first], parent[first], mechanism[first], np.add.reduceat(number, first) if len(first) else number
 
     def descent(
         self, category: Ints, n_categories: int, turned: Bools | None = None, turn: Ints | None = None
