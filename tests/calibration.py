@@ -51,6 +51,8 @@ class Score:
         """p of the worst bin of any mechanism with at least 500 links, times the number of bins (Student's t)."""
         n = len(self.drawn_in)
         z = self.links.filter(pl.col("links") >= 500)["z"].to_numpy()
+        if len(z) == 0:
+            return 1.0
         t = np.abs(z) * np.sqrt((n - 1) / np.maximum(n - z**2, 1e-9))
         return float(min(1.0, 2.0 * stats.t.sf(t.max(), n - 1) * len(z)))
 

@@ -38,9 +38,9 @@ def attributed(model: Model, truth_model: Model, n: int, seed: int, by_day: bool
 @pytest.mark.nightly
 @pytest.mark.parametrize(("by_day", "n", "allowed"), [(False, 60, 0.016), (True, 30, 0.036)])
 def test_full_size_calibration(model: Model, seed: int, by_day: bool, n: int, allowed: float) -> None:
-    """60 records of twenty years (30 by day): Hosmer-Lemeshow p > 1e-4 (exact times), the worst bin of
-    any mechanism p > 1e-4 (Bonferroni), mean error of the share drawn in below 0.016 (0.036 by day), the likeliest
-    cause right as often as stated. False alarm below 1e-3 in all; the planted error below fails the same bounds."""
+    """60 records of twenty years (30 by day): Hosmer-Lemeshow p > 1e-4 (exact times), the worst bin of any mechanism
+    p > 1e-4 (Bonferroni), mean error of the share drawn in below 0.016 (0.036 by day), the likeliest cause right as
+    often as stated. False alarm below 1e-3 in all; the planted error below fails the same bounds."""
     s = attributed(model, model, n, seed, by_day)
     if not by_day:
         assert s.hosmer_lemeshow > 1e-4
