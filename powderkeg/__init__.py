@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from powderkeg.compare import brink as brink
     from powderkeg.compare import compare as compare
     from powderkeg.compare import rare as rare
+    from powderkeg.compare import replay as replay
     from powderkeg.compare import sensitivity as sensitivity
     from powderkeg.compare import sweep as sweep
     from powderkeg.errors import EventError as EventError
@@ -77,7 +78,7 @@ _HOMES = {
         "episodes",
         "outcomes",
     ),
-    "compare": ("brink", "compare", "rare", "sensitivity", "sweep"),
+    "compare": ("brink", "compare", "rare", "replay", "sensitivity", "sweep"),
     "errors": (
         "EventError",
         "Fault",

@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from powderkeg import __version__
-from powderkeg.cli import attribute, brink, compare, events, fit, rare, run, scenarios, sweep
+from powderkeg.cli import attribute, brink, compare, events, fit, rare, replay, run, scenarios, sweep
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 
@@ -50,6 +50,7 @@ app.add_typer(events.events, name="events", rich_help_panel=OBSERVED)
 app.command(rich_help_panel=OBSERVED)(events.episodes)
 app.command(rich_help_panel=OBSERVED)(fit.fit)
 app.command(rich_help_panel=OBSERVED)(attribute.attribute)
+app.command(rich_help_panel=OBSERVED)(replay.replay)
 
 
 def _print_version(asked: bool) -> None:

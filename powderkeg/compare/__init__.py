@@ -10,6 +10,7 @@ from powderkeg.compare.nearness import Brink, brink
 from powderkeg.compare.paired import Compared, Comparison, compare
 from powderkeg.compare.ranges import draw_values
 from powderkeg.compare.rare_events import Rare, rare
+from powderkeg.compare.replaying import Replay, replay
 from powderkeg.compare.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Named",
     "Plan",
     "Rare",
+    "Replay",
     "Sensitivity",
     "Step",
     "Sweep",
@@ -33,6 +35,7 @@ __all__ = [
     "intervene",
     "plan",
     "rare",
+    "replay",
     "sensitivity",
     "sweep",
 ]

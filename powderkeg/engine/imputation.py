@@ -395,15 +395,11 @@ def filter_acts(  # type: ignore[no-untyped-def]
                     order[b] = o
             for a in range(n_acts + (n_acts == 0)):
                 until = hours[a] if n_acts > 0 else horizon
-                n = _live(
-                    ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n
-                )
+                n = _live(ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n)
                 if n < 0 or n == len(log_time):
                     return NO_ROOM
                 if n_acts > 0:
-                    _act(
-                        ints, floats, w, x, at, xt, p, channel[order[a]], order[a], until, key, log_time, log, n
-                    )
+                    _act(ints, floats, w, x, at, xt, p, channel[order[a]], order[a], until, key, log_time, log, n)
                     n += 1
         _settle(w, x, wide, deep, n_copies, key, i, cumulative)
         i = j

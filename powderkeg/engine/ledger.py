@@ -8,8 +8,8 @@ mass * share * decay * exp(-decay * age), one such sum for each component of the
 A kernel that changes from one phase to the next has components of both: an event's answers keep the delays they were
 born with, as in the simulation.
 
-The numbers lie in two blocks, and where each thing begins stands at the head of the first (`ints[ROW_START]` and so on):
-named tuples of arrays cost the loops ten times as long, and a minute of compilation.
+The numbers lie in two blocks, and where each thing begins stands at the head of the first (`ints[ROW_START]` and so
+on): named tuples of arrays cost the loops ten times as long, and a minute of compilation.
 """
 
 from __future__ import annotations
@@ -106,11 +106,11 @@ def ledger(world: World, begin: float) -> Ledger:
         first, last = int(base.kernel_start[m]), int(base.kernel_start[m + 1])
         known: dict[bytes, int] = {}
         for p, system in enumerate(systems):
-            own = system.kernel_share[first:last].tobytes() + system.kernel_decay[first:last].tobytes()
-            if own not in known:
-                known[own] = len(decay)
+            kernel = system.kernel_share[first:last].tobytes() + system.kernel_decay[first:last].tobytes()
+            if kernel not in known:
+                known[kernel] = len(decay)
                 decay += system.kernel_decay[first:last].tolist()
-            where[p].append((known[own], first))
+            where[p].append((known[kernel], first))
         component_start.append(len(decay))
     share = np.zeros((len(systems), len(decay)))
     for p, system in enumerate(systems):
@@ -127,9 +127,7 @@ def ledger(world: World, begin: float) -> Ledger:
         if not any(base.level_start[fact_of[k]] + base.effect_level[i] != k for i in leaves):
             raise ValueError("facts that run out into the level they stand at cannot be replayed")
     # who reads what
-    rows = [
-        base.entry_fact[base.row_start[r] : base.row_start[r + 1]].tolist() for r in range(len(base.row_start) - 1)
-    ]
+    rows = [base.entry_fact[base.row_start[r] : base.row_start[r + 1]].tolist() for r in range(len(base.row_start) - 1)]
     readers: list[set[int]] = [set() for _ in range(S)]
     for c in range(C):
         for row in {int(base.channel_gate[c]), int(base.background_gate[c])}:
@@ -138,8 +136,8 @@ def ledger(world: World, begin: float) -> Ledger:
     for target, _, row in slots.tolist():
         for s in rows[row]:
             readers[s].add(target)
-    for j, k in enumerate(cell):
-        readers[fact_of[k]].add(C + j)
+    for j, s in enumerate(fact_of[cell].tolist()):
+        readers[s].add(C + j)
     lowered: list[list[int]] = [[] for _ in base.calm_decay]
     low_owner = np.repeat(np.arange(C), np.diff(base.calm_low_start))
     for c, d in zip(low_owner.tolist(), base.calm_low_index.tolist(), strict=True):
@@ -161,67 +159,67 @@ def ledger(world: World, begin: float) -> Ledger:
     def by_phase(name: str) -> Floats:
         return np.array([getattr(system, name) for system in systems], np.float64).reshape(len(systems), -1)
 
-    parts: dict[str, Any] = dict(
-        level_start=ints(base.level_start),
-        initial=ints(base.initial_level),
-        row_start=ints(base.row_start),
-        entry_fact=ints(base.entry_fact),
-        entry_offset=ints(base.entry_offset),
-        channel_gate=ints(base.channel_gate),
-        background_gate=ints(base.background_gate),
-        profile=ints(base.profile),
-        profile_start=ints(base.profile_start),
-        slot_start=ints(np.searchsorted(slots[:, 0], np.arange(C + 1))),
-        slot_gate=ints(slots[:, 2]),
-        slot_mechanism=ints(slots[:, 1]),
-        slot_first=ints(slot_first),
-        component_start=ints(component_start),
-        component_decay=np.array(decay, np.float64),
-        edge_start=ints(base.edge_start),
-        edge_slot=edge_slot,
-        edge_target=ints(base.edge_target),
-        effect_start=ints(base.effect_start),
-        effect_fact=ints(base.effect_fact),
-        effect_level=ints(base.effect_level),
-        timer_fact=ints(fact_of[cell]),
-        timer_level=ints(cell - base.level_start[fact_of[cell]]),
-        timer_channel=ints(base.timer_channel),
-        calm_add_start=ints(base.calm_add_start),
-        calm_add_index=ints(base.calm_add_index),
-        calm_low_start=ints(base.calm_low_start),
-        calm_low_index=ints(base.calm_low_index),
-        reader_start=_starts(readers),
-        reader=ints([c for one in readers for c in sorted(one)]),
-        calmed_start=_starts(lowered),
-        calmed=ints([c for one in lowered for c in one]),
-        phase_time=np.array([-np.inf, *(max(phase.at, begin) for phase in later)]),
-        set_start=ints([0, *np.cumsum([0, *(len(phase.levels) for phase in later)])]),
-        set_fact=ints([s for s, _ in pairs]),
-        set_level=ints([level for _, level in pairs]),
-        factor=by_phase("level_factor"),
-        rate=by_phase("rate"),
-        mass=masses,
-        step_time=by_phase("step_time"),
-        step_value=by_phase("step_value"),
-        swing=by_phase("profile_swing"),
-        peak=by_phase("profile_peak"),
-        share=share,
-        probability=by_phase("effect_probability"),
-        timer_rate=1.0 / by_phase("timer_delay"),
-        calm_decay=by_phase("calm_decay"),
-        calm_amount=by_phase("calm_add_amount"),
-        calm_strength=by_phase("calm_low_strength"),
-        renewed=renewed,
-        silenced=silenced,
-        act_time=np.array([act.at for act in acts], np.float64),
-        act_channel=ints([act.channel for act in acts]),
-        policy_fact=ints([policy.fact for policy in world.policies]),
-        policy_channel=ints([policy.channel for policy in world.policies]),
-        policy_holds=holds,
-        policy_days=np.array([policy.days for policy in world.policies], np.float64),
-        policy_from=np.array([policy.start for policy in world.policies], np.float64),
-        policy_until=np.array([policy.end for policy in world.policies], np.float64),
-    )
+    parts: dict[str, Any] = {
+        "level_start": ints(base.level_start),
+        "initial": ints(base.initial_level),
+        "row_start": ints(base.row_start),
+        "entry_fact": ints(base.entry_fact),
+        "entry_offset": ints(base.entry_offset),
+        "channel_gate": ints(base.channel_gate),
+        "background_gate": ints(base.background_gate),
+        "profile": ints(base.profile),
+        "profile_start": ints(base.profile_start),
+        "slot_start": ints(np.searchsorted(slots[:, 0], np.arange(C + 1))),
+        "slot_gate": ints(slots[:, 2]),
+        "slot_mechanism": ints(slots[:, 1]),
+        "slot_first": ints(slot_first),
+        "component_start": ints(component_start),
+        "component_decay": np.array(decay, np.float64),
+        "edge_start": ints(base.edge_start),
+        "edge_slot": edge_slot,
+        "edge_target": ints(base.edge_target),
+        "effect_start": ints(base.effect_start),
+        "effect_fact": ints(base.effect_fact),
+        "effect_level": ints(base.effect_level),
+        "timer_fact": ints(fact_of[cell]),
+        "timer_level": ints(cell - base.level_start[fact_of[cell]]),
+        "timer_channel": ints(base.timer_channel),
+        "calm_add_start": ints(base.calm_add_start),
+        "calm_add_index": ints(base.calm_add_index),
+        "calm_low_start": ints(base.calm_low_start),
+        "calm_low_index": ints(base.calm_low_index),
+        "reader_start": _starts(readers),
+        "reader": ints([c for one in readers for c in sorted(one)]),
+        "calmed_start": _starts(lowered),
+        "calmed": ints([c for one in lowered for c in one]),
+        "phase_time": np.array([-np.inf, *(max(phase.at, begin) for phase in later)]),
+        "set_start": ints([0, *np.cumsum([0, *(len(phase.levels) for phase in later)])]),
+        "set_fact": ints([s for s, _ in pairs]),
+        "set_level": ints([level for _, level in pairs]),
+        "factor": by_phase("level_factor"),
+        "rate": by_phase("rate"),
+        "mass": masses,
+        "step_time": by_phase("step_time"),
+        "step_value": by_phase("step_value"),
+        "swing": by_phase("profile_swing"),
+        "peak": by_phase("profile_peak"),
+        "share": share,
+        "probability": by_phase("effect_probability"),
+        "timer_rate": 1.0 / by_phase("timer_delay"),
+        "calm_decay": by_phase("calm_decay"),
+        "calm_amount": by_phase("calm_add_amount"),
+        "calm_strength": by_phase("calm_low_strength"),
+        "renewed": renewed,
+        "silenced": silenced,
+        "act_time": np.array([act.at for act in acts], np.float64),
+        "act_channel": ints([act.channel for act in acts]),
+        "policy_fact": ints([policy.fact for policy in world.policies]),
+        "policy_channel": ints([policy.channel for policy in world.policies]),
+        "policy_holds": holds,
+        "policy_days": np.array([policy.days for policy in world.policies], np.float64),
+        "policy_from": np.array([policy.start for policy in world.policies], np.float64),
+        "policy_until": np.array([policy.end for policy in world.policies], np.float64),
+    }
     sizes = (
         C, S, len(base.timer_channel), len(base.calm_decay), len(world.policies), len(acts), len(systems), len(decay),
         int(slot_first[-1]), most,

@@ -293,9 +293,7 @@ def _look(ints, floats, w, x, q, phase, time):  # type: ignore[no-untyped-def]
             total += _highest(ints, floats, p, phase) * max(up * other - dn * one, 0.0)
         else:
             apart = True
-            total += max(
-                up * other * _highest(ints, floats, p, phase) - dn * one * _lowest(ints, floats, p, BASE), 0.0
-            )
+            total += max(up * other * _highest(ints, floats, p, phase) - dn * one * _lowest(ints, floats, p, BASE), 0.0)
     for k in range(ints[ints[SLOT_START] + q], ints[ints[SLOT_START] + q + 1]):
         one = -1.0
         other = 0.0
@@ -623,9 +621,7 @@ def replay(  # type: ignore[no-untyped-def]
                 now = until
                 if what == 4:
                     phase += 1
-                    _begin_phase(
-                        ints, floats, w, x, phase, now, turn, level_time, r, past_time, past, n_past, n_room
-                    )
+                    _begin_phase(ints, floats, w, x, phase, now, turn, level_time, r, past_time, past, n_past, n_room)
                     continue
                 if what == 2:
                     q = ints[ints[POLICY_CHANNEL] + policy]
@@ -671,9 +667,7 @@ def replay(  # type: ignore[no-untyped-def]
                 past[n_past] = q if q < n_channels else ints[ints[TIMER_CHANNEL] + q - n_channels]
                 past[n_room + n_past] = phase
                 n_past += 1
-            _happen(
-                ints, floats, w, x, q, not is_new, in_other, phase, now, coins, k0, turn, level_time, r
-            )
+            _happen(ints, floats, w, x, q, not is_new, in_other, phase, now, coins, k0, turn, level_time, r)
             _look_again(ints, floats, w, x, phase, now)
             if n_new - n_first >= limit:
                 exploded[r] = now

@@ -10,6 +10,7 @@ from powderkeg.plots.family import family_tree, who_sets_off_whom
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.fitted import background, estimates, foreseen, mechanism, predictive, residual_ranks
 from powderkeg.plots.record import against_record
+from powderkeg.plots.replay import replayed
 from powderkeg.plots.standoffs import ends, lengths, openers
 from powderkeg.plots.strip import history, hostility
 from powderkeg.plots.sweep import sweep_line, sweep_map, tornado
@@ -30,6 +31,7 @@ __all__ = [
     "mechanism",
     "openers",
     "predictive",
+    "replayed",
     "residual_ranks",
     "save",
     "svg",

@@ -1,0 +1,201 @@
+"""`powderkeg replay`: would it have happened without this?
+
+In: a scenario, event files, what is left out. Out: which standoffs and acts stay, what becomes of the outcomes, and
+beside it what simulation says; with --out the tables, the figure, JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.cli.events import Aliases, End, Files, Form, Maps, Start, load_events
+from powderkeg.cli.folder import Folder
+from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
+from powderkeg.cli.screen import Screen
+from powderkeg.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    from powderkeg.compare import Replay
+
+MOST_ACTS = 12
+
+
+def replay(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
+    files: Files,
+    without: Annotated[
+        str,
+        typer.Option(
+            "--without",
+            "-w",
+            metavar="X",
+            help="An actor, mechanism, tie, fact, act or intervention of the scenario; PATH=VALUE; or one act: "
+            "'kosovo arrests north_serbs on 2018-03-26'.",
+        ),
+    ],
+    sets: Sets = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Leave it out from this day on. [dim]first day[/]")
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=2, max=1_000_000, help="How many replays.")] = 2_000,
+    imputations: Annotated[
+        int, typer.Option(min=1, max=10_000, help="How many draws of what nobody reported: hours, hidden facts.")
+    ] = 20,
+    seed: Seed = 1,
+    level: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
+    drop_unmatched: Annotated[
+        bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")] = None,
+    form: Form = "auto",
+    maps: Maps = None,
+    aliases: Aliases = None,
+    start: Start = None,
+    end: End = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Would it have happened without this? Live an observed history through once more, with only this left out.
+
+    [bold]Example:[/] powderkeg replay north-kosovo events.parquet --without serbia --from 2018-03-26
+    """
+    screen = Screen(as_json, quiet)
+    read = read_scenario(scenario, sets)
+    day = None if since is None else _date(since)
+    folder = None if out is None else Folder(out)
+    events = load_events(screen, files, form, maps, scenario, aliases, start, end)
+
+    from powderkeg.compare import replay as live_again
+
+    with screen.progress(f"{read.name}, {len(events):,} events without {without}") as progress:
+        found = live_again(
+            read, events, without, since=day, replicates=replicates, imputations=imputations, seed=seed, level=level,
+            unmatched="drop" if drop_unmatched else "refuse", workers=workers, progress=progress,
+        )  # fmt: skip
+    screen.data(found.as_dict())
+    show(screen, found)
+    if folder is not None:
+        with screen.waiting("writing"):
+            write(folder, found)
+        screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(Fault(None, None, "--from", repr(text), "a date such as 2018-03-26")) from None
+
+
+def show(screen: Screen, found: Replay) -> None:
+    """Standoffs, outcomes beside simulation, acts by actor and kind, the acts that fall away."""
+    if screen.is_silent:
+        return
+    from powderkeg.compare.replaying import RESTS_ON
+    from powderkeg.plots.record import number
+    from powderkeg.plots.theme import percent
+    from powderkeg.report.compared import value
+
+    r = found
+    window = f"{r.day(r.begin)} to {r.day(r.end)}"
+    screen.say(f"{r.scenario.title or r.scenario.name}, {r.events:,} acts from {window}, {r.without.title}")
+    told = f"{r.replicates:,} replays from {r.day(r.turn)} on, seed {r.seed}"
+    if r.imputations > 1:
+        why = "the hours of acts and the facts nobody reports" if r.by_day else "the facts nobody reports"
+        told += f", over {r.imputations} draws of {why}"
+    screen.say(told)
+    screen.say()
+    if r.standoffs.height:
+        rows = [
+            [f"{row['first_day']} to {row['last_day']}", f"{row['opener']}: {row['first_act']}",
+             percent(row["happens"]),
+             f"{percent(row['hurt_anyway'])} (was: {'yes' if row['hurt'] else 'no'})",
+             "" if row["acts_stay"] is None else percent(row["acts_stay"])]
+            for row in r.standoffs.to_dicts()
+        ]  # fmt: skip
+        heads = ["observed", "opened by", "still happens", "with people hurt", "its hostile acts that stay"]
+        screen.table(heads, rows, "Standoffs")
+    else:
+        screen.say("No standoff reaches beyond that day.")
+    new = r.new_standoffs
+    screen.say(f"New standoffs that overlap none of these: {number(new.value)} a replay.")
+    screen.say()
+    rows = []
+    for one, ahead in zip(r.outcomes, r.forward, strict=True):
+        span = f"{value(one.value, one.unit)} [{value(one.low, one.unit)}, {value(one.high, one.unit)}]"
+        rows.append(
+            [one.title, value(one.observed, one.unit), span, value(ahead.baseline, ahead.unit),
+             value(ahead.value, ahead.unit), ahead.verdict]
+        )  # fmt: skip
+    heads = [
+        "",
+        "observed",
+        f"replayed [{100 * r.level:g} % interval]",
+        "simulated with",
+        "simulated without",
+        "simulation says",
+    ]
+    screen.table(heads, rows, f"Outcomes from {r.day(r.turn)} on")
+    screen.say()
+    heads = ["", "", "observed", "replayed", f"{100 * r.level:g} % of replays"]
+    rows = [
+        [
+            row["actor"],
+            row["act"],
+            f"{row['observed']:.4g}",
+            number(row["value"]),
+            f"{row['least']:g} to {row['most']:g}",
+        ]
+        for row in sorted(r.counts.to_dicts(), key=lambda row: -abs(row["value"] - row["observed"]))[:MOST_ACTS]
+    ]
+    whole = r.all_acts
+    rows.append(["all", "", f"{whole.observed:.4g}", number(whole.value), f"{whole.least:g} to {whole.most:g}"])
+    screen.table(heads, rows, "Acts, those that change most first")
+    gone = r.acts.filter(r.acts["stays"] < 0.995).sort("stays", "time").head(MOST_ACTS)
+    if gone.height:
+        screen.say()
+        rows = [
+            [row["date"], row["source"], row["act"], row["target"], percent(row["stays"])] for row in gone.to_dicts()
+        ]
+        screen.table(["", "", "", "", "stays"], rows, "Observed acts that stay least often")
+    screen.say()
+    shares = [one.imputation for one in (*r.outcomes, whole) if one.imputation is not None]
+    if shares and r.imputations > 1:
+        screen.paragraph(
+            f"Of the replays' spread in the number of acts, {percent(whole.imputation or 0.0)} comes from what nobody "
+            f"reported and had to be drawn; over the outcomes at most {percent(max(shares))}."
+        )
+    if r.impossible:
+        screen.paragraph(
+            f"{r.impossible:,} observed acts could not have happened in any state that the model thinks likely at that "
+            "moment, by the scenario's guards and triggers. They stay as they are unless what is left out takes them "
+            "away: the model has no view on them."
+        )
+    if r.stopped:
+        screen.paragraph(f"{r.stopped:,} replays were stopped at the limit of new acts.")
+    screen.paragraph(RESTS_ON)
+
+
+def write(folder: Folder, found: Replay) -> None:
+    """Tables, figure, JSON."""
+    import polars as pl
+
+    from powderkeg import plots
+
+    text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2, default=str)
+    outcomes = pl.DataFrame([one.as_dict() for one in found.outcomes], infer_schema_length=None)
+    folder.write("replay.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    folder.write("acts.csv", found.acts.write_csv)
+    folder.write("counts.csv", found.counts.write_csv)
+    folder.write("standoffs.csv", found.standoffs.write_csv)
+    folder.write("outcomes.csv", outcomes.write_csv)
+    chart = plots.replayed(
+        found.acts, found.added, found.standoffs, found.start, found.begin, found.turn, found.end, found.without.title
+    )
+    folder.write("replay.svg", lambda path: plots.save(chart, path))

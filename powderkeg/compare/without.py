@@ -1,0 +1,270 @@
+"""What is to be left out of an observed history: an actor, a mechanism, a tie, a fact, acts of a kind, one act, or what
+an intervention changes.
+
+In: a model, the acts observed, what somebody typed. Out: a `Without`: the world without it, over any numbers of the
+model, and the observed acts that are taken out by hand. What came before the day on which it begins stays the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.compare.interventions import JOINT, Named, plan
+from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.worlds import Act, Phase, World, silenced, world
+from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.model import Model
+from powderkeg.reading.quantity import Quantity
+from powderkeg.scenario import Intervention, Scenario, third_person
+
+SECTIONS = ("actors", "mechanisms", "ties", "facts", "acts", "interventions")
+DATE = re.compile(r"(?:^|\s+)(?:on\s+)?(\d{4}-\d{2}-\d{2})$")
+MOST_NAMED = 6
+
+Build = Callable[[System, Mapping[str, float]], World]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Acts as arrays: days since the scenario's start (whole days where stamps are good for a day), channels."""
+
+    time: Floats
+    channel: Ints
+    by_day: bool
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Without:
+    """What is left out.
+
+    kind   "actor", "mechanism", "tie", "fact", "act", "one act", "edit" or "intervention"
+    title  in words: "without serbia"
+    turn   day since the scenario's start on which the worlds part
+    gone   (N,) observed acts that are taken out by hand
+    build  the world over arrays filled with these values
+    acts   what the world with it is forced to do where both start from the same day and nothing is given: the one act
+    """
+
+    name: str
+    kind: str
+    title: str
+    turn: float
+    gone: NDArray[np.bool_]
+    build: Build
+    acts: tuple[Act, ...] = ()
+
+
+def leave_out(model: Model, seen: Observed, name: str, since: float | None = None) -> Without:
+    """What `name` stands for.
+
+    since  day since the scenario's start from which it is left out; default: the first day of the observed window
+
+    Raises UsageError for what the scenario does not have (with the nearest name), a name of two things, an act that was
+    not observed (with the nearest dates), a day outside the window.
+    """
+    scenario = model.scenario
+    assert scenario is not None
+    turn = seen.begin if since is None else float(since)
+    if not seen.begin <= turn < seen.end:
+        day = scenario.start + timedelta(days=int(np.clip(turn, -3e5, 3e5)))
+        raise UsageError(
+            Fault(None, None, "from", f"{day}, outside the events",
+                  f"a day from {_day(scenario, seen.begin)} to before {_day(scenario, seen.end)}")
+        )  # fmt: skip
+    text = " ".join(name.split())
+    if "=" in text:
+        path, _, value = text.partition("=")
+        return _intervention(
+            model, seen, turn, name, "edit", f"with {path.strip()} = {value.strip()}",
+            Named("without", (("without", Intervention(set={path.strip(): value.strip()})),)),
+        )  # fmt: skip
+    if found := DATE.search(text):
+        return _one_act(model, scenario, seen, name, text[: found.start()], found[1], since)
+    return _named(model, scenario, seen, turn, name, text)
+
+
+def _day(scenario: Scenario, day: float) -> date:
+    return scenario.start + timedelta(days=int(np.floor(day)))
+
+
+def _named(model: Model, scenario: Scenario, seen: Observed, turn: float, name: str, text: str) -> Without:
+    known = {section: list(getattr(scenario, section)) for section in SECTIONS}
+    section, dot, rest = text.replace(" ", ".", 1).partition(".")
+    if dot and f"{section.rstrip('s')}s" in known:
+        places, own = [f"{section.rstrip('s')}s"], rest.strip()
+    else:
+        places, own = list(SECTIONS), text
+    parts = [part.strip() for part in own.split(JOINT)]
+    if len(parts) > 1:
+        places = ["interventions"]
+    homes = [place for place in places if all(part in known[place] for part in parts)]
+    every = [one for place in places for one in known[place]]
+    if not homes:
+        unknown = next((part for part in parts if part not in every), own)
+        raise UsageError(
+            Fault(None, None, "without", f"unknown name {unknown!r}",
+                  "an actor, mechanism, tie, fact, act or intervention of the scenario, PATH=VALUE, or one observed "
+                  "act such as 'kosovo arrests north_serbs on 2018-03-26'", nearest_name(unknown, every))
+        )  # fmt: skip
+    if len(homes) > 1:
+        raise UsageError(
+            Fault(None, None, "without", f"{own!r} is the name of {len(homes)} things",
+                  " or ".join(f"{home}.{own}" for home in homes))
+        )  # fmt: skip
+    home = homes[0]
+    if home == "interventions":
+        moved = tuple((part, _moved(scenario.interventions[part], turn)) for part in parts)
+        named = Named(own, moved)
+        return _intervention(model, seen, turn, name, "intervention", named.title or own, named)
+    none = np.zeros(len(seen.time), np.bool_)
+    builder = {
+        "actors": _without_actor, "acts": _without_act, "mechanisms": _without_mechanism, "ties": _without_fact,
+        "facts": _without_fact,
+    }[home]  # fmt: skip
+    change = builder(model, own)
+
+    def build(base: System, values: Mapping[str, float]) -> World:
+        system, levels = change(base)
+        return world(base, (Phase(turn, system, levels),))
+
+    return Without(name, home.rstrip("s"), f"without {own}", turn, none, build)
+
+
+Change = Callable[[System], tuple[System, tuple[tuple[int, int], ...]]]
+
+
+def _without_actor(model: Model, name: str) -> Change:
+    own = np.array([c for c in range(model.n_acts) if model.channels[c].source == name], np.int64)
+    return lambda base: (silenced(base, own), ())
+
+
+def _without_act(model: Model, name: str) -> Change:
+    own = np.array([c for c in range(model.n_acts) if model.channels[c].act == name], np.int64)
+    return lambda base: (silenced(base, own), ())
+
+
+def _without_mechanism(model: Model, name: str) -> Change:
+    own = model.mechanisms.index(name)
+    return lambda base: (
+        base._replace(edge_mass=np.where(base.edge_mechanism == own, 0.0, base.edge_mass)),
+        (),
+    )
+
+
+def _without_fact(model: Model, name: str) -> Change:
+    """The fact at its first level, and nothing brings it to another."""
+    fact = model.fact(name)
+
+    def change(base: System) -> tuple[System, tuple[tuple[int, int], ...]]:
+        sets = (base.effect_fact == fact) & (base.effect_level > 0)
+        owner = np.repeat(np.arange(base.n_channels), np.diff(base.effect_start))
+        rate = base.rate.copy()
+        rate[[c for c in owner[sets] if c >= model.n_acts]] = 0.0
+        probability = np.where(sets, 0.0, base.effect_probability)
+        return base._replace(rate=rate, effect_probability=probability), ((fact, 0),)
+
+    return change
+
+
+def _moved(part: Intervention, turn: float) -> Intervention:
+    """The intervention as if the run began on day `turn` and it were in force from there on."""
+    by = turn - float(part.at)
+    return replace(
+        part,
+        at=Quantity(turn),
+        until=None if part.until is None else Quantity(float(part.until) + by),
+        do=tuple(replace(deed, at=Quantity(max(float(deed.at) + by, turn))) for deed in part.do),
+    )
+
+
+def _intervention(
+    model: Model, seen: Observed, turn: float, name: str, kind: str, title: str, named: Named
+) -> Without:  # fmt: skip
+    if kind == "edit":
+        named = Named(named.name, tuple((one, _moved(part, turn)) for one, part in named.parts))
+    made = plan(model, named, seen.end)
+
+    def build(base: System, values: Mapping[str, float]) -> World:
+        return made.world(base, values)
+
+    return Without(name, kind, title, turn, np.zeros(len(seen.time), np.bool_), build)
+
+
+def _one_act(
+    model: Model, scenario: Scenario, seen: Observed, name: str, what: str, day: str, since: float | None
+) -> Without:
+    """One observed act, by its date and as many words about it as it takes."""
+    if since is not None:
+        raise UsageError(Fault(None, None, "from", "a day beside the date of one act", "one of them"))
+    try:
+        asked = date.fromisoformat(day)
+    except ValueError:
+        raise UsageError(Fault(None, None, "without", f"{day!r} is no date", "a date such as 2018-03-26")) from None
+    words = [word for word in what.split() if word not in ("the", "act", "event", "on")]
+    acts = model.channels[: model.n_acts]
+    told = [{str(c.source), str(c.target), str(c.act), third_person(str(c.act))} for c in acts]
+    valid = {word for one in told for word in one}
+    for word in words:
+        if word not in valid:
+            raise UsageError(
+                Fault(None, None, "without", f"unknown word {word!r} in {name!r}",
+                      "who, does, to whom, and a date, such as 'kosovo arrests north_serbs on 2018-03-26'",
+                      nearest_name(word, valid))
+            )  # fmt: skip
+    fits = np.array([_fits(c.source, c.act, c.target, words) for c in acts], np.bool_)
+    like = np.flatnonzero(fits[seen.channel])
+    days = np.floor(seen.time[like]).astype(np.int64)
+    on = int((asked - scenario.start).days)
+    found = like[days == on]
+    if not len(found):
+        phrase = f"no '{' '.join(words)}'" if words else "no act"
+        near = np.unique(days[np.argsort(np.abs(days - on), kind="stable")[:3]]) if len(days) else days
+        dates = ", ".join(str(_day(scenario, d)) for d in near)
+        raise UsageError(
+            Fault(None, None, "without", f"{phrase} was observed on {day}",
+                  f"a date on which it was; nearest: {dates}" if dates else "an act that was observed")
+        )  # fmt: skip
+    kinds = sorted({_told(model, c) for c in seen.channel[found].tolist()})
+    if len(kinds) > 1:
+        listed = ", ".join(kinds[:MOST_NAMED]) + (", ..." if len(kinds) > MOST_NAMED else "")
+        raise UsageError(
+            Fault(None, None, "without", f"{len(found)} acts on {day}", f"which one: {listed}")
+        )  # fmt: skip
+    # Several reports of the same act on one day cannot be told apart by words: the first is meant.
+    one = int(found[0])
+    gone = np.zeros(len(seen.time), np.bool_)
+    gone[one] = True
+    at, channel = float(seen.time[one]), int(seen.channel[one])
+    turn = max(at, seen.begin)
+    act = Act(turn + 0.5 if seen.by_day else turn, channel)
+
+    def build(base: System, values: Mapping[str, float]) -> World:
+        return world(base)
+
+    title = f"without '{_told(model, channel)}' on {day}"
+    return Without(name, "one act", title, turn, gone, build, (act,))
+
+
+def _fits(source: str | None, act: str, target: str | None, words: list[str]) -> bool:
+    """Each word names this act's side or deed; of two actors the first is who acts."""
+    sides = [word for word in words if word in (source, target) and word not in (act, third_person(act))]
+    if any(word not in (source, target, act, third_person(act)) for word in words):
+        return False
+    if len(sides) >= 2:
+        return sides[0] == source and sides[1] == target
+    if len(sides) == 1 and words.index(sides[0]) == 0 and len(words) > 1:
+        return sides[0] == source
+    return True
+
+
+def _told(model: Model, channel: int) -> str:
+    c = model.channels[channel]
+    return f"{c.source} {third_person(c.act)} {c.target}" if c.target else f"{c.source} {third_person(c.act)}"

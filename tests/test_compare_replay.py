@@ -1,0 +1,198 @@
+"""`pk.replay` and `powderkeg replay`: what is left out, what is told, what a slip is answered with."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import powderkeg as pk
+from powderkeg.cli import app
+from powderkeg.errors import EventError, UsageError
+from powderkeg.events import EventTable
+
+TEXT = """
+powderkeg: 1
+name: quarrel
+start: 2020-01-01
+years: 2
+actors: {a: {}, b: {}, patron: {}}
+ties: {friend: {kind: patronage, from: patron, to: a}}
+facts: {block: {lasts: 20 days}, tense: {comes: 2 per year, lasts: 60 days}}
+acts: {strike: {tone: hostile, heat: 3}, shut: {tone: hostile, heat: 2}, open: {tone: cooperative}}
+moves:
+  strikes: {who: a, does: strike, to: b, rate: 3 per year}
+  answers_back: {who: b, does: strike, to: a, rate: 3 per year}
+  shuts: {who: a, does: shut, to: b, rate: 6 per year, sets: {block: 100 %}}
+  opens: {who: a, does: open, to: b, rate: 20 per year, needs: [block], clears: {block: 100 %}}
+  helps: {who: patron, does: strike, to: b, rate: 0 per year}
+mechanisms:
+  reply: {when: x strikes y, then: y strikes x, answers: 0.5, half_life: 2 days}
+  friends: {when: b strikes a, given: patron backs a, then: patron strikes b, answers: 0.4, half_life: 2 days}
+gates: {heated: {while: tense, moves: [strikes, shuts], factor: 3}}
+outcomes:
+  patron_in: {title: The patron strikes, any: {who: patron, does: strike}, better: less}
+  strikes: {title: Strikes a year, count: {does: strike}}
+interventions:
+  calmer: {title: Nobody replies, at: 400 days, set: {mechanisms.reply.answers: 0}}
+  nothing: {title: Nothing changes}
+"""
+
+
+@pytest.fixture(scope="module")
+def scenario() -> pk.Scenario:
+    return pk.loads(TEXT)
+
+
+@pytest.fixture(scope="module")
+def observed(scenario: pk.Scenario) -> EventTable:
+    table = pk.simulate(pk.compile(scenario), years=1, replicates=1, seed=3).table()
+    frame = table.frame.select("time", *(pl.col(name).cast(pl.String) for name in ("source", "act", "target")))
+    return EventTable(frame, table.start, 365.0)
+
+
+def by_day(table: EventTable) -> EventTable:
+    return EventTable(table.frame.with_columns(pl.col("time").floor()), table.start, table.days, resolution="day")
+
+
+@pytest.fixture(scope="module")
+def found(scenario: pk.Scenario, observed: EventTable) -> pk.compare.Replay:  # type: ignore[name-defined]
+    return pk.replay(scenario, observed, "reply", replicates=100, imputations=5)
+
+
+def test_without_nothing_everything_stays(scenario: pk.Scenario, observed: EventTable) -> None:
+    for table in (observed, by_day(observed)):
+        same = pk.replay(scenario, table, "nothing", replicates=20, imputations=4)
+        assert same.acts["stays"].to_list() == [1.0] * len(table)
+        assert same.added.height == 0
+        assert same.standoffs["happens"].to_list() == [1.0] * same.standoffs.height
+        assert all(one.observed == pytest.approx(one.value) for one in same.outcomes)
+        assert all(one.difference == 0.0 for one in same.forward)
+
+
+def test_what_is_left_out_is_gone(scenario: pk.Scenario, observed: EventTable) -> None:
+    for name, gone in (
+        ("a", pl.col("source") == "a"),
+        ("actors.a", pl.col("source") == "a"),
+        ("strike", pl.col("act") == "strike"),
+        ("friend", pl.col("source") == "patron"),
+        ("friends", pl.col("source") == "patron"),
+    ):
+        out = pk.replay(scenario, observed, name, replicates=20, imputations=2)
+        assert out.acts.filter(gone)["stays"].max() == 0.0, name
+        assert out.added.filter(gone).height == 0, name
+    out = pk.replay(scenario, observed, "block", replicates=20, imputations=2)
+    assert out.acts.filter(pl.col("act") == "open")["stays"].max() == 0.0
+
+
+def test_before_the_worlds_part_everything_stays(scenario: pk.Scenario, observed: EventTable) -> None:
+    out = pk.replay(scenario, observed, "a", since=date(2020, 7, 1), replicates=20, imputations=2)
+    before = out.acts.filter(pl.col("date") < date(2020, 7, 1))
+    assert before.height > 5
+    assert before["stays"].min() == 1.0
+    assert out.acts.filter((pl.col("date") >= date(2020, 7, 1)) & (pl.col("source") == "a"))["stays"].max() == 0.0
+    assert out.added.filter(pl.col("date") < date(2020, 7, 1)).height == 0
+
+
+def test_one_act_is_taken_out_by_its_date(scenario: pk.Scenario, observed: EventTable) -> None:
+    row = observed.frame.filter(pl.col("act") == "strike").row(0, named=True)
+    day = observed.start + timedelta(days=int(row["time"]))
+    for table in (observed, by_day(observed)):
+        out = pk.replay(scenario, table, f"{row['source']} strikes {row['target']} on {day}", replicates=50)
+        at = out.acts.filter(
+            (pl.col("date") == day) & (pl.col("source") == row["source"]) & (pl.col("act") == "strike")
+        )
+        assert at["stays"][0] == 0.0
+        assert (
+            out.acts.filter(pl.col("date") < day)["stays"].to_list()
+            == [1.0] * out.acts.filter(pl.col("date") < day).height
+        )
+        assert out.added.height == 0  # in a world with fewer acts and the same facts nothing becomes likelier
+
+
+def test_the_same_seed_gives_the_same_numbers_with_any_number_of_workers(
+    scenario: pk.Scenario, observed: EventTable, found: pk.compare.Replay,  # type: ignore[name-defined]
+) -> None:  # fmt: skip
+    again = pk.replay(scenario, observed, "reply", replicates=100, imputations=5, workers=1)
+    assert again.as_dict() == found.as_dict()
+    other = pk.replay(scenario, observed, "reply", replicates=100, imputations=5, seed=2)
+    assert other.as_dict() != found.as_dict()
+
+
+def test_an_intervention_begins_where_the_worlds_part(scenario: pk.Scenario, observed: EventTable, found) -> None:  # type: ignore[no-untyped-def]
+    calmer = pk.replay(scenario, observed, "calmer", replicates=100, imputations=5)
+    edited = pk.replay(scenario, observed, "mechanisms.reply.answers = 0", replicates=100, imputations=5)
+    assert calmer.acts["stays"].to_list() == edited.acts["stays"].to_list() == found.acts["stays"].to_list()
+
+
+def test_other_numbers_can_be_given_for_each_imputation(scenario: pk.Scenario, observed: EventTable) -> None:
+    sets = [{"mechanisms.reply.answers": 0.2}, {"mechanisms.reply.answers": 0.7}]
+    out = pk.replay(scenario, observed, "reply", replicates=200, imputations=10, sets=sets)
+    assert out.all_acts.imputation is not None
+    assert out.all_acts.imputation > 0.02
+
+
+@pytest.mark.parametrize(
+    ("without", "told"),
+    [
+        ("patrom", "nearest: 'patron'"),
+        ("facts.blok", "nearest: 'block'"),
+        ("mechanisms.reply.anwsers=0", "mechanisms.reply.anwsers"),
+        ("mechanisms.reply.answers=often", "mechanisms.reply.answers"),
+        ("a strikes b on 2020-02-31", "is no date"),
+        ("a hits b on 2020-03-01", "unknown word 'hits'"),
+        ("b opens a on 2020-03-01", "no 'b opens a' was observed"),
+        ("calmer+nothin", "nearest: 'nothing'"),
+    ],
+)
+def test_a_slip_is_told_with_what_would_be_right(
+    scenario: pk.Scenario, observed: EventTable, without: str, told: str
+) -> None:
+    with pytest.raises(UsageError) as error:
+        pk.replay(scenario, observed, without, replicates=10)
+    assert told in str(error.value)
+
+
+def test_an_act_that_was_not_observed_that_day_is_told_with_the_nearest_dates(
+    scenario: pk.Scenario, observed: EventTable
+) -> None:
+    days = {observed.start + timedelta(days=int(t)) for t in observed.frame.filter(pl.col("act") == "shut")["time"]}
+    free = next(d for d in (date(2020, 5, 1) + timedelta(days=k) for k in range(60)) if d not in days)
+    with pytest.raises(UsageError) as error:
+        pk.replay(scenario, observed, f"shut on {free}", replicates=10)
+    assert str(min(days, key=lambda d: (abs((d - free).days), d))) in str(error.value)
+
+
+def test_a_day_outside_the_events_and_events_outside_the_scenario_are_refused(
+    scenario: pk.Scenario, observed: EventTable
+) -> None:
+    with pytest.raises(UsageError, match="outside the events"):
+        pk.replay(scenario, observed, "a", since=date(2021, 3, 1), replicates=10)
+    strange = EventTable(observed.frame.with_columns(source=pl.lit("zed")), observed.start, observed.days)
+    with pytest.raises(EventError, match="zed"):
+        pk.replay(scenario, strange, "a", replicates=10)
+
+
+def test_the_command_tells_and_writes(tmp_path: Path, observed: EventTable) -> None:
+    (tmp_path / "quarrel.yaml").write_text(TEXT)
+    observed.frame.with_columns(
+        time=pl.lit(observed.start).cast(pl.Datetime("ms")) + pl.duration(milliseconds=pl.col("time") * 86_400_000)
+    ).write_csv(tmp_path / "events.csv")
+    words = ["replay", str(tmp_path / "quarrel.yaml"), str(tmp_path / "events.csv"), "--without", "reply"]
+    words += ["--replicates", "40", "--imputations", "4"]
+    told = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
+    assert told.exit_code == 0, told.output
+    for phrase in ("Standoffs", "The patron strikes", "What a replay rests on", "simulation says", "No data can test"):
+        assert phrase in told.output
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "replay.json", "acts.csv", "counts.csv", "standoffs.csv", "outcomes.csv", "replay.svg",
+    }  # fmt: skip
+    assert "<svg" in (tmp_path / "out" / "replay.svg").read_text()
+    plain = CliRunner().invoke(app, [*words, "--json"])
+    data = json.loads(plain.stdout)
+    assert set(data["outcomes"]) == set(data["simulation"]) == {"patron_in", "strikes"}
+    assert data["outcomes"]["strikes"]["value"] < data["outcomes"]["strikes"]["observed"]
