@@ -332,6 +332,12 @@ def _cautions(
                 f"a half-life stands at its longest, {LONGEST:g} of the window: slower excitation cannot be told from "
                 "a background that drifts; give the background pieces (`background`), or fix `decays`"
             )
+        fastest = found.point.decay[used & (theta < upper - near)].max(initial=0.0)
+        if not streams.by_day and fastest > 100.0 * len(streams.time) / streams.days:
+            said.append(
+                f"a half-life of {LN2 / fastest:.3g}, more than a hundred times shorter than the usual wait between "
+                "events: are there doubles of the same event?"
+            )
         if (used & (theta >= upper - near)).any():
             said.append(
                 "a half-life stands at its shortest: are there doubles of the same event, or stamps coarser than they "

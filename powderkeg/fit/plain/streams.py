@@ -101,7 +101,7 @@ def read_streams(
 
 
 def _is_frame(events: Any) -> bool:
-    return not isinstance(events, (list, tuple, np.ndarray, dict)) and hasattr(events, "columns")
+    return not isinstance(events, (list, tuple, np.ndarray, dict)) and hasattr(type(events), "columns")
 
 
 def _refuse_types(types: Any, what: str) -> None:
@@ -284,6 +284,11 @@ def _finish(
                   "dozens for an estimate that means something"),
             aftermath="nothing was fitted",
         )  # fmt: skip
+    if time[0] > 0.5 * length and len(time) > 20:
+        said.append(
+            f"the first event comes at {time[0] * width:g}, after half of the window, which begins at 0: if it "
+            "was not watched from 0 on, subtract its start from the times"
+        )
     empty = [names[k] for k in np.flatnonzero(np.bincount(kind, minlength=len(names)) == 0)]
     if empty:
         shown = ", ".join(empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
