@@ -219,3 +219,30 @@ def test_words_of_python_become_words_of_the_command_line() -> None:
     assert typed("fix one, or give ranges and use_ranges=True") == "fix one, or give ranges and --use-ranges"
     assert typed("or unmatched='drop'") == "or --drop-unmatched"
     assert typed("nothing of the kind") == "nothing of the kind"
+
+
+def test_steps_and_rows_are_shown_on_a_terminal_as_they_are(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File names are text: none is read as markup. Where no terminal is, nothing is shown."""
+    import sys
+
+    from powderkeg.cli.screen import Screen
+
+    with Screen().stages("fitting") as told:
+        assert told is None
+    with Screen().counting("reading") as counted:
+        assert counted is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "140")
+    with Screen().stages("fitting") as told:
+        assert told is not None
+        told(0.5, "background [blocks90]")
+    assert "background [blocks90]" in capfd.readouterr().err
+    with Screen().counting("reading") as counted:
+        assert counted is not None
+        counted("/somewhere/[red]icews.tab", 1_234_567)
+    assert "1,234,567 rows so far, [red]icews.tab" in capfd.readouterr().err
+    with Screen(quiet=True).stages("fitting") as told:
+        assert told is None

@@ -85,11 +85,11 @@ def read(
 
     screen = Screen(as_json, quiet)
     Folder(out.parent)
-    with screen.waiting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}"):
+    with screen.counting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}") as progress:
         account = convert(
             files, out, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
             aliases=aliases, start=start, end=end, doubles=doubles_of(doubles), quarantine=quarantine,
-            bad_files="skip" if skip_bad_files else "raise",
+            bad_files="skip" if skip_bad_files else "raise", progress=progress,
         )  # fmt: skip
     screen.data({"out": str(out), **account})
     for line in account.get("said", []):
@@ -246,10 +246,10 @@ def load_events(
     """The events of files, matched to a scenario if one is given."""
     from powderkeg.events import read_events
 
-    with screen.waiting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}"):
+    with screen.counting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}") as progress:
         return read_events(
             files, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
-            aliases=aliases, start=start, end=end, doubles=doubles_of(doubles),
+            aliases=aliases, start=start, end=end, doubles=doubles_of(doubles), progress=progress,
         )  # fmt: skip
 
 

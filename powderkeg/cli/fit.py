@@ -80,7 +80,10 @@ def fit(
         str | None, typer.Option(help="exact or day; by default what the stamps of the events are good for.")
     ] = None,
     background: Annotated[
-        str, typer.Option(help="Course of the background: auto (by AIC), scenario, constant, season, blocks365, ...")
+        str,
+        typer.Option(
+            help="Course of the background: auto (by AIC), scenario, constant, season, blocks365, epochs, ..."
+        ),
     ] = "auto",
     exposure: Annotated[
         str | None, typer.Option(help="coverage: how densely the source reported scales the background.")

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 WIDEST = 110
@@ -89,6 +90,21 @@ class Screen:
 
             def tell(share: float, step: str) -> None:
                 bar.update(task, completed=share, description=_plain_markup(f"{what}: {step}" if step else what))
+
+            yield tell
+
+    @contextmanager
+    def counting(self, what: str) -> Iterator[Callable[[str, int], None] | None]:
+        """A callback for rows read of a file, where how many there are cannot be told."""
+        if self.is_silent or not sys.stderr.isatty():
+            yield None
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(_plain_markup(what)) as status:
+
+            def tell(name: str, rows: int) -> None:
+                status.update(_plain_markup(f"{what}: {rows:,} rows so far, {Path(name).name}"))
 
             yield tell
 
