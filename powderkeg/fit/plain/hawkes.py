@@ -20,6 +20,7 @@ from scipy import sparse
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
+from powderkeg.fit.newton import BLAS
 from powderkeg.fit.plain.choice import CRITERIA, choose_day_links, choose_links, penalised
 from powderkeg.fit.plain.days import DayPoint, DayRows, climb_day_decays
 from powderkeg.fit.plain.exact import Layout, Point, Rows, climb_decays, lay_out
@@ -85,7 +86,8 @@ def hawkes(
     layout = _layout(streams, support, background, decays, components, per_source)
     known = None if decays is None else _given(decays, layout, per_source) * streams.stamp
     lower, upper = np.log(LN2 / (LONGEST * streams.days)), np.log(_fastest(streams))
-    found = (_by_day if streams.by_day else _exactly)(streams, layout, known, penalty, float(lower), float(upper))
+    with BLAS.limit(limits=1):
+        found = (_by_day if streams.by_day else _exactly)(streams, layout, known, penalty, float(lower), float(upper))
     cautions = _cautions(found, streams, layout, known is None, float(lower), float(upper))
     ratio = _ratio(found, layout)
     if ratio >= 1.0:
