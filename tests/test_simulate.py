@@ -17,6 +17,9 @@ import pytest
 import systems
 
 import powderkeg as pk
+from powderkeg.engine.chunks import Workspace, simulate_chunk
+from powderkeg.engine.draws import root_key
+from powderkeg.engine.tables import tables
 from powderkeg.engine.worlds import Act, Past, Phase, world
 from powderkeg.errors import ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate import Interrupted, past_of, simulate
@@ -452,3 +455,16 @@ def test_the_examples_of_the_page_run_and_print_what_it_says(capsys):
     printed = capsys.readouterr().out
     assert printed.count("True\n") == 2
     assert "False" not in printed
+
+
+def test_what_could_come_at_the_highest_gates_costs_nothing_where_it_does_not(seed):
+    """Ten million candidates expected, some ten that come: the queue fits these, and the events are the same."""
+    made = tables(world(systems.small(gated=True)))
+    at = (root_key(seed), 0, 20, 0.0, 10.0, 10_000)
+    spaces = [Workspace(), Workspace()]
+    chunks = [simulate_chunk(made, *at, space, expected) for space, expected in zip(spaces, (1e7, 100.0), strict=True)]
+    assert all(np.array_equal(one, other) for one, other in zip(*chunks, strict=True))
+    assert len(spaces[0].head) <= 1 << 16
+    again = simulate_chunk(made, *at, spaces[0], 1e7)
+    assert all(np.array_equal(one, other) for one, other in zip(chunks[0], again, strict=True))
+    assert len(spaces[0].head) < 2_000

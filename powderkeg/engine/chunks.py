@@ -16,6 +16,7 @@ from powderkeg.engine.simulation import CANDIDATES, DONE, FINISHED, FULL, NO_SLO
 from powderkeg.engine.tables import Tables
 
 _MOST_BUCKETS = 4_000_000
+_FIRST_BUCKETS = 1 << 16  # as long as nothing has been seen: what is to be expected at the highest gates may never come
 _MOST_ROOM = 2_000_000  # events that buffers are made for without having been needed
 _AGAIN = -1
 
@@ -45,6 +46,7 @@ class Workspace:
         self.follow(0)
         self.events(1 << 16)
         self.head = np.empty(0, np.int64)
+        self.seen = 0.0  # candidates of a replicate, in the chunk before
 
     def room(self, slots: int) -> None:
         """For so many candidates in the queue."""
@@ -102,7 +104,7 @@ def simulate_chunk(
     state = np.zeros(at.n_facts * 2 + at.n_policies + 2 * at.n_changes + at.n_streams, np.int64)
     state_f = np.zeros(2 * at.n_calms + at.n_streams + at.n_facts)
     pieces: list[list[NDArray[Any]]] = []
-    w.buckets(expected)
+    w.buckets(w.seen or min(expected, _FIRST_BUCKETS))
     # Room for one replicate as it is expected: to run out of room means to start it again.
     room = int(min(1.2 * expected + 1000.0, _MOST_ROOM))
     if len(w.out[0]) < room:
@@ -146,6 +148,7 @@ def simulate_chunk(
             w.events(2 * len(w.out[0]))
         if done > before:
             w.buckets((w.control[CANDIDATES] - candidates) / (done - before))
+    w.seen = float(w.control[CANDIDATES]) / n
     if stateless:  # nothing ever changes a fact
         cells = tables.ints[at.fact : at.fact + 3 * at.n_facts].reshape(-1, 3)[:, :2].sum(axis=1)
         result[:, 3 + cells] = (result[:, 2] - begin)[:, None]
