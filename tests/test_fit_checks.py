@@ -24,7 +24,7 @@ from powderkeg.fit.heldout import held_out
 from powderkeg.fit.predictive import _check, predictive, with_course
 from powderkeg.fit.prior import make_prior
 from powderkeg.fit.recovery import _row, recover
-from powderkeg.fit.residuals import DRAWS, _draw_totals, _within, residuals
+from powderkeg.fit.residuals import DRAWS, _draw_totals, _within, residuals, should_be_uniform
 from powderkeg.fit.result import Estimate, filled_arrays
 
 RIVALS = """
@@ -298,6 +298,40 @@ def test_the_model_foresees_what_constant_rates_do_not(stamp: str) -> None:
     assert none is not None
     assert none.leads[0].low < 1.0
     assert none.leads[0].nats < 0.1 * found.leads[0].nats
+
+
+@pytest.mark.parametrize("stamp", ["exact", "day"])
+def test_the_held_out_part_is_tested_too(stamp: str) -> None:
+    """On its own: at 1 in 100 a right model passes, one without answers does not."""
+    events = one_history(RIVALS) if stamp == "exact" else by_day(one_history(RIVALS))
+    alone = pk.edit(pk.loads(RIVALS), dict.fromkeys(ANSWERS, 0.0))
+    p_values = []
+    for scenario in (pk.loads(RIVALS), alone):
+        found = held_out(pk.fit(scenario, events, background="constant", test_mechanisms=False))
+        assert found is not None
+        assert found.test is not None
+        p_values.append(found.test.p)
+        n_days = round(found.days)
+        assert found.test.cells == (found.events if stamp == "exact" else n_days)
+    assert p_values[0] > 0.01 > p_values[1]
+
+
+def test_one_channel_answers_itself_within_the_day() -> None:
+    """Daily totals of a single channel have same-day answers too; without them the right model would be refused."""
+    text = RIVALS.replace("{who: any, does: threaten, to: any", "{who: north, does: threaten, to: south").replace(
+        "  retaliation: {when: x threatens y, then: y threatens x, answers: 0.25, half_life: 0.35 days}\n", ""
+    )
+    climber, vector = at_truth(text, by_day(one_history(text)))
+    tests = {test.name: test.p for test in residuals(climber, vector).tests}
+    assert tests["daily_totals"] > 0.01
+    assert "channels" not in tests
+
+
+def test_ranks_of_days_are_not_made_up_where_channels_are_taken_together() -> None:
+    climber, vector = at_truth(RIVALS, by_day(one_history(RIVALS)))
+    together = np.zeros(2, np.int64)
+    expected = expected_acts(climber, vector, together, 1)
+    assert len(should_be_uniform(climber, vector, expected, climber.problem.data.time, together, 0.0, 1)) == 0
 
 
 def test_too_little_to_hold_out_is_said_and_not_scored() -> None:

@@ -136,6 +136,9 @@ class Checks:
                 f"  {abs(lead.nats):.1f} nats {word} than {_article(lead.reference)} (90 % interval {lead.low:+.1f} to "
                 f"{lead.high:+.1f}, {lead.per_act:+.3f} an act{sure})"
             )
+        if found.test is not None:
+            flag = "" if found.test.passes else f"  does not fit: {found.test.meaning}"
+            lines.append(f"  {found.test.title}: p {found.test.p:.3f}{flag}")
         if found.impossible:
             lines.append(
                 f"  {found.impossible} acts that the fitted part holds to be impossible are left out of all scores"
@@ -184,7 +187,7 @@ def check(
     ahead = None
     at = 1.0
     if held_out_share is not None:
-        ahead = held_out(fit, held_out_share, part(at, 0.5, "foreseeing the last part from the first"))
+        ahead = held_out(fit, held_out_share, seed, part(at, 0.5, "foreseeing the last part from the first"))
         at += 0.5
     again = recover(fit, refits, seed + 1, workers, part(at, float(refits), f"{refits} refits")) if refits else None
     tell(1.0, "done")

@@ -24,8 +24,10 @@ from powderkeg.errors import FitError
 from powderkeg.fit.background import with_offset
 from powderkeg.fit.climb import Climber
 from powderkeg.fit.epochs import epochs_shape
+from powderkeg.fit.expected import classes_of, expected_acts
 from powderkeg.fit.objective import Data
 from powderkeg.fit.problem import Problem
+from powderkeg.fit.residuals import Test, should_be_uniform, uniformity
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -40,6 +42,8 @@ MEMORY = 60
 """Days that the moving average looks back."""
 PSEUDO_DAYS = 5.0
 """Days at the rate of the first part that are mixed into the moving average: 60 quiet days do not mean never."""
+WHAT = {False: "gaps between held-out acts", True: "totals of held-out days, by rank"}
+MEANING = "what came after the fitted part does not come as the model says; compare the same test on the whole window"
 UNSEEN = 0.5
 """Acts of a channel that were not seen in the first part, for its share: never seen is not never."""
 
@@ -68,6 +72,8 @@ class HeldOut:
                        which no score counts
     score              log score of the model;  references: name -> log score
     leads              against each reference
+    test               of gaps between the held-out acts, or of ranks of the held-out days' totals: None where it could
+                       not be made. The estimates know nothing of these acts, so it has its size, but for their errors
     begin              (stretches,) days;  by_stretch: name -> (stretches,) log score
     """
 
@@ -78,6 +84,7 @@ class HeldOut:
     score: float
     references: dict[str, float]
     leads: tuple[Lead, ...]
+    test: Test | None
     begin: tuple[float, ...]
     by_stretch: dict[str, tuple[float, ...]]
 
@@ -85,7 +92,9 @@ class HeldOut:
         return asdict(self)
 
 
-def held_out(fit: Fit, share: float = SHARE, progress: Callable[[float], None] | None = None) -> HeldOut | None:
+def held_out(
+    fit: Fit, share: float = SHARE, seed: int = 1, progress: Callable[[float], None] | None = None
+) -> HeldOut | None:
     """The model's log score on the last part of the window; None where either part has fewer than 20 acts.
 
     share  of the window that is fitted. The course of the background is estimated on it, its kind is that of the fit
@@ -128,6 +137,10 @@ def held_out(fit: Fit, share: float = SHARE, progress: Callable[[float], None] |
     if not all(np.isfinite(one).all() for one in scores.values()):
         return None
     n = int(scored.sum())
+    of_channel, n_classes = classes_of(whole, np.arange(len(whole.problem.design.channel_ground)))
+    expected = expected_acts(whole, vector, of_channel, n_classes)
+    time = data.time[counts & (data.time >= 0)]
+    uniform = should_be_uniform(whole, vector, expected, time, of_channel, border, seed)
     return HeldOut(
         fitted_days=float(border),
         days=float(data.days - border),
@@ -136,6 +149,7 @@ def held_out(fit: Fit, share: float = SHARE, progress: Callable[[float], None] |
         score=float(model.sum()),
         references={key: float(one.sum()) for key, one in scores.items() if key != "model"},
         leads=tuple(_lead(key, model - one, n) for key, one in scores.items() if key != "model"),
+        test=uniformity("held_out", WHAT[data.by_day], uniform, MEANING) if len(uniform) else None,
         begin=tuple(float(x) for x in edges[:-1]),
         by_stretch={key: tuple(float(x) for x in one) for key, one in scores.items()},
     )

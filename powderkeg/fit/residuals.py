@@ -123,31 +123,30 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
         return Residuals((), np.zeros(0), pl.DataFrame(schema=SCHEMA), (), course)
     fitted = any(p.free and p.kind == "rate" for p in problem.parameters)
     tests: list[Test] = []
-    if data.by_day:
-        uniform = _ranks(climber, vector, expected, time, n_classes, seed)
+    uniform = should_be_uniform(climber, vector, expected, time, of_channel, 0.0, seed)
+    if data.by_day and len(uniform):
         tests.append(
-            _uniformity(
+            uniformity(
                 "daily_totals", "daily totals, by rank", uniform,
                 "days are busier or quieter than the days before let expect",
             )
         )  # fmt: skip
-    else:
-        at = np.append(0.0, np.cumsum(expected.total))[np.searchsorted(expected.edge, time)]
-        uniform = -np.expm1(-np.diff(at, prepend=0.0))
+    elif not data.by_day:
         tests.append(
-            _uniformity(
+            uniformity(
                 "gaps", "gaps between acts", uniform,
                 "acts come in bunches or lulls that the fit does not know; look at half-lives and the background",
             )
         )  # fmt: skip
         if n_classes > 1:
             tests.append(
-                _uniformity(
+                uniformity(
                     "channel_gaps", "gaps within channels", _within(expected, time, of_channel[channel], n_classes),
                     "who acts when is off; look at who answers whom, and at gates",
                 )
             )  # fmt: skip
-    tests.append(_carry_over(uniform, "days" if data.by_day else "gaps"))
+    if len(uniform):
+        tests.append(_carry_over(uniform, "days" if data.by_day else "gaps"))
 
     seen = np.bincount(of_channel[channel], minlength=n_classes).astype(np.float64)
     by_class = expected.by_class.sum(axis=0)
@@ -210,7 +209,27 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
     return Residuals(tuple(tests), uniform, pl.DataFrame(rows, schema=SCHEMA), tuple(untested), course)
 
 
-def _uniformity(name: str, title: str, uniform: Floats, meaning: str) -> Test:
+def should_be_uniform(
+    climber: Climber, vector: Floats, expected: Expected, time: Floats, of_channel: Ints, since: float, seed: int
+) -> Floats:
+    """Numbers that are uniform where the model holds: gaps between acts from day `since` on, or ranks of daily totals.
+
+    time        (n,) acts
+    of_channel  (C,) class of each channel in `expected`; ranks need a class for each (else nothing is returned)
+    """
+    if climber.problem.data.by_day:
+        n_classes = expected.by_class.shape[1]
+        if n_classes < len(of_channel):
+            return np.zeros(0)
+        return _ranks(climber, vector, expected, time, n_classes, seed)[round(since) :]
+    running = np.append(0.0, np.cumsum(expected.total))
+    begun = float(np.interp(since, expected.edge, running))
+    at = running[np.searchsorted(expected.edge, time[time >= since])]
+    return np.asarray(-np.expm1(-np.diff(at, prepend=begun)))
+
+
+def uniformity(name: str, title: str, uniform: Floats, meaning: str) -> Test:
+    """Kolmogorov and Smirnov's test that the numbers are uniform."""
     found = stats.kstest(uniform, "uniform")
     return Test(name, title, float(found.statistic), len(uniform), float(found.pvalue), meaning)
 
@@ -338,7 +357,7 @@ def _draw_totals(
     n_days, mean = len(ancestors), ancestors.sum(axis=1)
     number = generator.poisson(mean[:, None], (n_days, DRAWS)).ravel()
     totals = number.astype(np.int64)
-    if n_classes == 1 or len(d.out_slot) == 0:
+    if len(d.out_slot) == 0:
         return totals.reshape(n_days, DRAWS)
     gate, of_edge = _gates_of_answers(climber, vector, expected)
     group = d.slot_group[d.out_slot]
