@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.events import Aliases, End, Files, Form, Maps, Start, load_events
+from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
+from powderkeg.cli.fit import typed_faults
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, read_scenario
 from powderkeg.cli.screen import Screen, say_error
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from powderkeg.analyze.attribution import Attribution
     from powderkeg.analyze.family import Family
     from powderkeg.events import EventTable
-    from powderkeg.fit import Fit
 
 MOST_ROWS = 12
 """Rows of a table on the screen; --json and --out have all."""
@@ -48,6 +48,9 @@ def attribute(
     fix: Annotated[
         list[str] | None, typer.Option("--fix", metavar="PATH", help="With --fit: hold these. [dim]repeatable[/]")
     ] = None,
+    background: Annotated[
+        str, typer.Option(help="With --fit: course of the background, as for powderkeg fit.")
+    ] = "auto",
     links: Annotated[bool, typer.Option("--links", help="With --json: who may have set off whom, act by act.")] = False,
     least: Annotated[float, typer.Option(help="Probability below which a link is left out.")] = 0.01,
     episode: Annotated[
@@ -85,6 +88,7 @@ def attribute(
     aliases: Aliases = None,
     start: Start = None,
     end: End = None,
+    doubles: Doubles = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -96,7 +100,7 @@ def attribute(
     _check_words(with_fit, free, fix, least)
     read = read_scenario(scenario, sets)
     folder = None if out is None else Folder(out)
-    events = load_events(screen, files, form, maps, scenario, aliases, start, end)
+    events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
     events = one_history(events, replicate)
 
     from powderkeg.analyze import attribute as attribute_events
@@ -108,13 +112,13 @@ def attribute(
     if with_fit:
         from powderkeg.fit import fit
 
-        with screen.waiting(f"fitting {len(events):,} events"):
-            fitted: Fit = fit(
-                model, events, free=free, fix=fix, likelihood=likelihood, unmatched=unmatched, test_mechanisms=False,
-                level=level,
+        with typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
+            model = fit(
+                model, events, free=free, fix=fix, background=background, likelihood=likelihood, unmatched=unmatched,
+                test_mechanisms=False, level=level, progress=stages,
             )  # fmt: skip
-        model, given = fitted, None
-    with screen.progress(f"drawing who set off whom among {len(events):,} acts") as progress:
+        given = None
+    with typed_faults(), screen.progress(f"drawing who set off whom among {len(events):,} acts") as progress:
         found = attribute_events(
             model, given, forests=forests, draws=draws, seed=seed, level=level, likelihood=likelihood,
             unmatched=unmatched, progress=progress,
@@ -197,36 +201,30 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
         for row in found.starts().to_dicts()
     ]  # fmt: skip
     heads = ["who starts", "acts", "of them roots", "of all roots", "", "acts that go back to it", ""]
-    screen.table(heads, rows[:MOST_ROWS])
-    screen.say()
-    screen.table(["who is drawn in", "of its acts", "", "by what and by whom"], drawn_rows(found)[:MOST_ROWS])
-    screen.say()
+    _table(screen, heads, rows)
+    _table(screen, ["who is drawn in", "of its acts", "", "by what and by whom"], drawn_rows(found))
     trapped = _entrapped_rows(found, entrapment)
     if trapped:
-        screen.table(["entrapped", "of its acts", "", "by"], trapped[:MOST_ROWS])
-        screen.say()
+        _table(screen, ["entrapped", "of its acts", "", "by"], trapped)
     rows = [
         [row["mechanism"], f"{row['acts']:.1f}", percent(row["share"]), span(row)]
         for row in found.shares().to_dicts()
         if row["actor"] is None and row["share"] >= FAINTEST
     ]
-    screen.table(["what set acts off", "acts", "of all", ""], rows[:MOST_ROWS])
-    screen.say()
+    _table(screen, ["what set acts off", "acts", "of all", ""], rows)
     rows = [
         [row["by"], row["actor"], f"{row['acts']:.1f}", percent(row["share"]), span(row)]
         for row in found.matrix().to_dicts()
         if row["by"] is not None and row["share"] >= FAINTEST
     ]
-    screen.table(["whose acts", "set off acts of", "acts", "of its acts", ""], rows[:MOST_ROWS])
-    screen.say()
+    _table(screen, ["whose acts", "set off acts of", "acts", "of its acts", ""], rows)
     rows = [
         [" ".join(["on", day_of(found, row["time"]), *(str(row[k]) for k in ("source", "act", "target") if row[k])]),
          f"{row['answers']:.1f}", f"{row['brought']:.1f}", f"± {row['brought_sd']:.1f}"]
         for row in found.influential().to_dicts()
         if row["brought"] >= 0.05
     ]  # fmt: skip
-    screen.table(["the most influential acts", "set off itself", "in all that followed", ""], rows)
-    screen.say()
+    _table(screen, ["the most influential acts", "set off itself", "in all that followed", ""], rows)
     if found.forests.draw.max() > 0:
         screen.paragraph(
             "Intervals hold both: what the record cannot show (sd_parents in --json and --out), and what these numbers "
@@ -237,6 +235,15 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
             "Intervals hold what the record cannot show. That the scenario's numbers may be wrong is not in them; with "
             "--fit their errors are."
         )
+
+
+def _table(screen: Screen, heads: list[str], rows: list[list[str]]) -> None:
+    """The first rows, and how many there are if there are more; nothing where there are none."""
+    if rows:
+        screen.table(heads, rows[:MOST_ROWS])
+        if len(rows) > MOST_ROWS:
+            screen.say(f"(first {MOST_ROWS} of {len(rows):,}; --json and --out have all)")
+        screen.say()
 
 
 def drawn_rows(found: Attribution) -> list[list[str]]:

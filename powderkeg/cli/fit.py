@@ -137,7 +137,7 @@ def fit(
     from powderkeg.fit.joint import place_beside
     from powderkeg.scenario import dump
 
-    with _typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
+    with typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
         found = fit_model(
             read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
@@ -175,7 +175,7 @@ def fit(
 
 
 @contextmanager
-def _typed_faults() -> Iterator[None]:
+def typed_faults() -> Iterator[None]:
     """Faults and warnings with the options as they are typed."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", PowderkegWarning)

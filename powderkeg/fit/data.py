@@ -146,9 +146,7 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
         unknown.update(strange)
         if not strange:
             triples[f"{source} {act} {target}"] += 1
-    remedy = (
-        "; map it with the actor's `match` rules, or leave such events out with unmatched='drop' (--drop-unmatched)"
-    )
+    remedy = "; map it with the actor's `match` rules, or leave such events out with unmatched='drop'"
     faults = []
     for (kind, name), count in unknown.most_common(MOST_NAMED):
         names = actors if kind == "actor" else deeds
@@ -160,7 +158,7 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
     for name, count in triples.most_common(max(0, MOST_NAMED - len(faults))):
         faults.append(
             Fault(None, None, "events", f"no move lets '{name}' happen; it did, {count} times",
-                  "a move for it in the scenario, or unmatched='drop' (--drop-unmatched)")
+                  "a move for it in the scenario, or unmatched='drop'")
         )  # fmt: skip
     hidden = len(unknown) + len(triples) - len(faults)
     if hidden > 0:
