@@ -76,6 +76,17 @@ def test_a_fit_comes_first_if_asked(folder: Path, capsys: pytest.CaptureFixture[
     assert any(row["sd_parameters"] for row in told["shares"])
 
 
+def test_a_fitted_scenario_brings_its_errors(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "fitted.yaml"
+    words = [str(folder / "patrons.yaml"), str(folder / "days.csv")]
+    assert run(["fit", *words, "--fix", "moves", "--no-checks", "--background", "scenario", "--out", str(made)]) == 0
+    capsys.readouterr()
+    assert run(["attribute", str(made), words[1], "--json", "--draws", "5", *FEW]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["parameters"] == "fitted"
+    assert any(row["sd_parameters"] for row in told["shares"])
+
+
 def test_the_folder_holds_tables_figures_and_a_page(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["attribute", str(folder / "patrons.yaml"), str(folder / "days.csv"), "--quiet", "--episode", "-1", *FEW]
@@ -107,7 +118,7 @@ def test_the_folder_holds_tables_figures_and_a_page(folder: Path, tmp_path: Path
         (["days.csv", "--least", "2"], 2, "above 0 and below 1"),
         (["days.csv", "--fix", "moves"], 2, "--fit as well"),
         (["days.csv", "--forests", "1"], 2, "10 to 100,000"),
-        (["days.csv", "--likelihood", "exact"], 1, "likelihood 'day'"),
+        (["days.csv", "--likelihood", "exact"], 1, "--likelihood day"),
         (["none.csv"], 1, "none.csv"),
     ],
 )

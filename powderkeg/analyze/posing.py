@@ -22,6 +22,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.causes import UNEXPLAINED, find_causes
 from powderkeg.fit.climb import Climber
 from powderkeg.fit.data import calendar_shift, read_data
+from powderkeg.fit.joint import Joint
 from powderkeg.fit.prior import make_prior
 from powderkeg.fit.problem import Problem, pose
 from powderkeg.fit.result import Fit
@@ -37,6 +38,7 @@ def attribute(
     *,
     forests: int | None = None,
     draws: int = DRAWS,
+    fitted: Joint | None = None,
     seed: int = 1,
     level: float = LEVEL,
     likelihood: str | None = None,
@@ -50,7 +52,9 @@ def attribute(
     events      the record. May be left out for a Fit: then it is the one that was fitted
     forests     ways in which the record may have come about that are drawn for intervals; by default 200, of more than
                 100,000 acts 50
-    draws       sets of parameters drawn within the errors of a Fit, the forests are shared out among them
+    draws       sets of parameters drawn within the errors of a fit, the forests are shared out among them
+    fitted      what a fit left open, where the model is a scenario that came of one: the law of those of its numbers that
+                still stand at their estimates
     level       of the intervals
     likelihood  "exact" or "day"; by default what the table's resolution asks for
     unmatched   "refuse" or "drop": events that no move of the scenario lets happen
@@ -70,7 +74,8 @@ def attribute(
         compiled = model.model if isinstance(model, Fit) else model
         climber, table = posed(compiled, events, likelihood, unmatched)
         vector = climber.problem.start
-        vectors = _draws_by_path(model, climber.problem, draws, seed) if isinstance(model, Fit) else []
+        law = Joint.of(model) if isinstance(model, Fit) and fitted is None else fitted
+        vectors = [] if law is None else _draws_by_path(law, climber.problem, draws, seed)
     people = People.of(compiled)
     causes = find_causes(climber, vector)
     total = forests if forests is not None else FORESTS if len(table) <= MANY else FORESTS // 4
@@ -95,7 +100,7 @@ def attribute(
         table=table,
         level=level,
         by_day=by_day,
-        parameters="fitted" if isinstance(model, Fit) else "given",
+        parameters="fitted" if isinstance(model, Fit) or vectors else "given",
         likelihood="days (acts of one day may have set each other off)" if by_day else "exact times",
         people=people,
         causes=causes,
@@ -147,13 +152,19 @@ def _draws_of_fit(fit: Fit, draws: int, seed: int) -> list[Floats]:
     return _drawn_vectors(fit.solution.vector, fit.climber.lower, fit.problem.upper, matrix, places, draws, seed)
 
 
-def _draws_by_path(fit: Fit, problem: Problem, draws: int, seed: int) -> list[Floats]:
-    """The same for other events: parameters are found by their paths."""
-    place = {p.path: p.place for p in problem.parameters}
-    kept = [k for k, path in enumerate(fit.covariance_paths) if path in place]
-    matrix = fit.covariance[np.ix_(kept, kept)]
-    places = [place[fit.covariance_paths[k]] for k in kept]
-    return _drawn_vectors(problem.start, problem.lower, problem.upper, matrix, places, draws, seed)
+def _draws_by_path(law: Joint, problem: Problem, draws: int, seed: int) -> list[Floats]:
+    """The same from a law by key path, for a problem of its own."""
+    known = {p.path: p for p in problem.parameters}
+    law = law.among({path: p.value for path, p in known.items()})
+    result = []
+    for values in law.draw(draws, seed) if law.paths else []:
+        vector = problem.start.copy()
+        for path, value in values.items():
+            p = known[path]
+            # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
+            vector[p.place] = problem.inside(p, max(value, min(1e-3 * p.value, 1e-6)))
+        result.append(np.clip(vector, problem.lower, problem.upper))
+    return result
 
 
 def _drawn_vectors(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from powderkeg.cli.compare import beside
 from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
 from powderkeg.cli.fit import typed_faults
 from powderkeg.cli.folder import Folder
@@ -68,7 +69,7 @@ def attribute(
     forests: Annotated[
         int | None, typer.Option(help="Ways it may have come about that are drawn for intervals; by default 200.")
     ] = None,
-    draws: Annotated[int, typer.Option(help="With --fit: sets of numbers drawn within their errors.")] = 25,
+    draws: Annotated[int, typer.Option(help="Sets of numbers drawn within the errors of a fit.")] = 25,
     seed: Seed = 1,
     level: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
     likelihood: Annotated[
@@ -108,6 +109,7 @@ def attribute(
 
     unmatched = "drop" if drop_unmatched else "refuse"
     model: Any = compile(read)
+    fitted = None if with_fit else beside(scenario)
     given: EventTable | None = events
     if with_fit:
         from powderkeg.fit import fit
@@ -120,7 +122,7 @@ def attribute(
         given = None
     with typed_faults(), screen.progress(f"drawing who set off whom among {len(events):,} acts") as progress:
         found = attribute_events(
-            model, given, forests=forests, draws=draws, seed=seed, level=level, likelihood=likelihood,
+            model, given, forests=forests, draws=draws, fitted=fitted, seed=seed, level=level, likelihood=likelihood,
             unmatched=unmatched, progress=progress,
         )  # fmt: skip
     if entrapment is not None:
@@ -185,10 +187,8 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
 
     told = found.table
     roots = float(found.causes.roots.sum())
-    screen.say(
-        f"{len(told):,} acts from {told.start} to {told.end}; {found.likelihood}; "
-        f"numbers {'estimated from these events' if found.parameters == 'fitted' else 'of the scenario, taken as true'}"
-    )
+    numbers = "with the errors of their fit" if found.parameters == "fitted" else "of the scenario, taken as true"
+    screen.say(f"{len(told):,} acts from {told.start} to {told.end}; {found.likelihood}; numbers {numbers}")
     screen.paragraph(
         f"Of these, {percent(roots / max(len(told), 1))} were set off by nothing in the record. Shares are "
         "expectations: which act set off which cannot be seen, only how likely it is. Intervals hold "
