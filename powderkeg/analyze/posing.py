@@ -53,8 +53,8 @@ def attribute(
     forests     ways in which the record may have come about that are drawn for intervals; by default 200, of more than
                 100,000 acts 50
     draws       sets of parameters drawn within the errors of a fit, the forests are shared out among them
-    fitted      what a fit left open, where the model is a scenario that came of one: the law of those of its numbers that
-                still stand at their estimates
+    fitted      what a fit left open, where the model is a scenario that came of one: the law of its numbers, as far as
+                they still stand at their estimates
     level       of the intervals
     likelihood  "exact" or "day"; by default what the table's resolution asks for
     unmatched   "refuse" or "drop": events that no move of the scenario lets happen
