@@ -107,7 +107,7 @@ def test_it_finds_the_maximum_that_the_general_fit_finds(stamp: str) -> None:
     one_by_one = [np.where(np.arange(4).reshape(2, 2) == k, 1.0, 0.0) for k in range(4)]
     model = pk.from_arrays(np.ones(2), one_by_one, np.full(4, DECAY), names=fit.names)
     general = pk.fit(
-        model, fit.table, prior=None, background="constant", fix=["mechanisms.*.half_life"], test_mechanisms=False
+        model, fit.event_table, prior=None, background="constant", fix=["mechanisms.*.half_life"], test_mechanisms=False
     )
     assert general.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-4)
     found = [general.parameters[f"mechanisms.kernel_{k}.answers"].estimate for k in range(4)]
@@ -208,7 +208,7 @@ def test_dates_are_days_and_start_on_the_first() -> None:
     frame = pl.DataFrame({"time": stamps, "source": "a", "act": ["x", "y"] * 100, "target": "b"})
     fit = pk.hawkes(frame, decays=1.0)
     assert "Borel-Tanner" in fit.likelihood
-    assert fit.table.start == min(stamps)
+    assert fit.event_table.start == min(stamps)
     assert fit.names == ("a x b", "a y b")
     same = pk.hawkes(frame.to_pandas().astype({"time": "datetime64[us]"}), decays=1.0, by="act")
     assert same.log_likelihood == fit.log_likelihood
@@ -308,7 +308,7 @@ def test_the_fit_is_a_model_like_any_other() -> None:
     fit = pk.hawkes(times, days=600.0)
     assert pk.branching_ratio(fit.model) == pytest.approx(fit.branching_ratio)
     runs = fit.simulate(replicates=60, seed=3)
-    assert len(runs) / 60 == pytest.approx(fit.events, rel=0.1)
+    assert len(runs) / 60 == pytest.approx(fit.events_used, rel=0.1)
     again = pk.hawkes(times, days=600.0)
     assert again.log_likelihood == fit.log_likelihood
     assert (again.adjacency == fit.adjacency).all()

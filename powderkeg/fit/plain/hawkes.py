@@ -100,7 +100,7 @@ def hawkes(
             if streams.by_day
             else "exact times"
         ),
-        events=len(streams.time),
+        events_used=len(streams.time),
         days=streams.days * streams.stamp,
         level=level,
         decays_free=known is None,

@@ -41,7 +41,7 @@ class HawkesFit:
     names             (C,)
     log_likelihood    at the estimates, without penalty
     likelihood        which likelihood it is, in words
-    events, days      how many events, over how long a window
+    events_used, days how many events, over how long a window
     level             of the intervals
     decays_free       whether decays were estimated
     converged         whether the climb settled
@@ -55,7 +55,7 @@ class HawkesFit:
     names: tuple[str, ...]
     log_likelihood: float
     likelihood: str
-    events: int
+    events_used: int
     days: float
     level: float
     decays_free: bool
@@ -72,8 +72,8 @@ class HawkesFit:
 
     def __repr__(self) -> str:
         return (
-            f"HawkesFit({len(self.names)} types, {self.events:,} events, log likelihood {self.log_likelihood:.2f}, "
-            f"branching ratio {self.branching_ratio:.3f})"
+            f"HawkesFit({len(self.names)} types, {self.events_used:,} events, "
+            f"log likelihood {self.log_likelihood:.2f}, branching ratio {self.branching_ratio:.3f})"
         )
 
     # -- estimates -----------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class HawkesFit:
     @property
     def bic(self) -> float:
         """log(events) parameters - 2 log likelihood."""
-        return math.log(self.events) * self.parameters - 2.0 * self.log_likelihood
+        return math.log(self.events_used) * self.parameters - 2.0 * self.log_likelihood
 
     def links(self) -> pl.DataFrame:
         """Every pair that was allowed: source, target, half_life, answers, se, low, high (null where there is none)."""
@@ -243,7 +243,7 @@ class HawkesFit:
         return replace(made, system=system)
 
     @cached_property
-    def table(self) -> EventTable:
+    def event_table(self) -> EventTable:
         """The events that were fitted, as `pk.fit` and attribution take them with `model` (types stand in `act`)."""
         s = self.streams
         nobody = pl.lit(None, dtype=pl.String)
@@ -288,7 +288,7 @@ class HawkesFit:
             "parameters": self.parameters,
             "aic": self.aic,
             "bic": self.bic,
-            "events": self.events,
+            "events_used": self.events_used,
             "days": self.days,
             "level": self.level,
             "penalty": self.penalty,
@@ -303,7 +303,8 @@ class HawkesFit:
         """The fit in words and tables."""
         said = f" (se {self.branching_ratio_se:.3f})" if self.branching_ratio_se is not None else ""
         lines = [
-            f"{self.events:,} events of {len(self.names)} types over {self.days:,.6g}; likelihood: {self.likelihood}",
+            f"{self.events_used:,} events of {len(self.names)} types over {self.days:,.6g}; "
+            f"likelihood: {self.likelihood}",
             f"log likelihood {self.log_likelihood:.2f}; branching ratio {self.branching_ratio:.3f}{said}",
         ]
         for row in self.decays().head(MOST_SHOWN).iter_rows(named=True):
