@@ -5,12 +5,12 @@ benchmarks/results/fit_peers.json.
 
     python benchmarks/fit_peers.py [--peers FOLDER] [--repeats 3] [--limit 900] [--only tick ...] [--jobs known ...]
 
-Jobs, all on 10 types that all excite each other (spectral radius 0.6, decay 1 a day):
-`known` and `unknown`: a million events at exact times, the decay given or not; `days`: the first fifth of them with
-every time floored to its day. Libraries are not asked what likelihood they reached: one plain NumPy function says it.
-Seconds are processor time in one thread, the median of the repeats (one where a fit takes over 20 s), after a small fit
-that is not counted. Each peer lives in an environment of its own, as in simulate_peers.py; one that cannot be
-installed, or fails, is reported and left out.
+Jobs `known`, `unknown` and `days` are on 10 types that all excite each other (spectral radius 0.6, decay 1 a day): a
+million events at exact times, the decay given or not; and the first fifth of them with every time floored to its day.
+`sparse` is a million events of 1,000 types with 5 links each, which no peer takes. Libraries are not asked what
+likelihood they reached: one plain NumPy function says it. Seconds are processor time in one thread, the median of the
+repeats (one where a fit takes over 20 s), after a small fit that is not counted. Each peer lives in an environment of its
+own, as in simulate_peers.py; one that cannot be installed, or fails, is reported and left out.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from simulate_peers import Peer, install, parameters, rate  # noqa: E402
 
 RESULT = HERE / "results" / "fit_peers.json"
 EVENTS = 1_000_000
-JOBS = ("known", "unknown", "days")
+JOBS = ("known", "unknown", "days", "sparse")
 PEERS = {
     "hawkes-rs": Peer(("hawkes-rs==0.1.2",)),
     "intensify": Peer(("intensify==0.3.3",)),
@@ -161,6 +161,14 @@ def powderkeg_source(events: Events, days: float) -> Estimate:
     return _powderkeg(events, days, per_source=True)
 
 
+def _sparse(events: Events, days: float, **options: Any) -> Estimate:
+    return _powderkeg(events, days, support=parameters("sparse").alpha.T > 0, **options)
+
+
+def sparse_known(events: Events, days: float) -> Estimate:
+    return _sparse(events, days, decays=1.0)
+
+
 class Way(NamedTuple):
     """A way of fitting: library, decay, function, jobs."""
 
@@ -174,6 +182,8 @@ WAYS = {
     "powderkeg": Way("powderkeg", "known", powderkeg_known, ("known", "days")),
     "powderkeg, shared": Way("powderkeg", "one shared", powderkeg_shared, ("unknown", "days")),
     "powderkeg, per source": Way("powderkeg", "one a source", powderkeg_source, ("unknown",)),
+    "powderkeg, pairs given": Way("powderkeg", "known", sparse_known, ("sparse",)),
+    "powderkeg, pairs given, shared": Way("powderkeg", "one shared", _sparse, ("sparse",)),
     "intensify": Way("intensify", "known", intensify_known, ("known", "days")),
     "tick ADM4": Way("tick", "known", tick_adm4, ("known", "days")),
     "tick likelihood": Way("tick", "known", tick_likelihood, ("known", "days")),
@@ -271,27 +281,29 @@ def ask(python: Path | str, name: str, file: Path, repeats: int, limit: float) -
 # -- the driver --------------------------------------------------------------------------------------------------------
 
 
-def draw(folder: Path) -> dict[str, Path]:
-    """The events of every job, drawn by powderkeg from the true parameters."""
+def draw(folder: Path, job: str) -> Path:
+    """The events of a job, drawn by powderkeg from the true parameters."""
     import powderkeg as pk
 
-    p = parameters("known")
+    p = parameters(job)
     days = float(np.ceil(EVENTS / rate(p)))
     runs = pk.simulate(pk.from_arrays(p.mu, p.alpha.T, p.beta), days=days, replicates=1, seed=1, limit=2**31 - 2)
     time_, kind = np.asarray(runs.time), runs.channel.astype(np.int64)
-    part = float(np.ceil(days / 5))
-    files = {"exact": folder / "exact.npz", "days": folder / "days.npz"}
-    np.savez(files["exact"], time=time_, kind=kind, days=days)
-    few = time_ < part
-    np.savez(files["days"], time=np.floor(time_[few]), kind=kind[few], days=part)
-    return {"known": files["exact"], "unknown": files["exact"], "days": files["days"]}
+    file = folder / f"{job}.npz"
+    if job == "days":
+        days = float(np.ceil(days / 5))
+        few = time_ < days
+        time_, kind = np.floor(time_[few]), kind[few]
+    np.savez(file, time=time_, kind=kind, days=days)
+    return file
 
 
-def judge(file: Path, rows: dict[str, dict[str, Any]], exact: bool) -> None:
-    """Add to every row what it reached, by the reference."""
+def judge(file: Path, rows: dict[str, dict[str, Any]], job: str) -> None:
+    """Add to every row what it reached, by the reference, which is not for days, nor for 1,000 types."""
+    exact = job in ("known", "unknown")
     data = np.load(file)
     events = [data["time"][data["kind"] == i] for i in range(int(data["kind"].max()) + 1)]
-    p = parameters("known")
+    p = parameters(job)
     truth = log_likelihood(events, float(data["days"]), estimate(p.mu, p.alpha, p.beta)) if exact else None
     for row in rows.values():
         if "failed" in row:
@@ -334,22 +346,22 @@ def main() -> None:
     kept: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     results: dict[str, dict[str, Any]] = kept.get("jobs", {})
     with tempfile.TemporaryDirectory() as folder:
-        files = draw(Path(folder))
         for job in given.jobs:
+            file = draw(Path(folder), job)
             rows: dict[str, dict[str, Any]] = {}
             ways = [n for n, w in WAYS.items() if job in w.jobs and w.library in pythons]
             ours = [n for n in ways if WAYS[n].library == "powderkeg"]
             # Ours before and after the peers: the slower counts, should the machine have become busier meanwhile.
             for name in [*ways, *ours]:
                 print(f"{job}: {name} ...", file=sys.stderr)
-                row = ask(pythons[WAYS[name].library], name, files[job], given.repeats, given.limit)
+                row = ask(pythons[WAYS[name].library], name, file, given.repeats, given.limit)
                 row["load"] = os.getloadavg()[0]
                 before = rows.get(name)
                 if before is None or "failed" in before or (
                     "failed" not in row and statistics.median(row["seconds"]) > statistics.median(before["seconds"])
                 ):  # fmt: skip
                     rows[name] = row
-            judge(files[job], rows, job != "days")
+            judge(file, rows, job)
             results[job] = rows
             show(job, rows)
             keep(results, missing)
