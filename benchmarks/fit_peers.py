@@ -9,8 +9,8 @@ Jobs `known`, `unknown` and `days` are on 10 types that all excite each other (s
 million events at exact times, the decay given or not; and the first fifth of them with every time floored to its day.
 `sparse` is a million events of 1,000 types with 5 links each, which no peer takes. Libraries are not asked what
 likelihood they reached: one plain NumPy function says it. Seconds are processor time in one thread, the median of the
-repeats (one where a fit takes over 20 s), after a small fit that is not counted. Each peer lives in an environment of its
-own, as in simulate_peers.py; one that cannot be installed, or fails, is reported and left out.
+repeats (one where a fit takes over 20 s), after a small fit that is not counted. Each peer lives in an environment of
+its own, as in simulate_peers.py; one that cannot be installed, or fails, is reported and left out.
 """
 
 from __future__ import annotations
