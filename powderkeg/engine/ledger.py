@@ -37,7 +37,7 @@ WHOLE = (
     "edge_slot", "edge_target", "effect_start", "effect_fact", "effect_level", "timer_fact", "timer_level",
     "timer_channel", "calm_add_start", "calm_add_index", "calm_low_start", "calm_low_index", "reader_start", "reader",
     "calmed_start", "calmed", "set_start", "set_fact", "set_level", "renewed", "silenced", "act_channel",
-    "policy_fact", "policy_channel", "policy_holds",
+    "policy_fact", "policy_channel", "policy_holds", "altered", "edge_altered",
 )  # fmt: skip
 (
     LEVEL_START, INITIAL, ROW_START, ENTRY_FACT, ENTRY_OFFSET, CHANNEL_GATE, BACKGROUND_GATE, PROFILE,
@@ -45,11 +45,11 @@ WHOLE = (
     EDGE_SLOT, EDGE_TARGET, EFFECT_START, EFFECT_FACT, EFFECT_LEVEL, TIMER_FACT, TIMER_LEVEL,
     TIMER_CHANNEL, CALM_ADD_START, CALM_ADD_INDEX, CALM_LOW_START, CALM_LOW_INDEX, READER_START, READER,
     CALMED_START, CALMED, SET_START, SET_FACT, SET_LEVEL, RENEWED, SILENCED, ACT_CHANNEL,
-    POLICY_FACT, POLICY_CHANNEL, POLICY_HOLDS,
-) = range(10, 50)  # fmt: skip
+    POLICY_FACT, POLICY_CHANNEL, POLICY_HOLDS, ALTERED, EDGE_ALTERED,
+) = range(10, 52)  # fmt: skip
 # In the real numbers, once:
 ONCE = ("phase_time", "component_decay", "act_time", "policy_days", "policy_from", "policy_until")
-PHASE_TIME, COMPONENT_DECAY, ACT_TIME, POLICY_DAYS, POLICY_FROM, POLICY_UNTIL = range(50, 56)
+PHASE_TIME, COMPONENT_DECAY, ACT_TIME, POLICY_DAYS, POLICY_FROM, POLICY_UNTIL = range(52, 58)
 # In the real numbers, phase by phase; `X + 1` stands for how long one phase's are:
 BY_PHASE = (
     "factor", "rate", "mass", "step_time", "step_value", "swing", "peak", "share", "probability", "timer_rate",
@@ -58,8 +58,8 @@ BY_PHASE = (
 (
     FACTOR, RATE, MASS, STEP_TIME, STEP_VALUE, SWING, PEAK, SHARE, PROBABILITY, TIMER_RATE,
     CALM_DECAY, CALM_AMOUNT, CALM_STRENGTH,
-) = range(56, 82, 2)  # fmt: skip
-HEAD = 82
+) = range(58, 84, 2)  # fmt: skip
+HEAD = 84
 N_HEAD = 10
 
 
@@ -72,6 +72,8 @@ class Ledger(NamedTuple):
            share           (P, K) share of a component in its mechanism's kernel, 0 where it is of another phase
            renewed         (P, slots) masses into the slot are not those of the phase before
            silenced        (P, C) nothing can make the channel act, though in the base something can
+           altered         (P, C + T) what the process is read by (rate, gates, profile, calms) is not as in the base
+           edge_altered    (P, E) the edge's mass or its mechanism's kernel is not as in the base
     """
 
     ints: Ints
@@ -159,6 +161,9 @@ def ledger(world: World, begin: float) -> Ledger:
     def by_phase(name: str) -> Floats:
         return np.array([getattr(system, name) for system in systems], np.float64).reshape(len(systems), -1)
 
+    kernels = np.array([[place != where[0][m] for m, place in enumerate(one)] for one in where], np.bool_)
+    kernels = kernels.reshape(len(systems), base.n_mechanisms)
+    timer_rate = 1.0 / by_phase("timer_delay")
     parts: dict[str, Any] = {
         "level_start": ints(base.level_start),
         "initial": ints(base.initial_level),
@@ -205,7 +210,7 @@ def ledger(world: World, begin: float) -> Ledger:
         "peak": by_phase("profile_peak"),
         "share": share,
         "probability": by_phase("effect_probability"),
-        "timer_rate": 1.0 / by_phase("timer_delay"),
+        "timer_rate": timer_rate,
         "calm_decay": by_phase("calm_decay"),
         "calm_amount": by_phase("calm_add_amount"),
         "calm_strength": by_phase("calm_low_strength"),
@@ -218,6 +223,8 @@ def ledger(world: World, begin: float) -> Ledger:
         "policy_holds": holds,
         "policy_days": np.array([policy.days for policy in world.policies], np.float64),
         "policy_from": np.array([policy.start for policy in world.policies], np.float64),
+        "altered": _altered(base, systems, slots, rows, timer_rate),
+        "edge_altered": (masses != masses[0]) | kernels[:, base.edge_mechanism],
         "policy_until": np.array([policy.end for policy in world.policies], np.float64),
     }
     sizes = (
@@ -241,6 +248,41 @@ def ledger(world: World, begin: float) -> Ledger:
     whole = np.concatenate([head, *(np.asarray(parts[name], np.int64).ravel() for name in WHOLE)])
     real = np.concatenate([np.asarray(parts[name], np.float64).ravel() for name in (*ONCE, *BY_PHASE)])
     return Ledger(whole, real, parts)
+
+
+def _altered(base: System, systems: list[System], slots: Ints, rows: list[list[int]], timer_rate: Floats) -> Any:
+    """(P, C + T) whether anything that a process is read by differs from the base."""
+    C = base.n_channels
+    altered = np.zeros((len(systems), C + len(base.timer_channel)), np.bool_)
+    altered[:, C:] = timer_rate != timer_rate[0]
+    low_owner = np.repeat(np.arange(C), np.diff(base.calm_low_start))
+    add_owner = base.calm_add_index
+    for p, system in enumerate(systems):
+        of_channel = system.rate != base.rate
+        changed = system.level_factor != base.level_factor
+        row_changed = np.zeros(len(rows), np.bool_)
+        if changed.any():
+            for r in range(len(rows)):
+                for i in range(int(base.row_start[r]), int(base.row_start[r + 1])):
+                    s, first = base.entry_fact[i], base.entry_offset[i]
+                    row_changed[r] |= changed[first : first + base.level_start[s + 1] - base.level_start[s]].any()
+        of_channel |= row_changed[base.channel_gate] | row_changed[base.background_gate]
+        np.logical_or.at(of_channel, slots[:, 0], row_changed[slots[:, 2]])
+        for k in range(len(base.profile_start) - 1):
+            own = slice(int(base.profile_start[k]), int(base.profile_start[k + 1]))
+            is_same = all(
+                np.array_equal(getattr(system, name)[own], getattr(base, name)[own])
+                for name in ("step_time", "step_value")
+            )
+            is_same &= system.profile_swing[k] == base.profile_swing[k]
+            is_same &= system.profile_peak[k] == base.profile_peak[k]
+            of_channel |= (base.profile == k) & (not is_same)
+        calm = system.calm_decay != base.calm_decay
+        np.logical_or.at(calm, add_owner, system.calm_add_amount != base.calm_add_amount)
+        lowers = (system.calm_low_strength != base.calm_low_strength) | calm[base.calm_low_index]
+        np.logical_or.at(of_channel, low_owner, lowers)
+        altered[p, :C] = of_channel
+    return altered
 
 
 def ints(x: object) -> Ints:

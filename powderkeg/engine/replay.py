@@ -43,6 +43,7 @@ from powderkeg.engine.draws import (
 from powderkeg.engine.ledger import (
     ACT_CHANNEL,
     ACT_TIME,
+    ALTERED,
     BACKGROUND_GATE,
     CALM_ADD_INDEX,
     CALM_ADD_START,
@@ -55,6 +56,7 @@ from powderkeg.engine.ledger import (
     CHANNEL_GATE,
     COMPONENT_DECAY,
     COMPONENT_START,
+    EDGE_ALTERED,
     EDGE_SLOT,
     EDGE_START,
     EDGE_TARGET,
@@ -382,6 +384,8 @@ def _happen(  # type: ignore[no-untyped-def]
     if q >= ints[N_CHANNELS]:
         c = ints[ints[TIMER_CHANNEL] + q - ints[N_CHANNELS]]
     apart = in_one != in_other
+    altered = ints[ALTERED] + phase * (ints[N_CHANNELS] + ints[N_TIMERS])
+    edge_altered = ints[EDGE_ALTERED] + phase * ints[MASS + 1]
     first = ints[ints[EFFECT_START] + c]
     for i in range(first, ints[ints[EFFECT_START] + c + 1]):
         n = i - first
@@ -403,7 +407,7 @@ def _happen(  # type: ignore[no-untyped-def]
             _change(ints, floats, w, x, False, s, to, time, turn, level_time, r)
         for k in range(ints[ints[READER_START] + s], ints[ints[READER_START] + s + 1]):
             reader = ints[ints[READER] + k]
-            if phase > 0 or w[N_APART] > 0 or w[w[DIFFERS] + reader] != 0:
+            if w[N_APART] > 0 or w[w[DIFFERS] + reader] != 0 or ints[altered + reader] != 0:
                 _mark(w, reader)
     for i in range(ints[ints[CALM_ADD_START] + c], ints[ints[CALM_ADD_START] + c + 1]):
         d = ints[ints[CALM_ADD_INDEX] + i]
@@ -416,7 +420,7 @@ def _happen(  # type: ignore[no-untyped-def]
             x[w[CALM] + ints[N_CALMS] + d] += other
         for k in range(ints[ints[CALMED_START] + d], ints[ints[CALMED_START] + d + 1]):
             reader = ints[ints[CALMED] + k]
-            if apart or phase > 0 or w[w[DIFFERS] + reader] != 0:
+            if apart or w[w[DIFFERS] + reader] != 0 or ints[altered + reader] != 0:
                 _mark(w, reader)
     for e in range(ints[ints[EDGE_START] + c], ints[ints[EDGE_START] + c + 1]):
         target = ints[ints[EDGE_TARGET] + e]
@@ -425,7 +429,8 @@ def _happen(  # type: ignore[no-untyped-def]
             excite(ints, floats, e, BASE, x, w[HELD])
         if in_other:
             excite(ints, floats, e, phase, x, w[HELD] + ints[N_HELD])
-        if apart or phase > 0 or w[w[DIFFERS] + target] != 0:
+        may_differ = w[N_APART] > 0 or ints[altered + target] != 0 or ints[edge_altered + e] != 0
+        if apart or may_differ or w[w[DIFFERS] + target] != 0:
             _mark(w, target)
 
 
