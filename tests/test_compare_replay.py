@@ -89,6 +89,20 @@ def test_what_is_left_out_is_gone(scenario: pk.Scenario, observed: EventTable) -
     assert out.acts.filter(pl.col("act") == "open")["stays"].max() == 0.0
 
 
+def test_an_act_of_whoever_is_out_goes_even_if_the_model_thought_it_impossible(
+    scenario: pk.Scenario, observed: EventTable
+) -> None:
+    lone = EventTable(
+        pl.DataFrame({"time": [3.0, 9.0], "source": ["patron", "a"], "act": ["strike"] * 2, "target": ["b"] * 2}),
+        observed.start, 30.0,
+    )  # fmt: skip
+    other = pk.replay(scenario, lone, "tense", replicates=20, imputations=2)
+    assert other.impossible == 1  # nothing set the patron off
+    assert other.acts["stays"][0] == 1.0
+    for name in ("patron", "strike"):
+        assert pk.replay(scenario, lone, name, replicates=20, imputations=2).acts["stays"][0] == 0.0
+
+
 def test_before_the_worlds_part_everything_stays(scenario: pk.Scenario, observed: EventTable) -> None:
     out = pk.replay(scenario, observed, "a", since=date(2020, 7, 1), replicates=20, imputations=2)
     before = out.acts.filter(pl.col("date") < date(2020, 7, 1))

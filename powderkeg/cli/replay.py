@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from powderkeg.compare import Replay
 
 MOST_ACTS = 12
+MOST_NAMED = 5
 
 
 def replay(
@@ -122,7 +123,7 @@ def show(screen: Screen, found: Replay) -> None:
         heads = ["observed", "opened by", "still happens", "with people hurt", "its hostile acts that stay"]
         screen.table(heads, rows, "Standoffs")
     else:
-        screen.say("No standoff reaches beyond that day.")
+        screen.say("No standoff was observed from that day on.")
     new = r.new_standoffs
     screen.say(f"New standoffs that overlap none of these: {number(new.value)} a replay.")
     screen.say()
@@ -175,11 +176,18 @@ def show(screen: Screen, found: Replay) -> None:
         screen.paragraph(
             f"{r.impossible:,} observed acts could not have happened in any state that the model thinks likely at that "
             "moment, by the scenario's guards and triggers. They stay as they are unless what is left out takes them "
-            "away: the model has no view on them."
+            f"away: the model has no view on them. {_named(r)}"
         )
     if r.stopped:
         screen.paragraph(f"{r.stopped:,} replays were stopped at the limit of new acts.")
     screen.paragraph(RESTS_ON)
+
+
+def _named(found: Replay) -> str:
+    """The first few acts that were impossible."""
+    rows = found.acts.filter(found.acts["impossible"] > 0.5).to_dicts()
+    told = [f"{row['date']} {row['source']} {row['act']} {row['target'] or ''}".rstrip() for row in rows]
+    return f"They are: {', '.join(told[:MOST_NAMED])}{', ...' if len(told) > MOST_NAMED else ''}."
 
 
 def write(folder: Folder, found: Replay) -> None:

@@ -124,18 +124,23 @@ def _named(model: Model, scenario: Scenario, seen: Observed, turn: float, name: 
         moved = tuple((part, _moved(scenario.interventions[part], turn)) for part in parts)
         named = Named(own, moved)
         return _intervention(model, seen, turn, name, "intervention", named.title or own, named)
-    none = np.zeros(len(seen.time), np.bool_)
     builder = {
         "actors": _without_actor, "acts": _without_act, "mechanisms": _without_mechanism, "ties": _without_fact,
         "facts": _without_fact,
     }[home]  # fmt: skip
     change = builder(model, own)
+    # Acts of whoever is out go, also those that the model thought impossible and otherwise has no view on.
+    out = [
+        home in ("actors", "acts") and own == (c.source if home == "actors" else c.act)
+        for c in model.channels[: model.n_acts]
+    ]
+    gone = np.array(out, np.bool_)[seen.channel]
 
     def build(base: System, values: Mapping[str, float]) -> World:
         system, levels = change(base)
         return world(base, (Phase(turn, system, levels),))
 
-    return Without(name, home.rstrip("s"), f"without {own}", turn, none, build)
+    return Without(name, home.rstrip("s"), f"without {own}", turn, gone, build)
 
 
 Change = Callable[[System], tuple[System, tuple[tuple[int, int], ...]]]
