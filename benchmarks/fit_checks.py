@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    kosovo = pk.dump(pk.edit(pk.load("north-kosovo"), {"years": 10.0}))
+    kosovo = pk.dump(pk.edit(pk.load("north-kosovo"), {"years": 6.0}))
     found: dict[str, Any] = {"at the truth": {}, "fitted": {}, "wrong": {}, "seconds": {}}
     for stamp in ("exact", "day"):
         for name, text in (("rivals", RIVALS), ("truces", GATED), ("north-kosovo", kosovo)):

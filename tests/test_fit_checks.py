@@ -236,6 +236,29 @@ def test_a_background_that_changed_is_seen_and_its_remedy_passes() -> None:
     assert abs(halves[1] - 0.5) < 0.03 < seen - 0.55
 
 
+def test_known_coverage_is_simulated_and_goes_on_into_the_held_out_part() -> None:
+    """A source that reports three times as densely from 2012 on: three quarters of the acts come after, not half."""
+    text = RIVALS.replace(
+        "mechanisms:\n",
+        "profiles: {p: {title: p, steps: {2010-01-01: 1, 2012-01-01: 3}}}\nmechanisms:\n",
+    ).replace("rate: 0.25 per day", "rate: 0.15 per day, varies: p")
+    months = [f"{year}-{month:02d}" for year in range(2010, 2014) for month in range(1, 13)]
+    coverage = pl.DataFrame({"month": months, "events": [100.0] * 24 + [300.0] * 24})
+    events = one_history(text)
+    fit = pk.fit(pk.loads(RIVALS), events, background="constant", exposure=coverage, test_mechanisms=False)
+    runs = pk.simulate(with_course(fit.problem, fit.solution.vector, 0.0), days=events.days, replicates=20, seed=3)
+    border = 730.0
+    seen = float((events.frame["time"] >= border).mean())
+    assert float((runs.time >= border).mean()) == pytest.approx(seen, abs=0.03)
+    assert seen > 0.7
+    found = held_out(fit, 0.45)  # the border lies before the change
+    assert found is not None
+    assert found.leads[0].low > 0
+    blind = held_out(pk.fit(pk.loads(RIVALS), events, background="constant", test_mechanisms=False), 0.45)
+    assert blind is not None
+    assert found.score > blind.score + 20.0
+
+
 def test_daily_totals_are_drawn_from_the_law_of_borel_and_tanner() -> None:
     """Both channels draw equally many answers, so the total's law is known; chi-square of 144,000 draws, p > 1e-4.
 

@@ -55,7 +55,7 @@ def figures(fit: Fit, checks: Checks | None) -> dict[str, Any]:
         model = np.array(ahead.by_stretch["model"])
         leads = {lead.reference: (model - np.array(ahead.by_stretch[lead.reference])).tolist() for lead in ahead.leads}
         told = [
-            f"{_signed(lead.nats)} nats against {lead.reference}, 90 % interval {_signed(lead.low)} to "
+            f"{_signed(lead.nats)} nats against {_named(lead.reference)}, 90 % interval {_signed(lead.low)} to "
             f"{_signed(lead.high)}"
             for lead in ahead.leads
         ]
@@ -235,6 +235,10 @@ def _rows(fit: Fit, kind: str) -> list[dict[str, Any]]:
         for e in fit.parameters.values()
         if e.free and e.kind == kind
     ]
+
+
+def _named(reference: str) -> str:
+    return f"a {reference}" if reference.startswith("constant") else f"the {reference}"
 
 
 def _signed(value: float) -> str:
