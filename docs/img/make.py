@@ -1,6 +1,6 @@
 """Draw the pictures that README and docs show, from the default run: `python docs/img/make.py`.
 
-In: nothing. Out: history.svg, ends.svg and record.svg beside this file.
+In: nothing. Out: history.svg, ends.svg, record.svg and family.svg beside this file.
 """
 
 from __future__ import annotations
@@ -30,5 +30,9 @@ if __name__ == "__main__":
         "ends": pk.plots.ends(results.shares("ends")),
         "record": pk.plots.against_record(record, title=f"{results.title}: the model against the dated record"),
     }
+    one = pk.simulate(model, years=10, replicates=1, seed=7).table()  # the record of docs/attribution.md
+    seen = pk.EventTable(one.frame.select("time", "source", "act", "target"), one.start, one.days)
+    family = pk.attribute(model, seen).family(-1)
+    charts["family"] = pk.plots.family_tree(family.acts, family.links, seen.start, results.titles)
     for name, chart in charts.items():
         print(pk.plots.save(chart, FOLDER / f"{name}.svg"))
