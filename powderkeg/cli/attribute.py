@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
-from powderkeg.cli.fit import typed_faults
+from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, accounted, load_events
+from powderkeg.cli.fit import ROWS, typed_faults
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, read_scenario
 from powderkeg.cli.screen import Screen, say_error
@@ -102,6 +102,9 @@ def attribute(
     read = read_scenario(scenario, sets)
     folder = None if out is None else Folder(out)
     events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
+    rows = {key: events.account[key] for key in ROWS if key in events.account}
+    if len(rows) == len(ROWS):
+        screen.say(accounted(*(rows[key] for key in ROWS)))  # type: ignore[arg-type]
     events = one_history(events, replicate)
 
     from powderkeg.analyze import attribute as attribute_events
@@ -130,7 +133,7 @@ def attribute(
     tree = None if episode is None else found.family(episode)
     for warning in found.warnings:
         say_error(f"warning: {warning}")
-    told = found.as_dict(links, least)
+    told = found.as_dict(links, least) | {"rows": rows or None}
     if entrapment is not None:
         told["entrapped"] = found.entrapped(entrapment).to_dicts()
     if tree is not None:
