@@ -85,28 +85,30 @@ def make_shape(
 
 
 def coverage_offset(events: EventTable, exposure: Any) -> dict[date, float] | None:
-    """Known factors of the background by month, mean 1, from the volume of all events.
+    """Known factors of the background by month or by day, mean 1, from the volume of all events.
 
-    exposure  None; "coverage" for the table's own; or a frame with columns month (date, or text 2001-03) and events
+    exposure  None; "coverage" for the table's own, by month; or a frame with columns events and month (date, or text
+              2001-03), or events and day (date, or text 2001-03-17): the factor holds until the next day given
     """
     if exposure is None:
         return None
     frame = events.coverage if isinstance(exposure, str) and exposure == "coverage" else exposure
-    if not isinstance(frame, pl.DataFrame) or not {"month", "events"} <= set(frame.columns) or frame.height == 0:
+    column = "day" if isinstance(frame, pl.DataFrame) and "day" in frame.columns else "month"
+    if not isinstance(frame, pl.DataFrame) or not {column, "events"} <= set(frame.columns) or frame.height == 0:
         raise UsageError(
-            Fault(None, None, "exposure", "no coverage by month",
-                  "'coverage' with a table that has it, or a frame with columns month and events")
+            Fault(None, None, "exposure", "no coverage by month or day",
+                  "'coverage' with a table that has it, or a frame with columns month (or day) and events")
         )  # fmt: skip
     factors: dict[date, float] = {}
     mean = float(frame["events"].cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
-    for month, count in frame.select("month", "events").iter_rows():
-        text = str(month)[:7].replace("/", "-")
-        digits = text.replace("-", "")
+    for stamp, count in frame.select(column, "events").iter_rows():
+        text = str(stamp)[: 10 if column == "day" else 7].replace("/", "-")
         try:
-            day = date(int(digits[:4]), int(digits[4:6]), 1)
+            day = date.fromisoformat(text if column == "day" else _first_of_month(text))
         except ValueError:
+            example = "2001-03-17" if column == "day" else "2001-03"
             raise UsageError(
-                Fault(None, None, "exposure", f"month {month!r}", "a date, or text such as 2001-03")
+                Fault(None, None, "exposure", f"{column} {stamp!r}", f"a date, or text such as {example}")
             ) from None
         if not (float(count) >= 0 and np.isfinite(float(count))) or mean <= 0:
             raise UsageError(Fault(None, None, "exposure", f"{count!r} events in {text}", "a count of at least 0"))
@@ -114,8 +116,13 @@ def coverage_offset(events: EventTable, exposure: Any) -> dict[date, float] | No
     return factors
 
 
+def _first_of_month(text: str) -> str:
+    digits = text.replace("-", "")
+    return f"{digits[:4]}-{digits[4:6]}-01"
+
+
 def with_offset(shape: Shape, start: date, days: float, offset: Mapping[date, float] | None) -> Shape:
-    """The shape with known factors by month (first day -> factor) on top."""
+    """The shape with known factors (first day -> factor, until the next) on top."""
     if not offset:
         return shape
     months = sorted(offset)

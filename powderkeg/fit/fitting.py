@@ -63,7 +63,8 @@ def fit(
     likelihood       "exact" or "day"; by default what the table's resolution asks for
     background       "auto": chosen by AIC; "scenario" or "constant": the scenario's profiles and nothing more;
                      "season", "season2", "blocks365", "blocks180", "blocks90", "blocks45", "epochs": that course on top
-    exposure         "coverage", or a frame (month, events): how densely the source reported, as a factor on backgrounds
+    exposure         "coverage", or a frame (month, events) or (day, events): how densely the source reported, as a
+                     factor on backgrounds
     level            of the intervals
     history_days     first days whose events only act on later ones
     unmatched        "refuse" or "drop": events that no move allows
