@@ -166,29 +166,25 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
     return faults
 
 
-def calendar_shift(model: Model, events: EventTable) -> float:
-    """Days from the scenario's start to the table's; 0 for a model without a scenario.
+def calendar_shift(model: Model, events: EventTable, history_days: float = 0.0) -> float:
+    """Days from the scenario's start to the start of the window; 0 for a model without a scenario.
 
-    Raises EventError if the table does not lie within the scenario's span.
+    The window may reach beyond the scenario's `years`, which say how long it is simulated by default. Days before the
+    scenario's start can only be history. Raises EventError if the window begins before it.
     """
     if model.scenario is None:
         return 0.0
     start: date = model.scenario.start
-    shift = float((events.start - start).days)
+    shift = (events.start - start).days + history_days
     if shift < 0:
+        before = (start - events.start).days
+        remedies = [f"a scenario that starts then (start: {events.start})", f"a table cut to begin at {start}"]
+        if before < events.days:
+            remedies.insert(0, f"history_days={before}, which lets those days act on later ones without being fitted")
         raise EventError(
             Fault(
-                None, None, "start", f"events from {events.start} on, before the scenario's start {start}",
-                f"a scenario that starts then (start: {events.start}), or a table cut to begin at {start}",
-            )
-        )  # fmt: skip
-    last = shift + events.days
-    span = float(model.scenario.years) * 365.25
-    if last > span + 1.0:
-        raise EventError(
-            Fault(
-                None, None, "years", f"events until day {last:.0f} of the scenario, which spans {span:.0f} days",
-                f"a scenario that spans them (years: {np.ceil(last / 365.25):.0f}), or a table cut to its span",
+                None, None, "start", f"a window from {events.start + timedelta(days=history_days)} on, before the "
+                f"scenario's start {start}", ", or ".join(remedies),
             )
         )  # fmt: skip
     return shift

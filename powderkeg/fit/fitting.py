@@ -77,8 +77,10 @@ def fit(
         model = compile_model(model)
     if not 0.0 < level < 1.0:
         raise UsageError(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
-    shift = calendar_shift(model, events) + history_days
     data, frame = read_data(model, events, likelihood, unmatched, history_days)
+    if data.by_day:
+        history_days = float(np.floor(history_days))
+    shift = calendar_shift(model, events, history_days)
     start = events.start + timedelta(days=int(history_days))
     job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure))
     said: list[str] = []
