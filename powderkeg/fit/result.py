@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -224,8 +225,10 @@ class Fit:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as JSON can hold it: dates as text, no number where there is none."""
+    plain = {key: value.isoformat() if isinstance(value, date) else value for key, value in row.items()}
     return {
-        key: (None if isinstance(value, float) and not math.isfinite(value) else value) for key, value in row.items()
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in plain.items()
     }
 
 
