@@ -139,7 +139,6 @@ def test_a_report_is_a_page_that_runs_nothing(command: Command, events: Path, tm
         (["--prior", "strong"], 2, ["--prior: 'strong'", "delays, weak or none"]),
         (["--refits", "1"], 2, ["--refits: 1", "at least 2"]),
         (["--histories", "3"], 2, ["--histories"]),
-        (["--set", "years=1"], 1, ["--set years=3"]),
         (["--fix", "*"], 1, ["nothing to estimate", "--free"]),
         (["--exposure", "coverage"], 2, ["--exposure: no coverage by month"]),
     ],
