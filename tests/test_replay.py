@@ -178,7 +178,10 @@ def loss(base, seed, n_histories, n):
         cut = given._replace(gone=gone)
         found = replays(ledger(world(base), turn), cut, 0.0, turn, 100.0, root_key(seed), r * n, n)
         lost = len(given.time) - counts(base, given, found, n).sum(axis=1)
-        z.append((lost.mean() - descendants(base, given, parent)) / max(lost.std() / np.sqrt(n), 1e-9))
+        expected = descendants(base, given, parent)
+        # Where hardly any replay loses more than the event itself, their spread is that of rare events.
+        spread = np.sqrt(max(lost.var(), expected - 1.0, 1e-9) / n)
+        z.append((lost.mean() - expected) / spread)
     return np.array(z)
 
 
@@ -186,7 +189,7 @@ def test_without_gates_the_loss_without_an_event_is_its_expected_descendants():
     """4 histories of 600 replays. False alarm 4e-4 (|z| < 4.0). With gates, of which attribution knows nothing, the
     loss is another: the planted error."""
     z = loss(small(gated=False, scale=2.0), 3, 4, 600)
-    assert np.abs(z[np.isfinite(z)]).max() < 4.0
+    assert np.abs(z).max() < 4.0
 
 
 def test_with_gates_the_loss_is_not_the_expected_descendants():
@@ -208,7 +211,7 @@ def _gated():
 @pytest.mark.nightly
 def test_without_gates_the_loss_is_the_expected_descendants_in_12_histories(seed):
     z = loss(small(gated=False, scale=2.0), seed, 12, 4_000)
-    assert np.abs(z[np.isfinite(z)]).max() < 4.3
+    assert np.abs(z).max() < 4.3
 
 
 def tiny():
