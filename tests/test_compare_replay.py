@@ -155,7 +155,7 @@ def test_other_numbers_can_be_given_for_each_imputation(scenario: pk.Scenario, o
     [
         ("patrom", "nearest: 'patron'"),
         ("facts.blok", "nearest: 'block'"),
-        ("mechanisms.reply.anwsers=0", "mechanisms.reply.anwsers"),
+        ("mechanisms.reply.anwsers=0", "'mechanisms.reply.answers'"),
         ("mechanisms.reply.answers=often", "mechanisms.reply.answers"),
         ("a strikes b on 2020-02-31", "is no date"),
         ("a hits b on 2020-03-01", "unknown word 'hits'"),

@@ -195,7 +195,13 @@ def _intervention(
 ) -> Without:  # fmt: skip
     if kind == "edit":
         named = Named(named.name, tuple((one, _moved(part, turn)) for one, part in named.parts))
-    made = plan(model, named, seen.end)
+    try:
+        made = plan(model, named, seen.end)
+    except UsageError as error:
+        if kind != "edit":
+            raise
+        faults = [replace(fault, path=fault.path.replace("interventions.without.set.", "")) for fault in error.faults]
+        raise UsageError(faults) from error
 
     def build(base: System, values: Mapping[str, float]) -> World:
         return made.world(base, values)
