@@ -201,3 +201,23 @@ def test_the_same_exposure_by_day_and_by_month_is_the_same(model: pk.Model, hist
     assert one.log_likelihood == other.log_likelihood
     with pytest.raises(PowderkegError, match="a date, or text such as 2001-03-17"):
         pk.fit(model, events, exposure=pl.DataFrame({"day": ["2010"], "events": [1]}))
+
+
+def test_a_climb_ends_where_only_rounding_is_left() -> None:
+    """A value as large as that of 25,000 events, and a slope with its rounding: up to 200 steps were taken on it."""
+    from powderkeg.fit.newton import maximise
+
+    calls = 0
+
+    def function(x: np.ndarray, curved: bool) -> tuple[float, np.ndarray, np.ndarray]:
+        nonlocal calls
+        calls += 1
+        rough = 1e-7 * float(np.sin(1e12 * x).sum())
+        noise = 3e-4 * np.sin(1e9 * x + 1.0)
+        return -1.2e5 - 5.0 * float(((x - 0.3) ** 2).sum()) + rough, -10.0 * (x - 0.3) + noise, -10.0 * np.eye(len(x))
+
+    found = maximise(function, np.full(3, 0.3), np.zeros(3), np.full(3, np.inf), np.zeros(3, bool))
+    assert found.converged
+    assert calls <= 3
+    far = maximise(function, np.full(3, 2.0), np.zeros(3), np.full(3, np.inf), np.zeros(3, bool))
+    assert np.abs(far.parameters - 0.3).max() < 1e-3

@@ -24,6 +24,9 @@ Function = Callable[[Floats, bool], tuple[float, Floats, Floats]]
 
 BLAS = ThreadpoolController().select(user_api="blas")
 """Matrices of a hundred rows are slower on several threads, several times so where other work keeps the cores busy."""
+ROUNDING = 1e-3
+"""Share of the value's size by which the tolerance grows: what a large sum rounds off cannot be climbed, only wandered
+on (200 steps with 20 trials each, at 25,000 events)."""
 FLAT = 1e-9
 """Relative change of the log likelihood below which a parameter is taken to change nothing."""
 
@@ -87,7 +90,7 @@ def _climb(
         np.fill_diagonal(bent, np.minimum(bent.diagonal(), -least))
         direction[free] = uphill(gradient[free], bent)
         decrement = float(gradient @ direction)
-        if decrement < tolerance:
+        if decrement < tolerance * max(1.0, ROUNDING * abs(value)):
             return Maximum(x, value, gradient, hessian, at_bound & ~held, step, max(decrement, 0.0) ** 0.5, True)
         length = 1.0
         while True:
