@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -26,11 +26,12 @@ from scipy import stats
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.ladder import Level, levels, steps, thinned
-from powderkeg.compare.ways import Guide, Way, sample, told
+from powderkeg.compare.trials import APART, Repetition, choose_levels, repeat, stages_of, trial
+from powderkeg.compare.ways import Guide, told
 from powderkeg.engine.arrays import Floats
-from powderkeg.engine.copies import Proposed, Splitter, TooLong, can_boost, proposed
+from powderkeg.engine.copies import Proposed, Splitter, TooLong, proposed
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.splitting import ORIGIN, Levels
+from powderkeg.engine.splitting import Levels
 from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
@@ -43,19 +44,7 @@ ENOUGH = 20
 PILOT = 10
 """A trial takes a tenth of the starts."""
 
-APART = 0.5
-"""A level that the model suggests is kept if at most this share of the copies come to it."""
-
-MOST_BOOST = 4096.0
-"""What one act reaches by itself is proposed at most so many times as often."""
-
-SEEN = 20
-"""Entries from which a trial takes the share that came to a level."""
-
-SHOWN = 100
-"""Histories of one repetition whose ways are followed."""
-
-_TRIAL, _PLAIN = 1_000_000_000, 1_000_000_001
+_PLAIN = 1_000_000_001
 _PLAIN_RUNS = 200
 
 
@@ -184,14 +173,15 @@ def rare(
     given = make_world(model.system) if world is None else world
     root = root_key(seed)
     rungs = levels(model, ladder)
-    shares, work = _trial(given, rungs, root, max(starts // PILOT, 100), window, limit)
+    shares, work = trial(given, rungs, root, max(starts // PILOT, 100), window, limit)
     if isinstance(asked, str):
         ladder, shares = thinned(ladder, shares, APART)
+        chosen = choose_levels(model, given, ladder, shares, root, max(starts // PILOT, 50), window, limit)
+        if chosen is not None:
+            ladder, shares, more = chosen
+            work += more
         rungs = levels(model, ladder)
-    stages = [
-        proposed(given, rungs, n, _boost(shares[n]) if n < len(shares) and can_boost(rungs, n) else 1.0)
-        for n in range(len(ladder))
-    ]
+    stages = stages_of(given, rungs, shares)
     found = _repetitions(stages, rungs, Guide(given), root, starts, repetitions, window, limit, workers, progress)
     only = levels(model, ladder[-1:])
     target = Splitter([proposed(given, only, 0)], only, 0.0, window, limit)
@@ -251,93 +241,10 @@ def rare(
     )
 
 
-class _Repetition(NamedTuple):
-    """One product of fractions.
-
-    shares     fraction at each level, weighted
-    distinct   entries from which the copies of the stage that failed set out
-    ancestors  copies of the first stage behind all that came to the end
-    ways       by which some of the histories came
-    """
-
-    estimate: float
-    copies: list[int]
-    reached: list[int]
-    shares: list[float]
-    distinct: list[int]
-    ancestors: int
-    work: int
-    stopped: int
-    ways: list[Way]
-
-
-class _Stopped(Exception):
-    """A stage returned before its end because somebody asked it to."""
-
-
 def _rung(title: str, copies: list[int], reached: list[int], shares: list[float], boost: float) -> Rung:
     out = sum(copies)
     share = sum(n * share for n, share in zip(copies, shares, strict=True)) / out if out else None
     return Rung(title, out, sum(reached), boost, share)
-
-
-def _trial(
-    world: World, rungs: Levels, root: np.uint64, starts: int, window: float, limit: int
-) -> tuple[list[float], int]:
-    """Share of copies that come from each level to the next, as far as a trial comes, and the work it took.
-
-    Where fewer than `SEEN` come to a level that one act reaches by itself, its acts are proposed more and more often.
-    """
-    n_levels = len(rungs.count)
-    stages = [proposed(world, rungs, n) for n in range(n_levels)]
-    splitter = Splitter(stages, rungs, 0.0, window, limit)
-    shares, work, entries = list[float](), 0, splitter.nowhere()
-    for stage in range(n_levels):
-        while True:
-            done = splitter.stage(root, _TRIAL, stage, starts, entries)
-            assert done is not None
-            work += done.candidates
-            boost = stages[stage].boost
-            if done.reached.n >= SEEN or boost >= MOST_BOOST or not can_boost(rungs, stage):
-                break
-            stages[stage] = proposed(world, rungs, stage, boost * 8.0)
-        entries = done.reached
-        shares.append(float(entries.weight.sum()) / starts)
-        if not entries.n:
-            break
-    return shares, work
-
-
-def _boost(share: float) -> float:
-    """How often the acts of a level are proposed: about once a copy."""
-    if share >= APART:
-        return 1.0
-    return min(1.0 / share, MOST_BOOST) if share > 0.0 else MOST_BOOST
-
-
-def _repeat(splitter: Splitter, guide: Guide, root: np.uint64, repetition: int, starts: int) -> _Repetition:
-    n_levels = len(splitter.levels.count)
-    copies, reached, distinct = [0] * n_levels, [0] * n_levels, [0] * n_levels
-    shares = [0.0] * n_levels
-    entries = splitter.nowhere()
-    estimate, work, stopped = 1.0, 0, 0
-    for stage in range(n_levels):
-        done = splitter.stage(root, repetition, stage, starts, entries)
-        if done is None:
-            raise _Stopped
-        copies[stage], reached[stage] = starts, done.reached.n
-        distinct[stage] = starts if stage == 0 else len(np.unique(entries.ints[:, ORIGIN])) if entries.n else 0
-        entries = done.reached
-        shares[stage] = float(entries.weight.sum()) / starts
-        estimate *= shares[stage]
-        work += done.candidates
-        stopped += done.exploded
-        if not entries.n:
-            break
-    came = entries.n if estimate > 0 else 0
-    ancestors = len(np.unique(entries.ints[:, ORIGIN])) if came else 0
-    ways = [guide.follow(entries, i) for i in sample(entries, SHOWN)] if came else []
-    return _Repetition(estimate, copies, reached, shares, distinct, ancestors, work, stopped, ways)
 
 
 def _repetitions(
@@ -351,17 +258,17 @@ def _repetitions(
     limit: int,
     workers: int | None,
     progress: Callable[[float], None] | None,
-) -> list[_Repetition]:
+) -> list[Repetition]:
     n_workers = max(min(workers or len(os.sched_getaffinity(0)), repetitions), 1)
     splitters = [Splitter(stages, rungs, 0.0, window, limit) for _ in range(n_workers)]
     free: queue.SimpleQueue[Splitter] = queue.SimpleQueue()
     for splitter in splitters:
         free.put(splitter)
 
-    def work(number: int) -> _Repetition:
+    def work(number: int) -> Repetition:
         splitter = free.get()
         try:
-            return _repeat(splitter, guide, root, number, starts)
+            return repeat(splitter, guide, root, number, starts)
         finally:
             free.put(splitter)
 
@@ -408,7 +315,7 @@ def interval(estimates: Floats, level: float) -> tuple[float, float]:
     return low, min(high, 1.0)
 
 
-def _bound(found: list[_Repetition], level: float) -> float:
+def _bound(found: list[Repetition], level: float) -> float:
     """Above this the probability is not, with confidence `level`, where no copy came to the end.
 
     At the first level that none reached: at most -log(alpha/2) / n, with n the copies that are surely independent, one
