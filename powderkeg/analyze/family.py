@@ -25,7 +25,7 @@ BEFORE = "before"
 """What is written where an act was set off by one before the standoff."""
 LEAST = 1e-3
 """Probability below which a link is left out of a family."""
-MOST_ACTS = 3_000
+MOST_ACTS = 50_000
 """Acts of one standoff beyond which no tree is made."""
 
 
@@ -87,7 +87,7 @@ class Family:
             "expected_right": self.expected,
             "acts": self.acts.to_dicts(),
             "tree": self.tree.to_dicts(),
-            "links": self.links.to_dicts(),
+            "links": self.links.filter(pl.col("probability") >= 0.01).to_dicts(),
         }
 
 
@@ -148,34 +148,49 @@ def _number(a: Attribution, which: int | str | date) -> int:
 
 
 def _best_tree(acts: pl.DataFrame, links: pl.DataFrame) -> tuple[pl.DataFrame, float]:
-    """Each act with one cause, without a circle, such that most of them are right in expectation."""
-    events = acts["event"].to_list()
+    """Each act with one cause, without a circle, such that most of them are right in expectation.
+
+    Circles can only be among acts of one stamp: each stamp is a problem of its own, causes from before it all being
+    as good as roots there.
+    """
+    outside = ["background", "unexplained", "history", BEFORE]
+    kinds = acts.select(outside).to_numpy()
+    events, times = acts["event"].to_list(), acts["time"].to_list()
     place = {event: i for i, event in enumerate(events)}
-    n = len(events)
-    weight = np.full((n, n + 1), -1.0)  # [act, parent]; the last column is: from outside
-    mechanism: dict[tuple[int, int], tuple[float, str]] = {}
-    weight[:, n] = 0.0
+    # of each act: probability by parent, and the likeliest mechanism between them
+    causes: list[dict[int, float]] = [{} for _ in events]
+    how: dict[tuple[int, int], tuple[float, str]] = {}
     for event, parent, name, probability in links.select("event", "parent", "mechanism", "probability").iter_rows():
         i, j = place[event], place[parent]
-        weight[i, j] = max(weight[i, j], 0.0) + probability
-        if probability > mechanism.get((i, j), (0.0, ""))[0]:
-            mechanism[i, j] = (probability, name)
-    outside = ["background", "unexplained", "history", BEFORE]
-    table = acts.select(outside).to_numpy()
-    weight[:, n] = table.max(axis=1)
-    parent_of = best_tree(weight)
-    rows = []
-    for i, event in enumerate(events):
-        j = int(parent_of[i])
-        told = outside[int(table[i].argmax())] if j == n else mechanism[i, j][1]
-        rows.append(
-            {
-                "event": event,
-                "parent": None if j == n else events[j],
-                "mechanism": told,
-                "probability": float(weight[i, j]),
-            }
-        )
+        causes[i][j] = causes[i].get(j, 0.0) + probability
+        how[i, j] = max(how.get((i, j), (0.0, "")), (probability, name))
+    rows: list[dict[str, Any]] = []
+    begin = 0
+    while begin < len(events):
+        end = begin
+        while end < len(events) and times[end] == times[begin]:
+            end += 1
+        size = end - begin
+        weight = np.full((size, size + 1), -1.0)  # the last column: from outside, or from before
+        elsewhere = np.full(size, -1)
+        for i in range(begin, end):
+            weight[i - begin, size] = kinds[i].max()
+            for j, probability in causes[i].items():
+                if begin <= j < end:
+                    weight[i - begin, j - begin] = probability
+                elif probability > weight[i - begin, size]:
+                    weight[i - begin, size], elsewhere[i - begin] = probability, j
+        for k, p in enumerate(best_tree(weight)):
+            i, j = begin + k, begin + int(p) if p < size else int(elsewhere[k])
+            rows.append(
+                {
+                    "event": events[i],
+                    "parent": None if j < 0 else events[j],
+                    "mechanism": outside[int(kinds[i].argmax())] if j < 0 else how[i, j][1],
+                    "probability": float(weight[k, p]),
+                }
+            )
+        begin = end
     schema = {"event": pl.Int64, "parent": pl.Int64, "mechanism": pl.String, "probability": pl.Float64}
     frame = pl.DataFrame(rows, schema=schema)
     return frame, float(frame["probability"].mean() or 0.0)  # type: ignore[arg-type]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 12
 """Rows of a table on the screen; --json and --out have all."""
+MOST_LINES = 200
+"""Lines of a family tree on the screen."""
 MOST_WAYS = 4
 """Ways in which an actor is drawn in that its line names."""
 FAINTEST = 0.005
@@ -314,10 +316,14 @@ def show_family(screen: Screen, tree: Family) -> None:
 
     # An outline of thousands of acts can be deep: no recursion.
     stack = [(row, 0) for row in reversed(children.get(None, []))]
-    while stack:
+    told = 0
+    while stack and told < MOST_LINES:
         row, depth = stack.pop()
         line(row, depth)
+        told += 1
         stack.extend((one, depth + 1) for one in reversed(children.get(row["event"], [])))
+    if len(acts) > MOST_LINES:
+        screen.say(f"(first {MOST_LINES} of {len(acts):,}; --json and --out have all)")
 
 
 def day_of(found: Attribution, time: float) -> str:

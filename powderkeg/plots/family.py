@@ -24,6 +24,8 @@ LOWEST_LANE = 34
 """... and where they are many."""
 FAINTEST = 0.08
 """Probability below which a link is not drawn."""
+MOST_LINKS = 1_200
+"""Links drawn, the likeliest."""
 THICKEST = 7.0
 """Pixels of a link that is certain."""
 NAMED = 6
@@ -35,6 +37,10 @@ SHAPES = {"by itself": "diamond", "set off": "circle", "set off earlier": "trian
 STEPS = 20
 """Pieces of a curve."""
 ABOVE, BELOW = -13, 15
+CROWDED = 300
+"""Acts beyond which points are small and lanes high."""
+MOST_DAYS = 60
+"""Days with acts up to which each has a mark."""
 LETTERED = 16
 """Acts up to which each is named in the figure."""
 
@@ -65,14 +71,15 @@ def family_tree(
     called = dict(titles or {})
     lanes, lane_of = _lanes(acts, most_lanes)
     place, ticks, wide = _places(acts, links, start)
-    drawn = links.filter(pl.col("probability") >= FAINTEST).sort("probability")
+    drawn = links.filter(pl.col("probability") >= FAINTEST).sort("probability").tail(MOST_LINKS)
+    shown = "" if drawn.height < MOST_LINKS else f", links below {percent(float(drawn['probability'][0]))} left out"
     known = drawn.group_by("mechanism").agg(pl.col("probability").sum()).sort(
         ["probability", "mechanism"], descending=[True, False]
     )["mechanism"].to_list()  # fmt: skip
     own = known if len(known) <= NAMED + 1 else known[:NAMED]
     parts = [_title(name, called) for name in own] + ([OTHER] if len(own) < len(known) else [])
     rows = {row["event"]: row for row in acts.to_dicts()}
-    where = {event: (place[event], lane_of[row["source"]] + _sway(row, place, acts)) for event, row in rows.items()}
+    where = _swayed(acts, place, lane_of)
 
     def said(row: Mapping[str, Any]) -> str:
         return " ".join(_title(str(row[k]), called) for k in ("source", "act", "target") if row[k])
@@ -102,7 +109,8 @@ def family_tree(
         for event, row in rows.items()
     ]
     _letter(points, WIDTH / (wide + 0.15 * max(wide / 12, 1)))
-    height = max(len(lanes) * (LANE if len(lanes) <= 8 else LOWEST_LANE), LANE)
+    lane = (LANE if len(lanes) <= 8 else LOWEST_LANE) * (1.0 if len(rows) <= CROWDED else 1.6)
+    height = max(len(lanes) * lane, LANE)
     along = alt.Scale(domain=[-0.15 * max(wide / 12, 1), wide], nice=False)
     x = alt.X("x:Q", axis=None, scale=along)
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-0.6, len(lanes) - 0.45], reverse=True, nice=False))
@@ -133,7 +141,7 @@ def family_tree(
         legend=alt.Legend(orient="bottom", direction="horizontal", symbolFillColor=INK, symbolStrokeColor="white",
                           titleOrient="left", offset=30),
     )  # fmt: skip
-    size = 110 if len(rows) <= 60 else 46
+    size = 110 if len(rows) <= 60 else 46 if len(rows) <= CROWDED else 22
     dots = (
         chart_of(points)
         .mark_point(filled=True, color=INK, opacity=1, size=size, stroke="white", strokeWidth=1)
@@ -152,7 +160,7 @@ def family_tree(
         .encode(x=alt.value(0), y=y, text="label:N")
     )
     marks = (
-        chart_of(ticks)
+        chart_of(ticks if len(ticks) <= MOST_DAYS else [tick for tick in ticks if tick["label"]])
         .mark_rule(color=FAINT, strokeDash=[2, 3], aria=False)
         .encode(x, y=alt.value(0), y2=alt.value(height))
     )
@@ -172,7 +180,7 @@ def family_tree(
         title=title,
         subtitle=[
             f"{len(rows)} act{'s' * (len(rows) != 1)}, {start + timedelta(days=int(acts['time'].min() // 1))} to "  # type: ignore[operator,arg-type]
-            f"{start + timedelta(days=int(acts['time'].max() // 1))}; a silent time is drawn short",  # type: ignore[operator,arg-type]
+            f"{start + timedelta(days=int(acts['time'].max() // 1))}; a silent time is drawn short{shown}",  # type: ignore[operator,arg-type]
             "A curve leads from an act to one that it may have set off: the thicker, the likelier.",
         ],
         height=height,
@@ -264,22 +272,26 @@ def _places(
     return place, ticks, max(left, 1.0)
 
 
-def _sway(row: Mapping[str, Any], place: Mapping[int, float], acts: pl.DataFrame) -> float:
-    """Acts of one actor at one place stand under each other, not on each other."""
-    same = [
-        event
-        for event, source in acts.select("event", "source").iter_rows()
-        if source == row["source"] and abs(place[event] - place[row["event"]]) < 1e-6
-    ]
-    if len(same) == 1:
-        return 0.0
-    return 0.5 * (same.index(row["event"]) / (len(same) - 1) - 0.5)
+def _swayed(
+    acts: pl.DataFrame, place: Mapping[int, float], lane_of: Mapping[str, int]
+) -> dict[int, tuple[float, float]]:
+    """(right, down) of every act: acts of one actor at one place stand under each other, not on each other."""
+    same: dict[tuple[str, float], list[int]] = {}
+    for event, source in acts.select("event", "source").iter_rows():
+        same.setdefault((source, round(place[event], 6)), []).append(event)
+    spread = 0.5 if acts.height <= CROWDED else 0.76
+    return {
+        event: (place[event], lane_of[source] + (spread * (k / (len(events) - 1) - 0.5) if len(events) > 1 else 0.0))
+        for (source, _), events in same.items()
+        for k, event in enumerate(events)
+    }
 
 
 def _curve(begin: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float]]:
     """Points of a curve that leaves and arrives level; between acts of one lane it bows upwards."""
     (x0, y0), (x1, y1) = begin, end
-    bow = 0.0 if abs(y0 - y1) > 0.6 else -0.3 * min((x1 - x0) / 0.6, 1.0) - 0.04 * min(x1 - x0, 5.0)
+    span = abs(x1 - x0)
+    bow = 0.0 if abs(y0 - y1) > 0.6 else -0.3 * min(span / 0.6, 1.0) - 0.04 * min(span, 5.0)
     found = []
     for k in range(STEPS + 1):
         u = k / STEPS
@@ -375,7 +387,8 @@ def who_sets_off_whom(
 
 
 def _fold(name: str) -> str:
-    return BREAK.join(textwrap.wrap(name, 14)[:3]) or name
+    lines = textwrap.wrap(name, 14)
+    return BREAK.join([*lines[:2], lines[2] + "…"] if len(lines) > 3 else lines) or name
 
 
 def _number(value: float) -> str:
