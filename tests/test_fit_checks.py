@@ -205,11 +205,15 @@ def test_a_wrong_half_life_is_seen() -> None:
 
 
 @pytest.mark.parametrize("stamp", ["exact", "day"])
-def test_a_dropped_gate_is_seen_by_the_counts(stamp: str) -> None:
+def test_a_dropped_gate_is_seen_and_named(stamp: str) -> None:
     """Truces hold half the time, for some 50 days each: threats are three times as frequent without one."""
     events = one_history(GATED) if stamp == "exact" else by_day(one_history(GATED))
-    blind = pk.dump(pk.edit(pk.loads(GATED), {"gates.calms.factor": 1.0}))
-    assert "time" in failing(blind, events, fix=["gates"])
+    blind = pk.edit(pk.loads(GATED), {"gates.calms.factor": 1.0})
+    fit = pk.fit(blind, events, background="constant", test_mechanisms=False, fix=["gates"])
+    found = {test.name: test for test in residuals(fit.climber, fit.solution.vector).tests}
+    assert found["fact truce"].p < 1e-6
+    assert "'threaten' came less often" in found["fact truce"].meaning
+    assert "fact truce" not in failing(GATED, events)
 
 
 def test_a_background_that_changed_is_seen_and_its_remedy_passes() -> None:

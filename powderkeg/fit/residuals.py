@@ -1,7 +1,7 @@
 """Does what happened deviate from what the fitted intensities expected, and where?
 
 In: a climber at a parameter vector. Out: `Residuals`: tests with a p-value each and what a small one means, and the
-numbers behind them for figures. Four kinds:
+numbers behind them for figures. Five kinds:
 
 - Rescaled times (exact times): measured in expected acts, the gaps between acts are exponential with mean 1, of all
   acts together, and of the channels laid end to end. Gaps pooled by channel with the cut-off tails dropped would reject
@@ -10,6 +10,7 @@ numbers behind them for figures. Four kinds:
 - Martingale residuals: seen minus expected acts by channel, act and stretch of time, against a Poisson spread. By day,
   acts that answer acts of the same day are expected from those; what remains has just that spread: with K same-day
   answers, cov((I - K) n) = diag(E n).
+- Facts: acts of each kind while a fact stood away from its first level, against what was expected then.
 - Mechanisms: what the acts' causes say a mechanism bore, against what it was expected to bear, by stretch of time.
 
 Stretches are cut at equal expected numbers, so that at exact times their counts are Poisson exactly.
@@ -30,6 +31,7 @@ from scipy import stats
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.beliefs import drift
 from powderkeg.engine.daypass import same_day
+from powderkeg.engine.design import moving_facts
 from powderkeg.fit.causes import find_causes
 from powderkeg.fit.climb import Climber
 from powderkeg.fit.expected import Expected, classes_of, expected_acts, gate_values
@@ -160,6 +162,8 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
             )  # fmt: skip
             if by_kind.statistic > ALIKE * by_kind.cells:
                 tests.append(by_kind)
+    if n_classes > 1:
+        tests += _by_facts(climber, expected, time, channel)
     piece = expected.piece_of(time)
     rows = []
     begun, cut = _stretches(expected.total, expected.edge, STRETCH, MOST_STRETCHES)
@@ -287,6 +291,51 @@ def _chi_square(name: str, title: str, seen: Floats, mean: Floats, fitted: int, 
 
 def _sums(owner: NDArray[np.int64], value: Floats) -> Floats:
     return np.asarray(np.bincount(owner, weights=value), np.float64)
+
+
+def _by_facts(climber: Climber, expected: Expected, time: Floats, channel: Ints) -> list[Test]:
+    """Acts of each kind while a fact stood away from its first level, against what was expected then.
+
+    What the past lets believe of a fact weighs both, so what is seen less what is expected is a martingale. A kind
+    whose rate was estimated has its total right; then only the split between the fact's levels is left to deviate.
+    """
+    problem = climber.problem
+    model, d = problem.model, problem.design
+    starts = problem.system.level_start
+    kinds, kind_of = np.unique([c.act for c in model.channels[: model.n_acts]], return_inverse=True)
+    fitted = np.zeros(len(kinds), bool)
+    free = [p.place for p in problem.parameters if p.kind == "rate" and p.free]
+    fitted[np.unique(kind_of[np.isin(d.term_linear[d.ground_term[d.channel_ground]], free)])] = True
+    of_kind = np.zeros((expected.by_class.shape[1], len(kinds)))
+    of_kind[np.arange(len(kind_of)), kind_of] = 1.0
+    by_kind = expected.by_class @ of_kind
+    # An act at exact times stands at the start of a piece; what was believed before it is that of the piece before.
+    at = np.searchsorted(expected.edge, time) - (0 if problem.data.by_day else 1)
+    at = np.clip(at, 0, len(by_kind) - 1)
+    moving = moving_facts(problem.system)
+    tests = []
+    for s, fact in enumerate(model.facts):
+        if not moving[s]:
+            continue
+        away = 1.0 - expected.belief[:, starts[s]]
+        mean, whole = away @ by_kind, by_kind.sum(axis=0)
+        seen = np.bincount(kind_of[channel], weights=away[at], minlength=len(kinds))
+        spread = away**2 @ by_kind - np.where(fitted, mean**2 / np.maximum(whole, 1e-12), 0.0)
+        told = (mean >= LEAST_EXPECTED) & (whole - mean >= LEAST_EXPECTED) & (spread > 0.5)
+        if not told.any():
+            continue
+        z = (seen - mean)[told] / np.sqrt(spread[told])
+        value, cells = float((z**2).sum()), int(told.sum())
+        worst = kinds[told][int(np.abs(z).argmax())]
+        more = "more" if z[int(np.abs(z).argmax())] > 0 else "less"
+        tests.append(
+            Test(
+                f"fact {fact}", f"acts while {fact} was not as at first", value, cells,
+                float(stats.chi2.sf(value, cells)),
+                f"above all '{worst}' came {more} often than expected then: a gate is missing, or too much",
+            )
+        )  # fmt: skip
+    return tests
 
 
 def _stretches(mean: Floats, edge: Floats, each: float, most: int) -> tuple[Floats, Ints]:
