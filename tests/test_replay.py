@@ -77,7 +77,8 @@ def law(base, into, n, seed, apart=None, days=DAYS, turn=30.0):
     runs = simulate(base, days=days, replicates=4 * n, seed=seed + 77, world=into)
     simulated = np.zeros((4 * n, base.n_channels))
     np.add.at(simulated, (runs.replicate, runs.channel), 1)
-    error = np.sqrt(replayed.var(axis=0) / n + simulated.var(axis=0) / (4 * n))
+    # The variance of the many: a rare act may be missing from all of the few.
+    error = np.sqrt(simulated.var(axis=0) * (1.0 / n + 1.0 / (4 * n)))
     z = (replayed.mean(axis=0) - simulated.mean(axis=0)) / np.where(error > 0, error, 1.0)
     p = stats.ks_2samp(replayed.sum(axis=1), simulated.sum(axis=1)).pvalue
     return np.abs(z).max(), p
@@ -324,7 +325,8 @@ def acts_alone(by_day, copies, n=250):
     runs = simulate(base, days=DAYS, replicates=4 * n, seed=78, world=into)
     simulated = np.zeros((4 * n, base.n_channels))
     np.add.at(simulated, (runs.replicate, runs.channel), 1)
-    error = np.sqrt(replayed.var(axis=0) / n + simulated.var(axis=0) / (4 * n))
+    # The variance of the many: a rare act may be missing from all of the few.
+    error = np.sqrt(simulated.var(axis=0) * (1.0 / n + 1.0 / (4 * n)))
     return np.abs((replayed.mean(axis=0) - simulated.mean(axis=0)) / np.where(error > 0, error, 1.0)).max()
 
 
