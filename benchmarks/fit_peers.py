@@ -352,7 +352,7 @@ def main() -> None:
             ways = [n for n, w in WAYS.items() if job in w.jobs and w.library in pythons]
             ours = [n for n in ways if WAYS[n].library == "powderkeg"]
             # Ours before and after the peers: the slower counts, should the machine have become busier meanwhile.
-            for name in [*ways, *ours]:
+            for name in [*ways, *(ours if job in ("known", "unknown") else [])]:
                 print(f"{job}: {name} ...", file=sys.stderr)
                 row = ask(pythons[WAYS[name].library], name, file, given.repeats, given.limit)
                 row["load"] = os.getloadavg()[0]

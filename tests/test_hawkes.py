@@ -271,10 +271,14 @@ def test_a_penalty_finds_which_links_are_there(stamp: str) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("stamp", ["exact", "day"])
 def test_intervals_hold_the_truth_as_often_as_they_say(stamp: str) -> None:
-    """200 histories, 2,600 intervals of 90 %: share between 0.88 and 0.95; links at 0 are held more often than 90 %."""
+    """200 histories, 2,600 intervals of 90 %: share between 0.89 and 0.945; links at 0 are held more often than 90 %.
+
+    A link at 0 cannot come out below, so its mean lies 0.4 standard errors above; the others are within 0.013.
+    """
     share, mean = recovered(stamp, 200, seed=int.from_bytes(os.urandom(3)))
-    assert 0.88 < share < 0.95
-    assert mean == pytest.approx(ANSWERS, abs=0.015)
+    assert 0.89 < share < 0.945
+    assert mean[ANSWERS > 0] == pytest.approx(ANSWERS[ANSWERS > 0], abs=0.013)
+    assert (mean[ANSWERS == 0] < 0.025).all()
 
 
 def test_a_sparse_system_of_many_types_is_fitted() -> None:
