@@ -29,7 +29,7 @@ from powderkeg.events import prepare
 from powderkeg.events.codes import entries, title
 from powderkeg.events.table import EventTable
 from powderkeg.events.times import EPOCH
-from powderkeg.events.who import ALIASES, ALWAYS, Answer, Described, Rule, answer, plain, rules_of
+from powderkeg.events.who import ALIASES, ALWAYS, Answer, Described, Rule, Rulebook, answer, plain, rules_of
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
@@ -220,9 +220,10 @@ class Matcher:
             names = [f"source{key}" for key in keys]
             counted = frame.group_by(names).agg(events=pl.len())
             won: Counter[str] = Counter()
+            book = Rulebook(self.rules)
             for *values, events in counted.iter_rows():
                 one = _described(keys, values)
-                fitting = {rule.source for rule in answer(one, self.rules).fitting} if one.who else set()
+                fitting = {rule.source for rule in answer(one, book).fitting} if one.who else set()
                 won.update(dict.fromkeys(fitting, events))
                 won["all"] += events if fitting else 0
             likely = max((kind for kind in SOURCES if kind != "csv"), key=lambda kind: won[kind])
@@ -240,12 +241,13 @@ class Matcher:
         rules = self._rules_for(source)
         described = _descriptions(frame, keys)
         rows: list[tuple[Any, ...]] = []
+        book = Rulebook(rules)
         timed = any(rule.first > ALWAYS[0] or rule.last < ALWAYS[1] for rule in rules)
         for values in described.iter_rows():
             one = _described(keys, values)
             known = self._answers.get((source, one))
             if known is None:
-                known = self._answers[source, one] = answer(one, rules)
+                known = self._answers[source, one] = answer(one, book)
             for span in known.spans:
                 if timed or span.rule is not None:
                     rows.append((*values, span.rule.actor if span.rule else None, span.first, span.last))

@@ -103,6 +103,32 @@ class Plain:
     sectors: frozenset[str]
 
 
+class Rulebook:
+    """Rules in order, found by name or code where they have no patterns: thousands of actors cost no more than few."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = list(rules)
+        self._named: dict[str, list[int]] = {}
+        self._coded: dict[str, list[int]] = {}
+        self._rest: list[int] = []
+        for order, rule in enumerate(self.rules):
+            if rule.patterns or any("*" in code for code in rule.codes) or not (rule.names or rule.codes):
+                self._rest.append(order)
+                continue
+            for name in rule.names:
+                self._named.setdefault(name, []).append(order)
+            for code in rule.codes:
+                self._coded.setdefault(code, []).append(order)
+
+    def candidates(self, one: Plain) -> list[int]:
+        """Positions of the rules that may fit, in order: all those that do, and few others."""
+        found = set(self._rest)
+        for name in one.names:
+            found.update(self._named.get(name, ()))
+        found.update(self._coded.get(one.code, ()))
+        return sorted(found)
+
+
 @dataclass(frozen=True)
 class Span:
     """Who it is from one day to another (days since 1970-01-01, both counted); `rule` None: nobody."""
@@ -152,11 +178,13 @@ def rules_of(scenario: Scenario, aliases: str | Path | Mapping[str, str] | None 
     return found
 
 
-def answer(described: Described, rules: Iterable[Rule]) -> Answer:
+def answer(described: Described, rules: Iterable[Rule] | Rulebook) -> Answer:
     """Who this is, by these rules."""
+    book = rules if isinstance(rules, Rulebook) else Rulebook(rules)
     one = _plain(described)
     fits = []
-    for order, rule in enumerate(rules):
+    for order in book.candidates(one):
+        rule = book.rules[order]
         rank = rule.rank(one)
         if rank is not None:
             fits.append((rank, -rule.conditions, order, rule))

@@ -104,13 +104,14 @@ def _uneven(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
     rate_of = d.term_linear[d.ground_term[d.channel_ground]]
     said = []
     for p in problem.parameters:
-        own = counts[rate_of == p.place] if p.kind == "rate" else np.zeros(0)
+        alike = p.kind == "rate" and p.place not in problem.law_rates
+        own = counts[rate_of == p.place] if alike else np.zeros(0)
         if p.free and len(own) >= 20 and own.sum() >= 40:
             spread = float(own.var() / max(own.mean(), 1e-12))
             if spread > UNEVEN:
                 said.append(
                     f"{p.path}: {len(own)} channels share this rate but act unevenly (variance {spread:.0f} times the "
-                    "mean); a shared rate turns differences between channels into slow answers: give the "
-                    "busiest channels a move of their own"
+                    "mean); a shared rate turns differences between channels into slow answers: use "
+                    "baselines='gamma', or give the busiest channels a move of their own"
                 )
     return said

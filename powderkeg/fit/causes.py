@@ -157,7 +157,7 @@ def find_causes(climber: Climber, vector: Floats) -> Causes:
     """Causes of every act of the climber's data, at the parameters `vector`."""
     problem = climber.problem
     data, d = problem.data, problem.design
-    objective, _ = climber.filter(vector)
+    objective = climber.for_causes(vector)
     n_channels = len(d.channel_ground)
     if data.by_day:
         day = data.time.astype(np.int64)

@@ -11,7 +11,7 @@ needed most, because a course that is missed is read as slow answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -27,6 +27,7 @@ from powderkeg.fit.epochs import best_changes, border_cost, cell_bounds, epochs_
 from powderkeg.fit.objective import Data
 from powderkeg.fit.prior import make_prior
 from powderkeg.fit.problem import Parameter, Problem, pose
+from powderkeg.fit.random_baselines import acts_unevenly, first_shapes, random_climber
 from powderkeg.fit.result import filled_arrays
 from powderkeg.model import Model, branching_ratio
 
@@ -58,6 +59,7 @@ class Job:
     shift: float
     start: date
     offset: dict[date, float] | None
+    baselines: str = "auto"
 
     def shape(self, name: str) -> Shape:
         """The course called `name`; for epochs that of a fit that looks for them."""
@@ -73,6 +75,8 @@ class Job:
     def under(self, shape: Shape, said: list[str] | None = None) -> Climber:
         """The same under a shape."""
         problem = _hold_unseen(self.pose(shape), self.use_ranges or self.prior == "weak", said)
+        if self.baselines == "gamma":
+            return random_climber(problem, lambda posed: make_prior(posed, self.prior, self.use_ranges))
         return Climber(problem, make_prior(problem, self.prior, self.use_ranges))
 
     def pose(self, shape: Shape) -> Problem:
@@ -147,6 +151,16 @@ def choose_background(
     tell(0.0, f"background {first}")
     climber = job.climber(first, said)
     found = [Candidate("scenario" if background == "scenario" else first, climber, _climb(climber))]
+    if job.baselines == "auto" and acts_unevenly(climber):
+        tell(0.1, "channels that are not equally busy")
+        uneven = replace(job, baselines="gamma")
+        random = uneven.climber(first)
+        start = carry(climber.problem, found[0].solution.vector, random.problem)
+        better = Candidate(
+            found[0].name, random, random.climb(first_shapes(random.problem, start), random.problem.held)
+        )
+        if better.aic < found[0].aic:
+            job, climber, found = uneven, random, [better]
     if background in ("auto", "epochs"):
         names = candidate_names(job.data.days)[1:] if background == "auto" else []
         for k, name in enumerate(names):
@@ -162,7 +176,7 @@ def choose_background(
 
 
 def _climb(climber: Climber) -> Solution:
-    return climber.climb(begin(climber.problem), climber.problem.held)
+    return climber.climb(first_shapes(climber.problem, begin(climber.problem)), climber.problem.held)
 
 
 def _climb_from(one: Candidate, other: Climber) -> Solution:
@@ -219,8 +233,9 @@ def begin(problem: Problem) -> Floats:
 def carry(old: Problem, vector: Floats, new: Problem) -> Floats:
     """A parameter vector as the start of the same problem under another course; what is free leaves 0."""
     start = new.start.copy()
-    for a, b in zip(old.parameters, new.parameters, strict=True):
-        start[b.place] = vector[a.place]
+    place = {p.path: p.place for p in old.parameters}
+    for b in new.parameters:
+        start[b.place] = vector[place[b.path]] if b.path in place else start[b.place]
         if b.free and b.kind in ("rate", "answers"):
             start[b.place] = max(start[b.place], 1e-6 / new.data.days if b.kind == "rate" else 1e-3)
     return start

@@ -104,6 +104,10 @@ class Climber:
             np.ascontiguousarray(vector[: problem.n_smooth]), course, problem.dead, beliefs, replay, sloped,
         )  # fmt: skip
 
+    def for_causes(self, vector: Floats) -> Objective:
+        """The likelihood at `vector` as attribution reads it."""
+        return self.filter(vector)[0]
+
     def inner(self, objective: Objective, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
         """Best rates, answers and gates at the half-lives of `vector`; the new vector and the maximum."""
         n = self.problem.n_smooth

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings as python_warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from powderkeg.fit.choice import Job, Tell, choose_background, ratio, tell_nobod
 from powderkeg.fit.climb import Climber, Solution
 from powderkeg.fit.data import calendar_shift, read_data
 from powderkeg.fit.problem import Parameter
+from powderkeg.fit.random_baselines import check_baselines
 from powderkeg.fit.result import Estimate, Fit, note_of
 from powderkeg.fit.rules import unexplained_events
 from powderkeg.fit.uncertainty import Covariance, covariance, profile_interval
@@ -51,6 +53,7 @@ def fit(
     level: float = 0.9,
     history_days: float = 0.0,
     unmatched: str = "refuse",
+    baselines: str = "auto",
     test_mechanisms: bool = True,
     progress: Tell | None = None,
 ) -> Fit:
@@ -68,13 +71,17 @@ def fit(
     level            of the intervals
     history_days     first days whose events only act on later ones
     unmatched        "refuse" or "drop": events that no move allows
+    baselines        "shared": channels of one move are equally busy; "gamma": each has its own multiple of the
+                     move's rate, integrated out under a Gamma law; "auto": that where many channels act unevenly, if
+                     AIC agrees
     progress         called with the share done, 0 to 1, and what is being done
 
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
     data cannot answer.
     """
+    check_baselines(baselines)
     if isinstance(model, Scenario):
-        model = compile_model(model)
+        model = compile_model(model, events)
     if not 0.0 < level < 1.0:
         raise UsageError(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
     data, frame = read_data(model, events, likelihood, unmatched, history_days)
@@ -82,12 +89,13 @@ def fit(
         history_days = float(np.floor(history_days))
     shift = calendar_shift(model, events, history_days)
     start = events.start + timedelta(days=int(history_days))
-    job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure))
+    job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure), baselines)
     said: list[str] = []
     tell = progress or tell_nobody
     fallen, tried = choose_background(job, background, said, tell)
     climber, solution = fallen
     problem = climber.problem
+    job = replace(job, baselines="gamma" if len(problem.law_rates) else "shared")
     if not np.isfinite(solution.log_likelihood):
         raise FitError(
             "the likelihood is 0 wherever it was tried; look at events.unexplained and the scenario's guards"
@@ -154,7 +162,7 @@ def _estimate(climber: Climber, solution: Solution, spread: Covariance, p: Param
         return Estimate(p.path, p.kind, p.value, None, None, None, False, p.value, "", note)
     z = float(stats.norm.ppf(0.5 + 0.5 * level))
     sd = spread.spread(p.place)
-    if p.kind in ("factor", "half_life"):
+    if p.kind in ("factor", "half_life", "shape"):
         if sd is None or z * sd > WIDEST:
             return Estimate(p.path, p.kind, natural, None, None, None, True, p.value, "", note or "not identified")
         ends = sorted(
@@ -233,4 +241,6 @@ def _likelihood_words(climber: Climber) -> str:
         words += ", order within the day weighed where gates depend on it"
     if unseen:
         words += ", facts that no act reports filtered"
+    if len(climber.problem.law_rates):
+        words += ", rates of channels integrated out under a Gamma law"
     return words

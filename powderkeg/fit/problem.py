@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Parameter:
     """One number of the scenario that the likelihood can see.
 
     path      key path, as in `mechanisms.retaliation.answers`
-    kind      rate, answers, half_life or factor
+    kind      rate, answers, half_life, factor, or shape (of the law of the channels that share a rate)
     value     as the scenario has it, in days, per day or as a plain number
     low, high range that the scenario gives, or None
     place     position in the parameter vector
@@ -62,6 +62,8 @@ class Problem:
     shape_places  positions of the background's course within the vector
     component_decay  (kernel components,) which decay parameter each component has, or -1
     component_value  (kernel components,) decays as the scenario has them, 1/day
+    law_rates        positions of the rates whose channels each have a multiple of it, drawn from a law; its log shapes
+                     are the last of the log parameters
     """
 
     model: Model
@@ -79,6 +81,7 @@ class Problem:
     component_value: Floats
     n_rates: int
     n_factors: int
+    law_rates: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def n_linear(self) -> int:
@@ -95,7 +98,7 @@ class Problem:
 
     @property
     def shape_places(self) -> slice:
-        return slice(self.n_linear + self.n_factors, self.n_smooth)
+        return slice(self.n_linear + self.n_factors, self.n_smooth - len(self.law_rates))
 
     @property
     def kernel_start(self) -> Ints:
@@ -124,7 +127,7 @@ class Problem:
     def natural(self, parameter: Parameter, vector: Floats) -> float:
         """A parameter as the scenario writes it: per day, days, a factor."""
         value = float(vector[parameter.place])
-        if parameter.kind == "factor":
+        if parameter.kind in ("factor", "shape"):
             return float(np.exp(value))
         if parameter.kind == "half_life":
             return LN2 / float(np.exp(value))
@@ -132,7 +135,7 @@ class Problem:
 
     def inside(self, parameter: Parameter, natural: float) -> float:
         """The reverse of `natural`."""
-        if parameter.kind == "factor":
+        if parameter.kind in ("factor", "shape"):
             return float(np.log(natural))
         if parameter.kind == "half_life":
             return float(np.log(LN2 / natural))

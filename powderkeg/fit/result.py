@@ -119,7 +119,7 @@ class Fit:
     @cached_property
     def model(self) -> Model:
         """The model with the estimates in it: what simulates, attributes and forecasts."""
-        if self.scenario_before is not None:
+        if self.scenario_before is not None and self.problem.model.stands_for is None:
             return compile_model(self.scenario)
         return filled_arrays(self.problem, self.solution.vector)
 
@@ -132,6 +132,18 @@ class Fit:
         if self.scenario_before is None:
             raise ModelError("a model made from bare arrays has no scenario; use fit.model")
         return _fitted_scenario(self)
+
+    def channel_rates(self) -> pl.DataFrame:
+        """How busy each channel is by itself, given its events, where rates were integrated out.
+
+        columns  source, act, target; events; rate (events/day that no answer explains, posterior mean); times (that
+                 rate as a multiple of its move's)
+
+        Raises FitError where channels share their rate.
+        """
+        from powderkeg.fit.random_baselines import channel_rates
+
+        return channel_rates(self.climber, self.solution)
 
     def check(self, **options: Any) -> Checks:
         """Residuals, simulated histories, the last part foreseen: see `powderkeg.fit.checks.check` for the options."""
@@ -264,7 +276,7 @@ def _fitted_scenario(fit: Fit) -> Scenario:
         f"likelihood: {fit.likelihood}; {fit.prior}"
     )
     scenario = replace(scenario, sources={**scenario.sources, FITTED: Source(title=title)})
-    changes = {e.path: _quantity(e) for e in fit.parameters.values() if e.free}
+    changes = {e.path: _quantity(e) for e in fit.parameters.values() if e.free and e.kind != "shape"}
     scenario = edit(scenario, changes)
     problem = fit.problem
     if problem.shape.basis.shape[1]:

@@ -3,11 +3,12 @@
 In: a `Scenario`, or bare arrays. Out: a `Model`, its branching ratios, its `Stability`, and its `Description` in words.
 """
 
-from powderkeg.model.compiling import compile_scenario as compile
 from powderkeg.model.describe import Description, describe
 from powderkeg.model.filling import filled
 from powderkeg.model.parts import Channel, Model, Parameter
 from powderkeg.model.plain import from_arrays
+from powderkeg.model.restricted import compile_for as compile
+from powderkeg.model.restricted import restricted
 from powderkeg.model.spectral import branching_matrix, branching_ratio, elasticities, spectral_radius
 from powderkeg.model.stability import Stability, branching_ratios, stability, warn_of_instability
 
@@ -25,6 +26,7 @@ __all__ = [
     "elasticities",
     "filled",
     "from_arrays",
+    "restricted",
     "spectral_radius",
     "stability",
     "warn_of_instability",

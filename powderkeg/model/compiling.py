@@ -36,10 +36,20 @@ def compile_scenario(scenario: Scenario) -> Model:
     fits more of them than a machine can hold.
     """
     draft = _draft(scenario)
-    links = _links(draft)
+    return assemble(draft, _links(draft))
+
+
+def assemble(draft: Draft, links: list[Links], stands_for: Ints | None = None) -> Model:
+    """The model with these channels and links.
+
+    stands_for  (acts,) how many like channels each channel stands for, None where each is itself
+    """
+    scenario = draft.scenario
     gates = GateTable([len(levels) for levels in draft.states.levels])
     factors = _gate_entries(draft, gates)
     background = _background(draft, gates, factors)
+    if stands_for is not None:
+        background["rate"][: draft.n_acts] *= stands_for
     edges, edge_labels = _edges(draft, gates, factors, links)
     system = System(
         initial_level=draft.states.initial,
@@ -68,13 +78,14 @@ def compile_scenario(scenario: Scenario) -> Model:
         rate_parameter=background["rate_parameter"],
         factor_parameter=np.array(gates.parameter, dtype=np.int64),
         other_parameters=_other_parameters(draft),
+        stands_for=stands_for,
         **edge_labels,
         **_marks(draft),
     )
 
 
 @dataclass(frozen=True)
-class _Draft:
+class Draft:
     """What the parts of a model are made from.
 
     table   channels that are acts; after them come `timed` facts that run out, then `rising` facts that come
@@ -118,30 +129,36 @@ def starts(counts: Iterable[int] | Ints) -> Ints:
     return np.concatenate([[0], np.cumsum(np.array(list(counts), dtype=np.int64))]).astype(np.int64)
 
 
-def _draft(scenario: Scenario) -> _Draft:
+def _draft(scenario: Scenario) -> Draft:
     """Actors, facts and channels. Raises ModelError."""
     cast = Cast(scenario, first_tie=len(scenario.facts))
     states = States(scenario)
-    expanded = _collect(scenario, scenario.moves, lambda name, move: expand_move(name, move, cast, states.names))
+    expanded = collect(scenario, scenario.moves, lambda name, move: expand_move(name, move, cast, states.names))
     if not expanded:
-        raise _error(scenario, [Fault(None, None, "moves", "no moves: nothing can happen", "at least one move")])
-    return _Draft(
+        raise error_of(scenario, [Fault(None, None, "moves", "no moves: nothing can happen", "at least one move")])
+    table = ChannelTable(
+        move=np.repeat(np.arange(len(expanded)), [len(source) for source, _, _ in expanded]),
+        source=np.concatenate([source for source, _, _ in expanded]),
+        target=np.concatenate([target for _, target, _ in expanded]),
+        terms=[term for _, _, terms in expanded for term in terms],
+    )
+    return draft_with(scenario, cast, states, table)
+
+
+def draft_with(scenario: Scenario, cast: Cast, states: States, table: ChannelTable) -> Draft:
+    """The draft with these channels."""
+    return Draft(
         scenario,
         states,
         cast,
         Register(scenario),
-        ChannelTable(
-            move=np.repeat(np.arange(len(expanded)), [len(source) for source, _, _ in expanded]),
-            source=np.concatenate([source for source, _, _ in expanded]),
-            target=np.concatenate([target for _, target, _ in expanded]),
-            terms=[term for _, _, terms in expanded for term in terms],
-        ),
+        table,
         tuple(name for name, fact in scenario.facts.items() if fact.lasts is not None),
         tuple(name for name, fact in scenario.facts.items() if fact.comes is not None),
     )
 
 
-def _links(draft: _Draft) -> list[Links]:
+def _links(draft: Draft) -> list[Links]:
     """The links of each mechanism. Raises ModelError."""
     scenario, table = draft.scenario, draft.table
     act_number = {act: index for index, act in enumerate(scenario.acts)}
@@ -149,11 +166,11 @@ def _links(draft: _Draft) -> list[Links]:
     of_act = {name: np.flatnonzero(act == index) for name, index in act_number.items()}
     faults = _repeated(draft, act)
     if faults:
-        raise _error(scenario, faults)
-    return _collect(scenario, scenario.mechanisms, lambda name, one: link(name, one, draft.cast, table, of_act))
+        raise error_of(scenario, faults)
+    return collect(scenario, scenario.mechanisms, lambda name, one: link(name, one, draft.cast, table, of_act))
 
 
-def _collect(scenario: Scenario, items: Mapping[str, Any], make: Callable[[str, Any], Any]) -> list[Any]:
+def collect(scenario: Scenario, items: Mapping[str, Any], make: Callable[[str, Any], Any]) -> list[Any]:
     """What is made of each item. Raises ModelError with the fault of every item that has one."""
     results, faults = [], []
     for name, item in items.items():
@@ -162,11 +179,11 @@ def _collect(scenario: Scenario, items: Mapping[str, Any], make: Callable[[str, 
         except Misfit as misfit:
             faults.append(misfit.fault)
     if faults:
-        raise _error(scenario, faults)
+        raise error_of(scenario, faults)
     return results
 
 
-def _error(scenario: Scenario, faults: list[Fault]) -> ModelError:
+def error_of(scenario: Scenario, faults: list[Fault]) -> ModelError:
     """Faults with the lines of the file they stand in, as far as they are known."""
 
     def line(path: str) -> int | None:
@@ -177,7 +194,7 @@ def _error(scenario: Scenario, faults: list[Fault]) -> ModelError:
     return ModelError([replace(fault, line=line(fault.path)) for fault in faults])
 
 
-def _repeated(draft: _Draft, act: Ints) -> list[Fault]:
+def _repeated(draft: Draft, act: Ints) -> list[Fault]:
     """A fault for every move that makes a channel which an earlier move made."""
     table, size = draft.table, draft.cast.size
     key = (act * size + table.source) * size + table.target
@@ -203,7 +220,7 @@ class _Factors:
     background: dict[str, list[Entry]]
 
 
-def _gate_entries(draft: _Draft, gates: GateTable) -> _Factors:
+def _gate_entries(draft: Draft, gates: GateTable) -> _Factors:
     """One entry for each gate, whatever it scales."""
     scenario, states = draft.scenario, draft.states
     factors = _Factors(
@@ -224,7 +241,7 @@ def _gate_entries(draft: _Draft, gates: GateTable) -> _Factors:
     return factors
 
 
-def _background(draft: _Draft, gates: GateTable, factors: _Factors) -> dict[str, NDArray[Any]]:
+def _background(draft: Draft, gates: GateTable, factors: _Factors) -> dict[str, NDArray[Any]]:
     """rate, rate_parameter, profile, background_gate, channel_gate of every channel."""
     scenario, states, register = draft.scenario, draft.states, draft.register
     moves = scenario.moves
@@ -252,7 +269,7 @@ def _background(draft: _Draft, gates: GateTable, factors: _Factors) -> dict[str,
 
 
 def _edges(
-    draft: _Draft, gates: GateTable, factors: _Factors, links: list[Links]
+    draft: Draft, gates: GateTable, factors: _Factors, links: list[Links]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Edges and kernels of the System, and their labels for the Model."""
     scenario, register = draft.scenario, draft.register
@@ -296,7 +313,7 @@ def _edges(
     return arrays, labels
 
 
-def _effects(draft: _Draft) -> dict[str, Any]:
+def _effects(draft: Draft) -> dict[str, Any]:
     """What every channel does to the state."""
     states = draft.states
     by_move = [
@@ -315,7 +332,7 @@ def _effects(draft: _Draft) -> dict[str, Any]:
     }
 
 
-def _timers(draft: _Draft) -> dict[str, Any]:
+def _timers(draft: Draft) -> dict[str, Any]:
     """A timer on every level but the first of each fact that runs out."""
     delay, channel = [], []
     counts = [0] * sum(len(levels) for levels in draft.states.levels)
@@ -335,7 +352,7 @@ def _timers(draft: _Draft) -> dict[str, Any]:
     }
 
 
-def _calms(draft: _Draft) -> dict[str, Any]:
+def _calms(draft: Draft) -> dict[str, Any]:
     """Which channels calm, and which are calmed how strongly."""
     calms = list(draft.scenario.calms.values())
     add_start, adds, add = draft.spread(
@@ -356,7 +373,7 @@ def _calms(draft: _Draft) -> dict[str, Any]:
     }
 
 
-def _other_parameters(draft: _Draft) -> dict[str, Ints]:
+def _other_parameters(draft: Draft) -> dict[str, Ints]:
     """Which parameter each cell comes from, of the arrays that `_effects`, `_timers`, `_calms`, `profiles` made."""
     scenario, register = draft.scenario, draft.register
     calms = list(scenario.calms)
@@ -390,7 +407,7 @@ def _other_parameters(draft: _Draft) -> dict[str, Ints]:
     return {name: np.array(cells, dtype=np.int64) for name, cells in numbers.items()}
 
 
-def _labels(draft: _Draft) -> tuple[Channel, ...]:
+def _labels(draft: Draft) -> tuple[Channel, ...]:
     """The name of every channel."""
     actors, moves = draft.cast.actors, [(name, move.does) for name, move in draft.scenario.moves.items()]
     table = draft.table
@@ -402,7 +419,7 @@ def _labels(draft: _Draft) -> tuple[Channel, ...]:
     return (*acts, *ends, *(Channel(None, "arise", None, None, name, "arise") for name in draft.rising))
 
 
-def _marks(draft: _Draft) -> dict[str, Any]:
+def _marks(draft: Draft) -> dict[str, Any]:
     """heat, hurts, goldstein, counted, opens, resolves, suspends of every channel."""
     scenario = draft.scenario
     acts = [scenario.acts[move.does] for move in scenario.moves.values()]

@@ -136,9 +136,9 @@ def expand_move(name: str, move: Move, cast: Cast, facts: Sequence[str]) -> tupl
                 matches = _cross(matches, letter, np.flatnonzero(allowed[letter]))
     except TooManyMatches as found:
         raise Misfit(_too_many(path, found)) from None
-    literals = _literals(matches, move.given, MOVE_LETTERS, cast)
+    literals = literals_of(matches, move.given, MOVE_LETTERS, cast)
     pair = matches.letters["who"] * cast.size + matches.letters["to"]
-    pairs, key, reason, reasons = _reasons(pair, literals)
+    pairs, key, reason, reasons = reasons_of(pair, literals)
     if not len(pairs):
         raise Misfit(Fault(None, None, path, "fits no two actors", "who, to and given that fit some pair"))
     twice = np.flatnonzero(np.diff(key) == 0)
@@ -178,14 +178,14 @@ def link(name: str, mechanism: Mechanism, cast: Cast, channels: ChannelTable, of
                 ]
                 matches = match_all(atoms, cast.size)
                 _must_be_someone(path, mechanism.given, event, reply, matches)
-                literals = _literals(matches, mechanism.given, VARIABLES, cast)
+                literals = literals_of(matches, mechanism.given, VARIABLES, cast)
                 keys.append((way * n_channels + matches.kept["event"]) * n_channels + matches.kept["reply"])
                 parts.append(literals)
     except TooManyMatches as found:
         raise Misfit(_too_many(path, found)) from None
     width = max(part.shape[1] for part in parts)
     literals = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
-    linked, key, reason, reasons = _reasons(np.concatenate(keys), literals)
+    linked, key, reason, reasons = reasons_of(np.concatenate(keys), literals)
     if not len(linked):
         raise Misfit(_unlinked(path, mechanism, cast, acts))
 
@@ -198,13 +198,16 @@ def link(name: str, mechanism: Mechanism, cast: Cast, channels: ChannelTable, of
     return Links(answer_and_event[key] % n_channels, replies[key], answer[key], weight[key], reason, reasons)
 
 
-def _reasons(key: Ints, literals: Ints) -> tuple[Ints, Ints, Ints, list[frozenset[Literal]]]:
+def reasons_of(key: Ints, literals: Ints) -> tuple[Ints, Ints, Ints, list[frozenset[Literal]]]:
     """The distinct keys, and for each the distinct reasons why it matches, rewritten so that no two hold at once.
 
     key       (rows,) what matches
     literals  (rows, width) ties that must hold (fact + 1) or must not (-fact - 1), 0 for nothing
     returns   distinct keys; and for every reason of every key: position of the key, index of the reason; the reasons
     """
+    if literals.shape[1] == 0:  # no tie is asked for
+        keys = np.unique(key)
+        return keys, np.arange(len(keys)), np.zeros(len(keys), np.int64), [frozenset()]
     literals = np.sort(literals, axis=1)
     again = np.zeros(literals.shape, dtype=np.bool_)
     again[:, 1:] = literals[:, 1:] == literals[:, :-1]
@@ -238,7 +241,7 @@ def _reasons(key: Ints, literals: Ints) -> tuple[Ints, Ints, Ints, list[frozense
     return keys, key_of[order], reason_of[order], reasons
 
 
-def _literals(matches: Matches, given: Sequence[TiePattern], letters: Sequence[str], cast: Cast) -> Ints:
+def literals_of(matches: Matches, given: Sequence[TiePattern], letters: Sequence[str], cast: Cast) -> Ints:
     """(rows, width) ties that each match depends on: fact + 1 if it must hold, -fact - 1 if it must not, 0 for none.
 
     A tie that must not hold is asked for only where one is declared: what is not declared is absent for good. With the

@@ -97,6 +97,7 @@ class Model:
     opens             (C,) the act puts a new bone of contention on the table
     resolves          (C,) the act takes it away
     suspends          (C,) the act freezes it
+    stands_for        (C,) how many channels each stands for, None where each is itself: see `restricted`
     """
 
     scenario: Scenario | None
@@ -121,18 +122,31 @@ class Model:
     resolves: NDArray[np.bool_]
     suspends: NDArray[np.bool_]
     other_parameters: Mapping[str, Ints] = field(default_factory=dict)
+    stands_for: Ints | None = None
 
     def __repr__(self) -> str:
         name = self.scenario.name if self.scenario is not None else "bare arrays"
         system = self.system
+        stands = "" if self.stands_for is None else f" standing for {self.stands_for.sum():,}"
         return (
-            f"Model({name}: {self.n_acts} channels, {system.n_edges} edges, {system.n_mechanisms} mechanisms, "
+            f"Model({name}: {self.n_acts} channels{stands}, {system.n_edges} edges, {system.n_mechanisms} mechanisms, "
             f"{system.n_facts} facts)"
         )
 
     @property
     def n_channels(self) -> int:
         return len(self.channels)
+
+    def must_be_whole(self, what: str) -> None:
+        """Raises UsageError for a model in which one channel stands for many; `what` it was to be, as "simulated"."""
+        if self.stands_for is not None:
+            raise UsageError(
+                Fault(
+                    None, None, "", f"a model of the channels that occur in events, which cannot be {what}",
+                    "a scenario with fewer actors, compiled whole: of channels that never occurred only the number is "
+                    "known",
+                )
+            )  # fmt: skip
 
     def channel(self, source: str | None, act: str, target: str | None) -> int:
         """Index of one act in one dyad. Raises UsageError, with the nearest one, if no move gives it."""

@@ -20,7 +20,7 @@ from powderkeg.errors import Fault
 
 MOST_BYTES = 10_000_000
 MOST_DEPTH = 20
-MOST_VALUES = 100_000
+MOST_VALUES = 150_000
 MOST_FAULTS = 1_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -88,7 +88,10 @@ class Runs:
 
 def system_of(model: Model | System) -> System:
     """The arrays of a model; a System is its own."""
-    return model if isinstance(model, System) else model.system
+    if isinstance(model, System):
+        return model
+    model.must_be_whole("simulated")
+    return model.system
 
 
 def _table(runs: Runs, model: Model, acts_only: bool) -> EventTable:
