@@ -327,10 +327,12 @@ def _by_facts(climber: Climber, expected: Expected, time: Floats, channel: Ints)
         z = (seen - mean)[told] / np.sqrt(spread[told])
         value, cells = float((z**2).sum()), int(told.sum())
         worst = kinds[told][int(np.abs(z).argmax())]
+        levels = model.levels[s]
+        stood = levels[1] if len(levels) == 2 else f"not {levels[0]}"
         more = "more" if z[int(np.abs(z).argmax())] > 0 else "less"
         tests.append(
             Test(
-                f"fact {fact}", f"acts while {fact} was not as at first", value, cells,
+                f"fact {fact}", f"acts while {fact} was {stood}", value, cells,
                 float(stats.chi2.sf(value, cells)),
                 f"above all '{worst}' came {more} often than expected then: a gate is missing, or too much",
             )
