@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -165,4 +167,5 @@ def write(folder: Folder, found: Comparison) -> None:
     folder.write("comparison.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
     folder.write("comparison.svg", lambda path: plots.save(chart, path))
     files = list(folder.finished)
-    folder.write("comparison.html", lambda path: path.write_text(page(found, files), encoding="utf-8"))
+    typed = shlex.join(["powderkeg", *sys.argv[1:]])
+    folder.write("comparison.html", lambda path: path.write_text(page(found, files, typed), encoding="utf-8"))
