@@ -3,7 +3,7 @@
 In: nothing. Out: microseconds an act on one core for recursion, links and forests; calibration of background, links and
 the share drawn in, at exact times and by day; the same with versions in benchmarks/results/attribution.json.
 
-    python benchmarks/attribution.py [--histories 200] [--fitted 20]
+    python benchmarks/attribution.py [--histories 200] [--fitted 8] [--acts 500000]
 
 Floor of the recursion: 0.40 microseconds an act for 8 categories and 6 mechanisms, measured on a prototype.
 """
@@ -146,15 +146,17 @@ def calibration(histories: int, fitted: int) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=200)
-    parser.add_argument("--fitted", type=int, default=20)
-    parser.add_argument("--acts", type=int, default=ACTS)
+    parser.add_argument("--fitted", type=int, default=8)
+    parser.add_argument("--acts", type=int, default=ACTS, help="for the speeds; 0 keeps those of the last run")
     options = parser.parse_args()
+    kept = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     told = {
         "date": str(date.today()), "powderkeg": pk.__version__, "numba": numba.__version__, "numpy": np.__version__,
         "python": platform.python_version(), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "load": os.getloadavg()[0], "speed": speed(options.acts),
-        "calibration": calibration(options.histories, options.fitted),
+        "load": os.getloadavg()[0], "speed": speed(options.acts) if options.acts else kept.get("speed", []),
     }  # fmt: skip
+    RESULT.write_text(json.dumps(told | {"calibration": kept.get("calibration", [])}, indent=1) + "\n")
+    told["calibration"] = calibration(options.histories, options.fitted)
     RESULT.write_text(json.dumps(told, indent=1) + "\n")
     print(f"written to {RESULT}")
 
