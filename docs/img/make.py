@@ -1,14 +1,19 @@
 """Draw the pictures that README and docs show, from the default run: `python docs/img/make.py`.
 
-In: nothing. Out: history.svg, ends.svg, record.svg and family.svg beside this file.
+In: nothing but docs/fit.md, whose first example is fitted. Out: history.svg, ends.svg, record.svg, family.svg,
+fit-mechanism.svg and fit-predictive.svg beside this file.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import powderkeg as pk
+from powderkeg.analyze import standoff_numbers
+from powderkeg.report import fitted
 
 FOLDER = Path(__file__).parent
 SEED, REPLICATES = 1, 10_000
@@ -34,5 +39,10 @@ if __name__ == "__main__":
     seen = pk.EventTable(one.frame.select("time", "source", "act", "target"), one.start, one.days)
     family = pk.attribute(model, seen).family(-1)
     charts["family"] = pk.plots.family_tree(family.acts, family.links, seen.start, results.titles)
+    names: dict[str, Any] = {}
+    exec(re.findall(r"^```python\n(.*?)^```$", (FOLDER.parent / "fit.md").read_text(), re.M | re.S)[0], names)
+    checks = names["fit"].check(also=[standoff_numbers(names["scenario"])])
+    drawn = fitted.figures(names["fit"], checks)
+    charts |= {"fit-mechanism": drawn["mechanism-retaliation"], "fit-predictive": drawn["predictive"]}
     for name, chart in charts.items():
         print(pk.plots.save(chart, FOLDER / f"{name}.svg"))
