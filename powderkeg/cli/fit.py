@@ -40,6 +40,8 @@ TYPED = {
     "with `fix`": "with --fix",
     "by `fix`": "by --fix",
     "in `free`": "with --free",
+    "baselines='gamma'": "--baselines gamma",
+    "baselines='shared'": "--baselines shared",
     "take one with frame.filter(replicate == 0)": "take one: `powderkeg run --replicates 1` writes one",
     "None, 'delays' or 'weak'": "delays, weak or none",
     "(years: ": "(--set years=",
@@ -48,7 +50,7 @@ TYPED = {
 """What stands in Python's words in messages, as it is typed on the command line."""
 ROWS = ("rows_read", "rows_kept", "rows_set_aside", "rows_dropped")
 """What an event table tells of the rows that it was read from."""
-OPTIONS = ("free", "fix", "prior", "likelihood", "background", "exposure", "level", "history_days")
+OPTIONS = ("free", "fix", "prior", "likelihood", "background", "exposure", "level", "history_days", "baselines")
 """Arguments that are options of the same name."""
 
 
@@ -92,6 +94,12 @@ def fit(
     history_days: Annotated[
         float, typer.Option("--history-days", min=0.0, help="First days whose events only act on later ones.")
     ] = 0.0,
+    baselines: Annotated[
+        str,
+        typer.Option(
+            help="shared: channels of a move are equally busy; gamma: each has its own rate, integrated out; or auto."
+        ),
+    ] = "auto",
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
     ] = False,
@@ -141,7 +149,7 @@ def fit(
         found = fit_model(
             read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
-            unmatched="drop" if drop_unmatched else "refuse", progress=stages,
+            unmatched="drop" if drop_unmatched else "refuse", baselines=baselines, progress=stages,
         )  # fmt: skip
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):

@@ -38,6 +38,8 @@ LEAST_EXPOSED = 0.05
 """Share of the window (rates), or acts that could be answered (answers), below which a parameter is held."""
 LEAST_SEEN = 5.0
 """A gate is estimated if at least so many events came while it was on, and so many while it was off."""
+SMALL_ANSWERS = 1e-3
+"""Answers below this are begun at as the scenario has them; others at 0.05 at least."""
 LEAST_BORN = 0.05
 """Share of all answers that a mechanism must have given for its delay to say how wide blocks must be."""
 SEARCHES = ((1.0, 4.0), (0.4, 4.0), (0.05, 4.0), (0.4, 6.0))
@@ -226,7 +228,9 @@ def begin(problem: Problem) -> Floats:
         if p.free and p.kind == "rate":
             start[p.place] = max(0.5 * counts[p.place] / (max(scale[p.place], 1e-12) * data.days), 1e-6 / data.days)
         elif p.free and p.kind == "answers":
-            start[p.place] = min(max(start[p.place], 0.05), 1.0) if problem.model.scenario is not None else 0.3
+            # what is written as small answers for each of thousands: a twentieth of that each would be far too much
+            least = 0.05 if not 0.0 < p.value < SMALL_ANSWERS else p.value
+            start[p.place] = min(max(start[p.place], least), 1.0) if problem.model.scenario is not None else 0.3
     return np.clip(start, problem.lower, problem.upper)
 
 
