@@ -455,3 +455,35 @@ def test_predictive_checks_of_fresh_histories_fail_seldom(seed: int) -> None:
         fit = pk.fit(pk.loads(RIVALS), by_day(events), background="constant", test_mechanisms=False)
         failed += sum(not check.passes for check in predictive(fit, replicates=100).checks)
     assert failed <= 25
+
+
+def test_channels_with_a_law_are_checked_at_their_own_rates() -> None:
+    """Some of 182 channels are ten times as busy as others: with a law the record passes, with one rate it fails."""
+    from scale_systems import history, text
+
+    model = pk.compile(pk.loads(text(14, 0.013)))
+    busy = np.random.default_rng(3).gamma(0.7, 1.0 / 0.7, model.n_acts)
+    events = by_day(history(model, busy, 730.0, 1))
+    found = {}
+    for baselines in ("gamma", "shared"):
+        fit = pk.fit(
+            model, events, baselines=baselines, background="constant", fix=["mechanisms.*.half_life"],
+            test_mechanisms=False,
+        )  # fmt: skip
+        checks = fit.check(replicates=20)
+        found[baselines] = {one.name: one.p for one in (*checks.tests, *checks.checks)}
+        assert checks.held_out is not None
+        assert checks.held_out.leads[0].low > 0
+    assert found["gamma"]["channels"] > 0.05
+    assert found["gamma"]["events"] > 0.05
+    assert found["shared"]["channels"] < 1e-6
+
+
+def test_a_model_whose_channels_stand_for_many_is_not_simulated() -> None:
+    fit = pk.fit(pk.loads(RIVALS), one_history(RIVALS), background="constant", test_mechanisms=False)
+    many = replace(fit.problem, model=replace(fit.problem.model, stands_for=np.array([3, 3])))
+    told = replace(fit, problem=many, climber=Climber(many, fit.climber.prior)).check(held_out_share=None, refits=4)
+    assert told.checks == ()
+    assert told.recovery is None
+    assert "cannot act for them" in told.summary()
+    json.dumps(told.as_dict(), allow_nan=False)

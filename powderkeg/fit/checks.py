@@ -19,6 +19,7 @@ from powderkeg.fit.heldout import SHARE, HeldOut, held_out
 from powderkeg.fit.predictive import Check, Counter, Predictive, predictive
 from powderkeg.fit.recovery import Recovery, recover
 from powderkeg.fit.residuals import Residuals, Test, residuals
+from powderkeg.fit.settled import can_be_simulated
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -98,6 +99,8 @@ class Checks:
 
     def _predictive(self) -> list[str]:
         found = self.predictive
+        if not found.replicates:
+            return ["not held against simulations: channels of this model stand for many, and cannot act for them"]
         width = max(len(check.title) for check in self.checks)
         lines = [
             f"the record beside {found.replicates} histories of the fitted model",
@@ -189,6 +192,7 @@ def check(
     if held_out_share is not None:
         ahead = held_out(fit, held_out_share, seed, part(at, 0.5, "foreseeing the last part from the first"))
         at += 0.5
+    refits = refits if can_be_simulated(fit.problem) else 0
     again = recover(fit, refits, seed + 1, workers, part(at, float(refits), f"{refits} refits")) if refits else None
     tell(1.0, "done")
     return Checks(found, told, ahead, again)

@@ -28,6 +28,7 @@ from powderkeg.fit.expected import classes_of, expected_acts
 from powderkeg.fit.objective import Data
 from powderkeg.fit.problem import Problem
 from powderkeg.fit.residuals import Test, should_be_uniform, uniformity
+from powderkeg.fit.settled import settled
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -116,7 +117,8 @@ def held_out(
     solution = climber.climb(start, climber.problem.held)
     if not np.isfinite(solution.log_likelihood):
         return None
-    vector = solution.vector
+    # Laws of channels' rates are settled by the first part: each channel's rate is what its acts there make of it.
+    climber, vector = settled(climber, solution.vector)
     edges = np.linspace(border, data.days, STRETCHES + 1)
     edges = np.unique(np.round(edges)) if data.by_day else edges
     cumulative, lost = [], np.zeros(0, np.int64)
@@ -183,6 +185,8 @@ def _carried(fit: Fit, climber: Climber) -> Floats:
     start = climber.problem.start.copy()
     old = {p.path: p for p in fit.problem.parameters}
     for p in climber.problem.parameters:
+        if p.path not in old:
+            continue
         start[p.place] = fit.solution.vector[old[p.path].place]
         if p.kind in ("rate", "answers") and p.free:
             start[p.place] = max(start[p.place], 1e-6 if p.kind == "rate" else 1e-3)
@@ -203,7 +207,9 @@ def _extended(fit: Fit, fitted: Problem, data: Data, name: str) -> Problem:
     row = own_row[np.clip(np.searchsorted(own_time, middle, side="right") - 1, 0, len(own_row) - 1)]
     offset = known.offset[np.clip(np.searchsorted(known.time, middle, side="right") - 1, 0, len(known.offset) - 1)]
     posed: Problem = replace(fit.job, data=data).pose(Shape(time, offset, row, shape.basis))
-    return replace(posed, held=fitted.held, start=fitted.start)
+    own = fitted.design
+    design = posed.design._replace(channel_scale=own.channel_scale, ground_scale=own.ground_scale)
+    return replace(posed, held=fitted.held, start=fitted.start, design=design)
 
 
 def _references(first: Data, data: Data, edges: Floats, scored: Any, n_channels: int) -> tuple[Floats, Floats]:

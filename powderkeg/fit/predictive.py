@@ -23,6 +23,7 @@ from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.problem import Problem
 from powderkeg.fit.result import filled_arrays
+from powderkeg.fit.settled import can_be_simulated, settled
 from powderkeg.model import Model
 from powderkeg.simulate import simulate
 
@@ -69,7 +70,7 @@ class Predictive:
     """The checks, and the counts by kind of act behind the one called `kinds`.
 
     kinds       act, observed, simulated, low, high
-    replicates  histories behind them; `stopped` of these hit the limit of acts
+    replicates  histories behind them, 0 where the model cannot be simulated; `stopped` of these hit the limit of acts
     """
 
     checks: tuple[Check, ...]
@@ -95,10 +96,13 @@ def predictive(
     """
     if replicates < FEWEST_HISTORIES:
         raise UsageError(Fault(None, None, "replicates", str(replicates), f"at least {FEWEST_HISTORIES} histories"))
-    problem = fit.problem
+    climber, vector = settled(fit.climber, fit.solution.vector)
+    problem = climber.problem
     data = problem.data
+    if not can_be_simulated(problem):
+        return Predictive((), pl.DataFrame(), 0, 0, seed)
     before = window_shift(fit)
-    model = with_course(problem, fit.solution.vector, before)
+    model = with_course(problem, vector, before)
     inside = data.time >= 0
     limit = int(np.clip(LIMIT_OVER * (inside.sum() + 1) * (1.0 + before / data.days), 2_000, LIMIT))
     runs = simulate(

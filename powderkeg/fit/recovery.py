@@ -20,6 +20,7 @@ from powderkeg.errors import Fault, FitError, UsageError
 from powderkeg.fit.climb import Climber
 from powderkeg.fit.objective import Data
 from powderkeg.fit.predictive import LIMIT, window_shift, with_course
+from powderkeg.fit.settled import drawn_multiples, settled, without_laws
 from powderkeg.simulate import simulate
 
 if TYPE_CHECKING:
@@ -94,18 +95,27 @@ def recover(
     problem = fit.problem
     data = problem.data
     before = window_shift(fit)
-    model = with_course(problem, fit.solution.vector, before)
-    runs = simulate(model, days=before + data.days, replicates=refits, seed=seed, workers=workers, limit=LIMIT)
+    days = before + data.days
+    laws = len(problem.law_rates) > 0
+    plain, vector = settled(fit.climber, fit.solution.vector)
+    model = with_course(plain.problem, vector, before)
+    runs = simulate(model, days=days, replicates=1 if laws else refits, seed=seed, workers=workers, limit=LIMIT)
     free = [p.path for p in problem.parameters if p.free]
+    asked = [p.path for p in problem.parameters if p.free and p.kind != "shape"]
     found: list[dict[str, Estimate]] = []
     for r in range(refits):
-        span = slice(int(runs.offsets[r]), int(runs.offsets[r + 1]))
+        if laws:  # channels are busy anew in every history, as their law has it
+            times = drawn_multiples(problem, fit.solution.vector, seed + r)
+            model = with_course(without_laws(problem, times), vector, before)
+            runs = simulate(model, days=days, replicates=1, seed=seed + r, workers=workers, limit=LIMIT)
+        own = 0 if laws else r
+        span = slice(int(runs.offsets[own]), int(runs.offsets[own + 1]))
         time, channel = runs.time[span] - before, runs.channel[span].astype(np.int64)
         kept = (channel < model.n_acts) & (time >= min(0.0, float(data.time[0])))
         one = Data(np.floor(time[kept]) if data.by_day else time[kept], channel[kept], data.days, data.by_day)
-        if int((one.time >= 0).sum()) >= 2 and not runs.exploded[r]:
+        if int((one.time >= 0).sum()) >= 2 and not runs.exploded[own]:
             try:
-                climber = replace(fit.job, data=one, free=free, fix=None).under(problem.shape)
+                climber = replace(fit.job, data=one, free=asked, fix=None).under(problem.shape)
                 solution = climber.climb(_start(fit, climber), climber.problem.held)
                 if np.isfinite(solution.log_likelihood):
                     found.append(estimate_parameters(climber, solution, fit.level))
@@ -113,7 +123,7 @@ def recover(
                 pass
         if progress is not None:
             progress((r + 1) / refits)
-    rows = [_row(fit.parameters[path].estimate, path, [one[path] for one in found]) for path in free]
+    rows = [_row(fit.parameters[path].estimate, path, [one[path] for one in found if path in one]) for path in free]
     return Recovery(pl.DataFrame(rows, schema=SCHEMA), len(found), refits - len(found), fit.level)
 
 
@@ -121,6 +131,8 @@ def _start(fit: Fit, climber: Climber) -> Floats:
     start = climber.problem.start.copy()
     old = {p.path: p for p in fit.problem.parameters}
     for p in climber.problem.parameters:
+        if p.path not in old:
+            continue
         start[p.place] = fit.solution.vector[old[p.path].place]
         if p.free and p.kind in ("rate", "answers"):
             start[p.place] = max(start[p.place], 1e-6 if p.kind == "rate" else 1e-3)

@@ -35,6 +35,7 @@ from powderkeg.engine.design import moving_facts
 from powderkeg.fit.causes import find_causes
 from powderkeg.fit.climb import Climber
 from powderkeg.fit.expected import Expected, classes_of, expected_acts, gate_values
+from powderkeg.fit.settled import settled
 
 LEAST_EXPECTED = 3.0
 """Expected acts below which cells of a chi-square are put together."""
@@ -111,6 +112,7 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
 
     seed  of the draws that daily totals are ranked among
     """
+    climber, vector = settled(climber, vector)
     problem = climber.problem
     data, model = problem.data, problem.model
     objective, _ = climber.filter(vector)

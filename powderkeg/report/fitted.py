@@ -47,9 +47,9 @@ def figures(fit: Fit, checks: Checks | None) -> dict[str, Any]:
     )  # fmt: skip
     if len(checks.residuals.uniform):
         found["residuals"] = plots.residual_ranks(checks.residuals.uniform, fit.problem.data.by_day)
-    found["predictive"] = plots.predictive(
-        [check.as_dict() for check in checks.checks], checks.predictive.replicates
-    )  # fmt: skip
+    if checks.checks:
+        rows = [check.as_dict() for check in checks.checks]
+        found["predictive"] = plots.predictive(rows, checks.predictive.replicates)
     ahead = checks.held_out
     if ahead is not None:
         model = np.array(ahead.by_stretch["model"])
@@ -262,6 +262,8 @@ def _test(test: Any) -> dict[str, Any]:
 
 def _kinds(checks: Checks) -> list[dict[str, Any]]:
     """Kinds of act that were seen, or that histories bring."""
+    if not checks.predictive.replicates:
+        return []
     return [
         {**row, "outside": not row["low"] <= row["observed"] <= row["high"]}
         for row in checks.predictive.kinds.to_dicts()
