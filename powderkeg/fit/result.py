@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FITTED = "fitted"
 """Name under which estimates stand among a scenario's sources."""
 AT_ZERO = "at 0: no event needs it"
+TOLD_LAST = {"rate": 1, "shape": 2}
+"""Kinds of parameters that the summary lists after the others: there may be many of them."""
 FEW_AT_ZERO = 6
 """Parameters at 0 that the summary lists one by one."""
 COURSE = "fitted_course"
@@ -192,7 +194,7 @@ class Fit:
             "",
         ]
         percent = f"{100 * self.level:.0f} %"
-        free = [e for e in self.parameters.values() if e.free]
+        free = sorted((e for e in self.parameters.values() if e.free), key=lambda e: TOLD_LAST.get(e.kind, 0))
         none = [e for e in free if e.note == AT_ZERO]
         shown = free if len(none) <= FEW_AT_ZERO else [e for e in free if e.note != AT_ZERO]
         width = max([len(e.path) for e in shown] + [9])
