@@ -291,6 +291,29 @@ def part_checks(keds_path: str, icews_path: str) -> dict[str, Any]:
     return found
 
 
+def part_recovery(keds_path: str, icews_path: str) -> dict[str, Any]:
+    """Does a fit of this size find itself again? Histories of the fitted model, fitted anew."""
+    scenario = load(NAME)
+    fit = fitted(scenario, keds(keds_path, scenario, "after"), COMPARED, test_mechanisms=False)
+    found = fit.check(replicates=20, held_out_share=None, refits=60, seed=SEED).recovery
+    if found is None:
+        return {}
+    rows = found.table.filter(pl.col("covered").is_not_null())
+    rates = rows.filter(pl.col("path").str.starts_with("moves."))
+    answers = rows.filter(pl.col("path").str.ends_with(".answers"))
+    kept = ("simulated", "mean", "bias_se", "covered")
+    return {
+        "refits": found.refits,
+        "failed": found.failed,
+        "level": found.level,
+        "rates": rates.height,
+        "rates_covered": _round(rates["covered"].mean()),  # type: ignore[arg-type]
+        "answers": {
+            row["path"].split(".")[1]: {key: _round(row[key]) for key in kept} for row in answers.iter_rows(named=True)
+        },
+    }
+
+
 def part_signs(keds_path: str, icews_path: str) -> dict[str, Any]:
     """The regression that the published signs come from, on the record and on histories of the fitted model."""
     scenario = load(NAME)
@@ -394,6 +417,7 @@ def _round(value: float | None) -> float | None:
 PARTS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "data": part_data, "backgrounds": part_backgrounds, "doubles": part_doubles, "week": part_week,
     "stamps": part_stamps,    "icews": part_icews, "causes": part_causes, "checks": part_checks, "signs": part_signs,
+    "recovery": part_recovery,
 }  # fmt: skip
 
 

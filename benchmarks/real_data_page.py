@@ -252,6 +252,27 @@ def _lead(lead: Sequence[Any], acts: int) -> str:
     return f"{per_act:+.2f} [{low / acts:+.2f}, {high / acts:+.2f}]"
 
 
+def recovery_table(found: Results) -> str:
+    part = found["recovery"]
+    rows = [
+        [
+            f"`{name}`",
+            number(one["simulated"]),
+            f"{number(one['mean'])} ± {number(one['bias_se'])}",
+            percent(one["covered"]),
+        ]
+        for name, one in part["answers"].items()
+    ]
+    rows.append([f"{part['rates']} rates, on average", "", "", percent(part["rates_covered"])])
+    head = [
+        "answers",
+        "simulated with",
+        f"mean of {part['refits']} refits",
+        f"in the {percent(part['level'])} interval",
+    ]
+    return table(head, rows)
+
+
 def signs_table(found: Results) -> str:
     part = found["signs"]
     claims = (
@@ -273,6 +294,7 @@ def signs_table(found: Results) -> str:
 TABLES: dict[str, Callable[[Results], str]] = {
     "data": data_table, "backgrounds": background_table, "mechanisms": mechanism_table, "stamps": stamp_table,
     "doubles": doubles_table, "icews": icews_table, "causes": causes_table, "checks": checks_table,
+    "recovery": recovery_table,
     "signs": signs_table,
 }  # fmt: skip
 
