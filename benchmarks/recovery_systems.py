@@ -51,6 +51,25 @@ gates:
   crisis_raises: {while: crisis, moves: [deployments], factor: 1.8}
 """
 
+# A fact that the very act it scales clears: the hardest case by day, because an act must not read what it changed.
+OWN_GATE = (
+    GATED.replace("name: gated", "name: own gate")
+    .replace("facts: {talks: {}", "facts: {deal: {}, measure: {}, talks: {}")
+    .replace(
+        "  withdraw: {tone",
+        '  impose: {tone: hostile, cameo: "172"}\n  concede: {tone: cooperative, cameo: "08"}\n  withdraw: {tone',
+    )
+    .replace(
+        "mechanisms:\n",
+        "  imposes: {who: kosovo, does: impose, to: side, rate: 6 per year, sets: [measure], clears: [deal]}\n"
+        "  concedes: {who: [kosovo, side], does: concede, to: [kosovo, side], rate: 4 per year, sets: [deal],\n"
+        "             clears: [measure], needs: [measure]}\n"
+        "mechanisms:\n"
+        "  reply: {when: west mediates x, then: x concedes y, answers: 0.25, half_life: 5.5 days}\n",
+    )
+    .replace("gates:\n", "gates:\n  deal_calms: {while: deal, moves: [imposes], factor: 0.5}\n")
+)
+
 CLASSES = """
 powderkeg: 1
 name: classes
@@ -107,6 +126,7 @@ def systems() -> dict[str, System]:
         "rivals": System(rivals, 10.0, ("mechanisms.*.answers", "moves")),
         "slow rivals": System(pk.edit(rivals, slow), 10.0, ("mechanisms", "moves")),
         "gated": System(pk.loads(GATED), 20.0, ("mechanisms.*.answers", "moves", "gates")),
+        "own gate": System(pk.loads(OWN_GATE), 20.0, ("mechanisms.*.answers", "moves", "gates")),
         "classes": System(pk.loads(CLASSES), 15.0, ("mechanisms", "moves")),
         "north-kosovo": System(pk.edit(pk.load("north-kosovo"), {"years": 17}), 17.0, kosovo),
     }
