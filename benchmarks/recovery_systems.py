@@ -53,7 +53,7 @@ gates:
 
 # A fact that the very act it scales clears: the hardest case by day, because an act must not read what it changed.
 OWN_GATE = (
-    GATED.replace("name: gated", "name: own gate")
+    GATED.replace("name: gated", "name: own-gate")
     .replace("facts: {talks: {}", "facts: {deal: {}, measure: {}, talks: {}")
     .replace(
         "  withdraw: {tone",
