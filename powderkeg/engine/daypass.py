@@ -317,7 +317,8 @@ def grown_ints(a: Ints, need: int) -> Ints:
     if need <= len(a):
         return a
     b = np.empty(max(need, 2 * len(a)), np.int64)
-    b[: len(a)] = a
+    for i in range(len(a)):  # a slice would compile the message for shapes that differ: two seconds
+        b[i] = a[i]
     return b
 
 
@@ -326,7 +327,8 @@ def grown_floats(a: Floats, need: int) -> Floats:
     if need <= len(a):
         return a
     b = np.empty(max(need, 2 * len(a)), np.float64)
-    b[: len(a)] = a
+    for i in range(len(a)):
+        b[i] = a[i]
     return b
 
 
@@ -335,7 +337,9 @@ def grown_rows(a: Floats, need: int) -> Floats:
     if need <= len(a):
         return a
     b = np.zeros((max(need, 2 * len(a)), a.shape[1]))
-    b[: len(a)] = a
+    for i in range(len(a)):
+        for k in range(a.shape[1]):
+            b[i, k] = a[i, k]
     return b
 
 
@@ -596,19 +600,23 @@ def day_pass(
                         term[used] = d.group_term[g] + (before if half == 0 else after)
                         value[used] = v / halves
                         if sloped:
-                            bend[used, :] = slope_here / halves
+                            for j in range(widest):
+                                bend[used, j] = slope_here[j] / halves
                         used += 1
             for q in range(per_row[at], per_row[at + 1]):
                 k = sorted_link[q]
                 g = d.slot_group[link_slot[k]]
                 pair = d.group_pair[g]
-                slope_here[:] = link_value[k] / echo_share[d.group_mechanism[g]] * echo_slope[d.group_mechanism[g]]
+                m = d.group_mechanism[g]
+                for j in range(widest):
+                    slope_here[j] = link_value[k] / echo_share[m] * echo_slope[m, j]
                 if not flipped[pair]:
                     echo_from[echoes] = first_row + place[link_from[k]]
                     echo_term[echoes] = d.group_term[g] + config[pair]
                     echo_value[echoes] = link_value[k]
                     if sloped:
-                        echo_bend[echoes, :] = slope_here
+                        for j in range(widest):
+                            echo_bend[echoes, j] = slope_here[j]
                     echoes += 1
                     continue
                 for half in range(2):
@@ -631,8 +639,9 @@ def day_pass(
                     term[used] = d.group_term[g] + here
                     value[used] = 0.5 * link_value[k]
                     if sloped:
-                        bend[used, :] = 0.5 * slope_here
-                        echo_bend[echoes, :] = 0.5 * slope_here
+                        for j in range(widest):
+                            bend[used, j] = 0.5 * slope_here[j]
+                            echo_bend[echoes, j] = 0.5 * slope_here[j]
                     used += 1
                     echo_from[echoes] = first_row + place[link_from[k]]
                     echo_term[echoes] = d.group_term[g] + here
@@ -675,9 +684,10 @@ def day_pass(
                     exposure[d.group_term[g] + before] += 0.5 * mass
                     exposure[d.group_term[g] + config[pair]] += 0.5 * mass
                     if sloped:
-                        slope_here[:] = 0.5 * d.feed_mass[k] * times[r] * echo_slope[mech]
-                        exposure_bend[d.group_term[g] + before] += slope_here
-                        exposure_bend[d.group_term[g] + config[pair]] += slope_here
+                        for j in range(widest):
+                            lift = 0.5 * d.feed_mass[k] * times[r] * echo_slope[mech, j]
+                            exposure_bend[d.group_term[g] + before, j] += lift
+                            exposure_bend[d.group_term[g] + config[pair], j] += lift
 
         for k in range(n_pairs):
             old_config[pairs_flipped[k]] = config[pairs_flipped[k]]
