@@ -89,6 +89,13 @@ def is_hidden(system: System, n_acts: int) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def copy_into(to: Floats, values: Floats) -> None:
+    """to[:] = values, which would compile a message for shapes that differ wherever it stands."""
+    for i in range(len(to)):
+        to[i] = values[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def drift_facts(f: Drift, p: Floats, width: float) -> None:
     """Let probabilities p (cells,) drift by the facts' own rates over `width` days."""
     for s in range(len(f.comes)):
@@ -320,7 +327,7 @@ def hidden_pass(
                 own = course[d.cell_shape[cell]] * linear[d.term_linear[d.ground_term[b]]]
                 pair_mass[d.ground_pair[b]] += ground_mass[b] * own
             if replay:
-                middle[:] = at_step[steps]
+                copy_into(middle, at_step[steps])
             else:
                 drift_facts(f, p, 0.5 * width)
                 expected[:] = 0.0
@@ -338,11 +345,11 @@ def hidden_pass(
                             pair_mass[q],
                             expected,
                         )
-                middle[:] = p
+                copy_into(middle, p)
                 learn_from_silence(f, middle, expected, 0.5)
                 learn_from_silence(f, p, expected, 1.0)
                 drift_facts(f, p, 0.5 * width)
-                at_step[steps] = middle
+                copy_into(at_step[steps], middle)
             steps += 1
             if scored:
                 for q in range(n_pairs):
@@ -375,12 +382,12 @@ def hidden_pass(
         for e in range(i, until):
             c = channel[e]
             if replay:
-                p[:] = at_event[e]
+                copy_into(p, at_event[e])
             else:
-                at_event[e] = p
+                copy_into(at_event[e], p)
         for e in range(i, until):
             c = channel[e]
-            middle[:] = at_event[e]
+            copy_into(middle, at_event[e])
             expected[:] = 0.0
             n_reads = 0
             b = d.channel_ground[c]

@@ -24,6 +24,7 @@ from powderkeg.engine.beliefs import (
     Drift,
     act_on_facts,
     configurations,
+    copy_into,
     drift_facts,
     learn_from_act,
     learn_from_silence,
@@ -176,10 +177,10 @@ def walk(
     used_mean = np.empty(widest)
     best = -np.inf
     for k in range(n_orders):
-        p[:] = begin
+        copy_into(p, begin)
         done[:] = 0.0
         for step in range(m + 1):
-            belief[k, step] = p
+            copy_into(belief[k, step], p)
             for q in range(len(pair_size)):
                 if pair_mass[q] > 0.0 and pair_size[q] > 1:
                     facts = pair_fact[pair_fact_start[q] : pair_fact_start[q + 1]]
@@ -417,12 +418,12 @@ def hidden_day_pass(
         if i < n and day[i] == now:
             last, n_today = collect(day, channel, i, row_of, today, times)
         if replay:
-            before[:] = at_day[now - origin]
+            copy_into(before, at_day[now - origin])
         else:
             drift_facts(f, p, 0.5)
-            before[:] = p
-            at_day[now - origin] = p
-        after[:] = before
+            copy_into(before, p)
+            copy_into(at_day[now - origin], p)
+        copy_into(after, before)
         for e in range(i, last):
             act_on_facts(f, after, channel[e])
         for s in range(len(f.comes)):
@@ -595,7 +596,7 @@ def hidden_day_pass(
                         if which[k] < 0:
                             entropy -= weights[k] * np.log(weights[k] * n_orders)
             else:  # no order makes today's acts possible: read them half and half, and let the caller report them
-                after[:] = before
+                copy_into(after, before)
                 for e in range(i, last):
                     act_on_facts(f, after, channel[e])
 
@@ -733,7 +734,7 @@ def hidden_day_pass(
                 blocks += 1
                 block[blocks] = rows
             if not replay:
-                p[:] = after  # the walk left the mean belief after the day's acts there
+                copy_into(p, after)  # the walk left the mean belief after the day's acts there
                 expected[:] = 0.0
                 for q in range(n_pairs):
                     if pair_mass[q] > 0.0 and d.pair_size[q] > 1:
@@ -796,9 +797,9 @@ def hidden_day_pass(
             for at in range(n_today):
                 r = order[at]
                 c = today[r]
-                own[:] = after
+                copy_into(own, after)
                 if f.start[c + 1] > f.start[c]:  # its own acts read as not yet done
-                    own[:] = before
+                    copy_into(own, before)
                     for e in range(i, last):
                         if channel[e] != c:
                             act_on_facts(f, own, channel[e])
@@ -826,7 +827,7 @@ def hidden_day_pass(
                     if v <= SMALLEST:
                         continue
                     facts = d.pair_fact[d.pair_fact_start[pair] : d.pair_fact_start[pair + 1]]
-                    other[:] = before
+                    copy_into(other, before)
                     if echo:
                         for e in range(i, last):
                             if channel[e] == source:
@@ -885,7 +886,7 @@ def hidden_day_pass(
                     echo_start[rows] = echoes
             for r in range(n_today if scored else 0):
                 c = today[r]
-                other[:] = before
+                copy_into(other, before)
                 for e in range(i, last):
                     if channel[e] == c:
                         act_on_facts(f, other, c)
