@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy import sparse
 
 import powderkeg as pk
 from powderkeg.errors import EventError, UsageError
@@ -352,6 +353,22 @@ def test_what_is_told_is_plain_and_holds_no_number_that_is_none() -> None:
         ([[1.5, 2.5]], {"background": [5.0, 3.0]}, "rising times"),
         ([[1.5, 2.5]], {"level": 90}, "a share between 0 and 1"),
         (np.arange(5.0), {"types": ["a", "b"]}, "2 types for 5 times"),
+        (np.arange(2.0), {"types": ["a", None]}, "events without a type"),
+        ([[1.5, 2.5]], {"days": "ten"}, "days: 'ten'"),
+        ([[1.5, 2.5]], {"stamp": "day"}, "stamp: 'day'"),
+        ([[1.5, 2.5]], {"level": "high"}, "level: 'high'"),
+        ([[1.5, 2.5]], {"decays": "fast"}, "decays: 'fast'"),
+        ([[1.5, 2.5]], {"components": 1.5}, "components: 1.5"),
+        ([[1.5, 2.5]], {"penalty": [1.0]}, "penalty: [1.0]"),
+        ([[1.5, 2.5]], {"background": "month"}, "background: 'month'"),
+        ([[1.5, 2.5]], {"background": 2.5}, "background: 2.5"),
+        ([[1.5, 2.5]], {"support": "all"}, "support: a str"),
+        ([[1.5, 2.5]], {"support": [[float("nan")]]}, "entries that are not numbers"),
+        ([[1e300, 1e301]], {}, "in a coarser unit"),
+        ([[[1.5, 2.5], [3.5]]], {}, "not a list of realizations"),
+        ([np.array(["2020-01-01", "2020-02-01"], "datetime64[D]")], {}, "a dataframe"),
+        ({"a": [1.5, 2.5]}, {"names": ["b"]}, "the keys of a dict"),
+        (pl.DataFrame({"time": [1.5, 2.5], "type": ["a", None]}), {}, "1 rows without a type"),
         (pl.DataFrame({"when": [1.5, 2.5]}), {}, "no column 'time'"),
         (pl.DataFrame({"time": [1.5, 2.5], "kind": ["a", "b"]}), {}, "which of these make a type: kind"),
     ],
@@ -360,6 +377,13 @@ def test_a_slip_gets_one_plain_message(events, options, said: str) -> None:
     with pytest.raises((EventError, UsageError)) as caught:
         pk.hawkes(events, **options)
     assert said in str(caught.value)
+
+
+def test_a_pair_that_is_allowed_twice_is_one_link() -> None:
+    twice = sparse.coo_array(([1, 1, 1], ([0, 0, 0], [0, 0, 0])), shape=(1, 1))
+    one, other = (pk.hawkes([[1.5, 1.75, 6.5, 6.75]], days=10.0, decays=1.0, support=s) for s in (twice, None))
+    assert one.links().height == 1
+    assert one.adjacency == pytest.approx(other.adjacency)
 
 
 def test_a_type_without_events_is_said() -> None:

@@ -276,8 +276,10 @@ def _look(ints, floats, w, x, q, phase, time):  # type: ignore[no-untyped-def]
     apart = dn != up
     if ints[ints[CALM_LOW_START] + q] < ints[ints[CALM_LOW_START] + q + 1]:
         low = lowering(ints, floats, q, BASE, x, w[CALM])
-        if low != lowering(ints, floats, q, phase, x, w[CALM] + ints[N_CALMS]):
-            # Calms only fade: the factual one lowers most now, the other's may be gone.
+        altered = ints[ints[ALTERED] + phase * (ints[N_CHANNELS] + ints[N_TIMERS]) + q] != 0
+        if altered or low != lowering(ints, floats, q, phase, x, w[CALM] + ints[N_CALMS]):
+            # Calms only fade: the factual one lowers most now, the other's may be gone. Calms that lower alike now part
+            # later where they fade at another pace.
             apart = True
             dn *= math.exp(-low)
     total = 0.0

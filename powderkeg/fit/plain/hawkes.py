@@ -26,7 +26,7 @@ from powderkeg.fit.plain.days import DayPoint, DayRows, climb_day_decays
 from powderkeg.fit.plain.exact import Layout, Point, Rows, climb_decays, lay_out
 from powderkeg.fit.plain.result import HawkesFit
 from powderkeg.fit.plain.spread import Spread, day_spread, exact_spread
-from powderkeg.fit.plain.streams import Streams, read_streams
+from powderkeg.fit.plain.streams import Streams, is_number, read_streams, shown
 from powderkeg.model import spectral_radius
 
 LN2 = math.log(2.0)
@@ -140,27 +140,32 @@ def _check_options(
     level: float,
 ) -> None:  # fmt: skip
     faults = []
-    if not 0.0 < level < 1.0:
-        faults.append(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
+    if not (is_number(level) and 0.0 < level < 1.0):
+        faults.append(Fault(None, None, "level", shown(level), "a share between 0 and 1, such as 0.9"))
     if decays is not None:
-        values = np.asarray(decays, np.float64).ravel()
+        try:
+            values = np.asarray(decays, np.float64).ravel()
+        except (TypeError, ValueError):
+            values = np.zeros(0)
         wrong = ~(np.isfinite(values) & (values > 0))
         if len(values) == 0 or wrong.any():
-            found = "none" if len(values) == 0 else f"{values[wrong][0]:g}"
+            found = shown(decays) if len(values) == 0 else f"{values[wrong][0]:g}"
             faults.append(Fault(None, None, "decays", found, "numbers above 0, or None to estimate them"))
         if components is not None:
             faults.append(Fault(None, None, "components", f"{components} beside `decays`", "one or the other"))
         if len(values) > 1 and not per_source and len(np.unique(values)) < len(values):
             faults.append(Fault(None, None, "decays", "the same decay twice", "different decays"))
-    if components is not None and components < 1:
-        faults.append(Fault(None, None, "components", str(components), "at least 1"))
+    if components is not None and not (isinstance(components, (int, np.integer)) and components >= 1):
+        faults.append(Fault(None, None, "components", repr(components), "a whole number of at least 1"))
     if isinstance(penalty, str) and penalty not in CRITERIA:
         faults.append(
             Fault(None, None, "penalty", repr(penalty), f"a number or one of {', '.join(CRITERIA)}",
                   nearest_name(penalty, CRITERIA))
         )  # fmt: skip
-    if not isinstance(penalty, str) and penalty is not None and not (math.isfinite(penalty) and penalty >= 0):
-        faults.append(Fault(None, None, "penalty", f"{penalty:g}", "a number of at least 0"))
+    if not isinstance(penalty, str) and penalty is not None and not (is_number(penalty) and penalty >= 0):
+        faults.append(
+            Fault(None, None, "penalty", shown(penalty), f"a number of at least 0 or one of {', '.join(CRITERIA)}")
+        )
     if faults:
         raise UsageError(faults, aftermath="nothing was fitted")
 
@@ -187,12 +192,22 @@ def _layout(
 def _pairs(support: Any, c: int) -> tuple[Ints, Ints]:
     if support is None:
         return np.repeat(np.arange(c), c), np.tile(np.arange(c), c)
-    matrix = sparse.coo_array(support)
-    if matrix.shape != (c, c):
+    try:
+        matrix = sparse.coo_array(support, dtype=np.float64)
+        found = f"shape {matrix.shape}"
+    except (TypeError, ValueError):
+        found = f"a {type(support).__name__}" if np.ndim(support) == 0 else "no matrix of numbers"
+    if found != f"shape {(c, c)}":
         raise UsageError(
-            Fault(None, None, "support", f"shape {matrix.shape}", f"({c}, {c}) [source, target] for {c} types"),
+            Fault(None, None, "support", found, f"({c}, {c}) [source, target] for {c} types"),
             aftermath="nothing was fitted",
         )
+    if not np.isfinite(matrix.data).all():
+        raise UsageError(
+            Fault(None, None, "support", "entries that are not numbers", "0 where a pair is not to be linked, else 1"),
+            aftermath="nothing was fitted",
+        )
+    matrix.sum_duplicates()  # a pair that is named twice is one link
     keep = matrix.data != 0
     return matrix.row[keep].astype(np.int64), matrix.col[keep].astype(np.int64)
 
@@ -207,12 +222,17 @@ def _cuts(streams: Streams, background: int | Sequence[float] | None) -> Floats:
             raise UsageError(Fault(None, None, "background", str(background), "at least 1 piece"))
         inner = np.linspace(0.0, length, int(background) + 1)[1:-1]
     else:
-        inner = np.asarray(background, np.float64).ravel() / streams.stamp
+        try:
+            if isinstance(background, float):
+                raise TypeError  # 2.5 pieces, or one time? A time goes in as [2.5]
+            inner = np.asarray(background, np.float64).ravel() / streams.stamp
+        except (TypeError, ValueError):
+            inner = np.full(1, np.nan)
         if not (
             np.isfinite(inner).all() and (np.diff(inner) > 0).all() and (inner > 0).all() and (inner < length).all()
         ):
             raise UsageError(
-                Fault(None, None, "background", f"{list(background)}", "a number of pieces, or rising times inside "
+                Fault(None, None, "background", repr(background), "a whole number of pieces, or rising times inside "
                       f"the window 0 to {length * streams.stamp:g} at which pieces meet"),
                 aftermath="nothing was fitted",
             )  # fmt: skip

@@ -23,6 +23,8 @@ from powderkeg.events.table import EventTable
 LIKELIHOODS = ("exact", "day")
 MANY_TIES = 0.02
 """Share of events that have another's stamp from which exact times are no longer believed."""
+FARTHEST = 2.0**52
+"""Beyond, floating numbers no longer tell one whole number from the next but one."""
 EPOCH = date(1970, 1, 1)
 
 
@@ -73,10 +75,12 @@ def read_streams(
         raise UsageError(
             Fault(None, None, "likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))
         )
-    if stamp is not None and not (math.isfinite(stamp) and stamp > 0):
-        raise UsageError(Fault(None, None, "stamp", f"{stamp:g}", "the width of a stamp, more than 0"))
-    if days is not None and not (math.isfinite(days) and days > 0):
-        raise UsageError(Fault(None, None, "days", f"{days:g}", "the end of the window, more than 0"))
+    for place, value, expected in (
+        ("stamp", stamp, "the width of a stamp, more than 0"),
+        ("days", days, "the end of the window, more than 0"),
+    ):
+        if value is not None and not (is_number(value) and value > 0):
+            raise UsageError(Fault(None, None, place, shown(value), expected))
     resolution: str | None = None
     start = EPOCH
     if isinstance(events, EventTable):
@@ -98,6 +102,16 @@ def read_streams(
     return _finish(
         stamps, kind.astype(np.int64), tuple(str(n) for n in found.tolist()), days, likelihood, stamp, resolution, start
     )
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is one finite number."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value)
+
+
+def shown(value: Any) -> str:
+    """As it was typed, numbers without their tail."""
+    return f"{value:g}" if isinstance(value, (float, np.floating)) else repr(value)
 
 
 def _is_frame(events: Any) -> bool:
@@ -162,6 +176,17 @@ def _labels(frame: pl.DataFrame, columns: list[str]) -> Any:
             [Fault(None, None, "by", f"no column {c!r}", f"one of {', '.join(frame.columns)}",
                    nearest_name(c, frame.columns)) for c in missing]
         )  # fmt: skip
+    unnamed = frame.select(pl.all_horizontal(pl.col(columns).is_null()).sum()).item()
+    if unnamed:
+        raise EventError(
+            Fault(
+                None,
+                None,
+                " ".join(columns),
+                f"{unnamed:,} rows without a type",
+                "a type in every row, or no such rows",
+            )
+        )
     parts = [pl.col(c).cast(pl.String).fill_null("") for c in columns]
     return frame.select(pl.concat_str(parts, separator=" ").str.strip_chars())[columns[0]].to_numpy()
 
@@ -169,6 +194,8 @@ def _labels(frame: pl.DataFrame, columns: list[str]) -> Any:
 def _of_pair(times: Any, types: Any) -> tuple[Floats, Any]:
     stamps = _floats(times, "events")
     labels = np.asarray(types)
+    if labels.dtype.kind == "O" and any(one is None for one in labels.ravel()):
+        raise EventError(Fault(None, None, "types", "events without a type", "whole numbers or names"))
     if labels.ndim != 1 or len(labels) != len(stamps):
         raise EventError(
             Fault(None, None, "types", f"{labels.size} types for {len(stamps)} times", "a type for every time")
@@ -184,6 +211,11 @@ def _of_pair(times: Any, types: Any) -> tuple[Floats, Any]:
 
 def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, Ints, tuple[str, ...]]:
     if isinstance(events, dict):
+        if names is not None:
+            raise UsageError(
+                Fault(None, None, "names", f"{len(names)} names beside a dict", "names only with a list of arrays; "
+                      "the keys of a dict name its types")
+            )  # fmt: skip
         names, events = [str(n) for n in events], list(events.values())
     if not isinstance(events, (list, tuple)) and not (isinstance(events, np.ndarray) and events.dtype == object):
         if isinstance(events, np.ndarray) and events.ndim == 1:
@@ -193,7 +225,7 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, Ints, t
                 Fault(None, None, "events", f"a {type(events).__name__}", "a list of arrays of times, one for each "
                       "type; times and types; an EventTable; or a dataframe")
             )  # fmt: skip
-    if len(events) and all(np.ndim(one) == 0 for one in events):
+    if len(events) and all(np.isscalar(one) for one in events):
         events = [events]
     if len(events) == 0:
         raise EventError(Fault(None, None, "events", "no types", "at least one array of times"))
@@ -208,12 +240,21 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, Ints, t
 
 
 def _floats(values: Any, place: str) -> Floats:
+    if isinstance(values, (list, tuple)) and any(np.ndim(one) == 1 for one in values if not np.isscalar(one)):
+        raise EventError(
+            Fault(None, None, place, f"{len(values)} rows of times in place of one", "one history: a list with one row "
+                  "of times for each type, not a list of realizations")
+        )  # fmt: skip
     try:
-        result = np.asarray(values, dtype=np.float64)
+        result = np.asarray(values)
+        if result.dtype.kind in "cmM":
+            raise TypeError  # dates go in as a dataframe, where they keep their first day
+        result = result.astype(np.float64)
     except (TypeError, ValueError):
         raise EventError(
-            Fault(None, None, place, "times that are not numbers", "numbers from the start of the window")
-        ) from None
+            Fault(None, None, place, "times that are not numbers", "numbers from the start of the window; dates go in "
+                  "as a dataframe with columns time and type")
+        ) from None  # fmt: skip
     if result.ndim != 1:
         raise EventError(
             Fault(None, None, place, f"times of shape {result.shape}", "a row of times; several types: a list of rows")
@@ -251,6 +292,11 @@ def _finish(
                   "at least 2, and some dozens for each link that is to be estimated"),
             aftermath="nothing was fitted",
         )  # fmt: skip
+    if float(np.max(time)) > FARTHEST:
+        raise EventError(
+            Fault(None, None, "time", f"a time of {np.max(time):g}", f"times below {FARTHEST:g}, in a coarser unit"),
+            aftermath="nothing was fitted",
+        )
     order = np.lexsort((kind, time))
     time, kind = time[order], kind[order]
     said: list[str] = []
