@@ -6,6 +6,7 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ import powderkeg as pk
 from powderkeg.cli import app
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events import EventTable
+from powderkeg.fit.joint import Joint
 
 TEXT = """
 powderkeg: 1
@@ -143,11 +145,74 @@ def test_an_intervention_begins_where_the_worlds_part(scenario: pk.Scenario, obs
     assert calmer.acts["stays"].to_list() == edited.acts["stays"].to_list() == found.acts["stays"].to_list()
 
 
-def test_other_numbers_can_be_given_for_each_imputation(scenario: pk.Scenario, observed: EventTable) -> None:
-    sets = [{"mechanisms.reply.answers": 0.2}, {"mechanisms.reply.answers": 0.7}]
-    out = pk.replay(scenario, observed, "reply", replicates=200, imputations=10, sets=sets)
-    assert out.all_acts.imputation is not None
-    assert out.all_acts.imputation > 0.02
+def wide(value: str) -> str:
+    """The scenario with this answer to a strike."""
+    return TEXT.replace("answers: 0.5, half_life: 2 days}", f"answers: {value}, half_life: 2 days}}")
+
+
+def test_other_numbers_move_the_range_and_not_the_answer(scenario: pk.Scenario, observed: EventTable) -> None:
+    """What is likely to have been a reply goes without replies: in the sets with many of them more goes."""
+    options = {"replicates": 400, "imputations": 5}
+    plain = pk.replay(scenario, observed, "reply", **options)
+    sets = [{"mechanisms.reply.answers": 0.2}, {"mechanisms.reply.answers": 0.8}] * 5
+    other = pk.replay(scenario, observed, "reply", sets=sets, **options)
+    assert other.all_acts.value == plain.all_acts.value
+    assert plain.all_acts.range_low is None
+    assert other.all_acts.range_low is not None
+    assert other.all_acts.range_low < plain.all_acts.value < other.all_acts.range_high
+    assert (other.sets, other.each, plain.sets) == (10, 20, 0)
+    # Sets that are the scenario's own numbers differ by chance alone, and chance is no doubt about numbers.
+    same = pk.replay(scenario, observed, "reply", sets=[{}] * 10, **options)
+    assert same.all_acts.range_low is None
+
+
+def test_ranges_of_the_scenario_are_carried_through_unless_left_aside(observed: EventTable) -> None:
+    ranged = pk.loads(wide('"0.5 [0.02, 0.95]"'))
+    found = pk.replay(ranged, observed, "patron", replicates=40, imputations=4, sets=6)
+    assert (found.sets, found.each) == (6, 3)
+    assert found.as_dict()["parameter_sets"] == 6
+    aside = pk.replay(ranged, observed, "patron", replicates=40, imputations=4, ranges=False)
+    assert aside.sets == 0
+    assert aside.acts.equals(found.acts)
+    again = pk.replay(ranged, observed, "patron", replicates=40, imputations=4, sets=6, workers=1)
+    assert again.as_dict() == found.as_dict()
+
+
+def test_a_fit_brings_what_it_left_open(observed: EventTable) -> None:
+    law = Joint(("mechanisms.reply.answers",), (False,), np.array([0.5]), np.array([[0.04]]))
+    fitted = pk.replay(pk.loads(TEXT), observed, "patron", replicates=40, imputations=4, sets=6, fitted=law)
+    assert fitted.fitted == ("mechanisms.reply.answers",)
+    assert fitted.sets == 6
+    moved = pk.replay(pk.loads(wide("0.4")), observed, "patron", replicates=40, imputations=4, sets=6, fitted=law)
+    assert moved.fitted == ()
+    assert moved.sets == 0
+
+
+def test_replays_are_no_fewer_than_asked_for(scenario: pk.Scenario, observed: EventTable) -> None:
+    found = pk.replay(scenario, observed, "patron", replicates=10, imputations=4)
+    assert found.replicates == 12
+    # Limits of counts are counts that replays had.
+    assert (found.counts["least"] == found.counts["least"].floor()).all()
+    assert (found.counts["most"] == found.counts["most"].floor()).all()
+
+
+def test_one_act_is_enough_to_be_replayed(scenario: pk.Scenario, observed: EventTable) -> None:
+    one = EventTable(observed.frame.head(1), observed.start, observed.days)
+    found = pk.replay(scenario, one, "patron", replicates=10, imputations=2)
+    assert found.events == 1
+    none = EventTable(observed.frame.head(0), observed.start, observed.days)
+    with pytest.raises(EventError, match="no events"):
+        pk.replay(scenario, none, "patron", replicates=10)
+
+
+def test_events_before_the_scenario_are_refused_with_what_can_be_done(
+    scenario: pk.Scenario, observed: EventTable
+) -> None:
+    early = EventTable(observed.frame, date(2019, 6, 1), observed.days)
+    with pytest.raises(EventError) as error:
+        pk.replay(scenario, early, "patron", replicates=10)
+    assert "a table cut to begin at 2020-01-01" in str(error.value)
+    assert "history_days" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -210,3 +275,21 @@ def test_the_command_tells_and_writes(tmp_path: Path, observed: EventTable) -> N
     data = json.loads(plain.stdout)
     assert set(data["outcomes"]) == set(data["simulation"]) == {"patron_in", "strikes"}
     assert data["outcomes"]["strikes"]["value"] < data["outcomes"]["strikes"]["observed"]
+
+
+def test_the_command_takes_the_law_that_a_fit_left_beside_its_scenario(tmp_path: Path, observed: EventTable) -> None:
+    (tmp_path / "quarrel.yaml").write_text(TEXT)
+    law = Joint(("mechanisms.reply.answers",), (False,), np.array([0.5]), np.array([[0.04]]))
+    (tmp_path / "quarrel.covariance.json").write_text(law.text())
+    days = pl.lit(observed.start) + pl.duration(days=pl.col("time").floor().cast(pl.Int64))
+    rows = observed.frame.select("source", "act", "target", date=days.cast(pl.String))
+    rows = pl.concat([rows, rows.head(1).with_columns(date=pl.lit("soon"))])
+    rows.write_csv(tmp_path / "events.csv")
+    words = ["replay", str(tmp_path / "quarrel.yaml"), str(tmp_path / "events.csv"), "--without", "reply"]
+    words += ["--replicates", "40", "--imputations", "4", "--sets", "4"]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    for phrase in ("1 number together from what the fit left open", "under other numbers", "bad date 'soon'"):
+        assert phrase in " ".join(told.output.split())
+    plain = json.loads(CliRunner().invoke(app, [*words, "--no-ranges", "--json"]).stdout)
+    assert plain["parameter_sets"] == 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from powderkeg.cli.compare import beside
 from powderkeg.cli.events import Aliases, End, Files, Form, Maps, Start, load_events
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
@@ -48,6 +49,11 @@ def replay(
         int, typer.Option(min=1, max=10_000, help="How many draws of what nobody reported: hours, hidden facts.")
     ] = 20,
     seed: Seed = 1,
+    ranges: Annotated[
+        bool,
+        typer.Option("--ranges/--no-ranges", help="Also under other numbers from the ranges, or from a fit."),
+    ] = True,
+    range_sets: Annotated[int, typer.Option("--sets", min=2, max=10_000, help="How many sets of such numbers.")] = 40,
     level: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
@@ -70,14 +76,21 @@ def replay(
     read = read_scenario(scenario, sets)
     day = None if since is None else _date(since)
     folder = None if out is None else Folder(out)
+    fitted = beside(scenario) if ranges else None
     events = load_events(screen, files, form, maps, scenario, aliases, start, end)
 
     from powderkeg.compare import replay as live_again
 
+    if events.quarantine is not None and events.quarantine.height:
+        n = events.quarantine.height
+        first = events.quarantine.row(0, named=True)
+        where = f"{first['file']}:{first['line']}: {first['reason']}"
+        screen.say(f"{n:,} row{'s' * (n > 1)} could not be read and are left out, the first at {where}")
     with screen.progress(f"{read.name}, {len(events):,} events without {without}") as progress:
         found = live_again(
             read, events, without, since=day, replicates=replicates, imputations=imputations, seed=seed, level=level,
-            unmatched="drop" if drop_unmatched else "refuse", workers=workers, progress=progress,
+            unmatched="drop" if drop_unmatched else "refuse", workers=workers, ranges=ranges, sets=range_sets,
+            fitted=fitted, progress=progress,
         )  # fmt: skip
     screen.data(found.as_dict())
     show(screen, found)
@@ -98,7 +111,7 @@ def show(screen: Screen, found: Replay) -> None:
     """Standoffs, outcomes beside simulation, acts by actor and kind, the acts that fall away."""
     if screen.is_silent:
         return
-    from powderkeg.compare.replaying import RESTS_ON
+    from powderkeg.compare.replayed import RESTS_ON
     from powderkeg.plots.record import number
     from powderkeg.plots.theme import percent
     from powderkeg.report.compared import value
@@ -111,16 +124,24 @@ def show(screen: Screen, found: Replay) -> None:
         why = "the hours of acts and the facts nobody reports" if r.by_day else "the facts nobody reports"
         told += f", over {r.imputations} draws of {why}"
     screen.say(told)
+    if r.sets:
+        told = f"{r.sets} other sets of numbers from the ranges, {r.each} replays each"
+        plural = "s" * (len(r.fitted) > 1)
+        screen.say(
+            told + (f"; {len(r.fitted)} number{plural} together from what the fit left open" if r.fitted else "")
+        )
     screen.say()
+    other = ["under other numbers"] if r.sets else []
     if r.standoffs.height:
         rows = [
             [f"{row['first_day']} to {row['last_day']}", f"{row['opener']}: {row['first_act']}",
              percent(row["happens"]),
+             *([_span(row["happens_low"], row["happens_high"], "share of runs")] if r.sets else []),
              f"{percent(row['hurt_anyway'])} (was: {'yes' if row['hurt'] else 'no'})",
              "" if row["acts_stay"] is None else percent(row["acts_stay"])]
             for row in r.standoffs.to_dicts()
         ]  # fmt: skip
-        heads = ["observed", "opened by", "still happens", "with people hurt", "its hostile acts that stay"]
+        heads = ["observed", "opened by", "still happens", *other, "with people hurt", "its hostile acts that stay"]
         screen.table(heads, rows, "Standoffs")
     else:
         screen.say("No standoff was observed from that day on.")
@@ -131,32 +152,44 @@ def show(screen: Screen, found: Replay) -> None:
     for one, ahead in zip(r.outcomes, r.forward, strict=True):
         span = f"{value(one.value, one.unit)} [{value(one.low, one.unit)}, {value(one.high, one.unit)}]"
         rows.append(
-            [one.title, value(one.observed, one.unit), span, value(ahead.baseline, ahead.unit),
+            [one.title, value(one.observed, one.unit), span,
+             *([_span(one.range_low, one.range_high, one.unit)] if r.sets else []), value(ahead.baseline, ahead.unit),
              value(ahead.value, ahead.unit), ahead.verdict]
         )  # fmt: skip
     heads = [
         "",
         "observed",
         f"replayed [{100 * r.level:g} % interval]",
+        *other,
         "simulated with",
         "simulated without",
         "simulation says",
     ]
     screen.table(heads, rows, f"Outcomes from {r.day(r.turn)} on")
     screen.say()
-    heads = ["", "", "observed", "replayed", f"{100 * r.level:g} % of replays"]
+    heads = ["", "", "observed", "replayed", *other, f"{100 * r.level:g} % of replays"]
     rows = [
         [
             row["actor"],
             row["act"],
             f"{row['observed']:.4g}",
             number(row["value"]),
+            *([_span(row["range_low"], row["range_high"], "acts")] if r.sets else []),
             f"{row['least']:g} to {row['most']:g}",
         ]
         for row in sorted(r.counts.to_dicts(), key=lambda row: -abs(row["value"] - row["observed"]))[:MOST_ACTS]
     ]
     whole = r.all_acts
-    rows.append(["all", "", f"{whole.observed:.4g}", number(whole.value), f"{whole.least:g} to {whole.most:g}"])
+    rows.append(
+        [
+            "all",
+            "",
+            f"{whole.observed:.4g}",
+            number(whole.value),
+            *([_span(whole.range_low, whole.range_high, "acts")] if r.sets else []),
+            f"{whole.least:g} to {whole.most:g}",
+        ]
+    )
     screen.table(heads, rows, "Acts, those that change most first")
     gone = r.acts.filter(r.acts["stays"] < 0.995).sort("stays", "time").head(MOST_ACTS)
     if gone.height:
@@ -172,6 +205,12 @@ def show(screen: Screen, found: Replay) -> None:
             f"Of the replays' spread in the number of acts, {percent(whole.imputation or 0.0)} comes from what nobody "
             f"reported and had to be drawn; over the outcomes at most {percent(max(shares))}."
         )
+    if r.sets:
+        screen.paragraph(
+            f"Under other numbers: where the replayed mean lies in {100 * r.level:g} % of the sets, chance set apart, "
+            "which more replays would not shrink; '?' where it is lost in chance. The simulation is at the scenario's "
+            "own numbers."
+        )
     if r.impossible:
         screen.paragraph(
             f"{r.impossible:,} observed acts could not have happened in any state that the model thinks likely at that "
@@ -180,7 +219,16 @@ def show(screen: Screen, found: Replay) -> None:
         )
     if r.stopped:
         screen.paragraph(f"{r.stopped:,} replays were stopped at the limit of new acts.")
+    if r.stopped_under:
+        screen.paragraph(f"Under other numbers, {r.stopped_under:,} replays were stopped at the limit of new acts.")
     screen.paragraph(RESTS_ON)
+
+
+def _span(low: float | None, high: float | None, unit: str) -> str:
+    """From low to high, a question mark where chance hides it."""
+    from powderkeg.report.compared import value
+
+    return "?" if low is None or high is None else f"{value(low, unit)} to {value(high, unit)}"
 
 
 def _named(found: Replay) -> str:

@@ -10,7 +10,8 @@ from powderkeg.compare.nearness import Brink, brink
 from powderkeg.compare.paired import Compared, Comparison, compare
 from powderkeg.compare.ranges import draw_values
 from powderkeg.compare.rare_events import Rare, rare
-from powderkeg.compare.replaying import Replay, replay
+from powderkeg.compare.replayed import Replay
+from powderkeg.compare.replaying import replay
 from powderkeg.compare.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
 
 __all__ = [

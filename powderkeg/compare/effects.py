@@ -164,21 +164,32 @@ class Under:
 def with_ranges(one: Effect, found: Sequence[Under], level: float) -> Effect:
     """The effect with where it lies under other numbers; as it was where the sets cannot tell doubt from chance.
 
-    What the sets differ by is doubt and chance together. Where it is more than chance alone would give nine times in
-    ten, the sets are drawn towards their mean until their variance is what chance does not explain (Louis 1984, JASA
-    79, 393-398), so that few runs a set do not pass for doubt.
+    See `doubt` for how chance is set apart.
     """
     if one.low == one.high == 0.0:
         return replace(one, range_low=0.0, range_high=0.0)
     if len(found) < 2:
         return one
-    d = np.array([under.mean for under in found])
-    whole = float(d.var(ddof=1))
-    chance = float(np.mean([under.chance for under in found]))
-    if whole <= chance * float(stats.chi2.ppf(DOUBT, len(d) - 1)) / (len(d) - 1):
+    drawn = doubt(np.array([under.mean for under in found]), float(np.mean([under.chance for under in found])))
+    if drawn is None:
         return one
-    drawn = d.mean() + math.sqrt(1.0 - chance / whole) * (d - d.mean())
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
     agree = None if one.difference == 0.0 else float((np.sign(drawn) == np.sign(one.difference)).mean())
     return replace(one, range_low=float(low), range_high=float(high), same_sign=agree)
+
+
+def doubt(means: Floats, chance: float) -> Floats | None:
+    """(sets,) means under each of several sets of numbers without what chance adds; None where chance hides it all.
+
+    means   (sets,), each with a variance of `chance` by chance
+
+    What the sets differ by is doubt and chance together. Where it is more than chance alone would give nine times in
+    ten, the sets are drawn towards their mean until their variance is what chance does not explain (Louis 1984, JASA
+    79, 393-398), so that few runs a set do not pass for doubt.
+    """
+    whole = float(means.var(ddof=1))
+    if whole <= chance * float(stats.chi2.ppf(DOUBT, len(means) - 1)) / (len(means) - 1):
+        return None
+    drawn: Floats = means.mean() + math.sqrt(1.0 - chance / whole) * (means - means.mean())
+    return drawn

@@ -22,7 +22,7 @@ from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, Under, effect, with_ranges
 from powderkeg.compare.interventions import Named, Plan, choose, plan
 from powderkeg.compare.measures import Measure, causes, outcome_measures, same, standoff_measures
-from powderkeg.compare.ranges import draw_values
+from powderkeg.compare.ranges import drawn_sets
 from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
 from powderkeg.fit.joint import Joint
@@ -169,13 +169,7 @@ def compare(
     if not chosen:
         raise UsageError(Fault(None, None, "interventions", "none", f"some of {', '.join(source.interventions)}"))
     plans = _plans(model, chosen, days)  # every fault before the first run
-    law = None
-    if ranges and isinstance(sets, int):
-        if fitted is not None:
-            law = fitted.among({parameter.path: parameter.value for parameter in model.parameters})
-        drawn = draw_values(model, sets, seed, law)
-    else:
-        drawn = [dict(values) for values in sets] if ranges and not isinstance(sets, int) else []
+    drawn, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
     systems = [filled(model, values) for values in drawn]
     each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0
     step = _Steps(progress, (1 + len(chosen)) * (replicates + each * len(drawn)))
@@ -209,7 +203,6 @@ def compare(
                 under[one.named.name].append(_under(without, _told(other, runs)))
                 stopped_under += int(runs.exploded.sum())
     compared = [_spread(one, under[one.name], level) for one in compared]
-    together = () if law is None else law.paths
     return Comparison(
         source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under, together
     )

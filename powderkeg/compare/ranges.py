@@ -9,7 +9,7 @@ hypercube (McKay, Beckman & Conover 1979, Technometrics 21, 239-245). Numbers wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import qmc
@@ -34,6 +34,21 @@ def draw_values(model: Model, sets: int, seed: int, fitted: Joint | None = None)
     parameters = tuple(p for p in ranged(model) if fitted is None or p.path not in fitted.paths)
     alone = _by_ranges(parameters, sets, seed)
     return [a | b for a, b in zip(alone, together, strict=True)] if alone and together else alone or together
+
+
+def drawn_sets(
+    model: Model, sets: int | Sequence[Mapping[str, float]], seed: int, fitted: Joint | None
+) -> tuple[list[dict[str, float]], tuple[str, ...]]:
+    """(sets of values by key path, paths of those that were drawn together): as many as asked for, or those given.
+
+    fitted  numbers that no longer stand at their estimates are left out of it
+    """
+    if not isinstance(sets, int):
+        return [dict(values) for values in sets], ()
+    law = None
+    if fitted is not None:
+        law = fitted.among({parameter.path: parameter.value for parameter in model.parameters})
+    return draw_values(model, sets, seed, law), () if law is None else law.paths
 
 
 def _by_ranges(parameters: Sequence[Parameter], sets: int, seed: int) -> list[dict[str, float]]:

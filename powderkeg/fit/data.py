@@ -25,13 +25,14 @@ MOST_NAMED = 10
 
 
 def read_data(
-    model: Model, events: EventTable, likelihood: str | None, unmatched: str, history_days: float
+    model: Model, events: EventTable, likelihood: str | None, unmatched: str, history_days: float, fitting: bool = True
 ) -> tuple[Data, pl.DataFrame]:
     """(events as arrays, the rows of the table they came from, in the same order).
 
     likelihood    "exact", "day", or None: what the table's resolution asks for
     unmatched     "refuse" or "drop": what to do with events that are of no channel
     history_days  events of the first days only act on later ones; the window starts after them
+    fitting       whether something is to be estimated, for which one event, or one day with events, is not enough
     """
     if unmatched not in ("refuse", "drop"):
         raise UsageError(Fault(None, None, "unmatched", repr(unmatched), "'refuse' or 'drop'"))
@@ -62,7 +63,7 @@ def read_data(
     order = np.argsort(time, kind="stable")
     time, channel = time[order] - history_days, channel[order]
     days = float(np.ceil(events.days) if by_day else events.days) - history_days
-    _must_be_enough(model, time, channel, days, by_day)
+    _must_be_enough(model, time, channel, days, by_day, fitting)
     return Data(time, channel, days, by_day), frame[order.tolist()]
 
 
@@ -90,7 +91,7 @@ def _channels(model: Model, events: EventTable, unmatched: str) -> tuple[pl.Data
     """The rows that are of a channel, and their channel."""
     frame = events.frame
     if frame.height == 0:
-        raise EventError(Fault(None, None, "", "no events", "events to fit to"))
+        raise EventError(Fault(None, None, "", "no events", "events of the scenario's moves"))
     acts = model.channels[: model.n_acts]
     if model.scenario is None:  # bare arrays: the channel's name stands in `act`
         known = pl.DataFrame(
@@ -166,38 +167,40 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
     return faults
 
 
-def calendar_shift(model: Model, events: EventTable, history_days: float = 0.0) -> float:
+def calendar_shift(model: Model, events: EventTable, history_days: float | None = None) -> float:
     """Days from the scenario's start to the start of the window; 0 for a model without a scenario.
 
     The window may reach beyond the scenario's `years`, which say how long it is simulated by default. Days before the
-    scenario's start can only be history. Raises EventError if the window begins before it.
+    scenario's start can only be history, where history can be given (`history_days` is not None). Raises EventError if
+    the window begins before it.
     """
     if model.scenario is None:
         return 0.0
     start: date = model.scenario.start
-    shift = (events.start - start).days + history_days
+    history = history_days or 0.0
+    shift = (events.start - start).days + history
     if shift < 0:
         before = (start - events.start).days
         remedies = [f"a scenario that starts then (start: {events.start})", f"a table cut to begin at {start}"]
-        if before < events.days:
+        if history_days is not None and before < events.days:
             remedies.insert(0, f"history_days={before}, which lets those days act on later ones without being fitted")
         raise EventError(
             Fault(
-                None, None, "start", f"a window from {events.start + timedelta(days=history_days)} on, before the "
+                None, None, "start", f"a window from {events.start + timedelta(days=history)} on, before the "
                 f"scenario's start {start}", ", or ".join(remedies),
             )
         )  # fmt: skip
     return shift
 
 
-def _must_be_enough(model: Model, time: Floats, channel: Ints, days: float, by_day: bool) -> None:
+def _must_be_enough(model: Model, time: Floats, channel: Ints, days: float, by_day: bool, fitting: bool) -> None:
     scored = time[time >= 0]
-    if len(scored) < 2:
+    if len(scored) < (2 if fitting else 1):
         raise EventError(
             Fault(None, None, "events", f"{len(scored)} event{'s' * (len(scored) != 1)} in the window",
-                  "at least 2, and some dozens for each parameter that is to be estimated")
+                  "at least 2, and some dozens for each parameter that is to be estimated" if fitting else "1 or more")
         )  # fmt: skip
-    if len(np.unique(np.floor(scored))) == 1 and days > 1.5:
+    if fitting and len(np.unique(np.floor(scored))) == 1 and days > 1.5:
         raise EventError(
             Fault(None, None, "time", f"all {len(scored)} events on one day of {days:g}",
                   "events over a span of time; was the date column read?")
