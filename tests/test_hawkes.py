@@ -379,6 +379,17 @@ def test_a_slip_gets_one_plain_message(events, options, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_an_error_that_does_not_exist_is_masked_and_never_a_number() -> None:
+    """A link at 0 has an upper end and no standard error."""
+    fit = pk.hawkes([[1.5, 4.25, 6.5, 8.75, 9.5]], days=10.0, decays=1.0)
+    assert fit.adjacency[0, 0] == 0.0
+    assert fit.adjacency_se[0, 0] is np.ma.masked
+    assert fit.decay_se.mask.all()
+    assert fit.baseline_se[0] == pytest.approx(np.sqrt(5) / 10)
+    assert fit.as_dict()["adjacency_se"] == [[None]]
+    assert fit.links()["high"][0] > 0
+
+
 def test_a_pair_that_is_allowed_twice_is_one_link() -> None:
     twice = sparse.coo_array(([1, 1, 1], ([0, 0, 0], [0, 0, 0])), shape=(1, 1))
     one, other = (pk.hawkes([[1.5, 1.75, 6.5, 6.75]], days=10.0, decays=1.0, support=s) for s in (twice, None))

@@ -118,7 +118,8 @@ def show(screen: Screen, found: Replay) -> None:
 
     r = found
     window = f"{r.day(r.begin)} to {r.day(r.end)}"
-    screen.say(f"{r.scenario.title or r.scenario.name}, {r.events:,} acts from {window}, {r.without.title}")
+    acts = f"{r.events:,} act{'s' * (r.events != 1)} from {window}"
+    screen.say(f"{r.scenario.title or r.scenario.name}, {acts}, {r.without.title}")
     told = f"{r.replicates:,} replays from {r.day(r.turn)} on, seed {r.seed}"
     if r.imputations > 1:
         why = "the hours of acts and the facts nobody reports" if r.by_day else "the facts nobody reports"

@@ -26,6 +26,7 @@ from powderkeg.model import Model, branching_matrix, from_arrays, spectral_radiu
 from powderkeg.simulate import Runs, simulate
 
 LN2 = math.log(2.0)
+Masked = np.ma.MaskedArray[Any, np.dtype[np.float64]]
 MOST_SHOWN = 24
 """Links that the summary lists."""
 
@@ -84,9 +85,9 @@ class HawkesFit:
         return self._background(self.point.a) / self.streams.stamp
 
     @property
-    def baseline_se(self) -> Floats | None:
-        """Standard errors of `baseline`, not-a-number at 0; None under a penalty, where there are none."""
-        return None if self.spread is None else self._background(self.spread.se) / self.streams.stamp
+    def baseline_se(self) -> Masked | None:
+        """Standard errors of `baseline`, masked at 0; None under a penalty, where there are none."""
+        return None if self.spread is None else _masked(self._background(self.spread.se) / self.streams.stamp)
 
     @property
     def adjacency(self) -> Floats:
@@ -100,12 +101,12 @@ class HawkesFit:
         return self._links(self.point.a)
 
     @property
-    def adjacency_se(self) -> Floats | None:
-        """(C, C), or (K, C, C) with several components: standard errors; not-a-number where there is none."""
+    def adjacency_se(self) -> Masked | None:
+        """(C, C), or (K, C, C) with several components: standard errors; masked where there is none: at 0."""
         if self.spread is None:
             return None
         errors = self._links(self.spread.se, np.nan)
-        return errors[0] if len(errors) == 1 else errors
+        return _masked(errors[0] if len(errors) == 1 else errors)
 
     @property
     def decay(self) -> Floats:
@@ -119,11 +120,11 @@ class HawkesFit:
         return result
 
     @property
-    def decay_se(self) -> Floats | None:
-        """Standard errors of `decay`; not-a-number where it was given or nothing depends on it."""
+    def decay_se(self) -> Masked | None:
+        """Standard errors of `decay`; masked where it was given or nothing depends on it."""
         if self.spread is None:
             return None
-        return self._by_component(np.sqrt(np.diag(self.spread.decays))) * self.decay
+        return _masked(self._by_component(np.sqrt(np.diag(self.spread.decays))) * self.decay)
 
     @cached_property
     def branching_ratio(self) -> float:
@@ -366,13 +367,21 @@ class HawkesFit:
         )
 
 
+def _masked(values: Floats) -> Masked:
+    """Numbers that do not exist are masked, so that sums and prints pass them by instead of turning into nothing."""
+    hidden: Masked = np.ma.masked_invalid(values)
+    hidden.set_fill_value(np.nan)
+    return hidden
+
+
 def _nulls(values: Floats) -> pl.Series:
     return pl.Series(values, dtype=pl.Float64).fill_nan(None)
 
 
-def _plain(values: Floats | None) -> Any:
+def _plain(values: Floats | Masked | None) -> Any:
     if values is None:
         return None
+    values = np.ma.filled(values, np.nan)
     if values.ndim > 1:
         return [_plain(row) for row in values]
     return [float(v) if math.isfinite(v) else None for v in values]
