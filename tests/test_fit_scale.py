@@ -394,6 +394,10 @@ def test_listing_what_occurs_changes_nothing(small: tuple[pk.Scenario, pk.Model,
     scenario, whole, events = small
     events = by_day(events) if stamp == "day" else events
     part = restricted(scenario, events, few=0)
+    assert {str(c) for c in part.channels} - {str(c) for c in whole.channels} == {
+        "(others) hit (others)",
+        "(others) talk (others)",
+    }
     assert part.n_acts < whole.n_acts
     assert part.stands_for is not None
     assert part.stands_for.sum() == whole.n_acts

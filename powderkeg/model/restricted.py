@@ -13,7 +13,7 @@ pattern that names nobody, or that would link every pair of seen channels, is re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,8 @@ from powderkeg.scenario import VARIABLES, Mechanism, Move, Pattern, Scenario, th
 
 MOST_CHANNELS = 200_000
 """Channels up to which a system is compiled whole, whatever its events."""
+OTHERS = "(others)"
+"""Both actors of a channel that stands for all that are not listed; no actor can be called so."""
 FEW = 2_000
 """Channels up to which those of a move are all listed."""
 EXAMPLES = 32
@@ -75,7 +77,9 @@ def restricted(scenario: Scenario, events: EventTable, few: int = FEW) -> Model:
     draft = draft_with(
         scenario, cast, states, ChannelTable(table.move[:n], table.source[:n], table.target[:n], table.terms)
     )
-    return assemble(draft, found, table.stands_for)
+    model = assemble(draft, found, table.stands_for)
+    others = [replace(c, source=OTHERS, target=OTHERS) for c in model.channels[table.n_listed : n]]
+    return replace(model, channels=(*model.channels[: table.n_listed], *others, *model.channels[n:]))
 
 
 def _span(who: NDArray[np.bool_], to: NDArray[np.bool_]) -> int:
