@@ -44,6 +44,8 @@ NEAR = 10.0
 CLOSE = 1e-7
 """Newton decrement at which a climb by day ends: a step of a 3000th of a standard error."""
 MOST_STEPS = 60
+FARTHEST = 1.0
+"""Most that the log of a shape or a factor moves in a step."""
 
 
 def lawful_rates(problem: Problem, uneven: float) -> list[Parameter]:
@@ -126,8 +128,6 @@ class RandomClimber(Climber):
 
     def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
         """Best rates, answers, gates and shapes at the half-lives of `vector`."""
-        if not self.problem.data.by_day:
-            return super().inner(objective, vector, held)
         n = self.problem.n_smooth
 
         def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
@@ -135,7 +135,9 @@ class RandomClimber(Climber):
             value, gradient, bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
             return found.value + value, found.gradient + gradient[:n], found.hessian + np.diag(bend[:n])
 
-        found = _climb_by_secants(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n])
+        farthest = np.full(n, np.inf)
+        farthest[self.problem.n_linear :] = FARTHEST
+        found = _climb_by_secants(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n], farthest)
         result = vector.copy()
         result[:n] = found.parameters
         return result, found
@@ -147,9 +149,13 @@ class RandomClimber(Climber):
 
 
 def _climb_by_secants(
-    function: Function, start: Floats, lower: Floats, upper: Floats, held: NDArray[np.bool_]
+    function: Function, start: Floats, lower: Floats, upper: Floats, held: NDArray[np.bool_], farthest: Floats
 ) -> Maximum:
-    """As `maximise`, for a Hessian that is rough and dear: near the top the gradient mends it (BFGS)."""
+    """As `maximise`, for a Hessian that is rough and dear: near the top the gradient mends it (BFGS).
+
+    farthest  (n,) most that a parameter moves in a step: a shape that leaps to where channels hardly differ finds no
+              slope there that leads back
+    """
     x = np.clip(start, lower, upper)
     value, gradient, hessian = function(x, True)
     decrement = np.inf
@@ -166,7 +172,7 @@ def _climb_by_secants(
         decrement = float(gradient @ direction)
         if decrement < CLOSE:
             return Maximum(x, value, gradient, hessian, at_bound & ~held, step, max(decrement, 0.0) ** 0.5, True)
-        length = 1.0
+        length = min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
         curved = decrement > NEAR
         while True:
             trial = np.clip(x + length * direction, lower, upper)
