@@ -172,7 +172,11 @@ def _climb_by_secants(
         decrement = float(gradient @ direction)
         if decrement < CLOSE:
             return Maximum(x, value, gradient, hessian, at_bound & ~held, step, max(decrement, 0.0) ** 0.5, True)
-        length = min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
+        short = np.clip(direction, -farthest, farthest)
+        if float(gradient @ short) > 0.1 * decrement or decrement < NEAR:
+            direction, length = short, 1.0
+        else:
+            length = min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
         curved = decrement > NEAR
         while True:
             trial = np.clip(x + length * direction, lower, upper)
