@@ -329,6 +329,7 @@ def test_what_is_told_is_plain_and_holds_no_number_that_is_none() -> None:
     poisson = pk.hawkes([np.random.default_rng(0).uniform(0, 100, 40)], days=100.0, support=np.zeros((1, 1)))
     json.dumps(poisson.as_dict(), allow_nan=False)
     assert poisson.baseline == pytest.approx([0.4])
+    assert "(not told by the events)" in poisson.summary()
 
 
 @pytest.mark.parametrize(

@@ -310,7 +310,9 @@ class HawkesFit:
         ]
         for row in self.decays().head(MOST_SHOWN).iter_rows(named=True):
             of = f" of {row['source']}" if row["source"] is not None else ""
-            how = _span(row, f", {100 * self.level:.0f} % interval") if self.decays_free else " (given)"
+            how = _span(row, f", {100 * self.level:.0f} % interval ") if self.decays_free else " (given)"
+            if self.decays_free and self.spread is not None and not how:
+                how = " (not told by the events)"
             lines.append(f"half-life{of} {row['half_life']:.4g}: decay {row['decay']:.4g}{how}")
         percent = f"{100 * self.level:.0f} % interval"
         width = max(len(name) for name in (*self.names, "background"))
@@ -394,8 +396,4 @@ def _number(value: float | None) -> str:
 def _span(row: dict[str, Any], before: str = "") -> str:
     if row["low"] is None or row["high"] is None:
         return ""
-    return (
-        f"{before} [{row['low']:.4g}, {row['high']:.4g}]".strip(" ")
-        if not before
-        else (f"{before} [{row['low']:.4g}, {row['high']:.4g}]")
-    )
+    return f"{before}[{row['low']:.4g}, {row['high']:.4g}]"
