@@ -153,7 +153,7 @@ def wide(value: str) -> str:
 def test_other_numbers_move_the_range_and_not_the_answer(scenario: pk.Scenario, observed: EventTable) -> None:
     """What is likely to have been a reply goes without replies: in the sets with many of them more goes.
 
-    That ten sets of the same numbers show no range fails for one seed in ten, by the rule of `doubt`; this seed is not one.
+    That ten sets of the same numbers show no range fails for one seed in ten, by the rule of `doubt`; this one holds.
     """
     options = {"replicates": 400, "imputations": 5}
     plain = pk.replay(scenario, observed, "reply", **options)
