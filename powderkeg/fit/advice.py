@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from powderkeg.fit.background import SLOWEST
 from powderkeg.fit.climb import Solution
-from powderkeg.fit.problem import Problem
+from powderkeg.fit.problem import Parameter, Problem
 from powderkeg.fit.result import Estimate
 from powderkeg.fit.uncertainty import Covariance
 
@@ -61,25 +61,31 @@ def advice(
     span = problem.data.days
     if problem.shape.basis.shape[1] and len(problem.shape.time) > 2:
         span = float(np.median(np.diff(problem.shape.time)))
+    short, imitated = [], []
     for e in estimates.values():
         p = next(p for p in problem.parameters if p.path == e.path)
-        if not e.free:
+        if not e.free or _is_idle(problem, solution, p):
             continue
         if e.kind == "half_life":
             if problem.data.by_day and e.estimate < SHORT_HALF_LIFE:
-                said.append(
-                    f"{e.path} is {e.estimate:.2g} days, shorter than the stamp: how many answers come is estimated, "
-                    "how fast hardly; use exact times or fix it"
-                )
+                short.append(f"{e.path} ({e.estimate:.2g} days)")
             components = np.flatnonzero(problem.component_decay == p.place - problem.n_smooth)
             worst = float(slow[components].max(initial=0.0))
             if worst * SLOWEST > span:
-                said.append(
-                    f"{e.path}: answers come over {worst:.0f} days, which {span:.0f} days of background can imitate; "
-                    "use a longer window, wider blocks, or fix it"
-                )
+                imitated.append(f"{e.path} (answers come over {worst:.0f} days)")
         if e.note.startswith("at a bound"):
             said.append(f"{e.path}: {e.note}; fix it{remedy}")
+    if short:
+        said.append(
+            f"shorter than the stamp of a day: {', '.join(short)}. How many answers come is estimated, how fast "
+            f"hardly; use exact times or fix {'it' if len(short) == 1 else 'them'}"
+        )
+    if imitated:
+        it = "it" if len(imitated) == 1 else "them"
+        said.append(
+            f"slow beside the {span:.0f} days in which the background may change, which can imitate {it}: "
+            f"{', '.join(imitated)}; read {it} as persistence, use a longer window or a calmer background, or fix {it}"
+        )
     counts = np.bincount(problem.data.channel, minlength=len(problem.design.channel_ground))
     silent = _silent_moves(problem, counts)
     if silent:
@@ -89,6 +95,15 @@ def advice(
         )
     said += _uneven(problem, counts)
     return said
+
+
+def _is_idle(problem: Problem, solution: Solution, p: Parameter) -> bool:
+    """A half-life whose mechanism bears nothing says nothing."""
+    if p.kind != "half_life":
+        return False
+    components = np.flatnonzero(problem.component_decay == p.place - problem.n_smooth)
+    mechanism = np.searchsorted(problem.kernel_start, components, side="right") - 1
+    return bool((solution.vector[problem.n_rates + mechanism] <= 1e-9).all())
 
 
 def _silent_moves(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
