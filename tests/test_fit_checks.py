@@ -361,6 +361,23 @@ def test_ranks_of_days_are_not_made_up_where_channels_are_taken_together() -> No
     assert len(should_be_uniform(climber, vector, expected, climber.problem.data.time, together, 0.0, 1)) == 0
 
 
+def test_a_move_first_made_in_the_held_out_part_is_rare_and_not_impossible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted error: with its rate left at 0 the score would be minus infinity, and was not told."""
+    apart = RIVALS.replace(
+        "  threats: {who: any, does: threaten, to: any, rate: 0.25 per day}",
+        "  threats: {who: north, does: threaten, to: south, rate: 0.25 per day}\n"
+        "  threatens_back: {who: south, does: threaten, to: north, rate: 0.25 per day}",
+    ).partition("mechanisms:")[0]
+    events = one_history(apart)
+    late = events.frame.filter((pl.col("source") == "north") | (pl.col("time") > 0.9 * events.days))
+    fit = pk.fit(pk.loads(apart), replace(events, frame=late), background="constant", test_mechanisms=False)
+    found = held_out(fit)
+    assert found is not None
+    assert np.isfinite(found.score)
+    monkeypatch.setattr("powderkeg.fit.heldout._off_zero", lambda problem, vector: vector)
+    assert held_out(fit) is None
+
+
 def test_too_little_to_hold_out_is_said_and_not_scored() -> None:
     events = one_history(RIVALS)
     few = replace(events, frame=events.frame.filter(pl.col("time") < 0.8 * events.days + 5.0))

@@ -46,7 +46,7 @@ PSEUDO_DAYS = 5.0
 WHAT = {False: "gaps between held-out acts", True: "totals of held-out days, by rank"}
 MEANING = "what came after the fitted part does not come as the model says; compare the same test on the whole window"
 UNSEEN = 0.5
-"""Acts of a channel that were not seen in the first part, for its share: never seen is not never."""
+"""Acts of a channel that were not seen in the first part, for its share, and the rate of a move: rare is not never."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def held_out(
     if not np.isfinite(solution.log_likelihood):
         return None
     # Laws of channels' rates are settled by the first part: each channel's rate is what its acts there make of it.
-    climber, vector = settled(climber, solution.vector)
+    climber, vector = settled(climber, _off_zero(climber.problem, solution.vector))
     edges = np.linspace(border, data.days, STRETCHES + 1)
     edges = np.unique(np.round(edges)) if data.by_day else edges
     cumulative, lost = [], np.zeros(0, np.int64)
@@ -191,6 +191,18 @@ def _carried(fit: Fit, climber: Climber) -> Floats:
         if p.kind in ("rate", "answers") and p.free:
             start[p.place] = max(start[p.place], 1e-6 if p.kind == "rate" else 1e-3)
     return np.clip(start, climber.lower, climber.problem.upper)
+
+
+def _off_zero(problem: Problem, vector: Floats) -> Floats:
+    """Rates estimated as 0 at what `UNSEEN` acts would make of them, as in the references."""
+    d = problem.design
+    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+    scale = np.bincount(rate_of, weights=d.channel_scale, minlength=problem.n_rates)
+    result = vector.copy()
+    for p in problem.parameters:
+        if p.kind == "rate" and p.free and scale[p.place] > 0:
+            result[p.place] = max(result[p.place], UNSEEN / (scale[p.place] * problem.data.days))
+    return result
 
 
 def _extended(fit: Fit, fitted: Problem, data: Data, name: str) -> Problem:
