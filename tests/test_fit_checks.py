@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -374,7 +375,7 @@ def test_a_move_first_made_in_the_held_out_part_is_rare_and_not_impossible(monke
     found = held_out(fit)
     assert found is not None
     assert np.isfinite(found.score)
-    monkeypatch.setattr("powderkeg.fit.heldout._off_zero", lambda problem, vector: vector)
+    monkeypatch.setattr(sys.modules["powderkeg.fit.heldout"], "_off_zero", lambda problem, vector: vector)
     assert held_out(fit) is None
 
 
