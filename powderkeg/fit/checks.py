@@ -127,7 +127,9 @@ class Checks:
     def _held_out(self) -> list[str]:
         found = self.held_out
         if found is None:
-            return ["held-out score: not made, too few events before or after the border"]
+            return [
+                "held-out score: not made: too few events on a side of the border, or one that the first gives no chance"
+            ]
         lines = [
             f"foreseen: fitted to the first {found.fitted_days:,.0f} days, scored on the {found.events} acts of the "
             f"last {found.days:,.0f}"

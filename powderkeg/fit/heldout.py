@@ -96,7 +96,8 @@ class HeldOut:
 def held_out(
     fit: Fit, share: float = SHARE, seed: int = 1, progress: Callable[[float], None] | None = None
 ) -> HeldOut | None:
-    """The model's log score on the last part of the window; None where either part has fewer than 20 acts.
+    """The model's log score on the last part of the window; None where either part has fewer than 20 acts, or
+    some act of the last part has no chance at all under what the first part shows.
 
     share  of the window that is fitted. The course of the background is estimated on it, its kind is that of the fit
            (of epochs the borders too); beyond it, blocks and epochs go on at the level of the last one, and seasons as
@@ -130,6 +131,8 @@ def held_out(
         objective, _ = whole.filter(vector)
         cumulative.append(objective.evaluate(vector[: whole.problem.n_smooth], False)[0])
         lost = objective.unexplained
+    if not np.isfinite(cumulative).all():
+        return None
     model = np.diff(cumulative)
     counts = np.ones(len(data.time), bool)
     counts[lost] = False
