@@ -128,7 +128,7 @@ class Checks:
         found = self.held_out
         if found is None:
             return [
-                "held-out score: not made: too few events on a side of the border, or one that the first gives no chance"
+                "held-out score: not made: too few events on a side of the border, or one without any chance before it"
             ]
         lines = [
             f"foreseen: fitted to the first {found.fitted_days:,.0f} days, scored on the {found.events} acts of the "
