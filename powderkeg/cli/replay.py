@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.events import Aliases, End, Files, Form, Maps, Start, load_events
+from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.screen import Screen
@@ -62,6 +62,7 @@ def replay(
     form: Form = "auto",
     maps: Maps = None,
     aliases: Aliases = None,
+    doubles: Doubles = None,
     start: Start = None,
     end: End = None,
     workers: Workers = None,
@@ -77,7 +78,7 @@ def replay(
     day = None if since is None else _date(since)
     folder = None if out is None else Folder(out)
     fitted = beside(scenario) if ranges else None
-    events = load_events(screen, files, form, maps, scenario, aliases, start, end)
+    events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
 
     from powderkeg.compare import replay as live_again
 
