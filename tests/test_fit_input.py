@@ -131,12 +131,15 @@ def test_an_act_without_events_has_rate_zero_and_a_remedy(model: pk.Model, event
 def test_no_events_and_one_event_are_too_few(model: pk.Model, events: EventTable) -> None:
     assert "no events" in refused(model, replace(events, frame=events.frame.head(0)))
     assert "1 event in the window" in refused(model, replace(events, frame=events.frame.head(1)))
+    strangers = replace(events, frame=events.frame.head(0), account={"rows_read": 1335})
+    assert "none of 1,335 rows is of the scenario's actors" in refused(model, strangers)
 
 
 def test_all_events_on_one_day_of_many_are_noticed(model: pk.Model) -> None:
     rows = [(3.0, "north", "threaten", "south")] * 20
     told = refused(model, made(rows, 365.0, "day"))
     assert "all 20 events on one day of 365" in told and "date column" in told
+    assert "all 20 events on one day\n" in refused(model, made([(0.0, *row[1:]) for row in rows], 1.0, "day"))
 
 
 def test_ties_at_exact_times_are_refused_with_the_remedy(model: pk.Model, events: EventTable) -> None:

@@ -91,7 +91,12 @@ def _channels(model: Model, events: EventTable, unmatched: str) -> tuple[pl.Data
     """The rows that are of a channel, and their channel."""
     frame = events.frame
     if frame.height == 0:
-        raise EventError(Fault(None, None, "", "no events", "events of the scenario's moves"))
+        read = events.account.get("rows_read")
+        none = f"none of {read:,} rows is of the scenario's actors and acts" if read else "no events"
+        raise EventError(
+            Fault(None, None, "events", none, "events of the scenario's moves; `powderkeg events match SCENARIO FILE` "
+                  "lists the names that no actor or act has, `match:` rules and --aliases give them one")
+        )  # fmt: skip
     acts = model.channels[: model.n_acts]
     if model.scenario is None:  # bare arrays: the channel's name stands in `act`
         known = pl.DataFrame(
@@ -200,9 +205,9 @@ def _must_be_enough(model: Model, time: Floats, channel: Ints, days: float, by_d
             Fault(None, None, "events", f"{len(scored)} event{'s' * (len(scored) != 1)} in the window",
                   "at least 2, and some dozens for each parameter that is to be estimated" if fitting else "1 or more")
         )  # fmt: skip
-    if fitting and len(np.unique(np.floor(scored))) == 1 and days > 1.5:
+    if fitting and len(np.unique(np.floor(scored))) == 1 and (by_day or days > 1.5):
         raise EventError(
-            Fault(None, None, "time", f"all {len(scored)} events on one day of {days:g}",
+            Fault(None, None, "time", f"all {len(scored)} events on one day" + (f" of {days:g}" if days > 1.5 else ""),
                   "events over a span of time; was the date column read?")
         )  # fmt: skip
     if not by_day:
