@@ -132,8 +132,12 @@ def test_a_slip_gets_one_plain_message(
     assert found == code
 
 
-def test_one_event_is_too_few_to_fit_and_told(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_event_has_its_cause_and_is_too_few_to_fit(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = tmp_path / "one.csv"
     one.write_text("date,source,act,target\n2010-03-01,north,threaten,south\n")
-    assert run(["attribute", str(folder / "patrons.yaml"), str(one), *FEW]) == 1
+    assert run(["attribute", str(folder / "patrons.yaml"), str(one), *FEW]) == 0
+    assert "100 %" in capsys.readouterr().out
+    assert run(["attribute", str(folder / "patrons.yaml"), str(one), "--fit", *FEW]) == 1
     assert "1 event in the window" in capsys.readouterr().err

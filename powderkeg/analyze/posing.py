@@ -126,7 +126,7 @@ def posed(model: Model, events: EventTable, likelihood: str | None, unmatched: s
     """The likelihood of the events under the model's own numbers, and the events it is of."""
     shift = calendar_shift(model, events)
     frame = events.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})
-    data, kept = read_data(model, replace(events, frame=frame), likelihood, unmatched, 0.0)
+    data, kept = read_data(model, replace(events, frame=frame), likelihood, unmatched, 0.0, fitting=False)
     problem = pose(model, data, ["*"], None, flat_shape(data.days), shift)
     # What is 0 in the scenario explains nothing: held, so that acts which rest on it alone are told.
     off = {p.path: "0" for p in problem.parameters if p.kind in ("rate", "answers") and p.value == 0}
