@@ -13,8 +13,12 @@ from typer.testing import CliRunner
 
 import powderkeg as pk
 from powderkeg.cli import app
+from powderkeg.compare.histories import Job, both_worlds
+from powderkeg.compare.measures import outcome_measures
+from powderkeg.compare.without import Observed, leave_out
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events import EventTable
+from powderkeg.fit.data import read_data
 from powderkeg.fit.joint import Joint
 
 TEXT = """
@@ -296,3 +300,52 @@ def test_the_command_takes_the_law_that_a_fit_left_beside_its_scenario(tmp_path:
         assert phrase in " ".join(told.output.split())
     plain = json.loads(CliRunner().invoke(app, [*words, "--no-ranges", "--json"]).stdout)
     assert plain["parameter_sets"] == 0
+
+
+SET_OFF = TEXT.replace(
+    "interventions:",
+    """  replies: {title: Strikes that were replies, count: {does: strike, via: [reply]}}
+  replied: {title: Was there a reply, any: {via: [reply, friends]}}
+  calm: {title: Days to a strike nobody provoked, first: {does: strike, via: [reply]}}
+interventions:""",
+)
+
+
+def test_what_set_an_act_off_is_not_observable(tmp_path: Path, observed: EventTable) -> None:
+    """The planted error: measured as anything else, the record would tell of 0 replies, for all its strikes."""
+    source = pk.loads(SET_OFF)
+    out = pk.replay(source, observed, "friends", replicates=40, imputations=4, sets=[{}] * 4)
+    numbers = {one.name: one.as_dict() for one in out.outcomes}
+    asked = {"replies", "replied", "calm"}
+    for name, one in numbers.items():
+        parts = [one[key] for key in ("observed", "value", "low", "high", "least", "most")]
+        assert all(part is None for part in parts) if name in asked else all(part is not None for part in parts)
+    ahead = {one.name: one for one in out.forward}
+    assert ahead["replies"].baseline > 0.0
+    told = out.as_dict()
+    assert set(told["not_observable"]) == asked
+    assert "attribut" in told["not_observable"]["replies"]
+    # What `tell` leaves out, measured as anything else.
+    recorded = source_runs(source, observed)
+    false = {one.name: one.values.mean() for one in outcome_measures(pk.compile(source), recorded)}
+    assert false["replies"] == false["replied"] == 0.0
+    assert false["strikes"] == pytest.approx(numbers["strikes"]["observed"])
+    (tmp_path / "quarrel.yaml").write_text(SET_OFF)
+    days = pl.lit(observed.start) + pl.duration(days=pl.col("time").floor().cast(pl.Int64))
+    rows = observed.frame.select("source", "act", "target", date=days.cast(pl.String))
+    rows.write_csv(tmp_path / "events.csv")
+    words = ["replay", str(tmp_path / "quarrel.yaml"), str(tmp_path / "events.csv"), "--without", "friends"]
+    shown = CliRunner().invoke(app, [*words, "--replicates", "40", "--imputations", "4"])
+    assert shown.exit_code == 0, shown.output
+    line = next(line for line in shown.output.splitlines() if line.startswith("Strikes that were replies"))
+    assert line.removeprefix("Strikes that were replies").split()[:2] == ["-", "-"]
+    assert "does not say what set an act off" in " ".join(shown.output.split())
+
+
+def source_runs(source: pk.Scenario, observed: EventTable) -> pk.Runs:
+    """The record as a run: acts of which nobody knows what set them off."""
+    model = pk.compile(source)
+    data, _ = read_data(model, observed, None, "refuse", 0.0, fitting=False)
+    seen = Observed(data.time, data.channel, False, 0.0, data.days)
+    job = Job(model, seen, leave_out(model, seen, "nothing"), 2, 1, 1, None, 1_000, [])
+    return both_worlds(job, [job.history(0)], 0.0)[0]

@@ -112,7 +112,7 @@ def show(screen: Screen, found: Replay) -> None:
     """Standoffs, outcomes beside simulation, acts by actor and kind, the acts that fall away."""
     if screen.is_silent:
         return
-    from powderkeg.compare.replayed import RESTS_ON
+    from powderkeg.compare.replayed import NOT_OBSERVABLE, RESTS_ON
     from powderkeg.plots.record import number
     from powderkeg.plots.theme import percent
     from powderkeg.report.compared import value
@@ -152,12 +152,13 @@ def show(screen: Screen, found: Replay) -> None:
     screen.say()
     rows = []
     for one, ahead in zip(r.outcomes, r.forward, strict=True):
-        span = f"{value(one.value, one.unit)} [{value(one.low, one.unit)}, {value(one.high, one.unit)}]"
-        rows.append(
-            [one.title, value(one.observed, one.unit), span,
-             *([_span(one.range_low, one.range_high, one.unit)] if r.sets else []), value(ahead.baseline, ahead.unit),
-             value(ahead.value, ahead.unit), ahead.verdict]
-        )  # fmt: skip
+        own = ["-", "-", *(["-"] if r.sets else [])]
+        if one.observed is not None and one.value is not None and one.low is not None and one.high is not None:
+            span = f"{value(one.value, one.unit)} [{value(one.low, one.unit)}, {value(one.high, one.unit)}]"
+            own = [value(one.observed, one.unit), span]
+            own += [_span(one.range_low, one.range_high, one.unit)] if r.sets else []
+        simulated = [value(ahead.baseline, ahead.unit), value(ahead.value, ahead.unit), ahead.verdict]
+        rows.append([one.title, *own, *simulated])
     heads = [
         "",
         "observed",
@@ -168,6 +169,8 @@ def show(screen: Screen, found: Replay) -> None:
         "simulation says",
     ]
     screen.table(heads, rows, f"Outcomes from {r.day(r.turn)} on")
+    if any(one.observed is None for one in r.outcomes):
+        screen.paragraph(f"-: {NOT_OBSERVABLE}")
     screen.say()
     heads = ["", "", "observed", "replayed", *other, f"{100 * r.level:g} % of replays"]
     rows = [

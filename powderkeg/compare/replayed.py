@@ -17,12 +17,14 @@ from scipy import stats
 
 from powderkeg.analyze import episodes
 from powderkeg.analyze.intervals import proportion
+from powderkeg.analyze.outcomes import mechanism_mask
 from powderkeg.compare.effects import Effect, doubt
 from powderkeg.compare.histories import History, Job, both_worlds, channels_of
 from powderkeg.compare.measures import outcome_measures
 from powderkeg.compare.without import Without
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import PowderkegWarning
+from powderkeg.model import Model
 from powderkeg.scenario import Scenario, digest
 from powderkeg.simulate import Runs
 
@@ -32,6 +34,11 @@ RESTS_ON = (
     "comes anew. No data can test this sharing: another that fits the same two worlds would answer otherwise. The "
     "simulation beside it does not rest on it, and answers another question: what usually follows from that day on, "
     "not what would have become of these events."
+)
+
+NOT_OBSERVABLE = (
+    "A record does not say what set an act off, so an outcome that asks by which mechanism acts came (via) is neither "
+    "observed nor replayed, only simulated; attribution (powderkeg attribute) tells how likely each cause is."
 )
 
 
@@ -46,18 +53,20 @@ class Number:
                  where there is no variance, or one history only
     range_low, range_high  where the mean lies under other numbers, chance set apart; None where the ranges were left
                  aside or what they do is lost in chance
+
+    All are None for an outcome that asks by which mechanism acts came: no record says so.
     """
 
     name: str
     title: str
     unit: str
     better: str | None
-    observed: float
-    value: float
-    low: float
-    high: float
-    least: float
-    most: float
+    observed: float | None
+    value: float | None
+    low: float | None
+    high: float | None
+    least: float | None
+    most: float | None
     imputation: float | None
     range_low: float | None = None
     range_high: float | None = None
@@ -142,6 +151,7 @@ class Replay:
             "stopped": self.stopped,
             "stopped_under_other_numbers": self.stopped_under,
             "outcomes": {one.name: one.as_dict() for one in self.outcomes},
+            "not_observable": {one.name: NOT_OBSERVABLE for one in self.outcomes if one.observed is None},
             "all_acts": self.all_acts.as_dict(),
             "counts": self.counts.to_dicts(),
             "standoffs": self.standoffs.to_dicts(),
@@ -226,9 +236,13 @@ def tell(
     by_others = None if under is None else both_worlds(*under, x.turn)[1]
     measured = None if by_others is None else outcome_measures(model, by_others)
     outcomes = []
+    unseen = _asks_what_no_record_says(model)
     for k, (one, two) in enumerate(zip(outcome_measures(model, factual), outcome_measures(model, other), strict=True)):
-        others = None if under is None or measured is None else under.by_set(measured[k].values)
         about = (one.name, one.title, one.unit, one.better)
+        if one.name in unseen:
+            outcomes.append(Number(*about, None, None, None, None, None, None, None))
+            continue
+        others = None if under is None or measured is None else under.by_set(measured[k].values)
         outcomes.append(_number(about, one.values, two.values, others, level, one.kind == "any"))
     counts, total = _counts(lived, under, (factual, other, by_others), level)
     standoffs, new = _standoffs(lived, under, level)
@@ -276,6 +290,13 @@ def tell(
         fitted=fitted,
         stopped_under=0 if by_others is None else int(by_others.exploded.sum()),
     )
+
+
+def _asks_what_no_record_says(model: Model) -> set[str]:
+    """Outcomes for which what set an act off counts."""
+    assert model.scenario is not None
+    asked = {name: one.any or one.count or one.first for name, one in model.scenario.outcomes.items()}
+    return {name for name, what in asked.items() if what is not None and not mechanism_mask(model, what)[0]}
 
 
 def _act_rows(job: Job, source: Scenario, stays: Floats, impossible: Floats) -> pl.DataFrame:

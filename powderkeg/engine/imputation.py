@@ -82,12 +82,15 @@ class Hidden(NamedTuple):
     watched  act channels whose silence says something: they read a fact that may be hidden, or hours are hidden
     breaks   days on which background profiles step, in order
     smooth   no calms and no profiles: silence is one exact integral
+    still    nothing that is read changes but what acts excite: what an act sets off, expected in full at once, is the
+             same in every copy, and only what is still to come at the end differs by the hours
     """
 
     process: Ints
     watched: Ints
     breaks: Floats
     smooth: bool
+    still: bool
 
 
 class Drawn(NamedTuple):
@@ -130,8 +133,13 @@ def hidden(b: Ledger, n_acts: int, by_day: bool) -> Hidden:
         watched &= {int(q) for s in facts for q in reader[start[s] : start[s + 1]]}
     steps = has["step_time"][0]
     smooth = not len(has["calm_low_index"]) and len(has["profile_start"]) == 1
+    still = not len(process) and not len(has["effect_fact"]) and not len(has["calm_low_index"])
     return Hidden(
-        process.astype(np.int64), np.array(sorted(watched), np.int64), np.unique(steps[np.isfinite(steps)]), smooth
+        process.astype(np.int64),
+        np.array(sorted(watched), np.int64),
+        np.unique(steps[np.isfinite(steps)]),
+        smooth,
+        still,
     )
 
 
@@ -198,6 +206,26 @@ def _silence(ints, floats, watched, breaks, smooth, w, x, at, xt, until):  # typ
         x[xt + WEIGHT] -= expected
         _fade_calms(ints, floats, x, calm, 0.5 * width)
         x[xt + NOW] = end
+
+
+@inner
+def _to_come(ints, floats, w, x, at, xt, horizon):  # type: ignore[no-untyped-def]
+    """Acts that a copy's past would still set off after `horizon`, where gates never change."""
+    held = xt + HELD
+    since = held + ints[N_HELD]
+    expected = 0.0
+    for c in range(ints[N_CHANNELS]):
+        bring(ints, floats, c, x, held, since, horizon)
+        whole = gate(ints, floats, ints[ints[CHANNEL_GATE] + c], BASE, w, at + LEVEL)
+        for k in range(ints[ints[SLOT_START] + c], ints[ints[SLOT_START] + c + 1]):
+            j0 = ints[ints[SLOT_FIRST] + k]
+            decay = ints[COMPONENT_DECAY] + ints[ints[COMPONENT_START] + ints[ints[SLOT_MECHANISM] + k]] - j0
+            inside = 0.0
+            for j in range(j0, ints[ints[SLOT_FIRST] + k + 1]):
+                inside += x[held + j] / floats[decay + j]
+            if inside > 0.0:
+                expected += whole * inside * gate(ints, floats, ints[ints[SLOT_GATE] + k], BASE, w, at + LEVEL)
+    return expected
 
 
 @inner
@@ -346,8 +374,8 @@ def _settle(w, x, wide, deep, n, key, batch, cumulative):  # type: ignore[no-unt
 
 @loop
 def filter_acts(  # type: ignore[no-untyped-def]
-    ints, floats, process, watched, breaks, smooth, w, x, n_copies, time, channel, width, begin, horizon, key, log_time,
-    log, cumulative, order, hours,
+    ints, floats, process, watched, breaks, smooth, still, w, x, n_copies, time, channel, width, begin, horizon, key,
+    log_time, log, cumulative, order, hours,
 ):  # fmt: skip
     """Take all copies through the observed acts, to `horizon`; returns which copy is drawn, or NO_ROOM for its records.
 
@@ -395,7 +423,12 @@ def filter_acts(  # type: ignore[no-untyped-def]
                     order[b] = o
             for a in range(n_acts + (n_acts == 0)):
                 until = hours[a] if n_acts > 0 else horizon
-                n = _live(ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n)
+                if not still:
+                    n = _live(
+                        ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n
+                    )
+                elif n_acts == 0:
+                    x[xt + WEIGHT] += _to_come(ints, floats, w, x, at, xt, horizon)
                 if n < 0 or n == len(log_time):
                     return NO_ROOM
                 if n_acts > 0:
