@@ -123,8 +123,20 @@ class RandomClimber(Climber):
         """The likelihood at `vector`."""
         plain, _ = super().filter(vector, sloped)
         if isinstance(plain.rows, DayRows) and len(self.factors) != len(plain.rows.acts):
-            self.factors = np.ones((len(plain.rows.acts), 2))
+            self.factors = np.full((len(plain.rows.acts), 2), np.nan)
         return RandomObjective(plain, self.problem, self.factors), None
+
+    def climb(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
+        """The maximum over everything not held, from `start`.
+
+        Shapes and half-lives wait until rates and answers are at their best: while answers are far off a shape finds
+        that channels hardly differ, and from there no slope leads back.
+        """
+        first = held.copy()
+        first[self.problem.n_smooth - len(self.problem.law_rates) :] = True
+        if not first.all():
+            start = super().climb(start, first).vector
+        return super().climb(start, held)
 
     def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
         """Best rates, answers, gates and shapes at the half-lives of `vector`."""
@@ -178,8 +190,11 @@ def _climb_by_secants(
         else:
             length = min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
         curved = decrement > NEAR
+        # From next to 0 the way back only doubles: far from the top, nothing positive falls below a tenth at once.
+        floor = np.maximum(lower, 0.1 * x) if curved else lower
+        floor = np.where(np.isfinite(farthest), lower, floor)
         while True:
-            trial = np.clip(x + length * direction, lower, upper)
+            trial = np.clip(x + length * direction, floor, upper)
             new_value, new_gradient, new_hessian = function(trial, curved)
             if np.isfinite(new_value) and new_value >= value + 1e-4 * float(gradient @ (trial - x)) - 1e-9 * abs(value):
                 break

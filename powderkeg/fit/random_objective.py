@@ -329,6 +329,13 @@ class RandomObjective:
                 rows.echo_from, rows.echo_term, rows.echo_value, coefficient, slope, *shape, bent,
             )  # fmt: skip
 
+        if np.isnan(self.factors).any():
+            # Begun with every act of a day counted as none of its own: begun with idle pairs as busy as the rest, acts
+            # of a day are taken for answers to each other, and it takes very many turns to find out.
+            found = marginal(rows.acts[self.order], False, True)
+            if not np.isfinite(found.value):
+                return replace(found, value=-np.inf, born=np.zeros(len(rows.echo_from)))
+            self.factors[self.order] = _factors(found)
         before: list[tuple[Floats, Floats]] = []
         for turn in range(MOST_SPLITS):
             day = days(False)
