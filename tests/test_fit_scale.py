@@ -24,7 +24,7 @@ from powderkeg.fit.climb import Climber
 from powderkeg.fit.data import read_data
 from powderkeg.fit.prior import make_prior
 from powderkeg.fit.problem import pose
-from powderkeg.fit.random_baselines import RandomClimber, with_laws
+from powderkeg.fit.random_baselines import LEAST_SHAPE, RandomClimber, law_is_settled, with_laws
 from powderkeg.model import branching_ratio, restricted
 
 HELD = ["mechanisms.*.half_life"]
@@ -181,6 +181,24 @@ def test_ten_thousand_channels(stamp: str) -> None:
     assert 0.64 < fit.parameters["moves.hits.rate.shape"].estimate < 0.76
     with pytest.raises(AssertionError):
         assert_found(fitted(model, events, "shared"), 0.08)
+
+
+def test_a_law_that_does_not_settle_is_not_taken_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted error: a climb that is cut short says so, and `auto` must not rest on where it stopped."""
+    model, events = many(25, seed=5, rate=0.05)
+    whole = fitted(model, events, "auto")
+    assert "Gamma law" in whole.likelihood
+    assert law_is_settled(whole.problem, whole.solution)
+    assert not law_is_settled(whole.problem, replace(whole.solution, converged=False))
+    vector = whole.solution.vector.copy()
+    (place,) = (p.place for p in whole.problem.parameters if p.path == "moves.hits.rate.shape")
+    vector[place] = LEAST_SHAPE
+    assert not law_is_settled(whole.problem, replace(whole.solution, vector=vector))
+    climb = RandomClimber.climb
+    monkeypatch.setattr(RandomClimber, "climb", lambda *a, **k: replace(climb(*a, **k), converged=False))
+    short = fitted(model, events, "auto")
+    assert "Gamma law" not in short.likelihood
+    assert any("could not be settled" in said for said in short.warnings)
 
 
 def test_equal_channels_are_left_equal() -> None:

@@ -27,7 +27,7 @@ from powderkeg.fit.epochs import best_changes, border_cost, cell_bounds, epochs_
 from powderkeg.fit.objective import Data
 from powderkeg.fit.prior import make_prior
 from powderkeg.fit.problem import Parameter, Problem, pose
-from powderkeg.fit.random_baselines import acts_unevenly, first_shapes, random_climber
+from powderkeg.fit.random_baselines import acts_unevenly, first_shapes, law_is_settled, random_climber
 from powderkeg.fit.result import filled_arrays
 from powderkeg.model import Model, branching_ratio
 
@@ -161,7 +161,13 @@ def choose_background(
         better = Candidate(
             found[0].name, random, random.climb(first_shapes(random.problem, start), random.problem.held)
         )
-        if better.aic < found[0].aic:
+        if not law_is_settled(random.problem, better.solution):
+            said.append(
+                "channels act unevenly, but the law of their rates could not be settled on these events, so each move "
+                "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see "
+                "what baselines='gamma' finds"
+            )
+        elif better.aic < found[0].aic:
             job, climber, found = uneven, random, [better]
     if background in ("auto", "epochs"):
         names = candidate_names(job.data.days)[1:] if background == "auto" else []

@@ -105,6 +105,12 @@ def first_shapes(problem: Problem, vector: Floats) -> Floats:
     return result
 
 
+def law_is_settled(problem: Problem, solution: Solution) -> bool:
+    """Whether the climb settled and no shape stands at its lower bound, where the law says nothing of any channel."""
+    n, k = problem.n_smooth, len(problem.law_rates)
+    return solution.converged and bool((solution.vector[n - k : n] > LEAST_SHAPE + 1e-6).all())
+
+
 class RandomClimber(Climber):
     """As `Climber`, with the rates of some channels integrated out."""
 
