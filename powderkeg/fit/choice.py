@@ -229,7 +229,7 @@ def begin(problem: Problem) -> Floats:
     d, data = problem.design, problem.data
     rate_of = d.term_linear[d.ground_term[d.channel_ground]]
     counts = np.bincount(rate_of[data.channel[data.time >= 0]], minlength=problem.n_rates)
-    scale = np.bincount(rate_of, weights=d.channel_scale, minlength=problem.n_rates)
+    scale = problem.rate_scale
     for p in problem.parameters:
         if p.free and p.kind == "rate":
             start[p.place] = max(0.5 * counts[p.place] / (max(scale[p.place], 1e-12) * data.days), 1e-6 / data.days)

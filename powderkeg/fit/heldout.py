@@ -22,6 +22,7 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.design import Shape
 from powderkeg.errors import FitError
 from powderkeg.fit.background import with_offset
+from powderkeg.fit.choice import carry
 from powderkeg.fit.climb import Climber
 from powderkeg.fit.epochs import epochs_shape
 from powderkeg.fit.expected import classes_of, expected_acts
@@ -114,7 +115,7 @@ def held_out(
         climber = part.under(_epochs_before(fit, first)) if name == "epochs" else part.climber(name)
     except FitError:
         return None
-    start = _carried(fit, climber)
+    start = carry(fit.problem, fit.solution.vector, climber.problem)
     solution = climber.climb(start, climber.problem.held)
     if not np.isfinite(solution.log_likelihood):
         return None
@@ -183,25 +184,9 @@ def _epochs_before(fit: Fit, first: Data) -> Shape:
     return with_offset(shape, fit.job.start, first.days, fit.job.offset)
 
 
-def _carried(fit: Fit, climber: Climber) -> Floats:
-    """The whole fit's estimates as a start for its first part."""
-    start = climber.problem.start.copy()
-    old = {p.path: p for p in fit.problem.parameters}
-    for p in climber.problem.parameters:
-        if p.path not in old:
-            continue
-        start[p.place] = fit.solution.vector[old[p.path].place]
-        if p.kind in ("rate", "answers") and p.free:
-            start[p.place] = max(start[p.place], 1e-6 if p.kind == "rate" else 1e-3)
-    return np.clip(start, climber.lower, climber.problem.upper)
-
-
 def _off_zero(problem: Problem, vector: Floats) -> Floats:
     """Rates estimated as 0 at what `UNSEEN` acts would make of them, as in the references."""
-    d = problem.design
-    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
-    scale = np.bincount(rate_of, weights=d.channel_scale, minlength=problem.n_rates)
-    result = vector.copy()
+    result, scale = vector.copy(), problem.rate_scale
     for p in problem.parameters:
         if p.kind == "rate" and p.free and scale[p.place] > 0:
             result[p.place] = max(result[p.place], UNSEEN / (scale[p.place] * problem.data.days))

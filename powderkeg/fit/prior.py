@@ -120,5 +120,4 @@ def _pooled_rates(problem: Problem) -> Floats:
     d, data = problem.design, problem.data
     rate_of = d.term_linear[d.ground_term[d.channel_ground]]
     counts = np.bincount(rate_of[data.channel[data.time >= 0]], minlength=problem.n_rates)
-    scale = np.bincount(rate_of, weights=d.channel_scale, minlength=problem.n_rates)
-    return np.asarray(np.maximum(counts, 1) / (np.maximum(scale, 1e-12) * data.days))
+    return np.asarray(np.maximum(counts, 1) / (np.maximum(problem.rate_scale, 1e-12) * data.days))

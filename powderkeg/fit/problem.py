@@ -119,6 +119,13 @@ class Problem:
         )
 
     @property
+    def rate_scale(self) -> Floats:
+        """(n_rates,) events a day from all channels of a rate, per unit of it."""
+        d = self.design
+        rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+        return np.bincount(rate_of, weights=d.channel_scale, minlength=self.n_rates).astype(np.float64)
+
+    @property
     def dead(self) -> NDArray[np.bool_]:
         """(n_linear,) parameters held at 0."""
         result: NDArray[np.bool_] = self.held[: self.n_linear] & (self.start[: self.n_linear] == 0)

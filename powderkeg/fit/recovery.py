@@ -15,9 +15,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, FitError, UsageError
-from powderkeg.fit.climb import Climber
+from powderkeg.fit.choice import carry
 from powderkeg.fit.objective import Data
 from powderkeg.fit.predictive import LIMIT, window_shift, with_course
 from powderkeg.fit.settled import drawn_multiples, settled, without_laws
@@ -116,7 +115,8 @@ def recover(
         if int((one.time >= 0).sum()) >= 2 and not runs.exploded[own]:
             try:
                 climber = replace(fit.job, data=one, free=asked, fix=None).under(problem.shape)
-                solution = climber.climb(_start(fit, climber), climber.problem.held)
+                start = carry(fit.problem, fit.solution.vector, climber.problem)
+                solution = climber.climb(start, climber.problem.held)
                 if np.isfinite(solution.log_likelihood):
                     found.append(estimate_parameters(climber, solution, fit.level))
             except FitError:
@@ -125,18 +125,6 @@ def recover(
             progress((r + 1) / refits)
     rows = [_row(fit.parameters[path].estimate, path, [one[path] for one in found if path in one]) for path in free]
     return Recovery(pl.DataFrame(rows, schema=SCHEMA), len(found), refits - len(found), fit.level)
-
-
-def _start(fit: Fit, climber: Climber) -> Floats:
-    start = climber.problem.start.copy()
-    old = {p.path: p for p in fit.problem.parameters}
-    for p in climber.problem.parameters:
-        if p.path not in old:
-            continue
-        start[p.place] = fit.solution.vector[old[p.path].place]
-        if p.free and p.kind in ("rate", "answers"):
-            start[p.place] = max(start[p.place], 1e-6 if p.kind == "rate" else 1e-3)
-    return np.clip(start, climber.lower, climber.problem.upper)
 
 
 def _row(truth: float, path: str, found: list[Estimate]) -> dict[str, Any]:
