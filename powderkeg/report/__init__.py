@@ -18,14 +18,13 @@ import polars as pl
 from powderkeg import plots
 from powderkeg.plots.record import number as figures_of
 from powderkeg.plots.theme import percent
+from powderkeg.report.pages import FOLDER, environment
 from powderkeg.report.results import SHARE_UNITS, Results, gather, summary
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 __all__ = ["Results", "gather", "page", "summary", "write"]
-
-FOLDER = Path(__file__).parent
 
 
 def write(results: Results, path: str | Path, files: Sequence[str] = (), command: str | None = None) -> Path:
@@ -157,12 +156,8 @@ def _charts(results: Results) -> dict[str, tuple[Any, str]]:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["number"] = lambda value, form="plain": (
+    world = environment()
+    world.filters["number"] = lambda value, form="plain": (
         "–" if value is None else percent(value) if form == "share" else figures_of(value)
     )
-    return environment.get_template("page.html")
+    return world.get_template("page.html")

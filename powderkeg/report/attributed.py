@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,13 +15,13 @@ from powderkeg import __version__, plots
 from powderkeg.errors import UsageError
 from powderkeg.plots.record import number
 from powderkeg.plots.theme import percent
+from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 
 if TYPE_CHECKING:
     from powderkeg.analyze.attribution import Attribution
     from powderkeg.analyze.family import Family
 
-FOLDER = Path(__file__).parent
 MOST_ROWS = 40
 """Rows of a table on the page; the files beside it have all."""
 FAINTEST = 0.005
@@ -71,16 +70,14 @@ def page(found: Attribution, tree: Family | None = None, files: Sequence[str] = 
     files  names of the files that lie beside it
     """
     from altair.utils.schemapi import debug_mode
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    world = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     with debug_mode(False):
         figures = {
             name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts(found, tree).items()
         }
     scenario = found.model.scenario
-    return world.get_template("attributed.html").render(
+    return template("attributed.html").render(
         a=found,
         title="a model of bare arrays" if scenario is None else scenario.title or scenario.name,
         version=__version__,

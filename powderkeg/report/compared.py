@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from powderkeg import __version__, plots
@@ -15,9 +14,9 @@ from powderkeg.compare import Compared, Comparison, Effect
 from powderkeg.plots.comparison import SHARES, change
 from powderkeg.plots.record import number
 from powderkeg.plots.theme import percent
+from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 
-FOLDER = Path(__file__).parent
 TABLES = (
     ("outcomes", "The scenario’s questions"),
     ("standoffs", "Standoffs"),
@@ -40,15 +39,13 @@ def page(comparison: Comparison, files: Sequence[str] = (), command: str | None 
     files    names of the files that lie beside it
     command  what was typed to make it
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     c = comparison
-    world = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     chart = plots.differences(figure_rows(c), level=c.level)
     label = "; ".join(f"{row['intervention_title']}, {row['title']}: {change(row)}" for row in figure_rows(c))
     tested = sum(len(one.outcomes) for one in c.interventions)
-    return world.get_template("compared.html").render(
+    return template("compared.html").render(
         c=c,
         title=c.scenario.title or c.scenario.name,
         version=__version__,

@@ -6,7 +6,6 @@ In: a `Fit` and its `Checks`. Out: figures, and one HTML file without scripts th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +16,13 @@ from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.checks import CONSERVATIVE
 from powderkeg.plots.record import number
 from powderkeg.plots.theme import percent
+from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 
 if TYPE_CHECKING:
     from powderkeg.fit import Estimate, Fit
     from powderkeg.fit.checks import Checks
 
-FOLDER = Path(__file__).parent
 MOST_MECHANISMS = 12
 """Mechanisms with a figure of their own: those with most answers expected."""
 DRAWS = 400
@@ -158,14 +157,12 @@ def page(
     files    names of the files that lie beside it
     command  what was typed to make it
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    world = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     scenario = fit.scenario_before
     drawn = {name: Markup(plots.svg(chart, f"{name}-", name.replace("-", " "))) for name, chart in charts.items()}
     ratios = fit.backgrounds["branching_ratio"].drop_nulls().to_list()
-    return world.get_template("fitted.html").render(
+    return template("fitted.html").render(
         fit=fit,
         checks=checks,
         title="Bare arrays" if scenario is None else scenario.title or scenario.name,
