@@ -6,10 +6,7 @@ how chance fell), and its replays; the same as `Runs`, so that outcomes and stan
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +23,7 @@ from powderkeg.engine.worlds import world
 from powderkeg.errors import ModelError
 from powderkeg.model import Model, filled
 from powderkeg.simulate import Runs
+from powderkeg.simulate.workers import in_order, workers_for
 
 
 @dataclass(frozen=True)
@@ -94,22 +92,10 @@ class Job:
     def run(self, workers: int | None, tell: Callable[[float], None]) -> list[History]:
         """All histories; threads share them out, the loops let go of the interpreter's lock."""
         n = self.imputations
-        workers = max(min(workers or len(os.sched_getaffinity(0)), n), 1)
-        stop, done = threading.Event(), 0
-
-        def work(number: int) -> History | None:
-            return None if stop.is_set() else self.history(number)
-
         found: list[History] = []
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for one in pool.map(work, range(n)):
-                    assert one is not None
-                    found.append(one)
-                    done += 1
-                    tell(done / n)
-            finally:
-                stop.set()
+        for one in in_order(self.history, n, workers_for(n, workers)):
+            found.append(one)
+            tell(len(found) / n)
         return found
 
 

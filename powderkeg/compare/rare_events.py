@@ -11,12 +11,9 @@ Stat. Comput. 22, 795-808.
 from __future__ import annotations
 
 import math
-import os
-import queue
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +34,7 @@ from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
 from powderkeg.simulate import DAYS_PER_YEAR, EVENT_LIMIT
+from powderkeg.simulate.workers import Spares, in_order, workers_for
 
 ENOUGH = 20
 """Repetitions below which an interval from them is not to be trusted."""
@@ -259,38 +257,30 @@ def _repetitions(
     workers: int | None,
     progress: Callable[[float], None] | None,
 ) -> list[Repetition]:
-    n_workers = max(min(workers or len(os.sched_getaffinity(0)), repetitions), 1)
-    splitters = [Splitter(stages, rungs, 0.0, window, limit) for _ in range(n_workers)]
-    free: queue.SimpleQueue[Splitter] = queue.SimpleQueue()
-    for splitter in splitters:
-        free.put(splitter)
+    n_workers = workers_for(repetitions, workers)
+    splitters = Spares([Splitter(stages, rungs, 0.0, window, limit) for _ in range(n_workers)])
+    found: list[Repetition] = []
 
     def work(number: int) -> Repetition:
-        splitter = free.get()
-        try:
+        with splitters.one() as splitter:
             return repeat(splitter, guide, root, number, starts)
-        finally:
-            free.put(splitter)
 
-    pool = ThreadPoolExecutor(n_workers)
+    def tick() -> None:
+        if progress is not None:
+            progress(len(found) / repetitions)
+
+    def stop() -> None:
+        for splitter in splitters.all:
+            splitter.stop()
+
     try:
-        futures = [pool.submit(work, number) for number in range(repetitions)]
-        waiting = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            if progress is not None:
-                progress(1.0 - len(waiting) / repetitions)
-        return [future.result() for future in futures]
+        for one in in_order(work, repetitions, n_workers, tick=tick, stop=stop):
+            found.append(one)
     except TooLong:
         raise ModelError(
             "the histories that a level hands on would not fit: fewer starts or a shorter window would"
         ) from None
-    finally:
-        for splitter in splitters:
-            splitter.stop()
-        pool.shutdown(wait=True, cancel_futures=True)
+    return found
 
 
 def interval(estimates: Floats, level: float) -> tuple[float, float]:

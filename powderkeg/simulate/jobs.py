@@ -6,10 +6,8 @@ In: the arguments of `simulate`. Out: `Runs`, or what was finished when somebody
 from __future__ import annotations
 
 import os
-import queue
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +25,7 @@ from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate.checkpoints import Folder
 from powderkeg.simulate.runs import Runs, system_of
+from powderkeg.simulate.workers import Spares, in_order, workers_for
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
@@ -198,13 +197,11 @@ def _chunks(
 ) -> Iterator[Chunk]:
     """Chunks in order, made by several threads; the loops let go of the interpreter's lock."""
     firsts = range(0, job.replicates, each)
-    n_workers = max(min(workers or len(os.sched_getaffinity(0)), len(firsts)), 1)
+    n_workers = workers_for(len(firsts), workers)
     root = root_key(job.seed)
     horizon = job.begin + job.days
-    all_spaces = [Workspace() for _ in range(n_workers)]
-    spaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
-    for space in all_spaces:
-        spaces.put(space)
+    spaces = Spares([Workspace() for _ in range(n_workers)])
+    n_done = n_events = 0
 
     def work(number: int) -> Chunk | None:
         first = firsts[number]
@@ -212,47 +209,35 @@ def _chunks(
         chunk = None if folder is None else folder.read(number, n)
         if chunk is not None:
             return chunk
-        space = spaces.get()
-        try:
+        with spaces.one() as space:
             chunk = simulate_chunk(
                 job.tables, root, first, first + n, job.begin, horizon, job.limit, space, job.expected, job.keys,
                 job.is_complete,
             )  # fmt: skip
-        finally:
             space.control[DONE] = 0.0
-            spaces.put(space)
         if chunk is not None and folder is not None:
             folder.write(number, chunk)
         return chunk
 
-    n_done = n_events = submitted = 0
-    waiting: list[Future[Chunk | None]] = []
-    pool = ThreadPoolExecutor(n_workers)
-    try:
-        while waiting or submitted < len(firsts):
-            # A few in flight for each worker: what waits in line for an earlier chunk must not fill the memory.
-            while submitted < len(firsts) and len(waiting) < 4 * n_workers:
-                waiting.append(pool.submit(work, submitted))
-                submitted += 1
-            wait(waiting[:1], timeout=0.1)
-            while waiting and waiting[0].done():
-                chunk = waiting.pop(0).result()
-                assert chunk is not None  # only a stop from here leaves a chunk unfinished
-                n_done += len(chunk.n_events)
-                n_events += len(chunk.time)
-                if n_events > MOST_EVENTS:
-                    raise ModelError(
-                        f"more than {MOST_EVENTS:,} events after {n_done:,} of {job.replicates:,} replicates: "
-                        "fewer replicates, a shorter window or a lower limit would fit"
-                    )
-                yield chunk
-            if progress is not None:
-                running = sum(float(space.control[DONE]) for space in all_spaces)
-                progress(min((n_done + running) / job.replicates, 1.0))
-    finally:
-        for space in all_spaces:
+    def tick() -> None:
+        if progress is not None:
+            running = sum(float(space.control[DONE]) for space in spaces.all)
+            progress(min((n_done + running) / job.replicates, 1.0))
+
+    def stop() -> None:
+        for space in spaces.all:
             space.control[STOP] = 1.0
-        pool.shutdown(wait=True, cancel_futures=True)
+
+    for chunk in in_order(work, len(firsts), n_workers, tick=tick, stop=stop):
+        assert chunk is not None  # only a stop from here leaves a chunk unfinished
+        n_done += len(chunk.n_events)
+        n_events += len(chunk.time)
+        if n_events > MOST_EVENTS:
+            raise ModelError(
+                f"more than {MOST_EVENTS:,} events after {n_done:,} of {job.replicates:,} replicates: "
+                "fewer replicates, a shorter window or a lower limit would fit"
+            )
+        yield chunk
 
 
 def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
