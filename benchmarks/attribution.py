@@ -32,8 +32,8 @@ from calibration import Truth, drawn, model_of, score  # noqa: E402
 from fit_systems import Builder, small  # noqa: E402
 
 import powderkeg as pk  # noqa: E402
-from powderkeg.analyze.posing import posed  # noqa: E402
-from powderkeg.fit.causes import find_causes  # noqa: E402
+from powderkeg.attribute.attributing import posed  # noqa: E402
+from powderkeg.fit.parents import find_causes  # noqa: E402
 
 FLOOR = 0.40
 ACTS = 500_000

@@ -20,9 +20,9 @@ import numpy as np
 
 import powderkeg as pk
 from powderkeg.events.table import EventTable
-from powderkeg.fit.choice import Job, choose_background
-from powderkeg.fit.data import read_data
-from powderkeg.fit.objective import Data
+from powderkeg.fit.background.choice import Job, choose_background
+from powderkeg.fit.likelihood.data import read_data
+from powderkeg.fit.likelihood.objective import Data
 
 RESULTS = Path(__file__).parent / "results" / "day_stamps.json"
 SCENARIO = """

@@ -33,10 +33,10 @@ import systems  # noqa: E402
 
 import powderkeg  # noqa: E402
 from powderkeg.engine.arrays import System  # noqa: E402
-from powderkeg.engine.chunks import Workspace, simulate_chunk  # noqa: E402
 from powderkeg.engine.draws import root_key  # noqa: E402
-from powderkeg.engine.simulation import CANDIDATES  # noqa: E402
-from powderkeg.engine.tables import expected_events, tables  # noqa: E402
+from powderkeg.engine.simulation.chunks import Workspace, simulate_chunk  # noqa: E402
+from powderkeg.engine.simulation.tables import expected_events, tables  # noqa: E402
+from powderkeg.engine.simulation.thinning import CANDIDATES  # noqa: E402
 from powderkeg.engine.worlds import world  # noqa: E402
 from powderkeg.simulate import simulate  # noqa: E402
 

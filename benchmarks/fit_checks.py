@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from test_fit_checks import ANSWERS, GATED, RIVALS, at_truth, by_day, drawn
 
 import powderkeg as pk
-from powderkeg.analyze import standoff_numbers
-from powderkeg.fit.residuals import residuals
+from powderkeg.fit import standoff_numbers
+from powderkeg.fit.checks.residuals import residuals
 
 RESULTS = Path(__file__).parent / "results" / "fit_checks.json"
 SLOW = {f"mechanisms.{name}.half_life": 10.0 for name in ("inertia", "retaliation")}

@@ -197,7 +197,7 @@ def main() -> None:
             }
         keep(name, kept, clock)
         if wanted.causes:
-            from powderkeg.fit.causes import find_causes
+            from powderkeg.fit.parents import find_causes
 
             causes = find_causes(fitted.climber, fitted.solution.vector)
             clock.done(f"causes, {baselines}")

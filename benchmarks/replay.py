@@ -24,9 +24,9 @@ from systems import small
 
 import powderkeg as pk
 from powderkeg.engine.draws import COPY, child, root_key
-from powderkeg.engine.imputation import enough_copies, hidden, impute
-from powderkeg.engine.ledger import ledger
-from powderkeg.engine.replay import Given, replays
+from powderkeg.engine.replay.intensity import ledger
+from powderkeg.engine.replay.particle_filter import enough_copies, hidden, impute
+from powderkeg.engine.replay.replay import Given, replays
 from powderkeg.engine.worlds import Phase, silenced, world
 from powderkeg.simulate import simulate
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 import powderkeg as pk
-from powderkeg.compare.without import Observed, leave_out
+from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.draws import COPY, child, root_key
-from powderkeg.engine.imputation import enough_copies, hidden, impute
-from powderkeg.engine.ledger import ledger
-from powderkeg.engine.replay import Given, replays
+from powderkeg.engine.replay.intensity import ledger
+from powderkeg.engine.replay.particle_filter import enough_copies, hidden, impute
+from powderkeg.engine.replay.replay import Given, replays
 from powderkeg.simulate import simulate
 
 DAYS = 730.5

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any
 # Where a function's module has its name too, type checkers must be led past the module.
 if TYPE_CHECKING:
     from powderkeg.analyze import Rules as Rules
-    from powderkeg.analyze import attribute as attribute
     from powderkeg.analyze import compare_episodes as compare_episodes
     from powderkeg.analyze import drawn_in as drawn_in
     from powderkeg.analyze import episode_statistics as episode_statistics
     from powderkeg.analyze.entanglement import entanglement as entanglement
     from powderkeg.analyze.episodes import episodes as episodes
     from powderkeg.analyze.outcomes import outcomes as outcomes
-    from powderkeg.compare import brink as brink
+    from powderkeg.attribute import attribute as attribute
     from powderkeg.compare import compare as compare
-    from powderkeg.compare import rare as rare
-    from powderkeg.compare import replay as replay
     from powderkeg.compare import sensitivity as sensitivity
-    from powderkeg.compare import sweep as sweep
+    from powderkeg.compare.brink import brink as brink
+    from powderkeg.compare.rare.rare import rare as rare
+    from powderkeg.compare.replay.replaying import replay as replay
+    from powderkeg.compare.sweep.sweeps import sweep as sweep
     from powderkeg.errors import EventError as EventError
     from powderkeg.errors import Fault as Fault
     from powderkeg.errors import FitError as FitError
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from powderkeg.events import events as events
     from powderkeg.events import read_events as read_events
     from powderkeg.fit import fit as fit
-    from powderkeg.fit import hawkes as hawkes
+    from powderkeg.hawkes import hawkes as hawkes
     from powderkeg.model import Model as Model
     from powderkeg.model import branching_matrix as branching_matrix
     from powderkeg.model import branching_ratio as branching_ratio
@@ -70,7 +70,6 @@ __version__ = "0.1.0"
 _HOMES = {
     "analyze": (
         "Rules",
-        "attribute",
         "compare_episodes",
         "drawn_in",
         "entanglement",
@@ -78,6 +77,7 @@ _HOMES = {
         "episodes",
         "outcomes",
     ),
+    "attribute": ("attribute",),
     "compare": ("brink", "compare", "rare", "replay", "sensitivity", "sweep"),
     "errors": (
         "EventError",
@@ -90,7 +90,8 @@ _HOMES = {
         "UsageError",
     ),
     "events": ("EventTable", "events", "read_events"),
-    "fit": ("fit", "hawkes"),
+    "fit": ("fit",),
+    "hawkes": ("hawkes",),
     "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
     "score": ("record",),

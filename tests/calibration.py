@@ -15,7 +15,7 @@ import polars as pl
 from fit_systems import Builder, draw
 from scipy import stats
 
-from powderkeg.analyze.attribution import Attribution
+from powderkeg.attribute.result import Attribution
 from powderkeg.events.table import EventTable
 from powderkeg.model import Channel, Model, from_arrays
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from powderkeg.engine.arrays import System
-from powderkeg.engine.design import Sources, edge_source
+from powderkeg.engine.likelihood.design import Sources, edge_source
 
 
 @dataclass

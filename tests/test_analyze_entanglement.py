@@ -11,7 +11,7 @@ from fake_runs import model_of, runs_of
 
 from powderkeg.analyze import drawn_in, entanglement
 from powderkeg.engine.arrays import BACKGROUND, TIMER
-from powderkeg.engine.genealogy import roots_and_entries
+from powderkeg.engine.branching.genealogy import roots_and_entries
 
 CHANNELS = [
     ("a", "threaten", "b"),

@@ -13,13 +13,13 @@ import pytest
 from scipy import stats
 
 import powderkeg as pk
-from powderkeg.analyze.attribution import Attribution
-from powderkeg.analyze.family import best_tree
-from powderkeg.engine.attribution import Feeds, feed_slots
-from powderkeg.engine.daypass import later_share, same_day
+from powderkeg.attribute.family import best_tree
+from powderkeg.attribute.result import Attribution
+from powderkeg.engine.branching.parents import Feeds, feed_slots
+from powderkeg.engine.likelihood.day import later_share, same_day
 from powderkeg.errors import PowderkegError
 from powderkeg.events.table import EventTable
-from powderkeg.fit.causes import Causes
+from powderkeg.fit.parents import Causes
 
 SCENARIO = """
 powderkeg: 1

@@ -10,7 +10,7 @@ from calibration import Score, Truth, drawn, model_of, score
 from fit_systems import small
 
 import powderkeg as pk
-from powderkeg.analyze.attribution import Attribution
+from powderkeg.attribute.result import Attribution
 from powderkeg.model import Model
 
 DAYS = 7_300.0

@@ -7,7 +7,7 @@ import pytest
 
 import powderkeg as pk
 from powderkeg.compare import brink
-from powderkeg.compare.nearness import _levels, _stays
+from powderkeg.compare.brink import _levels, _stays
 from powderkeg.model import Model, branching_ratio
 from powderkeg.scenario import edit, loads
 from powderkeg.simulate import simulate

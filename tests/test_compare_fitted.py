@@ -17,7 +17,7 @@ from powderkeg.compare import Comparison
 from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit import Joint
-from powderkeg.fit.joint import place_beside, read
+from powderkeg.fit.joint_law import place_beside, read
 
 INERTIA, RETALIATION = "mechanisms.inertia.answers", "mechanisms.retaliation.answers"
 HALF_LIFE = "mechanisms.inertia.half_life"

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 import powderkeg as pk
 from powderkeg.cli import app
-from powderkeg.compare.histories import Job, both_worlds
 from powderkeg.compare.measures import outcome_measures
-from powderkeg.compare.without import Observed, leave_out
+from powderkeg.compare.replay.histories import Job, both_worlds
+from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events import EventTable
-from powderkeg.fit.data import read_data
-from powderkeg.fit.joint import Joint
+from powderkeg.fit.joint_law import Joint
+from powderkeg.fit.likelihood.data import read_data
 
 TEXT = """
 powderkeg: 1

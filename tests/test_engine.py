@@ -20,7 +20,7 @@ from numba import njit
 from scipy import linalg, stats
 
 from powderkeg.engine import draws
-from powderkeg.engine.alias import alias_rows
+from powderkeg.engine.simulation.alias import alias_rows
 from powderkeg.engine.worlds import Act, Past, Phase, Policy, world
 from powderkeg.simulate import simulate
 

@@ -205,7 +205,7 @@ def test_the_same_exposure_by_day_and_by_month_is_the_same(model: pk.Model, hist
 
 def test_a_climb_ends_where_only_rounding_is_left() -> None:
     """A value as large as that of 25,000 events, and a slope with its rounding: up to 200 steps were taken on it."""
-    from powderkeg.fit.newton import maximise
+    from powderkeg.fit.maximum.newton import maximise
 
     calls = 0
 

@@ -11,8 +11,8 @@ import pytest
 
 import powderkeg as pk
 from powderkeg.events.table import EventTable
-from powderkeg.fit.background import candidate_names
-from powderkeg.fit.epochs import best_changes, border_cost
+from powderkeg.fit.background.courses import candidate_names
+from powderkeg.fit.background.epochs import best_changes, border_cost
 
 DAYS = 3652.0
 SCENARIO = """

@@ -14,18 +14,18 @@ import pytest
 from scipy import special, stats
 
 import powderkeg as pk
-from powderkeg.analyze import standoff_numbers
 from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
-from powderkeg.fit.choice import Job
-from powderkeg.fit.climb import Climber
-from powderkeg.fit.data import read_data
-from powderkeg.fit.expected import Expected, expected_acts
-from powderkeg.fit.heldout import held_out
-from powderkeg.fit.predictive import _check, predictive, with_course
-from powderkeg.fit.prior import make_prior
-from powderkeg.fit.recovery import _row, recover
-from powderkeg.fit.residuals import DRAWS, _draw_totals, _within, residuals, should_be_uniform
+from powderkeg.fit import standoff_numbers
+from powderkeg.fit.background.choice import Job
+from powderkeg.fit.checks.expected import Expected, expected_acts
+from powderkeg.fit.checks.held_out import held_out
+from powderkeg.fit.checks.predictive import _check, predictive, with_course
+from powderkeg.fit.checks.recovery import _row, recover
+from powderkeg.fit.checks.residuals import DRAWS, _draw_totals, _within, residuals, should_be_uniform
+from powderkeg.fit.likelihood.data import read_data
+from powderkeg.fit.likelihood.prior import make_prior
+from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.result import Estimate, filled_arrays
 
 RIVALS = """
@@ -375,7 +375,7 @@ def test_a_move_first_made_in_the_held_out_part_is_rare_and_not_impossible(monke
     found = held_out(fit)
     assert found is not None
     assert np.isfinite(found.score)
-    monkeypatch.setattr(sys.modules["powderkeg.fit.heldout"], "_off_zero", lambda problem, vector: vector)
+    monkeypatch.setattr(sys.modules["powderkeg.fit.checks.held_out"], "_off_zero", lambda problem, vector: vector)
     assert held_out(fit) is None
 
 

@@ -15,16 +15,16 @@ from scale_systems import TRUTH, by_day, history, text
 from scipy import special, stats
 
 import powderkeg as pk
-from powderkeg.engine.design import flat_shape
-from powderkeg.engine.marginal import evaluate_marginal
+from powderkeg.engine.likelihood.design import flat_shape
+from powderkeg.engine.likelihood.gamma_rates import evaluate_marginal
 from powderkeg.errors import FitError, ModelError, UsageError
 from powderkeg.events import EventTable
-from powderkeg.fit.causes import find_causes
-from powderkeg.fit.climb import Climber
-from powderkeg.fit.data import read_data
-from powderkeg.fit.prior import make_prior
-from powderkeg.fit.problem import pose
-from powderkeg.fit.random_baselines import LEAST_SHAPE, RandomClimber, law_is_settled, with_laws
+from powderkeg.fit.likelihood.data import read_data
+from powderkeg.fit.likelihood.prior import make_prior
+from powderkeg.fit.likelihood.problem import pose
+from powderkeg.fit.maximum.climb import Climber
+from powderkeg.fit.maximum.gamma_rates import LEAST_SHAPE, RandomClimber, law_is_settled, with_laws
+from powderkeg.fit.parents import find_causes
 from powderkeg.model import branching_ratio, restricted
 
 HELD = ["mechanisms.*.half_life"]

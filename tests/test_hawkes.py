@@ -17,8 +17,8 @@ from scipy import sparse
 import powderkeg as pk
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events.table import EventTable
-from powderkeg.fit.plain.exact import Rows, lay_out
-from powderkeg.fit.plain.streams import Streams
+from powderkeg.hawkes.exact import Rows, lay_out
+from powderkeg.hawkes.reading import Streams
 
 DATA = Path(os.environ.get("POWDERKEG_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 RATES = np.array([0.30, 0.20, 0.40])

@@ -13,10 +13,10 @@ from fit_systems import Builder, draw, small, two_sides
 from scipy import stats
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.engine.daypass import same_day
-from powderkeg.engine.design import build
-from powderkeg.fit.newton import Maximum, maximise
-from powderkeg.fit.objective import Data, Objective, Terms, prepare
+from powderkeg.engine.likelihood.day import same_day
+from powderkeg.engine.likelihood.design import build
+from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
+from powderkeg.fit.maximum.newton import Maximum, maximise
 
 
 class Posed:

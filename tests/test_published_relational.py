@@ -2,7 +2,7 @@
 
 A choice model says whom a caller calls, given that he calls: exp(theta . s_j) / sum over receivers. With time counted
 in calls, facts "i has called j" that calls set, gates exp(theta) on them, and a background that is free in every step
-and 0 for all but the caller, the gated process of `engine.design` has the likelihood
+and 0 for all but the caller, the gated process of `engine.likelihood.design` has the likelihood
 
     sum over calls of (log alpha_e + theta . s) - sum over steps of alpha_e * sum over receivers of exp(theta . s),
 
@@ -21,8 +21,8 @@ import polars as pl
 import pytest
 from scipy import optimize
 
-from powderkeg.engine.design import Shape, Sources, build
-from powderkeg.fit.objective import Data, Terms, prepare
+from powderkeg.engine.likelihood.design import Shape, Sources, build
+from powderkeg.fit.likelihood.objective import Data, Terms, prepare
 from powderkeg.model import from_arrays
 
 DATA = Path(os.environ.get("POWDERKEG_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

@@ -13,12 +13,13 @@ from scipy import stats
 
 import powderkeg as pk
 from powderkeg.cli.app import main
-from powderkeg.compare import Step, trials
-from powderkeg.compare.ladder import derived, levels, nearness, steps
-from powderkeg.compare.rare_events import interval
-from powderkeg.compare.ways import Guide
-from powderkeg.engine.copies import Splitter, can_boost, proposed
+from powderkeg.compare import Step
+from powderkeg.compare.rare import pilot
+from powderkeg.compare.rare.levels import derived, levels, nearness, steps
+from powderkeg.compare.rare.paths import Guide
+from powderkeg.compare.rare.rare import interval
 from powderkeg.engine.draws import root_key
+from powderkeg.engine.splitting.stages import Splitter, can_boost, proposed
 from powderkeg.engine.worlds import Act, Phase, Policy, world
 from powderkeg.errors import PowderkegWarning, UsageError
 from powderkeg.model import Channel, from_arrays
@@ -113,7 +114,7 @@ def test_a_level_that_is_off_the_way_is_left_out(seed, monkeypatch):
     model = pk.compile(pk.load("nato-russia-ukraine"))
     found = pk.rare(model, "shots", years=1, starts=100, seed=seed)
     assert len(found.rungs) == 1 and found.relative_error < 0.05
-    monkeypatch.setattr(trials, "CLEARLY", math.inf)
+    monkeypatch.setattr(pilot, "CLEARLY", math.inf)
     whole = pk.rare(model, "shots", years=1, starts=100, seed=seed)
     assert len(whole.rungs) > 1 and whole.relative_error > 2.0 * found.relative_error
 

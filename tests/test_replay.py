@@ -10,9 +10,9 @@ from systems import Builder, chance, small
 
 from powderkeg.engine.arrays import TIMER
 from powderkeg.engine.draws import COPY, EFFECT_COIN, child, draw, root_key
-from powderkeg.engine.imputation import hidden, impute
-from powderkeg.engine.ledger import ledger
-from powderkeg.engine.replay import Given, replays
+from powderkeg.engine.replay.intensity import ledger
+from powderkeg.engine.replay.particle_filter import hidden, impute
+from powderkeg.engine.replay.replay import Given, replays
 from powderkeg.engine.worlds import Act, Phase, Policy, silenced, world
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import loads

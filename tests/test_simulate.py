@@ -17,9 +17,9 @@ import pytest
 import systems
 
 import powderkeg as pk
-from powderkeg.engine.chunks import Workspace, simulate_chunk
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.tables import tables
+from powderkeg.engine.simulation.chunks import Workspace, simulate_chunk
+from powderkeg.engine.simulation.tables import tables
 from powderkeg.engine.worlds import Act, Past, Phase, world
 from powderkeg.errors import ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate import Interrupted, past_of, simulate

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import powderkeg as pk
-from powderkeg.analyze import standoff_numbers
+from powderkeg.fit import standoff_numbers
 from powderkeg.report import fitted
 
 FOLDER = Path(__file__).parent

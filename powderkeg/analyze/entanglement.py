@@ -18,7 +18,7 @@ from powderkeg.analyze import intervals
 from powderkeg.analyze.intervals import LEVEL
 from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import BACKGROUND, HISTORY, SCHEDULED, TIMER
-from powderkeg.engine.genealogy import entry_counts
+from powderkeg.engine.branching.genealogy import entry_counts
 
 if TYPE_CHECKING:
     from powderkeg.model import Model

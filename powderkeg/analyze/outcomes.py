@@ -18,7 +18,7 @@ from powderkeg.analyze import intervals
 from powderkeg.analyze.intervals import LEVEL, Estimate
 from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import HISTORY, Floats
-from powderkeg.engine.genealogy import tally
+from powderkeg.engine.branching.genealogy import tally
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
-    from powderkeg.analyze.attribution import Attribution
-    from powderkeg.analyze.family import Family
+    from powderkeg.attribute.family import Family
+    from powderkeg.attribute.result import Attribution
     from powderkeg.events import EventTable
 
 MOST_ROWS = 12
@@ -109,7 +109,7 @@ def attribute(
         screen.say(accounted(*(rows[key] for key in ROWS)))  # type: ignore[arg-type]
     events = one_history(events, replicate)
 
-    from powderkeg.analyze import attribute as attribute_events
+    from powderkeg.attribute import attribute as attribute_events
     from powderkeg.model import compile
 
     unmatched = "drop" if drop_unmatched else "refuse"

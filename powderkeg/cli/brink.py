@@ -27,7 +27,7 @@ from powderkeg.cli.options import (
 from powderkeg.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from powderkeg.compare.nearness import Brink, Zone
+    from powderkeg.compare.brink import Brink, Zone
 
 STATES, MOVERS = 12, 10
 

@@ -95,7 +95,7 @@ def split(words: list[str]) -> tuple[str, list[str]]:
 
 def beside(scenario: str) -> Joint | None:
     """What a fit left open, where `powderkeg fit --out` kept it beside its scenario."""
-    from powderkeg.fit.joint import place_beside, read
+    from powderkeg.fit.joint_law import place_beside, read
 
     place = place_beside(Path(scenario))
     return read(place) if Path(scenario).is_file() and place.is_file() else None

@@ -26,7 +26,7 @@ from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
 
 if TYPE_CHECKING:
     from powderkeg.fit import Fit
-    from powderkeg.fit.checks import Checks
+    from powderkeg.fit.checks.report import Checks
     from powderkeg.scenario import Scenario
 
 STOPPED = 130
@@ -142,7 +142,7 @@ def fit(
 
     from powderkeg.fit import Joint
     from powderkeg.fit import fit as fit_model
-    from powderkeg.fit.joint import place_beside
+    from powderkeg.fit.joint_law import place_beside
     from powderkeg.scenario import dump
 
     with typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
@@ -204,7 +204,7 @@ def _typed_fault(fault: Fault) -> Fault:
 
 def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits: int, workers: int | None) -> Checks:
     """All checks, standoffs among them."""
-    from powderkeg.analyze import standoff_numbers
+    from powderkeg.fit import standoff_numbers
 
     with screen.stages("checking the fit") as stages:
         return found.check(

@@ -16,7 +16,7 @@ from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
-    from powderkeg.compare.rare_events import Rare
+    from powderkeg.compare.rare.rare import Rare
 
 ACTS, PATHS = 12, 3
 """Acts and ways shown."""
@@ -56,8 +56,8 @@ def rare(
         raise UsageError(Fault(None, None, "OUTCOME", found, f"one of {', '.join(able) or 'none'}"))
 
     from powderkeg.compare.interventions import choose, intervene
-    from powderkeg.compare.ladder import steps
-    from powderkeg.compare.rare_events import rare as estimate
+    from powderkeg.compare.rare.levels import steps
+    from powderkeg.compare.rare.rare import rare as estimate
     from powderkeg.model import compile as compile_scenario
     from powderkeg.simulate import DAYS_PER_YEAR
 

@@ -112,7 +112,7 @@ def show(screen: Screen, found: Replay) -> None:
     """Standoffs, outcomes beside simulation, acts by actor and kind, the acts that fall away."""
     if screen.is_silent:
         return
-    from powderkeg.compare.replayed import NOT_OBSERVABLE, RESTS_ON
+    from powderkeg.compare.replay.result import NOT_OBSERVABLE, RESTS_ON
     from powderkeg.plots.record import number
     from powderkeg.plots.theme import percent
     from powderkeg.report.compared import value

@@ -30,7 +30,7 @@ from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
-    from powderkeg.compare.sweeps import Sensitivity, Sweep
+    from powderkeg.compare.sweep.sweeps import Sensitivity, Sweep
 
 SHOWN = 6
 """Outcomes in a figure, unless they are chosen."""
@@ -76,9 +76,9 @@ def sweep(
     read = read_scenario(scenario, sets)
     folder = Folder(out)
 
-    from powderkeg.compare.sweeps import axis
-    from powderkeg.compare.sweeps import sensitivity as measure
-    from powderkeg.compare.sweeps import sweep as run
+    from powderkeg.compare.sweep.sweeps import axis
+    from powderkeg.compare.sweep.sweeps import sensitivity as measure
+    from powderkeg.compare.sweep.sweeps import sweep as run
 
     common: dict[str, Any] = {
         "years": years, "replicates": replicates, "seed": seed, "workers": workers, "folder": out,

@@ -3,16 +3,16 @@
 In: scenarios and named interventions. Out: differences with their uncertainty.
 """
 
+from powderkeg.compare.brink import Brink, brink
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.interventions import Named, Plan, choose, intervene, plan
-from powderkeg.compare.ladder import Step
-from powderkeg.compare.nearness import Brink, brink
 from powderkeg.compare.paired import Compared, Comparison, compare
 from powderkeg.compare.ranges import draw_values
-from powderkeg.compare.rare_events import Rare, rare
-from powderkeg.compare.replayed import Replay
-from powderkeg.compare.replaying import replay
-from powderkeg.compare.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
+from powderkeg.compare.rare.levels import Step
+from powderkeg.compare.rare.rare import Rare, rare
+from powderkeg.compare.replay.replaying import replay
+from powderkeg.compare.replay.result import Replay
+from powderkeg.compare.sweep.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
 
 __all__ = [
     "Axis",

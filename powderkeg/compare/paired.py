@@ -25,7 +25,7 @@ from powderkeg.compare.measures import Measure, causes, outcome_measures, same, 
 from powderkeg.compare.ranges import drawn_sets
 from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
-from powderkeg.fit.joint import Joint
+from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.fit.joint import Joint
+from powderkeg.fit.joint_law import Joint
 from powderkeg.model import Model
 from powderkeg.model.parts import Parameter
 

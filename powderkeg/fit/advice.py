@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.fit.background import SLOWEST
-from powderkeg.fit.climb import Solution
-from powderkeg.fit.problem import Parameter, Problem
+from powderkeg.fit.background.courses import SLOWEST
+from powderkeg.fit.likelihood.problem import Parameter, Problem
+from powderkeg.fit.maximum.climb import Solution
+from powderkeg.fit.maximum.covariance import Covariance
 from powderkeg.fit.result import Estimate
-from powderkeg.fit.uncertainty import Covariance
 
 TOO_CLOSE = 0.9
 """Estimates that correlate more than this cannot be told apart."""

@@ -18,19 +18,19 @@ import polars as pl
 from scipy import stats
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.engine.beliefs import is_hidden
+from powderkeg.engine.likelihood.exact_filtered import is_hidden
 from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
-from powderkeg.fit.background import coverage_offset
-from powderkeg.fit.choice import Job, Tell, choose_background, ratio, tell_nobody
-from powderkeg.fit.climb import Climber, Solution
-from powderkeg.fit.data import calendar_shift, read_data
-from powderkeg.fit.problem import Parameter
-from powderkeg.fit.random_baselines import check_baselines
+from powderkeg.fit.background.choice import Job, Tell, choose_background, ratio, tell_nobody
+from powderkeg.fit.background.courses import coverage_offset
+from powderkeg.fit.likelihood.data import calendar_shift, read_data
+from powderkeg.fit.likelihood.problem import Parameter
+from powderkeg.fit.maximum.climb import Climber, Solution
+from powderkeg.fit.maximum.covariance import Covariance, covariance, profile_interval
+from powderkeg.fit.maximum.gamma_rates import check_baselines
 from powderkeg.fit.result import Estimate, Fit, note_of
-from powderkeg.fit.rules import unexplained_events
-from powderkeg.fit.uncertainty import Covariance, covariance, profile_interval
+from powderkeg.fit.unexplained import unexplained_events
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario

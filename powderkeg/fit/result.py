@@ -17,15 +17,15 @@ import polars as pl
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import ModelError
-from powderkeg.fit.background import shape_steps
-from powderkeg.fit.climb import Climber, Solution
-from powderkeg.fit.problem import Parameter, Problem
+from powderkeg.fit.background.courses import shape_steps
+from powderkeg.fit.likelihood.problem import Parameter, Problem
+from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Move, Profile, Quantity, Scenario, Source, edit
 
 if TYPE_CHECKING:
-    from powderkeg.fit.checks import Checks
+    from powderkeg.fit.checks.report import Checks
 
 FITTED = "fitted"
 """Name under which estimates stand among a scenario's sources."""
@@ -143,13 +143,13 @@ class Fit:
 
         Raises FitError where channels share their rate.
         """
-        from powderkeg.fit.random_baselines import channel_rates
+        from powderkeg.fit.maximum.gamma_rates import channel_rates
 
         return channel_rates(self.climber, self.solution)
 
     def check(self, **options: Any) -> Checks:
-        """Residuals, simulated histories, the last part foreseen: see `powderkeg.fit.checks.check` for the options."""
-        from powderkeg.fit.checks import check
+        """Residuals, simulated histories, the last part foreseen: see `fit.checks.report.check` for options."""
+        from powderkeg.fit.checks.report import check
 
         return check(self, **options)
 

@@ -19,8 +19,8 @@ from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 
 if TYPE_CHECKING:
-    from powderkeg.analyze.attribution import Attribution
-    from powderkeg.analyze.family import Family
+    from powderkeg.attribute.family import Family
+    from powderkeg.attribute.result import Attribution
 
 MOST_ROWS = 40
 """Rows of a table on the page; the files beside it have all."""

@@ -13,7 +13,7 @@ import polars as pl
 
 from powderkeg import __version__, plots
 from powderkeg.errors import Fault, UsageError
-from powderkeg.fit.checks import CONSERVATIVE
+from powderkeg.fit.checks.report import CONSERVATIVE
 from powderkeg.plots.record import number
 from powderkeg.plots.theme import percent
 from powderkeg.report.pages import FOLDER, template
@@ -21,7 +21,7 @@ from powderkeg.scenario import digest
 
 if TYPE_CHECKING:
     from powderkeg.fit import Estimate, Fit
-    from powderkeg.fit.checks import Checks
+    from powderkeg.fit.checks.report import Checks
 
 MOST_MECHANISMS = 12
 """Mechanisms with a figure of their own: those with most answers expected."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg import __version__
-from powderkeg.engine.chunks import Chunk
+from powderkeg.engine.simulation.chunks import Chunk
 from powderkeg.errors import Fault, UsageError
 
 _JOB = "job.json"

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import System
-from powderkeg.engine.chunks import Chunk, Workspace, simulate_chunk
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.simulation import DONE, STOP
-from powderkeg.engine.tables import Tables, expected_events, tables
+from powderkeg.engine.simulation.chunks import Chunk, Workspace, simulate_chunk
+from powderkeg.engine.simulation.tables import Tables, expected_events, tables
+from powderkeg.engine.simulation.thinning import DONE, STOP
 from powderkeg.engine.worlds import Past, World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError

@@ -1,0 +1,187 @@
+"""Pose a record to a model, and ask it who set off whom.
+
+In: a scenario, a model or a `Fit`, and an `EventTable`. Out: an `Attribution`. Numbers of a scenario are taken as they
+are; those of a fit are drawn within its errors, so that what they leave open is told beside what no record can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from powderkeg.analyze.intervals import LEVEL
+from powderkeg.attribute.forests import People, draw_forests
+from powderkeg.attribute.result import DRAWS, FORESTS, MANY, Attribution
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.likelihood.design import flat_shape
+from powderkeg.errors import Fault, UsageError
+from powderkeg.events.table import EventTable
+from powderkeg.fit.joint_law import Joint
+from powderkeg.fit.likelihood.data import calendar_shift, read_data
+from powderkeg.fit.likelihood.prior import make_prior
+from powderkeg.fit.likelihood.problem import Problem, pose
+from powderkeg.fit.maximum.climb import Climber
+from powderkeg.fit.maximum.covariance import covariance
+from powderkeg.fit.parents import UNEXPLAINED, find_causes
+from powderkeg.fit.result import Fit
+from powderkeg.model import Model
+from powderkeg.model import compile as compile_model
+from powderkeg.scenario import Scenario
+
+
+def attribute(
+    model: Fit | Model | Scenario,
+    events: EventTable | None = None,
+    *,
+    forests: int | None = None,
+    draws: int = DRAWS,
+    fitted: Joint | None = None,
+    seed: int = 1,
+    level: float = LEVEL,
+    likelihood: str | None = None,
+    unmatched: str = "refuse",
+    progress: Callable[[float], None] | None = None,
+) -> Attribution:
+    """Who set off whom in a record, as far as a model can tell.
+
+    model       a scenario or model, whose numbers are taken as they are; or a `Fit`, whose numbers are drawn within
+                their errors as well
+    events      the record. May be left out for a Fit: then it is the one that was fitted
+    forests     ways in which the record may have come about that are drawn for intervals; by default 200, of more than
+                100,000 acts 50
+    draws       sets of parameters drawn within the errors of a fit, the forests are shared out among them
+    fitted      what a fit left open, where the model is a scenario that came of one: the law of its numbers, as far as
+                they still stand at their estimates
+    level       of the intervals
+    likelihood  "exact" or "day"; by default what the table's resolution asks for
+    unmatched   "refuse" or "drop": events that no move of the scenario lets happen
+
+    Raises EventError if the events do not fit the scenario, UsageError for an option out of range.
+    """
+    _check_options(forests, draws, level)
+    if isinstance(model, Scenario):
+        model = compile_model(model)
+    if isinstance(model, Fit) and events is None:
+        climber, vector, table = model.climber, model.solution.vector, _table_of_fit(model)
+        vectors = _draws_of_fit(model, draws, seed)
+        compiled = model.problem.model
+    else:
+        if events is None:
+            raise UsageError(Fault(None, None, "events", "no events", "a record; only a Fit brings its own"))
+        compiled = model.model if isinstance(model, Fit) else model
+        climber, table = posed(compiled, events, likelihood, unmatched)
+        vector = climber.problem.start
+        law = Joint.of(model) if isinstance(model, Fit) and fitted is None else fitted
+        vectors = [] if law is None else _draws_by_path(law, climber.problem, draws, seed)
+    people = People.of(compiled)
+    causes = find_causes(climber, vector)
+    total = forests if forests is not None else FORESTS if len(table) <= MANY else FORESTS // 4
+    sets = [causes]
+    if vectors:
+        vectors = vectors[: max(total // 2, 1)]  # at least two forests a set, or their spread could not be told
+        sets = [find_causes(climber, one) for one in vectors]
+    counts = [total // len(sets) + (i < total % len(sets)) for i in range(len(sets))]
+    order = np.argsort(causes.event_cell, kind="stable")
+    act_of_event = np.empty(len(order), np.int64)
+    act_of_event[order] = np.arange(len(order))
+    by_day = climber.problem.data.by_day
+    lost = int((causes.root_kind == UNEXPLAINED)[causes.event_cell].sum())
+    said = []
+    if lost:
+        said.append(
+            f"{lost} of {len(table)} acts are allowed by no rule of the scenario: they count as roots, unexplained; "
+            "`powderkeg fit` names them and the rule"
+        )
+    return Attribution(
+        model=compiled,
+        table=table,
+        level=level,
+        by_day=by_day,
+        parameters="fitted" if isinstance(model, Fit) or vectors else "given",
+        likelihood="days (acts of one day may have set each other off)" if by_day else "exact times",
+        people=people,
+        causes=causes,
+        forests=draw_forests(sets, counts, people, seed, progress),
+        act_of_event=act_of_event,
+        warnings=tuple(said),
+    )
+
+
+def _check_options(forests: int | None, draws: int, level: float) -> None:
+    faults = []
+    if forests is not None and not 10 <= forests <= 100_000:
+        faults.append(Fault(None, None, "forests", f"{forests}", "10 to 100,000"))
+    if not 1 <= draws <= 10_000:
+        faults.append(Fault(None, None, "draws", f"{draws}", "1 to 10,000 sets of parameters"))
+    if not 0.0 < level < 1.0:
+        faults.append(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
+    if faults:
+        raise UsageError(faults)
+
+
+def posed(model: Model, events: EventTable, likelihood: str | None, unmatched: str) -> tuple[Climber, EventTable]:
+    """The likelihood of the events under the model's own numbers, and the events it is of."""
+    shift = calendar_shift(model, events)
+    frame = events.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})
+    data, kept = read_data(model, replace(events, frame=frame), likelihood, unmatched, 0.0, fitting=False)
+    problem = pose(model, data, ["*"], None, flat_shape(data.days), shift)
+    # What is 0 in the scenario explains nothing: held, so that acts which rest on it alone are told.
+    off = {p.path: "0" for p in problem.parameters if p.kind in ("rate", "answers") and p.value == 0}
+    problem = problem.hold(off)
+    return Climber(problem, make_prior(problem, None, False)), replace(events, frame=kept)
+
+
+def _table_of_fit(fit: Fit) -> EventTable:
+    frame = fit.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})
+    data = fit.problem.data
+    return EventTable(
+        frame.with_columns(time=pl.Series(data.time)), fit.window_start, data.days, "day" if data.by_day else "exact"
+    )
+
+
+def _draws_of_fit(fit: Fit, draws: int, seed: int) -> list[Floats]:
+    """Parameter vectors drawn within a fit's errors."""
+    place = {p.path: p.place for p in fit.problem.parameters}
+    matrix, places = fit.covariance, [place[path] for path in fit.covariance_paths]
+    if fit.problem.shape.basis.shape[1]:  # the course of the background has no path, but errors too
+        whole = covariance(fit.climber, fit.solution, fit.problem.held)
+        matrix, places = whole.matrix, [int(p) for p in whole.places]
+    return _drawn_vectors(fit.solution.vector, fit.climber.lower, fit.problem.upper, matrix, places, draws, seed)
+
+
+def _draws_by_path(law: Joint, problem: Problem, draws: int, seed: int) -> list[Floats]:
+    """The same from a law by key path, for a problem of its own."""
+    known = {p.path: p for p in problem.parameters}
+    law = law.among({path: p.value for path, p in known.items()})
+    result = []
+    for values in law.draw(draws, seed) if law.paths else []:
+        vector = problem.start.copy()
+        for path, value in values.items():
+            p = known[path]
+            # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
+            vector[p.place] = problem.inside(p, max(value, min(1e-3 * p.value, 1e-6)))
+        result.append(np.clip(vector, problem.lower, problem.upper))
+    return result
+
+
+def _drawn_vectors(
+    centre: Floats, lower: Floats, upper: Floats, matrix: Floats, places: list[int], draws: int, seed: int
+) -> list[Floats]:
+    if not places:
+        return []
+    value, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    root = axes * np.sqrt(np.maximum(value, 0.0))
+    rng = np.random.default_rng([seed, 0x617474])
+    low = np.full(len(centre), -np.inf)
+    low[places] = lower[places]
+    # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
+    low[places] = np.where(low[places] == 0.0, np.minimum(1e-3 * np.abs(centre[places]), 1e-6), low[places])
+    result = []
+    for _ in range(draws):
+        vector = centre.copy()
+        vector[places] += root @ rng.standard_normal(len(places))
+        result.append(np.minimum(np.maximum(vector, low), upper))
+    return result

@@ -1,0 +1,1 @@
+"""How likely is something that plain runs would never show?"""

@@ -1,0 +1,358 @@
+"""How likely is something that plain runs would never show, and by which way does it come?
+
+In: a model and what is asked about. Out: a `Rare`: a probability with its interval from independent repetitions, what
+it cost beside plain runs, and by which acts it comes. Fixed-effort multilevel splitting: see `engine.splitting.copies`.
+The estimate is the product of the fractions that reached each level; it is unbiased whatever the ladder, which decides
+only how much work it takes.
+Sources: Garvels (2000), The splitting method in rare event simulation; Cérou, Del Moral, Furon & Guyader (2012),
+Stat. Comput. 22, 795-808.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from powderkeg.analyze import LEVEL
+from powderkeg.compare.rare.levels import Level, levels, steps, thinned
+from powderkeg.compare.rare.paths import Guide, told
+from powderkeg.compare.rare.pilot import APART, Repetition, choose_levels, repeat, stages_of, trial
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.draws import root_key
+from powderkeg.engine.splitting.copies import Levels
+from powderkeg.engine.splitting.stages import Proposed, Splitter, TooLong, proposed
+from powderkeg.engine.worlds import World
+from powderkeg.engine.worlds import world as make_world
+from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.model import Model
+from powderkeg.simulate import DAYS_PER_YEAR, EVENT_LIMIT
+from powderkeg.simulate.workers import Spares, in_order, workers_for
+
+ENOUGH = 20
+"""Repetitions below which an interval from them is not to be trusted."""
+
+PILOT = 10
+"""A trial takes a tenth of the starts."""
+
+_PLAIN = 1_000_000_001
+_PLAIN_RUNS = 200
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A level of the ladder, over all repetitions.
+
+    copies   how many set out for it
+    reached  how many came there; where its acts were proposed `boost` times as often, how often they would have
+    boost    1 where they were not
+    share    of those that set out, weighted; None where nobody did
+    """
+
+    title: str
+    copies: int
+    reached: int
+    boost: float
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Rare:
+    """How likely it is that the last level is reached within the window.
+
+    probability     mean over the repetitions; None where no copy ever reached it: then `less_than` holds
+    low, high       interval at `level` from the repetitions, see `interval`
+    less_than       bound that holds with confidence `level`, where nothing was reached
+    relative_error  standard error over probability
+    repetitions     the estimates one by one
+    rungs           the ladder
+    ancestors       least number, over the repetitions that came there, of copies of the first stage from which all that
+                    reached the end descend: with few, the repetitions differ much
+    work            candidates considered, in all of it
+    plain_work      candidates that plain runs would need for the same relative error; None where that is not known
+    plain_runs      how many plain runs that is
+    seconds         time it took
+    paths           by which acts in which order it came, the commonest first: path, steps, share, histories, see `ways`
+    acts            on which share of the ways each act is, and what it opened there
+    typical         the acts that are on more than half of the ways, in order
+    stopped         copies that hit the limit of events, counted as not having come there
+    """
+
+    title: str
+    days: float
+    seed: int
+    starts: int
+    level: float
+    probability: float | None
+    low: float | None
+    high: float | None
+    less_than: float | None
+    relative_error: float | None
+    repetitions: tuple[float, ...]
+    rungs: tuple[Rung, ...]
+    ancestors: int
+    work: int
+    plain_work: float | None
+    plain_runs: float | None
+    seconds: float
+    stopped: int
+    paths: pl.DataFrame
+    acts: pl.DataFrame
+    typical: tuple[str, ...]
+
+    @property
+    def gain(self) -> float | None:
+        """How many times as much work plain runs would take."""
+        return None if self.plain_work is None else self.plain_work / self.work
+
+    def __str__(self) -> str:
+        within = f"within {self.days / DAYS_PER_YEAR:.3g} years"
+        if self.probability is None:
+            return f"{self.title}, {within}: less than {self.less_than:.2g} with {100 * self.level:g} % confidence"
+        return (
+            f"{self.title}, {within}: {self.probability:.3g} "
+            f"[{self.low:.2g}, {self.high:.2g}] with {100 * self.level:g} % confidence"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for --json."""
+        data = {name: value for name, value in self.__dict__.items() if name not in ("paths", "acts", "rungs")}
+        data["repetitions"] = list(self.repetitions)
+        data["gain"] = self.gain
+        data["levels"] = [dict(rung.__dict__) for rung in self.rungs]
+        data["typical"] = list(self.typical)
+        data["acts"] = self.acts.to_dicts()
+        data["paths"] = self.paths.to_dicts()
+        return data
+
+
+def rare(
+    model: Model,
+    asked: str | Sequence[Level],
+    *,
+    years: float | None = None,
+    days: float | None = None,
+    starts: int = 10_000,
+    repetitions: int = ENOUGH,
+    seed: int = 1,
+    world: World | None = None,
+    workers: int | None = None,
+    level: float = LEVEL,
+    limit: int = EVENT_LIMIT,
+    progress: Callable[[float], None] | None = None,
+) -> Rare:
+    """The chance that something happens within the window, however small.
+
+    asked        name of an outcome: the levels on the way are taken from the model, thinned out by a trial; or levels,
+                 the last of which is what is asked about, see `ladder.steps`
+    starts       copies at every level in each repetition
+    repetitions  independent ones, from which the error comes; at least 2, with a warning below 20
+    world        what is different from the model, see `engine.worlds.world`
+
+    Raises UsageError for what cannot be met, ModelError if the histories would not fit. The same arguments give the
+    same result, whatever `workers`. Ctrl-C raises KeyboardInterrupt; nothing is kept.
+    """
+    began = time.perf_counter()
+    window = _window(model, years, days, starts, repetitions, seed, level, limit)
+    if repetitions < ENOUGH:
+        warnings.warn(
+            f"{repetitions} repetitions: an interval from fewer than {ENOUGH} is not to be trusted",
+            PowderkegWarning,
+            stacklevel=2,
+        )
+    ladder = steps(model, asked)
+    given = make_world(model.system) if world is None else world
+    root = root_key(seed)
+    rungs = levels(model, ladder)
+    shares, work = trial(given, rungs, root, max(starts // PILOT, 100), window, limit)
+    if isinstance(asked, str):
+        ladder, shares = thinned(ladder, shares, APART)
+        chosen = choose_levels(model, given, ladder, shares, root, max(starts // PILOT, 50), window, limit)
+        if chosen is not None:
+            ladder, shares, more = chosen
+            work += more
+        rungs = levels(model, ladder)
+    stages = stages_of(given, rungs, shares)
+    found = _repetitions(stages, rungs, Guide(given), root, starts, repetitions, window, limit, workers, progress)
+    only = levels(model, ladder[-1:])
+    target = Splitter([proposed(given, only, 0)], only, 0.0, window, limit)
+    plain = target.stage(root, _PLAIN, 0, _PLAIN_RUNS, target.nowhere())
+    assert plain is not None
+    stopped = sum(one.stopped for one in found)
+    if stopped:
+        warnings.warn(
+            f"{stopped:,} copies were stopped at {limit:,} events and counted as not having come there",
+            PowderkegWarning,
+            stacklevel=2,
+        )
+    work += sum(one.work for one in found)
+    estimates = np.array([one.estimate for one in found])
+    probability = low = high = less_than = relative = plain_runs = None
+    mean = float(estimates.mean())
+    if mean > 0.0:
+        probability = mean
+        relative = float(estimates.std(ddof=1)) / math.sqrt(repetitions) / mean
+        low, high = interval(estimates, level)
+        if relative > 0.0:
+            plain_runs = (1.0 - mean) / mean / relative**2
+    else:
+        less_than = _bound(found, level)
+    ways = told(model, [(one.estimate, one.ways) for one in found])
+    return Rare(
+        title=ladder[-1].title,
+        days=window,
+        seed=seed,
+        starts=starts,
+        level=level,
+        probability=probability,
+        low=low,
+        high=high,
+        less_than=less_than,
+        relative_error=relative,
+        repetitions=tuple(estimates.tolist()),
+        rungs=tuple(
+            _rung(
+                step.title,
+                [one.copies[n] for one in found],
+                [one.reached[n] for one in found],
+                [one.shares[n] for one in found],
+                stages[n].boost,
+            )
+            for n, step in enumerate(ladder)
+        ),
+        ancestors=min((one.ancestors for one in found if one.estimate > 0), default=0),
+        work=work,
+        plain_work=None if plain_runs is None else plain_runs * plain.candidates / _PLAIN_RUNS,
+        plain_runs=plain_runs,
+        seconds=time.perf_counter() - began,
+        stopped=stopped,
+        paths=ways.paths,
+        acts=ways.acts,
+        typical=ways.typical,
+    )
+
+
+def _rung(title: str, copies: list[int], reached: list[int], shares: list[float], boost: float) -> Rung:
+    out = sum(copies)
+    share = sum(n * share for n, share in zip(copies, shares, strict=True)) / out if out else None
+    return Rung(title, out, sum(reached), boost, share)
+
+
+def _repetitions(
+    stages: Sequence[Proposed],
+    rungs: Levels,
+    guide: Guide,
+    root: np.uint64,
+    starts: int,
+    repetitions: int,
+    window: float,
+    limit: int,
+    workers: int | None,
+    progress: Callable[[float], None] | None,
+) -> list[Repetition]:
+    n_workers = workers_for(repetitions, workers)
+    splitters = Spares([Splitter(stages, rungs, 0.0, window, limit) for _ in range(n_workers)])
+    found: list[Repetition] = []
+
+    def work(number: int) -> Repetition:
+        with splitters.one() as splitter:
+            return repeat(splitter, guide, root, number, starts)
+
+    def tick() -> None:
+        if progress is not None:
+            progress(len(found) / repetitions)
+
+    def stop() -> None:
+        for splitter in splitters.all:
+            splitter.stop()
+
+    try:
+        for one in in_order(work, repetitions, n_workers, tick=tick, stop=stop):
+            found.append(one)
+    except TooLong:
+        raise ModelError(
+            "the histories that a level hands on would not fit: fewer starts or a shorter window would"
+        ) from None
+    return found
+
+
+def interval(estimates: Floats, level: float) -> tuple[float, float]:
+    """Interval for what the repetitions estimate, some of which must be above 0.
+
+    Student's on the scale of the logarithm. Products of fractions are skew: most repetitions lie below their mean and
+    show too little of the spread, so that interval would too often end below the answer. Its upper end is therefore at
+    least that of Cox's interval for the mean of a lognormal law with a share of zeros (Zhou & Gao 1997, Statistics in
+    Medicine 16, 783-790; the share as in Aitchison 1955, JASA 50, 901-908), which takes the spread from logarithms.
+    """
+    n, mean = len(estimates), float(estimates.mean())
+    t = float(stats.t.ppf(0.5 + level / 2.0, n - 1))
+    half = t * float(estimates.std(ddof=1)) / math.sqrt(n) / mean
+    low, high = mean * math.exp(-half), mean * math.exp(half)
+    logs = np.log(estimates[estimates > 0.0])
+    share = len(logs) / n
+    if share > 0.5 and len(logs) > 2:
+        spread = float(logs.var(ddof=1))
+        centre = math.log(share) + float(logs.mean()) + spread / 2.0
+        error = spread / len(logs) + spread**2 / (2.0 * (len(logs) - 1)) + (1.0 - share) / (share * n)
+        high = max(high, math.exp(min(centre + t * math.sqrt(error), 0.0)))
+    return low, min(high, 1.0)
+
+
+def _bound(found: list[Repetition], level: float) -> float:
+    """Above this the probability is not, with confidence `level`, where no copy came to the end.
+
+    At the first level that none reached: at most -log(alpha/2) / n, with n the copies that are surely independent, one
+    for each copy of the first stage that any entry descends from; times a bound for coming to the level before.
+    """
+    alpha = 1.0 - level
+    n_levels = len(found[0].copies)
+    last = max(n for one in found for n in range(n_levels) if one.copies[n])
+    failed = min(sum(one.distinct[last] for one in found), sum(one.copies[last] for one in found))
+    if last == 0:
+        return min(-math.log(alpha) / failed, 1.0)
+    before = np.array([np.prod([one.shares[n] for n in range(last)]) for one in found])
+    mean, error = float(before.mean()), float(before.std(ddof=1)) / math.sqrt(len(before))
+    half = float(stats.t.ppf(1.0 - alpha / 2.0, len(before) - 1)) * error / mean
+    return min(mean * math.exp(half), 1.0) * min(-math.log(alpha / 2.0) / failed, 1.0)
+
+
+def _window(
+    model: Model,
+    years: float | None,
+    days: float | None,
+    starts: int,
+    repetitions: int,
+    seed: int,
+    level: float,
+    limit: int,
+) -> float:
+    faults = []
+    if years is not None and days is not None:
+        faults.append(Fault(None, None, "years", "both years and days", "one of them"))
+    if years is None and days is None:
+        if model.scenario is None:
+            faults.append(
+                Fault(None, None, "days", "nothing", "days or years: bare arrays have no length of their own")
+            )
+        else:
+            years = float(model.scenario.years)
+    window = days if days is not None else (years or 0.0) * DAYS_PER_YEAR
+    if not faults and not 0.0 < window < 1e7:
+        faults.append(Fault(None, None, "days", f"{window:g}", "more than 0, and less than 10,000,000 days"))
+    for name, value, least in (("starts", starts, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            faults.append(Fault(None, None, name, str(value), f"a whole number from {least} on"))
+    if not 0.0 < level < 1.0:
+        faults.append(Fault(None, None, "level", f"{level:g}", "between 0 and 1"))
+    if limit < 1:
+        faults.append(Fault(None, None, "limit", str(limit), "a whole number from 1 on"))
+    if faults:
+        raise UsageError(faults)
+    return float(window)

@@ -1,0 +1,167 @@
+"""Complete histories behind an observed one, each lived through again without X.
+
+In: a model, what was observed, what is left out. Out: `History`s: a draw of what nobody reported (hours, hidden facts,
+how chance fell), and its replays; the same as `Runs`, so that outcomes and standoffs are measured as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.compare.replay.without import Observed, Without
+from powderkeg.engine.arrays import HISTORY, Floats, System
+from powderkeg.engine.draws import COPY, child, root_key
+from powderkeg.engine.replay.intensity import Ledger, ledger
+from powderkeg.engine.replay.particle_filter import Drawn, enough_copies, hidden, impute
+from powderkeg.engine.replay.replay import Given, Replayed, replays
+from powderkeg.engine.worlds import world
+from powderkeg.errors import ModelError
+from powderkeg.model import Model, filled
+from powderkeg.simulate import Runs
+from powderkeg.simulate.workers import in_order, workers_for
+
+
+@dataclass(frozen=True)
+class History:
+    """One imputed history and its replays."""
+
+    drawn: Drawn
+    replayed: Replayed
+    level_time: Floats  # (cells,) of the factual world, from the parting on
+
+
+class Job:
+    """What is asked for; histories are made one by one, each from its number alone.
+
+    sets  numbers {key path: value}, for the histories in turn; empty: the scenario's own
+    each  replays of every history: as few as give `replicates` in all, or more
+    """
+
+    def __init__(
+        self, model: Model, seen: Observed, x: Without, replicates: int, imputations: int, seed: int,
+        copies: int | None, limit: int, sets: list[dict[str, float]],
+    ) -> None:  # fmt: skip
+        self.model, self.seen, self.x, self.seed, self.limit, self.sets = model, seen, x, seed, limit, sets
+        self.systems = [filled(model, values) for values in sets] or [model.system]
+        try:
+            first = self.ledger_of(0)
+            self.hidden = hidden(first, model.n_acts, seen.by_day)
+        except ValueError as error:
+            raise ModelError(str(error)) from error
+        needed = enough_copies(first, self.hidden, seen.by_day)
+        self.copies = needed if needed == 1 or copies is None else copies
+        # Where nothing is hidden every imputation would be the same.
+        self.imputations = min(imputations, replicates) if needed > 1 or len(sets) > 1 else 1
+        self.each = -(-replicates // self.imputations)
+        self.replicates = self.each * self.imputations
+
+    def ledger_of(self, number: int) -> Ledger:
+        """The ledger of the world without X, over the numbers of imputation `number`."""
+        k = number % len(self.systems)
+        return ledger(self.x.build(self.systems[k], self.sets[k] if self.sets else {}), self.x.turn)
+
+    def draw(self, number: int, b: Ledger, until: float | None = None) -> Drawn:
+        """What nobody reported, given all acts, or those before `until`."""
+        time, channel, end = self.seen.time, self.seen.channel, self.seen.end
+        if until is not None:
+            early = time < until
+            time, channel, end = time[early], channel[early], until
+        tag = number if until is None else -1 - number
+        key = np.uint64(child(root_key(self.seed), COPY, tag))
+        return impute(b, self.hidden, time, channel, self.seen.by_day, self.seen.begin, end, key, self.copies)
+
+    def history(self, number: int) -> History:
+        """Imputation `number` and its replays."""
+        b = self.ledger_of(number)
+        drawn = self.draw(number, b)
+        gone = np.zeros(len(drawn.time), np.bool_)
+        observed = drawn.event >= 0
+        gone[observed] = self.x.gone[drawn.event[observed]]
+        given = Given(drawn.time, drawn.process, drawn.coins, gone)
+        spans = (self.seen.begin, self.x.turn, self.seen.end, root_key(self.seed))
+        replayed = replays(b, given, *spans, number * self.each, self.each, self.limit)
+        plain = ledger(world(self.systems[number % len(self.systems)]), self.x.turn)
+        same = replays(plain, given._replace(gone=np.zeros_like(gone)), *spans, 0, 1, self.limit)
+        return History(drawn, replayed, same.level_time[0])
+
+    def run(self, workers: int | None, tell: Callable[[float], None]) -> list[History]:
+        """All histories; threads share them out, the loops let go of the interpreter's lock."""
+        n = self.imputations
+        found: list[History] = []
+        for one in in_order(self.history, n, workers_for(n, workers)):
+            found.append(one)
+            tell(len(found) / n)
+        return found
+
+
+def channels_of(system: System, process: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Channel of every process."""
+    timer = process - system.n_channels
+    if not len(system.timer_channel):
+        return process
+    return np.where(timer >= 0, system.timer_channel[np.maximum(timer, 0)], process)
+
+
+def _runs(
+    job: Job, replicate: NDArray[np.int64], time: Floats, channel: NDArray[np.int64], mechanism: NDArray[np.int64],
+    level_time: Floats, exploded: Floats, begin: float,
+) -> Runs:  # fmt: skip
+    """Events of the window from `begin` on as `Runs`."""
+    inside = time >= begin
+    replicate, time, channel, mechanism = replicate[inside], time[inside], channel[inside], mechanism[inside]
+    order = np.lexsort((time, replicate))
+    n = len(level_time)
+    return Runs(
+        model=job.model,
+        seed=job.seed,
+        days=job.seen.end - begin,
+        replicates=n,
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(replicate, minlength=n))]).astype(np.int64),
+        time=time[order],
+        channel=channel[order].astype(np.int32),
+        parent=np.full(len(order), -1, np.int32),
+        mechanism=mechanism[order].astype(np.int16),
+        exploded=np.isfinite(exploded),
+        reached=np.minimum(exploded, job.seen.end),
+        limit=job.limit,
+        level_time=level_time,
+        begin=begin,
+    )
+
+
+def both_worlds(job: Job, histories: list[History], begin: float) -> tuple[Runs, Runs]:
+    """The imputed histories, one replicate each, and all replays, from `begin` on."""
+    system = job.model.system
+    rows: list[list[NDArray[Any]]] = [[], [], [], []]
+    new: list[list[NDArray[Any]]] = [[], [], [], []]
+    for m, one in enumerate(histories):
+        d, r = one.drawn, one.replayed
+        channel = channels_of(system, d.process)
+        told = np.full(len(channel), HISTORY)
+        for column, part in zip(rows, (np.full(len(channel), m), d.time, channel, told), strict=True):
+            column.append(part)
+        replicate, at = np.nonzero(r.kept)
+        first = m * job.each
+        parts = (
+            np.concatenate([replicate, r.replicate]) + first,
+            np.concatenate([d.time[at], r.time]),
+            np.concatenate([channel[at], channels_of(system, r.process)]),
+            np.concatenate([told[at], r.mechanism]),
+        )
+        for column, part in zip(new, parts, strict=True):
+            column.append(part)
+    factual = [np.concatenate(column) for column in rows]
+    other = [np.concatenate(column) for column in new]
+    never = np.full(len(histories), np.inf)
+    times = np.stack([one.level_time for one in histories])
+    level_time = np.concatenate([one.replayed.level_time for one in histories])
+    exploded = np.concatenate([one.replayed.exploded for one in histories])
+    return (
+        _runs(job, factual[0], factual[1], factual[2], factual[3], times, never, begin),
+        _runs(job, other[0], other[1], other[2], other[3], level_time, exploded, begin),
+    )

@@ -1,0 +1,168 @@
+"""Would it have happened without X? An observed history replayed in the world without it.
+
+In: a scenario, observed events, what is left out. Out: a `Replay`: which acts and standoffs stay how often, what comes
+anew, what becomes of the scenario's outcomes; beside it what simulation from the same day on says, which knows nothing
+of what happened later.
+
+The replay holds the chance of the observed history fixed: what X does not touch stays as it was. That is one way to
+couple two worlds. It is a good one (as much as can be shared at each moment is shared), but no data can test it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+import numpy as np
+
+from powderkeg.analyze import LEVEL
+from powderkeg.compare.effects import Effect, effect
+from powderkeg.compare.measures import Measure, outcome_measures
+from powderkeg.compare.ranges import drawn_sets
+from powderkeg.compare.replay.histories import Job
+from powderkeg.compare.replay.result import Lived, Replay, tell
+from powderkeg.compare.replay.without import Observed, leave_out
+from powderkeg.engine.worlds import Past, Phase, world
+from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.events.table import EventTable
+from powderkeg.fit.joint_law import Joint
+from powderkeg.fit.likelihood.data import calendar_shift, read_data
+from powderkeg.fit.result import Fit
+from powderkeg.model import Model
+from powderkeg.model import compile as compile_scenario
+from powderkeg.scenario import Scenario
+from powderkeg.simulate import simulate
+
+IMPUTATIONS = 20
+"""Complete histories drawn where hours or facts are not known."""
+SETS = 40
+"""Other sets of numbers, where there are ranges or a fit."""
+SHARED = 2
+"""Under other numbers there are as many replays as at the scenario's own, divided by this."""
+FORWARD = 5
+"""Of these, how many states the simulation beside the replay starts from."""
+
+
+def replay(
+    scenario: Scenario | Model | Fit,
+    events: EventTable,
+    without: str,
+    *,
+    since: date | float | None = None,
+    replicates: int = 2_000,
+    imputations: int = IMPUTATIONS,
+    seed: int = 1,
+    workers: int | None = None,
+    level: float = LEVEL,
+    unmatched: str = "refuse",
+    ranges: bool = True,
+    sets: int | Sequence[Mapping[str, float]] = SETS,
+    fitted: Joint | None = None,
+    copies: int | None = None,
+    limit: int = 100_000,
+    progress: Callable[[float], None] | None = None,
+) -> Replay:
+    """An observed history, replayed without something.
+
+    scenario     or what it was compiled into, or a fit: then what the fit left open is among the other numbers
+    without      an actor, mechanism, tie, fact, act or intervention of the scenario by name, `path=value`, or one
+                 observed act such as "kosovo arrests north_serbs on 2018-03-26"
+    since        date, or day since the scenario's start, from which it is left out; default: the events' first
+    replicates   replays in all; imputations: complete histories they are shared out to, as many to each: where that
+                 does not come out even, there are a few more
+    unmatched    "refuse" or "drop": events that no move of the scenario allows
+    ranges       also under other numbers than the scenario's own, to see how far the answer hangs on them
+    sets         how many sets of numbers to draw, half as many replays as `replicates` shared out among them, with a
+                 drawn history for each; or the sets themselves, {key path: value}
+    fitted       the law of numbers that were fitted: see `compare`. By default that of a fit, if one is given
+    copies       copies in the filter that draws what nobody reported; default: enough for short histories
+    limit        new acts in a replay before it is stopped and counted in `stopped`
+
+    Same scenario, events, seed and version: same bytes, however many workers. Raises EventError if the events do not
+    fit the scenario, UsageError for what cannot be left out.
+    """
+    if isinstance(scenario, Fit):
+        fitted = Joint.of(scenario) if fitted is None else fitted
+        scenario = scenario.model
+    model = scenario if isinstance(scenario, Model) else compile_scenario(scenario)
+    source = model.scenario
+    if source is None:
+        raise ModelError("a model made from bare arrays has no names to leave out")
+    _check(replicates, imputations, sets, level, limit)
+    shift = calendar_shift(model, events)
+    data, _ = read_data(model, events, None, unmatched, 0.0, fitting=False)
+    seen = Observed(data.time + shift, data.channel, data.by_day, shift, shift + data.days)
+    turn = float((since - source.start).days) if isinstance(since, date) else since
+    x = leave_out(model, seen, without, turn)
+    numbers, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
+    each = max(replicates // (SHARED * len(numbers)), 2) if numbers else 0
+    job = Job(model, seen, x, replicates, imputations, seed, copies, limit, [])
+    other = Job(model, seen, x, each * len(numbers), len(numbers), seed, copies, limit, numbers) if numbers else None
+    split = 0.7 * job.imputations / (job.imputations + len(numbers))
+    lived = Lived(job, job.run(workers, _part(progress, 0.0, split)))
+    under = None if other is None else Lived(other, other.run(workers, _part(progress, split, 0.7)))
+    forward = _forward(job, level, workers, _part(progress, 0.7, 1.0))
+    return tell(source, lived, under, together, forward, level)
+
+
+def _check(
+    replicates: int, imputations: int, sets: int | Sequence[Mapping[str, float]], level: float, limit: int
+) -> None:
+    faults = []
+    number = sets if isinstance(sets, int) else len(sets)
+    if number < 2:
+        faults.append(Fault(None, None, "sets", str(number), "a whole number from 2 on"))
+    if replicates < 2:
+        faults.append(Fault(None, None, "replicates", str(replicates), "2 or more"))
+    if imputations < 1:
+        faults.append(Fault(None, None, "imputations", str(imputations), "1 or more"))
+    if not 0.0 < level < 1.0:
+        faults.append(Fault(None, None, "level", str(level), "more than 0, less than 1"))
+    if limit < 1:
+        faults.append(Fault(None, None, "limit", str(limit), "1 or more"))
+    if faults:
+        raise UsageError(faults)
+
+
+def _part(progress: Callable[[float], None] | None, low: float, high: float) -> Callable[[float], None]:
+    return lambda share: None if progress is None else progress(low + (high - low) * share)
+
+
+def _forward(job: Job, level: float, workers: int | None, tell: Callable[[float], None]) -> tuple[Effect, ...]:
+    """The outcomes by simulation from the parting on, with X and without, at the scenario's own numbers."""
+    model, base, x = job.model, job.model.system, job.x
+    n = min(FORWARD, job.imputations)
+    each = max(job.replicates // n, 2)
+    before: list[list[Measure]] = []
+    after: list[list[Measure]] = []
+    for number in range(n):
+        drawn = job.draw(number, job.ledger_of(number), x.turn)
+        acts = drawn.event >= 0
+        past = Past(x.turn, drawn.time[acts], drawn.process[acts], complete=True)
+        # The facts stand as drawn when the worlds part, whatever the coins of the past would say.
+        stand = Phase(x.turn, base, tuple((s, int(z)) for s, z in enumerate(drawn.level)))
+        without = x.build(base, {})
+        worlds = (
+            world(base, (stand,), x.acts),
+            world(base, (stand, *without.phases[1:]), without.acts, without.policies),
+        )
+        for found, each_world in zip((before, after), worlds, strict=True):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PowderkegWarning)
+                runs = simulate(
+                    model, days=job.seen.end - x.turn, replicates=each, seed=job.seed + number, workers=workers,
+                    limit=job.limit, history=past, world=each_world,
+                )  # fmt: skip
+            found.append(outcome_measures(model, runs))
+        tell((number + 1) / n)
+    return tuple(
+        effect(_joined([told[i] for told in before]), _joined([told[i] for told in after]), level)
+        for i in range(len(before[0]))
+    )
+
+
+def _joined(parts: list[Measure]) -> Measure:
+    one = parts[0]
+    values = np.concatenate([part.values for part in parts])
+    return Measure(one.name, one.title, one.kind, one.unit, values, one.event, one.better)

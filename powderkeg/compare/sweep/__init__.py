@@ -1,0 +1,1 @@
+"""How do the answers move when the numbers do?"""

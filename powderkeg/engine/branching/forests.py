@@ -1,0 +1,195 @@
+"""Draw who set off whom: one forest out of all that the record leaves possible, each as often as it is likely.
+
+In: a `Law`, feeds, kernels, a key. Out: the parent of every act, what bore it, and an order in which parents come
+first. At exact times every act chooses for itself. Acts of one day may answer each other, but not in a circle: they are
+drawn by Wilson's algorithm, walks from answer to cause whose loops are erased.
+Source: Wilson (1996), STOC 28, 296-303.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.branching.parents import Feeds, Kernels, Law, last_feed
+from powderkeg.engine.draws import draw
+
+ROOT = -1
+"""Parent of an act that is a root."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_parent(f: Feeds, k: Kernels, cell_time: Floats, s: int, t: float, u: float, v: float) -> int:
+    """The earlier cell that an act at time t answers to by slot s: two uniforms choose component and feed."""
+    at = last_feed(f.start, f.cell, cell_time, s, t)
+    first = f.start[s]
+    m = k.slot_mechanism[s]
+    age = t - cell_time[f.cell[at]] - k.shift
+    total = 0.0
+    for j in range(k.start[m], k.start[m + 1]):
+        total += k.weight[j] * f.level[at, j - k.start[m]] * np.exp(-k.decay[j] * age)
+    chosen = k.start[m + 1] - 1
+    left = u * total
+    for j in range(k.start[m], k.start[m + 1]):
+        left -= k.weight[j] * f.level[at, j - k.start[m]] * np.exp(-k.decay[j] * age)
+        if left < 0.0:
+            chosen = j
+            break
+    h = chosen - k.start[m]
+    # Levels grow by what each feed adds, once the fading is taken out: the sum to invert, on a log scale.
+    aim = np.log(v) + np.log(f.level[at, h])
+    low, high = first, at
+    while low < high:
+        middle = (low + high) // 2
+        back = cell_time[f.cell[at]] - cell_time[f.cell[middle]]
+        if np.log(f.level[middle, h]) - k.decay[chosen] * back >= aim:
+            high = middle
+        else:
+            low = middle + 1
+    return int(f.cell[low])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_forest(
+    key: np.uint64,
+    law: Law,
+    k: Kernels,
+    f: Feeds,
+    entry_slot: Ints,
+    cell_time: Floats,
+    cell_acts: Floats,
+    root_kind: Ints,
+    act_start: Ints,
+) -> tuple[Ints, Ints, Ints]:
+    """One forest. A act stands at `act_start[cell]` and after it, acts of a cell being alike.
+
+    key        where the draws come from
+    root_kind  (cells,) what is written where an act is a root
+    act_start  (cells + 1,)
+    returns    parent (acts,), -1 for a root; mechanism (acts,) or the root's kind; order (acts,), parents first
+    """
+    n_acts = act_start[-1]
+    parent = np.full(n_acts, ROOT, np.int64)
+    kind = np.empty(n_acts, np.int64)
+    order = np.empty(n_acts, np.int64)
+    label = np.arange(n_acts)
+    most = 1
+    for b in range(len(law.bundle_row) - 1):
+        size = 0
+        for r in range(law.bundle_row[b], law.bundle_row[b + 1]):
+            size += law.row_acts[r]
+        most = max(most, size)
+    row_of = np.empty(most, np.int64)
+    name = np.empty(most, np.int64)
+    into = np.empty(most, np.int64)  # >= 0: local act; -1: root; -2 - e: earlier, by entry e
+    into_kind = np.empty(most, np.int64)
+    settled = np.zeros(most, np.bool_)
+    path = np.empty(most, np.int64)
+    first_of = np.empty(most + 1, np.int64)
+    taken = np.zeros(len(cell_time), np.int64)
+    count = np.uint64(0)
+    one = np.uint64(1)
+    done = 0
+    for g in range(len(law.group_cell) - 1):
+        b = law.group_bundle[g]
+        if law.group_bundle[g + 1] - b > 1:
+            u = draw(key, count)
+            count += one
+            while b < law.group_bundle[g + 1] - 1 and u >= law.bundle_weight[b]:
+                u -= law.bundle_weight[b]
+                b += 1
+        low, high = law.bundle_row[b], law.bundle_row[b + 1]
+        size = 0
+        for r in range(low, high):
+            here = law.row_cell[r]
+            first_of[r - low] = size
+            for _ in range(law.row_acts[r]):
+                # Acts of a cell are alike: which of them stands where in an order is drawn too.
+                begin = act_start[here] + taken[here]
+                left = act_start[here + 1] - begin
+                if left > 1:
+                    swap = begin + int(draw(key, count) * left)
+                    count += one
+                    label[begin], label[swap] = label[swap], label[begin]
+                taken[here] += 1
+                row_of[size] = r
+                name[size] = label[begin]
+                settled[size] = False
+                size += 1
+        for a in range(size):
+            at = a
+            while not settled[at]:
+                r = row_of[at]
+                u = draw(key, count)
+                count += one
+                if u < law.row_ground[r]:
+                    into[at] = -1
+                    break
+                u -= law.row_ground[r]
+                found = False
+                into[at] = -1
+                for p in range(law.part_start[r], law.part_start[r + 1]):
+                    into[at] = -2 - law.part_entry[p]
+                    if u < law.part_share[p]:
+                        found = True
+                        break
+                    u -= law.part_share[p]
+                if found:
+                    break
+                near = -1
+                for q in range(law.near_start[r], law.near_start[r + 1]):
+                    near = q
+                    if u < law.near_share[q]:
+                        break
+                    u -= law.near_share[q]
+                if near < 0:
+                    break  # rounding: the last part it is
+                other = law.near_row[near]
+                v = draw(key, count)
+                count += one
+                into[at] = first_of[other - low] + int(v * law.row_acts[other])
+                into_kind[at] = law.near_mechanism[near]
+                at = into[at]
+            # back along the walk, its loops left out
+            steps = 0
+            at = a
+            while not settled[at]:
+                settled[at] = True
+                path[steps] = at
+                steps += 1
+                if into[at] < 0:
+                    break
+                at = into[at]
+            for step in range(steps - 1, -1, -1):
+                at = path[step]
+                me = name[at]
+                order[done] = me
+                done += 1
+                if into[at] >= 0:
+                    parent[me] = name[into[at]]
+                    kind[me] = into_kind[at]
+                elif into[at] == -1:
+                    kind[me] = root_kind[law.row_cell[row_of[at]]]
+                else:
+                    s = entry_slot[-2 - into[at]]
+                    t = cell_time[law.group_cell[g]]
+                    u, v = draw(key, count), draw(key, count + one)
+                    count += one + one
+                    one_cell = draw_parent(f, k, cell_time, s, t, u, v)
+                    here = act_start[one_cell]
+                    pick = draw(key, count)
+                    count += one
+                    parent[me] = here + int(pick * (act_start[one_cell + 1] - here))
+                    kind[me] = k.slot_mechanism[s]
+    return parent, kind, order
+
+
+@njit(cache=True, nogil=True)
+def descendants(parent: Ints) -> Ints:
+    """(N,) acts that descend from each act, itself not counted; parents stand before their children."""
+    below = np.zeros(len(parent), np.int64)
+    for i in range(len(parent) - 1, -1, -1):
+        if parent[i] >= 0:
+            below[parent[i]] += below[i] + 1
+    return below

@@ -1,0 +1,1 @@
+"""An observed history lived through once more in another world."""

@@ -1,0 +1,1 @@
+"""Which course the background took: candidates, borders of epochs, the choice among them."""

@@ -1,0 +1,1 @@
+"""Could these events have come from the fitted model?"""

@@ -1,0 +1,144 @@
+"""Does the fit recover itself, at this size and with these stamps?
+
+In: a `Fit`. Histories of the fitted model are simulated over the same window, stamped as the events are, and fitted by
+the same question. Out: `Recovery`: for every parameter the mean of the refits beside what they were simulated from,
+and how often their intervals held it. What fails here fails for want of events, not for want of a true model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from powderkeg.errors import Fault, FitError, UsageError
+from powderkeg.fit.background.choice import carry
+from powderkeg.fit.checks.predictive import LIMIT, window_shift, with_course
+from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.maximum.posterior_rates import drawn_multiples, settled, without_laws
+from powderkeg.simulate import simulate
+
+if TYPE_CHECKING:
+    from powderkeg.fit.result import Estimate, Fit
+
+BIASED = 0.003
+"""Chance that an unbiased parameter is said to come out too high or too low."""
+SCHEMA = {
+    "path": pl.String,
+    "simulated": pl.Float64,
+    "mean": pl.Float64,
+    "bias": pl.Float64,
+    "bias_se": pl.Float64,
+    "spread": pl.Float64,
+    "covered": pl.Float64,
+    "intervals": pl.Int64,
+}
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Refits of simulated histories.
+
+    table   path, simulated (from), mean, bias, bias_se, spread (standard deviation of the refits), covered (share of
+            intervals that hold it), intervals (how many refits gave one)
+    refits  that came to an end;  failed: histories that could not be fitted, such as those with next to no acts
+    level   of the intervals
+    """
+
+    table: pl.DataFrame
+    refits: int
+    failed: int
+    level: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "refits": self.refits,
+            "failed": self.failed,
+            "level": self.level,
+            "parameters": {row.pop("path"): row for row in self.table.to_dicts()},
+        }
+
+    def lines(self) -> list[str]:
+        """In words, parameter by parameter."""
+        lines = [f"refits of {self.refits} histories of the fitted model: does the fit find itself again?"]
+        if self.failed:
+            lines.append(f"  {self.failed} more histories could not be fitted")
+        rows = self.table.to_dicts()
+        width = max([len(row["path"]) for row in rows] + [9])
+        lines.append(f"{'parameter':<{width}}  {'from':>9}  {'mean':>9}  {'spread':>9}  held in intervals")
+        for row in rows:
+            mean, spread = ("" if row[key] is None else f"{row[key]:.4g}" for key in ("mean", "spread"))
+            covered = "" if row["covered"] is None else f"{100 * row['covered']:.0f} % of {row['intervals']}"
+            limit = float(stats.t.ppf(1.0 - 0.5 * BIASED, max(self.refits - 1, 1)))
+            biased = row["bias_se"] is not None and abs(row["bias"]) > limit * row["bias_se"] > 0.0
+            flag = "  comes out too high" if biased and row["bias"] > 0 else "  comes out too low" if biased else ""
+            lines.append(f"{row['path']:<{width}}  {row['simulated']:9.4g}  {mean:>9}  {spread:>9}  {covered}{flag}")
+        return lines
+
+
+def recover(
+    fit: Fit, refits: int, seed: int = 2, workers: int | None = None, progress: Callable[[float], None] | None = None
+) -> Recovery:
+    """Simulate the fitted model `refits` times and fit each history, with the background's course of the fit.
+
+    Raises UsageError for fewer than 2 refits.
+    """
+    from powderkeg.fit.fitting import estimate_parameters
+
+    if refits < 2:
+        raise UsageError(Fault(None, None, "refits", str(refits), "at least 2"))
+    problem = fit.problem
+    data = problem.data
+    before = window_shift(fit)
+    days = before + data.days
+    laws = len(problem.law_rates) > 0
+    plain, vector = settled(fit.climber, fit.solution.vector)
+    model = with_course(plain.problem, vector, before)
+    runs = simulate(model, days=days, replicates=1 if laws else refits, seed=seed, workers=workers, limit=LIMIT)
+    free = [p.path for p in problem.parameters if p.free]
+    asked = [p.path for p in problem.parameters if p.free and p.kind != "shape"]
+    found: list[dict[str, Estimate]] = []
+    for r in range(refits):
+        if laws:  # channels are busy anew in every history, as their law has it
+            times = drawn_multiples(problem, fit.solution.vector, seed + r)
+            model = with_course(without_laws(problem, times), vector, before)
+            runs = simulate(model, days=days, replicates=1, seed=seed + r, workers=workers, limit=LIMIT)
+        own = 0 if laws else r
+        span = slice(int(runs.offsets[own]), int(runs.offsets[own + 1]))
+        time, channel = runs.time[span] - before, runs.channel[span].astype(np.int64)
+        kept = (channel < model.n_acts) & (time >= min(0.0, float(data.time[0])))
+        one = Data(np.floor(time[kept]) if data.by_day else time[kept], channel[kept], data.days, data.by_day)
+        if int((one.time >= 0).sum()) >= 2 and not runs.exploded[own]:
+            try:
+                climber = replace(fit.job, data=one, free=asked, fix=None).under(problem.shape)
+                start = carry(fit.problem, fit.solution.vector, climber.problem)
+                solution = climber.climb(start, climber.problem.held)
+                if np.isfinite(solution.log_likelihood):
+                    found.append(estimate_parameters(climber, solution, fit.level))
+            except FitError:
+                pass
+        if progress is not None:
+            progress((r + 1) / refits)
+    rows = [_row(fit.parameters[path].estimate, path, [one[path] for one in found if path in one]) for path in free]
+    return Recovery(pl.DataFrame(rows, schema=SCHEMA), len(found), refits - len(found), fit.level)
+
+
+def _row(truth: float, path: str, found: list[Estimate]) -> dict[str, Any]:
+    values = np.array([e.estimate for e in found])
+    held = [e.low <= truth <= e.high for e in found if e.low is not None and e.high is not None]
+    several = len(values) > 1
+    spread = float(values.std(ddof=1)) if several else None
+    return {
+        "path": path,
+        "simulated": truth,
+        "mean": float(values.mean()) if len(values) else None,
+        "bias": float(values.mean() - truth) if len(values) else None,
+        "bias_se": spread / len(values) ** 0.5 if spread is not None else None,
+        "spread": spread,
+        "covered": sum(held) / len(held) if held else None,
+        "intervals": len(held),
+    }

@@ -1,0 +1,359 @@
+"""The log-likelihood as a function of its parameters, for exact times and for days alike.
+
+In: a `Design` and events as arrays. Out: an `Objective` for given decays: value, gradient and Hessian in the linear
+parameters (rates and answers, >= 0) and the log parameters (logs of gate factors, course of the background).
+Events that no term can explain are set aside and kept as `unexplained`; the fit reports them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, special
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.likelihood.day import DayRows, day_pass
+from powderkeg.engine.likelihood.day_filtered import Trail, hidden_day_pass, no_trail
+from powderkeg.engine.likelihood.day_value import bend_days, evaluate_days
+from powderkeg.engine.likelihood.design import Design
+from powderkeg.engine.likelihood.exact import Rows, bend_rows, evaluate_rows, exact_pass
+from powderkeg.engine.likelihood.exact_filtered import Drift, count_steps, hidden_pass
+
+
+class Data(NamedTuple):
+    """Events as arrays. `time` in days (whole numbers where `by_day`), sorted; before 0 is history."""
+
+    time: Floats
+    channel: Ints
+    days: float
+    by_day: bool
+
+
+class Replies(NamedTuple):
+    """Answers within a day whose order is weighed: row that answers, channel answered, term, value."""
+
+    row: Ints
+    channel: Ints
+    term: Ints
+    value: Floats
+
+
+class Terms:
+    """Coefficients of the terms and how they move with the parameters."""
+
+    def __init__(self, design: Design, n_linear: int, n_log: int) -> None:
+        self.linear, self.factor = design.term_linear, design.term_factor
+        self.x_start, self.x_index, self.x_value = design.x_start, design.x_index, design.x_value
+        self.n_linear, self.n_log = n_linear, n_log
+        self.x = sparse.csr_matrix(
+            (self.x_value, self.x_index, self.x_start), shape=(len(self.linear), n_log), dtype=np.float64
+        )
+        self.by_linear = sparse.csr_matrix(
+            (np.ones(len(self.linear)), (self.linear, np.arange(len(self.linear)))), shape=(n_linear, len(self.linear))
+        )
+
+    def slopes(self, log: Floats) -> Floats:
+        """(T,) coefficient per unit of the linear parameter."""
+        result: Floats = self.factor * np.exp(self.x @ log) if self.n_log else self.factor.copy()
+        return result
+
+    def chain(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
+        """Gradient of sum(pull * coefficient) in (linear, log) parameters."""
+        return np.concatenate([self.by_linear @ (pull * slope), self.x.T @ (pull * coefficient)])
+
+    def bend(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
+        """Second derivative of sum(pull * coefficient)."""
+        n = self.n_linear
+        hessian = np.zeros((n + self.n_log, n + self.n_log))
+        if self.n_log:
+            cross = (self.by_linear @ self.x.multiply((pull * slope)[:, None])).toarray()
+            hessian[:n, n:] = cross
+            hessian[n:, :n] = cross.T
+            hessian[n:, n:] = (self.x.T @ self.x.multiply((pull * coefficient)[:, None])).toarray()
+        return hessian
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Log-likelihood at given decays.
+
+    terms        how parameters make coefficients
+    rows         what the pass found
+    constant     added to the value: -sum log n! on days
+    unexplained  index (into the data) of events that no term can explain; they are not in `rows`
+    weight       (rows or blocks,) 1 unless the order of a day shares an act among several rows
+    replies      on days whose order is weighed, the answers of rows to acts of the same day
+    """
+
+    terms: Terms
+    rows: Rows | DayRows
+    constant: float
+    unexplained: Ints
+    weight: Floats
+    replies: Replies | None = None
+
+    def evaluate(self, parameters: Floats, curved: bool = True) -> tuple[float, Floats, Floats]:
+        """(value, gradient, Hessian) at parameters (linear, log); the Hessian is zeros unless `curved`."""
+        terms, rows = self.terms, self.rows
+        linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
+        slope = terms.slopes(log)
+        coefficient = slope * linear[terms.linear]
+        shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, curved)
+        if isinstance(rows, DayRows):
+            value, gradient, pull, hessian, _, _ = evaluate_days(
+                rows.start, rows.term, rows.value, rows.acts, rows.block, self.weight, rows.echo_start, rows.echo_from,
+                rows.echo_term, rows.echo_value, coefficient, slope, *shape,
+            )  # fmt: skip
+        else:
+            value, gradient, pull, hessian = evaluate_rows(
+                rows.start, rows.term, rows.value, self.weight, coefficient, slope, *shape
+            )
+        if not np.isfinite(value):
+            return -np.inf, gradient, hessian
+        value += self.constant - float(rows.exposure @ coefficient)
+        gradient = gradient + terms.chain(-rows.exposure, slope, coefficient)
+        if curved:
+            hessian = hessian + terms.bend(pull - rows.exposure, slope, coefficient)
+        return float(value), gradient, hessian
+
+    def decay_gradient(self, parameters: Floats, kernel_start: Ints) -> Floats:
+        """(kernel components,) derivative of the value by the log decays; the pass must have been `sloped`."""
+        terms, rows = self.terms, self.rows
+        linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
+        slope = terms.slopes(log)
+        coefficient = slope * linear[terms.linear]
+        n_components = int(kernel_start[-1])
+        n_rates = terms.n_linear - (len(kernel_start) - 1)
+        if isinstance(rows, DayRows):
+            shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, False)
+            *_, by_row, by_echo = evaluate_days(
+                rows.start, rows.term, rows.value, rows.acts, rows.block, self.weight, rows.echo_start, rows.echo_from,
+                rows.echo_term, rows.echo_value, coefficient, slope, *shape,
+            )  # fmt: skip
+            result = bend_days(
+                rows.start, rows.term, rows.bend, by_row, rows.echo_term, rows.echo_bend, by_echo, coefficient,
+                terms.linear, n_rates, kernel_start, n_components,
+            )  # fmt: skip
+        else:
+            result = bend_rows(
+                rows.start, rows.term, rows.value, rows.bend, self.weight, coefficient, terms.linear, n_rates,
+                kernel_start, n_components,
+            )  # fmt: skip
+        mechanism = terms.linear - n_rates
+        for k in range(rows.exposure_bend.shape[1]):
+            has = (mechanism >= 0) & (np.diff(kernel_start)[np.maximum(mechanism, 0)] > k)
+            lost = coefficient[has] * rows.exposure_bend[has, k]
+            np.subtract.at(result, kernel_start[mechanism[has]] + k, lost)
+        return np.asarray(result)
+
+    def expected(self, parameters: Floats) -> Floats:
+        """(T,) expected count of every term."""
+        terms = self.terms
+        linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
+        result: Floats = self.rows.exposure * terms.slopes(log) * linear[terms.linear]
+        return result
+
+
+def prepare(
+    data: Data, design: Design, terms: Terms, decay: Floats, dead: NDArray[np.bool_], sloped: bool = False
+) -> Objective:
+    """Run the pass over the data.
+
+    decay   (kernel components,) 1/day
+    dead    (n_linear,) parameters held at 0: a term of theirs explains nothing
+    sloped  whether `decay_gradient` will be asked for
+    """
+    if data.by_day:
+        day = _whole(data)
+        return _day_objective(
+            DayRows(*day_pass(design, decay, day, data.channel, round(data.days), sloped)), data, terms, dead
+        )
+    found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days, sloped))
+    return _exact_objective(found, terms, dead)
+
+
+class Beliefs(NamedTuple):
+    """Probability of each level of each fact, as filtered once: what a pass at other parameters may replay.
+
+    at_event  (N, cells) just before each event (exact times), or (days, cells) on each day before its acts
+    at_step   (steps, cells) along the grid between events (exact times only)
+    trail     what the acts of one day do to each other, by order (days only)
+    entropy   what the choice among orders adds to the log likelihood (days only)
+    """
+
+    at_event: Floats
+    at_step: Floats
+    trail: Trail
+    entropy: float
+
+
+def no_beliefs(data: Data, n_cells: int) -> Beliefs:
+    """Room for the beliefs along these data."""
+    if data.by_day:
+        n_days = round(data.days) - min(0, int(data.time[0]))
+        return Beliefs(np.zeros((n_days, n_cells)), np.zeros((0, n_cells)), no_trail(n_days, n_cells), 0.0)
+    steps = np.zeros((count_steps(data.time, data.days), n_cells))
+    return Beliefs(np.zeros((len(data.time), n_cells)), steps, no_trail(0, n_cells), 0.0)
+
+
+def prepare_hidden(
+    data: Data,
+    design: Design,
+    terms: Terms,
+    drift: Drift,
+    decay: Floats,
+    parameters: Floats,
+    course: Floats,
+    dead: NDArray[np.bool_],
+    beliefs: Beliefs,
+    replay: bool,
+    sloped: bool = False,
+) -> tuple[Objective, Beliefs]:
+    """As `prepare`, for systems with facts that no event reports, or whose order within a day matters.
+
+    Returns the objective and the beliefs it rests on: filtered here, or `beliefs` as given if `replay`.
+
+    parameters  (linear, log) under which silence and acts are weighed
+    course      (shapes,) factor of the background in each shape, at these parameters
+    """
+    linear = np.ascontiguousarray(parameters[: terms.n_linear])
+    slope = terms.slopes(parameters[terms.n_linear :])
+    if data.by_day:
+        rows, weight, trail, entropy, replies = hidden_day_pass(
+            design, drift, decay, slope, linear, course, _whole(data), data.channel, round(data.days), sloped,
+            beliefs.at_event, beliefs.trail, replay,
+        )  # fmt: skip
+        if not replay:
+            beliefs = beliefs._replace(trail=trail, entropy=entropy)
+        objective = _day_objective(DayRows(*rows), data, terms, dead, weight, Replies(*replies))
+        return replace(objective, constant=objective.constant + beliefs.entropy), beliefs
+    found = hidden_pass(
+        design, drift, decay, slope, linear, course, data.time, data.channel, data.days, sloped,
+        beliefs.at_event, beliefs.at_step, replay,
+    )  # fmt: skip
+    return _exact_objective(Rows(*found), terms, dead), beliefs
+
+
+def _whole(data: Data) -> Ints:
+    return np.ascontiguousarray(data.time.astype(np.int64))
+
+
+def _day_objective(
+    rows: DayRows,
+    data: Data,
+    terms: Terms,
+    dead: NDArray[np.bool_],
+    weight: Floats | None = None,
+    replies: Replies | None = None,
+) -> Objective:
+    able = (terms.factor > 0) & ~dead[terms.linear]
+    weight = np.ones(len(rows.block) - 1) if weight is None else weight
+    reached = _reached(rows, able)
+    unexplained_rows = []
+    if not reached.all():
+        unexplained_rows = list(zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True))
+        rows, left = _take_day_rows(rows, reached)
+        weight = weight[left]
+        if replies is not None:
+            kept = reached[replies.row]
+            row = (np.cumsum(reached) - 1)[replies.row[kept]]
+            replies = Replies(row, replies.channel[kept], replies.term[kept], replies.value[kept])
+    day = _whole(data)
+    unexplained = _events_of(unexplained_rows, day, data.channel)
+    scored = day >= 0
+    scored[unexplained] = False
+    _, times = np.unique(np.stack([day[scored], data.channel[scored]]), axis=1, return_counts=True)
+    constant = -float(special.gammaln(times + 1.0).sum())
+    return Objective(terms, rows, constant, unexplained, weight, replies)
+
+
+def _exact_objective(found: Rows, terms: Terms, dead: NDArray[np.bool_]) -> Objective:
+    able = (terms.factor > 0) & ~dead[terms.linear]
+    alive = np.add.reduceat(np.append(able[found.term] & (found.value > 0), False), found.start[:-1]) > 0
+    alive &= np.diff(found.start) > 0
+    unexplained = found.event[~alive]
+    if len(unexplained):
+        found = _take_rows(found, alive)
+    return Objective(terms, found, 0.0, unexplained, np.ones(len(found.event)))
+
+
+def _take_rows(rows: Rows, keep: NDArray[np.bool_]) -> Rows:
+    size = np.diff(rows.start)
+    entries = np.repeat(keep, size)
+    start = np.concatenate([[0], np.cumsum(size[keep])]).astype(np.int64)
+    bend = rows.bend[entries] if len(rows.bend) else rows.bend
+    return rows._replace(
+        start=start, term=rows.term[entries], value=rows.value[entries], bend=bend, event=rows.event[keep]
+    )
+
+
+def _reached(rows: DayRows, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows that some chain of able terms can reach.
+
+    A row whose only able terms are echoes needs a row that answers to something else before it; the loop follows the
+    echoes until nothing more is reached.
+    """
+    n = len(rows.acts)
+    owner = np.repeat(np.arange(n), np.diff(rows.start))
+    echo_owner = np.repeat(np.arange(n), np.diff(rows.echo_start))
+    mass = np.zeros(n)
+    np.add.at(mass, owner, np.where(able[rows.term], rows.value, 0.0))
+    echo = np.zeros(n)
+    np.add.at(echo, echo_owner, np.where(able[rows.echo_term], rows.echo_value, 0.0))
+    reached = mass - echo > 1e-9 * np.maximum(mass, 1e-300)
+    while True:
+        link = reached[rows.echo_from] & able[rows.echo_term] & ~reached[echo_owner]
+        if not link.any():
+            break
+        reached[echo_owner[link]] = True
+    return reached
+
+
+def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> tuple[DayRows, NDArray[np.bool_]]:
+    """The kept rows, and which blocks have any."""
+    n = len(rows.acts)
+    size = np.diff(rows.start)
+    owner = np.repeat(np.arange(n), np.diff(rows.echo_start))
+    number = np.cumsum(keep) - 1
+    echo_kept = keep[owner] & keep[rows.echo_from]
+    block_of = np.repeat(np.arange(len(rows.block) - 1), np.diff(rows.block))
+    block_size = np.bincount(block_of[keep], minlength=len(rows.block) - 1)
+    entries = np.repeat(keep, size)
+    # Echoes of a row that is set aside are no longer expected answers of anything: they leave r with their entry.
+    value, bend = rows.value.copy(), rows.bend.copy()
+    for e in np.flatnonzero(keep[owner] & ~keep[rows.echo_from]):
+        span = slice(rows.start[owner[e]], rows.start[owner[e] + 1])
+        at = rows.start[owner[e]] + np.flatnonzero(rows.term[span] == rows.echo_term[e])[0]
+        value[at] -= rows.echo_value[e]
+        if len(bend):
+            bend[at] -= rows.echo_bend[e]
+    taken = rows._replace(
+        start=np.concatenate([[0], np.cumsum(size[keep])]).astype(np.int64),
+        term=rows.term[entries],
+        value=np.maximum(value[entries], 0.0),
+        bend=bend[entries] if len(bend) else bend,
+        echo_bend=rows.echo_bend[echo_kept] if len(bend) else rows.echo_bend,
+        acts=rows.acts[keep],
+        block=np.concatenate([[0], np.cumsum(block_size[block_size > 0])]).astype(np.int64),
+        echo_start=np.concatenate([[0], np.cumsum(np.bincount(number[owner[echo_kept]], minlength=keep.sum()))]).astype(
+            np.int64
+        ),
+        echo_from=number[rows.echo_from[echo_kept]],
+        echo_term=rows.echo_term[echo_kept],
+        echo_value=rows.echo_value[echo_kept],
+        channel=rows.channel[keep],
+        day=rows.day[keep],
+    )
+    return taken, block_size > 0
+
+
+def _events_of(cells: list[tuple[int, int]], day: Ints, channel: Ints) -> Ints:
+    if not cells:
+        return np.zeros(0, np.int64)
+    wanted = set(cells)
+    return np.array(
+        [i for i, key in enumerate(zip(channel.tolist(), day.tolist(), strict=True)) if key in wanted], np.int64
+    )

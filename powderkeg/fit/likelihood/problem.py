@@ -1,0 +1,373 @@
+"""What is to be estimated: key paths to positions in the arrays that the likelihood reads, and back.
+
+In: a `Model`, which key paths are free and which are held. Out: a `Problem`: the parameter vector
+
+    linear (rates, then answers by mechanism) | log (gate factors, then the course of the background) | log decays
+
+with the start, the bounds and what is held, and for every path its place in it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, moving_facts
+from powderkeg.errors import Fault, FitError, UsageError, nearest_name
+from powderkeg.fit.likelihood.objective import Data, Terms
+from powderkeg.model import Model
+
+LN2 = float(np.log(2.0))
+FITTED_KINDS = ("rate", "answers", "half_life", "factor")
+SHORTEST = 0.02
+"""Half-lives are sought from this many days ..."""
+LONGEST = 0.2
+"""... to this share of the window: what fades more slowly cannot be told from the background."""
+STEEPEST = 8.0
+"""Log factors are kept within plus and minus this: beyond it the data say never, or always, not how much."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of the scenario that the likelihood can see.
+
+    path      key path, as in `mechanisms.retaliation.answers`
+    kind      rate, answers, half_life, factor, or shape (of the law of the channels that share a rate)
+    value     as the scenario has it, in days, per day or as a plain number
+    low, high range that the scenario gives, or None
+    place     position in the parameter vector
+    free      whether it is estimated
+    why_held  why not, where it would have been by default
+    """
+
+    path: str
+    kind: str
+    value: float
+    low: float | None
+    high: float | None
+    place: int
+    free: bool
+    why_held: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Arrays, parameters, bounds. P = n_linear + n_log + n_decays.
+
+    shape_places  positions of the background's course within the vector
+    component_decay  (kernel components,) which decay parameter each component has, or -1
+    component_value  (kernel components,) decays as the scenario has them, 1/day
+    law_rates        positions of the rates whose channels each have a multiple of it, drawn from a law; its log shapes
+                     are the last of the log parameters
+    """
+
+    model: Model
+    system: System
+    data: Data
+    design: Design
+    terms: Terms
+    parameters: tuple[Parameter, ...]
+    shape: Shape
+    start: Floats
+    lower: Floats
+    upper: Floats
+    held: NDArray[np.bool_]
+    component_decay: Ints
+    component_value: Floats
+    n_rates: int
+    n_factors: int
+    law_rates: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def n_linear(self) -> int:
+        return self.terms.n_linear
+
+    @property
+    def n_smooth(self) -> int:
+        """Linear and log parameters: what one pass over the data serves."""
+        return self.terms.n_linear + self.terms.n_log
+
+    @property
+    def n_decays(self) -> int:
+        return len(self.start) - self.n_smooth
+
+    @property
+    def shape_places(self) -> slice:
+        return slice(self.n_linear + self.n_factors, self.n_smooth - len(self.law_rates))
+
+    @property
+    def kernel_start(self) -> Ints:
+        return self.design.kernel_start
+
+    def decay(self, vector: Floats) -> Floats:
+        """(kernel components,) decays at a parameter vector."""
+        own = self.component_decay >= 0
+        result = self.component_value.copy()
+        result[own] = np.exp(vector[self.n_smooth + self.component_decay[own]])
+        return result
+
+    def decay_gradient(self, by_component: Floats) -> Floats:
+        """(n_decays,) from the derivative by each component's log decay."""
+        own = self.component_decay >= 0
+        return np.bincount(self.component_decay[own], weights=by_component[own], minlength=self.n_decays).astype(
+            np.float64
+        )
+
+    @property
+    def rate_scale(self) -> Floats:
+        """(n_rates,) events a day from all channels of a rate, per unit of it."""
+        d = self.design
+        rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+        return np.bincount(rate_of, weights=d.channel_scale, minlength=self.n_rates).astype(np.float64)
+
+    @property
+    def dead(self) -> NDArray[np.bool_]:
+        """(n_linear,) parameters held at 0."""
+        result: NDArray[np.bool_] = self.held[: self.n_linear] & (self.start[: self.n_linear] == 0)
+        return result
+
+    def natural(self, parameter: Parameter, vector: Floats) -> float:
+        """A parameter as the scenario writes it: per day, days, a factor."""
+        value = float(vector[parameter.place])
+        if parameter.kind in ("factor", "shape"):
+            return float(np.exp(value))
+        if parameter.kind == "half_life":
+            return LN2 / float(np.exp(value))
+        return value
+
+    def inside(self, parameter: Parameter, natural: float) -> float:
+        """The reverse of `natural`."""
+        if parameter.kind in ("factor", "shape"):
+            return float(np.log(natural))
+        if parameter.kind == "half_life":
+            return float(np.log(LN2 / natural))
+        return natural
+
+    def hold(self, holds: dict[str, str]) -> Problem:
+        """The same with some paths held where they stand: path -> reason."""
+        parameters = tuple(
+            replace(p, free=False, why_held=holds[p.path]) if p.path in holds else p for p in self.parameters
+        )
+        held = self.held.copy()
+        for p in parameters:
+            held[p.place] = not p.free
+        return replace(self, parameters=parameters, held=held)
+
+
+def pose(
+    model: Model,
+    data: Data,
+    free: Sequence[str] | None,
+    fix: Sequence[str] | None,
+    shape: Shape,
+    shift: float,
+) -> Problem:
+    """The problem of fitting `model` to `data`.
+
+    free   key paths to estimate, `*` for any letters, a section for all in it; None: all rates above 0, all answers,
+           half-lives and gate factors that a change of state can show
+    fix    key paths to hold at the scenario's value
+    shape  course of the background beyond the scenario's profiles
+    shift  days from the scenario's start to the start of the window
+    """
+    system = _shifted(model.system, shift)
+    rate_of, rates = _rates(model)
+    factor_of, factors = _factors(model)
+    half_life_of, half_lives = _half_lives(model)
+    answers = _answers(model)
+    n_rates, n_mechanisms, n_factors, n_shape = len(rates), len(answers), len(factors), shape.basis.shape[1]
+    scale = np.array([p.value if p.value > 0 else 1.0 for p in rates])
+    sources = Sources(
+        rate_parameter=rate_of,
+        rate_scale=np.where(
+            np.array([rates[k].value > 0 for k in rate_of], bool), system.rate[: model.n_acts] / scale[rate_of], 1.0
+        ),
+        edge_scale=model.edge_weight,
+        factor_parameter=factor_of,
+        n_rates=n_rates,
+        n_factors=n_factors,
+    )
+    try:
+        design = build(system, sources, data.days, shape, model.n_acts)
+    except ValueError as error:
+        raise FitError(f"{error}; give the move fewer gates, or make some facts ties") from None
+    terms = Terms(design, n_rates + n_mechanisms, n_factors + n_shape)
+    base = n_rates + n_mechanisms + n_factors + n_shape
+    known = [
+        *(_at(p, k) for k, p in enumerate(rates)),
+        *(_at(p, n_rates + k) for k, p in enumerate(answers)),
+        *(_at(p, n_rates + n_mechanisms + k) for k, p in enumerate(factors)),
+        *(_at(p, base + k) for k, p in enumerate(half_lives)),
+    ]
+    known = _choose(model, known, free, fix)
+    start, lower, upper = np.zeros(base + len(half_lives)), np.zeros(base + len(half_lives)), np.zeros(0)
+    lower = np.full(len(start), -STEEPEST)
+    upper = np.full(len(start), STEEPEST)
+    lower[: n_rates + n_mechanisms], upper[: n_rates + n_mechanisms] = 0.0, np.inf
+    longest = max(LONGEST * data.days, 2.0 * max((p.value for p in half_lives), default=1.0))
+    lower[base:], upper[base:] = np.log(LN2 / longest), np.log(LN2 / SHORTEST)
+    held = np.zeros(len(start), bool)
+    for p in known:
+        if p.kind == "factor":
+            start[p.place] = np.clip(np.log(p.value), -STEEPEST, STEEPEST) if p.value > 0 else -1.0
+        elif p.kind == "half_life":
+            start[p.place] = np.log(LN2 / p.value)
+            lower[p.place], upper[p.place] = min(lower[p.place], start[p.place]), max(upper[p.place], start[p.place])
+        else:
+            start[p.place] = p.value
+        held[p.place] = not p.free
+    return Problem(
+        model=model,
+        system=system,
+        data=data,
+        design=design,
+        terms=terms,
+        parameters=tuple(known),
+        shape=shape,
+        start=start,
+        lower=lower,
+        upper=upper,
+        held=held,
+        component_decay=half_life_of,
+        component_value=system.kernel_decay.astype(np.float64),
+        n_rates=n_rates,
+        n_factors=n_factors,
+    )
+
+
+def _at(parameter: Parameter, place: int) -> Parameter:
+    return replace(parameter, place=place)
+
+
+def _shifted(system: System, shift: float) -> System:
+    """The system with its calendar counted from the start of the window."""
+    if shift == 0.0:
+        return system
+    return system._replace(step_time=system.step_time - shift, profile_peak=system.profile_peak - shift)
+
+
+def _listed(model: Model, index: Ints) -> tuple[Ints, list[Parameter]]:
+    """(position among the parameters that occur, those parameters) for indices into `model.parameters`."""
+    used = np.unique(index[index >= 0])
+    position = np.full(len(model.parameters) + 1, -1, np.int64)
+    position[used] = np.arange(len(used))
+    found = [model.parameters[k] for k in used]
+    return position[index], [Parameter(p.path, p.kind, p.value, p.low, p.high, -1, False) for p in found]
+
+
+def _rates(model: Model) -> tuple[Ints, list[Parameter]]:
+    index = model.rate_parameter[: model.n_acts]
+    if (index >= 0).all():
+        return _listed(model, index)
+    names = [str(c) for c in model.channels[: model.n_acts]]  # bare arrays: every channel has its own rate
+    rate = model.system.rate
+    return np.arange(model.n_acts), [
+        Parameter(f"rates.{name}", "rate", float(rate[k]), None, None, -1, False) for k, name in enumerate(names)
+    ]
+
+
+def _answers(model: Model) -> list[Parameter]:
+    named = {p.path: p for p in model.parameters if p.kind == "answers"}
+    result = []
+    for name in model.mechanisms:
+        path = f"mechanisms.{name}.answers"
+        p = named.get(path)
+        if p is None:  # bare arrays: the matrix as given, times one number
+            result.append(Parameter(path, "answers", 1.0, None, None, -1, False))
+        else:
+            result.append(Parameter(path, "answers", p.value, p.low, p.high, -1, False))
+    return result
+
+
+def _factors(model: Model) -> tuple[Ints, list[Parameter]]:
+    """Free factors; one that is written as 0 is a guard and stays one."""
+    index = model.factor_parameter.astype(np.int64).copy()
+    for k in np.flatnonzero(index >= 0):
+        if model.parameters[index[k]].value <= 0:
+            index[k] = -1
+    return _listed(model, index)
+
+
+def _half_lives(model: Model) -> tuple[Ints, list[Parameter]]:
+    index = model.kernel_parameter.astype(np.int64)
+    if (index >= 0).all():
+        return _listed(model, index)
+    decay = model.system.kernel_decay
+    start = model.system.kernel_start
+    paths = []
+    for m, name in enumerate(model.mechanisms):
+        several = start[m + 1] - start[m] > 1
+        paths += [f"mechanisms.{name}.half_life" + (f".{k}" if several else "") for k in range(start[m + 1] - start[m])]
+    return np.arange(len(decay)), [
+        Parameter(path, "half_life", LN2 / float(decay[k]), None, None, -1, False) for k, path in enumerate(paths)
+    ]
+
+
+def _choose(
+    model: Model, known: list[Parameter], free: Sequence[str] | None, fix: Sequence[str] | None
+) -> list[Parameter]:
+    """Mark what is free. Raises UsageError with every unknown path, FitError if nothing is left to estimate."""
+    paths = [p.path for p in known]
+    every = [p.path for p in model.parameters]
+    faults: list[Fault] = []
+    wanted = None if free is None else _match(free, paths, every, "free", faults)
+    held = set() if fix is None else _match(fix, paths, every, "fix", faults)
+    if faults:
+        raise UsageError(faults, aftermath="nothing was fitted")
+    still = _still_factors(model)
+    result = []
+    for p in known:
+        why = ""
+        if wanted is not None:
+            is_free = p.path in wanted
+        elif p.kind in ("rate", "answers") and p.value == 0:
+            is_free, why = False, "0 in the scenario: name it in `free` to estimate it"
+        elif p.path in still:
+            is_free, why = False, "no act or time changes the fact that it rests on"
+        else:
+            is_free = True
+        if p.path in held:
+            is_free, why = False, "held by `fix`"
+        result.append(replace(p, free=is_free, why_held=why))
+    if not any(p.free for p in result):
+        raise FitError("nothing to estimate: every parameter is held; name some in `free`")
+    return result
+
+
+def _match(asked: Sequence[str], paths: list[str], every: list[str], option: str, faults: list[Fault]) -> set[str]:
+    found: set[str] = set()
+    for one in [asked] if isinstance(asked, str) else asked:
+        hits = {p for p in paths if p == one or p.startswith(f"{one}.") or fnmatch.fnmatchcase(p, one)}
+        if hits:
+            found |= hits
+        elif one in every or any(p.startswith(f"{one}.") for p in every):
+            faults.append(
+                Fault(None, None, option, f"{one!r} cannot be estimated from events and is held as written",
+                      "a rate, answers, half_life or factor; for others see what a sweep over them changes")
+            )  # fmt: skip
+        else:
+            faults.append(
+                Fault(None, None, option, f"unknown key path {one!r}", "a key path of the scenario",
+                      nearest_name(one, paths))
+            )  # fmt: skip
+    return found
+
+
+def _still_factors(model: Model) -> set[str]:
+    """Paths of factors that rest only on facts which nothing changes."""
+    system = model.system
+    moving = moving_facts(system)
+    parameter_of_cell = model.factor_parameter
+    seen: dict[int, bool] = {}
+    for k, fact in enumerate(system.entry_fact):
+        width = int(system.level_start[fact + 1] - system.level_start[fact])
+        for cell in range(system.entry_offset[k], system.entry_offset[k] + width):
+            p = int(parameter_of_cell[cell])
+            if p >= 0:
+                seen[p] = seen.get(p, False) or bool(moving[fact])
+    return {model.parameters[p].path for p, moves in seen.items() if not moves}

@@ -1,0 +1,1 @@
+"""Where the maximum is, and how sharp it is."""

@@ -1,0 +1,228 @@
+"""Find the maximum: Newton on rates, answers and gates, a quasi-Newton climb over half-lives around it.
+
+In: a `Problem` and a `Prior`. Out: a `Solution`, with the gradient it stopped at.
+
+At given half-lives one pass over the data serves every Newton step. Over half-lives the inner maximum is climbed with
+its exact gradient (the inner parameters are at their best, so theirs is the only one left).
+
+Where facts change unseen, the beliefs that the filter holds depend on the parameters too. Beliefs are held while the
+parameters are improved, then filtered anew, until nothing moves. Because beliefs are settled by the past alone, the
+equations so solved are those of a martingale with mean 0 at the truth: the estimates are consistent, and their errors
+come from the sandwich of that equation's slope and variance (`uncertainty`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.likelihood.exact_filtered import Drift, drift, is_hidden
+from powderkeg.fit.likelihood.objective import Beliefs, Objective, no_beliefs, prepare, prepare_hidden
+from powderkeg.fit.likelihood.prior import Prior
+from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.fit.maximum.newton import Maximum, maximise
+
+UNEXPLAINED = -27.6
+"""Log density charged for an event that nothing explains (log 1e-12), so that half-lives cannot shed events."""
+MOST_ROUNDS = 30
+"""Rounds of filtering and improving before a fit with unseen facts is said not to have settled."""
+MOST_STARTS = 3
+"""How often the climb over half-lives is begun again where it stopped on a slope."""
+FIRST_STEP = 0.5
+"""Length of its first step, in log units."""
+FLAT_ENOUGH = 0.02
+"""Slope of the log likelihood by a log half-life at which the climb is at its top: 0.0002 of it at a spread of 0.01."""
+SETTLED = 1e-3
+"""Largest move of a parameter in a round, in units of its spread, that counts as settled."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where the climb ended.
+
+    vector          all parameters
+    log_likelihood  without prior
+    log_posterior   with it
+    objective       the likelihood there
+    maximum         of the inner climb
+    beliefs         what the filter held, None where every fact is seen
+    converged       whether gradient and rounds settled
+    """
+
+    vector: Floats
+    log_likelihood: float
+    log_posterior: float
+    objective: Objective
+    maximum: Maximum
+    beliefs: Beliefs | None
+    converged: bool
+
+
+class Climber:
+    """The likelihood of one problem, ready to be climbed from any start."""
+
+    def __init__(self, problem: Problem, prior: Prior) -> None:
+        self.problem, self.prior = problem, prior
+        model = problem.model
+        self.drift: Drift | None = (
+            drift(problem.system, model.n_acts) if is_hidden(problem.system, model.n_acts) else None
+        )
+        self.lower = problem.lower.copy()
+        self.lower[prior.keeps_off_zero] = 1e-9
+
+    @property
+    def hidden(self) -> bool:
+        return self.drift is not None
+
+    def new_beliefs(self) -> Beliefs:
+        return no_beliefs(self.problem.data, int(self.problem.system.level_start[-1]))
+
+    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Objective, Beliefs | None]:
+        """The likelihood at `vector`, and what is believed there of the facts; None where every fact is seen."""
+        if self.drift is None:
+            problem = self.problem
+            seen = prepare(problem.data, problem.design, problem.terms, problem.decay(vector), problem.dead, sloped)
+            return seen, None
+        return self._hidden(vector, sloped, self.new_beliefs(), replay=False)
+
+    def replay(self, vector: Floats, beliefs: Beliefs | None, sloped: bool = False) -> Objective:
+        """The likelihood at `vector` with beliefs as they were found before."""
+        if beliefs is None:
+            return self.filter(vector, sloped)[0]
+        return self._hidden(vector, sloped, beliefs, replay=True)[0]
+
+    def _hidden(self, vector: Floats, sloped: bool, beliefs: Beliefs, replay: bool) -> tuple[Objective, Beliefs]:
+        problem = self.problem
+        assert self.drift is not None
+        course = np.exp(problem.shape.basis @ vector[problem.shape_places])
+        return prepare_hidden(
+            problem.data, problem.design, problem.terms, self.drift, problem.decay(vector),
+            np.ascontiguousarray(vector[: problem.n_smooth]), course, problem.dead, beliefs, replay, sloped,
+        )  # fmt: skip
+
+    def for_causes(self, vector: Floats) -> Objective:
+        """The likelihood at `vector` as attribution reads it."""
+        return self.filter(vector)[0]
+
+    def inner(self, objective: Objective, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
+        """Best rates, answers and gates at the half-lives of `vector`; the new vector and the maximum."""
+        n = self.problem.n_smooth
+
+        def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
+            value, gradient, hessian = objective.evaluate(x, curved)
+            prior_value, prior_gradient, prior_bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
+            np.fill_diagonal(hessian, hessian.diagonal() + prior_bend[:n])
+            return value + prior_value, gradient + prior_gradient[:n], hessian
+
+        found = maximise(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n])
+        result = vector.copy()
+        result[:n] = found.parameters
+        return result, found
+
+    def gradient(self, objective: Objective, vector: Floats) -> Floats:
+        """Gradient of log likelihood plus log prior over the whole vector; the pass must have been sloped."""
+        problem = self.problem
+        _, smooth, _ = objective.evaluate(vector[: problem.n_smooth], False)
+        by_component = objective.decay_gradient(vector[: problem.n_smooth], problem.kernel_start)
+        _, prior, _ = self.prior.evaluate(vector)
+        return np.concatenate([smooth, problem.decay_gradient(by_component)]) + prior
+
+    def climb(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
+        """The maximum over everything not held, from `start`."""
+        start = np.clip(start, self.lower, self.problem.upper)
+        if self.drift is None:
+            return self._climb_seen(start, held, None)
+        return self._climb_hidden(start, held)
+
+    def _climb_seen(self, start: Floats, held: NDArray[np.bool_], beliefs: Beliefs | None) -> Solution:
+        """Climb with beliefs (if any) held."""
+        problem, n = self.problem, self.problem.n_smooth
+        free = np.flatnonzero(~held[n:]) + n
+        rates, least = problem.n_rates, 1e-6 / problem.data.days
+        best: Solution | None = None
+
+        def at(log_decay: Floats | None, sloped: bool) -> Solution:
+            nonlocal best
+            vector = start.copy() if best is None else best.vector.copy()
+            if log_decay is not None:
+                vector[free] = log_decay
+                # A rate of 0 is a poor start elsewhere: an event that only it can explain there has no likelihood.
+                vector[:rates] = np.maximum(vector[:rates], np.where(held[:rates], 0.0, least))
+            objective = self.replay(vector, beliefs, sloped)
+            if best is not None and not np.isfinite(objective.evaluate(vector[:n], False)[0]):
+                vector[:n] = start[:n]  # so may be answers
+            vector, found = self.inner(objective, vector, held)
+            lost = UNEXPLAINED * len(objective.unexplained)
+            prior_value = self.prior.evaluate(vector)[0]
+            solution = Solution(
+                vector, found.value - prior_value, found.value + lost, objective, found, beliefs, found.converged
+            )
+            if best is None or solution.log_posterior > best.log_posterior:
+                best = solution
+            return solution
+
+        if len(free) == 0:
+            return at(None, False)
+
+        def slope(solution: Solution) -> Floats:
+            by_component = solution.objective.decay_gradient(solution.vector[:n], problem.kernel_start)
+            gradient = problem.decay_gradient(by_component) + self.prior.evaluate(solution.vector)[1][n:]
+            return np.asarray(gradient[free - n])
+
+        lower, upper = self.lower[free], problem.upper[free]
+        begin = start[free]
+        steep = np.inf
+        for _ in range(MOST_STARTS):
+            # With bounds on both sides L-BFGS-B takes the whole gradient as its first step, which throws half-lives to
+            # their bounds; scaled, it is half a log unit.
+            scale = max(float(np.linalg.norm(slope(at(begin, True)))) / FIRST_STEP, 1.0)
+
+            def function(log_decay: Floats, scale: float = scale) -> tuple[float, Floats]:
+                solution = at(log_decay, True)
+                value = solution.log_posterior if np.isfinite(solution.log_posterior) else -1e12
+                return -value / scale, -slope(solution) / scale
+
+            optimize.minimize(
+                function, begin, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True)),
+                options={"maxiter": 200, "ftol": 1e-10, "gtol": 1e-4 / scale},
+            )  # fmt: skip
+            assert best is not None
+            begin = best.vector[free]
+            uphill = slope(best)
+            pushes = ((begin <= lower + 1e-9) & (uphill < 0)) | ((begin >= upper - 1e-9) & (uphill > 0))
+            steep = float(np.abs(uphill[~pushes]).max(initial=0.0))
+            if steep < FLAT_ENOUGH:
+                break
+        assert best is not None
+        return replace(best, converged=best.converged and steep < 5.0 * FLAT_ENOUGH)
+
+    def _climb_hidden(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
+        """Filter, improve with beliefs held, filter again, until nothing moves."""
+        n = self.problem.n_smooth
+        vector = start.copy()
+        decays_held = held.copy()
+        decays_held[n:] = True
+        coarse = bool((~held[n:]).any())  # rates and gates first: half-lives mean little while beliefs are far off
+        rounds = 0
+        while rounds < MOST_ROUNDS:
+            rounds += 1
+            _, beliefs = self.filter(vector)
+            solution = self._climb_seen(vector, decays_held if coarse else held, beliefs)
+            spread = np.maximum(0.1 * np.abs(vector), 1e-3)
+            spread[self.problem.n_linear :] = 0.3
+            move = float(np.max(np.abs(solution.vector - vector) / spread, initial=0.0))
+            vector = solution.vector
+            if move < (0.1 if coarse else SETTLED):
+                if not coarse:
+                    break
+                coarse = False
+        objective, beliefs = self.filter(vector)
+        value = objective.evaluate(vector[:n], False)[0]
+        prior = self.prior.evaluate(vector)[0]
+        lost = UNEXPLAINED * len(objective.unexplained)
+        settled = rounds < MOST_ROUNDS and solution.converged
+        return Solution(vector, value, value + prior + lost, objective, solution.maximum, beliefs, settled)

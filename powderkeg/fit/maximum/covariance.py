@@ -1,0 +1,214 @@
+"""How sure are the estimates: covariance, intervals, and parameters that the data cannot tell apart.
+
+In: a `Climber` and its `Solution`. Out: a `Covariance` over what is free and off its bounds; intervals by Wald or by
+profile. Wald intervals are on the natural scale for rates and answers, on the log scale for factors and half-lives; an
+interval of a rate or of answers that would touch 0 comes from the profile likelihood instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, optimize
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.fit.maximum.climb import Climber, Solution
+
+STEP = 1e-4
+"""Relative step of finite differences."""
+FLAT_DIRECTION = 1e-7
+"""Eigenvalue of the scaled information below which its direction is not identified."""
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """Spread of the estimates.
+
+    places       (k,) positions in the parameter vector that it covers
+    matrix       (k, k) in the vector's own scales (natural for linear, log for the rest)
+    condition    condition number of the scaled information
+    blurred      positions left out because the information has a direction without curvature in which they lie
+    """
+
+    places: NDArray[np.int64]
+    matrix: Floats
+    condition: float
+    blurred: NDArray[np.int64]
+
+    def spread(self, place: int) -> float | None:
+        """Standard deviation at a position, None if it is not covered."""
+        at = np.flatnonzero(self.places == place)
+        if len(at) == 0:
+            return None
+        variance = float(self.matrix[at[0], at[0]])
+        return variance**0.5 if variance > 0 and np.isfinite(variance) else None
+
+    def strongest(self, least: float) -> list[tuple[int, int, float]]:
+        """Pairs of positions whose estimates correlate more strongly than `least`, strongest first."""
+        sd = np.sqrt(np.maximum(np.diag(self.matrix), 1e-300))
+        correlation = self.matrix / sd[:, None] / sd[None, :]
+        pairs = [
+            (int(self.places[i]), int(self.places[j]), float(correlation[i, j]))
+            for i in range(len(sd))
+            for j in range(i)
+            if abs(correlation[i, j]) > least
+        ]
+        return sorted(pairs, key=lambda pair: -abs(pair[2]))
+
+
+def covariance(climber: Climber, solution: Solution, held: NDArray[np.bool_]) -> Covariance:
+    """Inverse information, or the sandwich where facts are filtered."""
+    problem = climber.problem
+    n = problem.n_smooth
+    vector = solution.vector
+    active = np.zeros(len(vector), bool)
+    active[:n] = solution.maximum.active
+    active[: problem.n_linear] |= vector[: problem.n_linear] <= 1e-9
+    near = 1e-6 * np.maximum(1.0, np.abs(vector))
+    active[problem.n_linear :] |= ((vector <= problem.lower + near) | (vector >= problem.upper - near))[
+        problem.n_linear :
+    ]
+    places = np.array(
+        [p for p in np.flatnonzero(~held & ~active) if not _idle_decay(climber, vector, int(p))], np.int64
+    )
+    if len(places) == 0:
+        return Covariance(places, np.zeros((0, 0)), 1.0, np.zeros(0, np.int64))
+    information = _information(climber, solution, places, replay=True)
+    seen, condition = _identified(information, vector[places])
+    blurred = places[~seen]
+    places, information = places[seen], information[np.ix_(seen, seen)]
+    if len(places) == 0:
+        return Covariance(places, np.zeros((0, 0)), condition, blurred)
+    plain = _inverse(information)
+    if not climber.hidden:
+        return Covariance(places, plain, condition, blurred)
+    slope = _information(climber, solution, places, replay=False)
+    try:
+        inverse = linalg.inv(slope)
+    except (linalg.LinAlgError, ValueError):
+        return Covariance(places, plain, condition, blurred)
+    sandwich = inverse @ information @ inverse.T
+    # Far from where the equations are regular the sandwich means nothing: no variance below half the plain one.
+    good = np.isfinite(sandwich).all() and bool((np.diag(sandwich) > 0.5 * np.diag(plain)).all())
+    return Covariance(places, sandwich if good else plain, condition, blurred)
+
+
+def _idle_decay(climber: Climber, vector: Floats, place: int) -> bool:
+    """A half-life whose mechanism has no answers: nothing depends on it."""
+    problem = climber.problem
+    if place < problem.n_smooth:
+        return False
+    components = np.flatnonzero(problem.component_decay == place - problem.n_smooth)
+    mechanism = np.searchsorted(problem.kernel_start, components, side="right") - 1
+    return bool((vector[problem.n_rates + mechanism] <= 1e-9).all())
+
+
+def _information(climber: Climber, solution: Solution, places: NDArray[np.int64], replay: bool) -> Floats:
+    """Minus the derivative of the gradient, beliefs held (`replay`) or filtered anew at every point."""
+    problem, n = climber.problem, climber.problem.n_smooth
+    vector = solution.vector
+    result = np.zeros((len(vector), len(vector)))
+    if replay or not climber.hidden:
+        _, _, hessian = solution.objective.evaluate(vector[:n], True)
+        result[:n, :n] = -hessian
+        by_difference = [p for p in places if p >= n]
+    else:
+        by_difference = list(places)
+    bend = climber.prior.evaluate(vector)[2]
+    for place in by_difference:
+        step = STEP * max(abs(vector[place]), 0.05) if place < problem.n_linear else STEP * 10.0
+        sides = []
+        for sign in (1.0, -1.0):
+            moved = vector.copy()
+            moved[place] += sign * step
+            sloped = bool(problem.n_decays)
+            held = solution.beliefs
+            objective = climber.replay(moved, held, sloped) if replay else climber.filter(moved, sloped)[0]
+            if problem.n_decays:
+                gradient = climber.gradient(objective, moved)
+            else:
+                gradient = objective.evaluate(moved[:n], False)[1] + climber.prior.evaluate(moved)[1]
+            sides.append(gradient)
+        result[:, place] = -(sides[0] - sides[1]) / (2.0 * step)
+        if replay or not climber.hidden:
+            result[place, :n] = result[:n, place]
+    if replay or not climber.hidden:
+        result[np.arange(n), np.arange(n)] -= bend[:n]
+        tail = result[n:, n:]
+        result[n:, n:] = 0.5 * (tail + tail.T)
+    return result[np.ix_(places, places)]
+
+
+def _identified(information: Floats, values: Floats) -> tuple[NDArray[np.bool_], float]:
+    """(which parameters lie in no flat direction, condition number of the rest's scaled information)."""
+    keep = np.isfinite(information).all(axis=0) & (np.diag(information) * np.maximum(np.abs(values), 1e-3) ** 2 > 1e-6)
+    while keep.any():
+        part = information[np.ix_(keep, keep)]
+        scale = 1.0 / np.sqrt(np.diag(part))
+        found, vectors = linalg.eigh(part * scale[:, None] * scale[None, :])
+        if found[0] > FLAT_DIRECTION:
+            return keep, float(found[-1] / found[0])
+        # the parameter that moves most along the flattest direction goes first; the rest may then be identified
+        keep[np.flatnonzero(keep)[int(np.abs(vectors[:, 0]).argmax())]] = False
+    return keep, float("inf")
+
+
+def _inverse(information: Floats) -> Floats:
+    """Inverse of a positive definite matrix."""
+    scale = 1.0 / np.sqrt(np.diag(information))
+    factor = linalg.cho_factor(information * scale[:, None] * scale[None, :])
+    inverse: Floats = linalg.cho_solve(factor, np.eye(len(scale))) * scale[:, None] * scale[None, :]
+    return inverse
+
+
+def profile_interval(
+    climber: Climber, solution: Solution, held: NDArray[np.bool_], place: int, z: float, spread: float | None
+) -> tuple[float, float]:
+    """Values of a linear parameter at which twice the log likelihood falls by z^2; half-lives and beliefs are held."""
+    estimate = float(solution.vector[place])
+    top = _profile(climber, solution, held, place, estimate)
+    target = top - 0.5 * z * z
+    low = 0.0
+    if estimate > 1e-9:
+        tiny = min(1e-9, 1e-3 * estimate)
+        if _profile(climber, solution, held, place, tiny) < target:
+            low = float(
+                optimize.brentq(
+                    lambda v: _profile(climber, solution, held, place, v) - target,
+                    tiny,
+                    estimate,
+                    rtol=1e-3,
+                    xtol=1e-10,
+                )
+            )
+    step = spread if spread is not None and spread > 0 else max(0.1 * estimate, _first_step(climber, solution, place))
+    high = estimate + z * step
+    for _ in range(60):
+        if _profile(climber, solution, held, place, high) < target:
+            break
+        high = estimate + 1.6 * (high - estimate)
+    else:
+        return low, float("inf")
+    return low, float(
+        optimize.brentq(
+            lambda v: _profile(climber, solution, held, place, v) - target, estimate, high, rtol=1e-3, xtol=1e-10
+        )
+    )
+
+
+def _first_step(climber: Climber, solution: Solution, place: int) -> float:
+    """A value of a linear parameter at 0 that would make a difference: one expected event."""
+    objective = solution.objective
+    per_unit = climber.problem.terms.slopes(solution.vector[climber.problem.n_linear : climber.problem.n_smooth])
+    exposure = float((objective.rows.exposure * per_unit)[climber.problem.terms.linear == place].sum())
+    return 1.0 / exposure if exposure > 0 else 1.0
+
+
+def _profile(climber: Climber, solution: Solution, held: NDArray[np.bool_], place: int, value: float) -> float:
+    fixed = held.copy()
+    fixed[place] = True
+    vector = solution.vector.copy()
+    vector[place] = value
+    return climber.inner(solution.objective, vector, fixed)[1].value

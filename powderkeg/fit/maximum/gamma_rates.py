@@ -1,0 +1,276 @@
+"""Channels that share a rate but are not equally busy: each has its own multiple of the rate, drawn from a Gamma law.
+
+In: a `Problem` whose rates are shared by many channels. Out: a `RandomClimber`, which is climbed like any other, with
+the shapes of the laws as further parameters (`moves.threats.rate.shape`); and what it says of each channel.
+
+A shared rate reads differences between channels as answers that come slowly; a free rate for every channel takes the
+answers away again, because a handful of events cannot tell both. Integrating the channel's own rate out does neither.
+At exact times that is the marginal likelihood itself. By day, acts of one day hang together across channels; there the
+acts of a day are split, in expectation, into those born on it and those that were not, and the rate is integrated out
+over the latter; both steps are repeated until they agree (docs/scale.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.engine.likelihood.day import DayRows
+from powderkeg.errors import Fault, FitError, UsageError
+from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
+from powderkeg.fit.likelihood.objective import Beliefs, Objective, Terms
+from powderkeg.fit.likelihood.prior import Prior
+from powderkeg.fit.likelihood.problem import Parameter, Problem
+from powderkeg.fit.maximum.climb import Climber, Solution
+from powderkeg.fit.maximum.newton import Function, Maximum, uphill
+
+BASELINES = ("auto", "shared", "gamma")
+LEAST_CHANNELS = 20
+"""Channels that must share a rate before their differences are worth a law."""
+LEAST_EVENTS = 40
+"""Events that they must have between them."""
+UNEVEN = 2.0
+"""Variance of their counts, in units of the mean, from which a law is tried when nothing was asked for."""
+LEAST_SHAPE, MOST_SHAPE = -16.0, 7.0
+"""Bounds of log shapes: from one channel in ten million that acts at all, to channels that differ by 3 %."""
+NEAR = 10.0
+"""Newton decrement below which the curvature at hand is improved by secants rather than computed anew."""
+CLOSE = 1e-7
+"""Newton decrement at which a climb by day ends: a step of a 3000th of a standard error."""
+MOST_STEPS = 60
+FARTHEST = 1.0
+"""Most that the log of a shape or a factor moves in a step."""
+
+
+def lawful_rates(problem: Problem, uneven: float) -> list[Parameter]:
+    """Free rates shared by many channels whose counts vary by more than `uneven` times their mean."""
+    d, data = problem.design, problem.data
+    stands = stands_for(problem)
+    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+    counts = np.bincount(data.channel[data.time >= 0], minlength=len(rate_of)).astype(np.float64)
+    channels = np.bincount(rate_of, weights=stands, minlength=problem.n_rates)
+    total = np.bincount(rate_of, weights=counts, minlength=problem.n_rates)
+    square = np.bincount(rate_of, weights=counts**2, minlength=problem.n_rates)
+    found = []
+    for p in problem.parameters:
+        if p.kind != "rate" or not p.free:
+            continue
+        n, events = channels[p.place], total[p.place]
+        if n >= LEAST_CHANNELS and events >= LEAST_EVENTS:
+            mean = events / n
+            if square[p.place] / n - mean**2 > uneven * mean:
+                found.append(p)
+    return found
+
+
+def with_laws(problem: Problem, rates: Sequence[Parameter]) -> Problem:
+    """The problem with a shape for each of these rates, placed before the half-lives."""
+    n, k = problem.n_smooth, len(rates)
+    laws = [Parameter(f"{p.path}.shape", "shape", 1.0, None, None, n + i, True) for i, p in enumerate(rates)]
+    moved = [replace(p, place=p.place + k) if p.place >= n else p for p in problem.parameters]
+    after = sum(p.place < n for p in moved)
+    return replace(
+        problem,
+        terms=Terms(problem.design, problem.n_linear, problem.terms.n_log + k),
+        parameters=(*moved[:after], *laws, *moved[after:]),
+        start=np.insert(problem.start, n, np.zeros(k)),
+        lower=np.insert(problem.lower, n, np.full(k, LEAST_SHAPE)),
+        upper=np.insert(problem.upper, n, np.full(k, MOST_SHAPE)),
+        held=np.insert(problem.held, n, np.zeros(k, bool)),
+        law_rates=np.array([p.place for p in rates], np.int64),
+    )
+
+
+def first_shapes(problem: Problem, vector: Floats) -> Floats:
+    """The vector with each law's shape as its channels' counts suggest, answers taken for differences or not."""
+    d, data = problem.design, problem.data
+    stands = stands_for(problem)
+    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+    counts = np.bincount(data.channel[data.time >= 0], minlength=len(rate_of)).astype(np.float64)
+    result = vector.copy()
+    for k, place in enumerate(problem.law_rates):
+        own = rate_of == place
+        n, events = stands[own].sum(), counts[own].sum()
+        mean = events / n
+        excess = max((counts[own] ** 2).sum() / n - mean**2 - mean, 1e-3 * mean)
+        result[problem.n_smooth - len(problem.law_rates) + k] = np.clip(
+            np.log(mean**2 / excess), LEAST_SHAPE + 1.0, MOST_SHAPE - 1.0
+        )
+    return result
+
+
+def law_is_settled(problem: Problem, solution: Solution) -> bool:
+    """Whether the climb settled and no shape stands at its lower bound, where the law says nothing of any channel."""
+    n, k = problem.n_smooth, len(problem.law_rates)
+    return solution.converged and bool((solution.vector[n - k : n] > LEAST_SHAPE + 1e-6).all())
+
+
+class RandomClimber(Climber):
+    """As `Climber`, with the rates of some channels integrated out."""
+
+    def __init__(self, problem: Problem, prior: Prior) -> None:
+        super().__init__(problem, prior)
+        if self.hidden:
+            raise FitError(
+                Fault(
+                    None, None, "baselines", "'gamma' where facts change without an act, or gates read acts of one day",
+                    "'shared'; or leave out the facts that come and go by themselves",
+                )
+            )  # fmt: skip
+        self.factors = np.ones((0, 2))
+
+    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Any, Beliefs | None]:
+        """The likelihood at `vector`."""
+        plain, _ = super().filter(vector, sloped)
+        if isinstance(plain.rows, DayRows) and len(self.factors) != len(plain.rows.acts):
+            self.factors = np.full((len(plain.rows.acts), 2), np.nan)
+        return RandomObjective(plain, self.problem, self.factors), None
+
+    def climb(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
+        """The maximum over everything not held, from `start`.
+
+        Shapes and half-lives wait until rates and answers are at their best: while answers are far off a shape finds
+        that channels hardly differ, and from there no slope leads back.
+        """
+        first = held.copy()
+        first[self.problem.n_smooth - len(self.problem.law_rates) :] = True
+        if not first.all():
+            start = super().climb(start, first).vector
+        return super().climb(start, held)
+
+    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
+        """Best rates, answers, gates and shapes at the half-lives of `vector`."""
+        n = self.problem.n_smooth
+
+        def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
+            found = objective.at(x, curved)
+            value, gradient, bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
+            return found.value + value, found.gradient + gradient[:n], found.hessian + np.diag(bend[:n])
+
+        farthest = np.full(n, np.inf)
+        farthest[self.problem.n_linear :] = FARTHEST
+        found = _climb_by_secants(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n], farthest)
+        result = vector.copy()
+        result[:n] = found.parameters
+        return result, found
+
+    def for_causes(self, vector: Floats) -> Objective:
+        """The likelihood with every channel's rate where its events put it."""
+        objective: RandomObjective = self.filter(vector)[0]
+        return objective.as_plain(vector[: self.problem.n_smooth])
+
+
+def _climb_by_secants(
+    function: Function, start: Floats, lower: Floats, upper: Floats, held: NDArray[np.bool_], farthest: Floats
+) -> Maximum:
+    """As `maximise`, for a Hessian that is rough and dear: near the top the gradient mends it (BFGS).
+
+    farthest  (n,) most that a parameter moves in a step: a shape that leaps to where channels hardly differ finds no
+              slope there that leads back
+    """
+    x = np.clip(start, lower, upper)
+    value, gradient, hessian = function(x, True)
+    decrement = np.inf
+    for step in range(MOST_STEPS):
+        width = np.maximum(1.0, np.abs(x)) * 1e-10
+        at_bound = ((x <= lower + width) & (gradient <= 0)) | ((x >= upper - width) & (gradient >= 0))
+        free = ~held & ~at_bound & (np.abs(np.diag(hessian)) > 1e-12)
+        direction = np.zeros_like(x)
+        if free.any():
+            bent = hessian[np.ix_(free, free)]
+            least = 0.1 * np.abs(gradient[free]) / np.maximum(np.abs(x[free]), 1e-3)
+            np.fill_diagonal(bent, np.minimum(bent.diagonal(), -least))
+            direction[free] = uphill(gradient[free], bent)
+        decrement = float(gradient @ direction)
+        if decrement < CLOSE:
+            return Maximum(x, value, gradient, hessian, at_bound & ~held, step, max(decrement, 0.0) ** 0.5, True)
+        short = np.clip(direction, -farthest, farthest)
+        if float(gradient @ short) > 0.1 * decrement or decrement < NEAR:
+            direction, length = short, 1.0
+        else:
+            length = min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
+        curved = decrement > NEAR
+        # From next to 0 the way back only doubles: far from the top, nothing positive falls below a tenth at once.
+        floor = np.maximum(lower, 0.1 * x) if curved else lower
+        floor = np.where(np.isfinite(farthest), lower, floor)
+        while True:
+            trial = np.clip(x + length * direction, floor, upper)
+            new_value, new_gradient, new_hessian = function(trial, curved)
+            if np.isfinite(new_value) and new_value >= value + 1e-4 * float(gradient @ (trial - x)) - 1e-9 * abs(value):
+                break
+            length *= 0.3
+            if length < 1e-6:
+                small = decrement < 1e-3
+                return Maximum(x, value, gradient, hessian, at_bound & ~held, step, decrement**0.5, small)
+        if not curved:
+            new_hessian = hessian.copy()
+            moved, bent_by = (trial - x)[free], (new_gradient - gradient)[free]
+            was = hessian[np.ix_(free, free)]
+            push = was @ moved
+            if float(moved @ bent_by) < 0 and float(moved @ push) < 0:
+                was = (
+                    was
+                    - np.outer(push, push) / float(moved @ push)
+                    + np.outer(bent_by, bent_by) / float(moved @ bent_by)
+                )
+                new_hessian[np.ix_(free, free)] = was
+        x, value, gradient, hessian = trial, new_value, new_gradient, new_hessian
+    return Maximum(x, value, gradient, hessian, at_bound & ~held, MOST_STEPS, max(decrement, 0.0) ** 0.5, False)
+
+
+def random_climber(problem: Problem, prior: Callable[[Problem], Prior]) -> RandomClimber:
+    """The climber with a law for every rate that many channels share. Raises FitError if there is none."""
+    rates = lawful_rates(problem, 0.0)
+    if not rates:
+        raise FitError(
+            Fault(
+                None, None, "baselines", "'gamma', but no free rate is shared by enough channels",
+                f"a rate with at least {LEAST_CHANNELS} channels and {LEAST_EVENTS} events that vary more than by "
+                "chance, or baselines='shared'",
+            )
+        )  # fmt: skip
+    problem = with_laws(problem, rates)
+    return RandomClimber(problem, prior(problem))
+
+
+def acts_unevenly(climber: Climber) -> bool:
+    """Whether some rate is shared by many channels whose counts vary so much that a law is worth trying."""
+    return not climber.hidden and bool(lawful_rates(climber.problem, UNEVEN))
+
+
+def check_baselines(baselines: str) -> None:
+    """Raises UsageError for a word that is none of `BASELINES`."""
+    if baselines not in BASELINES:
+        raise UsageError(Fault(None, None, "baselines", repr(baselines), f"one of {', '.join(BASELINES)}"))
+
+
+def channel_rates(climber: Climber, solution: Solution) -> pl.DataFrame:
+    """How busy each channel is by itself, given its events.
+
+    columns  source, act, target; events; rate (events/day, posterior mean without answers); times (that, as a multiple
+             of the rate its move has), of every channel with an event and a law
+    """
+    problem = climber.problem
+    objective: Any = solution.objective
+    if not isinstance(objective, RandomObjective):
+        raise FitError("the channels of a move share its rate in this fit; fit with baselines='gamma'")
+    found = objective.at(solution.vector[: problem.n_smooth], False)
+    present = objective.present
+    lawful = objective.law[: len(present)] >= 0
+    channel, times = present[lawful], found.mean[: len(present)][lawful]
+    d = problem.design
+    rate = solution.vector[d.term_linear[d.ground_term[d.channel_ground[channel]]]] * objective.scale_of[channel]
+    counts = np.bincount(problem.data.channel[problem.data.time >= 0], minlength=len(d.channel_ground))
+    named = [problem.model.channels[c] for c in channel]
+    return pl.DataFrame(
+        {
+            "source": [c.source for c in named], "act": [c.act for c in named], "target": [c.target for c in named],
+            "events": counts[channel], "rate": rate * times, "times": times,
+        }
+    )  # fmt: skip

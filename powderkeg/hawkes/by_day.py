@@ -1,0 +1,349 @@
+"""The maximum for stamps good for a day: the Borel-Tanner likelihood of `pk.fit`, with one mechanism for every link.
+
+In: `Streams` whose stamps are bins, a `Layout`. Out: a `Point` as at exact times, with the whole Hessian. Events of one
+bin may answer each other in any order, so the channels hang together and are climbed together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.likelihood.day import DayRows as PassRows
+from powderkeg.engine.likelihood.design import Shape, Sources, build, starts
+from powderkeg.errors import Fault, UsageError
+from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
+from powderkeg.fit.maximum.newton import uphill
+from powderkeg.hawkes.exact import Layout, lay_out
+from powderkeg.hawkes.reading import Streams
+from powderkeg.model import from_arrays
+
+MOST_COEFFICIENTS = 5_000
+"""Coefficients beyond which the Hessian that all types share would not fit into memory or patience."""
+FIRST_EVENTS = 6_000
+"""Events of the first look at unknown decays."""
+STEP = 1e-4
+"""Step of the log decay in differences of the gradient."""
+SAMPLE = 6_000
+"""Channel-days from which the curvature that steers the climb is taken: that of all costs fifty times a gradient."""
+TOLERANCE = 1e-9
+"""Newton decrement (twice the log-likelihood still to be gained) at which a climb has arrived."""
+MOST_STEPS = 300
+
+
+@dataclass
+class DayPoint:
+    """The best coefficients at given decays.
+
+    value, gradient   of the log-likelihood less penalty;  slope (G,) by the log decays, if asked for
+    curvature         (P, P) minus the Hessian as the climb knows it, in the objective's order
+    steepest          square root of the Newton decrement left
+    hessian           (P + G, P + G) of the log-likelihood, exact; empty until `DayRows.curved` fills it
+    """
+
+    decay: Floats
+    a: Floats
+    value: float
+    gradient: Floats
+    slope: Floats
+    curvature: Floats
+    steepest: float
+    converged: bool
+    objective: Objective
+    hessian: Floats
+
+
+class DayRows:
+    """The log-likelihood of stamped streams under a layout. penalty, held as in `exact.Rows`."""
+
+    def __init__(
+        self, streams: Streams, layout: Layout, penalty: Floats | None = None, held: NDArray[np.bool_] | None = None
+    ) -> None:
+        n = layout.n_coefficients
+        if n > MOST_COEFFICIENTS:
+            raise UsageError(
+                Fault(None, None, "support", f"{n:,} coefficients by day, where all types hang together",
+                      f"at most {MOST_COEFFICIENTS:,}: fewer types or pairs (`support`), or pk.fit, whose mechanisms "
+                      "many pairs share"),
+                aftermath="nothing was fitted",
+            )  # fmt: skip
+        self.streams, self.layout = streams, layout
+        self.penalty = np.zeros(n) if penalty is None else penalty
+        self.held = np.zeros(n, bool) if held is None else held
+        self.data = Data(streams.time, streams.kind, streams.days, True)
+        self._pose()
+
+    def restrict(self, penalty: Floats | None, held: NDArray[np.bool_] | None) -> DayRows:
+        return DayRows(self.streams, self.layout, penalty, held)
+
+    def _pose(self) -> None:
+        """One mechanism a link; linear parameters: every type's background pieces, then links."""
+        d = self.layout
+        links = len(d.in_column)
+        matrices = [
+            sparse.coo_array(([1.0], ([s], [t])), shape=(d.n_types, d.n_types))
+            for s, t in zip(d.link_source, d.link_target, strict=True)
+        ]
+        system = from_arrays(np.ones(d.n_types), matrices, np.ones(links)).system if links else _lonely(d.n_types)
+        sources = Sources(
+            rate_parameter=np.arange(d.n_types),
+            rate_scale=np.ones(d.n_types),
+            edge_scale=np.ones(links),
+            factor_parameter=np.zeros(0, np.int64),
+            n_rates=d.n_types,
+            n_factors=0,
+        )
+        pieces = d.n_pieces
+        bounds = np.append(d.cut[:-1], self.streams.days)
+        shape = Shape(bounds, np.ones(pieces), np.arange(pieces), np.zeros((pieces, 0)))
+        design = build(system, sources, self.streams.days, shape)
+        # Pieces of the background are linear here, one a type and piece: each term of a ground gets its own number.
+        linear = design.term_linear - d.n_types + d.n_types * pieces
+        for i, ground in enumerate(design.channel_ground):
+            first = int(design.ground_term[ground])
+            linear[first : first + pieces] = i * pieces + np.arange(pieces)
+        linear[design.pair_term] = 0
+        self.design = design._replace(term_linear=linear)
+        self.terms = Terms(self.design, d.n_types * pieces + links, 0)
+        self.place = np.concatenate([np.flatnonzero(d.is_background), d.link_places])
+        self.dead = np.zeros(self.terms.n_linear, bool)
+
+    def objective(self, decay: Floats, sloped: bool) -> Objective:
+        by_link = decay[self.layout.link_decay] if len(self.layout.in_column) else np.ones(1)
+        return prepare(self.data, self.design, self.terms, by_link, self.dead, sloped)
+
+    def start(self) -> Floats:
+        """Half of every type's events from the background, half as answers to all that may act."""
+        d, counts = self.layout, self.streams.counts.astype(np.float64)
+        a = np.zeros(d.n_coefficients)
+        reach = np.bincount(d.link_target, weights=counts[d.link_source], minlength=d.n_types)
+        background = d.is_background
+        share = np.where(reach > 0, 0.5, 1.0)
+        a[background] = np.repeat(share * counts / self.streams.days, d.n_pieces)
+        a[~background] = np.where(
+            counts[d.link_source] > 0, 0.5 * counts[d.link_target] / np.maximum(reach[d.link_target], 1.0), 0.0
+        )
+        # No more than half an answer in all to anything, so that the first guess does not explode.
+        given = np.bincount(d.link_source, weights=a[~background], minlength=d.n_types)
+        a[~background] *= np.minimum(1.0, 0.5 / np.maximum(given, 1e-12))[d.link_source]
+        return np.where(self.held, 0.0, a)
+
+    def climb(self, decay: Floats, start: DayPoint | Floats | None = None, leaning: bool = False) -> DayPoint:
+        """The best coefficients at `decay`, from a point nearby if there is one; `leaning`: with the slope."""
+        objective = self.objective(decay, leaning)
+        near = start if isinstance(start, DayPoint) else None
+        begin = (near.a if near is not None else self.start() if start is None else np.asarray(start))[self.place]
+        held = self.held[self.place] | self._idle()
+        charge = self.penalty[self.place]
+        curvature = near.curvature if near is not None else _curvature(objective, begin)
+        x, value, slope, curvature, steepest = _ascend(objective, charge, begin, held, curvature)
+        n = len(x)
+        a, gradient = np.zeros(n), np.zeros(n)
+        a[self.place], gradient[self.place] = x, slope
+        by_decay = self._slope(objective, x) if leaning else np.zeros(self.layout.n_decays)
+        arrived = steepest < 1e-3
+        return DayPoint(decay, a, value, gradient, by_decay, curvature, steepest, arrived, objective, np.zeros((0, 0)))
+
+    def noise(self, decay: Floats) -> Floats:
+        """(P,) standard deviation of the slope of each link where there are no links; 0 for the background."""
+        background = self.layout.is_background
+        alone = self.restrict(None, ~background).climb(decay)
+        diagonal = np.zeros(len(background))
+        diagonal[self.place] = np.diag(_curvature(alone.objective, alone.a[self.place]))
+        result: Floats = np.where(background, 0.0, np.sqrt(np.maximum(diagonal, 0.0)))
+        return result
+
+    def _idle(self) -> NDArray[np.bool_]:
+        """Coefficients of types without events: nothing depends on links from them."""
+        d = self.layout
+        lost = self.streams.counts == 0
+        result = np.zeros(d.n_coefficients, bool)
+        result[d.link_places] = lost[d.link_source] | lost[d.link_target]
+        idle: NDArray[np.bool_] = result[self.place]
+        return idle
+
+    def _slope(self, objective: Objective, parameters: Floats) -> Floats:
+        if len(self.layout.in_column) == 0:
+            return np.zeros(self.layout.n_decays)
+        by_link = objective.decay_gradient(parameters, self.design.kernel_start)
+        return np.bincount(self.layout.link_decay, weights=by_link, minlength=self.layout.n_decays).astype(np.float64)
+
+    def curved(self, point: DayPoint, with_decays: bool) -> DayPoint:
+        """The point with the Hessian over coefficients, and log decays if asked for."""
+        n, g = self.layout.n_coefficients, self.layout.n_decays if with_decays else 0
+        hessian = np.zeros((n + g, n + g))
+        x = point.a[self.place]
+        hessian[np.ix_(self.place, self.place)] = point.objective.evaluate(x, True)[2]
+        for k in range(g):
+            ends = []
+            for sign in (1.0, -1.0):
+                decay = point.decay.copy()
+                decay[k] *= np.exp(sign * STEP)
+                objective = self.objective(decay, True)
+                ends.append((objective.evaluate(x, False)[1], self._slope(objective, x)))
+            hessian[self.place, n + k] = (ends[0][0] - ends[1][0]) / (2.0 * STEP)
+            hessian[n + k, :n] = hessian[:n, n + k]
+            hessian[n : n + g, n + k] = (ends[0][1] - ends[1][1]) / (2.0 * STEP)
+        point.hessian = hessian
+        return point
+
+
+def _ascend(
+    objective: Objective, charge: Floats, x: Floats, held: NDArray[np.bool_], curvature: Floats
+) -> tuple[Floats, float, Floats, Floats, float]:
+    """(coefficients, value, gradient, curvature learnt, square root of the decrement left).
+
+    Newton's steps with a curvature that is known roughly and learns from every step (BFGS), on what is off its bound 0.
+    """
+
+    def look(x: Floats) -> tuple[float, Floats]:
+        value, gradient, _ = objective.evaluate(x, False)
+        return value - float(charge @ x), gradient - charge
+
+    value, gradient = look(x)
+    decrement = np.inf
+    for _ in range(MOST_STEPS):
+        free = ~held & ~((x <= 1e-14) & (gradient <= 0))
+        if not free.any():
+            return x, value, gradient, curvature, 0.0
+        direction = np.zeros_like(x)
+        direction[free] = uphill(gradient[free], -curvature[np.ix_(free, free)])
+        decrement = float(gradient @ direction)
+        if decrement < TOLERANCE:
+            break
+        length = 1.0
+        while True:
+            trial = np.maximum(x + length * direction, 0.0)
+            new, slope = look(trial)
+            if np.isfinite(new) and new >= value + 1e-4 * float(gradient @ (trial - x)):
+                break
+            length *= 0.4
+            if length < 1e-10:
+                return x, value, gradient, curvature, max(decrement, 0.0) ** 0.5
+        step, change = trial - x, gradient - slope
+        bent = curvature @ step
+        if change @ step > 1e-10 * float(step @ bent) > 0:
+            curvature = (
+                curvature + np.outer(change, change) / (change @ step) - np.outer(bent, bent) / float(step @ bent)
+            )
+        x, value, gradient = trial, new, slope
+    return x, value, gradient, curvature, max(decrement, 0.0) ** 0.5
+
+
+def _curvature(objective: Objective, x: Floats) -> Floats:
+    """(P, P) minus the Hessian, from every so manieth block of the days, scaled up to all."""
+    rows = objective.rows
+    assert isinstance(rows, PassRows)
+    n_blocks = len(rows.block) - 1
+    every = max(1, -(-len(rows.acts) // SAMPLE))
+    chosen = np.arange(0, n_blocks, every)
+    few = replace(objective, rows=_some_blocks(rows, chosen), weight=objective.weight[chosen])
+    curvature: Floats = -few.evaluate(x, True)[2] * (n_blocks / max(len(chosen), 1))
+    least = 1e-6 * max(float(curvature.diagonal().max(initial=0.0)), 1e-6)
+    np.fill_diagonal(curvature, np.maximum(curvature.diagonal(), least))
+    return curvature
+
+
+def _some_blocks(rows: PassRows, chosen: Ints) -> PassRows:
+    """The rows of some blocks; their exposures stay those of all."""
+    size = np.diff(rows.block)[chosen]
+    block = starts(size)
+    old_first, new_first = np.repeat(rows.block[chosen], size), np.repeat(block[:-1], size)
+    take = old_first + np.arange(block[-1]) - new_first
+    start, entries = _gather(rows.start, take)
+    echo_start, echoes = _gather(rows.echo_start, take)
+    shift = np.repeat(old_first - new_first, np.diff(echo_start))
+    return rows._replace(
+        start=start, term=rows.term[entries], value=rows.value[entries], acts=rows.acts[take], block=block,
+        echo_start=echo_start, echo_from=rows.echo_from[echoes] - shift, echo_term=rows.echo_term[echoes],
+        echo_value=rows.echo_value[echoes], channel=rows.channel[take], day=rows.day[take],
+    )  # fmt: skip
+
+
+def _gather(start: Ints, take: Ints) -> tuple[Ints, Ints]:
+    """CSR starts of the taken rows, and the entries they hold."""
+    size = np.diff(start)[take]
+    new = starts(size)
+    return new, np.repeat(start[take] - new[:-1], size) + np.arange(new[-1])
+
+
+def _lonely(n_types: int) -> System:
+    return from_arrays(np.ones(n_types), np.zeros((n_types, n_types)), 1.0).system
+
+
+def climb_day_decays(rows: DayRows, start: Floats | None, lower: float, upper: float) -> tuple[DayPoint, bool]:
+    """(the best point over the decays too, whether the climb settled)."""
+    if start is None:
+        guess, curvature = _first_look(rows, lower, upper)
+    else:
+        guess, curvature = np.log(start), _plain_curvature(rows)
+    point, _, settled = _climb(rows, np.clip(guess, lower, upper), lower, upper, curvature, 1e-8)
+    return point, settled
+
+
+def _climb(
+    rows: DayRows, theta: Floats, lower: float, upper: float, curvature: Floats, tolerance: float
+) -> tuple[DayPoint, Floats, bool]:
+    """(point, curvature learnt, whether it settled): quasi-Newton over log decays, steps of at most a factor of e."""
+    here = rows.climb(np.exp(theta), leaning=True)
+    for _ in range(60):
+        free = ~((theta <= lower) & (here.slope <= 0)) & ~((theta >= upper) & (here.slope >= 0)) & (here.slope != 0)
+        if not free.any():
+            return here, curvature, True
+        step = np.zeros_like(theta)
+        step[free] = uphill(here.slope[free], -curvature[np.ix_(free, free)])
+        gain = float(here.slope @ step)
+        if gain < tolerance:
+            return here, curvature, True
+        step = np.clip(step, -1.0, 1.0)
+        while True:
+            trial = np.clip(theta + step, lower, upper)
+            new = rows.climb(np.exp(trial), here, leaning=True)
+            if new.value >= here.value - 1e-8 * abs(here.value) ** 0.5:
+                break
+            step = 0.3 * step
+            if np.abs(step).max() < 1e-8:
+                return here, curvature, gain < 1e-3
+        moved, change = trial - theta, here.slope - new.slope
+        bent = curvature @ moved
+        if change @ moved > 1e-12:
+            curvature = curvature + np.outer(change, change) / (change @ moved) - np.outer(bent, bent) / (moved @ bent)
+        theta, here = trial, new
+    return here, curvature, False
+
+
+def _plain_curvature(rows: DayRows) -> Floats:
+    """A guess: a log decay is known as well as from a twentieth of the events."""
+    return np.eye(rows.layout.n_decays) * max(0.05 * len(rows.streams.time) / rows.layout.n_decays, 1.0)
+
+
+def _first_look(rows: DayRows, lower: float, upper: float) -> tuple[Floats, Floats]:
+    """(log decays from the first events, their curvature scaled up to all).
+
+    The best of a grid for one decay; several begin a factor of six apart around it.
+    """
+    d, s = rows.layout, rows.streams
+    first = d.in_column < d.n_types
+    head = s
+    if len(s.time) > FIRST_EVENTS:
+        keep = s.time <= s.time[FIRST_EVENTS]
+        days = float(s.time[FIRST_EVENTS]) + 1.0
+        head = Streams(s.time[keep], s.kind[keep], s.names, days, True, s.stamp, s.start, ())
+    more = len(s.time) / len(head.time)
+    whole = np.array([0.0, np.inf])
+    source, target = d.link_source[first], d.link_target[first]
+    few = DayRows(head, lay_out(d.n_types, 1, False, source, target, whole))
+    grid = np.linspace(lower, upper, 9)[1:-1]
+    best = float(grid[int(np.argmax([few.climb(np.array([np.exp(guess)])).value for guess in grid]))])
+    point, curvature, _ = _climb(few, np.array([best]), lower, upper, _plain_curvature(few), 1e-3)
+    if d.n_decays == 1:
+        return np.log(point.decay), curvature * more
+    apart = np.log(6.0) * (np.arange(d.n_components) - 0.5 * (d.n_components - 1))[::-1]
+    guess = np.repeat(np.clip(np.log(point.decay) + apart, lower, upper), d.n_decays // d.n_components)
+    several = DayRows(head, lay_out(d.n_types, d.n_components, d.n_decays > d.n_components, source, target, whole))
+    point, curvature, _ = _climb(several, guess, lower, upper, _plain_curvature(several), 1e-2)
+    return np.log(point.decay), curvature * more

@@ -1,0 +1,138 @@
+"""How sure the coefficients are: from the observed information at the maximum.
+
+In: a point of `exact` or `days`. Out: a `Spread`: standard errors, intervals, and the variance of any sum of
+coefficients. Errors of unknown decays are carried into those of the coefficients.
+
+A coefficient off its bound has Wald's interval, cut at 0. One at 0 has none; its upper end is where a parabola with the
+slope and the curvature that the log-likelihood has there has fallen by z^2 / 2, the others following: the profile
+likelihood to second order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.hawkes.by_day import DayPoint, DayRows
+from powderkeg.hawkes.exact import Point, Rows
+
+LEAST_CURVATURE = 1e-12
+"""Relative curvature below which the information says nothing of a direction."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """se (P,) nan at the bound or where nothing is known; bound_curvature (P,) curvature of those at the bound, the
+    others following, nan elsewhere; gradient (P,); decays (G, G) covariance of the log decays, nan where unknown;
+    variance  of the sum of weights (P,) times coefficients."""
+
+    a: Floats
+    se: Floats
+    bound_curvature: Floats
+    gradient: Floats
+    decays: Floats
+    variance: Callable[[Floats], float]
+
+    def ends(self, z: float) -> tuple[Floats, Floats]:
+        """(low, high) of every coefficient; nan where nothing is known."""
+        low, high = np.maximum(self.a - z * self.se, 0.0), self.a + z * self.se
+        slope, curve = np.minimum(self.gradient, 0.0), self.bound_curvature
+        bound = np.isfinite(curve)
+        reach = np.zeros_like(self.a)
+        reach[bound] = (slope[bound] + np.sqrt(slope[bound] ** 2 + curve[bound] * z * z)) / curve[bound]
+        return np.where(bound, 0.0, low), np.where(bound, reach, high)
+
+
+def exact_spread(rows: Rows, point: Point, decays_free: NDArray[np.bool_]) -> Spread:
+    """From the blocks of the channels; decays that are not free are taken as known."""
+    d = rows.layout
+    p, g = d.n_coefficients, d.n_decays
+    covariance = np.full((g, g), np.nan)
+    free_decays = np.flatnonzero(decays_free & (np.abs(np.diag(point.curve)) > LEAST_CURVATURE))
+    lean = np.zeros((p, 0))
+    inner = np.zeros((0, 0))
+    if len(free_decays):
+        inner, kept = _inverse(-point.curve[np.ix_(free_decays, free_decays)])
+        free_decays, inner = free_decays[kept], inner[np.ix_(kept, kept)]
+        covariance[np.ix_(free_decays, free_decays)] = inner
+        lean = point.lean[:, free_decays]
+    se, bent = np.full(p, np.nan), np.full(p, np.nan)
+    blocks: list[tuple[slice, NDArray[np.intp], Floats]] = []
+    for i in range(d.n_types):
+        here = d.of(i)
+        hessian = rows.hessian_of(point, i)
+        at = point.a[here]
+        held = rows.held[here] != 0
+        free = np.flatnonzero((at > 0) & ~held)
+        block, kept_free = _inverse(hessian[np.ix_(free, free)])
+        free, block = free[kept_free], block[np.ix_(kept_free, kept_free)]
+        blocks.append((here, free, block))
+        own = lean[here][free]
+        se[here.start + free] = np.sqrt(np.diag(block) + np.einsum("ij,jk,ik->i", own, inner, own))
+        bound = np.flatnonzero((at == 0) & ~held & (np.diag(hessian) > 0))
+        across = hessian[np.ix_(bound, free)]
+        bent[here.start + bound] = np.diag(hessian)[bound] - np.einsum("ij,jk,ik->i", across, block, across)
+    bent[~(bent > 0)] = np.nan
+
+    def variance(weights: Floats) -> float:
+        total = sum(float(weights[here][free] @ block @ weights[here][free]) for here, free, block in blocks)
+        pull = weights @ lean
+        return float(total + pull @ inner @ pull)
+
+    return Spread(point.a, se, bent, point.gradient, covariance, variance)
+
+
+def day_spread(rows: DayRows, point: DayPoint, decays_free: NDArray[np.bool_]) -> Spread:
+    """From the whole Hessian over coefficients and free decays."""
+    d = rows.layout
+    p, g = d.n_coefficients, d.n_decays
+    with_decays = len(point.hessian) > p
+    information = -point.hessian
+    at_bound = (point.a <= 1e-12) & ~rows.held
+    free = np.flatnonzero(~at_bound & ~rows.held)
+    if with_decays:
+        moving = decays_free & (np.abs(np.diag(information)[p:]) > LEAST_CURVATURE)
+        free = np.concatenate([free, p + np.flatnonzero(moving)])
+    inverse, kept = _inverse(information[np.ix_(free, free)])
+    free, inverse = free[kept], inverse[np.ix_(kept, kept)]
+    se, bent, covariance = np.full(p, np.nan), np.full(p, np.nan), np.full((g, g), np.nan)
+    coefficients = free < p
+    se[free[coefficients]] = np.sqrt(np.diag(inverse)[coefficients])
+    logs = np.flatnonzero(~coefficients)
+    covariance[np.ix_(free[logs] - p, free[logs] - p)] = inverse[np.ix_(logs, logs)]
+    bound = np.flatnonzero(at_bound & (np.diag(information)[:p] > 0))
+    across = information[np.ix_(bound, free)]
+    bent[bound] = np.diag(information)[bound] - np.einsum("ij,jk,ik->i", across, inverse, across)
+    bent[~(bent > 0)] = np.nan
+
+    def variance(weights: Floats) -> float:
+        w = weights[free[coefficients]]
+        return float(w @ inverse[np.ix_(coefficients, coefficients)] @ w)
+
+    return Spread(point.a, se, bent, point.gradient, covariance, variance)
+
+
+def _inverse(information: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """(inverse, positions of which something is known); the rest has rows of nan."""
+    n = len(information)
+    diagonal = np.diag(information)
+    kept = np.flatnonzero(diagonal > LEAST_CURVATURE)
+    result = np.full((n, n), np.nan)
+    if len(kept) == 0:
+        return result, kept
+    scale = 1.0 / np.sqrt(diagonal[kept])
+    scaled = information[np.ix_(kept, kept)] * scale[:, None] * scale[None, :]
+    values, vectors = np.linalg.eigh(scaled)
+    flat = values < 1e-9
+    # Whatever has a part in a direction without curvature is not known.
+    blurred = (np.abs(vectors[:, flat]) > 1e-3).any(axis=1) if flat.any() else np.zeros(len(kept), bool)
+    good = ~blurred
+    sharp = np.where(flat, np.inf, values)
+    inverse = (vectors / sharp) @ vectors.T * scale[:, None] * scale[None, :]
+    kept = kept[good]
+    result[np.ix_(kept, kept)] = inverse[np.ix_(good, good)]
+    return result, kept
