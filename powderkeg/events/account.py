@@ -19,6 +19,7 @@ import polars as pl
 
 from powderkeg.errors import EventError, Fault
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut
+from powderkeg.events.encodings import UNKNOWN
 from powderkeg.events.rows import Typed
 
 MOST_SHOWN = 100_000
@@ -41,6 +42,7 @@ class Account:
     unknown_codes: Counter[str] = field(default_factory=Counter)
     recoded: int = 0
     trimmed: int = 0
+    unknown_letters: int = 0
     early: int = 0
     formats: dict[str, str] = field(default_factory=dict)
     books: set[str] = field(default_factory=set)
@@ -105,10 +107,21 @@ class Account:
             "recoded": self.recoded,
             "trimmed": self.trimmed,
             "dated_a_year_early": self.early,
-            "said": list(self.said),
+            "said": [*self.said, *self._letters()],
             "files_at_fault": [fault.as_dict() for fault in self.faults],
             "files_passed_over": self.passed_over,
         }
+
+    def _letters(self) -> list[str]:
+        """What became of letters that are no UTF-8."""
+        said = []
+        if self.recoded:
+            rows = f"{self.recoded:,} row{' is' if self.recoded == 1 else 's are'}"
+            said.append(f"{rows} not UTF-8: read as Windows-1252; if it is another encoding, name it")
+        if self.unknown_letters:
+            letters = f"{self.unknown_letters:,} letter{'' if self.unknown_letters == 1 else 's'}"
+            said.append(f"{letters} could not be read and stand as {UNKNOWN}")
+        return said
 
     def coverage(self) -> pl.DataFrame:
         """Events of all kinds by month, also months without any."""

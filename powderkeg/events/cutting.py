@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from powderkeg.events.encodings import recoded as recoded_line
 from powderkeg.events.files import TEXT_SHOWN
 from powderkeg.events.formats import Layout
 
@@ -218,8 +219,11 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
             else:
                 bad.append(BadRow(part.file, number, _miscounted(fields, width), shown(line)))
                 continue
-        text = _utf8(line)
+        text = recoded_line(line)
         if text is not None:
+            if header is not None and text == header:
+                repeated += 1
+                continue
             line, recoded = text, recoded + 1
         good.append(line.replace(b"\r", b" ").replace(KEDS_SEPARATOR, b" ") if keds else line.replace(b"\r", b" "))
         places.append(number)
@@ -280,7 +284,7 @@ def _cut_quoted(part: Part, layout: Layout) -> Cut:
     lines: list[str] = []
     recoded_lines: set[int] = set()
     for number, raw in enumerate(part.data.split(b"\n")[:-1]):
-        text = _utf8(raw)
+        text = recoded_line(raw)
         if text is not None:
             recoded_lines.add(number)
         lines.append((raw if text is None else text).decode() + "\n")
@@ -343,20 +347,6 @@ def _window(lines: list[str], at: int, separator: str) -> Iterator[tuple[int, in
             return
         yield at + first, at + last, row
         first = last
-
-
-def _utf8(line: bytes) -> bytes | None:
-    """The line as UTF-8, read as Windows-1252, if it is not UTF-8 yet; None if it is."""
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        pass
-    else:
-        return None
-    try:
-        return line.decode("cp1252").encode()
-    except UnicodeDecodeError:
-        return line.decode("latin-1").encode()
 
 
 def _miscounted(fields: int, width: int) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from powderkeg.errors import Fault, nearest_name
 from powderkeg.events.codes import likeliest_book
 from powderkeg.events.files import FileFault
+from powderkeg.events.preamble import is_quoted
 from powderkeg.events.times import TIME_FORMS, likeliest_form
 
 POLECAT_COLUMNS = (
@@ -189,6 +190,8 @@ class Wishes:
     separator: str | None = None
     date_format: str | None = None
     book: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
 
 
 def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
@@ -320,7 +323,7 @@ def _keds_layout(file: str, lines: list[str], wishes: Wishes) -> Layout:
 
 def _header_layout(file: str, text: str, lines: list[str], kind: Format, wishes: Wishes) -> Layout:
     separator = wishes.separator or _separator(lines, kind.separator)
-    quoted = separator != "\t" or lines[0].lstrip().startswith('"')
+    quoted = is_quoted(lines, separator)
     records = _records(text, separator, quoted)
     if not records:
         raise FileFault(file, "no readable row", "a header and event rows", 1)

@@ -20,7 +20,8 @@ from powderkeg.errors import EventError, Fault, UsageError, nearest_name
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
 from powderkeg.events.codes import TONES, entries
-from powderkeg.events.files import FileFault
+from powderkeg.events.encodings import is_encoding
+from powderkeg.events.files import FileFault, Paths, Sources, gathered
 from powderkeg.events.formats import Wishes
 from powderkeg.events.frames import layout_of_frame, polars_of
 from powderkeg.events.prepare import DOUBLES
@@ -37,7 +38,6 @@ RUN_ROWS = 500_000
 READING_DOUBLES = ("same_event", "same_day", "mirrored")
 FIRST_COLUMNS = ("time", "source", "act", "target", "code", "cameo", "tone", "goldstein")
 LAST_COLUMNS = ("event_id", "file", "line")
-Paths = str | Path | Iterable[str | Path]
 
 
 def read_events(
@@ -48,6 +48,8 @@ def read_events(
     codebook: str | None = None,
     date_format: str | None = None,
     separator: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
     start: date | str | None = None,
     end: date | str | None = None,
     max_lag: float | None = None,
@@ -60,12 +62,15 @@ def read_events(
 ) -> EventTable:
     """Read event files into one table, in time order.
 
-    paths        a file, folder or pattern, or several
+    paths        a file, folder or pattern, or several; - for standard input
     format       auto, or icews, gdelt, polecat, acled, ucdp, keds, csv
     mapping      for tables of your own: field -> column, as {"time": "Date", "source": "Who", "code": "CAMEO"}
     codebook     cameo, weis, plover, acled or ucdp; found from the codes unless given
     date_format  a key of TIME_FORMS, or a format such as "%d/%m/%Y"
     separator    the character between fields of a text table; found unless given
+    encoding     that of text that is not UTF-8, as cp1250 or latin-2; without it rows that are not UTF-8 are read as
+                 Windows-1252 and counted
+    sheet        that of a workbook to read; by default the first that holds events
     start, end   first and last day wanted; the table's window is theirs, else from the first event to the last
     max_lag      most days between an event and its entry in the data; later entries are dropped by "reported late"
     doubles      policies of DOUBLES that drop rows, in this order; with a scenario after matching
@@ -78,18 +83,19 @@ def read_events(
     Raises EventError: no such file, no known format, no usable row; UsageError for arguments that cannot be met.
     """
     options = _options(
-        Wishes(format, dict(mapping or {}), separator, date_format, codebook),
+        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet),
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
-    own = _own_table(paths, options)
-    if own is not None:
-        return own
     account = Account(Path(quarantine) if quarantine is not None else None)
-    try:
-        portions = list(Reading(options, account).frames(paths))
-    finally:
-        account.close()
+    with gathered(paths) as sources:
+        own = _own_table(sources, options)
+        if own is not None:
+            return own
+        try:
+            portions = list(Reading(options, account).frames(sources))
+        finally:
+            account.close()
     return _table(portions, options, account)
 
 
@@ -102,6 +108,8 @@ def convert(
     codebook: str | None = None,
     date_format: str | None = None,
     separator: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
     start: date | str | None = None,
     end: date | str | None = None,
     max_lag: float | None = None,
@@ -119,15 +127,18 @@ def convert(
     """
     target = Path(out)
     options = _options(
-        Wishes(format, dict(mapping or {}), separator, date_format, codebook),
+        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet),
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
     account = Account(Path(quarantine) if quarantine else target.with_name(target.name + ".quarantine.csv"))
     try:
-        with tempfile.TemporaryDirectory(prefix=".powderkeg-", dir=target.parent) as folder:
+        with (
+            gathered(paths) as sources,
+            tempfile.TemporaryDirectory(prefix=".powderkeg-", dir=target.parent) as folder,
+        ):
             days: Counter[int] = Counter()
-            runs = _spool(Reading(options, account).frames(paths), Path(folder), days)
+            runs = _spool(Reading(options, account).frames(sources), Path(folder), days)
             return _merge(runs, days, options, account, target)
     except OSError as error:
         found = f"cannot be written: {error.strerror or error}"
@@ -196,6 +207,9 @@ def _options(
         raise UsageError(Fault(None, None, "bad_files", repr(bad_files), "raise or skip"))
     if wishes.separator is not None and len(wishes.separator.encode()) != 1:
         raise UsageError(Fault(None, None, "separator", repr(wishes.separator), "one character"))
+    if wishes.encoding is not None and not is_encoding(wishes.encoding):
+        expected = "an encoding that Python knows, such as cp1250, cp1251, latin-2, utf-16"
+        raise UsageError(Fault(None, None, "encoding", repr(wishes.encoding), expected))
     if window.first is not None and window.last is not None and window.first > window.last:
         raise UsageError(Fault(None, None, "end", f"{window.last}, before start", f"{window.first} or later"))
     if wishes.book is not None:
@@ -219,15 +233,14 @@ def _day(name: str, value: date | str | None) -> date | None:
         raise UsageError(Fault(None, None, name, repr(value), "a day such as 2018-06-01")) from error
 
 
-def _own_table(paths: Paths, options: Options) -> EventTable | None:
+def _own_table(sources: Sources, options: Options) -> EventTable | None:
     """The table itself, if the one path given is a file that we wrote.
 
     Its rows with one event id were dropped when it was made; the other policies are applied to what is in it.
     """
-    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    if len(given) != 1 or not Path(given[0]).is_file() or not is_own(Path(given[0])):
+    if len(sources.files) != 1 or not is_own(sources.files[0].path):
         return None
-    table = read_table(given[0])
+    table = read_table(sources.files[0].path)
     if options.window.first is not None or options.window.last is not None:
         table = table.between(options.window.first, options.window.last)
     policies = tuple(policy for policy in options.doubles if policy != "same_event")

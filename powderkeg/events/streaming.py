@@ -12,9 +12,9 @@ import queue
 import threading
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,20 @@ import polars as pl
 from powderkeg.errors import EventError, Fault, PowderkegWarning
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
+from powderkeg.events.archives import Member, PassedOver, members
+from powderkeg.events.blocks import Block, Overlong, blocks, head
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut, Part, cut, shown, texts
-from powderkeg.events.files import Block, FileFault, Member, Overlong, blocks, expand, head, members
+from powderkeg.events.encodings import UNKNOWN
+from powderkeg.events.files import FileFault, Source, Sources, shown_name
 from powderkeg.events.formats import Layout, Wishes, detect
 from powderkeg.events.frames import layout_of_frame, text_of_frame
+from powderkeg.events.preamble import preamble
+from powderkeg.events.records import Table, Unread, is_json, table_of_json
 from powderkeg.events.rows import Typed, Window, typed
 from powderkeg.events.store import is_own
 from powderkeg.events.times import resolution_of
+from powderkeg.events.workbooks import sheets
 
 if TYPE_CHECKING:
     from powderkeg.events.match import Matcher
@@ -40,6 +46,9 @@ BATCH = 16 << 20
 FRAME_ROWS = 500_000
 MOST_FAULTS = 100
 MOST_WORKERS = 4
+MOST_NAMED = 5
+LONGEST_HEADER = 1 << 16
+UNKNOWN_LETTER = UNKNOWN.encode()
 Progress = Callable[[str, int], None]
 
 
@@ -57,10 +66,17 @@ class Options:
 
 @dataclass(frozen=True)
 class _Begin:
-    """The next pieces are of this member."""
+    """The next pieces are of this member.
+
+    first  number of its first line
+    skip   lines before its header
+    """
 
     member: Member
     layout: Layout
+    first: int = 1
+    skip: int = 0
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,20 +109,20 @@ class Reading:
         self._layout: Layout | None = None
         self._name = ""
         self._line = 1
+        self._skip = 0
         self._begun = True
 
-    def frames(self, paths: str | Path | Iterable[str | Path]) -> Iterator[pl.DataFrame]:
+    def frames(self, sources: Sources) -> Iterator[pl.DataFrame]:
         """Rows of all files, in the order of the files.
 
         Columns: day (since 1970-01-01), source, target, code, cameo, tone, goldstein, what else the format has, file,
         line. With a matcher: in the scenario's terms, and only what is between its actors.
         Raises EventError when a file is at fault (unless they are to be skipped) or has no usable row.
         """
-        files, passed = expand(paths)
-        self.account.passed_over = [str(path) for path in passed]
+        self.account.passed_over = [shown_name(path) for path in sources.passed]
         # One more than there are cores: some wait for others in turns.
         workers = min(MOST_WORKERS, (os.cpu_count() or 1) + 1)
-        stream = _ahead(lambda: _contents(files, self.options.wishes, self.options.window), depth=workers)
+        stream = _ahead(lambda: _contents(sources, self.options.wishes, self.options.window), depth=workers)
         waiting: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(workers, "powderkeg-cut") as pool:
             try:
@@ -114,7 +130,7 @@ class Reading:
                     if isinstance(piece, FileFault):
                         while waiting:
                             yield from self._take(waiting.popleft().result())
-                        self._meet(piece.fault, files)
+                        self._meet(piece.fault, sources)
                         continue
                     for task in self._tasks(piece):
                         waiting.append(pool.submit(task))
@@ -131,7 +147,7 @@ class Reading:
 
     def whole(self, frame: pl.DataFrame, layout: Layout, name: str) -> Iterator[pl.DataFrame]:
         """Rows of a dataframe, as `frames` yields them."""
-        self._begin(_Begin(Member(name, Path(name), True, lambda: iter(())), layout))
+        self._begin(_Begin(Member(name, Path(name), "frame", lambda: iter(())), layout))
         for task in self._tasks(frame):
             yield from self._take(task())
         self._refuse_useless()
@@ -153,6 +169,11 @@ class Reading:
             yield partial(_work_frame, piece, layout, self.options.window, self._name, first)
         elif isinstance(piece, Block):
             yield from self._block(piece)
+        elif isinstance(piece, Unread):
+            self.account.rows_read += 1
+            self.account.set_aside([BadRow(piece.file, piece.line, piece.reason, shown(piece.text))])
+        elif isinstance(piece, PassedOver):
+            self._pass_over(piece)
 
     def _begin(self, piece: _Begin) -> None:
         account, layout, name = self.account, piece.layout, piece.member.name
@@ -161,22 +182,27 @@ class Reading:
         account.resolutions.add(resolution_of(layout.form))
         if layout.book is not None:
             account.books.add(layout.book)
-        for said in (f"read as {layout.format.title}", *layout.said):
+        for said in (f"read as {layout.format.title}", *piece.said, *layout.said):
             account.said.setdefault(said)
-        self._layout, self._name, self._line, self._begun = layout, name, 1, layout.header is None
+        self._layout, self._name, self._line, self._begun = layout, name, piece.first, layout.header is None
+        self._skip = piece.skip
         self._good.setdefault(name, 0)
         if self.options.progress is not None:
             self.options.progress(name, account.rows_read)
 
+    def _pass_over(self, piece: PassedOver) -> None:
+        self.account.passed_over.extend(f"{piece.archive}:{name}" for name in piece.names)
+        more = f" and {len(piece.names) - MOST_NAMED:,} more" if len(piece.names) > MOST_NAMED else ""
+        self.account.said.setdefault(f"passed over in {piece.archive}: {', '.join(piece.names[:MOST_NAMED])}{more}")
+
     def _block(self, block: Block) -> Iterator[Callable[[], _Done]]:
         data, line = block.data, self._line
         self._line += block.lines
-        if not self._begun:
-            while data[:1] in (b"\n", b"\r"):
-                line += data[:1] == b"\n"
-                data = data[1:]
-            data, line = data[data.find(b"\n") + 1 :], line + 1
-            self._begun = True
+        self.account.unknown_letters += data.count(UNKNOWN_LETTER)
+        if self._skip or not self._begun:
+            start = _below_header(data, self._skip, not self._begun, self._layout is not None and self._layout.quoted)
+            data, line = data[start:], line + data.count(b"\n", 0, start)
+            self._skip, self._begun = 0, True
         if block.cut:
             self.account.rows_read += 1
             self.account.set_aside([BadRow(block.file, line, "the file breaks off here", shown(data))])
@@ -211,22 +237,26 @@ class Reading:
         if frame.height:
             yield frame
 
-    def _meet(self, fault: Fault, files: list[Path]) -> None:
+    def _meet(self, fault: Fault, sources: Sources) -> None:
         """A file at fault. Unless such files are to be skipped the others are looked at, and all faults raised."""
         self.account.faults.append(fault)
         if self.options.bad_files == "skip":
             return
-        if "ends before its end" in fault.found and self._good.get(fault.file or "", 0) + self._size:
+        of_file = (f"{fault.file}", f"{fault.file}:")
+        good = sum(number for name, number in self._good.items() if name == of_file[0] or name.startswith(of_file[1]))
+        if "ends before its end" in fault.found and good + self._size:
             warnings.warn(f"{fault.file}: {fault.found}; what was there is read", PowderkegWarning, stacklevel=6)
             return
         seen = {one.file for one in self.account.faults}
-        for path in files:
+        for source in sources.files:
             if len(self.account.faults) >= MOST_FAULTS:
                 break
             try:
-                for member in members(path):
-                    if member.name not in seen and member.name not in self._good and not member.parquet:
-                        detect(member.name, head(member), self.options.wishes)
+                for member in members(source, sources.spool):
+                    if isinstance(member, PassedOver) or member.kind != "text" or member.doubtful:
+                        continue
+                    if member.name not in seen and member.name not in self._good:
+                        detect(member.name, head(member, self.options.wishes.encoding), self.options.wishes)
             except FileFault as other:
                 if other.fault.file not in seen:
                     self.account.faults.append(other.fault)
@@ -330,31 +360,128 @@ def _by_type(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _contents(files: list[Path], wishes: Wishes, window: Window) -> Iterator[object]:
+def _contents(sources: Sources, wishes: Wishes, window: Window) -> Iterator[object]:
     """Everything in the files, in order: where a member begins, its pieces, and faults."""
     last: Layout | None = None
-    for path in files:
+    for source in sources.files:
+        doubts: list[FileFault] = []
+        read = False
         try:
-            for member in members(path):
-                if member.parquet:
+            for member in members(source, sources.spool):
+                if isinstance(member, PassedOver):
+                    yield member
+                elif member.kind == "parquet":
                     yield from _parquet(member, wishes, window)
-                    continue
-                last = _layout(member, wishes, last)
-                yield _Begin(member, last)
-                yield from blocks(member, last.quoted)
+                else:
+                    try:
+                        begin, content = _opened_of(member, wishes, last)
+                    except FileFault as fault:
+                        if not member.doubtful:
+                            raise
+                        doubts.append(fault)
+                        continue
+                    read, last = True, begin.layout
+                    yield begin
+                    yield from content
         except FileFault as fault:
             yield fault
+            continue
+        if read:
+            names = tuple(_inside(str(fault.fault.file), source) for fault in doubts)
+            yield from [PassedOver(source.name, names)] if names else []
+        else:
+            yield from doubts
 
 
-def _layout(member: Member, wishes: Wishes, last: Layout | None) -> Layout:
-    """The member's layout: that of the member before, if its first line says it is alike, else found anew."""
-    if last is not None and last.format.form is not None and last.format.name != "keds":
-        first = head(member, 1 << 14).lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace")
-        if last.header is not None and first == last.header:
-            return last
-        if last.header is None and first.count("\t") + 1 == len(last.names) and first[:1].isdigit():
-            return last
-    return detect(member.name, head(member), wishes)
+def _inside(name: str, source: Source) -> str:
+    return name.removeprefix(f"{source.name}:")
+
+
+def _opened_of(member: Member, wishes: Wishes, last: Layout | None) -> tuple[_Begin, Iterator[object]]:
+    return _opened_sheet(member, wishes) if member.kind == "workbook" else _opened(member, wishes, last)
+
+
+def _opened_sheet(member: Member, wishes: Wishes) -> tuple[_Begin, Iterator[object]]:
+    """The first sheet of a workbook that reads as events; others that would are named."""
+    opened: tuple[_Begin, Iterator[object]] | None = None
+    chosen, others, faults = "", [], []
+    for sheet in sheets(member, wishes.sheet):
+        try:
+            found = _opened(sheet.member, replace(wishes, separator=","), None)
+        except FileFault as fault:
+            faults.append(fault)
+        else:
+            if opened is None:
+                opened, chosen = found, sheet.name
+            else:
+                others.append(sheet.name)
+    if opened is None:
+        raise faults[0]
+    said = [f"sheet {chosen!r} is read"] if others or faults else []
+    if others:
+        said.append(f"sheets that hold events too and are not read: {', '.join(others)}; name one to read it")
+    begin, content = opened
+    return replace(begin, said=(*said, *begin.said)), content
+
+
+def _opened(member: Member, wishes: Wishes, last: Layout | None) -> tuple[_Begin, Iterator[object]]:
+    """Where a member of text begins, and its pieces. JSON becomes a table first."""
+    start = head(member, wishes.encoding)
+    if is_json(start):
+        table = table_of_json(member, wishes.encoding)
+        layout = detect(member.name, head(table.member), replace(wishes, separator=","))
+        return _Begin(table.member, layout, 0, 0, tuple(table.said)), _made(table, layout)
+    before = preamble(start)
+    if before.lines or before.marked:
+        start = start.split(b"\n", before.lines)[-1]
+        start = start.removeprefix(b"#") if before.marked else start
+        wishes = replace(wishes, separator=wishes.separator or before.separator)
+    if last is None or not _is_alike(start, last):
+        try:
+            last = detect(member.name, start, wishes)
+        except FileFault as fault:
+            if fault.fault.line is not None:
+                fault.fault = replace(fault.fault, line=fault.fault.line + before.lines)
+            raise
+    return _Begin(member, last, 1, before.lines, before.said), blocks(member, last.quoted, wishes.encoding)
+
+
+def _made(table: Table, layout: Layout) -> Iterator[object]:
+    """Pieces of text that was made of records, and the records that are no rows."""
+    for block in blocks(table.member, layout.quoted):
+        yield from table.unread
+        table.unread.clear()
+        yield block
+    yield from table.unread
+
+
+def _is_alike(start: bytes, last: Layout) -> bool:
+    """Whether a member reads as the one before: its format has one form of dates, its first line is alike."""
+    if last.format.form is None or last.format.name == "keds":
+        return False
+    first = start.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace")
+    if last.header is not None:
+        return first == last.header
+    return first.count("\t") + 1 == len(last.names) and first[:1].isdigit()
+
+
+def _below_header(data: bytes, skip: int, has_header: bool, quoted: bool) -> int:
+    """Where rows begin: below the lines to pass over, empty lines, and the header, which may hold newlines."""
+    at = 0
+    for _ in range(skip):
+        at = data.find(b"\n", at) + 1 or len(data)
+    if not has_header:
+        return at
+    while data[at : at + 1] in (b"\n", b"\r"):
+        at += 1
+    end = data.find(b"\n", at) + 1 or len(data)
+    wider = end
+    while quoted and data.count(b'"', at, wider) % 2 and wider - at < LONGEST_HEADER:
+        further = data.find(b"\n", wider) + 1
+        if not further:
+            return end
+        wider = further
+    return end if data.count(b'"', at, wider) % 2 else wider
 
 
 def _parquet(member: Member, wishes: Wishes, window: Window) -> Iterator[object]:
