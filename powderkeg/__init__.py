@@ -12,6 +12,7 @@ Names are imported when they are first used, so that `import powderkeg` loads ne
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,18 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
+    _say_once()
     return value
+
+
+def _say_once() -> None:
+    """That compiled code is not kept, where it is not; once."""
+    engine = sys.modules.get(f"{__name__}.engine.caching")
+    reason = None if engine is None else engine.told_once()
+    if reason is not None:
+        from powderkeg.errors import PowderkegWarning
+
+        warnings.warn(reason, PowderkegWarning, stacklevel=3)
 
 
 def __dir__() -> list[str]:

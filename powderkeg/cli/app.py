@@ -78,7 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with warnings.catch_warnings():
         warnings.simplefilter("always", PowderkegWarning)
         warnings.showwarning = _show_warning
-        sys.exit(_exit_code(words))
+        code = _exit_code(words)
+        _say_what_is_not_kept()
+        sys.exit(code)
+
+
+def _say_what_is_not_kept() -> None:
+    """A word if the engine was used and its compiled code has no place to stay."""
+    engine = sys.modules.get("powderkeg.engine.caching")
+    reason = None if engine is None else engine.told_once()
+    if reason is not None:
+        say_error(f"note: {reason}")
 
 
 def _exit_code(words: list[str]) -> int:

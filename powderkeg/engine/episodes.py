@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.caching import njit
 
 OPENS = 1
 RESOLVES = 2

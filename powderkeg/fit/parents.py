@@ -122,9 +122,10 @@ class Causes:
         if turned is None or turn is None:
             turned = np.zeros(len(self.time), np.bool_)
             turn = np.tile(np.arange(n_categories), (max(self.n_mechanisms, 1), 1))
-        return carry(
+        shares: Floats = carry(
             self.law, self.kernels, self.entry_slot, self.time, self.channel, self.acts, category, turned, turn
         )
+        return shares
 
     def forests(self, count: int, seed: int, first: int = 0) -> Iterator[tuple[Ints, Ints, Ints]]:
         """`count` draws of (parent, mechanism, order) by act; acts stand by cell, as `act_cell` lists them.

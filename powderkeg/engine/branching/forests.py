@@ -9,10 +9,10 @@ Source: Wilson (1996), STOC 28, 296-303.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.branching.parents import Feeds, Kernels, Law, last_feed
+from powderkeg.engine.caching import njit
 from powderkeg.engine.draws import draw
 
 ROOT = -1

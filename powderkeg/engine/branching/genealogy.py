@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import HISTORY, Floats, Ints
+from powderkeg.engine.caching import njit
 
 Codes = NDArray[np.integer[Any]]
 """Indices as runs keep them, in as few bytes as will do."""

@@ -20,10 +20,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.caching import njit
 
 SWEEPS = 2_000
 CLOSE = 1e-14

@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.caching import njit
 from powderkeg.engine.likelihood.day import (
     age,
     collect,

@@ -13,9 +13,9 @@ Source: Good (1960), Proc. Camb. Phil. Soc. 56, 367-380 (Lagrange inversion); th
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.caching import njit
 
 LARGE_BLOCK = 400
 """Rows of a block from which the curvature of log det L is left to its diagonal part: it would cost minutes."""

@@ -19,9 +19,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.caching import njit
 from powderkeg.engine.likelihood.design import Design, starts
 from powderkeg.engine.likelihood.exact import SMALLEST, YEAR, age_slot, calm_level, cell_of, season_integral
 

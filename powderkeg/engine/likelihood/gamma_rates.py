@@ -20,9 +20,9 @@ from __future__ import annotations
 from math import lgamma
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.caching import njit
 
 DROPPED = 40.0
 """Log of the largest share of an integral that its bounds may cut off, with the sign turned."""

@@ -19,9 +19,9 @@ Problems, ch. 23, for the active set.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.caching import njit
 
 BLOCK = 240
 """Rows in a block: a dozen columns of it stay in the fastest cache, and it is no power of two, which caches dislike."""

@@ -8,8 +8,8 @@ is part of the contract (it decides which draw means what): stacks filled by ris
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from powderkeg.engine.caching import njit
 from powderkeg.engine.compiled import inner
 
 

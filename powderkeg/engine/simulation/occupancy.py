@@ -7,10 +7,10 @@ event. Effects that happen by chance are tossed again from the event's own key, 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.caching import njit
 from powderkeg.engine.draws import EFFECT_COIN, draw
 
 
