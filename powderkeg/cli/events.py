@@ -15,6 +15,7 @@ from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, read_scenario
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
+from powderkeg.formats import NAMES as FORMAT_NAMES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders or patterns of any known format.")]
-Form = Annotated[
-    str, typer.Option("--format", help="icews, gdelt, polecat, acled, ucdp, keds, csv; by default found and said.")
-]
+Form = Annotated[str, typer.Option("--format", help=f"{', '.join(FORMAT_NAMES)}; by default found and said.")]
 Maps = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", metavar="FIELD=COLUMN", help="For tables of your own: time=Date, source=Who. [dim]repeatable[/]"
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="A column whose name does not say what it holds: time=Date, source=Who. [dim]repeatable[/]",
     ),
 ]
 Of = Annotated[

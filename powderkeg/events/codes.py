@@ -78,6 +78,12 @@ def crosswalk() -> pl.DataFrame:
 
 
 @cache
+def labels(book: str) -> dict[str, str]:
+    """The labels by which some data name a code of a book instead of writing it: label -> code."""
+    return dict(_table("cameo_labels.csv").select("label", "code").iter_rows()) if book == "cameo" else {}
+
+
+@cache
 def sources() -> dict[str, tuple[str, str]]:
     """What each source key of the codebooks stands for, and where to find it."""
     return {row["key"]: (row["what"], row["where"]) for row in _table("sources.csv").to_dicts()}

@@ -20,11 +20,11 @@ import polars as pl
 
 from powderkeg.events.encodings import recoded as recoded_line
 from powderkeg.events.files import TEXT_SHOWN
-from powderkeg.events.formats import Layout
+from powderkeg.events.layout import Layout
 
 WINDOW = 200
 NARROW = 1 << 18
-KEDS_SEPARATOR = b"\x1f"  # never meant: KEDS lines are taken whole and cut by a pattern
+NO_SEPARATOR = b"\x1f"  # never meant: lines without columns are taken whole and cut by their format's pattern
 REPEATED_HEADER = "repeated header"
 
 
@@ -112,7 +112,7 @@ def _cut_clean(data: bytes, layout: Layout) -> pl.DataFrame | None:
     except pl.exceptions.PolarsError:
         return None
     separators = int(np.count_nonzero(raw == ord(layout.separator)))
-    if layout.format.name == "keds":
+    if layout.format.line:
         blank = frame.height and frame["time"].null_count()
         return None if blank else frame.drop("reaches")
     if separators != frame.height * (width - 1):
@@ -133,23 +133,22 @@ def _every_row_has(data: bytes, separator: str, width: int) -> bool:
 def _parse(data: bytes, layout: Layout, quote: str | None) -> pl.DataFrame:
     """Fields as Polars cuts them; `reaches` says whether every row has its last column (or its guard in place)."""
     names = [f"column {number}" for number in range(len(layout.names))]
-    keds = layout.format.name == "keds"
+    in_lines = layout.format.line
     lazy = pl.scan_csv(
         data,
         has_header=False,
-        separator=KEDS_SEPARATOR.decode() if keds else layout.separator,
+        separator=NO_SEPARATOR.decode() if in_lines else layout.separator,
         quote_char=quote,
         schema=dict.fromkeys(names, pl.String),
     )
-    if keds:
-        pattern = r"^\s*(\d{6}|\d{8})\s+([A-Z][A-Z0-9]{1,14})\s+([A-Z][A-Z0-9]{1,14}|---)\s+(\d{2,4})(?:\s|$)"
-        groups = pl.col(names[0]).str.extract_groups(pattern).struct
+    if in_lines:
+        groups = pl.col(names[0]).str.extract_groups(in_lines).struct
         wanted = [groups.field(str(number + 1)).alias(key) for key, number in layout.columns.items()]
         return lazy.select(*wanted, reaches=pl.lit(True)).collect()
     wanted = [pl.col(names[number]).alias(key) for key, number in layout.columns.items()]
-    if layout.format.guard is not None:
+    if layout.guard is not None:
         # The last column is a long address: cheaper to see that the one before it holds what it must.
-        stamp = pl.col(names[layout.columns[layout.format.guard]])
+        stamp = pl.col(names[layout.guard])
         reaches = stamp.str.contains(r"^\d{8}(\d{6})?$").fill_null(False).all()
     else:
         reaches = pl.col(names[-1]).is_not_null().all()
@@ -195,7 +194,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
     """Unquoted text, line by line."""
     width = len(layout.names)
     separator = layout.separator.encode()
-    keds = layout.format.name == "keds"
+    in_lines = bool(layout.format.line)
     header = layout.header.encode() if layout.header is not None else None
     good: list[bytes] = []
     places: list[int] = []
@@ -212,7 +211,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
             bad.append(BadRow(part.file, number, "a NUL byte", shown(line)))
             continue
         fields = line.count(separator) + 1
-        if not keds and fields != width:
+        if not in_lines and fields != width:
             if fields > width and not b"".join(line.split(separator)[width:]).strip():
                 line = separator.join(line.split(separator)[:width])
                 trimmed += 1
@@ -225,18 +224,18 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
                 repeated += 1
                 continue
             line, recoded = text, recoded + 1
-        good.append(line.replace(b"\r", b" ").replace(KEDS_SEPARATOR, b" ") if keds else line.replace(b"\r", b" "))
+        good.append(line.replace(b"\r", b" ").replace(NO_SEPARATOR, b" ") if in_lines else line.replace(b"\r", b" "))
         places.append(number)
     frame = _parse(b"\n".join(good) + b"\n", layout, None).drop("reaches") if good else _empty(layout)
     if frame.height != len(places):
         raise AssertionError(f"{part.file}: {len(places)} lines gave {frame.height} rows")
     frame = frame.with_columns(_file(part.file), line=pl.Series(places, dtype=pl.UInt32))
     records = len(places) + len(bad) + repeated
-    if keds:
+    if in_lines:
         wrong = frame["time"].is_null()
         lines = dict(zip(places, good, strict=True))
         for number in frame.filter(wrong)["line"]:
-            bad.append(BadRow(part.file, number, "not YYMMDD SOURCE TARGET CODE", shown(lines[number])))
+            bad.append(BadRow(part.file, number, f"not {layout.format.about.partition(': ')[2]}", shown(lines[number])))
         frame = frame.filter(~wrong)
     return Cut(frame, records, tuple(bad), repeated, recoded, trimmed)
 

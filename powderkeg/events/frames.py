@@ -13,10 +13,12 @@ import narwhals as nw
 import polars as pl
 
 from powderkeg.errors import EventError, Fault
-from powderkeg.events.codes import likeliest_book
+from powderkeg.events.codes import entries
 from powderkeg.events.files import FileFault
-from powderkeg.events.formats import FORMATS, NAMES, Layout, Wishes, columns_of
+from powderkeg.events.layout import PARTS_FORMS, Layout, Wishes, book_of, format_named, ids_of
+from powderkeg.events.recognition import columns_of, recognised
 from powderkeg.events.times import EPOCH, NUMBERS, likeliest_form
+from powderkeg.formats import Format
 
 
 def polars_of(frame: Any) -> pl.DataFrame:
@@ -43,27 +45,34 @@ def layout_of_frame(frame: pl.DataFrame, wishes: Wishes, name: str, start: date 
     start  the day that a column of plain numbers counts from
     Raises FileFault as `detect` does for files.
     """
-    kind = FORMATS[_kind(frame, wishes)]
     names = tuple(frame.columns)
-    columns = columns_of(kind, names, wishes.mapping, name)
-    said: list[str] = []
-    when = frame[names[columns["time"]]]
-    form = wishes.date_format or _form(when, name, start)
+
+    def agrees(kind: Format) -> bool:
+        at = [columns_of(kind, names, wishes.mapping, name).columns.get(key) for key in ("code", "coarse")]
+        codes = [code for n in at if n is not None for code in _texts(frame[names[n]]) if code]
+        return sum(code in entries(kind.book or "") for code in codes) * 2 > len(codes)
+
+    kind = format_named(wishes.format, name) or recognised(names, wishes.mapping, agrees)
+    found = columns_of(kind, names, wishes.mapping, name)
+    ids, within = ids_of(kind, found.columns, names)
+    columns = {**found.columns, **within}
+    said = list(found.said)
+    if found.parts:
+        form = PARTS_FORMS["day" in columns]
+    else:
+        form = wishes.date_format or _form(frame[names[columns["time"]]], name, start)
     book, pad = wishes.book or kind.book, False
     if "code" in columns:
         column = frame[names[columns["code"]]]
-        codes = [code for code in column.cast(pl.String).head(100_000).to_list() if code]
+        codes = [code for code in _texts(column) if code]
         if book is None:
-            plain = names[columns["code"]].lower()
-            book = next((one for one in ("cameo", "weis", "plover") if one in plain), None)
-            book = book or likeliest_book(codes) or likeliest_book([code.zfill(3) for code in codes])
-            said.append(f"codes read as {book.upper()}" if book else "codes of no codebook we know")
+            book = book_of(name, names[columns["code"]], codes, said)
         if book in ("cameo", "weis") and column.dtype.is_numeric():
             pad = any(len(code) < 3 for code in codes)
             if pad:
                 said.append("codes have lost their leading zeros; they are put back")
     origin = float((start - EPOCH).days) if form in NUMBERS and start is not None else 0.0
-    return Layout(kind, ",", False, names, columns, None, form, book, pad, origin, tuple(said))
+    return Layout(kind, ",", False, names, columns, None, form, book, pad, origin, ids=ids, said=tuple(said))
 
 
 def text_of_frame(frame: pl.DataFrame, layout: Layout, name: str, first_line: int) -> pl.DataFrame:
@@ -84,12 +93,8 @@ def text_of_frame(frame: pl.DataFrame, layout: Layout, name: str, first_line: in
     return texts.with_columns(file, line=pl.int_range(first_line, first_line + pl.len(), dtype=pl.UInt32))
 
 
-def _kind(frame: pl.DataFrame, wishes: Wishes) -> str:
-    if wishes.format not in ("auto", "parquet"):
-        return NAMES.get(wishes.format, wishes.format)
-    has = {name.lower() for name in frame.columns}
-    known = (one.name for one in FORMATS.values() if one.telling and one.telling <= has)
-    return "csv" if wishes.mapping else next(known, "csv")
+def _texts(column: pl.Series) -> list[str | None]:
+    return column.head(100_000).cast(pl.String).to_list()
 
 
 def _form(when: pl.Series, name: str, start: date | None) -> str:

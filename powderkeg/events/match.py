@@ -30,6 +30,7 @@ from powderkeg.events.codes import entries, title
 from powderkeg.events.table import EventTable
 from powderkeg.events.times import EPOCH
 from powderkeg.events.who import ALIASES, ALWAYS, Answer, Described, Rule, Rulebook, answer, plain, rules_of
+from powderkeg.formats import KINDS, OWN
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
@@ -41,7 +42,6 @@ TARGET_ONLY = "source not matched"
 WITHIN = "within one actor"
 NO_ACT = "act not matched"
 KEYS = ("", "_name", "_country", "_sectors")
-SOURCES = ("icews", "gdelt", "polecat", "acled", "ucdp", "keds", "csv")
 FALLBACKS = ("class", "none")
 MOST_NEAREST = 500
 ENOUGH = 0.9
@@ -112,9 +112,9 @@ def match_with(
     matcher: Matcher, table: EventTable, *, source: str | None = None, doubles: Sequence[str] = ()
 ) -> tuple[EventTable, MatchReport]:
     """The same, with rules that were read before."""
-    if source is not None and source not in SOURCES:
-        raise UsageError(Fault(None, None, "source", repr(source), f"one of {', '.join(SOURCES)}"))
-    told = table.account.get("format", "csv")
+    if source is not None and source not in KINDS:
+        raise UsageError(Fault(None, None, "source", repr(source), f"one of {', '.join(KINDS)}"))
+    told = table.account.get("format", OWN.name)
     since = float((table.start - EPOCH).days)
     # Simulated events hold their names as enumerations, each its own kind, which nothing else can be held against.
     names = [
@@ -123,7 +123,7 @@ def match_with(
     frame = table.frame.with_columns(pl.col(names).cast(pl.Categorical), day=pl.col("time") + since)
     kinds = {"cameo": pl.String, "tone": pl.String, "goldstein": pl.Float64}
     frame = frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame)
-    frame, dropped = matcher.apply(frame, source or (told if isinstance(told, str) else "csv"))
+    frame, dropped = matcher.apply(frame, source or (told if isinstance(told, str) else OWN.name))
     account: dict[str, Any] = dict(table.account)
     for policy in doubles:
         before = frame.height
@@ -197,7 +197,7 @@ class Matcher:
         """What was met so far."""
         used = {rule.path for one in self._answers.values() for rule in one.fitting}
         played = {rule.source for one in self._answers.values() for rule in one.fitting}
-        played |= {source for source, _ in self._answers if source != "csv"} | {ALIASES, "any"}
+        played |= {source for source, _ in self._answers if source != OWN.name} | {ALIASES, "any"}
         unused = [r.path for r in self.rules if r.path not in used and r.source in played and "own name" not in r.path]
         return MatchReport(
             self.rows,
@@ -206,14 +206,14 @@ class Matcher:
             self._matched(),
             self._unmatched(),
             self._acts_met(),
-            self._guessed or next(iter({kind for kind, _ in self._answers}), "csv"),
+            self._guessed or next(iter({kind for kind, _ in self._answers}), OWN.name),
             tuple(unused),
             self._twice(),
         )
 
     def _source(self, frame: pl.DataFrame, source: str) -> str:
         """For a table of the user's own: the kind of data whose rules alone match nearly all that any rules match."""
-        if source in SOURCES and source != "csv":
+        if source in KINDS and source != OWN.name:
             return source
         if self._guessed is None and frame.height:
             keys = tuple(key for key in KEYS if f"source{key}" in frame.columns and f"target{key}" in frame.columns)
@@ -226,14 +226,14 @@ class Matcher:
                 fitting = {rule.source for rule in answer(one, book).fitting} if one.who else set()
                 won.update(dict.fromkeys(fitting, events))
                 won["all"] += events if fitting else 0
-            likely = max((kind for kind in SOURCES if kind != "csv"), key=lambda kind: won[kind])
-            self._guessed = likely if won[likely] and won[likely] >= ENOUGH * won["all"] else "csv"
-        return self._guessed or "csv"
+            likely = max((kind for kind in KINDS if kind != OWN.name), key=lambda kind: won[kind])
+            self._guessed = likely if won[likely] and won[likely] >= ENOUGH * won["all"] else OWN.name
+        return self._guessed or OWN.name
 
     def _rules_for(self, source: str) -> list[Rule]:
-        if source not in SOURCES or source == "csv":
+        if source not in KINDS or source == OWN.name:
             return self.rules
-        own = ("csv",) if self._guessed == source else ()
+        own = (OWN.name,) if self._guessed == source else ()
         return [rule for rule in self.rules if rule.source in (source, "any", ALIASES, *own)]
 
     def _lookup(self, frame: pl.DataFrame, keys: tuple[str, ...], source: str) -> pl.DataFrame:

@@ -22,8 +22,8 @@ from powderkeg.events.account import Account
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.encodings import is_encoding
 from powderkeg.events.files import FileFault, Paths, Sources, gathered
-from powderkeg.events.formats import Wishes
 from powderkeg.events.frames import layout_of_frame, polars_of
+from powderkeg.events.layout import Wishes
 from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.rows import Window
 from powderkeg.events.store import is_own, read_table, write_slices
@@ -63,8 +63,9 @@ def read_events(
     """Read event files into one table, in time order.
 
     paths        a file, folder or pattern, or several; - for standard input
-    format       auto, or icews, gdelt, polecat, acled, ucdp, keds, csv
-    mapping      for tables of your own: field -> column, as {"time": "Date", "source": "Who", "code": "CAMEO"}
+    format       auto, or one of `powderkeg.formats.NAMES`
+    mapping      field -> column, as {"time": "Date", "source": "Who", "code": "CAMEO"}: what the columns' names do not
+                 say; it adds to the format
     codebook     cameo, weis, plover, acled or ucdp; found from the codes unless given
     date_format  a key of TIME_FORMS, or a format such as "%d/%m/%Y"
     separator    the character between fields of a text table; found unless given

@@ -12,7 +12,7 @@ from datetime import date
 
 import polars as pl
 
-from powderkeg.events.formats import Layout
+from powderkeg.events.layout import Layout
 from powderkeg.events.times import EARLIEST, EPOCH, LATEST, days_of
 
 NO_SOURCE = "no source"
@@ -106,7 +106,7 @@ def _named(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     names = [name for name in NAMES if name in frame.columns]
     text = pl.col(names).str.strip_chars() if strip else pl.col(names)
     frame = frame.with_columns(text.cast(pl.Categorical))
-    nothing = [*layout.format.missing, *(("---",) if layout.format.name == "keds" else ()), *(("",) if strip else ())]
+    nothing = [*layout.format.missing, *(("",) if strip else ())]
     for one in nothing:
         frame = frame.with_columns(pl.when(pl.col(name) != one).then(name).alias(name) for name in names)
     return frame
@@ -117,8 +117,8 @@ def _columns(has: list[str], layout: Layout) -> list[pl.Expr]:
     text = pl.col("time").str.strip_chars() if layout.separator != "\t" or layout.quoted else pl.col("time")
     day = days_of(text, layout.form) + layout.origin if layout.origin else days_of(text, layout.form)
     found = [day.alias("day"), _code(has, layout).alias("code")]
-    if layout.format.name.startswith("gdelt"):
-        found += [pl.coalesce(side, f"{side}_name").alias(side) for side in ("source", "target")]
+    if layout.format.or_name:
+        found += [pl.coalesce(s, f"{s}_name").alias(s) for s in ("source", "target") if f"{s}_name" in has]
     for number in ("goldstein", "deaths"):
         if number in has:
             found.append(pl.col(number).str.strip_chars().cast(pl.Float64, strict=False))

@@ -30,8 +30,9 @@ from powderkeg.events.codes import TONES, entries
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut, Part, cut, shown, texts
 from powderkeg.events.encodings import UNKNOWN
 from powderkeg.events.files import FileFault, Source, Sources, shown_name
-from powderkeg.events.formats import Layout, Wishes, detect
 from powderkeg.events.frames import layout_of_frame, text_of_frame
+from powderkeg.events.layout import Layout, Wishes, detect
+from powderkeg.events.piecing import pieced
 from powderkeg.events.preamble import preamble
 from powderkeg.events.records import Table, Unread, is_json, table_of_json
 from powderkeg.events.rows import Typed, Window, typed
@@ -178,11 +179,11 @@ class Reading:
     def _begin(self, piece: _Begin) -> None:
         account, layout, name = self.account, piece.layout, piece.member.name
         account.files += 1
-        account.formats.setdefault(layout.format.rules or layout.format.name, name)
+        account.formats.setdefault(layout.format.kind, name)
         account.resolutions.add(resolution_of(layout.form))
         if layout.book is not None:
             account.books.add(layout.book)
-        for said in (f"read as {layout.format.title}", *piece.said, *layout.said):
+        for said in (f"read as {layout.title or layout.format.title}", *piece.said, *layout.said):
             account.said.setdefault(said)
         self._layout, self._name, self._line, self._begun = layout, name, piece.first, layout.header is None
         self._skip = piece.skip
@@ -229,7 +230,7 @@ class Reading:
         frame = done.frame
         count_unknown(frame, done.layout.book, account)
         if self.options.matcher is not None:
-            frame, dropped = self.options.matcher.apply(frame, done.layout.format.rules)
+            frame, dropped = self.options.matcher.apply(frame, done.layout.format.kind)
             for policy, number in dropped.items():
                 account.drop(policy, number)
         if self.options.progress is not None:
@@ -293,7 +294,7 @@ def _work_frame(frame: pl.DataFrame, layout: Layout, window: Window, name: str, 
 
 
 def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) -> _Done:
-    rows = typed(pieces.frame, layout, window)
+    rows = typed(pieced(pieces.frame, layout), layout, window)
     bad: list[BadRow] = []
     repeated = 0
     good: dict[str, int] = {}
@@ -456,12 +457,11 @@ def _made(table: Table, layout: Layout) -> Iterator[object]:
 
 
 def _is_alike(start: bytes, last: Layout) -> bool:
-    """Whether a member reads as the one before: its format has one form of dates, its first line is alike."""
-    if last.format.form is None or last.format.name == "keds":
+    """Whether a member reads as the one before: neither has a header, and its first line is alike. What has a header
+    may write its dates in another way."""
+    if last.header is not None or last.guard is None:
         return False
     first = start.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace")
-    if last.header is not None:
-        return first == last.header
     return first.count("\t") + 1 == len(last.names) and first[:1].isdigit()
 
 

@@ -13,6 +13,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final
 
+from powderkeg.formats import KINDS as FORMAT_KINDS
 from powderkeg.reading import (
     DURATION,
     GUESS,
@@ -73,7 +74,7 @@ SHORT: Final = Text(200)
 LONG: Final = Text(20_000)
 ACTS: Final = Several(Reference("act"))
 MOVES: Final = Several(Reference("move"))
-EVENT_SOURCES: Final = ("icews", "gdelt", "polecat", "acled", "ucdp", "keds", "csv", "any")
+EVENT_SOURCES: Final = (*FORMAT_KINDS, "any")
 HURTS: Final = ("none", "injury", "death")
 FIRST_HEAT: Final = {**dict.fromkeys((10, 11, 12, 13), 1.0), **dict.fromkeys((14, 15, 16, 17), 2.0),
                      **dict.fromkeys((18, 19, 20), 3.0)}  # fmt: skip

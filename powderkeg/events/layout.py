@@ -1,0 +1,353 @@
+"""How is this file to be cut and read?
+
+In: the first bytes of a member. Out: a `Layout`: how to cut the text into fields, and which column holds the date, the
+two actors, the code and the rest. What the kinds of file are like is declared in `powderkeg.formats`; which kind this
+is, by its columns, is found in `recognition`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from powderkeg.errors import nearest_name
+from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book
+from powderkeg.events.files import FileFault
+from powderkeg.events.preamble import is_quoted
+from powderkeg.events.recognition import Found, columns_of, recognised
+from powderkeg.events.times import TIME_FORMS, likeliest_form
+from powderkeg.formats import ALIASES, FORMATS, IN_ITS_FILE, NAMES, Bare, Format, spelt, squashed
+
+PARTS_FORMS = {True: "day", False: "month"}
+BARE_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one member is to be cut and read.
+
+    names      column names as the member has them, made different where they repeat
+    columns    field -> number of its column
+    header     the header's text, to know it when it comes again; None if there is none
+    quoted     double quotes keep separators and newlines inside a field together
+    form       key of TIME_FORMS
+    pad        codes lost their leading zeros on the way (a spreadsheet did it): put them back
+    origin     days from 1970-01-01 to the day that times count from, where they are plain numbers
+    guard      number of the column whose text shows that no column of a row is out of place, or None
+    ids        within what the event ids are unique: EVERYWHERE, IN_ITS_FILE, or the column that they are counted by
+    title      the kind of file, as it is said
+    said       what was found out that a user would want to hear
+    """
+
+    format: Format
+    separator: str
+    quoted: bool
+    names: tuple[str, ...]
+    columns: Mapping[str, int]
+    header: str | None
+    form: str
+    book: str | None
+    pad: bool = False
+    origin: float = 0.0
+    guard: int | None = None
+    ids: str = IN_ITS_FILE
+    title: str = ""
+    said: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user said about the files, instead of leaving it to be found."""
+
+    format: str = "auto"
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    separator: str | None = None
+    date_format: str | None = None
+    book: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
+    """The layout of a member, from its first bytes.
+
+    Raises FileFault: empty, a web page, no known format, missing columns, dates or codes that can be read two ways.
+    """
+    if not start.strip():
+        raise FileFault(file, "an empty file", "event rows")
+    text = start.decode("utf-8", "replace")
+    _refuse_markup(file, text)
+    lines = [line for line in text.split("\n") if line.strip()][:2000]
+    if not lines:
+        raise FileFault(file, "no readable text", "event rows")
+    wanted = format_named(wishes.format, file)
+    for kind in FORMATS.values():
+        if kind.line and (wanted is kind or (wanted is None and not wishes.mapping and _is_in_lines(kind, lines))):
+            return _line_layout(file, lines, kind, wishes)
+    for kind in FORMATS.values() if wanted is None else (wanted,):
+        bare = None if wishes.mapping else _bare(kind, lines, text)
+        if bare is not None:
+            return _bare_layout(file, text, kind, bare, wishes)
+    return _header_layout(file, text, lines, wanted, wishes)
+
+
+def format_named(name: str, file: str = "") -> Format | None:
+    """The format of a name as it is typed; None for "auto". Raises FileFault for any other."""
+    plain = ALIASES.get(name, name)
+    if plain in FORMATS:
+        return FORMATS[plain]
+    if plain in ("auto", "parquet"):
+        return None
+    close = nearest_name(name, (*NAMES, *ALIASES))
+    raise FileFault(file, f"unknown format {name!r}", f"auto, {', '.join(NAMES)}; nearest: {close}")
+
+
+def ids_of(kind: Format, found: Mapping[str, int], names: Sequence[str]) -> tuple[str, dict[str, int]]:
+    """Within what event ids are unique; and, as `id_within`, the column that they are counted by, if there is one."""
+    if "event_id" not in found:
+        return IN_ITS_FILE, {}
+    scopes = {squashed(name): scope for name, scope in kind.ids.items()}
+    scope = scopes.get(spelt(names)[found["event_id"]], IN_ITS_FILE)
+    places = {name: number for number, name in enumerate(spelt(names))}
+    if squashed(scope) in places:
+        return scope, {"id_within": places[squashed(scope)]}
+    return (scope if scope not in kind.others else IN_ITS_FILE), {}
+
+
+def book_of(file: str, name: str, codes: Sequence[str], said: list[str], usual: str | None = None) -> str | None:
+    """The codebook of a column's codes: by its name, else by the codes; None if they are of no book we know.
+
+    usual  the book of a format where several hold the codes
+    Raises FileFault where several books hold most of the codes, equally many, and mean other things by them.
+    """
+    plain = squashed(name)
+    named = next((one for one in ("cameo", "weis", "plover") if one in plain), None)
+    for seen in (codes, [code.zfill(3) for code in codes]):
+        book = named or likeliest_book(seen)
+        tied = () if book else _tied(seen)
+        if tied and usual in tied:
+            said.append(f"codes read as {usual.upper()}, as is usual here; {' and '.join(tied)} hold them all")
+            return usual
+        if tied:
+            shown = ", ".join(repr(code) for code in list(dict.fromkeys(seen))[:3])
+            books = " and ".join(tied)
+            raise FileFault(file, f"codes such as {shown} are in the books {books}", f"a codebook: {' or '.join(tied)}")
+        if book:
+            said.append(f"codes read as {book.upper()}")
+            return book
+    said.append("codes of no codebook we know")
+    return None
+
+
+def _tied(codes: Sequence[str]) -> tuple[str, ...]:
+    """The books that hold most of these codes, if they are several and hold equally many."""
+    known = {name: sum(code in entries(name) for code in codes) for name in CODEBOOKS}
+    most = max(known.values())
+    tied = tuple(name for name, number in known.items() if number == most)
+    return tied if len(tied) > 1 and 2 * most > len(codes) else ()
+
+
+def form_of(file: str, stamps: Iterable[str], usual: str | None) -> str:
+    """How dates are written: as the format has it if that reads most of them, else found from them.
+
+    Raises FileFault where they can be read in two ways, or in none.
+    """
+    texts = [stamp for stamp in stamps if stamp]
+    forms = likeliest_form(texts)
+    if usual is not None and (usual in forms or not forms):
+        return usual
+    if len(forms) == 1:
+        return forms[0]
+    shown = ", ".join(repr(stamp[:40]) for stamp in texts[:3]) or "none"
+    if not forms:
+        raise FileFault(file, f"dates such as {shown} cannot be read", f"a date_format: one of {', '.join(TIME_FORMS)}")
+    raise FileFault(file, f"dates such as {shown} can be read in two ways", f"a date_format: {' or '.join(forms)}")
+
+
+def _refuse_markup(file: str, text: str) -> None:
+    opening = text.lstrip("\ufeff \t\r\n")[:200].lower()
+    if opening.startswith(("<!doctype", "<html", "<head", "<?xml", "<script", "<body")):
+        found = re.search(r"<title>(.*?)</title>", text[:20_000], re.IGNORECASE | re.DOTALL)
+        about = f" ({' '.join(found.group(1).split())[:100]!r})" if found else ""
+        raise FileFault(file, f"a web page{about}, not a table", "the data file itself; the download may have failed")
+    if opening.startswith(("{", "[{")) and '"' in opening:
+        raise FileFault(file, "JSON, not a table", "CSV, tab-separated text or Parquet")
+
+
+def _is_in_lines(kind: Format, lines: list[str]) -> bool:
+    if _usual_separator(lines[0]) is not None:
+        return False
+    return sum(bool(re.match(kind.line or "", line)) for line in lines[:BARE_ROWS]) * 2 >= len(lines[:BARE_ROWS])
+
+
+def _line_layout(file: str, lines: list[str], kind: Format, wishes: Wishes) -> Layout:
+    matches = [found for line in lines if (found := re.match(kind.line or "", line))]
+    if not matches:
+        raise FileFault(file, f"no line of the form {kind.about.partition(': ')[2]}", kind.title, 1)
+    columns = {key: number for number, key in enumerate(kind.columns)}
+    codes = [found.group(columns["code"] + 1) for found in matches]
+    said: list[str] = []
+    book = wishes.book or kind.book or book_of(file, "", codes, said, kind.usual_book)
+    return Layout(kind, kind.separator, False, ("line",), columns, None, kind.form or "day", book, said=tuple(said))
+
+
+def _bare(kind: Format, lines: list[str], text: str) -> Bare | None:
+    """The layout without a header that most of the first rows have."""
+    for one in kind.bare:
+        if one.separator == "\t":
+            rows = [line.rstrip("\r").split("\t") for line in lines[:BARE_ROWS]]
+        else:
+            rows = _records(text[: 1 << 16], one.separator, True)[:BARE_ROWS]
+        if rows and not recognised(rows[0]).is_own:
+            return None
+        right = [row for row in rows if len(row) == len(one.columns)]
+        fitting = sum(_fits(one, row) for row in right)
+        if fitting and len(right) * 2 > len(rows) and fitting * 2 > len(right):
+            return one
+    return None
+
+
+def _fits(bare: Bare, row: Sequence[str]) -> bool:
+    return all(re.fullmatch(shape, row[bare.columns.index(name)].strip()) for name, shape in bare.shapes.items())
+
+
+def _bare_layout(file: str, text: str, kind: Format, bare: Bare, wishes: Wishes) -> Layout:
+    found = columns_of(kind, bare.columns, {}, file)
+    ids, within = ids_of(kind, found.columns, bare.columns)
+    quoted = bare.separator != "\t"
+    rows = [row for row in _records(text, bare.separator, quoted) if len(row) == len(bare.columns)]
+    form = wishes.date_format or kind.form or _found_form(file, rows, found, kind)
+    guard = None if kind.guard is None else bare.columns.index(kind.guard)
+    return Layout(
+        kind, bare.separator, quoted, bare.columns, {**found.columns, **within}, None, form, wishes.book or kind.book,
+        guard=guard, ids=ids, title=bare.title, said=found.said,
+    )  # fmt: skip
+
+
+def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None, wishes: Wishes) -> Layout:
+    usual = wanted.separator if wanted is not None else _usual_separator(lines[0]) or ","
+    separator = wishes.separator or _separator(lines, usual)
+    quoted = is_quoted(lines, separator)
+    records = _records(text, separator, quoted)
+    if not records:
+        raise FileFault(file, "no readable row", "a header and event rows", 1)
+    header, rows = records[0], records[1:]
+    said: list[str] = []
+    while header and not header[-1].strip():
+        header = header[:-1]
+    widths = Counter(len(row) for row in rows[:200])
+    if widths and widths.most_common(1)[0][0] == len(header) + 1 and _are_row_names(rows):
+        header = ["", *header]
+        said.append("the rows begin with a name of their own, as R writes it, which the header leaves out")
+    names = _different(header)
+    if len(names) < 2:
+        shown = names[0][:60] if names else ""
+        raise FileFault(file, f"one column, {shown!r}", f"fields separated by {usual!r}", 1)
+
+    def agrees(kind: Format) -> bool:
+        at = [columns_of(kind, names, wishes.mapping, file).columns.get(key) for key in ("code", "coarse")]
+        codes = [row[n].strip() for row in rows for n in at if n is not None and len(row) > n]
+        return sum(code in entries(kind.book or "") for code in codes if code) * 2 > sum(bool(code) for code in codes)
+
+    kind = wanted or recognised(names, wishes.mapping, agrees)
+    names = _published(kind, names, rows, said)
+    if separator != kind.separator and not kind.is_own:
+        said.append(f"fields are separated by {separator!r}, not {kind.separator!r}")
+    found = columns_of(kind, names, wishes.mapping, file)
+    if not rows:
+        raise FileFault(file, "no event row", "rows below the header", 1)
+    usable = [row for row in rows if len(row) >= len(names)]
+    form = wishes.date_format or _found_form(file, usable, found, kind)
+    ids, within = ids_of(kind, found.columns, names)
+    columns = {**found.columns, **within}
+    book, pad = wishes.book or kind.book, False
+    codes = [code for row in usable if "code" in columns and (code := row[columns["code"]].strip())]
+    if book is None and codes:
+        book = book_of(file, names[columns["code"]], codes, said)
+    if book in ("cameo", "weis") and codes and not any(code.startswith("0") for code in codes):
+        pad = any(len(code) < 3 and code.isdecimal() for code in codes)
+        if pad:
+            said.append("codes have lost their leading zeros; they are put back")
+    return Layout(
+        kind, separator, quoted, names, columns, _first_line(text), form, book, pad, ids=ids,
+        said=(*said, *found.said),
+    )  # fmt: skip
+
+
+def _found_form(file: str, rows: Sequence[Sequence[str]], found: Found, kind: Format) -> str:
+    if found.parts:
+        return PARTS_FORMS["day" in found.columns]
+    at = found.columns["time"]
+    return form_of(file, [row[at].strip() for row in rows[:500] if len(row) > at], kind.form)
+
+
+def _published(kind: Format, names: tuple[str, ...], rows: Sequence[Sequence[str]], said: list[str]) -> tuple[str, ...]:
+    """The names as published, where a header has others or too many and the rows are as wide as they should be."""
+    for bare in kind.bare:
+        width = len(bare.columns)
+        wide = sum(len(row) >= len(names) for row in rows[:200]) * 2 > len(rows[:200])
+        if len(names) < width or (wide and set(spelt(names)) >= set(map(squashed, bare.columns))):
+            continue
+        fitting = [row for row in rows[:200] if len(row) >= width and not "".join(row[width:]).strip()]
+        if fitting and sum(_fits(bare, row) for row in fitting) * 2 > len(rows[:200]):
+            said.append(f"the header has {len(names)} names; the published {width} columns are used instead")
+            return bare.columns
+    return names
+
+
+def _are_row_names(rows: Sequence[Sequence[str]]) -> bool:
+    firsts = [row[0].strip() for row in rows[:200] if row]
+    return len(set(firsts)) == len(firsts) and all(one.isdecimal() for one in firsts)
+
+
+def _usual_separator(first: str) -> str | None:
+    """The one that cuts a header into names of a kind we know."""
+    return next((one for one in "\t,;|" if not recognised(first.split(one)).is_own), None)
+
+
+def _separator(lines: list[str], usual: str) -> str:
+    """The separator that cuts the first lines into most fields of equal number."""
+    best, most = usual, 0
+    for one in (usual, "\t", ",", ";", "|"):
+        widths = [_width(line, one) for line in lines[:20]]
+        same = min(widths) if max(widths) - min(widths) <= 1 else widths[0]
+        if same > most and same > 1:
+            best, most = one, same
+    return best
+
+
+def _width(line: str, separator: str) -> int:
+    try:
+        return len(next(csv.reader([line.rstrip("\r")], delimiter=separator), []))
+    except csv.Error:
+        return line.count(separator) + 1
+
+
+def _records(text: str, separator: str, quoted: bool) -> list[list[str]]:
+    whole = text if len(text) < 1 << 17 else text[: text.rfind("\n", 0, 1 << 17) + 1]
+    found: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(whole.replace("\0", "")), delimiter=separator, quoting=0 if quoted else 3):
+            if row:
+                found.append(row)
+    except csv.Error:
+        pass
+    return found
+
+
+def _different(header: list[str]) -> tuple[str, ...]:
+    seen: dict[str, int] = {}
+    names: list[str] = []
+    for raw in header:
+        name = raw.strip().strip('"').lstrip("\ufeff")
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(names)
+
+
+def _first_line(text: str) -> str:
+    return text.lstrip("\n").split("\n", 1)[0].rstrip("\r")

@@ -1,0 +1,81 @@
+"""What of a row must be put together before it can be read?
+
+In: the texts of a batch by field, and the layout. Out: the same with a day made of its parts, a code found by its
+title, and event ids that say what they are unique in; a mark for a missing id is no id.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import polars as pl
+
+from powderkeg.events.codes import entries, labels
+from powderkeg.events.layout import Layout
+
+NO_ID = ("", "NA", "N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none", "\\N", "-", "--", "---", ".", "?")
+PARTS = ("year", "month", "day")
+IN_WORDS = ("acled",)
+"""Books whose codes are words, which releases write with other capitals."""
+
+
+def pieced(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The rows with `time`, `code` and `event_id` as one text each."""
+    made: list[pl.Expr | pl.Series] = []
+    if "time" not in layout.columns:
+        made.append(_day([part for part in PARTS if part in layout.columns]).alias("time"))
+    if "label" in layout.columns:
+        made.append(_code(frame["label"], layout.book).alias("code"))
+    for key in ("code", "coarse") if layout.book in IN_WORDS else ():
+        if key in layout.columns:
+            made.append(_spelt(frame[key], layout.book or "").alias(key))
+    if "event_id" in layout.columns:
+        made.append(_id(layout).alias("event_id"))
+    if not made:
+        return frame
+    return frame.with_columns(made).drop(*PARTS, "label", "id_within", strict=False)
+
+
+def _day(parts: list[str]) -> pl.Expr:
+    """A day as 2018-06-01, whatever the width of its parts; without a day of the month, 2018-06."""
+    text = [pl.col(part).str.strip_chars().str.strip_suffix(".0") for part in parts]
+    return pl.concat_str([one if part == "year" else one.str.zfill(2) for part, one in zip(parts, text, strict=True)],
+                         separator="-")  # fmt: skip
+
+
+def _code(titles: pl.Series, book: str | None) -> pl.Series:
+    """The code of each title; a title that the book does not hold stays, and counts as an unknown code."""
+    kinds = titles.drop_nulls().unique().to_list()
+    known = _known(book or "cameo")
+    codes = {title: known.get(_plain(title), title.strip()) for title in kinds}
+    return titles.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
+
+
+def _spelt(codes: pl.Series, book: str) -> pl.Series:
+    """Codes as their book writes them, whatever their capitals and spaces."""
+    known = _written(book)
+    met = {code: known.get(_plain(code), code) for code in codes.drop_nulls().unique().to_list()}
+    changed = {code: own for code, own in met.items() if own != code}
+    return codes.replace(changed) if changed else codes
+
+
+@cache
+def _written(book: str) -> dict[str, str]:
+    return {_plain(code): code for code in entries(book)}
+
+
+@cache
+def _known(book: str) -> dict[str, str]:
+    return {_plain(label): code for label, code in labels(book).items()}
+
+
+def _plain(title: str) -> str:
+    return "".join(letter for letter in title.casefold() if letter.isalnum())
+
+
+def _id(layout: Layout) -> pl.Expr:
+    own = pl.col("event_id").str.strip_chars()
+    is_one = ~own.is_in([*NO_ID, *layout.format.missing])
+    if "id_within" in layout.columns:
+        own = pl.concat_str([pl.col("id_within").fill_null(""), own], separator=":")
+    return pl.when(is_one).then(own)

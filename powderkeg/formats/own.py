@@ -1,0 +1,57 @@
+"""A table of one's own: a row is an event, and its columns go by usual names or are said with a mapping.
+
+Where several pairs of columns may hold the two sides, the more telling pair is taken: `source` is the newspaper in many
+tables whose actors are actor1 and actor2.
+"""
+
+from powderkeg.formats.declared import IN_ITS_FILE, Format
+
+SIDES = (
+    ("source_actor", "target_actor"),
+    ("actor1", "actor2"),
+    ("actor_a", "actor_b"),
+    ("side_a", "side_b"),
+    ("initiator", "target"),
+    ("perpetrator", "victim"),
+    ("sender", "receiver"),
+    ("from", "to"),
+    ("who", "whom"),
+    ("actor", "recipient"),
+    ("actor", "target"),
+    ("source", "target"),
+)
+"""Pairs of columns that may be source and target, the most telling first."""
+
+FORMAT = Format(
+    "csv",
+    "a table of your own",
+    about="a table of your own, text or Parquet",
+    known="what is none of the above",
+    sides="by column name or mapping",
+    codes="by column name, or found from the codes",
+    columns={
+        "time": ("time", "date", "event_date", "timestamp", "datetime", "when", "day"),
+        "year": ("year",),
+        "month": ("month",),
+        "day": ("day", "day_of_month", "mday"),
+        "source": tuple(dict.fromkeys(first for first, _ in SIDES)),
+        "target": tuple(dict.fromkeys(second for _, second in SIDES)),
+        "code": ("code", "cameo", "cameo_code", "event_code", "weis", "plover"),
+        "act": ("act", "action", "event", "event_type", "type", "does"),
+        "event_id": ("event_id", "id"),
+        "source_name": ("source_name",),
+        "target_name": ("target_name",),
+        "source_country": ("source_country",),
+        "target_country": ("target_country",),
+        "source_sectors": ("source_sectors", "source_sector"),
+        "target_sectors": ("target_sectors", "target_sector"),
+        "goldstein": ("goldstein", "intensity"),
+        "tone": ("tone", "quad", "class"),
+        "deaths": ("deaths", "fatalities"),
+        "until": ("until", "date_end"),
+        "count": ("count", "counts", "n", "events", "n_events", "num_events", "number_of_events", "event_count",
+                  "freq", "frequency"),
+    },
+    required=("time", "source"),
+    ids={"event_id": IN_ITS_FILE, "id": IN_ITS_FILE},
+)  # fmt: skip
