@@ -66,7 +66,7 @@ def layout_of_frame(frame: pl.DataFrame, wishes: Wishes, name: str, start: date 
         column = frame[names[columns["code"]]]
         codes = [code for code in _texts(column) if code]
         if book is None:
-            book = book_of(name, names[columns["code"]], codes, said)
+            book = book_of(names[columns["code"]], codes, said)
         if book in ("cameo", "weis") and column.dtype.is_numeric():
             pad = any(len(code) < 3 for code in codes)
             if pad:

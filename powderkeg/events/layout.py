@@ -75,7 +75,7 @@ class Wishes:
 def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
     """The layout of a member, from its first bytes.
 
-    Raises FileFault: empty, a web page, no known format, missing columns, dates or codes that can be read two ways.
+    Raises FileFault: empty, a web page, no known format, missing columns, a date format that cannot be told.
     """
     if not start.strip():
         raise FileFault(file, "an empty file", "event rows")
@@ -118,11 +118,13 @@ def ids_of(kind: Format, found: Mapping[str, int], names: Sequence[str]) -> tupl
     return (scope if scope not in kind.others else IN_ITS_FILE), {}
 
 
-def book_of(file: str, name: str, codes: Sequence[str], said: list[str], usual: str | None = None) -> str | None:
+def book_of(name: str, codes: Sequence[str], said: list[str], usual: str | None = None) -> str | None:
     """The codebook of a column's codes: by its name, else by the codes; None if they are of no book we know.
 
+    Where several books hold most of the codes, equally many, they mean other things by them: that is no matter for a
+    guess, and the user is asked.
+
     usual  the book of a format where several hold the codes
-    Raises FileFault where several books hold most of the codes, equally many, and mean other things by them.
     """
     plain = squashed(name)
     named = next((one for one in ("cameo", "weis", "plover") if one in plain), None)
@@ -134,8 +136,11 @@ def book_of(file: str, name: str, codes: Sequence[str], said: list[str], usual: 
             return usual
         if tied:
             shown = ", ".join(repr(code) for code in list(dict.fromkeys(seen))[:3])
-            books = " and ".join(tied)
-            raise FileFault(file, f"codes such as {shown} are in the books {books}", f"a codebook: {' or '.join(tied)}")
+            said.append(
+                f"codes such as {shown} are in the books {' and '.join(tied)}, which mean other things by them: they "
+                f"have no class until you say which, with codebook={tied[0]!r} or {tied[1]!r}"
+            )
+            return None
         if book:
             said.append(f"codes read as {book.upper()}")
             return book
@@ -191,7 +196,7 @@ def _line_layout(file: str, lines: list[str], kind: Format, wishes: Wishes) -> L
     columns = {key: number for number, key in enumerate(kind.columns)}
     codes = [found.group(columns["code"] + 1) for found in matches]
     said: list[str] = []
-    book = wishes.book or kind.book or book_of(file, "", codes, said, kind.usual_book)
+    book = wishes.book or kind.book or book_of("", codes, said, kind.usual_book)
     return Layout(kind, kind.separator, False, ("line",), columns, None, kind.form or "day", book, said=tuple(said))
 
 
@@ -267,7 +272,7 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     book, pad = wishes.book or kind.book, False
     codes = [code for row in usable if "code" in columns and (code := row[columns["code"]].strip())]
     if book is None and codes:
-        book = book_of(file, names[columns["code"]], codes, said)
+        book = book_of(names[columns["code"]], codes, said)
     if book in ("cameo", "weis") and codes and not any(code.startswith("0") for code in codes):
         pad = any(len(code) < 3 and code.isdecimal() for code in codes)
         if pad:
