@@ -37,6 +37,7 @@ FILES = {
     "outcomes.json",
     "scenario.resolved.json",
     "report.html",
+    "powderkeg-manifest.json",
 }
 
 
@@ -419,8 +420,8 @@ def test_a_full_disk_leaves_what_was_finished(tmp_path: Path, name: str) -> None
     frame = pl.DataFrame({"x": range(200_000)}).select(pl.col("x").hash())
     fill = {"big.txt": lambda path: path.write_text("x" * 1_000_000), "big.parquet": frame.write_parquet}[name]
     folder = Folder(tmp_path / "out")
-    folder.write("small.txt", lambda path: path.write_text("small"))
-    with full_disk(100_000), pytest.raises(DiskError) as caught:
+    with full_disk(100_000), pytest.raises(DiskError) as caught, folder.results("run"):
+        folder.write("small.txt", lambda path: path.write_text("small"))
         folder.write(name, fill)
     assert "the file would be larger" in str(caught.value)
     assert f"finished in {folder.path}: small.txt" in str(caught.value)

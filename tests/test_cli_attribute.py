@@ -94,7 +94,7 @@ def test_the_folder_holds_tables_figures_and_a_page(folder: Path, tmp_path: Path
     assert {path.name for path in out.iterdir()} == {
         "acts.parquet", "links.parquet", "shares.csv", "starts.csv", "drawn_in.csv", "entanglement.csv", "matrix.csv",
         "influential.csv", "family.csv", "attribution.json", "attribution.html", "family.svg", "matrix.svg",
-        "entanglement.svg", "drawn_in.svg",
+        "entanglement.svg", "drawn_in.svg", "powderkeg-manifest.json",
     }  # fmt: skip
     acts = pl.read_parquet(out / "acts.parquet")
     assert acts.height == pl.read_csv(folder / "days.csv").height

@@ -74,6 +74,7 @@ def test_the_folder_holds_table_figure_and_page(file: str, tmp_path: Path) -> No
     assert run(["compare", file, "half", "short_fence", "--quiet", "--out", str(out), *FEW]) == 0
     assert {path.name for path in out.iterdir()} == {
         "comparison.csv", "comparison.json", "comparison.svg", "comparison.html",
+        "powderkeg-manifest.json",
     }  # fmt: skip
     table = pl.read_csv(out / "comparison.csv")
     assert set(table["intervention"]) == {"half", "short_fence"}

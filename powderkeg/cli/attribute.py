@@ -102,7 +102,7 @@ def attribute(
     screen = Screen(as_json, quiet)
     _check_words(with_fit, free, fix, least)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out)
+    folder = None if out is None else Folder(out, [scenario, *files])
     events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
     rows = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):
@@ -145,9 +145,10 @@ def attribute(
     if tree is not None:
         show_family(screen, tree)
     if folder is not None:
-        with screen.waiting("writing"):
+        with screen.waiting("writing"), folder.results("attribute", read, seed):
             write(folder, found, told, tree, least)
-        screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+        for line in folder.said():
+            screen.say(line)
         screen.say(f"Open {(folder.path / 'attribution.html').resolve()}")
 
 

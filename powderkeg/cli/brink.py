@@ -50,7 +50,7 @@ def brink(
     screen = Screen(as_json, quiet)
     length(years)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out)
+    folder = None if out is None else Folder(out, [scenario])
 
     from powderkeg.compare import brink as come_near
 
@@ -59,8 +59,10 @@ def brink(
     screen.data({"scenario": read.name} | found.as_dict())
     show(screen, read.title or read.name, found)
     if folder is not None:
-        folder.write("states.csv", found.states.write_csv)
-        screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+        with folder.results("brink", read, seed):
+            folder.write("states.csv", found.states.write_csv)
+        for line in folder.said():
+            screen.say(line)
 
 
 def show(screen: Screen, title: str, found: Brink) -> None:

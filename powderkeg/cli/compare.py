@@ -66,7 +66,7 @@ def compare(
     length(years)
     name, interventions = split(words or [])
     read = read_scenario(name, sets)
-    folder = None if out is None else Folder(out)
+    folder = None if out is None else Folder(out, [name])
     fitted = beside(name) if ranges else None
 
     from powderkeg.compare import compare as compare_worlds
@@ -79,9 +79,10 @@ def compare(
     screen.data(found.as_dict())
     show(screen, found)
     if folder is not None:
-        with screen.waiting("writing"):
+        with screen.waiting("writing"), folder.results("compare", read, seed):
             write(folder, found)
-        screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+        for line in folder.said():
+            screen.say(line)
 
 
 def split(words: list[str]) -> tuple[str, list[str]]:

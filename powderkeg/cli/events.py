@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.folder import Folder
+from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet, read_scenario
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
@@ -85,7 +85,10 @@ def read(
     from powderkeg.events import convert
 
     screen = Screen(as_json, quiet)
-    Folder(out.parent)
+    read_here: list[str | Path] = [*files, *([scenario] if scenario else []), *([aliases] if aliases else [])]
+    Destination(out, read_here)
+    if quarantine is not None:
+        Destination(quarantine, [*read_here, out])
     with screen.counting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}") as progress:
         account = convert(
             files, out, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
@@ -208,6 +211,9 @@ def episodes(
 
     screen = Screen(as_json, quiet)
     writer = None if out is None else frame_writer(out)
+    read_here: list[str | Path] = [*files, *([scenario] if scenario else []), *([aliases] if aliases else [])]
+    place = None if out is None else Destination(out, read_here)
+    drawing = None if figure is None else Destination(figure, read_here)
     read = None if scenario is None else read_scenario(scenario)
     table = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
     with screen.waiting("cutting standoffs"):
@@ -222,14 +228,14 @@ def episodes(
         }
     )
     show_episodes(screen, found)
-    if out is not None and writer is not None:
-        Folder(out.parent).write(out.name, lambda path: writer(found, path))
+    if place is not None and writer is not None:
+        place.write(lambda path: writer(found, path))
         screen.say(f"Written to {out}")
-    if figure is not None:
+    if drawing is not None:
         from powderkeg import plots
 
         chart = plots.hostility(hostile_acts(table, read), found, table.start, table.days)
-        Folder(figure.parent).write(figure.name, lambda path: plots.save(chart, path))
+        drawing.write(lambda path: plots.save(chart, path))
         screen.say(f"Drawn in {figure}")
 
 

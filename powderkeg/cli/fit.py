@@ -10,7 +10,7 @@ import json
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, accounted, load_events
-from powderkeg.cli.folder import Folder
+from powderkeg.cli.folder import Destination, Folder
 from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
@@ -136,14 +136,11 @@ def fit(
     if refits == 1:
         raise UsageError(Fault(None, None, "--refits", "1", "0 for none, or at least 2"))
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out.parent)
-    pages = None if report is None else Folder(report)
+    places = None if out is None else _places(out, [scenario, *files])
+    pages = None if report is None else Folder(report, [scenario, *files])
     events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
 
-    from powderkeg.fit import Joint
     from powderkeg.fit import fit as fit_model
-    from powderkeg.fit.joint_law import place_beside
-    from powderkeg.scenario import dump
 
     with typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
         found = fit_model(
@@ -155,12 +152,11 @@ def fit(
     if len(rows) == len(ROWS):
         screen.say(accounted(*(rows[key] for key in ROWS)))
     screen.say(typed(found.summary()))
-    if out is not None and folder is not None:
-        folder.write(out.name, lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
-        law = place_beside(out)
-        folder.write(law.name, lambda path: path.write_text(Joint.of(found).text(), encoding="utf-8"))
+    if places is not None:
+        write_scenario(*places, found)
         screen.say()
-        screen.say(f"Written to {out}; what the estimates leave open together to {law.name} beside it")
+        beside = places[1].path.name
+        screen.say(f"Written to {out}; what the estimates leave open together to {beside} beside it")
     told, stopped = None, False
     if checks:
         try:
@@ -173,10 +169,11 @@ def fit(
         screen.say()
         screen.say(told.summary())
     if pages is not None:
-        with screen.waiting("writing"):
+        with screen.waiting("writing"), pages.results("fit", read):
             write(pages, found, told, shlex.join(["powderkeg", *sys.argv[1:]]))
         screen.say()
-        screen.say(f"Written to {pages.path}: {', '.join(pages.finished)}")
+        for line in pages.said():
+            screen.say(line)
         screen.say(f"Open {(pages.path / 'fit.html').resolve()}")
     if stopped:
         raise typer.Exit(STOPPED)
@@ -210,6 +207,22 @@ def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits
         return found.check(
             replicates=histories, refits=refits, workers=workers, also=[standoff_numbers(scenario)], progress=stages
         )  # fmt: skip
+
+
+def _places(out: Path, read: Sequence[str]) -> tuple[Destination, Destination]:
+    """Where the scenario goes, and beside it what its numbers leave open."""
+    from powderkeg.fit.joint_law import place_beside
+
+    return Destination(out, read), Destination(place_beside(out), read)
+
+
+def write_scenario(scenario: Destination, law: Destination, found: Fit) -> None:
+    """The scenario with its law. The law names its scenario, so that a kill between the two is seen."""
+    from powderkeg.fit import Joint
+    from powderkeg.scenario import dump
+
+    law.write(lambda path: path.write_text(Joint.of(found).text(), encoding="utf-8"))
+    scenario.write(lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
 
 
 def write(folder: Folder, found: Fit, told: Checks | None, command: str) -> None:

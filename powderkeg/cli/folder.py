@@ -1,89 +1,144 @@
-"""The folder a command writes into: known to be writable before anything runs, and never left with half a file.
+"""The folder a command writes into: known to be writable before anything runs, and never left with half a set of files.
 
-In: a path. Out: files that are whole, or not there. A file is written under another name beside its place and renamed
-when it is complete, so that a full disk or Ctrl-C leaves what was finished readable.
+In: a path. Out: the files of a command, all of one run: they take the place of older ones together, when all are whole.
+Where the disk fills up, those that were finished are kept and named; the older set stays as it was.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from powderkeg.errors import Fault, PowderkegError, UsageError
+from powderkeg.errors import PowderkegError, UsageError
+from powderkeg.writing.files import DiskError, check_place, fault, is_of_disk, to_disk, try_folder, write_whole
 
-PART = ".part"
+if TYPE_CHECKING:
+    from powderkeg.scenario import Scenario
+    from powderkeg.writing.sets import Staged
 
-
-class DiskError(PowderkegError):
-    """A file could not be written after the work was done; the aftermath says what is there."""
+__all__ = ["Destination", "DiskError", "Folder"]
 
 
 class Folder:
     """A folder to write results into, and the names of the files that are finished."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Iterable[str | Path] = ()) -> None:
         """Make the folder if need be and try to write in it.
+
+        read  files that the results come from: they are kept, whatever they are called
 
         Raises UsageError if it cannot be written to: nothing has been run by then.
         """
+        from powderkeg.writing.sets import heal
+
         self.path = path
         self.finished: list[str] = []
-        trial = path / f".powderkeg-{os.getpid()}{PART}"
+        self.kept_aside: Path | None = None
+        self._read = [Path(one) for one in read]
+        self._staged: Staged | None = None
+        try_folder(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            trial.write_bytes(b"")
-            trial.unlink()
+            heal(path)
         except OSError as error:
-            raise UsageError(_fault(path, error.errno, "a folder that can be written to")) from error
+            raise UsageError(fault(path, error, "a folder that can be written to")) from error
+
+    @contextmanager
+    def results(self, command: str, scenario: Scenario | None = None, seed: int | None = None) -> Iterator[None]:
+        """What is written inside comes to stand in the folder together, at the end.
+
+        Raises DiskError, saying what is there, if the disk is full or gone. Ctrl-C leaves what was there before.
+        """
+        from powderkeg.writing.sets import Staged, exchange
+
+        try:
+            self._staged = staged = Staged(self.path, command)
+        except OSError as error:
+            raise DiskError(fault(self.path, error), self.account()) from error
+        self.finished = staged.files
+        try:
+            yield
+            self.kept_aside = exchange(staged, _about(scenario, seed), self._read)
+        except (DiskError, UsageError) as error:
+            raise DiskError(error.faults, self.account(self._salvage(staged))) from error
+        except OSError as error:
+            raise DiskError(fault(self.path, error), self.account(self._salvage(staged))) from error
+        finally:
+            staged.discard()
+            self._staged = None
 
     def write(self, name: str, fill: Callable[[Path], object]) -> Path:
-        """Have `fill` write a file under a passing name, then give it its own.
-
-        Raises DiskError, saying which files are finished, if the disk is full or gone.
-        """
-        place = self.path / name
-        # The passing name keeps the ending: writers look at it to know the format.
-        passing = self.path / f".{place.stem}{PART}{place.suffix}"
+        """Have `fill` write a file of the set. Raises DiskError if the disk is full or gone."""
+        assert self._staged is not None, "files are written within `results`"
+        place = self._staged.place(name)
         try:
-            fill(passing)
-            passing.replace(place)
-        except BaseException as error:
-            passing.unlink(missing_ok=True)
-            number = _errno(error)
-            if number is None:
+            fill(place)
+            to_disk(place)
+        except Exception as caught:
+            place.unlink(missing_ok=True)
+            # Writers of ours have put it in words of their own.
+            error = caught.__cause__ if isinstance(caught, PowderkegError) and caught.__cause__ else caught
+            if not is_of_disk(error):
                 raise
-            raise DiskError(_fault(place, number), self.account()) from error
+            raise DiskError(fault(self.path / name, error)) from error
         self.finished.append(name)
-        return place
+        return self.path / name
 
-    def account(self) -> str:
+    def _salvage(self, staged: Staged) -> Path:
+        """Where the finished files of a set come to stand that will not be whole: beside an older set, not in it."""
+        from powderkeg.writing.sets import unused
+
+        finished = [name for name in staged.files if staged.place(name).exists()]
+        if not finished:
+            return self.path
+        known = {one.name for one in self.path.iterdir()}
+        where = self.path
+        if known & {*finished} or any(not name.startswith(".") for name in known):
+            where = unused(self.path, "unfinished")
+            staged.path.joinpath("in").rename(where)
+        else:
+            for name in finished:
+                staged.place(name).rename(where / name)
+        return where
+
+    def account(self, where: Path | None = None) -> str:
         """What is there to read, in words."""
-        return f"finished in {self.path}: {', '.join(self.finished)}" if self.finished else f"nothing is in {self.path}"
+        where = where or self.path
+        if not self.finished:
+            return f"nothing new is in {where}" if any(self.path.glob("[!.]*")) else f"nothing is in {where}"
+        before = "" if where == self.path else f"; what was in {self.path} before is as it was"
+        return f"finished in {where}: {', '.join(self.finished)}{before}"
+
+    def said(self) -> list[str]:
+        """What was written, and what had to make room, in words."""
+        lines = [f"Written to {self.path}: {', '.join(self.finished)}"]
+        if self.kept_aside is not None:
+            lines.append(f"Files of other results, or changed by hand, stood in the way: kept in {self.kept_aside}")
+        return lines
 
 
-def _errno(error: BaseException) -> int | None:
-    """The system's number for what went wrong, None if it was not the system. Polars tells it in its message only."""
-    for one in (error, error.__cause__):
-        if isinstance(one, OSError):
-            return one.errno
-        if told := re.search(r"os error (\d+)", str(one)):
-            return int(told[1])
-    return None
+class Destination:
+    """One file to write, at a place that was looked at before anything runs."""
+
+    def __init__(self, path: Path, read: Iterable[str | Path] = ()) -> None:
+        """Raises UsageError for a place that cannot take a file, or holds one of those that are read."""
+        self.path = path
+        try_folder(path.parent)
+        check_place(path, read)
+
+    def write(self, fill: Callable[[Path], object]) -> None:
+        """Have `fill` write it. Raises DiskError if the disk is full or gone."""
+        write_whole(self.path, fill)
 
 
-def _fault(path: Path, number: int | None, expected: str = "") -> Fault:
-    reason = {
-        errno.ENOSPC: "no space left on the disk",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EFBIG: "the file would be larger than files may be here",
-        errno.EACCES: "no permission to write there",
-        errno.EPERM: "no permission to write there",
-        errno.EROFS: "the disk can only be read",
-        errno.ENOTDIR: "a part of this path is a file",
-        errno.EEXIST: "this is a file",
-        errno.ENAMETOOLONG: "the name is too long",
-    }.get(number or 0, os.strerror(number or 0).lower())
-    return Fault(str(path), None, "", reason, expected)
+def _about(scenario: Scenario | None, seed: int | None) -> Mapping[str, Any]:
+    """What the list of a set says of where it comes from."""
+    from powderkeg import __version__
+
+    about: dict[str, Any] = {"version": __version__}
+    if scenario is not None:
+        from powderkeg.scenario import digest
+
+        about |= {"scenario": scenario.name, "digest": digest(scenario)}
+    return about if seed is None else {**about, "seed": seed}

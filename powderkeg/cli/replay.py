@@ -76,7 +76,7 @@ def replay(
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
     day = None if since is None else _date(since)
-    folder = None if out is None else Folder(out)
+    folder = None if out is None else Folder(out, [scenario, *files])
     fitted = beside(scenario) if ranges else None
     events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
 
@@ -96,9 +96,10 @@ def replay(
     screen.data(found.as_dict())
     show(screen, found)
     if folder is not None:
-        with screen.waiting("writing"):
+        with screen.waiting("writing"), folder.results("replay", read, seed):
             write(folder, found)
-        screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+        for line in folder.said():
+            screen.say(line)
 
 
 def _date(text: str) -> date:

@@ -71,7 +71,7 @@ def run(
     screen = Screen(as_json, quiet)
     length(years)
     read = read_scenario(scenario, sets)
-    folder = None if as_json and out is None else Folder(out or DEFAULT_FOLDER)
+    folder = None if as_json and out is None else Folder(out or DEFAULT_FOLDER, [scenario])
 
     from powderkeg import analyze, report
     from powderkeg.model import compile, stability
@@ -98,9 +98,10 @@ def run(
     screen.data(report.summary(results))
     show(screen, results)
     if folder is not None:
-        with screen.waiting("writing"):
+        with screen.waiting("writing"), folder.results("run", read, seed):
             write(folder, read, runs, episodes, results, typed(scenario, sets, results))
-        screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+        for line in folder.said():
+            screen.say(line)
         screen.say(f"Open {(folder.path / 'report.html').resolve()}")
     if stopped:
         raise typer.Exit(STOPPED)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +73,7 @@ def resolve(scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, out: O
     from powderkeg.scenario import resolve as resolve_scenario
 
     text = json.dumps(resolve_scenario(read_scenario(scenario, sets)), ensure_ascii=False, allow_nan=False, indent=2)
-    write_or_print(text, out)
+    write_or_print(text, out, [scenario])
 
 
 def record(
@@ -123,11 +124,11 @@ def record(
     screen.say(found.verdict)
 
 
-def write_or_print(text: str, out: Path | None) -> None:
-    """A document to a file, or to standard output."""
-    from powderkeg.cli.folder import Folder
+def write_or_print(text: str, out: Path | None, read: Sequence[str] = ()) -> None:
+    """A document to a file, or to standard output; never over a file that was read for it."""
+    from powderkeg.cli.folder import Destination
 
     if out is None:
         print(text)
     else:
-        Folder(out.parent).write(out.name, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        Destination(out, read).write(lambda path: path.write_text(text + "\n", encoding="utf-8"))

@@ -6,6 +6,8 @@ go on after a stop.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -26,12 +28,14 @@ from powderkeg.cli.options import (
     length,
     read_scenario,
 )
-from powderkeg.cli.screen import Screen
+from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
     from powderkeg.compare.sweep.sweeps import Sensitivity, Sweep
+    from powderkeg.scenario import Scenario
 
+STOPPED = 130
 SHOWN = 6
 """Outcomes in a figure, unless they are chosen."""
 
@@ -74,21 +78,52 @@ def sweep(
     screen = Screen(as_json, quiet)
     length(years)
     read = read_scenario(scenario, sets)
-    folder = Folder(out)
-
-    from powderkeg.compare.sweep.sweeps import axis
-    from powderkeg.compare.sweep.sweeps import sensitivity as measure
-    from powderkeg.compare.sweep.sweeps import sweep as run
+    folder = Folder(out, [scenario])
 
     common: dict[str, Any] = {
         "years": years, "replicates": replicates, "seed": seed, "workers": workers, "folder": out,
     }  # fmt: skip
+    with telling_what_is_kept(out):
+        _sweep(screen, read, folder, over, samples, design, sensitivity, outcome, common)
+    for line in folder.said():
+        screen.say(line)
+
+
+@contextmanager
+def telling_what_is_kept(out: Path) -> Iterator[None]:
+    """Ctrl-C is answered with what is there and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = len(list(out.glob("points/[!.]*.json")))
+        say_error(f"Stopped; {kept:,} finished points are kept in {out}: the same command goes on from them.")
+        raise typer.Exit(STOPPED) from None
+
+
+def _sweep(
+    screen: Screen,
+    read: Scenario,
+    folder: Folder,
+    over: list[str] | None,
+    samples: int | None,
+    design: Literal["sobol", "latin"],
+    sensitivity: Literal["sobol", "morris"] | None,
+    outcome: list[str] | None,
+    common: dict[str, Any],
+) -> None:
+    """Run it, show it, write it."""
+    from powderkeg.compare.sweep.sweeps import axis
+    from powderkeg.compare.sweep.sweeps import sensitivity as measure
+    from powderkeg.compare.sweep.sweeps import sweep as run
+
+    seed = common["seed"]
     if sensitivity is not None:
         paths = [item.partition("=")[0] for item in over or ()] or None
         with screen.progress(f"sensitivity of {read.name}") as progress:
             told = measure(read, sensitivity, over=paths, samples=samples or 16, progress=progress, **common)
         _show_sensitivity(screen, told, outcome)
-        _write(folder, told.table, _sensitivity_charts(told, outcome))
+        with folder.results("sweep", read, seed):
+            _write(folder, told.table, _sensitivity_charts(told, outcome))
     else:
         axes = [axis(read, *_pair(item)) for item in over or ()]
         with screen.progress(f"sweep of {read.name}") as progress:
@@ -97,8 +132,8 @@ def sweep(
                 **common,
             )  # fmt: skip
         _show_sweep(screen, found, outcome)
-        _write(folder, found.table, _sweep_charts(found, outcome))
-    screen.say(f"Written to {folder.path}: {', '.join(folder.finished)}")
+        with folder.results("sweep", read, seed):
+            _write(folder, found.table, _sweep_charts(found, outcome))
 
 
 def _pair(item: str) -> tuple[str, str]:

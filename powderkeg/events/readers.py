@@ -6,7 +6,6 @@ memory holds, one Parquet file.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,17 +19,17 @@ from powderkeg.errors import EventError, Fault, UsageError, nearest_name
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
 from powderkeg.events.codes import TONES, entries
-from powderkeg.events.columns import plain
 from powderkeg.events.encodings import is_encoding
 from powderkeg.events.files import FileFault, Paths, Sources, gathered
 from powderkeg.events.frames import layout_of_frame, polars_of
 from powderkeg.events.layout import Wishes
 from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.rows import Window
-from powderkeg.events.store import is_own, table_at, write_slices
+from powderkeg.events.store import is_own, read_table, write_slices
 from powderkeg.events.streaming import Options, Progress, Reading
 from powderkeg.events.table import RESOLUTIONS, EventTable
 from powderkeg.events.times import EPOCH
+from powderkeg.writing.files import check_place, is_of_disk, reason, working_folder
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
@@ -135,15 +134,15 @@ def convert(
     )  # fmt: skip
     account = Account(Path(quarantine) if quarantine else target.with_name(target.name + ".quarantine.csv"))
     try:
-        with (
-            gathered(paths) as sources,
-            tempfile.TemporaryDirectory(prefix=".powderkeg-", dir=target.parent) as folder,
-        ):
+        with gathered(paths) as sources, working_folder(target.parent) as folder:
+            check_place(target, [source.path for source in sources.files])
             days: Counter[int] = Counter()
-            runs = _spool(Reading(options, account).frames(sources), Path(folder), days)
+            runs = _spool(Reading(options, account).frames(sources), folder, days)
             return _merge(runs, days, options, account, target)
-    except OSError as error:
-        found = f"cannot be written: {error.strerror or error}"
+    except Exception as error:
+        if not is_of_disk(error):
+            raise
+        found = f"cannot be written: {reason(error)}"
         raise EventError(Fault(str(out), None, "", found), "nothing was written") from error
     finally:
         account.close()
@@ -177,12 +176,10 @@ def events(
         Window(_day("start", start), _day("end", end)),
         doubles, scenario, aliases, "raise", None,
     )  # fmt: skip
+    rows = polars_of(frame)
     account = Account()
     try:
-        made = plain(polars_of(frame), name)
-        rows = made.frame
         layout = layout_of_frame(rows, options.wishes, name, options.window.first)
-        made.check([layout.names[number] for number in layout.columns.values()], name)
     except FileFault as fault:
         raise EventError(fault.fault, "nothing was read") from fault
     return _table(list(Reading(options, account).whole(rows, layout, name)), options, account)
@@ -244,7 +241,7 @@ def _own_table(sources: Sources, options: Options) -> EventTable | None:
     """
     if len(sources.files) != 1 or not is_own(sources.files[0].path):
         return None
-    table = table_at(sources.files[0].path, sources.files[0].name)
+    table = read_table(sources.files[0].path)
     if options.window.first is not None or options.window.last is not None:
         table = table.between(options.window.first, options.window.last)
     policies = tuple(policy for policy in options.doubles if policy != "same_event")
