@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +17,11 @@ import pytest
 import powderkeg as pk
 from powderkeg.cli.app import _exit_code
 from powderkeg.compare import Axis, axis, sensitivity, sweep
-from powderkeg.errors import UsageError
+from powderkeg.compare.sweep.sweeps import POINTS
+from powderkeg.errors import PowderkegWarning, UsageError
 from powderkeg.scenario import Scenario, edit, loads
+from powderkeg.simulate.checkpoints import Folder
+from powderkeg.writing.lock import Lock
 from tests.test_compare import TWO_CORNERS
 
 NEAR, LASTS, ANSWERS = "moves.near.rate", "facts.fence.lasts", "mechanisms.answer.answers"
@@ -38,6 +45,8 @@ def test_an_axis_is_written_like_the_scenario(scenario: Scenario) -> None:
         (NEAR, "1:2:3", "1 without a unit"),
         (NEAR, "2 per year:1 per year:3", "expected a low end below the high one"),
         (ANSWERS, "0.1:0.9:1", "expected LOW:HIGH:N with N of 2 or more"),
+        (ANSWERS, "0.1:0.9:³", "expected LOW:HIGH:N with N of 2 or more"),
+        (ANSWERS, "0.1:0.9:" + "9" * 5000, "expected LOW:HIGH:N with N of 2 or more"),
         ("ties.friends.holds", "true:false:2", "expected values after commas"),
     ],
 )
@@ -115,7 +124,8 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_bytes(file: str, tmp_path: 
     (cut / "points" / ".0000004.json.x").write_text('[{"outco')
     (cut / "points" / "0000002.json").write_text("[{")
     before = (cut / "points" / "0000003.json").stat().st_mtime_ns
-    assert run(*arguments(file, cut)) == 0
+    with pytest.warns(PowderkegWarning, match=r"1 kept part cut off, changed.*: points/0000002\.json"):
+        assert run(*arguments(file, cut)) == 0
     (cut / "points" / ".0000004.json.x").unlink()
     assert (cut / "points" / "0000003.json").stat().st_mtime_ns == before
     assert files(cut) == files(whole)
@@ -154,7 +164,170 @@ def test_a_folder_of_another_version_or_with_other_things_is_refused(
     other.mkdir()
     (other / "letter.txt").write_text("dear")
     assert run(*arguments(file, other)) == 2
-    assert "holds other files" in capsys.readouterr().err
+    assert "holds files of another kind" in capsys.readouterr().err
+
+
+def point(folder: Path, number: int = 1) -> Path:
+    return folder / "points" / f"{number:07d}.json"
+
+
+ROW_NAMES = ("value", "value_low", "value_high", "baseline", "difference", "low", "high")
+CHANGES: dict[str, Callable[[str], str | bytes]] = {
+    "cut off": lambda text: text[:300],
+    "empty": lambda text: "",
+    "a digit": lambda text: re.sub(r'"value": (\d)', r'"value": 9\1', text),
+    "a word": lambda text: re.sub(r'"value": [\d.]+', '"value": "x"', text),
+    "no number": lambda text: re.sub(r'"value": [\d.]+', '"value": NaN', text),
+    "too large": lambda text: re.sub(r'"value": [\d.]+', '"value": 1' + "0" * 400, text),
+    "larger": lambda text: re.sub(r'"value": [\d.]+', '"value": 1' + "0" * 5000, text),
+    "a row less": lambda text: json.dumps({**json.loads(text), "result": json.loads(text)["result"][1:]}),
+    "twice": lambda text: text.replace('"result"', '"result": [], "result"'),
+    "deep": lambda text: "[" * 100_000,
+    "a list": lambda text: "[]",
+    "a mapping": lambda text: "{}",
+    "the old form": lambda text: json.dumps(json.loads(text)["result"]),
+    "another encoding": lambda text: text.encode("utf-16"),
+    "no text": lambda text: b"\xff\xfe\x00",
+}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A scenario file, and the folder of a finished sweep of it."""
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "two_corners.yaml").write_text(TWO_CORNERS)
+    assert run(*arguments(str(folder / "two_corners.yaml"), folder / "out")) == 0
+    return str(folder / "two_corners.yaml"), folder / "out"
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_point_changed_by_hand_is_not_believed(tmp_path: Path, change: str) -> None:
+    row: dict[str, object] = dict.fromkeys(ROW_NAMES, 0.25) | {"outcome": "o", "title": "O", "unit": "u", "stopped": 0}
+    rows = [row | {"better": None, "value": 0.5 + k} for k in range(3)]
+    with Folder(tmp_path, {"seed": 1}, POINTS) as folder:
+        folder.write(1, rows)
+        assert folder.read(1) == rows
+        text = CHANGES[change](point(tmp_path).read_text())
+        point(tmp_path).write_bytes(text if isinstance(text, bytes) else text.encode())
+        assert folder.read(1) is None
+        assert folder.spoiled == ["points/0000001.json"]
+        folder.spoiled.clear()
+
+
+def test_a_point_changed_by_hand_is_named_and_made_again(kept: tuple[str, Path], tmp_path: Path) -> None:
+    """0.1.0 took any point that was JSON: exit code 0 and another table."""
+    file, whole = kept
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    changed = CHANGES["a digit"](point(out).read_text())
+    assert isinstance(changed, str)
+    point(out).write_text(changed)
+    with pytest.warns(PowderkegWarning, match=r"1 kept part cut off.*made again: points/0000001\.json"):
+        assert run(*arguments(file, out)) == 0
+    assert files(out) == files(whole)
+
+
+def test_a_point_of_another_number_or_sweep_is_made_again(kept: tuple[str, Path], tmp_path: Path) -> None:
+    file, whole = kept
+    out, other = tmp_path / "out", tmp_path / "other"
+    shutil.copytree(whole, out)
+    assert run(*arguments(file, other), "--seed", "5") == 0
+    point(out, 1).write_bytes(point(out, 2).read_bytes())
+    point(out, 3).write_bytes(point(other, 3).read_bytes())
+    with pytest.warns(PowderkegWarning, match="2 kept parts"):
+        assert run(*arguments(file, out)) == 0
+    assert files(out) == files(whole)
+
+
+def test_an_editor_that_changes_no_value_spoils_nothing(
+    kept: tuple[str, Path], tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Another layout, a byte-order mark: the same data."""
+    file, whole = kept
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    point(out).write_text(json.dumps(json.loads(point(out).read_text()), indent=4), encoding="utf-8-sig")
+    assert run(*arguments(file, out)) == 0
+    assert not recwarn.list
+    assert (out / "table.csv").read_bytes() == (whole / "table.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        ("[]", "expected a mapping"),
+        ("{}", "another version"),
+        ('{"version": "0.1', "not JSON"),
+        ("", "not JSON"),
+        ('{"seed": NaN}', "NaN, which is no number in JSON"),
+        ("[" * 100_000, "lists within lists"),
+        ('{"seed": 1' + "0" * 5000 + "}", "5,001 digits"),
+    ],
+)
+def test_a_job_changed_by_hand_is_refused_in_words(
+    kept: tuple[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], job: str, told: str
+) -> None:
+    file, whole = kept
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    (out / "job.json").write_text(job)
+    before = files(out)
+    assert run(*arguments(file, out)) == 2
+    assert told in capsys.readouterr().err
+    assert files(out) == before
+
+
+def test_two_sweeps_at_once_in_one_folder_are_told(
+    kept: tuple[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both passed the check and both ended with 0; the folder was then that of one of them."""
+    out = tmp_path / "out"
+    out.mkdir()
+    with Lock(out / ".powderkeg-job-lock"):
+        assert run(*arguments(kept[0], out)) == 2
+    assert f"another powderkeg works in this folder (process {os.getpid()}" in capsys.readouterr().err
+    assert files(out) == {}
+
+
+def test_a_sweep_on_a_full_disk_says_what_is_kept_and_goes_on(
+    kept: tuple[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, whole = kept
+    out = tmp_path / "out"
+    real, calls = Folder._put, []
+
+    def full(self: Folder, name: str, content: bytes) -> None:
+        calls.append(name)
+        if len(calls) > 4:
+            raise OSError(28, "No space left on device")
+        real(self, name, content)
+
+    monkeypatch.setattr(Folder, "_put", full)
+    assert run(*arguments(file, out)) == 1
+    told = capsys.readouterr().err
+    assert "points/0000003.json: no space left on the disk" in told
+    assert "3 finished parts of the sweep are kept in" in told
+    assert "nothing was run" not in told
+    monkeypatch.setattr(Folder, "_put", real)
+    assert run(*arguments(file, out)) == 0
+    assert files(out) == files(whole)
+
+
+def test_ctrl_c_says_how_to_go_on(
+    kept: tuple[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, _ = kept
+    real, calls = Folder.write, []
+
+    def stopped(self: Folder, number: int, content: object) -> None:
+        real(self, number, content)
+        calls.append(number)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "write", stopped)
+    assert run(*arguments(file, tmp_path / "out")) == 130
+    assert "Stopped; 2 finished points are kept in" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("method", "column"), [("sobol", "total"), ("morris", "effect")])

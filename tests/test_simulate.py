@@ -24,6 +24,8 @@ from powderkeg.engine.worlds import Act, Past, Phase, world
 from powderkeg.errors import ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate import Interrupted, past_of, simulate
 from powderkeg.simulate.checkpoints import Folder
+from powderkeg.writing.files import DiskError
+from powderkeg.writing.lock import Lock
 
 jobs = importlib.import_module("powderkeg.simulate.jobs")
 
@@ -205,7 +207,9 @@ def test_a_job_resumes_to_the_same_bytes(tmp_path, small_files):
     parts[3].write_bytes(parts[3].read_bytes()[:100])
     parts[4].write_bytes(b"garbage")
     kept = parts[0].stat().st_mtime_ns
-    again = simulate(system, days=400.0, replicates=300, keys=True, workers=3, checkpoint=tmp_path)
+    parts[5].write_bytes(parts[6].read_bytes())
+    with pytest.warns(PowderkegWarning, match=r"3 kept parts .*made again: 00000003\.npz, 00000004\.npz"):
+        again = simulate(system, days=400.0, replicates=300, keys=True, workers=3, checkpoint=tmp_path)
     assert whole.digest() == first.digest() == again.digest()
     assert np.array_equal(whole.key, again.key)
     assert np.array_equal(whole.level_time, again.level_time)
@@ -270,6 +274,16 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
         simulate(systems.small(), days=10.0, replicates=3, checkpoint=tmp_path / "thesis.docx")
 
 
+def test_two_jobs_at_once_in_one_folder_are_told(tmp_path):
+    with (
+        Lock(tmp_path / ".powderkeg-job-lock"),
+        pytest.raises(UsageError, match="another powderkeg works in this folder"),
+    ):
+        simulate(systems.small(), days=10.0, replicates=3, checkpoint=tmp_path)
+    simulate(systems.small(), days=10.0, replicates=3, checkpoint=tmp_path)
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_a_full_disk_is_said_and_keeps_what_was_finished(tmp_path, small_files, monkeypatch):
     system = systems.small()
     put, calls = Folder._put, []
@@ -281,7 +295,7 @@ def test_a_full_disk_is_said_and_keeps_what_was_finished(tmp_path, small_files, 
         put(self, name, content)
 
     monkeypatch.setattr(Folder, "_put", full)
-    with pytest.raises(UsageError, match="No space left on device"):
+    with pytest.raises(DiskError, match=r"(?s)no space left on the disk.*3 finished parts of the job are kept in"):
         simulate(system, days=400.0, replicates=300, workers=1, checkpoint=tmp_path)
     monkeypatch.setattr(Folder, "_put", put)
     resumed = simulate(system, days=400.0, replicates=300, checkpoint=tmp_path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,18 +74,19 @@ def simulate(
     keys         keep every event's key
     progress     called now and then with the share done, 0 to 1
     checkpoint   folder in which finished parts are kept. Called again after a stop, or a kill, the job goes on where
-                 it was, to the same bytes; a folder that belongs to another job is refused
+                 it was, to the same bytes; a folder that belongs to another job, or that another process works
+                 in, is refused; parts that were changed or cut off are named and made again
 
-    Raises UsageError for arguments that cannot be met, ModelError if the events would not fit. Ctrl-C raises
-    Interrupted, with the replicates that were finished.
+    Raises UsageError for arguments that cannot be met, ModelError if the events would not fit, DiskError if there is no
+    room for a part of a checkpoint. Ctrl-C raises Interrupted, with the replicates that were finished.
     """
     job = _job(model, years, days, replicates, seed, limit, history, world, keys)
     each = _each(job, _CHUNK if checkpoint is None else _FILE)
-    folder = None if checkpoint is None else Folder(Path(checkpoint), _identity(job, each))
     chunks: list[Chunk] = []
     try:
-        for chunk in _chunks(job, each, workers, progress, folder):
-            chunks.append(chunk)
+        with nullcontext() if checkpoint is None else Folder(Path(checkpoint), _identity(job, each)) as folder:
+            for chunk in _chunks(job, each, workers, progress, folder):
+                chunks.append(chunk)
     except KeyboardInterrupt:
         raise Interrupted(_runs(job, chunks)) from None
     runs = _runs(job, chunks)
@@ -206,7 +208,7 @@ def _chunks(
     def work(number: int) -> Chunk | None:
         first = firsts[number]
         n = min(each, job.replicates - first)
-        chunk = None if folder is None else folder.read(number, n)
+        chunk: Chunk | None = None if folder is None else folder.read(number)
         if chunk is not None:
             return chunk
         with spaces.one() as space:

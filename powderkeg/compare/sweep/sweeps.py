@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,15 +23,28 @@ from scipy.stats import qmc
 from powderkeg.analyze.intervals import average
 from powderkeg.compare.effects import effect
 from powderkeg.compare.measures import Measure, outcome_measures, standoff_measures
-from powderkeg.compare.points import Points
 from powderkeg.compare.ranges import ranged, value_at
 from powderkeg.engine.arrays import Floats, System
 from powderkeg.engine.worlds import Phase, World, world
 from powderkeg.errors import Fault, PowderkegError, UsageError, nearest_name
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
+from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
 from powderkeg.scenario import Scenario, digest, edit, paths
 from powderkeg.simulate import DAYS_PER_YEAR, Runs, simulate
+from powderkeg.simulate.checkpoints import Folder, points_of
+
+_SAID, _FOUND = maybe(TextShape()), maybe(NumberShape())
+ROWS = ListShape(
+    RecordShape(
+        dict.fromkeys(("outcome", "title", "unit"), TextShape())
+        | dict.fromkeys(("better",), _SAID)
+        | dict.fromkeys(("value", "value_low", "value_high", "baseline", "difference", "low", "high"), _FOUND)
+        | {"stopped": NumberShape(least=0, whole=True)}
+    )
+)
+"""A point as it is kept: a row for each outcome."""
+POINTS = points_of(ROWS)
 
 Design = Literal["grid", "sobol", "latin"]
 MOST_POINTS = 1_000_000
@@ -77,7 +91,9 @@ def axis(scenario: Scenario, path: str, written: str) -> Axis:
     if len(parts) == 1:
         return Axis(path, tuple(_value(scenario, path, part.strip()) for part in written.split(",")))
     faults = []
-    if len(parts) > 3 or (len(parts) == 3 and not (parts[2].isdigit() and 2 <= int(parts[2]) <= MOST_POINTS)):
+    # Digits of other scripts, and ³, are digits to Python's tests of text but not all to `int`.
+    is_count = len(parts) < 3 or (re.fullmatch("[0-9]{1,7}", parts[2]) and 2 <= int(parts[2]) <= MOST_POINTS)
+    if len(parts) > 3 or not is_count:
         faults.append(Fault(None, None, path, repr(written), "LOW:HIGH:N with N of 2 or more, or values after commas"))
         raise UsageError(faults)
     low, high = (_value(scenario, path, part) for part in parts[:2])
@@ -116,7 +132,8 @@ def sweep(
     design   "grid": every combination of the axes' values. "sobol", "latin": `samples` points between their ends
     folder   where finished points are kept: called again after a stop, or a kill, it goes on, to the same bytes
 
-    Raises UsageError for axes that cannot be met, and for a folder that another sweep made.
+    Raises UsageError for axes that cannot be met, and for a folder that another sweep made or that another process
+    works in; DiskError if there is no room for a point. Points that were changed or cut off are named and made again.
     """
     model = compile_scenario(scenario)
     points = _points(axes, design, samples, seed)
@@ -203,8 +220,22 @@ def _run(
     identity = {
         "scenario": digest(model.scenario), "seed": seed, "days": days, "replicates": replicates, **about,
     }  # fmt: skip
-    kept = None if folder is None else Points(Path(folder), identity)
-    results: list[Any] = [None if kept is None else kept.get(number) for number in range(len(points))]
+    with nullcontext() if folder is None else Folder(Path(folder), identity, POINTS) as kept:
+        return _results(model, worlds, points, days, replicates, seed, workers, kept, progress)
+
+
+def _results(
+    model: Model,
+    worlds: _Worlds,
+    points: Sequence[Mapping[str, Any]],
+    days: float,
+    replicates: int,
+    seed: int,
+    workers: int | None,
+    kept: Folder | None,
+    progress: Callable[[float], None] | None,
+) -> list[list[dict[str, Any]]]:
+    results: list[Any] = [None if kept is None else kept.read(number) for number in range(len(points))]
     missing = [number for number, result in enumerate(results) if result is None]
     if missing:
         plain = _measures(model, simulate(model, days=days, replicates=replicates, seed=seed, workers=workers))
@@ -215,7 +246,7 @@ def _run(
         runs = simulate(of, days=days, replicates=replicates, seed=seed, workers=workers, world=made)
         results[number] = _rows(plain, _measures(of, runs), runs)
         if kept is not None:
-            kept.put(number, results[number])
+            kept.write(number, results[number])
     return results
 
 
