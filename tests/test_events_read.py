@@ -259,7 +259,9 @@ def test_a_zip_archive_is_read_file_by_file_and_never_unpacked(tmp_path: Path) -
 
 def test_a_folder_reads_in_order_and_says_what_it_passed_over(tmp_path: Path) -> None:
     for n in range(40):
-        (tmp_path / f"2017{n:04}.export.CSV").write_text(gdelt([gdelt_row(n, day=f"201707{n % 28 + 1:02}")]))
+        (tmp_path / f"2017{n:04}.export.CSV").write_text(
+            gdelt([gdelt_row(n, day=f"201707{n % 28 + 1:02}", added="20170731000000")])
+        )
     (tmp_path / "README.md").write_text("about")
     (tmp_path / ".hidden.csv").write_text("x")
     table = read_events(tmp_path)

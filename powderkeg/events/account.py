@@ -1,7 +1,7 @@
 """What became of every row: read, kept, set aside, or dropped by which policy?
 
 In: what each step reports. Out: the account of an `EventTable`, in which always
-rows_read = rows_kept + rows_set_aside + the sum of rows_dropped.
+rows_read + the sum of rows_added = rows_kept + rows_set_aside + the sum of rows_dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import polars as pl
 from powderkeg.errors import EventError, Fault
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut
 from powderkeg.events.encodings import UNKNOWN
-from powderkeg.events.rows import Typed
+from powderkeg.events.identity import told
+from powderkeg.events.rows import DATED_AHEAD, Typed
+from powderkeg.events.several import COUNTED, SEVERAL
 
 MOST_SHOWN = 100_000
 QUARANTINE = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
@@ -37,6 +39,9 @@ class Account:
     rows_read: int = 0
     rows_set_aside: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    added: Counter[str] = field(default_factory=Counter)
+    same: Counter[str] = field(default_factory=Counter)
+    differing: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     months: Counter[date] = field(default_factory=Counter)
     unknown_codes: Counter[str] = field(default_factory=Counter)
@@ -85,6 +90,11 @@ class Account:
         if rows:
             self.dropped[policy] += rows
 
+    def add(self, reason: str, rows: int) -> None:
+        """Count rows beyond those read: a row may be several events."""
+        if rows:
+            self.added[reason] += rows
+
     def close(self) -> None:
         """Finish the quarantine file."""
         if self._stream is not None:
@@ -94,6 +104,7 @@ class Account:
     def as_dict(self, rows_kept: int) -> dict[str, Any]:
         """The account as plain data."""
         formats = list(self.formats)
+        more: dict[str, Any] = {"rows_added": dict(sorted(self.added.items()))} if self.added else {}
         return {
             "format": formats[0] if len(formats) == 1 else formats,
             "codebooks": sorted(self.books),
@@ -107,9 +118,10 @@ class Account:
             "recoded": self.recoded,
             "trimmed": self.trimmed,
             "dated_a_year_early": self.early,
-            "said": [*self.said, *self._letters()],
+            "said": [*self.said, *self._letters(), *self._told()],
             "files_at_fault": [fault.as_dict() for fault in self.faults],
             "files_passed_over": self.passed_over,
+            **more,
         }
 
     def _letters(self) -> list[str]:
@@ -121,6 +133,19 @@ class Account:
         if self.unknown_letters:
             letters = f"{self.unknown_letters:,} letter{'' if self.unknown_letters == 1 else 's'}"
             said.append(f"{letters} could not be read and stand as {UNKNOWN}")
+        return said
+
+    def _told(self) -> list[str]:
+        """What became of doubles, and of rows that are several events."""
+        said = told(self.same, self.differing)
+        if self.added[SEVERAL]:
+            n = self.added[SEVERAL]
+            said.append(f"rows that name several actors are an event of each, with one event id: {n:,} more than rows")
+        if self.added[COUNTED]:
+            said.append(f"rows that count events are as many events: {self.added[COUNTED]:,} more than rows")
+        if self.dropped[DATED_AHEAD]:
+            n = self.dropped[DATED_AHEAD]
+            said.append(f"{n:,} row{'s' * (n != 1)} dropped: dated after the day of publication or entry")
         return said
 
     def coverage(self) -> pl.DataFrame:
@@ -160,9 +185,10 @@ def write_quarantine(bad: pl.DataFrame, path: str | Path) -> None:
 
 
 def balance(account: Mapping[str, Any]) -> int:
-    """Rows read less rows accounted for: 0, always."""
+    """Rows read and added less rows accounted for: 0, always."""
     dropped = sum(account["rows_dropped"].values())
-    return int(account["rows_read"] - account["rows_kept"] - account["rows_set_aside"] - dropped)
+    added = sum(account.get("rows_added", {}).values())
+    return int(account["rows_read"] + added - account["rows_kept"] - account["rows_set_aside"] - dropped)
 
 
 def _written(row: BadRow) -> tuple[str, int, str, str]:

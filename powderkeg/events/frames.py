@@ -15,7 +15,7 @@ import polars as pl
 from powderkeg.errors import EventError, Fault
 from powderkeg.events.codes import entries
 from powderkeg.events.files import FileFault
-from powderkeg.events.layout import PARTS_FORMS, Layout, Wishes, book_of, format_named, ids_of
+from powderkeg.events.layout import PARTS_FORMS, Layout, Wishes, book_of, counting, format_named, ids_of
 from powderkeg.events.recognition import columns_of, recognised
 from powderkeg.events.times import EPOCH, NUMBERS, likeliest_form
 from powderkeg.formats import Format
@@ -57,6 +57,9 @@ def layout_of_frame(frame: pl.DataFrame, wishes: Wishes, name: str, start: date 
     ids, within = ids_of(kind, found.columns, names)
     columns = {**found.columns, **within}
     said = list(found.said)
+    if "count" in columns:
+        counts = [text or "" for text in _texts(frame[names[columns["count"]]])]
+        columns = counting(kind, columns, names, counts, wishes, said)
     if found.parts:
         form = PARTS_FORMS["day" in columns]
     else:

@@ -18,7 +18,7 @@ from powderkeg.errors import nearest_name
 from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book
 from powderkeg.events.files import FileFault
 from powderkeg.events.preamble import is_quoted
-from powderkeg.events.recognition import Found, columns_of, recognised
+from powderkeg.events.recognition import Found, are_counts, columns_of, recognised
 from powderkeg.events.times import TIME_FORMS, likeliest_form
 from powderkeg.formats import ALIASES, FORMATS, IN_ITS_FILE, NAMES, Bare, Format, spelt, squashed
 
@@ -148,6 +148,24 @@ def book_of(name: str, codes: Sequence[str], said: list[str], usual: str | None 
     return None
 
 
+def counting(
+    kind: Format,
+    columns: Mapping[str, int],
+    names: Sequence[str],
+    texts: Sequence[str],
+    wishes: Wishes,
+    said: list[str],
+) -> dict[str, int]:
+    """The columns, without that of a count where the user's own table has a column so called that counts no events."""
+    name = names[columns["count"]]
+    if kind.is_own and "count" not in wishes.mapping and not are_counts(texts):
+        said.append(f"{name!r} is not taken for a number of events")
+        return {key: at for key, at in columns.items() if key != "count"}
+    if set(texts) != {"1"}:
+        said.append(f"a row stands for as many events as {name!r} says")
+    return dict(columns)
+
+
 def _tied(codes: Sequence[str]) -> tuple[str, ...]:
     """The books that hold most of these codes, if they are several and hold equally many."""
     known = {name: sum(code in entries(name) for code in codes) for name in CODEBOOKS}
@@ -269,6 +287,8 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     form = wishes.date_format or _found_form(file, usable, found, kind)
     ids, within = ids_of(kind, found.columns, names)
     columns = {**found.columns, **within}
+    if "count" in columns:
+        columns = counting(kind, columns, names, [row[columns["count"]] for row in usable], wishes, said)
     book, pad = wishes.book or kind.book, False
     codes = [code for row in usable if "code" in columns and (code := row[columns["code"]].strip())]
     if book is None and codes:

@@ -22,9 +22,11 @@ from powderkeg.events.codes import TONES, entries
 from powderkeg.events.encodings import is_encoding
 from powderkeg.events.files import FileFault, Paths, Sources, gathered
 from powderkeg.events.frames import layout_of_frame, polars_of
+from powderkeg.events.identity import SCOPE, has_doubles, without_same_events
 from powderkeg.events.layout import Wishes
 from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.rows import Window
+from powderkeg.events.several import COUNTED, repeated
 from powderkeg.events.store import is_own, read_table, write_slices
 from powderkeg.events.streaming import Options, Progress, Reading
 from powderkeg.events.table import RESOLUTIONS, EventTable
@@ -296,9 +298,16 @@ def finished(
         frame = frame.sort("day", maintain_order=True)
     for policy in doubles:
         before = frame.height
-        if policy != "same_event" or _has_doubles(frame):
+        if policy == "same_event":
+            if has_doubles(frame):
+                frame, same, differing = without_same_events(frame)
+                account.same += same
+                account.differing += differing
+        else:
             frame = without_doubles(frame, policy, account.books)
         account.drop(policy, before - frame.height)
+    frame, added = repeated(frame.drop(SCOPE, strict=False))
+    account.add(COUNTED, added)
     if "act" not in frame.columns:
         frame = frame.with_columns(act=pl.col("code"))
     frame = frame.with_columns(time=pl.col("day") - float((start - EPOCH).days)).drop("day")
@@ -313,14 +322,6 @@ def without_doubles(frame: pl.DataFrame, policy: str, books: Iterable[str]) -> p
         kept: pl.DataFrame = prepare.drop_doubles(moment.with_row_index("row"), policy, book or None)
         moment = kept.sort("row").drop("row")
     return moment.drop("day").rename({"_moment": "day"})
-
-
-def _has_doubles(frame: pl.DataFrame) -> bool:
-    if "event_id" not in frame.columns:
-        return False
-    named = frame["event_id"].drop_nulls()
-    # Two hashes may meet by chance: then the slow way is taken for nothing, and nothing is lost.
-    return named.hash().n_unique() < len(named)
 
 
 def _span(window: Window, account: Account, first: Any, last: Any) -> tuple[date, float]:

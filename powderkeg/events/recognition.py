@@ -9,6 +9,7 @@ event is refused by that name: guessed into a table of the user's own, its newsp
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -108,6 +109,16 @@ def columns_of(kind: Format, names: Sequence[str], mapping: Mapping[str, str], f
     if "code" in found:
         found.pop("label", None)
     return Found(found, tuple(said), parts)
+
+
+def are_counts(texts: Sequence[str]) -> bool:
+    """Whether a column called count, n or events counts events: whole numbers that do not merely number the rows."""
+    values = [text.strip().removesuffix(".0") for text in texts if text.strip()]
+    if not values or not all(value.isdecimal() for value in values):
+        return False
+    numbers = [int(value) for value in values]
+    numbering = len(numbers) > 2 and all(b == a + 1 for a, b in itertools.pairwise(numbers))
+    return not numbering
 
 
 def _candidates(kind: Format, names: Sequence[str]) -> dict[str, int]:

@@ -13,11 +13,14 @@ from datetime import date
 import polars as pl
 
 from powderkeg.events.layout import Layout
+from powderkeg.events.several import MOST
 from powderkeg.events.times import EARLIEST, EPOCH, LATEST, days_of
 
 NO_SOURCE = "no source"
 OUTSIDE_WINDOW = "outside the window"
 REPORTED_LATE = "reported late"
+DATED_AHEAD = "dated after publication"
+NO_EVENT = "a count of 0"
 NAMES = (
     "source", "target", "act", "code", "coarse", "mode", "source_name", "target_name", "source_country",
     "target_country", "source_sectors", "target_sectors",
@@ -67,7 +70,7 @@ def typed(frame: pl.DataFrame, layout: Layout, window: Window) -> Typed:
     if not frame.select(sound.all())[0, 0]:
         bad = frame.filter(~sound).select("file", "line", reason=_reason(frame.columns))
         frame = frame.filter(sound)
-    months = _months(frame["day"])
+    months = _months(frame["day"], frame["count"] if "count" in frame.columns else None)
     early = int(frame.select((pl.col("reported") - pl.col("day") >= 365).sum())[0, 0]) if "reported" in frame else 0
     dropped: dict[str, int] = {}
     alive: pl.Series | None = None
@@ -82,16 +85,19 @@ def typed(frame: pl.DataFrame, layout: Layout, window: Window) -> Typed:
     return Typed(frame if alive is None else frame.filter(alive), bad, dropped, months, early)
 
 
-def _months(days: pl.Series) -> pl.DataFrame:
-    """Rows by month."""
+def _months(days: pl.Series, counts: pl.Series | None = None) -> pl.DataFrame:
+    """Events by month: rows, or what they count."""
     if not len(days):
         return pl.DataFrame(schema={"month": pl.Date, "events": pl.UInt32})
     first, last = (
         pl.Series([day]).cast(pl.Int32).cast(pl.Date).dt.truncate("1mo")[0] for day in (days.min(), days.max())
     )
     if first == last:
-        return pl.DataFrame({"month": [first], "events": [len(days)]}, schema={"month": pl.Date, "events": pl.UInt32})
+        events = len(days) if counts is None else int(counts.sum())
+        return pl.DataFrame({"month": [first], "events": [events]}, schema={"month": pl.Date, "events": pl.UInt32})
     month = days.cast(pl.Int32).cast(pl.Date).dt.truncate("1mo").alias("month")
+    if counts is not None:
+        return pl.DataFrame([month, counts]).group_by("month").agg(events=pl.col("count").sum()).sort("month")
     return month.to_frame().group_by("month").agg(events=pl.len()).sort("month")
 
 
@@ -130,9 +136,26 @@ def _columns(has: list[str], layout: Layout) -> list[pl.Expr]:
         span = pl.col("precision").str.strip_chars().replace_strict(codes, days, default=None, return_dtype=pl.Float64)
         found.append(span.alias("span"))
     if "reported" in has:
-        letters = 8 if layout.form == "compact" else 10
-        found.append(days_of(pl.col("reported").str.slice(0, letters), layout.form).alias("reported"))
+        found.append(_reported(layout).alias("reported"))
+    if "count" in has:
+        count = pl.col("count").str.strip_chars().str.strip_suffix(".0").cast(pl.UInt32, strict=False)
+        found.append(pl.when(count <= MOST).then(count).alias("count"))
     return found
+
+
+def _reported(layout: Layout) -> pl.Expr:
+    """The day on which an event was entered or published."""
+    text = pl.col("reported").str.strip_chars()
+    how = layout.format.reported
+    if how == "unix":
+        return (text.cast(pl.Float64, strict=False) / 86_400).floor()
+    if how == "iso":
+        return days_of(text.str.slice(0, 10), "day")
+    if how == "compact":
+        compact = days_of(text.str.slice(0, 8), "compact")
+        # With a header, the file has been through a program, which may have written days in its own way.
+        return compact if layout.header is None else pl.coalesce(compact, days_of(text.str.slice(0, 10), "day"))
+    return days_of(text.str.slice(0, 8 if layout.form == "compact" else 10), layout.form)
 
 
 def _code(has: list[str], layout: Layout) -> pl.Expr:
@@ -157,6 +180,8 @@ def _is_sound(frame: pl.DataFrame) -> pl.Expr:
     sound &= pl.col("code").is_not_null()
     if "until" in frame:
         sound &= pl.col("span").fill_null(0.0) >= 1
+    if "count" in frame:
+        sound &= pl.col("count").is_not_null()
     return sound
 
 
@@ -173,6 +198,8 @@ def _reason(has: list[str]) -> pl.Expr:
         .when(pl.col("code").is_null())
         .then(pl.lit("no act code"))
     )
+    if "count" in has:
+        reason = reason.when(pl.col("count").is_null()).then(pl.lit("bad count of events"))
     return reason.otherwise(pl.lit("bad last date"))
 
 
@@ -180,6 +207,11 @@ def _policies(frame: pl.DataFrame, window: Window) -> list[tuple[str, pl.Expr]]:
     found = []
     if frame["source"].null_count():
         found.append((NO_SOURCE, pl.col("source").is_not_null()))
+    if "count" in frame.columns:
+        found.append((NO_EVENT, pl.col("count") > 0))
+    if "reported" in frame.columns:
+        # What is reported has happened: a later day is a mistake, and would stretch the window to it.
+        found.append((DATED_AHEAD, (pl.col("reported") >= pl.col("day").floor()).fill_null(True)))
     inside = pl.lit(True)
     if window.first is not None:
         inside &= pl.col("day") >= (window.first - EPOCH).days

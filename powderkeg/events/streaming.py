@@ -31,11 +31,13 @@ from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut, Part, cut, sh
 from powderkeg.events.encodings import UNKNOWN
 from powderkeg.events.files import FileFault, Source, Sources, shown_name
 from powderkeg.events.frames import layout_of_frame, text_of_frame
+from powderkeg.events.identity import scoped
 from powderkeg.events.layout import Layout, Wishes, detect
 from powderkeg.events.piecing import pieced
 from powderkeg.events.preamble import preamble
 from powderkeg.events.records import Table, Unread, is_json, table_of_json
 from powderkeg.events.rows import Typed, Window, typed
+from powderkeg.events.several import SEVERAL, apart
 from powderkeg.events.store import is_own
 from powderkeg.events.times import resolution_of
 from powderkeg.events.workbooks import sheets
@@ -85,6 +87,7 @@ class _Done:
     """A batch that was cut, read and coded.
 
     bad       rows that could not be read, with their text
+    added     rows more than were read, where a row names several actors
     repeated  headers met in the middle, known by their unreadable date
     good      rows that could be read, by file: also those that a policy drops, for they are no fault of the file
     """
@@ -96,6 +99,7 @@ class _Done:
     bad: tuple[BadRow, ...]
     repeated: int
     good: Mapping[str, int]
+    added: int = 0
 
 
 class Reading:
@@ -225,6 +229,7 @@ class Reading:
         account.take_cut(done.pieces)
         account.take_typed(done.rows)
         account.drop(REPEATED_HEADER, done.repeated)
+        account.add(SEVERAL, done.added)
         account.set_aside(done.bad)
         self._good.update(done.good)
         frame = done.frame
@@ -311,7 +316,8 @@ def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) 
     else:
         readable = pieces.frame.join(rows.bad, on=["file", "line"], how="anti") if rows.bad.height else pieces.frame
         good = dict(readable.group_by("file").agg(pl.len()).iter_rows())
-    return _Done(layout, pieces, rows, coded(rows.frame, layout.book), tuple(bad), repeated, good)
+    frame, added = apart(scoped(rows.frame, layout), layout)
+    return _Done(layout, pieces, rows, coded(frame, layout.book), tuple(bad), repeated, good, added)
 
 
 def coded(frame: pl.DataFrame, book: str | None) -> pl.DataFrame:

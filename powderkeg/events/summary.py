@@ -15,6 +15,7 @@ import polars as pl
 
 from powderkeg.events import prepare
 from powderkeg.events.codes import title
+from powderkeg.events.identity import of_table, without_same_events
 from powderkeg.events.table import EventTable
 
 BUSIEST = 5
@@ -169,6 +170,11 @@ def _doubles(frame: pl.DataFrame, account: Mapping[str, object]) -> dict[str, in
     whole = frame.with_columns(day=pl.col("time").floor())
     for policy in ("same_event", "same_day", "mirrored"):
         rest: pl.DataFrame = whole
+        if policy == "same_event":
+            if "event_id" in whole.columns:
+                rest = without_same_events(of_table(whole, account.get("format")))[0]
+            found[policy] = whole.height - rest.height
+            continue
         for book in books if policy == "mirrored" and isinstance(books, list) else [None]:
             rest = prepare.drop_doubles(rest, policy, book)
         found[policy] = whole.height - rest.height
