@@ -18,7 +18,7 @@ from powderkeg.engine.likelihood.design import Shape, Sources, build, starts
 from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
 from powderkeg.fit.maximum.newton import uphill
-from powderkeg.hawkes.exact import Layout, lay_out
+from powderkeg.hawkes.exact import Layout
 from powderkeg.hawkes.reading import Streams
 from powderkeg.model import from_arrays
 
@@ -77,8 +77,18 @@ class DayRows:
         self.data = Data(streams.time, streams.kind, streams.days, True)
         self._pose()
 
+    first_events = FIRST_EVENTS
+
     def restrict(self, penalty: Floats | None, held: NDArray[np.bool_] | None) -> DayRows:
         return DayRows(self.streams, self.layout, penalty, held)
+
+    def under(self, layout: Layout) -> DayRows:
+        """The same events under another layout, nothing charged or held."""
+        return DayRows(self.streams, layout)
+
+    def head(self, most: int) -> DayRows:
+        """The first events, and the days up to the last of them, under the same layout."""
+        return DayRows(self.streams.head(most), self.layout)
 
     def _pose(self) -> None:
         """One mechanism a link; linear parameters: every type's background pieces, then links."""
@@ -147,6 +157,10 @@ class DayRows:
         by_decay = self._slope(objective, x) if leaning else np.zeros(self.layout.n_decays)
         arrived = steepest < 1e-3
         return DayPoint(decay, a, value, gradient, by_decay, curvature, steepest, arrived, objective, np.zeros((0, 0)))
+
+    def rough(self, decay: Floats) -> float:
+        """The best value at `decay`."""
+        return self.climb(decay).value
 
     def noise(self, decay: Floats) -> Floats:
         """(P,) standard deviation of the slope of each link where there are no links; 0 for the background."""
@@ -273,77 +287,3 @@ def _gather(start: Ints, take: Ints) -> tuple[Ints, Ints]:
 
 def _lonely(n_types: int) -> System:
     return from_arrays(np.ones(n_types), np.zeros((n_types, n_types)), 1.0).system
-
-
-def climb_day_decays(rows: DayRows, start: Floats | None, lower: float, upper: float) -> tuple[DayPoint, bool]:
-    """(the best point over the decays too, whether the climb settled)."""
-    if start is None:
-        guess, curvature = _first_look(rows, lower, upper)
-    else:
-        guess, curvature = np.log(start), _plain_curvature(rows)
-    point, _, settled = _climb(rows, np.clip(guess, lower, upper), lower, upper, curvature, 1e-8)
-    return point, settled
-
-
-def _climb(
-    rows: DayRows, theta: Floats, lower: float, upper: float, curvature: Floats, tolerance: float
-) -> tuple[DayPoint, Floats, bool]:
-    """(point, curvature learnt, whether it settled): quasi-Newton over log decays, steps of at most a factor of e."""
-    here = rows.climb(np.exp(theta), leaning=True)
-    for _ in range(60):
-        free = ~((theta <= lower) & (here.slope <= 0)) & ~((theta >= upper) & (here.slope >= 0)) & (here.slope != 0)
-        if not free.any():
-            return here, curvature, True
-        step = np.zeros_like(theta)
-        step[free] = uphill(here.slope[free], -curvature[np.ix_(free, free)])
-        gain = float(here.slope @ step)
-        if gain < tolerance:
-            return here, curvature, True
-        step = np.clip(step, -1.0, 1.0)
-        while True:
-            trial = np.clip(theta + step, lower, upper)
-            new = rows.climb(np.exp(trial), here, leaning=True)
-            if new.value >= here.value - 1e-8 * abs(here.value) ** 0.5:
-                break
-            step = 0.3 * step
-            if np.abs(step).max() < 1e-8:
-                return here, curvature, gain < 1e-3
-        moved, change = trial - theta, here.slope - new.slope
-        bent = curvature @ moved
-        if change @ moved > 1e-12:
-            curvature = curvature + np.outer(change, change) / (change @ moved) - np.outer(bent, bent) / (moved @ bent)
-        theta, here = trial, new
-    return here, curvature, False
-
-
-def _plain_curvature(rows: DayRows) -> Floats:
-    """A guess: a log decay is known as well as from a twentieth of the events."""
-    return np.eye(rows.layout.n_decays) * max(0.05 * len(rows.streams.time) / rows.layout.n_decays, 1.0)
-
-
-def _first_look(rows: DayRows, lower: float, upper: float) -> tuple[Floats, Floats]:
-    """(log decays from the first events, their curvature scaled up to all).
-
-    The best of a grid for one decay; several begin a factor of six apart around it.
-    """
-    d, s = rows.layout, rows.streams
-    first = d.in_column < d.n_types
-    head = s
-    if len(s.time) > FIRST_EVENTS:
-        keep = s.time <= s.time[FIRST_EVENTS]
-        days = float(s.time[FIRST_EVENTS]) + 1.0
-        head = Streams(s.time[keep], s.kind[keep], s.names, days, True, s.stamp, s.start, ())
-    more = len(s.time) / len(head.time)
-    whole = np.array([0.0, np.inf])
-    source, target = d.link_source[first], d.link_target[first]
-    few = DayRows(head, lay_out(d.n_types, 1, False, source, target, whole))
-    grid = np.linspace(lower, upper, 9)[1:-1]
-    best = float(grid[int(np.argmax([few.climb(np.array([np.exp(guess)])).value for guess in grid]))])
-    point, curvature, _ = _climb(few, np.array([best]), lower, upper, _plain_curvature(few), 1e-3)
-    if d.n_decays == 1:
-        return np.log(point.decay), curvature * more
-    apart = np.log(6.0) * (np.arange(d.n_components) - 0.5 * (d.n_components - 1))[::-1]
-    guess = np.repeat(np.clip(np.log(point.decay) + apart, lower, upper), d.n_decays // d.n_components)
-    several = DayRows(head, lay_out(d.n_types, d.n_components, d.n_decays > d.n_components, source, target, whole))
-    point, curvature, _ = _climb(several, guess, lower, upper, _plain_curvature(several), 1e-2)
-    return np.log(point.decay), curvature * more

@@ -1,15 +1,15 @@
-"""The maximum at exact times: every channel climbed by itself, decays by Newton on top of that.
+"""The maximum at exact times and given decays: every channel climbed by itself.
 
-In: `Streams` at exact times, a `Layout` of what may act on what. Out: a `Maximum`.
+In: `Streams` at exact times, a `Layout` of what may act on what. Out: a `Point`.
 
 At given decays the coefficients of a channel know nothing of the others (`engine.likelihood.plain`). The best value
 over them is a function of the decays alone, with an exact gradient (the coefficients are at their best, so they do not
-count) and an exact Hessian (by the implicit function theorem); Newton on it needs three to five passes.
+count) and an exact Hessian (by the implicit function theorem); `decays` climbs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ TOLERANCE = 1e-9
 """Newton decrement (twice the log-likelihood still to be gained) at which a channel counts as climbed."""
 FIRST_EVENTS = 20_000
 """Events of the first look at unknown decays."""
+MOST_PASSES = 300
+"""Looks at a channel's rows before a climb is given up; seven or eight are usual."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,14 @@ class Layout:
     def link_decay(self) -> Ints:
         """(len in_column,) decay of every link."""
         return self.column_decay[self.in_column]
+
+    def without_pieces(self) -> Layout:
+        """The same links before one background."""
+        source, target = self.link_source, self.link_target
+        first = self.in_column < self.n_types
+        several = self.n_decays > self.n_components
+        whole = np.array([0.0, np.inf])
+        return lay_out(self.n_types, self.n_components, several, source[first], target[first], whole)
 
     def of(self, i: int) -> slice:
         """Coefficients of channel i."""
@@ -157,10 +167,19 @@ class Rows:
         self.held = np.zeros(n, np.int64) if held is None else held.astype(np.int64)
         self.counts = streams.counts
         self.cut = layout.cut
-        self._own_count = self.counts[np.arange(layout.n_components * layout.n_types) % layout.n_types]
+
+    first_events = FIRST_EVENTS
 
     def restrict(self, penalty: Floats | None, held: NDArray[np.bool_] | None) -> Rows:
         return Rows(self.streams, self.layout, penalty, held)
+
+    def under(self, layout: Layout) -> Rows:
+        """The same events under another layout, nothing charged or held."""
+        return Rows(self.streams, layout)
+
+    def head(self, most: int) -> Rows:
+        """The first events, and the window up to the last of them, under the same layout."""
+        return Rows(self.streams.head(most), self.layout)
 
     def exposures(self, decay: Floats, order: int) -> tuple[Floats, Floats, Floats]:
         """(S,) expected children per unit of coefficient within the window, and its derivatives by the log decay."""
@@ -171,14 +190,16 @@ class Rows:
             late = int(np.searchsorted(s.time, s.days - 40.0 / decay[g]))
             scaled = decay[g] * (s.days - s.time[late:])
             gone = np.exp(-scaled)
+            early = self.counts - np.bincount(s.kind[late:], minlength=d.n_types)
             for k in range(d.n_components):
                 mine = source_decay[k] == g
                 if not mine.any():
                     continue
                 columns = k * d.n_types + np.flatnonzero(mine)
-                for q, lost in enumerate((gone, scaled * gone, (scaled - scaled**2) * gone)[: order + 1]):
-                    total = np.bincount(s.kind[late:], weights=lost, minlength=d.n_types)[mine]
-                    result[q, columns] = self._own_count[columns] - total if q == 0 else total
+                # 1 - gone by expm1: the last event's is often tiny, and all that a rare type's links cost.
+                for q, part in enumerate((-np.expm1(-scaled), scaled * gone, (scaled - scaled**2) * gone)[: order + 1]):
+                    total = np.bincount(s.kind[late:], weights=part, minlength=d.n_types)[mine]
+                    result[q, columns] = total + early[mine] if q == 0 else total
         return result[0], result[1], result[2]
 
     def cost(self, exposure: Floats) -> Floats:
@@ -238,14 +259,13 @@ class Rows:
     def climb(
         self,
         decay: Floats,
-        start: Floats | None = None,
+        start: Point | Floats | None = None,
         leaning: bool = False,
-        visit: Callable[[Ints, Ints, Floats, Point], None] | None = None,
+        tolerance: float = TOLERANCE,
     ) -> Point:
-        """The best coefficients at `decay`.
+        """The best coefficients at `decay`, from a point nearby if there is one.
 
         leaning  whether slope, curve and lean are wanted
-        visit    called with (channels, where their rows begin, rows, the point so far) while the rows are at hand
         """
         d = self.layout
         order = 2 if leaning else 0
@@ -253,7 +273,7 @@ class Rows:
         cost = self.cost(exposure)
         p, g = d.n_coefficients, d.n_decays
         point = Point(
-            decay=decay, a=self.start(cost) if start is None else start.copy(), value=0.0, gradient=np.zeros(p),
+            decay=decay, a=self._begin(cost, decay, start), value=0.0, gradient=np.zeros(p),
             hessian=np.zeros(int(d.hessian_start[-1])), decrement=np.zeros(d.n_types),
             passes=np.zeros(d.n_types, np.int64), slope=np.zeros(g), curve=np.zeros((g, g)),
             lean=np.zeros((p if leaning else 0, g)),
@@ -263,16 +283,88 @@ class Rows:
             first, x, bend, curl = self.fill(decay, wanted, order)
             climb_rows(
                 x, first, self.counts, wanted, d.start, cost, self.held, point.a, point.gradient, point.hessian,
-                d.hessian_start, TOLERANCE, 100, value, point.decrement, point.passes,
+                d.hessian_start, tolerance, MOST_PASSES, value, point.decrement, point.passes,
             )  # fmt: skip
             if leaning:
                 for i in wanted:
                     self._lean(int(i), first, x, bend, curl, exposure_slope, exposure_curve, point)
-            if visit is not None:
-                visit(wanted, first, x, point)
         point.gradient -= cost
         point.value = float(value.sum())
         return point
+
+    def rough(self, decay: Floats) -> float:
+        """The best value at `decay`, to a hundredth."""
+        return self.climb(decay, tolerance=1e-2).value
+
+    def _begin(self, cost: Floats, decay: Floats, start: Point | Floats | None) -> Floats:
+        """Where to begin at `decay`; every event has an intensity there."""
+        if start is None:
+            return self.start(cost)
+        if not isinstance(start, Point):
+            return start.copy()
+        a = start.a.copy()
+        if len(start.lean):
+            # Coefficients follow the decays: their first-order move saves a pass or two.
+            moved = np.maximum(a + start.lean @ np.log(decay / start.decay), 0.0)
+            a = np.where(a > 0, np.maximum(moved, 0.1 * a), 0.0)
+        # An event that only excitation explained may have nothing left to explain it at other decays.
+        gone = self.layout.is_background & (a == 0) & (self.held == 0)
+        return np.where(gone, 1e-6 * self.start(cost), a) if gone.any() else a
+
+    def noise(self, decay: Floats) -> Floats:
+        """(P,) standard deviation of the slope of each link where there are no links; 0 for the background."""
+        background = self.layout.is_background
+        alone = self.restrict(None, ~background)
+        begin = np.where(background, alone.start(alone.cost(alone.exposures(decay, 0)[0])), 0.0)
+        diagonal = self.diagonal(alone.climb(decay, begin))
+        result: Floats = np.where(background, 0.0, np.sqrt(np.maximum(diagonal, 0.0)))
+        return result
+
+    def asks(self, point: Point, decays: Floats) -> Floats:
+        """(len decays,) log-likelihood that links through one more decay promise at `point`, each link by itself.
+
+        The slope towards it is positive where a better mixture has mass at that decay; it promises, by a parabola, half
+        its square over the curvature.
+        """
+        d = self.layout
+        source, target = d.link_source, d.link_target
+        mine = d.in_column < d.n_types
+        single = lay_out(d.n_types, 1, False, source[mine], target[mine], np.array([0.0, np.inf]))
+        one = self.under(single)
+        promised = np.zeros(len(decays))
+        for wanted in self.turns(0):
+            first, x, _, _ = self.fill(point.decay, wanted, 0)
+            weights = {int(i): self._weights(int(i), first, x, point) for i in wanted}
+            for q, decay in enumerate(decays):
+                other = np.array([decay])
+                exposure = one.exposures(other, 0)[0]
+                place, y, _, _ = one.fill(other, wanted, 0)
+                for i in wanted:
+                    slope, curve = one.pull(int(i), place, y, weights[int(i)])
+                    slope = np.maximum(
+                        slope - exposure[single.in_column[single.in_start[i] : single.in_start[i + 1]]], 0.0
+                    )
+                    promised[q] += float((0.5 * slope**2 / np.maximum(curve, 1e-300)).sum())
+        return promised
+
+    def _blocks(self, i: int, first: Ints, x: Floats) -> Floats:
+        """(blocks, p, BLOCK) rows of channel i, those that are not there at 0."""
+        n, p = int(self.counts[i]), int(np.diff(self.layout.start)[i])
+        rows = self.rows_of(i, first, x).reshape(-1, p, BLOCK)
+        if n % BLOCK:
+            rows[-1, :, n % BLOCK :] = 0.0
+        return rows
+
+    def _weights(self, i: int, first: Ints, x: Floats, point: Point) -> Floats:
+        """(blocks, BLOCK) 1 / intensity at every event of channel i; 0 where there is none."""
+        intensity = np.einsum("bpr,p->br", self._blocks(i, first, x), point.a[self.layout.of(i)])
+        weights: Floats = np.divide(1.0, intensity, out=np.zeros_like(intensity), where=intensity > 0)
+        return weights
+
+    def pull(self, i: int, first: Ints, x: Floats, weights: Floats) -> tuple[Floats, Floats]:
+        """(sum of X / intensity, sum of its square) for every link into channel i."""
+        rows = self._blocks(i, first, x)[:, self.layout.n_pieces :] * weights[:, None]
+        return rows.sum(axis=(0, 2)), np.einsum("bpr,bpr->p", rows, rows)
 
     def rows_of(self, i: int, first: Ints, x: Floats) -> Floats:
         """The rows of channel i among those that were filled."""
@@ -307,6 +399,10 @@ class Rows:
         point.curve[np.ix_(decays, decays)] += curve + cross.T @ lean
         point.lean[here.start : here.stop, decays] = lean
 
+    def diagonal(self, point: Point) -> Floats:
+        """(P,) minus the second derivative by every coefficient."""
+        return np.concatenate([np.diag(self.hessian_of(point, i)) for i in range(self.layout.n_types)])
+
     def hessian_of(self, point: Point, i: int) -> Floats:
         """(p, p) minus the second derivatives of channel i."""
         d = self.layout
@@ -331,83 +427,3 @@ class Rows:
         exposure = self.exposures(point.decay, 0)[0]
         end: Floats = risen[:, -1] + np.bincount(d.link_target, weights=a * exposure[d.in_column], minlength=d.n_types)
         return own, every, end
-
-
-def climb_decays(rows: Rows, start: Floats | None, lower: float, upper: float) -> tuple[Point, bool]:
-    """(the best point over the decays too, whether the climb settled). Log decays stay within lower and upper."""
-    guess = _first_look(rows, lower, upper) if start is None else np.log(start)
-    return _newton(rows, np.clip(guess, lower, upper), lower, upper, 1e-8)
-
-
-def _newton(
-    rows: Rows, log_decay: Floats, lower: float, upper: float, tolerance: float, most: int = 60
-) -> tuple[Point, bool]:
-    """Newton over log decays with bounds, steps of at most a factor of e, halved while the value falls."""
-    here = rows.climb(np.exp(log_decay), leaning=True)
-    for _ in range(most):
-        at_bound = ((log_decay <= lower) & (here.slope <= 0)) | ((log_decay >= upper) & (here.slope >= 0))
-        free = np.flatnonzero(~at_bound & (np.abs(here.slope) > 0))
-        if len(free) == 0:
-            return here, True
-        step = np.zeros_like(log_decay)
-        step[free] = _uphill(here.slope[free], here.curve[np.ix_(free, free)])
-        gain = float(here.slope @ step)
-        if gain < tolerance:
-            return here, True
-        step = np.clip(step, -1.0, 1.0)
-        while True:
-            trial = np.clip(log_decay + step, lower, upper)
-            # Coefficients follow the decays: their first-order move saves a pass or two.
-            moved = np.maximum(here.a + here.lean @ (trial - log_decay), 0.0)
-            begin = np.where(here.a > 0, np.maximum(moved, 0.1 * here.a), 0.0)
-            new = rows.climb(np.exp(trial), begin, leaning=True)
-            if new.value >= here.value - 1e-9 * abs(here.value) ** 0.5:
-                break
-            step *= 0.3
-            if np.abs(step).max() < 1e-9:
-                return here, gain < 1e-4
-        log_decay, here = trial, new
-    return here, False
-
-
-def _uphill(slope: Floats, curve: Floats) -> Floats:
-    """Newton's direction, with curvatures that are not downward turned and kept off 0."""
-    values, vectors = np.linalg.eigh(-curve)
-    size = np.maximum(np.abs(values), 1e-6 * max(float(np.abs(values).max()), 1e-12))
-    turned: Floats = vectors @ ((vectors.T @ slope) / size)
-    return turned
-
-
-def _first_look(rows: Rows, lower: float, upper: float) -> Floats:
-    """Log decays from the first events: the best of a grid, then Newton there.
-
-    Several components begin a factor of six apart around the best single decay.
-    """
-    d, s = rows.layout, rows.streams
-    part = _head(s, FIRST_EVENTS)
-    few = _head(s, max(FIRST_EVENTS // 4, 2))
-    shared = _shared(d)
-    best, value = 0.5 * (lower + upper), -np.inf
-    for guess in np.linspace(lower, upper, 13)[1:-1]:
-        found = Rows(few, shared).climb(np.array([np.exp(guess)])).value
-        if found > value:
-            best, value = float(guess), found
-    around = max(1.0, (upper - lower) / 12.0)
-    low, high = max(lower, best - around), min(upper, best + around)
-    point, _ = _newton(Rows(part, shared), np.array([best]), low, high, 1e-3)
-    log_decay = np.log(point.decay)
-    apart = np.log(6.0) * (np.arange(d.n_components) - 0.5 * (d.n_components - 1))[::-1]
-    return np.repeat(np.clip(log_decay + apart, lower, upper), d.n_decays // d.n_components)
-
-
-def _shared(d: Layout) -> Layout:
-    """The same pairs through one decay, before one background."""
-    first = d.in_column < d.n_types
-    return lay_out(d.n_types, 1, False, d.link_source[first], d.link_target[first], np.array([0.0, np.inf]))
-
-
-def _head(s: Streams, most: int) -> Streams:
-    """The first events, and the window up to the last of them."""
-    if len(s.time) <= most or s.time[most - 1] <= 0:
-        return s
-    return Streams(s.time[:most], s.kind[:most], s.names, float(s.time[most - 1]), False, s.stamp, s.start, ())

@@ -21,12 +21,13 @@ from scipy import sparse
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
 from powderkeg.fit.maximum.newton import BLAS
-from powderkeg.hawkes.by_day import DayPoint, DayRows, climb_day_decays
-from powderkeg.hawkes.exact import Layout, Point, Rows, climb_decays, lay_out
-from powderkeg.hawkes.link_selection import CRITERIA, choose_day_links, choose_links, penalised
+from powderkeg.hawkes.by_day import DayPoint, DayRows
+from powderkeg.hawkes.decays import climb_decays, search
+from powderkeg.hawkes.exact import Layout, Point, Rows, lay_out
+from powderkeg.hawkes.link_selection import CRITERIA, choose_links
+from powderkeg.hawkes.proof import Proof, prove
 from powderkeg.hawkes.reading import Streams, is_number, read_streams, shown
 from powderkeg.hawkes.result import HawkesFit
-from powderkeg.hawkes.standard_errors import Spread, day_spread, exact_spread
 from powderkeg.model import spectral_radius
 
 LN2 = math.log(2.0)
@@ -87,7 +88,8 @@ def hawkes(
     known = None if decays is None else _given(decays, layout, per_source) * streams.stamp
     lower, upper = np.log(LN2 / (LONGEST * streams.days)), np.log(_fastest(streams))
     with BLAS.limit(limits=1):
-        found = (_by_day if streams.by_day else _exactly)(streams, layout, known, penalty, float(lower), float(upper))
+        rows = (DayRows if streams.by_day else Rows)(streams, layout)
+        found = _climbed(rows, known, penalty, float(lower), float(upper))
     cautions = _cautions(found, streams, layout, known is None, float(lower), float(upper))
     ratio = _ratio(found, layout)
     if ratio >= 1.0:
@@ -105,7 +107,8 @@ def hawkes(
         level=level,
         decays_free=known is None,
         converged=found.converged,
-        gradient=found.gradient,
+        gradient=found.proof.gradient,
+        missing=found.proof.missing,
         penalty=penalty,
         path=pl.DataFrame(found.path),
         notes=streams.said,
@@ -113,26 +116,51 @@ def hawkes(
         streams=streams,
         rows=found.rows,
         point=found.point,
-        spread=found.spread,
+        spread=found.proof.spread,
     )
     if not found.converged:
-        python_warnings.warn(
-            "the fit did not settle: fix the decays, or ask for fewer components", PowderkegWarning, stacklevel=2
-        )
+        python_warnings.warn(_unsettled(found, known is None), PowderkegWarning, stacklevel=2)
     return fit
+
+
+def _unsettled(found: _Found, decays_free: bool) -> str:
+    """What to do next, of what can be done."""
+    d = found.rows.layout
+    ways = []
+    if decays_free and d.n_decays > d.n_components:
+        ways.append("let all sources share their decays (per_source=False)")
+    if decays_free and d.n_components > 1:
+        ways.append(f"ask for fewer components than {d.n_components} (`components`)")
+    if decays_free:
+        ways.append(
+            f"give the decays: decays={np.sort(found.point.decay / found.rows.streams.stamp).round(4).tolist()}"
+        )
+    if len(d.in_column) > d.n_types:
+        ways.append("allow fewer pairs (`support`)")
+    short = f"{found.proof.missing:.2g} nats" if math.isfinite(found.proof.missing) else "an unknown amount"
+    return f"the fit did not settle: its log likelihood may be {short} short of the greatest; " + ", or ".join(
+        ways or ["look at the events: are there doubles, or hardly any?"]
+    )
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What either likelihood found. value: log-likelihood without penalty."""
+    """What either likelihood found. settled: whether the climb over decays came to rest."""
 
     rows: Rows | DayRows
     point: Point | DayPoint
-    value: float
-    spread: Spread | None
-    converged: bool
-    gradient: float
+    settled: bool
+    proof: Proof
     path: list[dict[str, float]]
+
+    @property
+    def value(self) -> float:
+        """Log-likelihood without penalty."""
+        return self.point.value + float(self.rows.penalty @ self.point.a)
+
+    @property
+    def converged(self) -> bool:
+        return self.settled and self.proof.holds
 
 
 def _check_options(
@@ -263,70 +291,29 @@ def _fastest(streams: Streams) -> float:
     return max(usual, 3.0 / float(np.quantile(gaps, 0.01))) if len(gaps) else usual
 
 
-def _exactly(
-    streams: Streams, layout: Layout, known: Floats | None, penalty: float | str | None, lower: float, upper: float
+def _climbed(
+    plain: Rows | DayRows, known: Floats | None, penalty: float | str | None, lower: float, upper: float
 ) -> _Found:
-    plain = Rows(streams, layout)
+    """The best point, decays known or not, links charged, chosen or neither."""
     rows, start = plain, None
     path: list[dict[str, float]] = []
     if penalty is not None:
-        decay = known if known is not None else climb_decays(plain, None, lower, upper)[0].decay
-        start = decay
+        start = known if known is not None else search(plain, lower, upper)[0].decay
         if isinstance(penalty, str):
-            kept, path = choose_links(plain, decay, penalty)
+            kept, path = choose_links(plain, start, penalty)
             rows = plain.restrict(None, ~kept)
         else:
-            rows = penalised(plain, decay, float(penalty))
+            rows = plain.restrict(float(penalty) * plain.noise(start), None)
+    settled = True
     if known is not None:
-        point, settled = rows.climb(known), True
+        point = rows.climb(known)
+    elif start is not None:
+        point, settled = climb_decays(rows, np.log(start), lower, upper)
     else:
-        point, settled = climb_decays(rows, start, lower, upper)
-    inside = (np.log(point.decay) > lower) & (np.log(point.decay) < upper)
-    free = inside & (known is None)
-    shrunk = rows.penalty.any()
-    spread = None if shrunk else exact_spread(rows, point, free)
-    value = point.value + float(rows.penalty @ point.a)
-    stands = (point.a == 0) & (rows.held == 0)
-    diagonal = np.concatenate([np.diag(rows.hessian_of(point, i)) for i in range(layout.n_types)])
-    push = np.where(stands & (diagonal > 0), point.gradient / np.sqrt(np.maximum(diagonal, 1e-300)), 0.0)
-    steps = [math.sqrt(float(point.decrement.sum())), float(push.max(initial=0.0))]
-    if spread is not None and free.any():
-        asks = np.abs(point.slope) * np.sqrt(np.diag(spread.decays))
-        steps.append(float(np.nanmax(np.where(free, asks, 0.0), initial=0.0)))
-    gradient = max(steps)
-    return _Found(rows, point, value, spread, settled and gradient < 1e-2, gradient, path)
-
-
-def _by_day(
-    streams: Streams, layout: Layout, known: Floats | None, penalty: float | str | None, lower: float, upper: float
-) -> _Found:
-    plain = DayRows(streams, layout)
-    rows, start = plain, None
-    path: list[dict[str, float]] = []
-    if penalty is not None:
-        decay = known if known is not None else climb_day_decays(plain, None, lower, upper)[0].decay
-        start = decay
-        if isinstance(penalty, str):
-            kept, path = choose_day_links(plain, decay, penalty)
-            rows = plain.restrict(None, ~kept)
-        else:
-            rows = plain.restrict(float(penalty) * plain.noise(decay), None)
-    if known is not None:
-        point, settled = rows.climb(known), True
-    else:
-        point, settled = climb_day_decays(rows, start, lower, upper)
-    inside = (np.log(point.decay) > lower + 1e-9) & (np.log(point.decay) < upper - 1e-9)
-    free = inside & (known is None)
-    shrunk = rows.penalty.any()
-    spread = None
-    gradient = point.steepest
-    if not shrunk:
-        spread = day_spread(rows, rows.curved(point, bool(free.any())), free)
-        if free.any():
-            asks = np.abs(point.slope) * np.sqrt(np.diag(spread.decays))
-            gradient = max(gradient, float(np.nanmax(np.where(free, asks, 0.0), initial=0.0)))
-    value = point.value + float(rows.penalty @ point.a)
-    return _Found(rows, point, value, spread, settled and point.converged, gradient, path)
+        point, settled = search(rows, lower, upper)
+    theta = np.log(point.decay)
+    inside = (theta > lower + 1e-9) & (theta < upper - 1e-9)
+    return _Found(rows, point, settled, prove(rows, point, inside & (known is None)), path)
 
 
 def _ratio(found: _Found, layout: Layout) -> float:
@@ -372,7 +359,7 @@ def _cautions(
     counts = streams.counts
     parts = np.diff(layout.start)
     thin = [streams.names[i] for i in np.flatnonzero((counts > 0) & (counts < 3 * parts))]
-    if thin and found.spread is not None:
+    if thin and found.proof.spread is not None:
         said.append(
             f"{len(thin)} of {layout.n_types} types have fewer than three events a coefficient (such as {thin[0]}): "
             "their links mean little one by one; allow fewer pairs (`support`) or choose among them (penalty='bic')"

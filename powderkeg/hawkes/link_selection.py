@@ -22,7 +22,7 @@ from scipy import special
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.plain import climb_rows
 from powderkeg.hawkes.by_day import DayRows
-from powderkeg.hawkes.exact import TOLERANCE, Rows
+from powderkeg.hawkes.exact import MOST_PASSES, TOLERANCE, Rows
 
 CRITERIA = ("aic", "bic", "ebic")
 GAMMA = 0.5
@@ -41,22 +41,20 @@ def price(criterion: str, links: Ints | int, of: Ints | int, events: int) -> Flo
     return np.asarray(cost, np.float64)
 
 
-def noise(rows: Rows, decay: Floats) -> Floats:
-    """(P,) standard deviation of the slope of each link where there are no links; 0 for the background."""
-    d = rows.layout
-    alone = rows.restrict(None, ~d.is_background)
-    begin = np.where(d.is_background, alone.start(alone.cost(alone.exposures(decay, 0)[0])), 0.0)
-    point = alone.climb(decay, begin)
-    diagonal = np.concatenate([np.diag(rows.hessian_of(point, i)) for i in range(d.n_types)])
-    result: Floats = np.where(d.is_background, 0.0, np.sqrt(np.maximum(diagonal, 0.0)))
-    return result
+def choose_links(
+    rows: Rows | DayRows, decay: Floats, criterion: str
+) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
+    """((P,) whether a coefficient is kept, the path: penalty, links kept, criterion)."""
+    if isinstance(rows, DayRows):
+        return _choose_by_day(rows, decay, criterion)
+    return _choose_exactly(rows, decay, criterion)
 
 
-def choose_links(rows: Rows, decay: Floats, criterion: str) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
-    """((P,) whether a coefficient is kept, the path: penalty, links kept, criterion) at exact times."""
+def _choose_exactly(rows: Rows, decay: Floats, criterion: str) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
+    """Every channel for itself."""
     d = rows.layout
     background = d.is_background
-    weight = noise(rows, decay)
+    weight = rows.noise(decay)
     cost = rows.cost(rows.exposures(decay, 0)[0])
     best = np.full(d.n_types, np.inf)
     kept = background.copy()
@@ -105,17 +103,12 @@ def _climb(
     gradient, hessian, value, decrement, passes = out
     climb_rows(
         x, first, rows.counts, wanted, d.start, cost, held.astype(np.int64), a, gradient, hessian, d.hessian_start,
-        TOLERANCE, 100, value, decrement, passes,
+        TOLERANCE, MOST_PASSES, value, decrement, passes,
     )  # fmt: skip
 
 
-def penalised(rows: Rows, decay: Floats, penalty: float) -> Rows:
-    """The same likelihood with every link charged `penalty` of its noise."""
-    return rows.restrict(penalty * noise(rows, decay), None)
-
-
-def choose_day_links(rows: DayRows, decay: Floats, criterion: str) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
-    """As `choose_links`, by day: one support for all types together along the path."""
+def _choose_by_day(rows: DayRows, decay: Floats, criterion: str) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
+    """One support for all types together along the path."""
     d = rows.layout
     background = d.is_background
     weight = rows.noise(decay)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -57,6 +57,15 @@ class Streams:
     @property
     def counts(self) -> Ints:
         return np.bincount(self.kind, minlength=self.n_types).astype(np.int64)
+
+    def head(self, most: int) -> Streams:
+        """The first events, and the window up to the last of them; whole stamps where stamps are bins."""
+        most = max(most, 2)
+        if len(self.time) <= most or self.time[most - 1] <= 0:
+            return self
+        end = float(self.time[most - 1])
+        n = int(np.searchsorted(self.time, end, side="right")) if self.by_day else most
+        return replace(self, time=self.time[:n], kind=self.kind[:n], days=end + 1.0 if self.by_day else end, said=())
 
 
 def read_streams(

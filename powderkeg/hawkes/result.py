@@ -45,8 +45,11 @@ class HawkesFit:
     events_used, days how many events, over how long a window
     level             of the intervals
     decays_free       whether decays were estimated
-    converged         whether the climb settled
+    converged         whether the maximum is proved, to a hundredth of a nat: see `missing`
     gradient          largest step, in standard errors, that the gradient still asks for: near 0 at the maximum
+    missing           nats by which the log likelihood (less penalty) can at most be below its greatest value at these
+                      decays (exact times: a duality gap), with what moving unknown decays would still gain; by day
+                      what second derivatives say of both
     penalty           what was asked for: None, a number, or "aic", "bic", "ebic"
     path              penalties tried: penalty, links, criterion; empty without a criterion
     notes             what was decided for you, in sentences
@@ -62,6 +65,7 @@ class HawkesFit:
     decays_free: bool
     converged: bool
     gradient: float
+    missing: float
     penalty: float | str | None
     path: pl.DataFrame
     notes: tuple[str, ...]
@@ -296,6 +300,7 @@ class HawkesFit:
             "path": self.path.to_dicts(),
             "converged": self.converged,
             "gradient": self.gradient,
+            "missing": self.missing if math.isfinite(self.missing) else None,
             "notes": list(self.notes),
             "warnings": list(self.warnings),
         }
