@@ -17,7 +17,7 @@ from powderkeg.compare import Comparison
 from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit import Joint
-from powderkeg.fit.joint_law import place_beside, read
+from powderkeg.fit.joint_law import place_beside, read, read_beside
 
 INERTIA, RETALIATION = "mechanisms.inertia.answers", "mechanisms.retaliation.answers"
 HALF_LIFE = "mechanisms.inertia.half_life"
@@ -147,20 +147,60 @@ def test_the_file_is_read_to_the_same_bits(fit, tmp_path):
     ("change", "found"),
     [
         (lambda data: "no", "not JSON"),
-        (lambda data: "{}", "no numbers with their covariance"),
-        (lambda data: json.dumps(data | {"powderkeg covariance": 2}), "version 2"),
-        (lambda data: json.dumps(data | {"covariance": [[1.0]]}), "no numbers with their covariance"),
+        (lambda data: "{}", "no version"),
+        (lambda data: "[]", "expected a mapping of names"),
+        (lambda data: json.dumps(data | {"powderkeg covariance": 3}), "version 3"),
+        (lambda data: json.dumps(data | {"powderkeg covariance": True}), "version true"),
+        (lambda data: json.dumps(data | {"covariance": [[1.0]]}), r"covariance: 1 rows\n    expected 3, one a number"),
+        (lambda data: json.dumps(data | {"covariance": [[1.0] * 3, [1.0], [1.0] * 3]}), r"covariance\[1\]: a row of 1"),
         (lambda data: json.dumps(data | {"covariance": [[1, 2, 0], [2, 1, 0], [0, 0, 1]]}), "is no covariance"),
-        (lambda data: json.dumps(data).replace('"log"', '"lgo"'), "no numbers with their covariance"),
-        (lambda data: json.dumps(data | {"covariance": [[1e999] * 3] * 3}), "numbers that no fit gives"),
+        (lambda data: json.dumps(data | {"covariance": [[1, 2, 0], [-2, 1, 0], [0, 0, 1]]}), "is no covariance"),
+        (lambda data: json.dumps(data | {"covariance": [[1e308] * 3] * 2 + [[1e308, 1e308, -1e308]]}), "no covariance"),
+        (lambda data: json.dumps(data).replace('"log"', '"lgo"'), r"numbers\[.\].scale: 'lgo'"),
+        (lambda data: json.dumps(data).replace('"log"', "[]"), r"numbers\[.\].scale: a list of 0"),
+        (lambda data: json.dumps(data | {"covariance": [[1e999] * 3] * 3}), "Infinity, which is no number in JSON"),
+        (lambda data: json.dumps(data | {"covariance": [[10**400] * 3] * 3}), "a whole number of 401 digits"),
+        (lambda data: json.dumps(data | {"covariance": [[1, 0, 0]] * 3, "note": 1}), "note: an unknown name"),
+        (lambda data: json.dumps(data | {"numbers": data["numbers"][:1] * 3}), "a second time"),
+        (lambda data: json.dumps(data | {"numbers": [n | {"estimate": -1} for n in data["numbers"]]}), "estimate: -1"),
     ],
 )
-def test_a_file_that_is_no_law_is_named(fit, tmp_path, change, found):
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_file_that_is_no_law_is_named(fit, tmp_path, change, found, sealed):
+    """Without the seal, as version 1 had it: the shape alone. With it, the shape is still what is told first."""
     place = tmp_path / "x.covariance.json"
-    place.write_text(change(json.loads(Joint.of(fit).text())), encoding="utf-8")
-    with pytest.raises(UsageError, match=found) as caught:
+    data = json.loads(Joint.of(fit).text())
+    if not sealed:
+        data = {name: data[name] for name in ("numbers", "covariance")} | {"powderkeg covariance": 1}
+    place.write_text(change(data), encoding="utf-8")
+    with pytest.raises(UsageError, match=found if not sealed else f"{found}|has been changed since") as caught:
         read(place)
     assert str(place) in str(caught.value)
+
+
+def test_a_law_whose_numbers_were_changed_is_not_believed(fit, tmp_path):
+    """It is a law as well, only another one: the seal tells. One without a seal, of an earlier version, is read."""
+    place = tmp_path / "x.covariance.json"
+    data = json.loads(Joint.of(fit).text())
+    data["covariance"][0][0] *= 1.01
+    place.write_text(json.dumps(data))
+    with pytest.raises(UsageError, match="the file has been changed since it was written"):
+        read(place)
+    place.write_text(json.dumps({"powderkeg covariance": 1, **{k: data[k] for k in ("numbers", "covariance")}}))
+    assert read(place).covariance[0, 0] == data["covariance"][0][0]
+
+
+def test_two_files_of_different_fits_are_told(fit, tmp_path):
+    """As a kill between the two leaves them, or a copy of one alone."""
+    place = place_beside(tmp_path / "fitted.yaml")
+    place.write_text(Joint.of(fit).text())
+    edited = pk.edit(fit.scenario, {INERTIA: 0.1})
+    assert read_beside(edited, place).paths == Joint.of(fit).paths
+    other = pk.edit(fit.scenario, dict.fromkeys(Joint.of(fit).paths, 0.123))
+    with pytest.raises(UsageError, match="none of its numbers stands at its estimate in the scenario beside it"):
+        read_beside(other, place)
+    with pytest.raises(UsageError, match=f"'{INERTIA}', which is not in the scenario"):
+        read_beside(pk.load("north-kosovo"), place)
 
 
 def test_the_command_takes_the_law_that_lies_beside_the_scenario(fit, tmp_path, capsys):

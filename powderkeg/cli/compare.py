@@ -95,11 +95,16 @@ def split(words: list[str]) -> tuple[str, list[str]]:
 
 
 def beside(scenario: str) -> Joint | None:
-    """What a fit left open, where `powderkeg fit --out` kept it beside its scenario."""
-    from powderkeg.fit.joint_law import place_beside, read
+    """What a fit left open, where `powderkeg fit --out` kept it beside its scenario.
+
+    Raises UsageError for a file that is no such law, or that of another fit.
+    """
+    from powderkeg.fit.joint_law import place_beside, read_beside
+    from powderkeg.scenario import load
 
     place = place_beside(Path(scenario))
-    return read(place) if Path(scenario).is_file() and place.is_file() else None
+    # The scenario as its file has it: what --set changes does not make the two files strangers.
+    return read_beside(load(scenario), place) if Path(scenario).is_file() and place.is_file() else None
 
 
 def show(screen: Screen, found: Comparison) -> None:

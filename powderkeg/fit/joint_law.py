@@ -19,11 +19,40 @@ from typing import Any
 import numpy as np
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.errors import Fault, UsageError
+from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.fit.result import Fit
+from powderkeg.reading.stored import (
+    AnyShape,
+    ListShape,
+    MappingShape,
+    NumberShape,
+    RecordShape,
+    TextShape,
+    checked,
+    read_stored,
+    said,
+    seal_of,
+)
+from powderkeg.scenario import Scenario, digest
+from powderkeg.scenario import paths as paths_of
 
 ROUNDS = 100
 """How often a draw with a rate or answers below 0 is drawn again, before what is below 0 is put at 0."""
+
+VERSION = 2
+"""1 had neither seal nor scenario; it is still read."""
+WRITTEN = "the file that `powderkeg fit --out` wrote beside its scenario"
+_DIGEST = TextShape(pattern=r"([0-9a-f]{64})?", words="a SHA-256 digest")
+_PARTS = {
+    "numbers": ListShape(
+        RecordShape({"path": TextShape(), "scale": TextShape(choices=("log", "as it is")), "estimate": NumberShape()})
+    ),
+    "covariance": ListShape(ListShape(NumberShape())),
+}
+_SHAPES = {
+    1: RecordShape({"powderkeg covariance": AnyShape(), **_PARTS}),
+    2: RecordShape({"powderkeg covariance": AnyShape(), "scenario": _DIGEST, "seal": _DIGEST, **_PARTS}),
+}
 
 SAME = 1e-9
 """Relative difference up to which a value is the estimate: files round."""
@@ -36,12 +65,14 @@ class Joint:
     estimate    (K,) in the scenario's units: per day, days, or bare numbers
     is_log      (K,) whether the scale is that of the logarithm
     covariance  (K, K) on these scales
+    scenario    digest of the fitted scenario, "" where it is not known
     """
 
     paths: tuple[str, ...]
     is_log: tuple[bool, ...]
     estimate: Floats
     covariance: Floats
+    scenario: str = ""
 
     @staticmethod
     def of(fit: Fit) -> Joint:
@@ -54,6 +85,7 @@ class Joint:
             tuple(kind in ("half_life", "factor") for kind in kinds),
             np.array([fit.parameters[path].estimate for path in fit.covariance_paths]),
             fit.covariance * turn[:, None] * turn[None, :],
+            digest(fit.scenario),
         )
 
     def among(self, values: Mapping[str, float]) -> Joint:
@@ -65,7 +97,7 @@ class Joint:
         ]
         return Joint(
             tuple(self.paths[k] for k in kept), tuple(self.is_log[k] for k in kept), self.estimate[kept],
-            self.covariance[np.ix_(kept, kept)],
+            self.covariance[np.ix_(kept, kept)], self.scenario,
         )  # fmt: skip
 
     def draw(self, sets: int, seed: int) -> list[dict[str, float]]:
@@ -94,9 +126,12 @@ class Joint:
             {"path": path, "scale": "log" if log else "as it is", "estimate": value}
             for path, log, value in zip(self.paths, self.is_log, self.estimate.tolist(), strict=True)
         ]
-        rows = ",\n  ".join(json.dumps(row) for row in self.covariance.tolist())
+        matrix = self.covariance.tolist()
+        rows = ",\n  ".join(json.dumps(row) for row in matrix)
         listed = ",\n  ".join(json.dumps(number) for number in numbers)
-        return f'{{"powderkeg covariance": 1,\n "numbers": [\n  {listed}],\n "covariance": [\n  {rows}]}}\n'
+        about = f'"powderkeg covariance": {VERSION},\n "scenario": "{self.scenario}"'
+        seal = seal_of([self.scenario, numbers, matrix])
+        return f'{{{about},\n "seal": "{seal}",\n "numbers": [\n  {listed}],\n "covariance": [\n  {rows}]}}\n'
 
 
 def place_beside(scenario: Path) -> Path:
@@ -105,34 +140,96 @@ def place_beside(scenario: Path) -> Path:
 
 
 def read(path: Path) -> Joint:
-    """The law that a file keeps. Raises UsageError, naming the file, for one that does not hold it."""
+    """The law that a file keeps.
 
-    def fault(
-        found: str, expected: str = "the file that `powderkeg fit --out` wrote beside its scenario"
-    ) -> UsageError:
-        return UsageError(Fault(str(path), None, "", found, expected))
+    Raises UsageError, naming file, place, what is there and what is expected, for one that does not hold it.
+    """
+    data = _data(path)
+    numbers, matrix = data["numbers"], data["covariance"]
+    paths = tuple(number["path"] for number in numbers)
+    log = np.array([number["scale"] == "log" for number in numbers], bool)
+    estimate = np.array([number["estimate"] for number in numbers], np.float64)
+    faults = [
+        Fault(str(path), None, f"numbers[{k}].path", f"{name!r} a second time", "each number once")
+        for k, name in enumerate(paths)
+        if name in paths[:k]
+    ]
+    faults += [
+        Fault(str(path), None, f"numbers[{k}].estimate", f"{value:g}", f"{'above' if is_log else 'not below'} 0")
+        for k, (value, is_log) in enumerate(zip(estimate, log, strict=True))
+        if value < 0 or (is_log and value == 0)
+    ]
+    ragged = [k for k, row in enumerate(matrix) if len(row) != len(paths)]
+    if len(matrix) != len(paths):
+        faults.append(Fault(str(path), None, "covariance", f"{len(matrix):,} rows", f"{len(paths):,}, one a number"))
+    elif ragged:
+        found = f"a row of {len(matrix[ragged[0]]):,}"
+        faults.append(Fault(str(path), None, f"covariance[{ragged[0]}]", found, f"{len(paths):,}, one a number"))
+    if faults:
+        raise UsageError(faults)
+    covariance = np.array(matrix, np.float64).reshape(len(paths), len(paths))
+    if not _is_covariance(covariance):
+        raise UsageError(Fault(str(path), None, "covariance", "a matrix that is no covariance", WRITTEN))
+    return Joint(paths, tuple(log.tolist()), estimate, covariance, data.get("scenario", ""))
 
+
+def read_beside(scenario: Scenario, path: Path) -> Joint:
+    """The law of a scenario as its file has it, from the file beside it.
+
+    A scenario that was edited since the fit keeps the law of the numbers that were left alone (`among`); one that has
+    none of them, or lacks one by name, is of another fit.
+
+    Raises UsageError if the two files do not belong together, and as `read`.
+    """
+    found = read(path)
+    if found.scenario == digest(scenario):
+        return found
+    known = paths_of(scenario)
+    strange = [(f"numbers[{k}].path", name) for k, name in enumerate(found.paths) if name not in known]
+    faults = [
+        Fault(str(path), None, at, f"{name!r}, which is not in the scenario", "its names", nearest_name(name, known))
+        for at, name in strange
+    ]
+    values = {name: value for name in found.paths if (value := _number(known.get(name))) is not None}
+    if not faults and found.paths and not found.among(values).paths:
+        told = "none of its numbers stands at its estimate in the scenario beside it"
+        faults.append(Fault(str(path), None, "", told, "the two files of one `powderkeg fit --out`"))
+    if faults:
+        raise UsageError(faults)
+    return found
+
+
+def _number(value: Any) -> float | None:
+    """A value of a scenario as a float, None for what is no number."""
+    value = getattr(value, "value", value)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _data(path: Path) -> dict[str, Any]:
+    """What the file says, in its declared shape."""
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise fault(f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise fault("not JSON") from error
+        data: dict[str, Any] = read_stored(path, MappingShape(AnyShape()), WRITTEN)
+    except FileNotFoundError as error:
+        raise UsageError(Fault(str(path), None, "", "no such file", WRITTEN)) from error
+    version = data.get("powderkeg covariance")
+    if not (isinstance(version, int) and not isinstance(version, bool) and version in _SHAPES):
+        found = "no version" if version is None else f"version {said(version)}"
+        raise UsageError(Fault(str(path), None, "powderkeg covariance", found, f"{WRITTEN}, of version 1 or {VERSION}"))
+    checked(data, _SHAPES[version], str(path), WRITTEN)
+    if "seal" in data and data["seal"] != seal_of([data["scenario"], data["numbers"], data["covariance"]]):
+        raise UsageError(Fault(str(path), None, "seal", "the file has been changed since it was written", WRITTEN))
+    return data
+
+
+def _is_covariance(matrix: Floats) -> bool:
+    """Symmetric, and no combination of the numbers has a variance below 0, but for rounding."""
+    size = float(np.abs(matrix).max(initial=0.0))
+    if size == 0.0:
+        return True
+    # Numbers near the end of what a float holds would overflow in the decomposition.
+    scaled = matrix / size
     try:
-        if data["powderkeg covariance"] != 1:
-            raise fault(f"version {data['powderkeg covariance']}", "version 1")
-        paths = tuple(str(number["path"]) for number in data["numbers"])
-        scales = [number["scale"] for number in data["numbers"]]
-        estimate = np.array([number["estimate"] for number in data["numbers"]], dtype=np.float64)
-        covariance = np.array(data["covariance"], dtype=np.float64).reshape(len(paths), len(paths))
-    except (KeyError, TypeError, ValueError) as error:
-        raise fault("no numbers with their covariance") from error
-    log = np.array([scale == "log" for scale in scales], bool)
-    if set(scales) - {"log", "as it is"} or len(set(paths)) < len(paths):
-        raise fault("no numbers with their covariance")
-    if not (np.isfinite(estimate).all() and np.isfinite(covariance).all() and (estimate[log] > 0).all()):
-        raise fault("numbers that no fit gives")
-    least = float(np.linalg.eigvalsh(covariance).min(initial=0.0))
-    if not np.allclose(covariance, covariance.T) or least < -1e-8 * float(np.abs(covariance).max(initial=1.0)):
-        raise fault("a matrix that is no covariance")
-    return Joint(paths, tuple(log.tolist()), estimate, covariance)
+        least = float(np.linalg.eigvalsh(0.5 * (scaled + scaled.T)).min(initial=0.0))
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.allclose(scaled, scaled.T, atol=1e-12)) and least >= -1e-8

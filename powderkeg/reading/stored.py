@@ -8,6 +8,7 @@ number, with a number that no float holds; none of it may reach the code behind.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -244,6 +245,11 @@ def parsed(
         raise error(Fault(file, None, "", str(broken), expected)) from broken
     if _depth(value) > MOST_DEEP:
         raise error(Fault(file, None, "", "lists within lists without end", expected))
+    return checked(value, shape, file, expected, error)
+
+
+def checked(value: Any, shape: Shape, file: str | None, expected: str, error: type[PowderkegError] = UsageError) -> Any:
+    """The value, if it has the shape."""
     faults: list[tuple[str, str, str]] = []
     shape.check(value, "", faults)
     if faults:
@@ -266,6 +272,16 @@ def _depth(value: Any) -> int:
 def _parts(one: list[Any] | dict[str, Any]) -> list[Any]:
     parts = one if isinstance(one, list) else list(one.values())
     return [part for part in parts if isinstance(part, list | dict)]
+
+
+def canonical(data: Any) -> bytes:
+    """Data in one form: the same data, the same bytes, whatever the layout and order that a file gives them."""
+    return json.dumps(data, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()
+
+
+def seal_of(data: Any) -> str:
+    """SHA-256 of data in that form. It guards against slips, not against forgery."""
+    return hashlib.sha256(canonical(data)).hexdigest()
 
 
 def said(value: Any) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 from powderkeg import __version__
 from powderkeg.engine.simulation.chunks import Chunk
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
-from powderkeg.reading.stored import AnyShape, MappingShape, RecordShape, Shape, TextShape, parsed
+from powderkeg.reading.stored import AnyShape, MappingShape, RecordShape, Shape, TextShape, canonical, parsed, seal_of
 from powderkeg.writing.files import DiskError, fault, is_of_disk, replacing
 from powderkeg.writing.lock import Lock
 
@@ -78,11 +78,11 @@ def points_of(shape: Shape) -> Kind:
     whole = RecordShape({"powderkeg point": TextShape(), "result": shape})
 
     def seal(result: Any, sealed: Callable[[bytes], str]) -> bytes:
-        return json.dumps({"powderkeg point": sealed(_plain(result)), "result": result}, allow_nan=False).encode()
+        return json.dumps({"powderkeg point": sealed(canonical(result)), "result": result}, allow_nan=False).encode()
 
     def unseal(content: bytes, sealed: Callable[[bytes], str]) -> Any:
         found = parsed(content, whole, None, "a point of a sweep")
-        return found["result"] if found["powderkeg point"] == sealed(_plain(found["result"])) else None
+        return found["result"] if found["powderkeg point"] == sealed(canonical(found["result"])) else None
 
     return Kind("sweep", "out", "points", "0000000.json", seal, unseal)
 
@@ -99,7 +99,7 @@ class Folder:
         # The C library's log and exp may differ in the last bit from machine to machine.
         own = {"version": __version__, "machine": platform.machine(), **identity}
         self.identity: dict[str, Any] = json.loads(json.dumps(own))
-        self.job = hashlib.sha256(_plain(self.identity)).hexdigest()
+        self.job = seal_of(self.identity)
         self.spoiled: list[str] = []
         self.kept: set[int] = set()
         self._lock = Lock(path / _LOCK)
@@ -153,8 +153,8 @@ class Folder:
             broken = self._fault("its job.json was cut off or changed", expected)
             raise UsageError([*broken.faults, *error.faults]) from error
         own = self.identity
-        if _plain(found) != _plain(own):
-            names = [name for name in {**own, **found} if _plain(found.get(name)) != _plain(own.get(name))]
+        if canonical(found) != canonical(own):
+            names = [name for name in {**own, **found} if canonical(found.get(name)) != canonical(own.get(name))]
             what = ", ".join("scenario or world" if name == "tables" else name for name in names)
             raise self._fault(f"made by a {self.kind.job} with another {what}", expected)
 
@@ -217,8 +217,3 @@ class Folder:
 
     def _fault(self, found: str, expected: str) -> UsageError:
         return UsageError(Fault(None, None, self.kind.option, f"{self.path}: {found}", expected))
-
-
-def _plain(data: Any) -> bytes:
-    """Data in one way: the same data, the same bytes."""
-    return json.dumps(data, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from powderkeg.errors import Fault, UsageError
-from powderkeg.reading.stored import MappingShape, NumberShape, RecordShape, TextShape, maybe, read_stored
+from powderkeg.reading.stored import MappingShape, NumberShape, RecordShape, TextShape, maybe, read_stored, seal_of
 
 MANIFEST = "powderkeg-manifest.json"
 VERSION = 1
@@ -32,7 +32,11 @@ _SET = RecordShape(
     },
 )
 SHAPE = RecordShape(
-    {"powderkeg manifest": NumberShape(least=VERSION, most=VERSION, whole=True), "sets": MappingShape(_SET)}
+    {
+        "powderkeg manifest": NumberShape(least=VERSION, most=VERSION, whole=True),
+        "seal": _DIGEST,
+        "sets": MappingShape(_SET),
+    }
 )
 
 
@@ -46,12 +50,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     sets: dict[str, Any] = found["sets"]
+    if found["seal"] != seal_of(sets):
+        raise UsageError(Fault(str(folder / MANIFEST), None, "seal", "the list has been changed", EXPECTED))
     return sets
 
 
 def written(sets: Mapping[str, Any]) -> str:
     """The list as a file keeps it: the same sets, the same bytes."""
-    about = {"powderkeg manifest": VERSION, "sets": {name: sets[name] for name in sorted(sets)}}
+    about = {"powderkeg manifest": VERSION, "seal": seal_of(sets), "sets": {name: sets[name] for name in sorted(sets)}}
     return json.dumps(about, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
