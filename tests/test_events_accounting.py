@@ -94,19 +94,19 @@ def test_rows_in_are_rows_kept_set_aside_or_dropped(
             rows.append(spoil(kind, step, make(number + 1)))
             bad += 1
     data = writer(rows).encode()
-    streaming = sys.modules["powderkeg.events.streaming"]
-    whole = streaming.blocks
+    contents = sys.modules["powderkeg.events.contents"]
+    whole = contents.blocks
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / (name + (".gz" if packed else ""))
         path.write_bytes(gzip.compress(data) if packed else data)
-        streaming.blocks = partial(whole, size=block)
+        contents.blocks = partial(whole, size=block)
         try:
             table = read_events(path, format=kind, doubles=doubles)
         except EventError as error:
             assert not number, error
             return
         finally:
-            streaming.blocks = whole
+            contents.blocks = whole
     account = table.account
     assert balance(account) == 0
     assert account["rows_read"] == len(rows)
@@ -161,7 +161,8 @@ def test_where_blocks_are_cut_changes_nothing(
     (tmp_path / name).write_text(writer(rows))
     one = read_events(tmp_path / name)
     streaming = sys.modules["powderkeg.events.streaming"]
-    monkeypatch.setattr(streaming, "blocks", partial(streaming.blocks, size=block))
+    contents = sys.modules["powderkeg.events.contents"]
+    monkeypatch.setattr(contents, "blocks", partial(contents.blocks, size=block))
     monkeypatch.setattr(streaming, "BATCH", block)
     many = read_events(tmp_path / name)
     assert_frame_equal(many.frame, one.frame)

@@ -15,6 +15,7 @@ import polars as pl
 from powderkeg.errors import EventError, Fault
 from powderkeg.events.codes import entries
 from powderkeg.events.files import FileFault
+from powderkeg.events.foreign import read_by_others
 from powderkeg.events.layout import PARTS_FORMS, Layout, Wishes, book_of, counting, format_named, ids_of
 from powderkeg.events.recognition import columns_of, recognised
 from powderkeg.events.times import EPOCH, NUMBERS, likeliest_form
@@ -33,9 +34,11 @@ def polars_of(frame: Any) -> pl.DataFrame:
         raise EventError(
             Fault(None, None, "events", found, "a dataframe (Polars, pandas, Arrow, DuckDB, Dask)")
         ) from error
-    if isinstance(table, nw.LazyFrame):
-        table = table.collect("polars")
-    rows: pl.DataFrame = table.to_polars()
+    try:
+        with read_by_others("dataframe", "one", "columns of text, numbers or dates"):
+            rows: pl.DataFrame = (table.collect("polars") if isinstance(table, nw.LazyFrame) else table).to_polars()
+    except FileFault as fault:
+        raise EventError(fault.fault, "nothing was read") from fault
     return rows
 
 

@@ -19,6 +19,7 @@ from powderkeg.errors import EventError, Fault, UsageError, nearest_name
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
 from powderkeg.events.codes import TONES, entries
+from powderkeg.events.columns import plain
 from powderkeg.events.encodings import is_encoding
 from powderkeg.events.files import FileFault, Paths, Sources, gathered
 from powderkeg.events.frames import layout_of_frame, polars_of
@@ -27,7 +28,7 @@ from powderkeg.events.layout import Wishes
 from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.rows import Window
 from powderkeg.events.several import COUNTED, repeated
-from powderkeg.events.store import is_own, read_table, write_slices
+from powderkeg.events.store import is_own, table_at, write_slices
 from powderkeg.events.streaming import Options, Progress, Reading
 from powderkeg.events.table import RESOLUTIONS, EventTable
 from powderkeg.events.times import EPOCH
@@ -178,10 +179,12 @@ def events(
         Window(_day("start", start), _day("end", end)),
         doubles, scenario, aliases, "raise", None,
     )  # fmt: skip
-    rows = polars_of(frame)
     account = Account()
     try:
+        made = plain(polars_of(frame), name)
+        rows = made.frame
         layout = layout_of_frame(rows, options.wishes, name, options.window.first)
+        made.check([layout.names[number] for number in layout.columns.values()], name)
     except FileFault as fault:
         raise EventError(fault.fault, "nothing was read") from fault
     return _table(list(Reading(options, account).whole(rows, layout, name)), options, account)
@@ -243,7 +246,7 @@ def _own_table(sources: Sources, options: Options) -> EventTable | None:
     """
     if len(sources.files) != 1 or not is_own(sources.files[0].path):
         return None
-    table = read_table(sources.files[0].path)
+    table = table_at(sources.files[0].path, sources.files[0].name)
     if options.window.first is not None or options.window.last is not None:
         table = table.between(options.window.first, options.window.last)
     policies = tuple(policy for policy in options.doubles if policy != "same_event")

@@ -17,11 +17,14 @@ import polars as pl
 
 from powderkeg.errors import EventError, Fault
 from powderkeg.events.account import QUARANTINE
+from powderkeg.events.files import FileFault, shown_name
+from powderkeg.events.foreign import first_line
+from powderkeg.events.parquets import column_names, first_rows, metadata, portions
+from powderkeg.events.shape import VERSION, faults_of_about, faults_of_frame
 from powderkeg.events.table import EventTable
 from powderkeg.writing.files import is_of_disk, reason, replacing
 
 KEY = "powderkeg.events"
-VERSION = 1
 MOST_BAD_ROWS = 10_000
 
 
@@ -45,48 +48,69 @@ def write_slices(slices: Iterable[Path], path: Path, about: dict[str, Any]) -> N
 def read_table(path: str | Path) -> EventTable:
     """The table that `write_events` wrote.
 
-    Raises EventError for a file that is none.
+    Raises EventError for a file that is none, and for one that was changed so that it cannot be one.
     """
-    file = Path(path)
-    about = _about(file)
-    if about is None:
-        raise EventError(
-            Fault(str(path), None, "", "not a table that powderkeg wrote", "a file of `events read --out`")
-        )
+    return table_at(Path(path), shown_name(path))
+
+
+def table_at(path: Path, name: str) -> EventTable:
+    """The table in a file that is called `name`."""
     try:
-        if about["version"] > VERSION:
-            raise EventError(Fault(str(path), None, "", f"version {about['version']}", f"version {VERSION} or older"))
-        coverage = about["coverage"]
-        quarantine = about["quarantine"]
-        return EventTable(
-            pl.read_parquet(file),
-            start=date.fromisoformat(about["start"]),
-            days=float(about["days"]),
-            resolution=about["resolution"],
-            account=about["account"],
-            coverage=None if coverage is None else _coverage(coverage),
-            quarantine=None if quarantine is None else pl.DataFrame(quarantine, schema=QUARANTINE, orient="row"),
-        )
-    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        found = f"broken: {str(error).splitlines()[0][:200]}"
-        raise EventError(Fault(str(path), None, "", found, "a table that powderkeg wrote")) from error
+        about = _about(path, name)
+        if about is _NOT_OURS:
+            expected = "a file of `events read --out`"
+            raise EventError(Fault(name, None, "", "not a table that powderkeg wrote", expected))
+        faults = faults_of_about(about, name)
+        if not faults:
+            assert isinstance(about, dict)
+            frame = pl.concat([*portions(path, name, column_names(path, name))] or [first_rows(path, name, 0)])
+            faults = faults_of_frame(frame, about, name)
+    except FileFault as fault:
+        raise EventError(fault.fault, "nothing was read") from fault
+    if faults:
+        raise EventError(faults, "nothing was read")
+    coverage, quarantine = about["coverage"], about["quarantine"]
+    return EventTable(
+        frame.with_columns(pl.col("time").cast(pl.Float64)),
+        start=date.fromisoformat(about["start"]),
+        days=float(about["days"]),
+        resolution=about["resolution"],
+        account=about["account"],
+        coverage=None if coverage is None else _coverage(coverage),
+        quarantine=None if quarantine is None else pl.DataFrame(quarantine, schema=QUARANTINE, orient="row"),
+    )
 
 
 def is_own(path: Path) -> bool:
-    """Whether a file is a table that we wrote."""
-    return _about(path) is not None
+    """Whether a file says that it is a table of ours; whether it is one is seen when it is read."""
+    try:
+        return _written_beside(path, str(path)) is not None
+    except FileFault:
+        return False
 
 
-def _about(path: Path) -> dict[str, Any] | None:
+_NOT_OURS = object()
+
+
+def _about(path: Path, name: str) -> Any:
+    """What stands beside the columns of a table of ours; _NOT_OURS for another file."""
+    text = _written_beside(path, name)
+    if text is None:
+        return _NOT_OURS
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFault(name, f"broken: {first_line(error)}", "a table that powderkeg wrote") from error
+
+
+def _written_beside(path: Path, name: str) -> str | None:
     try:
         with path.open("rb") as stream:
             if stream.read(4) != b"PAR1":
                 return None
-        text = pl.read_parquet_metadata(path).get(KEY)
-        about = json.loads(text) if text else None
-    except (OSError, ValueError, pl.exceptions.PolarsError):
-        return None
-    return about if isinstance(about, dict) else None
+    except OSError as error:
+        raise FileFault(name, f"cannot be opened: {error.strerror or error}") from error
+    return metadata(path, name).get(KEY)
 
 
 def _metadata(

@@ -8,13 +8,11 @@ read and coded side by side; with a scenario they are matched as they come, in f
 from __future__ import annotations
 
 import os
-import queue
-import threading
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,22 +23,20 @@ from powderkeg.errors import EventError, Fault, PowderkegWarning
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
 from powderkeg.events.archives import Member, PassedOver, members
-from powderkeg.events.blocks import Block, Overlong, blocks, head
+from powderkeg.events.blocks import Block, Overlong, head
 from powderkeg.events.codes import TONES, entries
+from powderkeg.events.contents import Begin, ahead, contents
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut, Part, cut, shown, texts
 from powderkeg.events.encodings import UNKNOWN
-from powderkeg.events.files import FileFault, Source, Sources, shown_name
-from powderkeg.events.frames import layout_of_frame, text_of_frame
+from powderkeg.events.files import FileFault, Sources, shown_name
+from powderkeg.events.frames import text_of_frame
 from powderkeg.events.identity import scoped
 from powderkeg.events.layout import Layout, Wishes, detect
 from powderkeg.events.piecing import pieced
-from powderkeg.events.preamble import preamble
-from powderkeg.events.records import Table, Unread, is_json, table_of_json
+from powderkeg.events.records import Unread
 from powderkeg.events.rows import Typed, Window, typed
 from powderkeg.events.several import SEVERAL, apart
-from powderkeg.events.store import is_own
 from powderkeg.events.times import resolution_of
-from powderkeg.events.workbooks import sheets
 
 if TYPE_CHECKING:
     from powderkeg.events.match import Matcher
@@ -65,21 +61,6 @@ class Options:
     bad_files: str = "raise"
     matcher: Matcher | None = None
     progress: Progress | None = None
-
-
-@dataclass(frozen=True)
-class _Begin:
-    """The next pieces are of this member.
-
-    first  number of its first line
-    skip   lines before its header
-    """
-
-    member: Member
-    layout: Layout
-    first: int = 1
-    skip: int = 0
-    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +108,7 @@ class Reading:
         self.account.passed_over = [shown_name(path) for path in sources.passed]
         # One more than there are cores: some wait for others in turns.
         workers = min(MOST_WORKERS, (os.cpu_count() or 1) + 1)
-        stream = _ahead(lambda: _contents(sources, self.options.wishes, self.options.window), depth=workers)
+        stream = ahead(lambda: contents(sources, self.options.wishes, self.options.window), depth=workers)
         waiting: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(workers, "powderkeg-cut") as pool:
             try:
@@ -152,14 +133,14 @@ class Reading:
 
     def whole(self, frame: pl.DataFrame, layout: Layout, name: str) -> Iterator[pl.DataFrame]:
         """Rows of a dataframe, as `frames` yields them."""
-        self._begin(_Begin(Member(name, Path(name), "frame", lambda: iter(())), layout))
+        self._begin(Begin(Member(name, Path(name), "frame", lambda: iter(())), layout))
         for task in self._tasks(frame):
             yield from self._take(task())
         self._refuse_useless()
 
     def _tasks(self, piece: object) -> Iterator[Callable[[], _Done]]:
         """What is to be done about the next piece of a file: often nothing yet, for small blocks are gathered."""
-        if isinstance(piece, _Begin):
+        if isinstance(piece, Begin):
             if piece.layout != self._layout:
                 yield from self._gathered()
             self._begin(piece)
@@ -180,7 +161,7 @@ class Reading:
         elif isinstance(piece, PassedOver):
             self._pass_over(piece)
 
-    def _begin(self, piece: _Begin) -> None:
+    def _begin(self, piece: Begin) -> None:
         account, layout, name = self.account, piece.layout, piece.member.name
         account.files += 1
         account.formats.setdefault(layout.format.kind, name)
@@ -367,110 +348,6 @@ def _by_type(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _contents(sources: Sources, wishes: Wishes, window: Window) -> Iterator[object]:
-    """Everything in the files, in order: where a member begins, its pieces, and faults."""
-    last: Layout | None = None
-    for source in sources.files:
-        doubts: list[FileFault] = []
-        read = False
-        try:
-            for member in members(source, sources.spool):
-                if isinstance(member, PassedOver):
-                    yield member
-                elif member.kind == "parquet":
-                    yield from _parquet(member, wishes, window)
-                else:
-                    try:
-                        begin, content = _opened_of(member, wishes, last)
-                    except FileFault as fault:
-                        if not member.doubtful:
-                            raise
-                        doubts.append(fault)
-                        continue
-                    read, last = True, begin.layout
-                    yield begin
-                    yield from content
-        except FileFault as fault:
-            yield fault
-            continue
-        if read:
-            names = tuple(_inside(str(fault.fault.file), source) for fault in doubts)
-            yield from [PassedOver(source.name, names)] if names else []
-        else:
-            yield from doubts
-
-
-def _inside(name: str, source: Source) -> str:
-    return name.removeprefix(f"{source.name}:")
-
-
-def _opened_of(member: Member, wishes: Wishes, last: Layout | None) -> tuple[_Begin, Iterator[object]]:
-    return _opened_sheet(member, wishes) if member.kind == "workbook" else _opened(member, wishes, last)
-
-
-def _opened_sheet(member: Member, wishes: Wishes) -> tuple[_Begin, Iterator[object]]:
-    """The first sheet of a workbook that reads as events; others that would are named."""
-    opened: tuple[_Begin, Iterator[object]] | None = None
-    chosen, others, faults = "", [], []
-    for sheet in sheets(member, wishes.sheet):
-        try:
-            found = _opened(sheet.member, replace(wishes, separator=","), None)
-        except FileFault as fault:
-            faults.append(fault)
-        else:
-            if opened is None:
-                opened, chosen = found, sheet.name
-            else:
-                others.append(sheet.name)
-    if opened is None:
-        raise faults[0]
-    said = [f"sheet {chosen!r} is read"] if others or faults else []
-    if others:
-        said.append(f"sheets that hold events too and are not read: {', '.join(others)}; name one to read it")
-    begin, content = opened
-    return replace(begin, said=(*said, *begin.said)), content
-
-
-def _opened(member: Member, wishes: Wishes, last: Layout | None) -> tuple[_Begin, Iterator[object]]:
-    """Where a member of text begins, and its pieces. JSON becomes a table first."""
-    start = head(member, wishes.encoding)
-    if is_json(start):
-        table = table_of_json(member, wishes.encoding)
-        layout = detect(member.name, head(table.member), replace(wishes, separator=","))
-        return _Begin(table.member, layout, 0, 0, tuple(table.said)), _made(table, layout)
-    before = preamble(start)
-    if before.lines or before.marked:
-        start = start.split(b"\n", before.lines)[-1]
-        start = start.removeprefix(b"#") if before.marked else start
-        wishes = replace(wishes, separator=wishes.separator or before.separator)
-    if last is None or not _is_alike(start, last):
-        try:
-            last = detect(member.name, start, wishes)
-        except FileFault as fault:
-            if fault.fault.line is not None:
-                fault.fault = replace(fault.fault, line=fault.fault.line + before.lines)
-            raise
-    return _Begin(member, last, 1, before.lines, before.said), blocks(member, last.quoted, wishes.encoding)
-
-
-def _made(table: Table, layout: Layout) -> Iterator[object]:
-    """Pieces of text that was made of records, and the records that are no rows."""
-    for block in blocks(table.member, layout.quoted):
-        yield from table.unread
-        table.unread.clear()
-        yield block
-    yield from table.unread
-
-
-def _is_alike(start: bytes, last: Layout) -> bool:
-    """Whether a member reads as the one before: neither has a header, and its first line is alike. What has a header
-    may write its dates in another way."""
-    if last.header is not None or last.guard is None:
-        return False
-    first = start.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace")
-    return first.count("\t") + 1 == len(last.names) and first[:1].isdigit()
-
-
 def _below_header(data: bytes, skip: int, has_header: bool, quoted: bool) -> int:
     """Where rows begin: below the lines to pass over, empty lines, and the header, which may hold newlines."""
     at = 0
@@ -488,58 +365,3 @@ def _below_header(data: bytes, skip: int, has_header: bool, quoted: bool) -> int
             return end
         wider = further
     return end if data.count(b'"', at, wider) % 2 else wider
-
-
-def _parquet(member: Member, wishes: Wishes, window: Window) -> Iterator[object]:
-    if is_own(member.path):
-        raise FileFault(member.name, "a table that powderkeg wrote", "other files; such a table is read alone")
-    try:
-        lazy = pl.scan_parquet(member.path)
-        rows = lazy.select(pl.len()).collect().item()
-        layout = layout_of_frame(lazy.head(1000).collect(), wishes, member.name, window.first)
-        yield _Begin(member, layout)
-        wanted = [layout.names[number] for number in layout.columns.values()]
-        for at in range(0, rows, FRAME_ROWS):
-            yield lazy.select(wanted).slice(at, FRAME_ROWS).collect()
-    except pl.exceptions.PolarsError as error:
-        raise FileFault(member.name, f"a broken Parquet file: {str(error).splitlines()[0][:200]}") from error
-
-
-def _ahead(make: Callable[[], Iterator[object]], depth: int) -> Generator[object, None, None]:
-    """The items of an iterator that runs in a thread of its own, at most `depth` items ahead."""
-    ready: queue.Queue[tuple[str, object]] = queue.Queue(depth)
-    stop = threading.Event()
-
-    def put(kind: str, item: object) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put((kind, item), timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def run() -> None:
-        try:
-            for item in make():
-                if not put("item", item):
-                    return
-        except BaseException as error:  # handed over to the reader, who raises it
-            put("error", error)
-        else:
-            put("end", None)
-
-    thread = threading.Thread(target=run, name="powderkeg-read", daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, item = ready.get()
-            if kind == "end":
-                return
-            if kind == "error":
-                assert isinstance(item, BaseException)
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
