@@ -80,7 +80,7 @@ def blocks(member: Member, quoted: bool, encoding: str | None = None, size: int 
                 continue
             data = data[end:] if end else b""
             skipping = False
-        cut = _last_end(data, quoted)
+        cut = last_end(data, quoted)
         if ended and broken is None:
             cut = len(data)
         if not cut and len(data) >= LONGEST_RECORD:
@@ -120,7 +120,7 @@ def _block(name: str, data: bytes) -> Block:
     return Block(name, data, int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10)))
 
 
-def _last_end(data: bytes, quoted: bool) -> int:
+def last_end(data: bytes, quoted: bool) -> int:
     """Where the last whole record of `data` ends; 0 if none does."""
     end = data.rfind(b"\n")
     if end < 0:

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
+from powderkeg.events.blocks import last_end
 from powderkeg.events.encodings import recoded as recoded_line
 from powderkeg.events.files import TEXT_SHOWN
 from powderkeg.events.layout import Layout
 
 WINDOW = 200
 NARROW = 1 << 18
+SHORT = 1 << 21
+PACKED_FROM = 20_000
+MOST_BYTES = 4 * TEXT_SHOWN + 8  # of a line: what is shown of it, with letters of four bytes
 NO_SEPARATOR = b"\x1f"  # never meant: lines without columns are taken whole and cut by their format's pattern
 REPEATED_HEADER = "repeated header"
 
@@ -37,7 +41,7 @@ class Part:
     data: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BadRow:
     """A row that was set aside."""
 
@@ -45,6 +49,38 @@ class BadRow:
     line: int
     reason: str
     text: str
+
+
+class BadRows:
+    """Rows that were set aside, in order. Many are kept as columns: as objects, those of a batch of short lines that
+    cannot be read would take a hundred times the room of the batch."""
+
+    def __init__(self, rows: Iterable[BadRow] = ()) -> None:
+        self._packed: list[pl.DataFrame] = []
+        self._last: list[BadRow] = []
+        self.extend(rows)
+
+    def append(self, row: BadRow) -> None:
+        """One more."""
+        self._last.append(row)
+        if len(self._last) >= PACKED_FROM:
+            rows = [(row.file, row.line, row.reason, row.text) for row in self._last]
+            schema = {"file": pl.Categorical, "line": pl.Int64, "reason": pl.Categorical, "text": pl.String}
+            self._packed.append(pl.DataFrame(rows, schema=schema, orient="row"))
+            self._last.clear()
+
+    def extend(self, rows: Iterable[BadRow]) -> None:
+        """Several more."""
+        for row in rows:
+            self.append(row)
+
+    def __iter__(self) -> Iterator[BadRow]:
+        for frame in self._packed:
+            yield from itertools.starmap(BadRow, frame.iter_rows())
+        yield from self._last
+
+    def __len__(self) -> int:
+        return sum(frame.height for frame in self._packed) + len(self._last)
 
 
 @dataclass(frozen=True)
@@ -59,7 +95,7 @@ class Cut:
 
     frame: pl.DataFrame
     records: int
-    bad: tuple[BadRow, ...] = ()
+    bad: BadRows = field(default_factory=BadRows)
     repeated: int = 0
     recoded: int = 0
     trimmed: int = 0
@@ -79,7 +115,7 @@ def cut(parts: Sequence[Part], layout: Layout) -> Cut:
             frame = frame_of.with_columns(_file(parts[0].file), line=pl.Series(lines, dtype=pl.UInt32))
             return Cut(frame, frame.height)
     if layout.quoted:
-        pieces = [_cut_quoted(part, layout) for part in parts]
+        pieces = [_cut_quoted(piece, layout) for part in parts for piece in _shorter(part)]
     else:
         pieces = [piece for part in parts for piece in _cut_narrowly(part, layout)]
     if len(pieces) == 1:
@@ -87,7 +123,7 @@ def cut(parts: Sequence[Part], layout: Layout) -> Cut:
     return Cut(
         pl.concat([piece.frame for piece in pieces]),
         sum(piece.records for piece in pieces),
-        tuple(itertools.chain.from_iterable(piece.bad for piece in pieces)),
+        BadRows(itertools.chain.from_iterable(piece.bad for piece in pieces)),
         sum(piece.repeated for piece in pieces),
         sum(piece.recoded for piece in pieces),
         sum(piece.trimmed for piece in pieces),
@@ -198,7 +234,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
     header = layout.header.encode() if layout.header is not None else None
     good: list[bytes] = []
     places: list[int] = []
-    bad: list[BadRow] = []
+    bad = BadRows()
     repeated = recoded = trimmed = 0
     for number, raw in enumerate(part.data.split(b"\n")[:-1], start=part.line):
         line = raw.rstrip(b"\r")
@@ -237,7 +273,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
         for number in frame.filter(wrong)["line"]:
             bad.append(BadRow(part.file, number, f"not {layout.format.about.partition(': ')[2]}", shown(lines[number])))
         frame = frame.filter(~wrong)
-    return Cut(frame, records, tuple(bad), repeated, recoded, trimmed)
+    return Cut(frame, records, bad, repeated, recoded, trimmed)
 
 
 def _clean_records(data: bytes, layout: Layout) -> tuple[np.ndarray | None, pl.DataFrame | None]:
@@ -275,6 +311,19 @@ def _clean_records(data: bytes, layout: Layout) -> tuple[np.ndarray | None, pl.D
     return np.concatenate([[0], lines_before[:-1]]), frame
 
 
+def _shorter(part: Part) -> Iterator[Part]:
+    """The same lines in portions that end where a record ends: cut line by line, text takes many times its room."""
+    at, line = 0, part.line
+    while at < len(part.data):
+        piece = part.data[at : at + SHORT]
+        if at + SHORT < len(part.data):
+            piece = piece[: last_end(piece, quoted=True) or len(piece)]
+            if not piece.endswith(b"\n"):
+                piece = part.data[at : part.data.find(b"\n", at + len(piece)) + 1 or len(part.data)]
+        yield Part(part.file, line, piece)
+        at, line = at + len(piece), line + piece.count(b"\n")
+
+
 def _cut_quoted(part: Part, layout: Layout) -> Cut:
     """Quoted text, record by record. A record that spans lines and has the wrong number of fields was opened by a stray
     quote: only its first line is set aside, and reading starts again on the next."""
@@ -289,7 +338,7 @@ def _cut_quoted(part: Part, layout: Layout) -> Cut:
         lines.append((raw if text is None else text).decode() + "\n")
     rows: list[list[str]] = []
     places: list[int] = []
-    bad: list[BadRow] = []
+    bad = BadRows()
     repeated = recoded = trimmed = 0
     at = 0
     while at < len(lines):
@@ -324,7 +373,7 @@ def _cut_quoted(part: Part, layout: Layout) -> Cut:
         for key, number in layout.columns.items()
     }
     frame = pl.DataFrame(fields).with_columns(_file(part.file), line=pl.Series(places, dtype=pl.UInt32))
-    return Cut(frame, len(rows) + len(bad) + repeated, tuple(bad), repeated, recoded, trimmed)
+    return Cut(frame, len(rows) + len(bad) + repeated, bad, repeated, recoded, trimmed)
 
 
 def _window(lines: list[str], at: int, separator: str) -> Iterator[tuple[int, int, list[str] | None]]:
@@ -358,12 +407,14 @@ def _empty(layout: Layout) -> pl.DataFrame:
 
 def texts(parts: Sequence[Part], wanted: Sequence[tuple[str, int]]) -> list[str]:
     """The lines with these files and numbers, as they stand, cut to what a quarantine shows."""
-    lines: dict[str, tuple[int, list[bytes]]] = {}
+    lines: dict[str, tuple[Part, np.ndarray]] = {}
     found: list[str] = []
     for file, number in wanted:
         if file not in lines:
             part = next(part for part in parts if part.file == file)
-            lines[file] = (part.line, part.data.split(b"\n"))
-        first, texts_of = lines[file]
-        found.append(shown(texts_of[number - first]))
+            ends = np.flatnonzero(np.frombuffer(part.data, np.uint8) == 10)
+            lines[file] = part, np.concatenate([[0], ends + 1, [len(part.data)]])
+        part, starts = lines[file]
+        at = number - part.line
+        found.append(shown(part.data[starts[at] : min(starts[at + 1], starts[at] + MOST_BYTES)]))
     return found

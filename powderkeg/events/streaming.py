@@ -12,7 +12,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,10 @@ from powderkeg.events.archives import Member, PassedOver, members
 from powderkeg.events.blocks import Block, Overlong, head
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.contents import Begin, ahead, contents
-from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut, Part, cut, shown, texts
+from powderkeg.events.cutting import PACKED_FROM, REPEATED_HEADER, BadRow, BadRows, Cut, Part, cut, shown, texts
 from powderkeg.events.encodings import UNKNOWN
 from powderkeg.events.files import FileFault, Sources, shown_name
+from powderkeg.events.formulas import has_marks, read_back
 from powderkeg.events.frames import text_of_frame
 from powderkeg.events.identity import scoped
 from powderkeg.events.layout import Layout, Wishes, detect
@@ -46,6 +47,7 @@ FRAME_ROWS = 500_000
 MOST_FAULTS = 100
 MOST_WORKERS = 4
 MOST_NAMED = 5
+MANY_ROWS = 20
 LONGEST_HEADER = 1 << 16
 UNKNOWN_LETTER = UNKNOWN.encode()
 Progress = Callable[[str, int], None]
@@ -77,7 +79,7 @@ class _Done:
     pieces: Cut
     rows: Typed
     frame: pl.DataFrame
-    bad: tuple[BadRow, ...]
+    bad: BadRows
     repeated: int
     good: Mapping[str, int]
     added: int = 0
@@ -257,6 +259,15 @@ class Reading:
         self.account.faults.extend(found)
         if found and self.options.bad_files == "raise":
             raise EventError(self.account.faults, "nothing was read")
+        account = self.account
+        if account.rows_read >= MANY_ROWS and account.rows_set_aside * 2 > account.rows_read:
+            most, rows = account.reasons.most_common(1)[0]
+            warnings.warn(
+                f"{account.rows_set_aside:,} of {account.rows_read:,} rows are set aside ({rows:,}: {most}); "
+                "look at the quarantine: the file may be of another form",
+                PowderkegWarning,
+                stacklevel=6,
+            )
 
     def _useless(self, name: str) -> Fault:
         reasons = Counter(row.reason for row in self.account.bad if row.file == name)
@@ -271,7 +282,11 @@ class Reading:
 
 def _work(parts: tuple[Part, ...], layout: Layout, window: Window) -> _Done:
     """Cut, read and code a batch. Nothing but its arguments is touched: batches run side by side."""
-    return _read(cut(parts, layout), layout, window, parts)
+    pieces = cut(parts, layout)
+    if layout.quoted and any(has_marks(part.data) for part in parts):
+        texts_of = [name for name in layout.columns if name in pieces.frame.columns]
+        pieces = replace(pieces, frame=read_back(pieces.frame, texts_of))
+    return _read(pieces, layout, window, parts)
 
 
 def _work_frame(frame: pl.DataFrame, layout: Layout, window: Window, name: str, first: int) -> _Done:
@@ -281,13 +296,13 @@ def _work_frame(frame: pl.DataFrame, layout: Layout, window: Window, name: str, 
 
 def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) -> _Done:
     rows = typed(pieced(pieces.frame, layout), layout, window)
-    bad: list[BadRow] = []
+    bad = BadRows()
     repeated = 0
     good: dict[str, int] = {}
-    if rows.bad.height:
-        places = list(rows.bad.select(pl.col("file").cast(pl.String), "line").iter_rows())
+    for few in rows.bad.iter_slices(PACKED_FROM):
+        places = list(few.select(pl.col("file").cast(pl.String), "line").iter_rows())
         lines = texts(parts, places) if parts else [""] * len(places)
-        for (file, line), reason, text in zip(places, rows.bad["reason"], lines, strict=True):
+        for (file, line), reason, text in zip(places, few["reason"], lines, strict=True):
             if layout.header is not None and text and text == shown(layout.header):
                 repeated += 1
             else:
@@ -298,7 +313,7 @@ def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) 
         readable = pieces.frame.join(rows.bad, on=["file", "line"], how="anti") if rows.bad.height else pieces.frame
         good = dict(readable.group_by("file").agg(pl.len()).iter_rows())
     frame, added = apart(scoped(rows.frame, layout), layout)
-    return _Done(layout, pieces, rows, coded(frame, layout.book), tuple(bad), repeated, good, added)
+    return _Done(layout, pieces, rows, coded(frame, layout.book), bad, repeated, good, added)
 
 
 def coded(frame: pl.DataFrame, book: str | None) -> pl.DataFrame:

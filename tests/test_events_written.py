@@ -1,0 +1,76 @@
+"""What event tables look like outside: no formulas for a spreadsheet, nothing lost on the way back, bounded memory."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from powderkeg.errors import PowderkegWarning
+from powderkeg.events import balance, read_events
+from powderkeg.events.cutting import PACKED_FROM, BadRow, BadRows
+from powderkeg.events.formulas import read_back, safe, write_csv
+
+FORMULAS = (
+    '=HYPERLINK("http://x.example","see")',
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "\t=1",
+    "\r=1",
+    "＝1",
+)
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_path: Path, text: str) -> None:
+    write_csv(pl.DataFrame({"title": [text, "plain"], text: [1, 2]}), tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as stream:
+        assert list(csv.reader(stream)) == [["title", f"'{text}"], [f"'{text}", "1"], ["plain", "2"]]
+
+
+@pytest.mark.parametrize("text", ["-5", "+0.25", "-1e-3", "-.5", "-12 %"[:-2], "plain", "a=b", "", "'quoted'", "–"])
+def test_numbers_and_plain_texts_stay(text: str) -> None:
+    assert safe(pl.DataFrame({"t": [text]}))["t"].to_list() == [text]
+
+
+def test_numbers_below_zero_stay_numbers(tmp_path: Path) -> None:
+    write_csv(pl.DataFrame({"x": [-1.5, 2.0], "n": [-3, 4]}), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "x,n\n-1.5,-3\n2.0,4\n"
+
+
+@given(st.text(alphabet="'=+-@\t\r\n１a＝5. ", max_size=6))
+def test_what_was_made_safe_is_read_back(text: str) -> None:
+    """Whatever apostrophes it began with. A number of ours with one before it is not ours."""
+    written = safe(pl.DataFrame({"t": [text]}))
+    assert read_back(written, ["t"])["t"].to_list() == [text] or written["t"][0] == text
+
+
+def test_events_written_as_csv_come_back(tmp_path: Path) -> None:
+    names = ["=cmd()", "Ana", "-", "@all", "'+x"]
+    frame = pl.DataFrame({"date": ["2018-06-01"] * 5, "source": names, "target": names[::-1], "act": ["+threat"] * 5})
+    write_csv(frame, tmp_path / "t.csv")
+    table = read_events(tmp_path / "t.csv")
+    assert table.frame["source"].to_list()[:2] == ["=cmd()", "Ana"] and table.frame["source"][3] == "@all"
+    assert table.frame["source"][4] == "'+x" and set(table.frame["act"]) == {"+threat"}
+
+
+def test_many_rows_set_aside_keep_their_order_and_take_little_room() -> None:
+    rows = [BadRow("f", n, f"reason {n % 3}", f"text {n}") for n in range(2 * PACKED_FROM + 7)]
+    bad = BadRows(rows)
+    assert list(bad) == rows and len(bad) == len(rows)
+    assert len(bad._last) == 7
+
+
+def test_a_file_of_bad_rows_is_told(tmp_path: Path) -> None:
+    """It was read with exit code 0 and one row."""
+    path = tmp_path / "bad.csv"
+    path.write_text("date,source,target,act\n2018-01-01,a,b,x\n" + "x,y\n" * 30_000)
+    with pytest.warns(PowderkegWarning, match=r"30,000 of 30,001 rows are set aside .*wrong number of fields"):
+        table = read_events(path)
+    assert len(table) == 1 and balance(table.account) == 0
+    assert table.quarantine is not None and table.quarantine["line"].to_list() == list(range(3, 30_003))
