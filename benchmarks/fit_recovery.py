@@ -26,9 +26,9 @@ from recovery_systems import System, systems
 
 import powderkeg as pk
 from powderkeg.events.table import EventTable
-from powderkeg.fit.fitting import estimate_parameters
+from powderkeg.fit.estimates import estimate_parameters
+from powderkeg.fit.likelihood.problem import filled_arrays
 from powderkeg.fit.maximum.climb import Climber
-from powderkeg.fit.result import filled_arrays
 
 RESULTS = Path(__file__).parent / "results" / "fit_recovery.json"
 STAMPS = ("exact", "day", "naive")

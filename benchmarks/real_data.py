@@ -33,9 +33,9 @@ import polars as pl
 import powderkeg as pk
 from powderkeg.events import EventTable, match, read_events
 from powderkeg.fit import Fit
+from powderkeg.fit.likelihood.problem import filled_arrays
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.parents import find_causes
-from powderkeg.fit.result import filled_arrays
 from powderkeg.model import branching_ratio
 from powderkeg.scenario import Scenario, load, loads
 

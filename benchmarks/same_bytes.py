@@ -49,7 +49,6 @@ CASES = {
     "rare north-kosovo": "rare north-kosovo alliance_clash --starts 200 --repetitions 3 --years 2 --seed 3",
     "stability two-theatres": "describe two-theatres",
     "fit keds": "fit kosovo-events {keds} --start 1999-06-10 --end 2000-12-31 {policy} --histories 20 --refits 0",
-    "fit keds exact": "fit kosovo-events {keds} {half_year} {policy} --likelihood exact --no-checks",
     "attribute keds": "attribute kosovo-events {keds} {half_year} {policy} --forests 50",
     "replay keds": "replay kosovo-events {keds} {half_year} {policy} "
     "--without mechanisms.retaliation_force --replicates 20 --imputations 2 --sets 2",

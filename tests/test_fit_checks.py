@@ -23,10 +23,11 @@ from powderkeg.fit.checks.held_out import held_out
 from powderkeg.fit.checks.predictive import _check, predictive, with_course
 from powderkeg.fit.checks.recovery import _row, recover
 from powderkeg.fit.checks.residuals import DRAWS, _draw_totals, _within, residuals, should_be_uniform
+from powderkeg.fit.estimates import Estimate
 from powderkeg.fit.likelihood.data import read_data
 from powderkeg.fit.likelihood.prior import make_prior
+from powderkeg.fit.likelihood.problem import filled_arrays
 from powderkeg.fit.maximum.climb import Climber
-from powderkeg.fit.result import Estimate, filled_arrays
 
 RIVALS = """
 powderkeg: 1

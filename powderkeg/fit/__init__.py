@@ -4,8 +4,9 @@ In: a `Model` or `Scenario` and an `EventTable`. Out: a `Fit`.
 """
 
 from powderkeg.fit.checks.standoffs import standoff_numbers
+from powderkeg.fit.estimates import Estimate
 from powderkeg.fit.fitting import fit
 from powderkeg.fit.joint_law import Joint
-from powderkeg.fit.result import Estimate, Fit
+from powderkeg.fit.result import Fit
 
 __all__ = ["Estimate", "Fit", "Joint", "fit", "standoff_numbers"]

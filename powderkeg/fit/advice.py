@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.fit.background.courses import SLOWEST
+from powderkeg.fit.estimates import Estimate
 from powderkeg.fit.likelihood.problem import Parameter, Problem
 from powderkeg.fit.maximum.climb import Solution
 from powderkeg.fit.maximum.covariance import Covariance
-from powderkeg.fit.result import Estimate
 
 TOO_CLOSE = 0.9
 """Estimates that correlate more than this cannot be told apart."""

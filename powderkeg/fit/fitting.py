@@ -17,26 +17,24 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.exact_filtered import is_hidden
 from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
-from powderkeg.fit.background.choice import Job, Tell, choose_background, ratio, tell_nobody
+from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
 from powderkeg.fit.background.courses import coverage_offset
+from powderkeg.fit.estimates import estimates_at
+from powderkeg.fit.job import Job
 from powderkeg.fit.likelihood.data import calendar_shift, read_data
-from powderkeg.fit.likelihood.problem import Parameter
+from powderkeg.fit.likelihood.problem import ratio
 from powderkeg.fit.maximum.climb import Climber, Solution
-from powderkeg.fit.maximum.covariance import Covariance, covariance, profile_interval
+from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
-from powderkeg.fit.result import Estimate, Fit, note_of
+from powderkeg.fit.result import Fit
 from powderkeg.fit.unexplained import unexplained_events
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario
-
-WIDEST = 10.0
-"""Half width of an interval on the log scale from which the parameter is said not to be identified."""
 
 
 def fit(
@@ -102,7 +100,7 @@ def fit(
         )
     tell(0.85, "errors and intervals")
     spread = covariance(climber, solution, problem.held)
-    estimates = _estimates(climber, solution, spread, level)
+    estimates = estimates_at(climber, solution, spread, level)
     tell(0.95, "leaving out each mechanism in turn")
     tests = _test_mechanisms(climber, solution) if test_mechanisms else _no_tests()
     unexplained = unexplained_events(problem, solution.objective.unexplained, frame, start)
@@ -141,46 +139,6 @@ def fit(
             PowderkegWarning,
             stacklevel=2,
         )
-    return result
-
-
-def estimate_parameters(climber: Climber, solution: Solution, level: float) -> dict[str, Estimate]:
-    """Key path -> estimate with its interval at `level`."""
-    return _estimates(climber, solution, covariance(climber, solution, climber.problem.held), level)
-
-
-def _estimates(climber: Climber, solution: Solution, spread: Covariance, level: float) -> dict[str, Estimate]:
-    return {p.path: _estimate(climber, solution, spread, p, level) for p in climber.problem.parameters}
-
-
-def _estimate(climber: Climber, solution: Solution, spread: Covariance, p: Parameter, level: float) -> Estimate:
-    problem = climber.problem
-    vector = solution.vector
-    natural = problem.natural(p, vector)
-    note = note_of(p, problem, vector)
-    if not p.free:
-        return Estimate(p.path, p.kind, p.value, None, None, None, False, p.value, "", note)
-    z = float(stats.norm.ppf(0.5 + 0.5 * level))
-    sd = spread.spread(p.place)
-    if p.kind in ("factor", "half_life", "shape"):
-        if sd is None or z * sd > WIDEST:
-            return Estimate(p.path, p.kind, natural, None, None, None, True, p.value, "", note or "not identified")
-        ends = sorted(
-            problem.natural(p, _moved(vector, p.place, float(np.clip(sign * z * sd, -50.0, 50.0))))
-            for sign in (-1.0, 1.0)
-        )
-        return Estimate(p.path, p.kind, natural, natural * sd, ends[0], ends[1], True, p.value, "wald", note)
-    if sd is not None and natural - z * sd > 0:
-        return Estimate(p.path, p.kind, natural, sd, natural - z * sd, natural + z * sd, True, p.value, "wald", note)
-    low, high = profile_interval(climber, solution, problem.held, p.place, z, sd)
-    if not np.isfinite(high):
-        return Estimate(p.path, p.kind, natural, None, low, None, True, p.value, "", note or "not identified")
-    return Estimate(p.path, p.kind, natural, sd, low, high, True, p.value, "profile", note)
-
-
-def _moved(vector: Floats, place: int, by: float) -> Floats:
-    result = vector.copy()
-    result[place] += by
     return result
 
 

@@ -18,7 +18,8 @@ import polars as pl
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import ModelError
 from powderkeg.fit.background.courses import shape_steps
-from powderkeg.fit.likelihood.problem import Parameter, Problem
+from powderkeg.fit.estimates import AT_ZERO, Estimate
+from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
@@ -29,43 +30,12 @@ if TYPE_CHECKING:
 
 FITTED = "fitted"
 """Name under which estimates stand among a scenario's sources."""
-AT_ZERO = "at 0: no event needs it"
 TOLD_LAST = {"rate": 1, "shape": 2}
 """Kinds of parameters that the summary lists after the others: there may be many of them."""
 FEW_AT_ZERO = 6
 """Parameters at 0 that the summary lists one by one."""
 COURSE = "fitted_course"
 """Name of the profile that holds a fitted course of the background."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """One parameter after the fit, in the unit the scenario uses inside: per day, days, or a plain number.
-
-    estimate   the value; that of the scenario where it was held
-    se         standard error, None where it was held, stands at a bound, or could not be computed
-    low, high  interval at the fit's level, None where there is none
-    interval   how it was found: "wald", "profile", or "" where there is none
-    note       what to know about it, "" for nothing
-    """
-
-    path: str
-    kind: str
-    estimate: float
-    se: float | None
-    low: float | None
-    high: float | None
-    free: bool
-    before: float
-    interval: str = ""
-    note: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The estimate as plain data, for `--json`."""
-        return {
-            "estimate": self.estimate, "se": self.se, "low": self.low, "high": self.high, "free": self.free,
-            "before": self.before, "interval": self.interval or None, "note": self.note or None,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -246,30 +216,6 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def natural_values(problem: Problem, vector: Floats) -> dict[str, float]:
-    """Key path -> value in the scenario's units."""
-    return {p.path: problem.natural(p, vector) for p in problem.parameters}
-
-
-def filled_arrays(problem: Problem, vector: Floats) -> Model:
-    """The model of a problem with its arrays at a parameter vector; the course of the background is not in it."""
-    model, system = problem.model, problem.model.system
-    rate, mass = system.rate.copy(), system.edge_mass.copy()
-    d = problem.design
-    linear_of = d.term_linear[d.ground_term[d.channel_ground]]
-    rate[: model.n_acts] = vector[linear_of] * d.channel_scale
-    mass = model.edge_weight * vector[problem.n_rates + system.edge_mechanism]
-    factor = system.level_factor.copy()
-    by_path = natural_values(problem, vector)
-    for cell, index in enumerate(model.factor_parameter):
-        if index >= 0:
-            factor[cell] = by_path.get(model.parameters[index].path, factor[cell])
-    return replace(
-        model,
-        system=system._replace(rate=rate, edge_mass=mass, kernel_decay=problem.decay(vector), level_factor=factor),
-    )
-
-
 def _fitted_scenario(fit: Fit) -> Scenario:
     scenario = fit.scenario_before
     assert scenario is not None
@@ -324,18 +270,3 @@ def _at(steps: Any, day: Any) -> float:
         if k == 0 or first <= day:
             value = float(factor)
     return value
-
-
-def note_of(parameter: Parameter, problem: Problem, vector: Floats) -> str:
-    """What to know about an estimate at its bound, or about a parameter that was held."""
-    if not parameter.free:
-        return parameter.why_held
-    value = vector[parameter.place]
-    if parameter.kind in ("rate", "answers"):
-        return AT_ZERO if value <= 1e-9 else ""
-    near = 1e-6 * max(1.0, abs(value))
-    if value <= problem.lower[parameter.place] + near or value >= problem.upper[parameter.place] - near:
-        if parameter.kind == "factor":
-            return "at a bound: the record says never" if value < 0 else "at a bound: the record says always"
-        return "at a bound"
-    return ""

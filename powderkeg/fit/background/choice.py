@@ -10,80 +10,29 @@ needed most, because a course that is missed is read as slow answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from powderkeg.engine.arrays import Floats
-from powderkeg.engine.likelihood.design import Shape
-from powderkeg.errors import Fault, FitError
-from powderkeg.fit.background.courses import SLOWEST, candidate_names, make_shape, with_offset
+from powderkeg.fit.background.courses import SLOWEST, candidate_names, with_offset
 from powderkeg.fit.background.epochs import best_changes, border_cost, cell_bounds, epochs_shape, level_table, starts_of
-from powderkeg.fit.likelihood.objective import Data
-from powderkeg.fit.likelihood.prior import make_prior
-from powderkeg.fit.likelihood.problem import Parameter, Problem, pose
+from powderkeg.fit.job import Job, begin
+from powderkeg.fit.likelihood.problem import carry, ratio
 from powderkeg.fit.maximum.climb import Climber, Solution
-from powderkeg.fit.maximum.gamma_rates import acts_unevenly, first_shapes, law_is_settled, random_climber
-from powderkeg.fit.result import filled_arrays
-from powderkeg.model import Model, branching_ratio
+from powderkeg.fit.maximum.gamma_rates import acts_unevenly, first_shapes, law_is_settled
 
 Tell = Callable[[float, str], None]
 """Told the share that is done, 0 to 1, and what is being done."""
 
-LEAST_EXPOSED = 0.05
-"""Share of the window (rates), or acts that could be answered (answers), below which a parameter is held."""
-LEAST_SEEN = 5.0
-"""A gate is estimated if at least so many events came while it was on, and so many while it was off."""
-SMALL_ANSWERS = 1e-3
-"""Answers below this are begun at as the scenario has them; others at 0.05 at least."""
 LEAST_BORN = 0.05
 """Share of all answers that a mechanism must have given for its delay to say how wide blocks must be."""
 SEARCHES = ((1.0, 4.0), (0.4, 4.0), (0.05, 4.0), (0.4, 6.0))
 """Where the search for epochs begins: share of the answers kept, log likelihood asked of a change."""
 MOST_TURNS = 5
 """Turns of searching and fitting from one beginning."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is asked of the data: what stays the same while backgrounds are tried, and when a check fits anew."""
-
-    model: Model
-    data: Data
-    free: Sequence[str] | None
-    fix: Sequence[str] | None
-    use_ranges: bool
-    prior: str | None
-    shift: float
-    start: date
-    offset: dict[date, float] | None
-    baselines: str = "auto"
-
-    def shape(self, name: str) -> Shape:
-        """The course called `name`; for epochs that of a fit that looks for them."""
-        if name == "epochs":
-            first = self.climber("constant")
-            return _search_epochs(self, first, _climb(first)).climber.problem.shape
-        return make_shape(name, self.start, self.data.days, self.data.time, self.data.by_day, self.offset)
-
-    def climber(self, name: str, said: list[str] | None = None) -> Climber:
-        """The likelihood under the course called `name`, ready to be climbed."""
-        return self.under(self.shape(name), said)
-
-    def under(self, shape: Shape, said: list[str] | None = None) -> Climber:
-        """The same under a shape."""
-        problem = _hold_unseen(self.pose(shape), self.use_ranges or self.prior == "weak", said)
-        if self.baselines == "gamma":
-            return random_climber(problem, lambda posed: make_prior(posed, self.prior, self.use_ranges))
-        return Climber(problem, make_prior(problem, self.prior, self.use_ranges))
-
-    def pose(self, shape: Shape) -> Problem:
-        """The problem under a course of the background."""
-        return pose(self.model, self.data, self.free, self.fix, shape, self.shift)
 
 
 @dataclass(frozen=True)
@@ -221,104 +170,3 @@ def _search_epochs(job: Job, climber: Climber, solution: Solution) -> Candidate:
                 seen[key] = Candidate("epochs", made, found, border_cost(len(changes), n_cells))
             here, vector = seen[key].climber, seen[key].solution.vector
     return min(seen.values(), key=lambda one: one.aic)
-
-
-def begin(problem: Problem) -> Floats:
-    """Where to begin: the scenario's numbers, rates that are free at half of what the events would ask for."""
-    start = problem.start.copy()
-    d, data = problem.design, problem.data
-    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
-    counts = np.bincount(rate_of[data.channel[data.time >= 0]], minlength=problem.n_rates)
-    scale = problem.rate_scale
-    for p in problem.parameters:
-        if p.free and p.kind == "rate":
-            start[p.place] = max(0.5 * counts[p.place] / (max(scale[p.place], 1e-12) * data.days), 1e-6 / data.days)
-        elif p.free and p.kind == "answers":
-            # what is written as small answers for each of thousands: a twentieth of that each would be far too much
-            least = 0.05 if not 0.0 < p.value < SMALL_ANSWERS else p.value
-            start[p.place] = min(max(start[p.place], least), 1.0) if problem.model.scenario is not None else 0.3
-    return np.clip(start, problem.lower, problem.upper)
-
-
-def carry(old: Problem, vector: Floats, new: Problem) -> Floats:
-    """A parameter vector as the start of the same problem under another course; what is free leaves 0."""
-    start = new.start.copy()
-    place = {p.path: p.place for p in old.parameters}
-    for b in new.parameters:
-        start[b.place] = vector[place[b.path]] if b.path in place else start[b.place]
-        if b.free and b.kind in ("rate", "answers"):
-            start[b.place] = max(start[b.place], 1e-6 / new.data.days if b.kind == "rate" else 1e-3)
-    return start
-
-
-def ratio(problem: Problem, vector: Floats) -> float:
-    """Branching ratio of a problem's model at a parameter vector."""
-    return float(branching_ratio(filled_arrays(problem, vector)))
-
-
-def _hold_unseen(problem: Problem, has_prior: bool, said: list[str] | None) -> Problem:
-    """Hold what these events cannot show, and say so."""
-    climber = Climber(problem, make_prior(problem, None, False))
-    objective, _ = climber.filter(begin(problem))
-    holds: dict[str, str] = {}
-    exposure = objective.rows.exposure
-    by_linear = np.bincount(problem.terms.linear, weights=exposure, minlength=problem.n_linear)
-    by_kind = {"rate": problem.data.days, "answers": 1.0}
-    components = problem.component_decay
-    mechanism_of = np.searchsorted(problem.kernel_start, np.arange(len(components)), side="right") - 1
-    for p in problem.parameters:
-        if not p.free:
-            continue
-        if p.kind in ("rate", "answers") and by_linear[p.place] <= LEAST_EXPOSED * by_kind[p.kind]:
-            holds[p.path] = "nothing in these events could show it"
-        elif p.kind == "half_life":
-            own = mechanism_of[components == p.place - problem.n_smooth]
-            if all(by_linear[problem.n_rates + m] <= LEAST_EXPOSED for m in own):
-                holds[p.path] = "nothing in these events could show it"
-            elif all(problem.held[problem.n_rates + m] and problem.start[problem.n_rates + m] == 0 for m in own):
-                holds[p.path] = "its mechanism is off"
-    if not has_prior:
-        for p in problem.parameters:
-            if p.free and p.kind == "factor":
-                on, off = _seen(problem, objective, p)
-                if min(on, off) < LEAST_SEEN:
-                    holds[p.path] = f"{on:.1f} events while it was on and {off:.1f} while off"
-    if holds and said is not None:
-        shown = "; ".join(f"{path} ({why})" for path, why in list(holds.items())[:6])
-        more = f" and {len(holds) - 6} more" if len(holds) > 6 else ""
-        said.append(
-            f"{len(holds)} parameters were held because these events cannot show them: {shown}{more}. More events, or "
-            "ranges in the scenario with use_ranges=True, would let them move"
-        )
-    held = problem.hold(holds)
-    if held.held.all():
-        raise FitError(
-            [Fault(None, None, path, why, "events that can show it, or other parameters in `free`") for path, why in
-             holds.items()] or "nothing to estimate"
-        )  # fmt: skip
-    return held
-
-
-def _seen(problem: Problem, objective: Any, p: Parameter) -> tuple[float, float]:
-    """Events (in expectation, where facts are unseen) of the acts that a factor scales, while it was on and off."""
-    terms, rows = problem.terms, objective.rows
-    log_place = p.place - problem.n_linear
-    on_term = np.zeros(len(terms.linear), bool)
-    on_term[np.repeat(np.arange(len(terms.linear)), np.diff(terms.x_start))[terms.x_index == log_place]] = True
-    d = problem.design
-    reads = np.zeros(len(terms.linear), bool)  # terms of a group or ground in some configuration of which it is on
-    for first, pair, apart in [
-        *((d.group_term[g], d.group_pair[g], 1) for g in range(len(d.group_term))),
-        *((d.ground_term[b], d.ground_pair[b], d.n_shapes) for b in range(len(d.ground_term))),
-    ]:
-        span = slice(int(first), int(first) + int(d.pair_size[pair]) * apart)
-        reads[span] = on_term[span].any()
-    acts = rows.acts if hasattr(rows, "acts") else np.ones(len(rows.start) - 1)
-    weight = objective.weight
-    if hasattr(rows, "block"):
-        weight = np.repeat(weight, np.diff(rows.block))
-    owner = np.repeat(np.arange(len(acts)), np.diff(rows.start))
-    total = np.bincount(owner, weights=rows.value, minlength=len(acts))
-    share = rows.value / np.maximum(total[owner], 1e-300) * (acts * weight)[owner]
-    on = float(share[on_term[rows.term]].sum())
-    return on, float(share[reads[rows.term] & ~on_term[rows.term]].sum())

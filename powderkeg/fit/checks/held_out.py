@@ -21,13 +21,12 @@ from scipy import special, stats
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.design import Shape
 from powderkeg.errors import FitError
-from powderkeg.fit.background.choice import carry
 from powderkeg.fit.background.courses import with_offset
 from powderkeg.fit.background.epochs import epochs_shape
 from powderkeg.fit.checks.expected import classes_of, expected_acts
 from powderkeg.fit.checks.residuals import Test, should_be_uniform, uniformity
 from powderkeg.fit.likelihood.objective import Data
-from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.fit.likelihood.problem import Problem, carry
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.posterior_rates import settled
 

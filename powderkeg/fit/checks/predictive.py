@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
-from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated, settled
-from powderkeg.fit.result import filled_arrays
 from powderkeg.model import Model
 from powderkeg.simulate import simulate
 

@@ -16,14 +16,15 @@ import polars as pl
 from scipy import stats
 
 from powderkeg.errors import Fault, FitError, UsageError
-from powderkeg.fit.background.choice import carry
 from powderkeg.fit.checks.predictive import LIMIT, window_shift, with_course
+from powderkeg.fit.estimates import Estimate, estimate_parameters
 from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.likelihood.problem import carry
 from powderkeg.fit.maximum.posterior_rates import drawn_multiples, settled, without_laws
 from powderkeg.simulate import simulate
 
 if TYPE_CHECKING:
-    from powderkeg.fit.result import Estimate, Fit
+    from powderkeg.fit.result import Fit
 
 BIASED = 0.003
 """Chance that an unbiased parameter is said to come out too high or too low."""
@@ -87,8 +88,6 @@ def recover(
 
     Raises UsageError for fewer than 2 refits.
     """
-    from powderkeg.fit.fitting import estimate_parameters
-
     if refits < 2:
         raise UsageError(Fault(None, None, "refits", str(refits), "at least 2"))
     problem = fit.problem

@@ -20,7 +20,7 @@ from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, moving_facts
 from powderkeg.errors import Fault, FitError, UsageError, nearest_name
 from powderkeg.fit.likelihood.objective import Data, Terms
-from powderkeg.model import Model
+from powderkeg.model import Model, branching_ratio
 
 LN2 = float(np.log(2.0))
 FITTED_KINDS = ("rate", "answers", "half_life", "factor")
@@ -371,3 +371,43 @@ def _still_factors(model: Model) -> set[str]:
             if p >= 0:
                 seen[p] = seen.get(p, False) or bool(moving[fact])
     return {model.parameters[p].path for p, moves in seen.items() if not moves}
+
+
+def natural_values(problem: Problem, vector: Floats) -> dict[str, float]:
+    """Key path -> value in the scenario's units."""
+    return {p.path: problem.natural(p, vector) for p in problem.parameters}
+
+
+def filled_arrays(problem: Problem, vector: Floats) -> Model:
+    """The model of a problem with its arrays at a parameter vector; the course of the background is not in it."""
+    model, system = problem.model, problem.model.system
+    rate, mass = system.rate.copy(), system.edge_mass.copy()
+    d = problem.design
+    linear_of = d.term_linear[d.ground_term[d.channel_ground]]
+    rate[: model.n_acts] = vector[linear_of] * d.channel_scale
+    mass = model.edge_weight * vector[problem.n_rates + system.edge_mechanism]
+    factor = system.level_factor.copy()
+    by_path = natural_values(problem, vector)
+    for cell, index in enumerate(model.factor_parameter):
+        if index >= 0:
+            factor[cell] = by_path.get(model.parameters[index].path, factor[cell])
+    return replace(
+        model,
+        system=system._replace(rate=rate, edge_mass=mass, kernel_decay=problem.decay(vector), level_factor=factor),
+    )
+
+
+def ratio(problem: Problem, vector: Floats) -> float:
+    """Branching ratio of a problem's model at a parameter vector."""
+    return float(branching_ratio(filled_arrays(problem, vector)))
+
+
+def carry(old: Problem, vector: Floats, new: Problem) -> Floats:
+    """A parameter vector as the start of the same problem under another course; what is free leaves 0."""
+    start = new.start.copy()
+    place = {p.path: p.place for p in old.parameters}
+    for b in new.parameters:
+        start[b.place] = vector[place[b.path]] if b.path in place else start[b.place]
+        if b.free and b.kind in ("rate", "answers"):
+            start[b.place] = max(start[b.place], 1e-6 / new.data.days if b.kind == "rate" else 1e-3)
+    return start
