@@ -40,6 +40,10 @@ TYPED = {
     "with `fix`": "with --fix",
     "by `fix`": "by --fix",
     "in `free`": "with --free",
+    "spans='leave out' or 'first day'": "--spans leave-out or first-day",
+    "spans='leave out'": "--spans leave-out",
+    "spans='first day'": "--spans first-day",
+    "'reckon', 'leave out', 'first day'": "reckon, leave-out, first-day",
     "baselines='gamma'": "--baselines gamma",
     "baselines='shared'": "--baselines shared",
     "take one with frame.filter(replicate == 0)": "take one: `powderkeg run --replicates 1` writes one",
@@ -50,7 +54,18 @@ TYPED = {
 """What stands in Python's words in messages, as it is typed on the command line."""
 ROWS = ("rows_read", "rows_kept", "rows_set_aside", "rows_dropped")
 """What an event table tells of the rows that it was read from."""
-OPTIONS = ("free", "fix", "prior", "likelihood", "background", "exposure", "level", "history_days", "baselines")
+OPTIONS = (
+    "free",
+    "fix",
+    "prior",
+    "likelihood",
+    "background",
+    "exposure",
+    "level",
+    "history_days",
+    "baselines",
+    "spans",
+)
 """Arguments that are options of the same name."""
 
 
@@ -100,6 +115,13 @@ def fit(
             help="shared: channels of a move are equally busy; gamma: each has its own rate, integrated out; or auto."
         ),
     ] = "auto",
+    spans: Annotated[
+        str | None,
+        typer.Option(
+            help="Events whose day the source does not know: reckon (with all their days), leave-out, or first-day; by "
+            "default reckoned with where that can be done, else left out."
+        ),
+    ] = None,
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
     ] = False,
@@ -146,7 +168,8 @@ def fit(
         found = fit_model(
             read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
-            unmatched="drop" if drop_unmatched else "refuse", baselines=baselines, progress=stages,
+            unmatched="drop" if drop_unmatched else "refuse", baselines=baselines,
+            spans=None if spans is None else spans.replace("-", " "), progress=stages,
         )  # fmt: skip
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):

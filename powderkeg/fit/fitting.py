@@ -23,9 +23,10 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
 from powderkeg.fit.background.courses import coverage_offset
+from powderkeg.fit.days.spans import settle_spans
 from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
-from powderkeg.fit.likelihood.data import calendar_shift, read_data
+from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.problem import ratio
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import covariance
@@ -52,6 +53,7 @@ def fit(
     history_days: float = 0.0,
     unmatched: str = "refuse",
     baselines: str = "auto",
+    spans: str | None = None,
     test_mechanisms: bool = True,
     progress: Tell | None = None,
 ) -> Fit:
@@ -72,6 +74,9 @@ def fit(
     baselines        "shared": channels of one move are equally busy; "gamma": each has its own multiple of the
                      move's rate, integrated out under a Gamma law; "auto": that where many channels act unevenly, if
                      AIC agrees
+    spans            events of which the source does not know the day: "reckon" with all days on which they may have
+                     happened; "leave out"; "first day": take the first for the day. None: reckoned with where that can
+                     be done, else left out, and said
     progress         called with the share done, 0 to 1, and what is being done
 
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
@@ -82,13 +87,16 @@ def fit(
         model = compile_model(model, events)
     if not 0.0 < level < 1.0:
         raise UsageError(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
+    by_day = reads_by_day(events, likelihood)
+    gamma = "rates of channels are integrated out (baselines='gamma')" if baselines == "gamma" else ""
+    events, unknown = settle_spans(model, events, by_day, spans, gamma)
     data, frame = read_data(model, events, likelihood, unmatched, history_days)
     if data.by_day:
         history_days = float(np.floor(history_days))
     shift = calendar_shift(model, events, history_days)
     start = events.start + timedelta(days=int(history_days))
     job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure), baselines)
-    said: list[str] = []
+    said: list[str] = [unknown.words] if unknown.way else []
     tell = progress or tell_nobody
     fallen, tried = choose_background(job, background, said, tell)
     climber, solution = fallen
@@ -131,6 +139,7 @@ def fit(
         frame=frame,
         window_start=start,
         job=job,
+        spans=unknown,
     )
     tell(1.0, "done")
     if not solution.converged:
@@ -164,17 +173,7 @@ def _test_mechanisms(climber: Climber, solution: Solution) -> pl.DataFrame:
         m = p.place - problem.n_rates
         own = problem.component_decay[problem.kernel_start[m] : problem.kernel_start[m + 1]]
         free_decays = sum(not problem.held[problem.n_smooth + k] for k in own if k >= 0)
-        held = problem.held.copy()
-        held[p.place] = True
-        vector = solution.vector.copy()
-        vector[p.place] = 0.0
-        vector[: problem.n_rates] = np.where(
-            problem.held[: problem.n_rates], vector[: problem.n_rates], np.maximum(vector[: problem.n_rates], 1e-9)
-        )
-        lr = 0.0
-        if solution.vector[p.place] > 1e-9:
-            top = climber.inner(solution.objective, solution.vector, problem.held)[1].value
-            lr = max(0.0, 2.0 * (top - climber.inner(solution.objective, vector, held)[1].value))
+        lr = climber.lost_without(solution, p.place) if solution.vector[p.place] > 1e-9 else 0.0
         value = 1.0 if lr == 0.0 else 0.5 * float(stats.chi2.sf(lr, 1 + (free_decays > 0)))
         possible = bool(np.isfinite(lr))
         rows.append(
@@ -199,6 +198,8 @@ def _likelihood_words(climber: Climber) -> str:
         words += ", order within the day weighed where gates depend on it"
     if unseen:
         words += ", facts that no act reports filtered"
+    if climber.is_drawn:
+        words += ", days that the source does not know summed over"
     if len(climber.problem.law_rates):
         words += ", rates of channels integrated out under a Gamma law"
     return words

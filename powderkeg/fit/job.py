@@ -17,6 +17,7 @@ from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.design import Shape
 from powderkeg.errors import Fault, FitError
 from powderkeg.fit.background.courses import make_shape
+from powderkeg.fit.days.climb import DaysClimber
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import Parameter, Problem, pose
@@ -60,7 +61,8 @@ class Job:
         problem = _hold_unseen(self.pose(shape), self.use_ranges or self.prior == "weak", said)
         if self.baselines == "gamma":
             return random_climber(problem, lambda posed: make_prior(posed, self.prior, self.use_ranges))
-        return Climber(problem, make_prior(problem, self.prior, self.use_ranges))
+        prior = make_prior(problem, self.prior, self.use_ranges)
+        return Climber(problem, prior) if self.data.first is None else DaysClimber(problem, prior)
 
     def pose(self, shape: Shape) -> Problem:
         """The problem under a course of the background."""

@@ -18,6 +18,7 @@ import polars as pl
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import ModelError
 from powderkeg.fit.background.courses import shape_steps
+from powderkeg.fit.days.spans import Spans
 from powderkeg.fit.estimates import AT_ZERO, Estimate
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.maximum.climb import Climber, Solution
@@ -54,6 +55,7 @@ class Fit:
                       answers for each mechanism
     mechanisms        for each free mechanism: answers, lr (twice the log likelihood lost without it), p (half
                       chi-square law), aic (what leaving it out changes), needed at 5 % and 1 %
+    spans             what was done with events whose day the source does not know
     warnings          sentences that name a parameter and a remedy
     level             of the intervals
     gradient          largest step, in standard errors, that the gradient still asked for: near 0 at the maximum
@@ -82,6 +84,7 @@ class Fit:
     solution: Solution = field(repr=False)
     frame: pl.DataFrame = field(repr=False)
     window_start: Any = None
+    spans: Spans = field(default_factory=Spans)
     job: Any = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -140,6 +143,7 @@ class Fit:
             "level": self.level,
             "converged": self.converged,
             "gradient": self.gradient,
+            "spans": self.spans.as_dict(),
             "warnings": list(self.warnings),
         }
 

@@ -102,7 +102,13 @@ def choose_background(
     tell(0.0, f"background {first}")
     climber = job.climber(first, said)
     found = [Candidate("scenario" if background == "scenario" else first, climber, _climb(climber))]
-    if job.baselines == "auto" and acts_unevenly(climber):
+    if climber.is_drawn and job.baselines == "auto" and acts_unevenly(climber):
+        said.append(
+            "channels act unevenly, and their rates cannot be told apart while days are reckoned with, so each move "
+            "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see what "
+            "baselines='gamma' with spans='leave out' finds"
+        )
+    elif job.baselines == "auto" and acts_unevenly(climber):
         tell(0.1, "channels that are not equally busy")
         uneven = replace(job, baselines="gamma")
         random = uneven.climber(first)
@@ -128,6 +134,11 @@ def choose_background(
         epochs = _search_epochs(job, climber, found[0].solution)
         found = [epochs] if background == "epochs" else [*found, epochs]
     best = min((one for one in found if one.is_wide), key=lambda one: one.aic, default=found[0])
+    if best.climber.is_drawn:
+        tell(0.8, "days that the source does not know")
+        finished = replace(best, solution=best.climber.finish(best.solution, best.climber.problem.held))
+        found = [finished if one is best else one for one in found]
+        best = finished
     tried = pl.DataFrame([one.row() for one in found]).with_columns(chosen=pl.Series([one is best for one in found]))
     return (best.climber, best.solution), tried
 
@@ -140,8 +151,9 @@ def _climb_from(one: Candidate, other: Climber) -> Solution:
     """The same under another course, from where the first fit ended; from the scenario's numbers too where half-lives
     are free and facts are seen, because those that took a missed course for slow answers may not find back."""
     problem = other.problem
+    other.begin_at(one.climber, one.solution)
     solution = other.climb(carry(one.climber.problem, one.solution.vector, problem), problem.held)
-    if not other.hidden and not problem.held[problem.n_smooth :].all():
+    if not (other.hidden or other.is_drawn) and not problem.held[problem.n_smooth :].all():
         again = _climb(other)
         if again.log_posterior > solution.log_posterior:
             return again
@@ -149,7 +161,18 @@ def _climb_from(one: Candidate, other: Climber) -> Solution:
 
 
 def _search_epochs(job: Job, climber: Climber, solution: Solution) -> Candidate:
-    """The best course of epochs that is found; that without a border if none is worth its cost."""
+    """The best course of epochs that is found; that without a border if none is worth its cost.
+
+    Where days are drawn, borders are sought in one drawn record, and the best course is then fitted to what was seen.
+    """
+    if climber.is_drawn:
+        drawn = replace(job, data=climber.one_record())
+        plain = drawn.climber("constant")
+        sought = _search_epochs(drawn, plain, _climb(plain))
+        if sought.cost == 0.0:
+            return Candidate("epochs", climber, solution)
+        under = job.under(sought.climber.problem.shape)
+        return Candidate("epochs", under, _climb_from(Candidate("constant", climber, solution), under), sought.cost)
     bounds = cell_bounds(job.data.days, job.data.by_day)
     n_cells, time = len(bounds) - 1, job.data.time[job.data.time >= 0]
     best = Candidate("epochs", climber, solution)

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.fit.days.completed import middle_ones
+from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated, settled
 from powderkeg.model import Model
@@ -86,11 +88,16 @@ def predictive(
     workers: int | None = None,
     also: Sequence[Counter] = (),
     progress: Callable[[float], None] | None = None,
+    records: Sequence[Data] = (),
 ) -> Predictive:
     """The record held against histories that the fitted model simulates over the same window.
 
     Histories start from the scenario's own state at its own start and are cut to the window of the events, which
     matters where the record begins in the middle of a crisis. A source that reports by day is simulated by day.
+
+    records  the record with days drawn for events whose day is not known, several times over: of each check the one in
+             the middle is told, by its p; none: the fit's own data
+
     Raises UsageError for fewer than 20 histories.
     """
     if replicates < FEWEST_HISTORIES:
@@ -102,8 +109,9 @@ def predictive(
         return Predictive((), pl.DataFrame(), 0, 0, seed)
     before = window_shift(fit)
     model = with_course(problem, vector, before)
-    inside = data.time >= 0
-    limit = int(np.clip(LIMIT_OVER * (inside.sum() + 1) * (1.0 + before / data.days), 2_000, LIMIT))
+    records = records or (data,)
+    many_acts = max(int((one.time >= 0).sum()) for one in records)
+    limit = int(np.clip(LIMIT_OVER * (many_acts + 1) * (1.0 + before / data.days), 2_000, LIMIT))
     runs = simulate(
         model, days=before + data.days, replicates=replicates, seed=seed, workers=workers, limit=limit,
         progress=progress,
@@ -113,31 +121,40 @@ def predictive(
     kinds, kind_of = np.unique([c.act for c in model.channels[: model.n_acts]], return_inverse=True)
     cuts = [slice(int(a), int(b)) for a, b in pairwise(np.searchsorted(replicate, np.arange(replicates + 1)))]
     many = np.array([_numbers(time[part], data.days) for part in cuts])
-    one = _numbers(data.time[inside], data.days)
-    checks = [_check(*title, seen, found) for title, seen, found in zip(TITLES, one, many.T, strict=True)]
     by_kind = np.array([np.bincount(kind_of[channel[part]], minlength=len(kinds)) for part in cuts], np.float64)
-    own_kinds = np.bincount(kind_of[data.channel[inside]], minlength=len(kinds)).astype(np.float64)
-    if len(kinds) > 1:
-        checks.append(_kinds_check(own_kinds, by_kind))
-    if also and model.scenario is not None:
-        table = EventTable(
-            frame=pl.DataFrame({"replicate": replicate, "time": time}).with_columns(*_names(model, channel)),
-            start=fit.window_start, days=data.days, account={"replicates": replicates},
-        )  # fmt: skip
-        own = EventTable(
-            frame=pl.DataFrame({"time": data.time[inside]}).with_columns(*_names(model, data.channel[inside])),
-            start=fit.window_start, days=data.days, resolution="day" if data.by_day else "exact",
-        )  # fmt: skip
-        if data.by_day:
-            table = replace(table, frame=table.frame.with_columns(pl.col("time").floor()), resolution="day")
-        for count in also:
-            seen_all, found_all = count(own), count(table)
+    own_kinds = np.bincount(kind_of[data.channel[data.time >= 0]], minlength=len(kinds)).astype(np.float64)
+    counters = also if model.scenario is not None else ()
+    table = EventTable(
+        frame=pl.DataFrame({"replicate": replicate, "time": time}).with_columns(*_names(model, channel)),
+        start=fit.window_start, days=data.days, account={"replicates": replicates},
+    ) if counters else None  # fmt: skip
+    if table is not None and data.by_day:
+        table = replace(table, frame=table.frame.with_columns(pl.col("time").floor()), resolution="day")
+    counted = [count(table) for count in counters if table is not None]
+    told = []
+    for record in records:
+        one = _numbers(record.time[record.time >= 0], data.days)
+        checks = [_check(*title, seen, found) for title, seen, found in zip(TITLES, one, many.T, strict=True)]
+        if len(kinds) > 1:
+            checks.append(_kinds_check(own_kinds, by_kind))
+        own = _as_table(record, model, fit) if counters else None
+        for count, found_all in zip(counters, counted, strict=True):
+            seen_all = count(own) if own is not None else {}
             for title in seen_all:
-                name = title.replace(" ", "_")
-                checks.append(_check(name, title, float(seen_all[title][0]), found_all[title]))
+                checks.append(_check(title.replace(" ", "_"), title, float(seen_all[title][0]), found_all[title]))
+        told.append([check for check in checks if check is not None])
     low, middle, high = np.quantile(by_kind, [0.05, 0.5, 0.95], axis=0)
     frame = pl.DataFrame({"act": kinds, "observed": own_kinds, "simulated": middle, "low": low, "high": high})
-    return Predictive(tuple(c for c in checks if c is not None), frame, replicates, int(runs.exploded.sum()), seed)
+    return Predictive(tuple(middle_ones(told)), frame, replicates, int(runs.exploded.sum()), seed)
+
+
+def _as_table(record: Data, model: Model, fit: Fit) -> EventTable:
+    """The acts of a record inside the window, by name."""
+    inside = record.time >= 0
+    return EventTable(
+        frame=pl.DataFrame({"time": record.time[inside]}).with_columns(*_names(model, record.channel[inside])),
+        start=fit.window_start, days=record.days, resolution="day" if record.by_day else "exact",
+    )  # fmt: skip
 
 
 def window_shift(fit: Fit) -> float:

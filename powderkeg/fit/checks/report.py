@@ -12,13 +12,14 @@ favour.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from powderkeg.fit.checks.held_out import SHARE, HeldOut, held_out
 from powderkeg.fit.checks.predictive import Check, Counter, Predictive, predictive
 from powderkeg.fit.checks.recovery import Recovery, recover
 from powderkeg.fit.checks.residuals import Residuals, Test, residuals
+from powderkeg.fit.days.completed import completed, known, middle_ones
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated
 
 if TYPE_CHECKING:
@@ -34,12 +35,16 @@ CONSERVATIVE = (
 
 @dataclass(frozen=True)
 class Checks:
-    """All checks of a fit; a part is None where it was not asked for, or could not be made."""
+    """All checks of a fit; a part is None where it was not asked for, or could not be made.
+
+    unknown_days  what was done with events whose day the source does not know, "" where every day is known
+    """
 
     residuals: Residuals
     predictive: Predictive
     held_out: HeldOut | None
     recovery: Recovery | None
+    unknown_days: str = ""
 
     @property
     def tests(self) -> tuple[Test, ...]:
@@ -61,6 +66,7 @@ class Checks:
             "failed": list(self.failed),
             "made": len(self.tests) + len(self.checks),
             "said": CONSERVATIVE,
+            "unknown_days": self.unknown_days or None,
             "tests": {test.name: test.as_dict() for test in self.tests},
             "untested_mechanisms": list(self.residuals.untested),
             "stretches": self.residuals.stretches.to_dicts(),
@@ -78,6 +84,8 @@ class Checks:
         lines = [*self._tests(), "", *self._predictive()]
         made, failed = len(self.tests) + len(self.checks), len(self.failed)
         lines += ["", f"{failed} of {made} fail at 5 %; {CONSERVATIVE}"]
+        if self.unknown_days:
+            lines.append(self.unknown_days)
         lines += ["", *self._held_out()]
         if self.recovery is not None:
             lines += ["", *self.recovery.lines()]
@@ -185,16 +193,33 @@ def check(
         return lambda share: tell((begin + length * share) / whole, what)
 
     part(0.0, 0.2, "residuals")
-    found = residuals(fit.climber, fit.solution.vector, seed)
+    records = completed(fit)
+    several = [residuals(one.climber, one.solution.vector, seed) for one in records]
+    found = replace(several[0], tests=tuple(middle_ones([one.tests for one in several])))
     told = predictive(
-        fit, replicates, seed, workers, also, part(0.2, 0.8, f"{replicates} histories of the fitted model")
+        records[0], replicates, seed, workers, also, part(0.2, 0.8, f"{replicates} histories of the fitted model"),
+        [one.problem.data for one in records],
     )  # fmt: skip
     ahead = None
     at = 1.0
     if held_out_share is not None:
-        ahead = held_out(fit, held_out_share, seed, part(at, 0.5, "foreseeing the last part from the first"))
+        ahead = held_out(known(fit), held_out_share, seed, part(at, 0.5, "foreseeing the last part from the first"))
         at += 0.5
     refits = refits if can_be_simulated(fit.problem) else 0
-    again = recover(fit, refits, seed + 1, workers, part(at, float(refits), f"{refits} refits")) if refits else None
+    again = (
+        recover(records[0], refits, seed + 1, workers, part(at, float(refits), f"{refits} refits")) if refits else None
+    )
     tell(1.0, "done")
-    return Checks(found, told, ahead, again)
+    return Checks(found, told, ahead, again, _said_of_days(fit, len(records), ahead is not None, again is not None))
+
+
+def _said_of_days(fit: Fit, records: int, ahead: bool, again: bool) -> str:
+    """What was done with events whose day is not known."""
+    if not fit.climber.is_drawn:
+        return ""
+    return (
+        f"days were drawn given the fit for the {fit.spans.unsure:,} events whose day is not known, {records} times "
+        "over, and the middle p of each check is told"
+        + (", and the score below leaves these events out" if ahead else "")
+        + ("; refitted histories have every day known" if again else "")
+    )

@@ -16,6 +16,7 @@ import polars as pl
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, nearest_name
 from powderkeg.events.table import EventTable
+from powderkeg.fit.days.spans import spans_of
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.model import Model
 
@@ -33,10 +34,12 @@ def read_data(
     unmatched     "refuse" or "drop": what to do with events that are of no channel
     history_days  events of the first days only act on later ones; the window starts after them
     fitting       whether something is to be estimated, for which one event, or one day with events, is not enough
+
+    By day, events with a `span` get one of their days, any as likely as the next, beside the first and the last.
     """
     if unmatched not in ("refuse", "drop"):
         raise UsageError(Fault(None, None, "unmatched", repr(unmatched), "'refuse' or 'drop'"))
-    by_day = _by_day(events, likelihood)
+    by_day = reads_by_day(events, likelihood)
     if events.n_replicates > 1:
         raise EventError(
             Fault(None, None, "replicate", f"{events.n_replicates} histories in one table",
@@ -60,14 +63,33 @@ def read_data(
         raise UsageError(Fault(None, None, "history_days", f"{history_days:g}", f"from 0 to below {events.days:g}"))
     if by_day:
         time, history_days = np.floor(time), float(np.floor(history_days))
-    order = np.argsort(time, kind="stable")
-    time, channel = time[order] - history_days, channel[order]
     days = float(np.ceil(events.days) if by_day else events.days) - history_days
+    time = time - history_days
+    first, last = _possible(time, spans_of(frame), days) if by_day else (None, None)
+    if first is not None and last is not None:
+        time = np.random.default_rng(1).integers(first, last + 1).astype(np.float64)
+    order = np.argsort(time, kind="stable")
+    time, channel = time[order], channel[order]
+    if first is not None and last is not None:
+        first, last = first[order], last[order]
     _must_be_enough(model, time, channel, days, by_day, fitting)
-    return Data(time, channel, days, by_day), frame[order.tolist()]
+    return Data(time, channel, days, by_day, first, last), frame[order.tolist()]
 
 
-def _by_day(events: EventTable, likelihood: str | None) -> bool:
+def _possible(day: Floats, span: Ints, days: float) -> tuple[Ints, Ints] | tuple[None, None]:
+    """(first, last) day on which each event may have happened; nothing where every day is known.
+
+    What may have happened before the window or within it is taken to have happened where it is stamped, and what may
+    have happened within it or after, within it.
+    """
+    if (span <= 1).all():
+        return None, None
+    first = day.astype(np.int64)
+    last = np.minimum(first + span - 1, round(days) - 1)
+    return first, np.where(first < 0, np.minimum(last, -1), last)
+
+
+def reads_by_day(events: EventTable, likelihood: str | None) -> bool:
     if likelihood is not None and likelihood not in LIKELIHOODS:
         raise UsageError(
             Fault(None, None, "likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))

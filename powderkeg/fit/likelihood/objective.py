@@ -24,12 +24,18 @@ from powderkeg.engine.likelihood.exact_filtered import Drift, count_steps, hidde
 
 
 class Data(NamedTuple):
-    """Events as arrays. `time` in days (whole numbers where `by_day`), sorted; before 0 is history."""
+    """Events as arrays. `time` in days (whole numbers where `by_day`), sorted; before 0 is history.
+
+    first, last  (N,) days on which an event may have happened, where the source does not know the day of every event;
+                 `time` is then one of them for each
+    """
 
     time: Floats
     channel: Ints
     days: float
     by_day: bool
+    first: Ints | None = None
+    last: Ints | None = None
 
 
 class Replies(NamedTuple):
@@ -251,11 +257,11 @@ def _day_objective(
 ) -> Objective:
     able = (terms.factor > 0) & ~dead[terms.linear]
     weight = np.ones(len(rows.block) - 1) if weight is None else weight
-    reached = _reached(rows, able)
+    reached = reached_rows(rows, able)
     unexplained_rows = []
     if not reached.all():
         unexplained_rows = list(zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True))
-        rows, left = _take_day_rows(rows, reached)
+        rows, left = take_day_rows(rows, reached)
         weight = weight[left]
         if replies is not None:
             kept = reached[replies.row]
@@ -290,7 +296,7 @@ def _take_rows(rows: Rows, keep: NDArray[np.bool_]) -> Rows:
     )
 
 
-def _reached(rows: DayRows, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def reached_rows(rows: DayRows, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Rows that some chain of able terms can reach.
 
     A row whose only able terms are echoes needs a row that answers to something else before it; the loop follows the
@@ -299,10 +305,8 @@ def _reached(rows: DayRows, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
     n = len(rows.acts)
     owner = np.repeat(np.arange(n), np.diff(rows.start))
     echo_owner = np.repeat(np.arange(n), np.diff(rows.echo_start))
-    mass = np.zeros(n)
-    np.add.at(mass, owner, np.where(able[rows.term], rows.value, 0.0))
-    echo = np.zeros(n)
-    np.add.at(echo, echo_owner, np.where(able[rows.echo_term], rows.echo_value, 0.0))
+    mass = np.bincount(owner, weights=np.where(able[rows.term], rows.value, 0.0), minlength=n)
+    echo = np.bincount(echo_owner, weights=np.where(able[rows.echo_term], rows.echo_value, 0.0), minlength=n)
     reached = mass - echo > 1e-9 * np.maximum(mass, 1e-300)
     while True:
         link = reached[rows.echo_from] & able[rows.echo_term] & ~reached[echo_owner]
@@ -312,7 +316,7 @@ def _reached(rows: DayRows, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return reached
 
 
-def _take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> tuple[DayRows, NDArray[np.bool_]]:
+def take_day_rows(rows: DayRows, keep: NDArray[np.bool_]) -> tuple[DayRows, NDArray[np.bool_]]:
     """The kept rows, and which blocks have any."""
     n = len(rows.acts)
     size = np.diff(rows.start)

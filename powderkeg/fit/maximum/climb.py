@@ -21,7 +21,7 @@ from scipy import optimize
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.exact_filtered import Drift, drift, is_hidden
-from powderkeg.fit.likelihood.objective import Beliefs, Objective, no_beliefs, prepare, prepare_hidden
+from powderkeg.fit.likelihood.objective import Beliefs, Data, Objective, no_beliefs, prepare, prepare_hidden
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.newton import Maximum, maximise
@@ -65,6 +65,9 @@ class Solution:
 class Climber:
     """The likelihood of one problem, ready to be climbed from any start."""
 
+    is_drawn = False
+    """Whether days are drawn for events whose day is not known."""
+
     def __init__(self, problem: Problem, prior: Prior) -> None:
         self.problem, self.prior = problem, prior
         model = problem.model
@@ -77,6 +80,34 @@ class Climber:
     @property
     def hidden(self) -> bool:
         return self.drift is not None
+
+    def begin_at(self, other: Climber, solution: Solution) -> None:
+        """Told before a climb that begins where another one ended; only draws of unknown days make use of it."""
+
+    def finish(self, solution: Solution, held: NDArray[np.bool_]) -> Solution:
+        """What is left to do once a solution is the one that is kept: nothing, where every day is known."""
+        return solution
+
+    def one_record(self) -> Data:
+        """The data with a day for every event."""
+        return self.problem.data
+
+    def without(self, solution: Solution, place: int) -> tuple[NDArray[np.bool_], Floats]:
+        """(what is held, where to start) for the best fit with the linear parameter at `place` at 0."""
+        problem = self.problem
+        held = problem.held.copy()
+        held[place] = True
+        vector = solution.vector.copy()
+        vector[place] = 0.0
+        rates = slice(0, problem.n_rates)
+        vector[rates] = np.where(problem.held[rates], vector[rates], np.maximum(vector[rates], 1e-9))
+        return held, vector
+
+    def lost_without(self, solution: Solution, place: int) -> float:
+        """Twice the log posterior lost with the linear parameter at `place` held at 0; half-lives and beliefs held."""
+        held, vector = self.without(solution, place)
+        top = self.inner(solution.objective, solution.vector, self.problem.held)[1].value
+        return max(0.0, 2.0 * (top - self.inner(solution.objective, vector, held)[1].value))
 
     def new_beliefs(self) -> Beliefs:
         return no_beliefs(self.problem.data, int(self.problem.system.level_start[-1]))

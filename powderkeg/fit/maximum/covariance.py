@@ -75,7 +75,7 @@ def covariance(climber: Climber, solution: Solution, held: NDArray[np.bool_]) ->
     )
     if len(places) == 0:
         return Covariance(places, np.zeros((0, 0)), 1.0, np.zeros(0, np.int64))
-    information = _information(climber, solution, places, replay=True)
+    information = curvature(climber, solution, places, replay=True)
     seen, condition = _identified(information, vector[places])
     blurred = places[~seen]
     places, information = places[seen], information[np.ix_(seen, seen)]
@@ -84,7 +84,7 @@ def covariance(climber: Climber, solution: Solution, held: NDArray[np.bool_]) ->
     plain = _inverse(information)
     if not climber.hidden:
         return Covariance(places, plain, condition, blurred)
-    slope = _information(climber, solution, places, replay=False)
+    slope = curvature(climber, solution, places, replay=False)
     try:
         inverse = linalg.inv(slope)
     except (linalg.LinAlgError, ValueError):
@@ -105,7 +105,7 @@ def _idle_decay(climber: Climber, vector: Floats, place: int) -> bool:
     return bool((vector[problem.n_rates + mechanism] <= 1e-9).all())
 
 
-def _information(climber: Climber, solution: Solution, places: NDArray[np.int64], replay: bool) -> Floats:
+def curvature(climber: Climber, solution: Solution, places: NDArray[np.int64], replay: bool) -> Floats:
     """Minus the derivative of the gradient, beliefs held (`replay`) or filtered anew at every point."""
     problem, n = climber.problem, climber.problem.n_smooth
     vector = solution.vector
