@@ -101,11 +101,11 @@ def main() -> None:
         if name in kept and not same:
             differing.append(name)
         verdict = "same" if same else "DIFFERS" if name in kept else "new"
+        if given.keep:
+            told = {"machine": f"{platform.machine()}, Python {platform.python_version()}", "digests": found}
+            KEPT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8", newline="\n")
         print(f"{name:30} {verdict:8} {spent:6.1f} s of processor, {time.perf_counter() - started:6.1f} s", flush=True)
-    if given.keep:
-        told = {"machine": f"{platform.machine()}, Python {platform.python_version()}", "digests": found}
-        KEPT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8", newline="\n")
-    elif differing:
+    if differing and not given.keep:
         sys.exit(f"differ: {', '.join(differing)}")
 
 

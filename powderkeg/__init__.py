@@ -17,6 +17,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from powderkeg.version import __version__
+
 # Where a function's module has its name too, type checkers must be led past the module.
 if TYPE_CHECKING:
     from powderkeg.analyze import Rules as Rules
@@ -65,8 +67,6 @@ if TYPE_CHECKING:
     from powderkeg.score.record import record as record
     from powderkeg.simulate import Runs as Runs
     from powderkeg.simulate import simulate as simulate
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "analyze": (

@@ -8,8 +8,9 @@ from datetime import date
 import pytest
 
 from powderkeg.model import compile, describe, from_arrays
-from powderkeg.model.wording import effects, estimate, number, percent, span
+from powderkeg.model.wording import effects, estimate, span
 from powderkeg.scenario import Effect, Quantity, edit, load, loads, names
+from powderkeg.wording import number, percent
 
 SMALL = """
 powderkeg: 1
@@ -231,7 +232,9 @@ mechanisms: {{back: {{when: x threatens y, then: y threatens x, answers: 0.5, ha
         (number(1e-7), "1e-07"),
         (percent(0.3), "30 %"),
         (percent(0.025), "2.5 %"),
-        (percent(0.0001), "less than 0.1 %"),
+        (percent(0.0001), "0.01 %"),
+        (percent(0.00001), "<0.01 %"),
+        (percent(0.0), "0 %"),
         (percent(0.996), "99.6 %"),
         (percent(1.0), "100 %"),
         (estimate(0.35, 0.2, 0.5, True), "0.35? [0.2 to 0.5]"),

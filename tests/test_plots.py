@@ -16,8 +16,9 @@ import pytest
 
 from powderkeg import plots
 from powderkeg.errors import UsageError
-from powderkeg.plots.record import number, place
-from powderkeg.plots.theme import LONGEST_LABEL, percent, words
+from powderkeg.plots.record import place
+from powderkeg.plots.theme import LONGEST_LABEL, words
+from powderkeg.wording import measured, percent
 
 HOSTILE = "<script>alert('x')</script>\x1b[31m\n\u202e" + 'a"b&c'
 START = date(2008, 2, 17)
@@ -232,7 +233,7 @@ def test_a_record_without_width_shows_only_the_side() -> None:
 
 @pytest.mark.parametrize(
     ("share", "said"),
-    [(0, "0 %"), (0.5, "50 %"), (0.0123, "1.2 %"), (0.004, "0.40 %"), (1e-7, "<0.01 %"), (1, "100 %")],
+    [(0, "0 %"), (0.5, "50 %"), (0.0123, "1.2 %"), (0.004, "0.4 %"), (1e-7, "<0.01 %"), (1, "100 %")],
 )
 def test_a_small_share_is_not_rounded_to_nothing(share: float, said: str) -> None:
     assert percent(share) == said
@@ -254,7 +255,7 @@ def test_a_small_share_is_not_rounded_to_nothing(share: float, said: str) -> Non
     ],
 )
 def test_numbers_have_three_figures(value: float | None, said: str) -> None:
-    assert number(value) == said
+    assert measured(value) == said
 
 
 def test_words_from_outside_become_one_short_line() -> None:

@@ -20,13 +20,13 @@ from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import HISTORY, Floats
 from powderkeg.engine.branching.genealogy import tally
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
+from powderkeg.units import YEAR
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
     from powderkeg.scenario import Condition, EventPattern, Outcome
     from powderkeg.simulate import Runs
 
-YEAR = 365.25
 
 SCHEMA = {
     "name": pl.String,

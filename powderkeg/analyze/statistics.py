@@ -19,8 +19,7 @@ from powderkeg.analyze import intervals
 from powderkeg.analyze.episodes import END_STATES
 from powderkeg.analyze.intervals import LEVEL, Estimate
 from powderkeg.errors import UsageError
-
-YEAR = 365.25
+from powderkeg.units import YEAR
 
 BINS = (1, 3, 7, 14, 30, 90)
 """Longest length of each class of lengths, in calendar days; the last class is open."""

@@ -15,10 +15,10 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from powderkeg import __version__
 from powderkeg.cli import attribute, brink, compare, events, fit, rare, replay, run, scenarios, sweep
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
+from powderkeg.version import __version__
 
 DONE, AT_FAULT, USAGE = 0, 1, 2
 

@@ -186,7 +186,7 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
     """The results as tables."""
     if screen.is_silent:
         return
-    from powderkeg.plots.theme import percent
+    from powderkeg.wording import percent
 
     def span(row: dict[str, Any], low: str = "low", high: str = "high") -> str:
         return "" if row[low] is None else f"{percent(row[low])} to {percent(row[high])}"
@@ -254,7 +254,7 @@ def _table(screen: Screen, heads: list[str], rows: list[list[str]]) -> None:
 
 def drawn_rows(found: Attribution) -> list[list[str]]:
     """One line an actor: how much of what it does is in disputes of others, by what and by whom."""
-    from powderkeg.plots.theme import percent
+    from powderkeg.wording import percent
 
     ways = found.entanglement().filter("drawn_in")
     rows = []
@@ -270,7 +270,7 @@ def drawn_rows(found: Attribution) -> list[list[str]]:
 
 
 def _entrapped_rows(found: Attribution, names: Sequence[str] | None) -> list[list[str]]:
-    from powderkeg.plots.theme import percent
+    from powderkeg.wording import percent
 
     try:
         table = found.entrapped(names)
@@ -294,7 +294,7 @@ def show_family(screen: Screen, tree: Family) -> None:
     """The most probable tree as an outline: every act under the one that most probably set it off."""
     if screen.is_silent:
         return
-    from powderkeg.plots.theme import percent
+    from powderkeg.wording import percent
 
     a = tree.attribution
     acts = {row["event"]: row for row in tree.acts.to_dicts()}

@@ -25,6 +25,7 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen
+from powderkeg.units import YEAR
 
 if TYPE_CHECKING:
     from powderkeg.compare.brink import Brink, Zone
@@ -69,9 +70,9 @@ def show(screen: Screen, title: str, found: Brink) -> None:
     """What a reader needs to know first, then the states, then what moves them."""
     if screen.is_silent:
         return
-    from powderkeg.plots.theme import percent
+    from powderkeg.wording import percent
 
-    screen.say(f"{title}: {found.replicates:,} runs of {found.days / 365.25:g} years, seed {found.seed}")
+    screen.say(f"{title}: {found.replicates:,} runs of {found.days / YEAR:g} years, seed {found.seed}")
     screen.say()
     worst = found.stability
     screen.paragraph(
@@ -105,7 +106,7 @@ def show(screen: Screen, title: str, found: Brink) -> None:
 
 
 def _zone_row(zone: Zone) -> list[str]:
-    from powderkeg.plots.theme import percent
+    from powderkeg.wording import percent
 
     def span(low: float | None, high: float | None) -> str:
         return "" if low is None or high is None else f"{percent(low)} to {percent(high)}"

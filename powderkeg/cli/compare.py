@@ -112,8 +112,8 @@ def show(screen: Screen, found: Comparison) -> None:
     if screen.is_silent:
         return
     from powderkeg.plots.comparison import SHARES, change
-    from powderkeg.plots.record import number
     from powderkeg.report.compared import value
+    from powderkeg.wording import measured
 
     c = found
     told = f"{c.replicates:,} pairs of runs of {c.years:g} years each, seed {c.seed}"
@@ -131,7 +131,9 @@ def show(screen: Screen, found: Comparison) -> None:
             scale = 100.0 if effect.unit in SHARES else 1.0
             span = "?"
             if effect.range_low is not None and effect.range_high is not None:
-                span = f"{number(scale * effect.range_low)} to {number(scale * effect.range_high)}".replace("-", "−")
+                span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}".replace(
+                    "-", "−"
+                )
             row = [effect.title, value(effect.baseline, effect.unit), value(effect.value, effect.unit)]
             row += [change(effect.as_dict()), *([span] if c.sets else [])]
             row += [effect.verdict + (" ?" if effect.hangs_on_ranges else "")]

@@ -134,7 +134,7 @@ class Destination:
 
 def _about(scenario: Scenario | None, seed: int | None) -> Mapping[str, Any]:
     """What the list of a set says of where it comes from."""
-    from powderkeg import __version__
+    from powderkeg.version import __version__
 
     about: dict[str, Any] = {"version": __version__}
     if scenario is not None:

@@ -14,6 +14,7 @@ from powderkeg.cli.compare import split
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, Years, length, read_scenario
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
+from powderkeg.units import YEAR
 
 if TYPE_CHECKING:
     from powderkeg.compare.rare.rare import Rare
@@ -59,10 +60,9 @@ def rare(
     from powderkeg.compare.rare.levels import steps
     from powderkeg.compare.rare.rare import rare as estimate
     from powderkeg.model import compile as compile_scenario
-    from powderkeg.simulate import DAYS_PER_YEAR
 
     model = compile_scenario(read)
-    days = (float(read.years) if years is None else years) * DAYS_PER_YEAR
+    days = (float(read.years) if years is None else years) * YEAR
     steps(model, asked[0])
     world = None if intervention is None else intervene(model, choose(read, [intervention])[0], days)
     with screen.progress(f"{read.name}, {asked[0]}") as progress:
@@ -70,7 +70,7 @@ def rare(
             model, asked[0], days=days, starts=starts, repetitions=repetitions, seed=seed, world=world,
             workers=workers, progress=progress,
         )  # fmt: skip
-    told = {"scenario": read.name, "outcome": asked[0], "intervention": intervention, "years": days / DAYS_PER_YEAR}
+    told = {"scenario": read.name, "outcome": asked[0], "intervention": intervention, "years": days / YEAR}
     screen.data({**told, **result.as_dict()})
     show(screen, result)
 

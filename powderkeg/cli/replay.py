@@ -114,9 +114,8 @@ def show(screen: Screen, found: Replay) -> None:
     if screen.is_silent:
         return
     from powderkeg.compare.replay.result import NOT_OBSERVABLE, RESTS_ON
-    from powderkeg.plots.record import number
-    from powderkeg.plots.theme import percent
     from powderkeg.report.compared import value
+    from powderkeg.wording import measured, percent
 
     r = found
     window = f"{r.day(r.begin)} to {r.day(r.end)}"
@@ -149,7 +148,7 @@ def show(screen: Screen, found: Replay) -> None:
     else:
         screen.say("No standoff was observed from that day on.")
     new = r.new_standoffs
-    screen.say(f"New standoffs that overlap none of these: {number(new.value)} a replay.")
+    screen.say(f"New standoffs that overlap none of these: {measured(new.value)} a replay.")
     screen.say()
     rows = []
     for one, ahead in zip(r.outcomes, r.forward, strict=True):
@@ -179,7 +178,7 @@ def show(screen: Screen, found: Replay) -> None:
             row["actor"],
             row["act"],
             f"{row['observed']:.4g}",
-            number(row["value"]),
+            measured(row["value"]),
             *([_span(row["range_low"], row["range_high"], "acts")] if r.sets else []),
             f"{row['least']:g} to {row['most']:g}",
         ]
@@ -191,7 +190,7 @@ def show(screen: Screen, found: Replay) -> None:
             "all",
             "",
             f"{whole.observed:.4g}",
-            number(whole.value),
+            measured(whole.value),
             *([_span(whole.range_low, whole.range_high, "acts")] if r.sets else []),
             f"{whole.least:g} to {whole.most:g}",
         ]

@@ -121,8 +121,7 @@ def show(screen: Screen, results: Results) -> None:
     """The results as tables."""
     if screen.is_silent:
         return
-    from powderkeg.plots.record import number
-    from powderkeg.plots.theme import percent
+    from powderkeg.wording import measured, percent
 
     def between(low: float | None, high: float | None, form: Any) -> str:
         return "" if low is None or high is None else f"{form(low)} to {form(high)}"
@@ -132,8 +131,8 @@ def show(screen: Screen, results: Results) -> None:
     screen.say(f"{r.title}: {r.replicates:,} runs of {r.years:g} years, seed {r.seed}, {r.events:,} acts")
     screen.say()
     rows = [
-        ["standoffs a year", number(found.per_year.mean), between(found.per_year.low, found.per_year.high, number)],
-        ["median length, days", number(found.median_days.mean), between(*found.median_days[1:3], number)],
+        ["standoffs a year", measured(found.per_year.mean), between(found.per_year.low, found.per_year.high, measured)],
+        ["median length, days", measured(found.median_days.mean), between(*found.median_days[1:3], measured)],
         ["share with anyone hurt", percent(found.hurt.mean or 0.0), between(*found.hurt[1:3], percent)],
         ["share with deaths", percent(found.deaths.mean or 0.0), between(*found.deaths[1:3], percent)],
     ]
@@ -152,7 +151,7 @@ def show(screen: Screen, results: Results) -> None:
             row["unit"].removeprefix("share "),
         ]
         for row in r.outcomes.to_dicts()
-        for form in [percent if row["unit"] in ("share of runs", "share of days") else number]
+        for form in [percent if row["unit"] in ("share of runs", "share of days") else measured]
     ]
     if rows:
         screen.table(["outcome", "", "90 % interval", ""], rows)

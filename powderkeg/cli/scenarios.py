@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from powderkeg import __version__
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
@@ -27,6 +26,7 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen
+from powderkeg.version import __version__
 
 
 def check(
@@ -95,8 +95,8 @@ def record(
 
     [bold]Example:[/] powderkeg record north-kosovo
     """
-    from powderkeg.plots.record import number
     from powderkeg.score import record as hold_against_record
+    from powderkeg.wording import measured
 
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
@@ -106,15 +106,15 @@ def record(
         )
 
     def between(low: float | None, high: float | None) -> str:
-        return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+        return "" if low is None or high is None else f"{measured(low)} to {measured(high)}"
 
     screen.data({"scenario": read.name, "version": __version__} | found.as_dict())
     rows = [
         [
             line.title or line.name,
-            number(line.record),
+            measured(line.record),
             between(line.record_low, line.record_high),
-            number(line.model),
+            measured(line.model),
             between(line.model_low, line.model_high),
             line.verdict,
         ]

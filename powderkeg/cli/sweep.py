@@ -161,7 +161,7 @@ def _names(table: Any) -> list[str]:
 
 
 def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
-    from powderkeg.plots.record import number
+    from powderkeg.wording import measured
 
     table = found.table
     names = _chosen(_names(table), asked)
@@ -177,7 +177,7 @@ def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
     wide = table.filter(table["outcome"].is_in(names)).pivot("outcome", index=["point", *paths], values="value")
     rows = [
         [f"{row[path]:.4g}" if isinstance(row[path], float) else row[path] for path in paths]
-        + [number(row[name]) for name in names]
+        + [measured(row[name]) for name in names]
         for row in wide.head(40).to_dicts()
     ]
     screen.table([*paths, *names], rows, f"{wide.height} points of {found.replicates:,} runs, seed {found.seed}")

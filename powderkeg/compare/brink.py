@@ -28,7 +28,8 @@ from powderkeg.model import compile as compile_scenario
 from powderkeg.model import stability as stability_of
 from powderkeg.model.stability import NEAR
 from powderkeg.scenario import Scenario
-from powderkeg.simulate import DAYS_PER_YEAR, Runs, simulate
+from powderkeg.simulate import Runs, simulate
+from powderkeg.units import YEAR
 
 MOST_ASKED = 200
 """States that are asked what moves them, at most; `asked` says what share of the time they cover."""
@@ -146,7 +147,7 @@ def brink(
             "ratio": ratios,
             "share_of_time": time / total,
             "share_of_runs": runs_in / runs.replicates,
-            "visits_per_year": visits / (total / DAYS_PER_YEAR),
+            "visits_per_year": visits / (total / YEAR),
             "mean_days": time / visits,
             "state": [_words(model, row) for row in levels],
         }
@@ -232,7 +233,7 @@ def _zone(at_least: float, ratio: Floats, stays: _Stays, runs: Runs, level: floa
     )
     stay = float(days.sum() / spells.sum()) if spells.sum() else None
     seen = proportion(len(ever), runs.replicates, level)
-    often = average(spells / (span / DAYS_PER_YEAR), level)
+    often = average(spells / (span / YEAR), level)
     if len(ever) == 0:  # not seen is not never: who comes there could stay for good
         share, often = share._replace(high=seen.high), often._replace(high=None)
     return Zone(at_least, share, seen, often, stay)

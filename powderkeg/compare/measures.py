@@ -14,10 +14,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.analyze import END_STATES, episodes, per_run
-from powderkeg.analyze.outcomes import UNITS, YEAR
+from powderkeg.analyze.outcomes import UNITS
 from powderkeg.engine.arrays import BACKGROUND, TIMER, Floats
 from powderkeg.model import Model
 from powderkeg.simulate import Runs
+from powderkeg.units import YEAR
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ from powderkeg.fit.result import Fit
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Scenario, digest
-from powderkeg.simulate import DAYS_PER_YEAR, Runs, simulate
+from powderkeg.simulate import Runs, simulate
+from powderkeg.units import YEAR
 
 SETS = 40
 """Sets of parameter values drawn from the ranges."""
@@ -86,7 +87,7 @@ class Comparison:
 
     @property
     def years(self) -> float:
-        return self.days / DAYS_PER_YEAR
+        return self.days / YEAR
 
     def table(self) -> pl.DataFrame:
         """One row for each intervention and number."""
@@ -163,7 +164,7 @@ def compare(
     source = model.scenario
     if source is None:
         raise UsageError("a model made from bare arrays has no interventions")
-    days = float(source.years) * DAYS_PER_YEAR if years is None else years * DAYS_PER_YEAR
+    days = float(source.years) * YEAR if years is None else years * YEAR
     _check(days, replicates, sets, level)
     chosen = choose(source, source.interventions if interventions is None else interventions)
     if not chosen:
@@ -211,7 +212,7 @@ def compare(
 def _check(days: float, replicates: int, sets: int | Sequence[Mapping[str, float]], level: float) -> None:
     faults = []
     if not (math.isfinite(days) and days > 0):
-        faults.append(Fault(None, None, "years", f"{days / DAYS_PER_YEAR:g}", "more than 0"))
+        faults.append(Fault(None, None, "years", f"{days / YEAR:g}", "more than 0"))
     if not (isinstance(replicates, int) and replicates >= 2):
         faults.append(Fault(None, None, "replicates", str(replicates), "2 or more: one run has no spread"))
     number = sets if isinstance(sets, int) else len(sets)
@@ -245,7 +246,7 @@ class Told(NamedTuple):
 
 def _told(model: Model, runs: Runs) -> Told:
     names, acts = causes(model, runs)
-    event = DAYS_PER_YEAR / runs.days
+    event = YEAR / runs.days
     born = [Measure(HOSTILE, "all hostile acts", "count", "per year", acts.sum(axis=1), event)]
     born += [
         Measure(name, f"hostile acts from {name.replace('_', ' ')}", "count", "per year", acts[:, i], event)

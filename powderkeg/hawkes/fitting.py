@@ -29,8 +29,8 @@ from powderkeg.hawkes.proof import Proof, prove
 from powderkeg.hawkes.reading import Streams, is_number, read_streams, shown
 from powderkeg.hawkes.result import HawkesFit
 from powderkeg.model import spectral_radius
+from powderkeg.units import LN2
 
-LN2 = math.log(2.0)
 LONGEST = 0.2
 """Half-lives are sought up to this share of the window: what fades more slowly cannot be told from the background."""
 SHORTEST_STAMP = 0.02

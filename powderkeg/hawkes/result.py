@@ -24,8 +24,8 @@ from powderkeg.hawkes.residuals import Residuals, day_residuals, exact_residuals
 from powderkeg.hawkes.standard_errors import Spread
 from powderkeg.model import Model, branching_matrix, from_arrays, spectral_radius
 from powderkeg.simulate import Runs, simulate
+from powderkeg.units import LN2
 
-LN2 = math.log(2.0)
 Masked = np.ma.MaskedArray[Any, np.dtype[np.float64]]
 MOST_SHOWN = 24
 """Links that the summary lists."""

@@ -24,8 +24,8 @@ from powderkeg.model.parts import Channel, Model
 from powderkeg.model.register import Register
 from powderkeg.model.states import States
 from powderkeg.scenario import Scenario
+from powderkeg.units import LN2
 
-LN2 = math.log(2.0)
 HURTS = {"none": 0, "injury": 1, "death": 2}
 
 

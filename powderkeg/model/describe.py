@@ -19,8 +19,9 @@ from powderkeg.model.parts import Model
 from powderkeg.model.reachable import Reach, reach
 from powderkeg.model.spectral import edge_masses, edge_sources
 from powderkeg.model.stability import Stability, stability_over
-from powderkeg.model.wording import YEAR, act, acts, both, effects, is_not_so, is_so, only, tie
+from powderkeg.model.wording import act, acts, both, effects, is_not_so, is_so, only, tie
 from powderkeg.scenario import SYMMETRIC, TIE_LEVELS, Condition, Mechanism, Move, Quantity, Scenario, Tie, TiePattern
+from powderkeg.units import YEAR
 
 Data = dict[str, Any]
 

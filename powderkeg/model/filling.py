@@ -7,7 +7,6 @@ ranges, sweeps and levers all go through here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,8 +14,7 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, System
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
 from powderkeg.model.parts import Model
-
-LN2 = math.log(2.0)
+from powderkeg.units import LN2
 
 
 def filled(model: Model, values: Mapping[str, float]) -> System:

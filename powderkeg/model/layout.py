@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from powderkeg.model.wording import both, estimate, number, percent, span
+from powderkeg.model.wording import both, estimate, span
 from powderkeg.scenario import third_person, tie_verb
+from powderkeg.wording import number, percent
 
 Data = Mapping[str, Any]
 

@@ -8,26 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from powderkeg.scenario import Condition, Effect, Pattern, Scenario, TiePattern, third_person, tie_verb
-
-YEAR = 365.25
-
-
-def number(value: float) -> str:
-    """Three digits, without an exponent where that is readable: 0.35, 12.5, 4,000."""
-    if value != 0 and not 1e-5 <= abs(value) < 1e9:
-        return f"{value:.3g}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.6f}".rstrip("0").rstrip(".") if 0 < abs(value) < 0.001 else f"{float(f'{value:.3g}'):g}"
-
-
-def percent(share: float) -> str:
-    """30 %, 2.5 %, 99.6 %, less than 0.1 %: two digits, but never 0 or 100 where it is not."""
-    if 0 < share < 0.0005:
-        return "less than 0.1 %"
-    if 0.995 <= share < 1.0:
-        return f"{int(1000 * share) / 10} %"
-    return f"{float(f'{100 * share:.2g}'):g} %"
+from powderkeg.units import YEAR
+from powderkeg.wording import number, percent
 
 
 def span(value: float, low: float | None = None, high: float | None = None, guess: bool = False) -> str:

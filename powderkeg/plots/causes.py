@@ -13,7 +13,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, percent, words
+from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, words
+from powderkeg.wording import percent
 
 ROW = 38
 OWN = "disputes of its own"

@@ -13,8 +13,8 @@ from typing import Any
 
 import altair as alt
 
-from powderkeg.plots.record import number
-from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, config, percent, words
+from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, config, words
+from powderkeg.wording import measured, percent
 
 ROW = 26
 PLOT = 340
@@ -91,7 +91,7 @@ def _baseline(row: Mapping[str, Any]) -> str:
 def _value(value: float, unit: str) -> str:
     if unit in SHARES:
         return f"{percent(value)} of {'runs' if unit == SHARES[0] else 'days'}"
-    return f"{number(value)} {unit}"
+    return f"{measured(value)} {unit}"
 
 
 def _is_empty(row: Mapping[str, Any]) -> bool:

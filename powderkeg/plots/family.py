@@ -16,7 +16,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, SOFT, WIDTH, chart_of, figure, percent, words
+from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, SOFT, WIDTH, chart_of, figure, words
+from powderkeg.wording import percent
 
 LANE = 62
 """Pixels an actor's lane is high, where lanes are few."""

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from powderkeg.plots.record import number, place
+from powderkeg.plots.record import place
 from powderkeg.plots.theme import (
     COOPERATIVE,
     FAINT,
@@ -32,6 +32,7 @@ from powderkeg.plots.theme import (
     figure,
     words,
 )
+from powderkeg.wording import measured
 
 ROW = 26
 HALF = 300
@@ -157,7 +158,7 @@ def mechanism(
         layers.append(area.encode(x, alt.Y("low:Q", title="answers so far, to one act"), alt.Y2("high:Q")))
     layers.append(chart_of(data).mark_line(color=MODEL, strokeWidth=2.4).encode(x, y))
     if half_life is not None and data and half_life <= data[-1]["lag"]:
-        mark = chart_of([{"lag": half_life, "told": f"half of them by {number(half_life)} d"}])
+        mark = chart_of([{"lag": half_life, "told": f"half of them by {measured(half_life)} d"}])
         layers.append(mark.mark_rule(color=SOFT, strokeDash=[4, 4], aria=False).encode(x))
         layers.append(
             mark.mark_text(align="left", dx=6, color=SOFT, fontSize=12, aria=False).encode(
@@ -321,12 +322,14 @@ def predictive(
     for row in rows:
         at = place(row["observed"], row["simulated"], row["low"], row["high"])
         verdict = FITS if row["p"] >= 0.05 else DIFFERS
-        model = f"{number(row['simulated'])} [{number(row['low'])}, {number(row['high'])}]"
+        model = f"{measured(row['simulated'])} [{measured(row['low'])}, {measured(row['high'])}]"
         data.append(
             {
-                "label": words(row["title"]), "at": at, "verdict": verdict, "record": number(row["observed"]),
+                "label": words(row["title"]), "at": at, "verdict": verdict, "record": measured(row["observed"]),
                 "model": model, "p": f"p {row['p']:.2f}", "arrow": "◀" if at < 0 else "▶",
-                "what": words(f"{row['title']}: record {number(row['observed'])}, histories {model}, p {row['p']:.2f}"),
+                "what": words(
+                    f"{row['title']}: record {measured(row['observed'])}, histories {model}, p {row['p']:.2f}"
+                ),
             }
         )  # fmt: skip
     plot = HALF - 20
@@ -481,8 +484,8 @@ def _need(needed: bool | None) -> str:
 
 def _told(row: Mapping[str, Any], field: str) -> str:
     low, high = row[f"{field}_low"], row[f"{field}_high"]
-    span = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(row[field])}{span}"
+    span = "" if low is None or high is None else f" [{measured(low)}, {measured(high)}]"
+    return f"{measured(row[field])}{span}"
 
 
 def _cap(values: Sequence[float], top: float) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import altair as alt
 
 from powderkeg.plots.theme import COOPERATIVE, HOSTILE, SHADE, SOFT, chart_of, figure, words
+from powderkeg.wording import measured
 
 ROW = 30
 REACH = 3.0
@@ -113,17 +114,6 @@ def place(value: float, record: float, low: float, high: float) -> float:
     return max(-REACH, min(REACH, (value - record) / side))
 
 
-def number(value: float | None) -> str:
-    """Three figures, two below 1; whole numbers as they are; no exponent for what people count in."""
-    if value is None:
-        return "–"
-    if abs(value - round(value)) < 1e-9 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    if abs(value) < 0.0005:
-        return f"{value:.1e}"
-    return f"{value:#.3g}" if abs(value) >= 1 else f"{value:#.2g}"
-
-
 def _column(rows: list[dict[str, Any]], y: alt.Y, field: str, dx: int) -> alt.Chart:
     weight = "bold" if field == "verdict" else "normal"
     text = chart_of(rows).mark_text(align="left", dx=dx, fontWeight=weight, aria=False)  # type: ignore[arg-type]
@@ -147,9 +137,9 @@ def _row(line: Mapping[str, Any]) -> dict[str, Any]:
     verdict = AGREES if line["agrees"] else DIFFERS
     label = words(line.get("title") or str(line["name"]).replace("_", " "))
     record_text, model_text = (
-        number(line[kind])
+        measured(line[kind])
         + (
-            f" [{number(line[f'{kind}_low'])}, {number(line[f'{kind}_high'])}]"
+            f" [{measured(line[f'{kind}_low'])}, {measured(line[f'{kind}_high'])}]"
             if line[f"{kind}_low"] is not None
             else ""
         )

@@ -12,7 +12,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import INK, MODEL, PALE, WIDTH, chart_of, figure, percent, words
+from powderkeg.plots.theme import INK, MODEL, PALE, WIDTH, chart_of, figure, words
+from powderkeg.wording import percent
 
 ROW = 44
 """Pixels a bar and its gap are high."""

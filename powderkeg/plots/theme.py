@@ -39,14 +39,6 @@ def words(text: object) -> str:
     return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"
 
 
-def percent(share: float) -> str:
-    """0.123 as "12 %", 0.004 as "0.4 %": a share is not rounded to nothing."""
-    if share == 0:
-        return "0 %"
-    digits = 0 if share >= 0.0995 else 1 if share >= 0.00995 else 2
-    return "<0.01 %" if share < 0.00005 else f"{100 * share:.{digits}f} %"
-
-
 def chart_of(rows: Iterable[Mapping[str, object]]) -> alt.Chart:
     """A chart on rows kept inside it; Altair's limit on rows does not apply.
 

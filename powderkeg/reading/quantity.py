@@ -15,9 +15,9 @@ from typing import Any, Final
 from powderkeg.reading.kind import BROKEN, GUESS, Kind, Reader, Schema, Sourcing, Writer, Wrong
 from powderkeg.reading.kinds import refer
 from powderkeg.reading.tree import Listing, Node, Scalar, Table, said, shown
+from powderkeg.units import YEAR
 
 MONTH_DAYS = 30.4375
-YEAR_DAYS = 365.25
 _LARGEST = 1e12
 
 
@@ -79,7 +79,7 @@ _DURATIONS: Final = {
     "hours": (1.0, 24.0),
     "weeks": (7.0, 1.0),
     "months": (MONTH_DAYS, 1.0),
-    "years": (YEAR_DAYS, 1.0),
+    "years": (YEAR, 1.0),
 }
 _SINGULARS: Final = {
     "day": "days",
@@ -95,7 +95,7 @@ RATE: Final = Unit(
     "a rate",
     "2 per year",
     {
-        "per year": (1.0, YEAR_DAYS),
+        "per year": (1.0, YEAR),
         "per month": (1.0, MONTH_DAYS),
         "per week": (1.0, 7.0),
         "per day": (1.0, 1.0),

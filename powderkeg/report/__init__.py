@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from powderkeg import plots
-from powderkeg.plots.record import number as figures_of
-from powderkeg.plots.theme import percent
 from powderkeg.report.pages import FOLDER, environment
 from powderkeg.report.results import SHARE_UNITS, Results, gather, summary
+from powderkeg.wording import measured as figures_of
+from powderkeg.wording import percent
 
 if TYPE_CHECKING:
     from jinja2 import Template

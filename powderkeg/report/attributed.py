@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from powderkeg import __version__, plots
+from powderkeg import plots
 from powderkeg.errors import UsageError
-from powderkeg.plots.record import number
-from powderkeg.plots.theme import percent
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
+from powderkeg.version import __version__
+from powderkeg.wording import measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.attribute.family import Family
@@ -128,7 +128,7 @@ def _starts(found: Attribution) -> list[dict[str, str]]:
         {
             "actor": _called(found, row["actor"]),
             "acts": f"{row['acts']:,.0f}",
-            "roots": number(row["roots"]),
+            "roots": measured(row["roots"]),
             "share": percent(row["share"]),
             "span": _span(row),
             "descent": percent(row["descent_share"]),
@@ -167,7 +167,7 @@ def _trapped(found: Attribution) -> list[dict[str, str]]:
 
 def _shares(found: Attribution) -> list[dict[str, str]]:
     return [
-        {"how": _called(found, row["mechanism"]), "acts": number(row["acts"]), "share": percent(row["share"]),
+        {"how": _called(found, row["mechanism"]), "acts": measured(row["acts"]), "share": percent(row["share"]),
          "span": _span(row), "parents": percent(row["sd_parents"]),
          "parameters": "" if row["sd_parameters"] is None else percent(row["sd_parameters"])}
         for row in found.shares().filter(pl.col("actor").is_null()).head(MOST_ROWS).to_dicts()
@@ -179,9 +179,9 @@ def _influential(found: Attribution) -> list[dict[str, str]]:
         {
             "day": str(found.table.start + timedelta(days=int(row["time"] // 1))),
             "act": " ".join(_called(found, str(row[k])) for k in ("source", "act", "target") if row[k]),
-            "answers": number(row["answers"]),
-            "brought": number(row["brought"]),
-            "spread": number(row["brought_sd"]),
+            "answers": measured(row["answers"]),
+            "brought": measured(row["brought"]),
+            "spread": measured(row["brought_sd"]),
         }
         for row in found.influential(15).to_dicts()
         if row["brought"] >= 0.05

@@ -9,13 +9,13 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from powderkeg import __version__, plots
+from powderkeg import plots
 from powderkeg.compare import Compared, Comparison, Effect
 from powderkeg.plots.comparison import SHARES, change
-from powderkeg.plots.record import number
-from powderkeg.plots.theme import percent
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
+from powderkeg.version import __version__
+from powderkeg.wording import measured, percent
 
 TABLES = (
     ("outcomes", "The scenario’s questions"),
@@ -91,7 +91,7 @@ def gist(one: Compared) -> list[tuple[str, list[str]]]:
 
 def value(number_: float, unit: str) -> str:
     """A value with what belongs behind it."""
-    return percent(number_) if unit in SHARES else number(number_)
+    return percent(number_) if unit in SHARES else measured(number_)
 
 
 def _part(one: Compared) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _row(effect: Effect) -> dict[str, Any]:
     scale = 100.0 if effect.unit in SHARES else 1.0
     span = "–"
     if effect.range_low is not None and effect.range_high is not None:
-        span = f"{number(scale * effect.range_low)} to {number(scale * effect.range_high)}"
+        span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}"
     unpaired = "–" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} ×"
     return {
         "title": effect.title,

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from powderkeg import __version__, plots
+from powderkeg import plots
 from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.checks.report import CONSERVATIVE
-from powderkeg.plots.record import number
-from powderkeg.plots.theme import percent
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
+from powderkeg.version import __version__
+from powderkeg.wording import measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.fit import Estimate, Fit
@@ -183,7 +183,7 @@ def page(
         kinds=[] if checks is None else _kinds(checks),
         recovery=[] if checks is None or checks.recovery is None else checks.recovery.table.to_dicts(),
         conservative=CONSERVATIVE[0].upper() + CONSERVATIVE[1:],
-        number=number,
+        number=measured,
         percent=percent,
         command=command,
         files=files,
@@ -212,21 +212,21 @@ def _span(field: str, estimate: Estimate | None) -> dict[str, Any]:
 
 def _words(estimate: Estimate) -> str:
     if not estimate.free:
-        return f"{number(estimate.estimate)} (held)"
+        return f"{measured(estimate.estimate)} (held)"
     if estimate.low is None or estimate.high is None:
-        return number(estimate.estimate)
-    return f"{number(estimate.estimate)} [{number(estimate.low)}, {number(estimate.high)}]"
+        return measured(estimate.estimate)
+    return f"{measured(estimate.estimate)} [{measured(estimate.low)}, {measured(estimate.high)}]"
 
 
 def _rows(fit: Fit, kind: str) -> list[dict[str, Any]]:
     return [
         {
             "path": e.path,
-            "estimate": number(e.estimate),
-            "se": "–" if e.se is None else number(e.se),
-            "interval": "–" if e.low is None or e.high is None else f"{number(e.low)} to {number(e.high)}",
+            "estimate": measured(e.estimate),
+            "se": "–" if e.se is None else measured(e.se),
+            "interval": "–" if e.low is None or e.high is None else f"{measured(e.low)} to {measured(e.high)}",
             "how": {"wald": "from the curvature", "profile": "profile"}.get(e.interval, ""),
-            "before": number(e.before),
+            "before": measured(e.before),
             "note": e.note,
         }
         for e in fit.parameters.values()

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from powderkeg import __version__
 from powderkeg.analyze.statistics import EpisodeStatistics
+from powderkeg.units import YEAR
+from powderkeg.version import __version__
 
 if TYPE_CHECKING:
     from powderkeg.model import Model, Stability
     from powderkeg.scenario import Scenario
     from powderkeg.simulate import Runs
 
-YEAR = 365.25
 
 RECORD_NAMES = {"ends": "ended_{}", "openers": "opened_by_{}"}
 """What a record's line about a share is called, if it has one."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from powderkeg.analyze import LEVEL, Estimate, intervals, onset_gaps
 from powderkeg.engine.arrays import Floats
 from powderkeg.score.definition import Line, Selection
+from powderkeg.units import YEAR
 
-YEAR = 365.25
 PER = {"year": 1.0, "decade": 10.0}
 
 RESAMPLES = 9_999

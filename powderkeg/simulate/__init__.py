@@ -5,7 +5,6 @@ Out: `Runs`. Replicates are shared out to threads in chunks; a replicate's event
 so neither the number of workers nor the size of chunks can be seen in the result.
 """
 
-from powderkeg.simulate.jobs import DAYS_PER_YEAR as DAYS_PER_YEAR
 from powderkeg.simulate.jobs import EVENT_LIMIT as EVENT_LIMIT
 from powderkeg.simulate.jobs import Interrupted as Interrupted
 from powderkeg.simulate.jobs import simulate as simulate

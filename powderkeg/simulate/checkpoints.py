@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from powderkeg import __version__
 from powderkeg.engine.simulation.chunks import Chunk
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
 from powderkeg.reading.stored import AnyShape, MappingShape, RecordShape, Shape, TextShape, canonical, parsed, seal_of
+from powderkeg.version import __version__
 from powderkeg.writing.files import DiskError, fault, is_of_disk, replacing
 from powderkeg.writing.lock import Lock
 

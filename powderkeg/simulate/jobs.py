@@ -27,6 +27,7 @@ from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate.checkpoints import Folder
 from powderkeg.simulate.runs import Runs, system_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
+from powderkeg.units import YEAR
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
@@ -35,7 +36,6 @@ EVENT_LIMIT = 1_000_000
 """Events in one replicate before it is stopped and called exploded, unless `limit` says otherwise."""
 MOST_EVENTS = 300_000_000
 """Events in all replicates together, about 6 GB, before the job is refused."""
-DAYS_PER_YEAR = 365.25
 
 _CHUNK = 100_000  # candidates to expect in one chunk: some 20 ms of work, so that a stop is prompt
 _FILE = 2_000_000  # the same for a checkpoint: some 40 MB, half a second of work to lose
@@ -136,13 +136,13 @@ def _job(
     if years is not None and days is not None:
         fault("years", "both years and days", "one of them")
     if years is not None:
-        days = years * DAYS_PER_YEAR
+        days = years * YEAR
     elif days is None:
         scenario = None if isinstance(model, System) else model.scenario
         if scenario is None:
             fault("days", "nothing", "days or years: bare arrays have no length of their own")
         else:
-            days = float(scenario.years) * DAYS_PER_YEAR
+            days = float(scenario.years) * YEAR
     if days is not None and not (0.0 < days < 1e7):
         name, value = ("years", years) if years is not None else ("days", days)
         fault(name, value, "more than 0, and less than 10,000,000 days")

@@ -33,8 +33,9 @@ from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
-from powderkeg.simulate import DAYS_PER_YEAR, EVENT_LIMIT
+from powderkeg.simulate import EVENT_LIMIT
 from powderkeg.simulate.workers import Spares, in_order, workers_for
+from powderkeg.units import YEAR
 
 ENOUGH = 20
 """Repetitions below which an interval from them is not to be trusted."""
@@ -113,7 +114,7 @@ class Rare:
         return None if self.plain_work is None else self.plain_work / self.work
 
     def __str__(self) -> str:
-        within = f"within {self.days / DAYS_PER_YEAR:.3g} years"
+        within = f"within {self.days / YEAR:.3g} years"
         if self.probability is None:
             return f"{self.title}, {within}: less than {self.less_than:.2g} with {100 * self.level:g} % confidence"
         return (
@@ -343,7 +344,7 @@ def _window(
             )
         else:
             years = float(model.scenario.years)
-    window = days if days is not None else (years or 0.0) * DAYS_PER_YEAR
+    window = days if days is not None else (years or 0.0) * YEAR
     if not faults and not 0.0 < window < 1e7:
         faults.append(Fault(None, None, "days", f"{window:g}", "more than 0, and less than 10,000,000 days"))
     for name, value, least in (("starts", starts, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):

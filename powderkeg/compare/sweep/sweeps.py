@@ -31,8 +31,9 @@ from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
 from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
 from powderkeg.scenario import Scenario, digest, edit, paths
-from powderkeg.simulate import DAYS_PER_YEAR, Runs, simulate
+from powderkeg.simulate import Runs, simulate
 from powderkeg.simulate.checkpoints import Folder, points_of
+from powderkeg.units import YEAR
 
 _SAID, _FOUND = maybe(TextShape()), maybe(NumberShape())
 ROWS = ListShape(
@@ -149,7 +150,7 @@ def sweep(
 
 
 def _days(scenario: Scenario, years: float | None) -> float:
-    days = float(scenario.years) * DAYS_PER_YEAR if years is None else years * DAYS_PER_YEAR
+    days = float(scenario.years) * YEAR if years is None else years * YEAR
     if not (math.isfinite(days) and days > 0):
         raise UsageError(Fault(None, None, "years", f"{years}", "more than 0"))
     return days

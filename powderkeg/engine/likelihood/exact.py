@@ -21,11 +21,11 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.caching import njit
 from powderkeg.engine.likelihood.design import Design
+from powderkeg.units import YEAR
 
 SMALLEST = 1e-12
 """Excitation below this (events/day) is dropped: it cannot move a log-likelihood, and exp underflows are slow."""
 
-YEAR = 365.25
 NODES = np.polynomial.legendre.leggauss(8)
 
 

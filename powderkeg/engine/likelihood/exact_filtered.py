@@ -23,7 +23,8 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.caching import njit
 from powderkeg.engine.likelihood.design import Design, starts
-from powderkeg.engine.likelihood.exact import SMALLEST, YEAR, age_slot, calm_level, cell_of, season_integral
+from powderkeg.engine.likelihood.exact import SMALLEST, age_slot, calm_level, cell_of, season_integral
+from powderkeg.units import YEAR
 
 FIRST_STEP = 0.05
 """Days of the first step after an event; each next one is longer by `STEP_GROWTH`, up to `LONGEST_STEP`."""

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.compiled import inner
 from powderkeg.engine.worlds import World
-
-YEAR = 365.25
+from powderkeg.units import YEAR
 
 # What stands at the head of the whole numbers. First sizes: P phases, C channels, S facts, T timers, D calms,
 # Q policies, A acts put in by hand, K components, H places in what a world holds. Processes are what can happen:

@@ -58,8 +58,7 @@ from powderkeg.engine.simulation.queue import (
     push,
 )
 from powderkeg.engine.simulation.tables import ADDS_CALM, HAS_EFFECTS, IS_CALMED
-
-_YEAR = 365.25
+from powderkeg.units import YEAR
 
 # Places in `control`, which the loop shares with the thread that watches it.
 STOP = 0  # set to 1 from outside: return as soon as possible
@@ -86,7 +85,7 @@ def _shape(time, first, end, step, season, floats):  # type: ignore[no-untyped-d
         i += 1
     value = floats[step + 2 * i + 1]
     if floats[season] != 0.0:
-        value *= 1.0 + floats[season] * math.cos(2.0 * math.pi * (time - floats[season + 1]) / _YEAR)
+        value *= 1.0 + floats[season] * math.cos(2.0 * math.pi * (time - floats[season + 1]) / YEAR)
     return value
 
 

@@ -19,10 +19,10 @@ from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.design import Shape
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.table import EventTable
+from powderkeg.units import YEAR
 
 CANDIDATES = ("constant", "season", "season2", "blocks365", "blocks180", "blocks90", "blocks45")
 """Courses of a given form; epochs, whose borders are found from the events, come on top (`epochs`)."""
-YEAR = 365.25
 SEASON_CELLS = 24
 """Cells of a year within which a yearly wave is taken as constant: half-months."""
 SLOWEST = 10.0

@@ -17,7 +17,6 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import next_day, same_day
 from powderkeg.engine.likelihood.design import Design
-from powderkeg.engine.likelihood.exact import YEAR
 from powderkeg.engine.likelihood.exact_filtered import (
     FIRST_STEP,
     LONGEST_STEP,
@@ -29,6 +28,7 @@ from powderkeg.engine.likelihood.exact_filtered import (
 )
 from powderkeg.fit.likelihood.objective import Beliefs, Data
 from powderkeg.fit.maximum.climb import Climber
+from powderkeg.units import YEAR
 
 CHUNK = 2_000_000
 """Numbers in a working array at a time."""

@@ -17,8 +17,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario
-
-YEAR = 365.25
+from powderkeg.units import YEAR
 
 
 def standoff_numbers(model: Model | Scenario) -> Callable[[EventTable], Mapping[str, Floats]]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, UsageError
-from powderkeg.fit.likelihood.problem import LN2, Problem
+from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.units import LN2
 
 PRIORS = ("delays", "weak")
 NINETY = 1.6448536269514722

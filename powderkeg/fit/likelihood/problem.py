@@ -21,8 +21,8 @@ from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, mo
 from powderkeg.errors import Fault, FitError, UsageError, nearest_name
 from powderkeg.fit.likelihood.objective import Data, Terms
 from powderkeg.model import Model, branching_ratio
+from powderkeg.units import LN2
 
-LN2 = float(np.log(2.0))
 FITTED_KINDS = ("rate", "answers", "half_life", "factor")
 SHORTEST = 0.02
 """Half-lives are sought from this many days ..."""
