@@ -92,10 +92,12 @@ def episodes(
 
     Columns: replicate, episode (number within its history), start, last (last counted act, or the closing act after
     it), end (when the score had faded; the horizon where open), days (last - start), calendar_days (days on the
-    calendar, both ends counted), first_day, last_day (dates, null where the start date is unknown), opener, first_act,
-    target, peak (highest score), events (counted acts), joined (actors beside the first act's two who did something
-    hostile), hurt, deaths (anyone), killed (deaths told, else acts that killed), end_state (one of END_STATES), and the
-    number of all acts by tone: hostile, cooperative, neutral; where classes are known also by class.
+    calendar, both ends counted), first_day, last_day (dates, null where the start date is unknown), opener,
+    first_act, target (both null where the source does not say which side acted; who they were is then in
+    `between`), peak (highest score), events (counted acts), joined (actors beside the first act's two who did
+    something hostile), hurt, deaths (anyone), killed (deaths told, else acts that killed), end_state (one of
+    END_STATES), and the number of all acts by tone: hostile, cooperative, neutral; where classes are known also by
+    class.
 
     Raises UsageError for a `by` or a model it cannot use, EventError for a table whose times cannot be read.
     """
@@ -187,9 +189,9 @@ def _frame(stream: Streams, cut: Episodes, contents: Contents, marks: tuple[str,
         "calendar_days": (last_calendar - first_calendar + 1).astype(np.int64),
         "first_day": _dates(stream.start, first_calendar),
         "last_day": _dates(stream.start, last_calendar),
-        "opener": _named(stream.actors, stream.source[first]),
+        "opener": _named(stream.actors, np.where(stream.undirected[first], -1, stream.source[first])),
         "first_act": _named(stream.acts, stream.act[first]),
-        "target": _named(stream.actors, stream.target[first]),
+        "target": _named(stream.actors, np.where(stream.undirected[first], -1, stream.target[first])),
         "peak": cut.peak,
         "events": contents.counted,
         "joined": _joined(stream.actors, contents, len(cut.first)),
@@ -198,6 +200,10 @@ def _frame(stream: Streams, cut: Episodes, contents: Contents, marks: tuple[str,
         "killed": killed,
         "end_state": _named(END_STATES, cut.state),
     }
+    if stream.undirected.any():
+        sides = {str(n): _named(stream.actors, x[first]) for n, x in enumerate((stream.source, stream.target))}
+        both = pl.concat_str(pl.all(), separator=" - ", ignore_nulls=True)
+        columns["between"] = pl.DataFrame(sides).select(both=both)["both"]
     kinds = contents.classes.reshape(-1, len(TONES), len(CLASSES) + 1)
     columns |= {name: kinds[:, t].sum(axis=1) for t, name in enumerate(TONES)}
     if (stream.klass >= 0).any():

@@ -51,6 +51,7 @@ class Streams:
     heat       (K,) >= 0;  counted (K,) the act may raise the score;  marks (K,) OPENS | RESOLVES | SUSPENDS
     hurts      (K,) 0 nobody, 1 injury, 2 death
     tone       (K,) index into TONES, -1 for what is no act;  klass (K,) index into CLASSES or -1
+    undirected (K,) the source does not say which of the two sides acted
     killed     (N,) deaths told for each event, or None
     """
 
@@ -72,6 +73,7 @@ class Streams:
     hurts: Ints
     tone: Ints
     klass: Ints
+    undirected: NDArray[np.bool_]
     killed: Floats | None
     start: date | None
     n_replicates: int
@@ -133,6 +135,7 @@ def _of_runs(runs: Runs) -> Streams:
         hurts=np.asarray(model.hurts, dtype=np.int64),
         tone=np.array([tones.get(c.act, -1) if c.kind == "act" else -1 for c in model.channels], dtype=np.int64),
         klass=np.full(len(model.channels), -1, dtype=np.int64),
+        undirected=np.zeros(len(model.channels), dtype=bool),
         killed=None,
         start=model.scenario.start if model.scenario is not None else None,
         n_replicates=len(offsets) - 1,
@@ -145,8 +148,9 @@ def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     if not frame["time"].cast(pl.Float64).is_finite().fill_null(False).all():
         raise EventError(Fault(None, None, "time", "a time that is missing or not finite", "days since the start"))
     has = frame.columns
-    keys = [name for name in ("source", "act", "target", "cameo", "tone", "goldstein") if name in has]
-    wanted = [pl.col(name).cast(pl.Float64 if name == "goldstein" else pl.String) for name in keys]
+    keys = [name for name in ("source", "act", "target", "cameo", "tone", "goldstein", "undirected") if name in has]
+    kinds = {"goldstein": pl.Float64, "undirected": pl.Boolean}
+    wanted = [pl.col(name).cast(kinds.get(name, pl.String)) for name in keys]
     rows = frame.select(
         *wanted,
         pl.col("time").cast(pl.Float64),
@@ -200,7 +204,8 @@ def _lookup(codes: pl.DataFrame, model: Model | None) -> dict[str, Any]:
     if scenario is not None:
         among = frozenset(scenario.standoffs.among or scenario.actors)
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("source", "target", "act", "heat", "counted", "marks", "hurts", "tone", "klass")
+        name: []
+        for name in ("source", "target", "act", "heat", "counted", "marks", "hurts", "tone", "klass", "undirected")
     }
     for row in rows:
         source, act, target = row["source"], row["act"], row["target"]
@@ -236,10 +241,11 @@ def _lookup(codes: pl.DataFrame, model: Model | None) -> dict[str, Any]:
             "hurts": hurts,
             "tone": tone,
             "klass": -1 if klass is None else CLASSES.index(klass),
+            "undirected": bool(row.get("undirected")),
         }
         for name, value in found.items():
             columns[name].append(value)
-    kinds: dict[str, Any] = {"heat": np.float64, "counted": np.bool_, "marks": np.uint8}
+    kinds: dict[str, Any] = {"heat": np.float64, "counted": np.bool_, "marks": np.uint8, "undirected": np.bool_}
     arrays: dict[str, Any] = {
         name: np.array(values, dtype=kinds.get(name, np.int64)) for name, values in columns.items()
     }

@@ -137,6 +137,8 @@ def summary(
             ["actors", f"{found.actors:,}"],
             ["dyads", f"{found.dyads:,}"],
             ["days without events", f"{found.days_without_events:,}"],
+            *([["who acted is not known", f"{found.undirected:,}"]] if found.undirected else []),
+            *([["entered a year late", f"{found.dated_a_year_early:,}"]] if found.dated_a_year_early else []),
             *([f"class: {name}", f"{n:,}"] for name, n in found.classes.items()),
             *([f"doubles: {name}", f"{n:,}"] for name, n in found.doubles.items()),
             *([f"set aside: {name}", f"{n:,}"] for name, n in found.set_aside_by_reason.items()),
@@ -297,17 +299,27 @@ def rows_table(screen: Screen, title: str, rows: list[dict[str, Any]]) -> None:
 
 def show_episodes(screen: Screen, found: pl.DataFrame) -> None:
     """Standoffs as a table, one a row."""
+    import polars as pl
+
     heads = {
         "dyad": "dyad", "first_day": "from", "last_day": "to", "calendar_days": "days", "opener": "opened by",
-        "first_act": "first act", "target": "against", "peak": "peak", "events": "acts", "joined": "joined",
-        "end_state": "end",
+        "first_act": "first act", "target": "against", "between": "between", "peak": "peak", "events": "acts",
+        "joined": "joined", "end_state": "end",
     }  # fmt: skip
     names = [name for name in heads if name in found.columns]
+    shown = found.select(names)
+    if "between" in names:
+        shown = shown.with_columns(pl.col("opener").fill_null("not known"))
     rows = [
         [", ".join(x) if isinstance(x, list) else f"{x:.1f}" if isinstance(x, float) else x for x in row]
-        for row in found.select(names).iter_rows()
+        for row in shown.iter_rows()
     ]
     screen.say(f"{found.height:,} standoff{'' if found.height == 1 else 's'}")
+    unknown = found["opener"].null_count() if "between" in found.columns else 0
+    if unknown:
+        screen.paragraph(
+            f"Who opened {unknown:,} of them is not known: the source does not say which of the two sides acted."
+        )
     if rows:
         screen.table([heads[name] for name in names], rows)
 

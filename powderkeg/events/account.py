@@ -42,6 +42,7 @@ class Account:
     added: Counter[str] = field(default_factory=Counter)
     same: Counter[str] = field(default_factory=Counter)
     differing: int = 0
+    undirected: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     months: Counter[date] = field(default_factory=Counter)
     unknown_codes: Counter[str] = field(default_factory=Counter)
@@ -143,6 +144,12 @@ class Account:
             said.append(f"rows that name several actors are an event of each, with one event id: {n:,} more than rows")
         if self.added[COUNTED]:
             said.append(f"rows that count events are as many events: {self.added[COUNTED]:,} more than rows")
+        if self.undirected:
+            n = self.undirected
+            said.append(
+                f"{n:,} event{'s' * (n != 1)} of two sides, of which the source does not say which one acted; "
+                "directed=True takes the first"
+            )
         if self.dropped[DATED_AHEAD]:
             n = self.dropped[DATED_AHEAD]
             said.append(f"{n:,} row{'s' * (n != 1)} dropped: dated after the day of publication or entry")

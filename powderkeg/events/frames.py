@@ -16,7 +16,7 @@ from powderkeg.errors import EventError, Fault
 from powderkeg.events.codes import entries
 from powderkeg.events.files import FileFault
 from powderkeg.events.foreign import read_by_others
-from powderkeg.events.layout import PARTS_FORMS, Layout, Wishes, book_of, counting, format_named, ids_of
+from powderkeg.events.layout import PARTS_FORMS, Layout, Wishes, book_of, counting, directed_of, format_named, ids_of
 from powderkeg.events.recognition import columns_of, recognised
 from powderkeg.events.times import EPOCH, NUMBERS, likeliest_form
 from powderkeg.formats import Format
@@ -78,7 +78,21 @@ def layout_of_frame(frame: pl.DataFrame, wishes: Wishes, name: str, start: date 
             if pad:
                 said.append("codes have lost their leading zeros; they are put back")
     origin = float((start - EPOCH).days) if form in NUMBERS and start is not None else 0.0
-    return Layout(kind, ",", False, names, columns, None, form, book, pad, origin, ids=ids, said=tuple(said))
+    return Layout(
+        kind,
+        ",",
+        False,
+        names,
+        columns,
+        None,
+        form,
+        book,
+        pad,
+        origin,
+        ids=ids,
+        directed=directed_of(kind, wishes),
+        said=tuple(said),
+    )
 
 
 def text_of_frame(frame: pl.DataFrame, layout: Layout, name: str, first_line: int) -> pl.DataFrame:

@@ -39,6 +39,7 @@ class Layout:
     origin     days from 1970-01-01 to the day that times count from, where they are plain numbers
     guard      number of the column whose text shows that no column of a row is out of place, or None
     ids        within what the event ids are unique: EVERYWHERE, IN_ITS_FILE, or the column that they are counted by
+    directed   codes whose first side acts on its second, where the others do not say who acted; None: all do
     title      the kind of file, as it is said
     said       what was found out that a user would want to hear
     """
@@ -56,12 +57,16 @@ class Layout:
     guard: int | None = None
     ids: str = IN_ITS_FILE
     title: str = ""
+    directed: frozenset[str] | None = None
     said: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user said about the files, instead of leaving it to be found."""
+    """What the user said about the files, instead of leaving it to be found.
+
+    directed  the first side acts on the second; False: nobody knows which; None: as the format says
+    """
 
     format: str = "auto"
     mapping: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +75,7 @@ class Wishes:
     book: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    directed: bool | None = None
 
 
 def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
@@ -116,6 +122,11 @@ def ids_of(kind: Format, found: Mapping[str, int], names: Sequence[str]) -> tupl
     if squashed(scope) in places:
         return scope, {"id_within": places[squashed(scope)]}
     return (scope if scope not in kind.others else IN_ITS_FILE), {}
+
+
+def directed_of(kind: Format, wishes: Wishes) -> frozenset[str] | None:
+    """The codes that say who acted, as the user wants it or the format has it; None: all do."""
+    return kind.directed if wishes.directed is None else None if wishes.directed else frozenset()
 
 
 def book_of(name: str, codes: Sequence[str], said: list[str], usual: str | None = None) -> str | None:
@@ -215,7 +226,8 @@ def _line_layout(file: str, lines: list[str], kind: Format, wishes: Wishes) -> L
     codes = [found.group(columns["code"] + 1) for found in matches]
     said: list[str] = []
     book = wishes.book or kind.book or book_of("", codes, said, kind.usual_book)
-    return Layout(kind, kind.separator, False, ("line",), columns, None, kind.form or "day", book, said=tuple(said))
+    return Layout(kind, kind.separator, False, ("line",), columns, None, kind.form or "day", book,
+                  directed=directed_of(kind, wishes), said=tuple(said))  # fmt: skip
 
 
 def _bare(kind: Format, lines: list[str], text: str) -> Bare | None:
@@ -247,7 +259,7 @@ def _bare_layout(file: str, text: str, kind: Format, bare: Bare, wishes: Wishes)
     guard = None if kind.guard is None else bare.columns.index(kind.guard)
     return Layout(
         kind, bare.separator, quoted, bare.columns, {**found.columns, **within}, None, form, wishes.book or kind.book,
-        guard=guard, ids=ids, title=bare.title, said=found.said,
+        guard=guard, ids=ids, title=bare.title, directed=directed_of(kind, wishes), said=found.said,
     )  # fmt: skip
 
 
@@ -299,7 +311,7 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
             said.append("codes have lost their leading zeros; they are put back")
     return Layout(
         kind, separator, quoted, names, columns, _first_line(text), form, book, pad, ids=ids,
-        said=(*said, *found.said),
+        directed=directed_of(kind, wishes), said=(*said, *found.said),
     )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ def read_events(
     separator: str | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
+    directed: bool | None = None,
     start: date | str | None = None,
     end: date | str | None = None,
     max_lag: float | None = None,
@@ -75,6 +76,8 @@ def read_events(
     encoding     that of text that is not UTF-8, as cp1250 or latin-2; without it rows that are not UTF-8 are read as
                  Windows-1252 and counted
     sheet        that of a workbook to read; by default the first that holds events
+    directed     True: the first side of an event acted on the second; False: who acted is not known; by default what
+                 the format says (see docs/events.md)
     start, end   first and last day wanted; the table's window is theirs, else from the first event to the last
     max_lag      most days between an event and its entry in the data; later entries are dropped by "reported late"
     doubles      policies of DOUBLES that drop rows, in this order; with a scenario after matching
@@ -87,7 +90,7 @@ def read_events(
     Raises EventError: no such file, no known format, no usable row; UsageError for arguments that cannot be met.
     """
     options = _options(
-        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet),
+        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed),
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
@@ -114,6 +117,7 @@ def convert(
     separator: str | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
+    directed: bool | None = None,
     start: date | str | None = None,
     end: date | str | None = None,
     max_lag: float | None = None,
@@ -131,7 +135,7 @@ def convert(
     """
     target = Path(out)
     options = _options(
-        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet),
+        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed),
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
@@ -158,6 +162,7 @@ def events(
     format: str = "auto",
     codebook: str | None = None,
     date_format: str | None = None,
+    directed: bool | None = None,
     start: date | str | None = None,
     end: date | str | None = None,
     doubles: Sequence[str] = ("same_event",),
@@ -175,7 +180,7 @@ def events(
     if isinstance(frame, EventTable):
         return frame
     options = _options(
-        Wishes(format, dict(mapping or {}), None, date_format, codebook),
+        Wishes(format, dict(mapping or {}), None, date_format, codebook, directed=directed),
         Window(_day("start", start), _day("end", end)),
         doubles, scenario, aliases, "raise", None,
     )  # fmt: skip
@@ -249,6 +254,9 @@ def _own_table(sources: Sources, options: Options) -> EventTable | None:
     table = table_at(sources.files[0].path, sources.files[0].name)
     if options.window.first is not None or options.window.last is not None:
         table = table.between(options.window.first, options.window.last)
+    if options.wishes.directed is not None:
+        two = pl.col("target").is_not_null() & (not options.wishes.directed)
+        table = replace(table, frame=table.frame.with_columns(undirected=two))
     policies = tuple(policy for policy in options.doubles if policy != "same_event")
     if options.matcher is not None:
         from powderkeg.events.match import match_with

@@ -1,4 +1,4 @@
-"""How many events is a row, and between whom?
+"""How many events is a row, between whom, and who acted?
 
 In: rows that were read, and their layout. Out: a row for each actor where a field names several, all with the event id
 of the row; and, at the end of a reading, as many rows as a count says. So that the account balances, both say how many
@@ -50,6 +50,16 @@ def _split(frame: pl.DataFrame, side: str, mark: str) -> pl.DataFrame:
     texts = whole.with_columns(pl.col(columns).str.strip_chars())
     kept = texts.filter(pl.col(side) != "")
     return kept.with_columns(pl.col(name).cast(frame.schema[name]) for name in columns)
+
+
+def sided(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Rows with a mark, `undirected`, where the source does not say which of two sides acted."""
+    if layout.directed is None:
+        return frame
+    two = pl.col("target").is_not_null()
+    if layout.directed:
+        two &= ~pl.col("code").cast(pl.String).is_in(list(layout.directed)).fill_null(False)
+    return frame.with_columns(undirected=two)
 
 
 def repeated(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:

@@ -36,7 +36,7 @@ from powderkeg.events.layout import Layout, Wishes, detect
 from powderkeg.events.piecing import pieced
 from powderkeg.events.records import Unread
 from powderkeg.events.rows import Typed, Window, typed
-from powderkeg.events.several import SEVERAL, apart
+from powderkeg.events.several import SEVERAL, apart, sided
 from powderkeg.events.times import resolution_of
 
 if TYPE_CHECKING:
@@ -213,6 +213,8 @@ class Reading:
         account.take_typed(done.rows)
         account.drop(REPEATED_HEADER, done.repeated)
         account.add(SEVERAL, done.added)
+        if "undirected" in done.frame.columns:
+            account.undirected += int(done.frame["undirected"].sum())
         account.set_aside(done.bad)
         self._good.update(done.good)
         frame = done.frame
@@ -313,6 +315,7 @@ def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) 
         readable = pieces.frame.join(rows.bad, on=["file", "line"], how="anti") if rows.bad.height else pieces.frame
         good = dict(readable.group_by("file").agg(pl.len()).iter_rows())
     frame, added = apart(scoped(rows.frame, layout), layout)
+    frame = sided(frame, layout)
     return _Done(layout, pieces, rows, coded(frame, layout.book), bad, repeated, good, added)
 
 

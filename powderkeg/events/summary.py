@@ -39,6 +39,7 @@ class Summary:
     busiest_weeks        weeks (from Monday) with most events, and with most hostile ones
     doubles              rows that each policy would drop, were it used now
     unknown_codes        codes that the codebook does not hold, with their number
+    undirected           events whose source does not say which of the two sides acted
     unsure_days          rows whose source is not sure of the day
     dated_a_year_early   rows dated a year or more before they entered the data
     recoded, trimmed     rows that were not UTF-8; rows with empty fields beyond the last column
@@ -67,6 +68,7 @@ class Summary:
     most_hostile_weeks: list[dict[str, Any]]
     doubles: Mapping[str, int]
     unknown_codes: Mapping[str, int]
+    undirected: int
     unsure_days: int
     dated_a_year_early: int
     recoded: int
@@ -109,6 +111,7 @@ def summary(table: EventTable) -> Summary:
         most_hostile_weeks=_weeks(table, frame.filter(_is_hostile(frame))),
         doubles=_doubles(frame, account),
         unknown_codes=_counts(account, "unknown_codes"),
+        undirected=table.n_undirected,
         unsure_days=int((frame["span"] > 1).sum()) if "span" in frame.columns else 0,
         dated_a_year_early=_count(account, "dated_a_year_early", 0),
         recoded=_count(account, "recoded", 0),

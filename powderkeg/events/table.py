@@ -32,6 +32,7 @@ OPTIONAL = (
     "goldstein",
     "weight",
     "deaths",
+    "undirected",  # True where the source does not say which of the two sides acted; missing or False: source did
     "span",  # days within which it happened, from its stamp on, where the source says that it is not sure of the day
     "source_name",  # the names as they stood in the file
     "target_name",
@@ -97,6 +98,11 @@ class EventTable:
         days = float(max((high - low).days + 1, 1))
         frame = inside.with_columns(pl.col("time") - since)
         return replace(self, frame=frame, start=low, days=days, account=account)
+
+    @property
+    def n_undirected(self) -> int:
+        """Events whose source does not say which of the two sides acted."""
+        return int(self.frame["undirected"].sum() or 0) if "undirected" in self.frame.columns else 0
 
     @property
     def n_replicates(self) -> int:

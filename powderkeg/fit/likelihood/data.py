@@ -18,6 +18,7 @@ from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, ne
 from powderkeg.events.table import EventTable
 from powderkeg.fit.days.spans import spans_of
 from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.likelihood.sides import settled_sides
 from powderkeg.model import Model
 
 LIKELIHOODS = ("exact", "day")
@@ -111,7 +112,7 @@ def reads_by_day(events: EventTable, likelihood: str | None) -> bool:
 
 def _channels(model: Model, events: EventTable, unmatched: str) -> tuple[pl.DataFrame, Ints]:
     """The rows that are of a channel, and their channel."""
-    frame = events.frame
+    frame = settled_sides(model, events.frame)
     if frame.height == 0:
         read = events.account.get("rows_read")
         none = f"none of {read:,} rows is of the scenario's actors and acts" if read else "no events"
