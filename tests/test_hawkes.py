@@ -222,9 +222,9 @@ def test_doubles_of_events_are_asked_about() -> None:
     assert any("doubles of the same event" in warning for warning in fit.warnings)
 
 
-def test_times_that_begin_late_are_asked_about() -> None:
-    fit = pk.hawkes([1.5e9 + np.random.default_rng(3).uniform(0, 1e6, 300)], decays=1e-3)
-    assert any("subtract its start" in note for note in fit.notes)
+def test_times_that_begin_late_in_a_window_that_was_given_are_asked_about() -> None:
+    fit = pk.hawkes([600 + np.random.default_rng(3).uniform(0, 400, 300)], days=1000.0, decays=1.0)
+    assert any("say where it begins" in note for note in fit.notes)
 
 
 def test_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -365,9 +365,10 @@ def test_what_is_told_is_plain_and_holds_no_number_that_is_none() -> None:
         ([[1.5, 2.5]], {"background": 2.5}, "background: 2.5"),
         ([[1.5, 2.5]], {"support": "all"}, "support: a str"),
         ([[1.5, 2.5]], {"support": [[float("nan")]]}, "entries that are not numbers"),
-        ([[1e300, 1e301]], {}, "in a coarser unit"),
+        ([[1e299, 1e301]], {}, "in a coarser unit"),
         ([[[1.5, 2.5], [3.5]]], {}, "not a list of realizations"),
-        ([np.array(["2020-01-01", "2020-02-01"], "datetime64[D]")], {}, "a dataframe"),
+        ([["2020-01-01", "2020-02-01"]], {}, "pandas.to_datetime"),
+        ([[date(2020, 1, 1), date(2020, 2, 1)], [3.0]], {}, "dates for some types"),
         ({"a": [1.5, 2.5]}, {"names": ["b"]}, "the keys of a dict"),
         (pl.DataFrame({"time": [1.5, 2.5], "type": ["a", None]}), {}, "1 rows without a type"),
         (pl.DataFrame({"when": [1.5, 2.5]}), {}, "no column 'time'"),

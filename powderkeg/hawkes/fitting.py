@@ -46,6 +46,8 @@ def hawkes(
     decays: float | Sequence[float] | None = None,
     components: int | None = None,
     per_source: bool = False,
+    start: Any = None,
+    end: Any = None,
     days: float | None = None,
     likelihood: str | None = None,
     stamp: float | None = None,
@@ -61,13 +63,15 @@ def hawkes(
     sum_k adjacency_k[j, i] * decay_k * exp(-decay_k * u).
 
     events       a list (or dict) of arrays of times, one for each type; an array of times with `types`; an EventTable;
-                 a dataframe. Order does not matter. Any unit of time; the window begins at 0
+                 a dataframe. Order does not matter. Numbers in any unit, from 0 or from `start`; dates and date-times
+                 of Python, NumPy, pandas or Polars, in days from the day of the first event or from `start`
     types        (N,) type of each time, numbers or names
     decays       1/unit of time: None to estimate; a number; several for a sum of exponentials with these decays; with
                  `per_source` one for each type
     components   how many decays each pair has where they are estimated (default 1, shared by all pairs)
     per_source   whether every source has decays of its own
-    days         end of the window; default: the last event, which is said
+    start, end   where the window begins and ends, on the clock of the times: numbers, or dates (a date is its midnight)
+    days         length of the window, instead of `end`; default: up to the last event, which is said
     likelihood   "exact" or "day"; by default "day" where the stamps are whole numbers or the table says so
     stamp        width of a stamp, in the unit of time, within which order is unknown (by day: 1)
     support      (C, C) [source, target], dense or scipy.sparse: pairs that may be linked; default all
@@ -83,7 +87,18 @@ def hawkes(
     Source: Hawkes (1971), Biometrika 58(1), 83-90; the likelihood of days is that of `pk.fit`.
     """
     _check_options(decays, components, per_source, penalty, level)
-    streams = read_streams(events, types, days=days, likelihood=likelihood, stamp=stamp, time=time, by=by, names=names)
+    streams = read_streams(
+        events,
+        types,
+        start=start,
+        end=end,
+        days=days,
+        likelihood=likelihood,
+        stamp=stamp,
+        time=time,
+        by=by,
+        names=names,
+    )
     layout = _layout(streams, support, background, decays, components, per_source)
     known = None if decays is None else _given(decays, layout, per_source) * streams.stamp
     lower, upper = np.log(LN2 / (LONGEST * streams.days)), np.log(_fastest(streams))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,13 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import EventError, Fault, UsageError, nearest_name
 from powderkeg.events.frames import polars_of
 from powderkeg.events.table import EventTable
+from powderkeg.hawkes.clock import Window, moments, open_window
 
 LIKELIHOODS = ("exact", "day")
 MANY_TIES = 0.02
 """Share of events that have another's stamp from which exact times are no longer believed."""
 FARTHEST = 2.0**52
 """Beyond, floating numbers no longer tell one whole number from the next but one."""
-EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ def read_streams(
     events: Any,
     types: Any = None,
     *,
+    start: Any = None,
+    end: Any = None,
     days: float | None = None,
     likelihood: str | None = None,
     stamp: float | None = None,
@@ -90,27 +92,32 @@ def read_streams(
     ):
         if value is not None and not (is_number(value) and value > 0):
             raise UsageError(Fault(None, None, place, shown(value), expected))
-    resolution: str | None = None
-    start = EPOCH
     if isinstance(events, EventTable):
         _refuse_types(types, "an EventTable; name the columns that make its types with `by`")
+        if start is not None or end is not None:
+            place = "start" if start is not None else "end"
+            raise UsageError(
+                Fault(None, None, place, f"`{place}` beside an EventTable", "the table's own window, or `days`")
+            )
         stamps, labels = _of_table(events, by)
-        days, start, resolution = days or events.days, events.start, events.resolution
-    elif _is_frame(events):
-        _refuse_types(types, "a dataframe; name the columns that make its types with `by`")
-        stamps, labels, start, resolution = _of_frame(polars_of(events), time, by)
-    elif types is not None:
-        stamps, labels = _of_pair(events, types)
+        window = Window(stamps, days or events.days, events.start, events.resolution)
     else:
-        return _finish(*_of_lists(events, names), days, likelihood, stamp, None, EPOCH)
+        if _is_frame(events):
+            _refuse_types(types, "a dataframe; name the columns that make its types with `by`")
+            stamps, dated, labels = _of_frame(polars_of(events), time, by)
+        elif types is not None:
+            stamps, dated, labels = _of_pair(events, types)
+        else:
+            stamps, dated, kind, labels = _of_lists(events, names)
+            window = open_window(stamps, dated, start, end, days)
+            return _finish(window, kind, labels, likelihood, stamp)
+        window = open_window(stamps, dated, start, end, days)
     found, kind = np.unique(labels, return_inverse=True)
     if names is not None:
         raise UsageError(
             Fault(None, None, "names", f"{len(names)} names", "names only with a list of arrays; types name themselves")
         )
-    return _finish(
-        stamps, kind.astype(np.int64), tuple(str(n) for n in found.tolist()), days, likelihood, stamp, resolution, start
-    )
+    return _finish(window, kind.astype(np.int64), tuple(str(n) for n in found.tolist()), likelihood, stamp)
 
 
 def is_number(value: Any) -> bool:
@@ -144,10 +151,10 @@ def _of_table(events: EventTable, by: str | Sequence[str] | None) -> tuple[Float
                   "one history; take one with frame.filter(replicate == 0)")
         )  # fmt: skip
     columns = ["source", "act", "target"] if by is None else [by] if isinstance(by, str) else list(by)
-    return _floats(events.frame["time"].to_numpy(), "time"), _labels(events.frame, columns)
+    return _floats(events.frame["time"].to_numpy(), "time")[0], _labels(events.frame, columns)
 
 
-def _of_frame(frame: pl.DataFrame, time: str, by: str | Sequence[str] | None) -> tuple[Floats, Any, date, str | None]:
+def _of_frame(frame: pl.DataFrame, time: str, by: str | Sequence[str] | None) -> tuple[Floats, bool, Any]:
     columns = [by] if isinstance(by, str) else list(by) if by is not None else None
     if time not in frame.columns:
         raise EventError(
@@ -162,20 +169,16 @@ def _of_frame(frame: pl.DataFrame, time: str, by: str | Sequence[str] | None) ->
                 Fault(None, None, "by", "no column of types", f"`by`: which of these make a type: {others}")
             )
     stamps = frame[time]
-    start, resolution = EPOCH, None
     if stamps.null_count():
         raise EventError(Fault(None, None, time, f"{stamps.null_count()} rows without a time", "a time in every row"))
-    if stamps.dtype == pl.Date or isinstance(stamps.dtype, pl.Datetime):
-        moments = stamps.cast(pl.Datetime("us")).cast(pl.Int64).to_numpy() / 86_400e6
-        resolution = "day" if (moments == np.floor(moments)).all() else "exact"
-        first = math.floor(moments.min()) if len(moments) else 0
-        start = EPOCH + timedelta(days=first)
-        return moments - first, _labels(frame, columns), start, resolution
+    dates = moments(stamps)
+    if dates is not None:
+        return dates, True, _labels(frame, columns)
     if not stamps.dtype.is_numeric():
         raise EventError(
             Fault(None, None, time, f"times of type {stamps.dtype}", "numbers, dates or date-times")
         )  # fmt: skip
-    return _floats(stamps.to_numpy(), time), _labels(frame, columns), start, resolution
+    return _floats(stamps.to_numpy(), time)[0], False, _labels(frame, columns)
 
 
 def _labels(frame: pl.DataFrame, columns: list[str]) -> Any:
@@ -200,8 +203,8 @@ def _labels(frame: pl.DataFrame, columns: list[str]) -> Any:
     return frame.select(pl.concat_str(parts, separator=" ").str.strip_chars())[columns[0]].to_numpy()
 
 
-def _of_pair(times: Any, types: Any) -> tuple[Floats, Any]:
-    stamps = _floats(times, "events")
+def _of_pair(times: Any, types: Any) -> tuple[Floats, bool, Any]:
+    stamps, dated = _floats(times, "events")
     labels = np.asarray(types)
     if labels.dtype.kind == "O" and any(one is None for one in labels.ravel()):
         raise EventError(Fault(None, None, "types", "events without a type", "whole numbers or names"))
@@ -215,10 +218,10 @@ def _of_pair(times: Any, types: Any) -> tuple[Floats, Any]:
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "O":
         labels = labels.astype(str)
-    return stamps, labels
+    return stamps, dated, labels
 
 
-def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, Ints, tuple[str, ...]]:
+def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, bool, Ints, tuple[str, ...]]:
     if isinstance(events, dict):
         if names is not None:
             raise UsageError(
@@ -226,15 +229,16 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, Ints, t
                       "the keys of a dict name its types")
             )  # fmt: skip
         names, events = [str(n) for n in events], list(events.values())
-    if not isinstance(events, (list, tuple)) and not (isinstance(events, np.ndarray) and events.dtype == object):
-        if isinstance(events, np.ndarray) and events.ndim == 1:
+    rows = isinstance(events, np.ndarray) and events.dtype == object and not all(isinstance(e, date) for e in events)
+    if not isinstance(events, (list, tuple)) and not rows:
+        if np.ndim(events) == 1 or isinstance(events, pl.Series):
             events = [events]  # one type
         else:
             raise EventError(
                 Fault(None, None, "events", f"a {type(events).__name__}", "a list of arrays of times, one for each "
                       "type; times and types; an EventTable; or a dataframe")
             )  # fmt: skip
-    if len(events) and all(np.isscalar(one) for one in events):
+    if len(events) and all(np.isscalar(one) or isinstance(one, date) for one in events):
         events = [events]
     if len(events) == 0:
         raise EventError(Fault(None, None, "events", "no types", "at least one array of times"))
@@ -244,48 +248,47 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, Ints, t
             Fault(None, None, "names", f"{len(set(labels))} different names for {len(events)} types", "one name each")
         )
     parts = [_floats(one, name) for one, name in zip(events, labels, strict=True)]
-    kind = np.repeat(np.arange(len(parts)), [len(one) for one in parts])
-    return np.concatenate(parts), kind.astype(np.int64), labels
+    dated = {dates for one, dates in parts if len(one)}
+    if len(dated) > 1:
+        raise EventError(Fault(None, None, "events", "dates for some types, numbers for others", "one clock for all"))
+    kind = np.repeat(np.arange(len(parts)), [len(one) for one, _ in parts])
+    return np.concatenate([one for one, _ in parts]), True in dated, kind.astype(np.int64), labels
 
 
-def _floats(values: Any, place: str) -> Floats:
+def _floats(values: Any, place: str) -> tuple[Floats, bool]:
+    """(times, whether they are days since 1970, from dates)."""
     if isinstance(values, (list, tuple)) and any(np.ndim(one) == 1 for one in values if not np.isscalar(one)):
         raise EventError(
             Fault(None, None, place, f"{len(values)} rows of times in place of one", "one history: a list with one row "
                   "of times for each type, not a list of realizations")
         )  # fmt: skip
     try:
+        dates = moments(values)
+        if dates is not None:
+            return dates, True
         result = np.asarray(values)
         if result.dtype.kind in "cmM":
-            raise TypeError  # dates go in as a dataframe, where they keep their first day
+            raise TypeError
         result = result.astype(np.float64)
     except (TypeError, ValueError):
         raise EventError(
-            Fault(None, None, place, "times that are not numbers", "numbers from the start of the window; dates go in "
-                  "as a dataframe with columns time and type")
+            Fault(None, None, place, "times that are not numbers", "numbers from the start of the window, or dates: "
+                  "texts become dates by pandas.to_datetime(times)")
         ) from None  # fmt: skip
     if result.ndim != 1:
         raise EventError(
             Fault(None, None, place, f"times of shape {result.shape}", "a row of times; several types: a list of rows")
         )
-    return result
+    return result, False
 
 
-def _finish(
-    time: Floats,
-    kind: Ints,
-    names: tuple[str, ...],
-    days: float | None,
-    likelihood: str | None,
-    stamp: float | None,
-    resolution: str | None,
-    start: date,
-) -> Streams:
+def _finish(window: Window, kind: Ints, names: tuple[str, ...], likelihood: str | None, stamp: float | None) -> Streams:
     """Check times and window, decide how stamps are read, sort."""
+    time, days, resolution, start = window.time, window.length, window.resolution, window.first_day
     faults = []
     for what, wrong, expected in (
         ("not a number", ~np.isfinite(time), "a time for every event"),
-        ("before the start of the window", time < 0, "times from 0 on; subtract the start of the window"),
+        ("before the start of the window", time < 0, "times from 0 on, or where the window begins in `start`"),
         ("after the end of the window", np.isfinite(time) & (time > (np.inf if days is None else days)),
          f"times up to {days:g}, or a later end in `days`" if days is not None else ""),
     ):  # fmt: skip
@@ -326,7 +329,7 @@ def _finish(
     if days is None:
         said.append(
             f"the window ends with the last event, at {length * width:g}, because no end was given; if it was watched "
-            "for longer, say so with `days`"
+            "for longer, say so with `days` or `end`"
         )
     if not by_day and not time[-1] > time[0]:
         raise EventError(
@@ -342,7 +345,7 @@ def _finish(
     if time[0] > 0.5 * length and len(time) > 20:
         said.append(
             f"the first event comes at {time[0] * width:g}, after half of the window, which begins at 0: if it "
-            "was not watched from 0 on, subtract its start from the times"
+            "was not watched from 0 on, say where it begins with `start`"
         )
     empty = [names[k] for k in np.flatnonzero(np.bincount(kind, minlength=len(names)) == 0)]
     if empty:
