@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, accounted, load_events
+from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, typed_faults
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, read_scenario
+from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import Fault, UsageError
 
@@ -37,9 +38,10 @@ FAINTEST = 0.005
 """Share below which a row is left to --json and --out."""
 
 
+@reads_events
 def attribute(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
-    files: Files,
+    reading: Reading,
     sets: Sets = None,
     with_fit: Annotated[
         bool, typer.Option("--fit", help="Estimate the scenario's numbers first, and carry their errors along.")
@@ -86,12 +88,6 @@ def attribute(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for tables, figures and a page.")
     ] = None,
-    form: Form = "auto",
-    maps: Maps = None,
-    aliases: Aliases = None,
-    start: Start = None,
-    end: End = None,
-    doubles: Doubles = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -102,11 +98,11 @@ def attribute(
     screen = Screen(as_json, quiet)
     _check_words(with_fit, free, fix, least)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out, [scenario, *files])
-    events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
+    folder = None if out is None else Folder(out, [scenario, *reading.paths])
+    events = reading.table(screen, scenario)
     rows = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):
-        screen.say(accounted(*(rows[key] for key in ROWS)))  # type: ignore[arg-type]
+        screen.say(accounted(events.account))
     events = one_history(events, replicate)
 
     from powderkeg.attribute import attribute as attribute_events

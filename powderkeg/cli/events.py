@@ -6,6 +6,8 @@ who; standoffs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +15,9 @@ import typer
 
 from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet, read_scenario
+from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
-from powderkeg.formats import NAMES as FORMAT_NAMES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,30 +25,10 @@ if TYPE_CHECKING:
     from powderkeg.events import EventTable
     from powderkeg.scenario import Scenario
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders or patterns of any known format.")]
-Form = Annotated[str, typer.Option("--format", help=f"{', '.join(FORMAT_NAMES)}; by default found and said.")]
-Maps = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="FIELD=COLUMN",
-        help="A column whose name does not say what it holds: time=Date, source=Who. [dim]repeatable[/]",
-    ),
-]
 Of = Annotated[
     str | None,
     typer.Option(
         "--scenario", metavar="SCENARIO", help="Keep events between the actors of this scenario, in its terms."
-    ),
-]
-Aliases = Annotated[Path | None, typer.Option(help="Your own names: a CSV file with columns name, actor.")]
-Start = Annotated[str | None, typer.Option(help="First day wanted, as 2018-01-31.")]
-End = Annotated[str | None, typer.Option(help="Last day wanted.")]
-Doubles = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A policy that drops doubles: same_event (the default), same_day, mirrored, same_day_matched; or none. "
-        "[dim]repeatable[/]"
     ),
 ]
 
@@ -57,24 +39,16 @@ events = typer.Typer(help="Observed events: read them, see what is in them, find
 
 
 @events.command()
+@reads_events
 def read(
-    files: Files,
-    form: Form = "auto",
-    maps: Maps = None,
+    reading: Reading,
     out: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The table to write.")] = Path(
         "events.parquet"
     ),
     scenario: Of = None,
-    aliases: Aliases = None,
-    start: Start = None,
-    end: End = None,
-    doubles: Doubles = None,
     quarantine: Annotated[
         Path | None, typer.Option(help="Where rows that cannot be read go; by default beside --out.")
     ] = None,
-    skip_bad_files: Annotated[
-        bool, typer.Option("--skip-bad-files", help="List files at fault instead of stopping at the first.")
-    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -85,34 +59,26 @@ def read(
     from powderkeg.events import convert
 
     screen = Screen(as_json, quiet)
-    read_here: list[str | Path] = [*files, *([scenario] if scenario else []), *([aliases] if aliases else [])]
+    read_here: list[str | Path] = [*reading.paths, *([scenario] if scenario else [])]
     Destination(out, read_here)
     if quarantine is not None:
         Destination(quarantine, [*read_here, out])
-    with screen.counting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}") as progress:
+    with screen.counting(reading.what) as progress:
         account = convert(
-            files, out, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
-            aliases=aliases, start=start, end=end, doubles=doubles_of(doubles), quarantine=quarantine,
-            bad_files="skip" if skip_bad_files else "raise", progress=progress,
-        )  # fmt: skip
+            list(reading.files), out, quarantine=quarantine, progress=progress, **reading.arguments(scenario)
+        )
     screen.data({"out": str(out), **account})
     for line in account.get("said", []):
         screen.say(line)
-    screen.say(
-        accounted(account["rows_read"], account["rows_kept"], account["rows_set_aside"], account["rows_dropped"])
-    )
+    screen.say(accounted(account))
     screen.say(f"Written to {out}")
 
 
 @events.command()
+@reads_events
 def summary(
-    files: Files,
-    form: Form = "auto",
-    maps: Maps = None,
+    reading: Reading,
     scenario: Of = None,
-    aliases: Aliases = None,
-    start: Start = None,
-    end: End = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -123,11 +89,12 @@ def summary(
     from powderkeg.events import summary as sum_up
 
     screen = Screen(as_json, quiet)
-    found = sum_up(load_events(screen, files, form, maps, scenario, aliases, start, end))
+    table = reading.table(screen, scenario)
+    found = sum_up(table)
     screen.data(found.as_dict())
     for line in found.said:
         screen.say(line)
-    screen.say(accounted(found.rows_read, found.rows_kept, found.rows_set_aside, found.rows_dropped))
+    screen.say(accounted(table.account, kept=found.rows_kept))
     screen.table(
         ["", ""],
         [
@@ -155,14 +122,16 @@ def summary(
 
 
 @events.command("match")
+@reads_events
 def match_(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario whose actors have match rules.")],
-    files: Files,
-    form: Form = "auto",
-    maps: Maps = None,
-    aliases: Aliases = None,
-    start: Start = None,
-    end: End = None,
+    reading: Reading,
+    acts: Annotated[
+        str, typer.Option(help="class: an act without one of like code becomes the nearest of its class; or none.")
+    ] = "class",
+    kind: Annotated[
+        str | None, typer.Option("--source", help="Whose match rules to use; by default those of the files' format.")
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -174,8 +143,8 @@ def match_(
 
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario)
-    table = load_events(screen, files, form, maps, None, None, start, end)
-    _, found = match(read, table, aliases)
+    table = replace(reading, aliases=None).table(screen)
+    _, found = match(read, table, reading.aliases, source=kind, acts=acts)
     screen.data(found.as_dict())
     screen.say(f"{found.kept:,} of {found.rows:,} rows are between two actors of {read.name}, by an act of it.")
     rows_table(screen, "matched", found.matched.to_dicts())
@@ -186,16 +155,11 @@ def match_(
         screen.paragraph(f"rules that match no name of these data: {', '.join(found.unused)}")
 
 
+@reads_events
 def episodes(
-    files: Files,
+    reading: Reading,
     scenario: Of = None,
     by: Annotated[str, typer.Option(help="system: all actors together. dyad: every two actors apart.")] = "system",
-    form: Form = "auto",
-    maps: Maps = None,
-    aliases: Aliases = None,
-    start: Start = None,
-    end: End = None,
-    doubles: Doubles = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write them as .csv, .json or .parquet.")
     ] = None,
@@ -213,11 +177,11 @@ def episodes(
 
     screen = Screen(as_json, quiet)
     writer = None if out is None else frame_writer(out)
-    read_here: list[str | Path] = [*files, *([scenario] if scenario else []), *([aliases] if aliases else [])]
+    read_here: list[str | Path] = [*reading.paths, *([scenario] if scenario else [])]
     place = None if out is None else Destination(out, read_here)
     drawing = None if figure is None else Destination(figure, read_here)
     read = None if scenario is None else read_scenario(scenario)
-    table = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
+    table = reading.table(screen, scenario)
     with screen.waiting("cutting standoffs"):
         found = analyze.episodes(table, read, by=by)
     screen.data(
@@ -241,51 +205,15 @@ def episodes(
         screen.say(f"Drawn in {figure}")
 
 
-def load_events(
-    screen: Screen,
-    files: list[str],
-    form: str = "auto",
-    maps: list[str] | None = None,
-    scenario: str | None = None,
-    aliases: Path | None = None,
-    start: str | None = None,
-    end: str | None = None,
-    doubles: list[str] | None = None,
-) -> EventTable:
-    """The events of files, matched to a scenario if one is given."""
-    from powderkeg.events import read_events
-
-    with screen.counting(f"reading {len(files)} file{'' if len(files) == 1 else 's'}") as progress:
-        return read_events(
-            files, form, mapping_of(maps), scenario=None if scenario is None else read_scenario(scenario),
-            aliases=aliases, start=start, end=end, doubles=doubles_of(doubles), progress=progress,
-        )  # fmt: skip
-
-
-def mapping_of(maps: list[str] | None) -> dict[str, str] | None:
-    """Field to column. Raises UsageError for what is no pair."""
-    pairs = [item.partition("=") for item in maps or ()]
-    faults = [
-        Fault(None, None, f"--map {item}", "no column", "FIELD=COLUMN, such as time=Date")
-        for item, (field, _, column) in zip(maps or (), pairs, strict=True)
-        if not (field.strip() and column.strip())
-    ]
-    if faults:
-        raise UsageError(faults)
-    return {field.strip(): column.strip() for field, _, column in pairs} or None
-
-
-def doubles_of(doubles: list[str] | None) -> tuple[str, ...]:
-    """The policies that drop doubles; `none` alone drops nothing."""
-    if doubles is None:
-        return ("same_event",)
-    return () if doubles == ["none"] else tuple(doubles)
-
-
-def accounted(read: int, kept: int, set_aside: int, dropped: Any) -> str:
-    """Where every row went."""
-    policies = "".join(f", {n:,} dropped ({name})" for name, n in dict(dropped).items())
-    return f"{read:,} rows read: {kept:,} kept, {set_aside:,} set aside{policies}."
+def accounted(account: Mapping[str, Any], kept: int | None = None) -> str:
+    """Where every row went. `kept` is for a table without an account of its own."""
+    rows = kept or 0
+    added = "".join(f", {n:,} added ({name})" for name, n in account.get("rows_added", {}).items())
+    dropped = "".join(f", {n:,} dropped ({name})" for name, n in account.get("rows_dropped", {}).items())
+    return (
+        f"{account.get('rows_read', rows):,} rows read{added}: {account.get('rows_kept', rows):,} kept, "
+        f"{account.get('rows_set_aside', 0):,} set aside{dropped}."
+    )
 
 
 def rows_table(screen: Screen, title: str, rows: list[dict[str, Any]]) -> None:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, accounted, load_events
+from powderkeg.cli.events import accounted
 from powderkeg.cli.folder import Destination, Folder
 from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
+from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
 
@@ -76,9 +77,10 @@ def typed(text: str) -> str:
     return text
 
 
+@reads_events
 def fit(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
-    files: Files,
+    reading: Reading,
     sets: Sets = None,
     free: Annotated[
         list[str] | None,
@@ -140,12 +142,6 @@ def fit(
     report: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for a page, its figures and tables.")
     ] = None,
-    form: Form = "auto",
-    maps: Maps = None,
-    aliases: Aliases = None,
-    start: Start = None,
-    end: End = None,
-    doubles: Doubles = None,
     workers: Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -158,9 +154,9 @@ def fit(
     if refits == 1:
         raise UsageError(Fault(None, None, "--refits", "1", "0 for none, or at least 2"))
     read = read_scenario(scenario, sets)
-    places = None if out is None else _places(out, [scenario, *files])
-    pages = None if report is None else Folder(report, [scenario, *files])
-    events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
+    places = None if out is None else _places(out, [scenario, *reading.paths])
+    pages = None if report is None else Folder(report, [scenario, *reading.paths])
+    events = reading.table(screen, scenario)
 
     from powderkeg.fit import fit as fit_model
 
@@ -173,7 +169,7 @@ def fit(
         )  # fmt: skip
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):
-        screen.say(accounted(*(rows[key] for key in ROWS)))
+        screen.say(accounted(events.account))
     screen.say(typed(found.summary()))
     if places is not None:
         write_scenario(*places, found)
@@ -232,7 +228,7 @@ def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits
         )  # fmt: skip
 
 
-def _places(out: Path, read: Sequence[str]) -> tuple[Destination, Destination]:
+def _places(out: Path, read: Sequence[str | Path]) -> tuple[Destination, Destination]:
     """Where the scenario goes, and beside it what its numbers leave open."""
     from powderkeg.fit.joint_law import place_beside
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.events import Aliases, Doubles, End, Files, Form, Maps, Start, load_events
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
+from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
 
@@ -27,9 +27,10 @@ MOST_ACTS = 12
 MOST_NAMED = 5
 
 
+@reads_events
 def replay(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
-    files: Files,
+    reading: Reading,
     without: Annotated[
         str,
         typer.Option(
@@ -59,12 +60,6 @@ def replay(
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")] = None,
-    form: Form = "auto",
-    maps: Maps = None,
-    aliases: Aliases = None,
-    doubles: Doubles = None,
-    start: Start = None,
-    end: End = None,
     workers: Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -76,9 +71,9 @@ def replay(
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
     day = None if since is None else _date(since)
-    folder = None if out is None else Folder(out, [scenario, *files])
+    folder = None if out is None else Folder(out, [scenario, *reading.paths])
     fitted = beside(scenario) if ranges else None
-    events = load_events(screen, files, form, maps, scenario, aliases, start, end, doubles)
+    events = reading.table(screen, scenario)
 
     from powderkeg.compare import replay as live_again
 

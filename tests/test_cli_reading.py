@@ -1,0 +1,83 @@
+"""Whatever Python can be told about event files can be told to each command that reads some."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+from event_files import icews, icews_row
+from typer.testing import CliRunner
+
+from powderkeg.cli.app import app
+from powderkeg.cli.reading import Reading
+from powderkeg.events import convert, read_events
+from powderkeg.events.match import match
+
+COMMANDS = ("events read", "events summary", "events match", "episodes", "fit", "attribute", "replay")
+OWN = "date,source,target,code\n01/02/2018,a,b,111\n05/03/2018,b,a,042\n"
+
+
+def options_of(command: str) -> set[str]:
+    from typer.main import get_command
+
+    found = get_command(app)
+    for word in command.split():
+        found = found.commands[word]  # type: ignore[attr-defined]
+    return {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_reads_events_has_every_option(command: str) -> None:
+    wanted = {
+        "--format", "--map", "--codebook", "--date-format", "--separator", "--encoding", "--sheet", "--directed",
+        "--undirected", "--start", "--end", "--max-lag", "--doubles", "--aliases", "--skip-bad-files",
+    }  # fmt: skip
+    assert wanted <= options_of(command)
+
+
+def test_every_argument_of_reading_can_be_given() -> None:
+    told = set(Reading(["x"]).arguments(None))
+    for function in (read_events, convert):
+        asked = set(inspect.signature(function).parameters) - {"paths", "out", "progress", "quarantine"}
+        assert asked == told
+    assert set(inspect.signature(match).parameters) - {"scenario", "table", "doubles"} <= {"aliases", "source", "acts"}
+    assert {"--acts", "--source"} <= options_of("events match")
+
+
+def run(*words: str) -> tuple[int, str]:
+    found = CliRunner().invoke(app, words)
+    return found.exit_code, found.output
+
+
+def test_what_is_asked_can_be_answered(tmp_path: Path) -> None:
+    """Dates that read two ways and codes of two books were dead ends outside Python."""
+    path = tmp_path / "own.csv"
+    path.write_text(OWN)
+    code, out = run(
+        "events", "summary", str(path), "--date-format", "month-first", "--codebook", "weis", "--directed", "--json"
+    )
+    assert code == 0, out
+    told = json.loads(out)
+    assert (told["first_day"], told["last_day"]) == ("2018-01-02", "2018-05-03")
+    assert told["classes"].keys() != {"unknown"}
+    code, out = run("episodes", str(path), "--date-format", "day-first", "--undirected", "--json")
+    assert code == 0 and json.loads(out)["first_day"] == "2018-02-01"
+
+
+def test_rows_added_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("date,source,target,act,count\n2018-01-02,a,b,x,3\n")
+    code, out = run("events", "summary", str(path))
+    assert code == 0 and "1 rows read, 2 added (counted events): 3 kept, 0 set aside." in " ".join(out.split())
+
+
+def test_names_without_a_scenario_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "icews.tab"
+    path.write_text(icews([icews_row(1)]))
+    (tmp_path / "names.csv").write_text("name,actor\n")
+    from powderkeg.errors import UsageError
+
+    found = CliRunner().invoke(app, ["events", "summary", str(path), "--aliases", str(tmp_path / "names.csv")])
+    assert isinstance(found.exception, UsageError)
