@@ -158,8 +158,8 @@ def test_polecat_files_with_excess_names_or_stray_tabs_read_alike(tmp_path: Path
 def test_acled_exports_read_with_either_separator_and_either_date(tmp_path: Path) -> None:
     rows = [acled_row(1), acled_row(2, target="", precision="2", deaths="4")]
     plain = read(tmp_path, acled(rows), "a.csv")
-    assert plain.frame["deaths"].to_list() == [0.0, 4.0] and plain.frame["span"].to_list() == [1.0, 7.0]
-    assert plain.frame["target"].to_list() == ["NATO", None]
+    assert plain.frame["deaths"].to_list() == [4.0, 0.0] and plain.frame["span"].to_list() == [7.0, 1.0]
+    assert plain.frame["target"].to_list() == [None, "NATO"]
     words = [[*row[:1], "29 May 2023", *row[2:]] for row in rows]
     semicolons = read(tmp_path, acled(words, ";"), "b.csv")
     assert_frame_equal(what_happened(semicolons), what_happened(plain))

@@ -25,6 +25,7 @@ from powderkeg.events.rows import DATED_AHEAD, Typed
 from powderkeg.events.several import COUNTED, SEVERAL
 
 MOST_SHOWN = 100_000
+EXAMPLES = 5
 QUARANTINE = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
 
 
@@ -50,6 +51,7 @@ class Account:
     trimmed: int = 0
     unknown_letters: int = 0
     early: int = 0
+    notes: Counter[tuple[str, str]] = field(default_factory=Counter)
     formats: dict[str, str] = field(default_factory=dict)
     books: set[str] = field(default_factory=set)
     resolutions: set[str] = field(default_factory=set)
@@ -73,6 +75,7 @@ class Account:
         """Count what reading a batch met; bad rows come by `set_aside`, for they need their text."""
         self.dropped.update(read.dropped)
         self.early += read.early
+        self.notes.update(read.notes)
         for month, events in read.months.iter_rows():
             self.months[month] += events
 
@@ -119,7 +122,7 @@ class Account:
             "recoded": self.recoded,
             "trimmed": self.trimmed,
             "dated_a_year_early": self.early,
-            "said": [*self.said, *self._letters(), *self._told()],
+            "said": [*self.said, *self._letters(), *self._told(), *noted(self.notes)],
             "files_at_fault": [fault.as_dict() for fault in self.faults],
             "files_passed_over": self.passed_over,
             **more,
@@ -179,6 +182,32 @@ class Account:
                 raise EventError(Fault(str(self.quarantine), None, "", found), "nothing was read") from error
             csv.writer(self._stream).writerow(QUARANTINE)
         csv.writer(self._stream).writerow(_written(row))  # type: ignore[arg-type]
+
+
+def noted(notes: Mapping[tuple[str, str], int]) -> list[str]:
+    """What became of values that did not mean what they looked like, in words."""
+    by_kind: dict[str, dict[str, int]] = {}
+    for (kind, value), rows in notes.items():
+        by_kind.setdefault(kind, {})[value] = by_kind.get(kind, {}).get(value, 0) + rows
+    found = []
+    for kind, values in by_kind.items():
+        rows, shown = sum(values.values()), _examples(values)
+        many = f"{rows:,} row{'' if rows == 1 else 's'}"
+        if kind == "zeros":
+            found.append(f"codes have lost their leading zeros; they are put back in {many}: {shown}")
+        elif kind == "unsure zeros":
+            found.append(f"codes that may have lost a leading zero are left as they are in {many}: {shown}")
+        elif kind == "lost id":
+            found.append(f"event ids that a spreadsheet rounded name no event, in {many}: {shown}")
+        else:
+            found.append(f"{kind.removeprefix('no number: ')} left empty in {many}, as no number can be read: {shown}")
+    return found
+
+
+def _examples(values: Mapping[str, int]) -> str:
+    ranked = sorted(values, key=lambda value: (-values[value], value))
+    more = f" and {len(ranked) - EXAMPLES} more" if len(ranked) > EXAMPLES else ""
+    return ", ".join(ranked[:EXAMPLES]) + more
 
 
 def write_quarantine(bad: pl.DataFrame, path: str | Path) -> None:

@@ -17,6 +17,7 @@ from powderkeg.events.files import TEXT_SHOWN, FileFault
 
 BLOCK = 16 << 20
 LONGEST_RECORD = 1 << 20
+LONGEST_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,25 @@ def head(member: Member, encoding: str | None = None, size: int = 1 << 18) -> by
         if not got:
             raise
     return all_utf8(got if whole else got[: got.rfind(b"\n") + 1] or got)
+
+
+def below_header(data: bytes, skip: int, has_header: bool, quoted: bool) -> int:
+    """Where rows begin: below the lines to pass over, empty lines, and the header, which may hold newlines."""
+    at = 0
+    for _ in range(skip):
+        at = data.find(b"\n", at) + 1 or len(data)
+    if not has_header:
+        return at
+    while data[at : at + 1] in (b"\n", b"\r"):
+        at += 1
+    end = data.find(b"\n", at) + 1 or len(data)
+    wider = end
+    while quoted and data.count(b'"', at, wider) % 2 and wider - at < LONGEST_HEADER:
+        further = data.find(b"\n", wider) + 1
+        if not further:
+            return end
+        wider = further
+    return end if data.count(b'"', at, wider) % 2 else wider
 
 
 def _block(name: str, data: bytes) -> Block:

@@ -7,7 +7,8 @@ A code that a book does not hold is unknown: it is kept in the table, counted an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,6 +18,9 @@ import polars as pl
 from powderkeg.errors import Fault, UsageError, nearest_name
 
 CODEBOOKS = ("cameo", "weis", "plover", "acled", "ucdp")
+MOST_CODE = 1e6
+_FORMULA = re.compile(r'="?\s*(.*?)\s*"?')
+_FLOAT = re.compile(r"\d+[.,]0*|\d+(?:[.,]\d+)?[eE][+-]?\d+")
 TONES = ("verbal cooperation", "material cooperation", "verbal conflict", "material conflict")
 
 
@@ -120,6 +124,74 @@ def likeliest_book(codes: Iterable[str]) -> str | None:
     if 2 * known[best] <= len(seen) or known[best] == known[second]:
         return None
     return best
+
+
+def without_dress(text: str) -> str:
+    """The code without what a spreadsheet or a table of numbers put around it: '0841, ="0841", 190.0, 1.9E+02."""
+    bare = text.strip()
+    dressed = _FORMULA.fullmatch(bare)
+    bare = dressed.group(1) if dressed else bare.removeprefix("'").strip()
+    if _FLOAT.fullmatch(bare):
+        number = float(bare.replace(",", "."))
+        return str(int(number)) if number.is_integer() and number < MOST_CODE else bare
+    return bare
+
+
+def zeros_of(codes: Iterable[str], book: str | None) -> str:
+    """Whether the codes of a column have lost their leading zeros: "lost", "kept", or "unsure".
+
+    Only codes that the book knows with and without a zero depend on it: 10 may be the root DEMAND or what is left of
+    010, a statement. They have lost it where other codes of the column have (841, 42) or where roots are written out
+    (130, 190); they have not where a zero stands in the column, or roots are written by one digit or two.
+    """
+    if book is None:
+        return "kept"
+    known = entries(book)
+    bare = {without_dress(code) for code in codes}
+    digits = {code for code in bare if code.isdecimal() and code.isascii()}
+    if any(code.startswith("0") for code in digits):
+        return "kept"
+    robbed = {code for code in digits if code not in known and "0" + code in known}
+    roots = any(len(code) == 1 for code in robbed)
+    full = any(len(code) > 1 for code in robbed) or any(
+        len(code) == 3 and code.endswith("0") and code in known and code[:2] in known for code in digits
+    )
+    return "unsure" if roots == full else "lost" if full else "kept"
+
+
+@dataclass(frozen=True)
+class Mended:
+    """Codes that do not mean what they look like.
+
+    whole   code as it stands -> in full
+    zeros   those of them that had lost a leading zero
+    unsure  codes that may have lost one, and are left
+    """
+
+    whole: Mapping[str, str]
+    zeros: frozenset[str]
+    unsure: frozenset[str]
+
+
+def mended(codes: Iterable[str], book: str | None, zeros: str) -> Mended:
+    """Codes in full: without a spreadsheet's dress, and with the leading zeros that the book asks for.
+
+    zeros  what `zeros_of` says of the whole column
+    """
+    known = entries(book) if book is not None else {}
+    whole: dict[str, str] = {}
+    robbed: set[str] = set()
+    unsure: set[str] = set()
+    for code in codes:
+        bare = without_dress(code)
+        if bare.isdecimal() and "0" + bare in known and (bare not in known or zeros == "lost"):
+            robbed.add(code)
+            bare = "0" + bare
+        elif bare in known and "0" + bare in known and zeros == "unsure":
+            unsure.add(code)
+        if bare != code:
+            whole[code] = bare
+    return Mended(whole, frozenset(robbed), frozenset(unsure))
 
 
 @cache

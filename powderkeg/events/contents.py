@@ -11,6 +11,9 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
+
+import polars as pl
 
 from powderkeg.events.archives import Member, PassedOver, members
 from powderkeg.events.blocks import blocks, head
@@ -22,6 +25,7 @@ from powderkeg.events.parquets import first_rows, portions
 from powderkeg.events.preamble import preamble
 from powderkeg.events.records import Table, is_json, table_of_json
 from powderkeg.events.rows import Window
+from powderkeg.events.settling import settled_member
 from powderkeg.events.store import is_own
 from powderkeg.events.workbooks import sheets
 
@@ -57,7 +61,7 @@ def contents(sources: Sources, wishes: Wishes, window: Window) -> Iterator[objec
                     yield from _parquet(member, wishes, window)
                 else:
                     try:
-                        begin, content = _opened_of(member, wishes, last)
+                        begin, content = _opened_of(member, wishes, last, window.first)
                     except FileFault as fault:
                         if not member.doubtful:
                             raise
@@ -80,48 +84,58 @@ def _inside(name: str, source: Source) -> str:
     return name.removeprefix(f"{source.name}:")
 
 
-def _opened_of(member: Member, wishes: Wishes, last: Layout | None) -> tuple[Begin, Iterator[object]]:
-    return _opened_sheet(member, wishes) if member.kind == "workbook" else _opened(member, wishes, last)
+def _opened_of(
+    member: Member, wishes: Wishes, last: Layout | None, start: date | None
+) -> tuple[Begin, Iterator[object]]:
+    if member.kind == "workbook":
+        return _opened_sheet(member, wishes, start)
+    return opened(member, wishes, last, start)
 
 
-def _opened_sheet(member: Member, wishes: Wishes) -> tuple[Begin, Iterator[object]]:
+def _opened_sheet(member: Member, wishes: Wishes, start: date | None) -> tuple[Begin, Iterator[object]]:
     """The first sheet of a workbook that reads as events; others that would are named."""
-    opened: tuple[Begin, Iterator[object]] | None = None
+    first: tuple[Begin, Iterator[object]] | None = None
     chosen, others, faults = "", [], []
     for sheet in sheets(member, wishes.sheet):
         try:
-            found = _opened(sheet.member, replace(wishes, separator=","), None)
+            found = opened(sheet.member, replace(wishes, separator=","), None, start)
         except FileFault as fault:
             faults.append(fault)
         else:
-            if opened is None:
-                opened, chosen = found, sheet.name
+            if first is None:
+                first, chosen = found, sheet.name
             else:
                 others.append(sheet.name)
-    if opened is None:
+    if first is None:
         raise faults[0]
     said = [f"sheet {chosen!r} is read"] if others or faults else []
     if others:
         said.append(f"sheets that hold events too and are not read: {', '.join(others)}; name one to read it")
-    begin, content = opened
+    begin, content = first
     return replace(begin, said=(*said, *begin.said)), content
 
 
-def _opened(member: Member, wishes: Wishes, last: Layout | None) -> tuple[Begin, Iterator[object]]:
-    """Where a member of text begins, and its pieces. JSON becomes a table first."""
-    start = head(member, wishes.encoding)
-    if is_json(start):
+def opened(member: Member, wishes: Wishes, last: Layout | None, start: date | None) -> tuple[Begin, Iterator[object]]:
+    """Where a member of text begins, and its pieces. JSON becomes a table first.
+
+    last   the layout of the member before, which this one may share
+    start  the day that times count from that are plain numbers
+    """
+    beginning = head(member, wishes.encoding)
+    if is_json(beginning):
         table = table_of_json(member, wishes.encoding)
         layout = detect(member.name, head(table.member), replace(wishes, separator=","))
+        layout = settled_member(table.member, layout, replace(wishes, encoding=None), start)
         return Begin(table.member, layout, 0, 0, tuple(table.said)), _made(table, layout)
-    before = preamble(start)
+    before = preamble(beginning)
     if before.lines or before.marked:
-        start = start.split(b"\n", before.lines)[-1]
-        start = start.removeprefix(b"#") if before.marked else start
+        beginning = beginning.split(b"\n", before.lines)[-1]
+        beginning = beginning.removeprefix(b"#") if before.marked else beginning
         wishes = replace(wishes, separator=wishes.separator or before.separator)
-    if last is None or not _is_alike(start, last):
+    if last is None or not _is_alike(beginning, last):
         try:
-            last = detect(member.name, start, wishes)
+            last = detect(member.name, beginning, wishes)
+            last = settled_member(member, last, wishes, start, before.lines)
         except FileFault as fault:
             if fault.fault.line is not None:
                 fault.fault = replace(fault.fault, line=fault.fault.line + before.lines)
@@ -152,8 +166,12 @@ def _parquet(member: Member, wishes: Wishes, window: Window) -> Iterator[object]
     if is_own(member.path):
         raise FileFault(member.name, "a table that powderkeg wrote", "other files; such a table is read alone")
     first = plain(first_rows(member.path, member.name, FIRST_ROWS), member.name)
+
+    def rest(names: list[str]) -> Iterator[pl.DataFrame]:
+        return (plain(one, member.name).frame for one in portions(member.path, member.name, names))
+
     try:
-        layout = layout_of_frame(first.frame, wishes, member.name, window.first)
+        layout = layout_of_frame(first.frame, wishes, member.name, window.first, rest)
     except FileFault as fault:
         first.check(list(first.refused), f"{member.name}: {fault.fault.found}")
         raise

@@ -6,6 +6,8 @@ reads files and frames, sets bad rows aside and counts them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -16,9 +18,10 @@ from powderkeg.errors import EventError, Fault
 from powderkeg.events.codes import entries
 from powderkeg.events.files import FileFault
 from powderkeg.events.foreign import read_by_others
-from powderkeg.events.layout import PARTS_FORMS, Layout, Wishes, book_of, counting, directed_of, format_named, ids_of
+from powderkeg.events.layout import Layout, Wishes, book_of, counting, directed_of, form_of_parts, format_named, ids_of
+from powderkeg.events.numbers import NUMBER_FIELDS
 from powderkeg.events.recognition import columns_of, recognised
-from powderkeg.events.times import EPOCH, NUMBERS, likeliest_form
+from powderkeg.events.settling import DATES, Seen, settled
 from powderkeg.formats import Format
 
 
@@ -42,10 +45,17 @@ def polars_of(frame: Any) -> pl.DataFrame:
     return rows
 
 
-def layout_of_frame(frame: pl.DataFrame, wishes: Wishes, name: str, start: date | None) -> Layout:
-    """Which column holds what, and how its dates are written.
+def layout_of_frame(
+    frame: pl.DataFrame,
+    wishes: Wishes,
+    name: str,
+    start: date | None,
+    more: Callable[[list[str]], Iterable[pl.DataFrame]] | None = None,
+) -> Layout:
+    """Which column holds what, and how its values are written.
 
     start  the day that a column of plain numbers counts from
+    more   gives the columns of these names of the rows that follow those of `frame`
     Raises FileFault as `detect` does for files.
     """
     names = tuple(frame.columns)
@@ -63,51 +73,56 @@ def layout_of_frame(frame: pl.DataFrame, wishes: Wishes, name: str, start: date 
     if "count" in columns:
         counts = [text or "" for text in _texts(frame[names[columns["count"]]])]
         columns = counting(kind, columns, names, counts, wishes, said)
-    if found.parts:
-        form = PARTS_FORMS["day" in columns]
-    else:
-        form = wishes.date_format or _form(frame[names[columns["time"]]], name, start)
-    book, pad = wishes.book or kind.book, False
-    if "code" in columns:
-        column = frame[names[columns["code"]]]
-        codes = [code for code in _texts(column) if code]
-        if book is None:
-            book = book_of(names[columns["code"]], codes, said)
-        if book in ("cameo", "weis") and column.dtype.is_numeric():
-            pad = any(len(code) < 3 for code in codes)
-            if pad:
-                said.append("codes have lost their leading zeros; they are put back")
-    origin = float((start - EPOCH).days) if form in NUMBERS and start is not None else 0.0
-    return Layout(
-        kind,
-        ",",
-        False,
-        names,
-        columns,
-        None,
-        form,
-        book,
-        pad,
-        origin,
-        ids=ids,
-        directed=directed_of(kind, wishes),
+    book = wishes.book or kind.book
+    if "code" in columns and book is None:
+        codes = [code for code in _texts(frame[names[columns["code"]]]) if code]
+        book = book_of(names[columns["code"]], codes, said)
+    form = form_of_parts(found)
+    layout = Layout(
+        kind, ",", False, names, columns, None, form, book, ids=ids, directed=directed_of(kind, wishes),
         said=tuple(said),
-    )
+    )  # fmt: skip
+    return settled(layout, _seen(frame, layout, name, more), wishes, start, name)
+
+
+def _seen(
+    frame: pl.DataFrame, layout: Layout, name: str, more: Callable[[list[str]], Iterable[pl.DataFrame]] | None
+) -> Seen:
+    """What all rows show of how values are written; what has a type of its own shows nothing."""
+    seen = Seen()
+    numeric = {key for key in NUMBER_FIELDS if key in layout.columns and _dtype(frame, layout, key).is_numeric()}
+    looked = replace(layout, columns={key: at for key, at in layout.columns.items() if key not in numeric})
+    seen.add(text_of_frame(frame, looked, name, 1))
+    open_ = {
+        key: at for key, at in looked.columns.items()
+        if key in (*DATES, *NUMBER_FIELDS, "code") and _dtype(frame, layout, key) != pl.Date
+    }  # fmt: skip
+    if more is not None and open_:
+        looked = replace(layout, columns=open_)
+        for portion in more([layout.names[at] for at in open_.values()]):
+            seen.add(text_of_frame(portion, looked, name, 1))
+    return seen
+
+
+def _dtype(frame: pl.DataFrame, layout: Layout, key: str) -> pl.DataType:
+    return frame.schema[layout.names[layout.columns[key]]]
 
 
 def text_of_frame(frame: pl.DataFrame, layout: Layout, name: str, first_line: int) -> pl.DataFrame:
     """The fields of a layout as texts, with file and line (rows are counted from 1)."""
     wanted = []
     for key, number in layout.columns.items():
-        column = layout.names[number]
-        dtype = frame.schema[column]
-        if key in ("time", "until", "reported"):
-            wanted.append(_time_text(pl.col(column), dtype, layout.form).alias(key))
-        elif dtype.is_float() and key in ("code", "event_id"):
-            # pandas turns a whole-number column with gaps into floats.
-            wanted.append(pl.col(column).cast(pl.String).str.strip_suffix(".0").alias(key))
+        column = pl.col(layout.names[number])
+        dtype = frame.schema[layout.names[number]]
+        if key in DATES and dtype.is_temporal():
+            wanted.append(_time_text(column, dtype).alias(key))
+        elif dtype.is_float():
+            # Numbers in full, never 1.5e8; pandas turns a whole-number column with gaps into floats.
+            whole = (column == column.floor()) & (column.abs() < 2**53)
+            number_text = pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String))
+            wanted.append(number_text.otherwise(column.cast(pl.String)).alias(key))
         else:
-            wanted.append(pl.col(column).cast(pl.String).alias(key))
+            wanted.append(column.cast(pl.String).alias(key))
     texts = frame.select(wanted)
     file = pl.lit(name, dtype=pl.String).cast(pl.Categorical).alias("file")
     return texts.with_columns(file, line=pl.int_range(first_line, first_line + pl.len(), dtype=pl.UInt32))
@@ -117,34 +132,10 @@ def _texts(column: pl.Series) -> list[str | None]:
     return column.head(100_000).cast(pl.String).to_list()
 
 
-def _form(when: pl.Series, name: str, start: date | None) -> str:
-    if when.dtype == pl.Date:
-        return "day"
-    if when.dtype.is_temporal():
-        moments = when.drop_nulls().cast(pl.Datetime("us")).cast(pl.Int64)
-        return "day" if (moments % 86_400_000_000 == 0).all() else "second"
-    if when.dtype.is_numeric():
-        values = when.drop_nulls().cast(pl.Float64)
-        if len(values) and values.is_between(18_000_101, 21_001_231).all():
-            return "compact"
-        if start is None:
-            raise FileFault(name, "times that are plain numbers", "dates, or start=: the day that they count from")
-        return "whole" if (values == values.floor()).all() else "exact"
-    forms = likeliest_form(when.cast(pl.String).drop_nulls().head(500).to_list())
-    shown = ", ".join(repr(str(value)[:40]) for value in when.drop_nulls().head(3)) or "none"
-    if not forms:
-        raise FileFault(name, f"dates such as {shown} cannot be read", "a date_format")
-    if len(forms) > 1:
-        raise FileFault(name, f"dates such as {shown} can be read in two ways", f"a date_format: {' or '.join(forms)}")
-    return forms[0]
-
-
-def _time_text(column: pl.Expr, dtype: pl.DataType, form: str) -> pl.Expr:
+def _time_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Dates and times as texts, with the offset of the zone in which they are kept."""
     if dtype == pl.Date:
         return column.dt.strftime("%Y-%m-%d")
     if isinstance(dtype, pl.Datetime):
-        plain = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if dtype.time_zone else column
-        return plain.dt.strftime("%Y-%m-%d" if form == "day" else "%Y-%m-%dT%H:%M:%S%.6f")
-    if dtype.is_float() and form == "compact":
-        return column.cast(pl.Int64).cast(pl.String)
+        return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f" + ("%:z" if dtype.time_zone else ""))
     return column.cast(pl.String)

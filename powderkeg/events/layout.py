@@ -11,15 +11,14 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from powderkeg.errors import nearest_name
-from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book
+from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book, without_dress
 from powderkeg.events.files import FileFault
 from powderkeg.events.preamble import is_quoted
 from powderkeg.events.recognition import Found, are_counts, columns_of, recognised
-from powderkeg.events.times import TIME_FORMS, likeliest_form
 from powderkeg.formats import ALIASES, FORMATS, IN_ITS_FILE, NAMES, Bare, Format, spelt, squashed
 
 PARTS_FORMS = {True: "day", False: "month"}
@@ -34,14 +33,21 @@ class Layout:
     columns    field -> number of its column
     header     the header's text, to know it when it comes again; None if there is none
     quoted     double quotes keep separators and newlines inside a field together
-    form       key of TIME_FORMS
-    pad        codes lost their leading zeros on the way (a spreadsheet did it): put them back
-    origin     days from 1970-01-01 to the day that times count from, where they are plain numbers
+    form       a form of `times`; empty until `settling` has found it
     guard      number of the column whose text shows that no column of a row is out of place, or None
     ids        within what the event ids are unique: EVERYWHERE, IN_ITS_FILE, or the column that they are counted by
     directed   codes whose first side acts on its second, where the others do not say who acted; None: all do
     title      the kind of file, as it is said
     said       what was found out that a user would want to hear
+
+    Found by `settling`, for the whole member:
+    origin       days from 1970-01-01 to the day that times count from, where they are plain numbers
+    other_forms  forms of until and reported
+    loose        a date that the form does not read may be in another that is plain (2018-06, June 2018)
+    marks        decimal mark of each column of numbers: "point" or "comma"
+    zeros        whether codes have lost their leading zeros: "lost", "kept" or "unsure"
+    countries    fields of two-letter codes, in which NA is Namibia
+    plain_ids    event ids became numbers with a point (1.0): it is taken off
     """
 
     format: Format
@@ -52,13 +58,18 @@ class Layout:
     header: str | None
     form: str
     book: str | None
-    pad: bool = False
-    origin: float = 0.0
     guard: int | None = None
     ids: str = IN_ITS_FILE
     title: str = ""
     directed: frozenset[str] | None = None
     said: tuple[str, ...] = field(default=(), compare=False)
+    origin: float = 0.0
+    other_forms: Mapping[str, str] = field(default_factory=dict)
+    loose: bool = False
+    marks: Mapping[str, str] = field(default_factory=dict)
+    zeros: str = "kept"
+    countries: frozenset[str] = frozenset()
+    plain_ids: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ class Wishes:
     encoding: str | None = None
     sheet: str | None = None
     directed: bool | None = None
+    decimal: str | None = None
 
 
 def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
@@ -139,7 +151,8 @@ def book_of(name: str, codes: Sequence[str], said: list[str], usual: str | None 
     """
     plain = squashed(name)
     named = next((one for one in ("cameo", "weis", "plover") if one in plain), None)
-    for seen in (codes, [code.zfill(3) for code in codes]):
+    bare = [without_dress(code) for code in codes]
+    for seen in (bare, [code.zfill(3) for code in bare]):
         book = named or likeliest_book(seen)
         tied = () if book else _tied(seen)
         if tied and usual in tied:
@@ -185,21 +198,9 @@ def _tied(codes: Sequence[str]) -> tuple[str, ...]:
     return tied if len(tied) > 1 and 2 * most > len(codes) else ()
 
 
-def form_of(file: str, stamps: Iterable[str], usual: str | None) -> str:
-    """How dates are written: as the format has it if that reads most of them, else found from them.
-
-    Raises FileFault where they can be read in two ways, or in none.
-    """
-    texts = [stamp for stamp in stamps if stamp]
-    forms = likeliest_form(texts)
-    if usual is not None and (usual in forms or not forms):
-        return usual
-    if len(forms) == 1:
-        return forms[0]
-    shown = ", ".join(repr(stamp[:40]) for stamp in texts[:3]) or "none"
-    if not forms:
-        raise FileFault(file, f"dates such as {shown} cannot be read", f"a date_format: one of {', '.join(TIME_FORMS)}")
-    raise FileFault(file, f"dates such as {shown} can be read in two ways", f"a date_format: {' or '.join(forms)}")
+def form_of_parts(found: Found) -> str:
+    """The form of dates that stand in several columns; empty where they stand in one."""
+    return PARTS_FORMS["day" in found.columns] if found.parts else ""
 
 
 def _refuse_markup(file: str, text: str) -> None:
@@ -254,11 +255,10 @@ def _bare_layout(file: str, text: str, kind: Format, bare: Bare, wishes: Wishes)
     found = columns_of(kind, bare.columns, {}, file)
     ids, within = ids_of(kind, found.columns, bare.columns)
     quoted = bare.separator != "\t"
-    rows = [row for row in _records(text, bare.separator, quoted) if len(row) == len(bare.columns)]
-    form = wishes.date_format or kind.form or _found_form(file, rows, found, kind)
     guard = None if kind.guard is None else bare.columns.index(kind.guard)
     return Layout(
-        kind, bare.separator, quoted, bare.columns, {**found.columns, **within}, None, form, wishes.book or kind.book,
+        kind, bare.separator, quoted, bare.columns, {**found.columns, **within}, None, form_of_parts(found),
+        wishes.book or kind.book,
         guard=guard, ids=ids, title=bare.title, directed=directed_of(kind, wishes), said=found.said,
     )  # fmt: skip
 
@@ -296,30 +296,18 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     if not rows:
         raise FileFault(file, "no event row", "rows below the header", 1)
     usable = [row for row in rows if len(row) >= len(names)]
-    form = wishes.date_format or _found_form(file, usable, found, kind)
     ids, within = ids_of(kind, found.columns, names)
     columns = {**found.columns, **within}
     if "count" in columns:
         columns = counting(kind, columns, names, [row[columns["count"]] for row in usable], wishes, said)
-    book, pad = wishes.book or kind.book, False
+    book = wishes.book or kind.book
     codes = [code for row in usable if "code" in columns and (code := row[columns["code"]].strip())]
     if book is None and codes:
         book = book_of(names[columns["code"]], codes, said)
-    if book in ("cameo", "weis") and codes and not any(code.startswith("0") for code in codes):
-        pad = any(len(code) < 3 and code.isdecimal() for code in codes)
-        if pad:
-            said.append("codes have lost their leading zeros; they are put back")
     return Layout(
-        kind, separator, quoted, names, columns, _first_line(text), form, book, pad, ids=ids,
+        kind, separator, quoted, names, columns, _first_line(text), form_of_parts(found), book, ids=ids,
         directed=directed_of(kind, wishes), said=(*said, *found.said),
     )  # fmt: skip
-
-
-def _found_form(file: str, rows: Sequence[Sequence[str]], found: Found, kind: Format) -> str:
-    if found.parts:
-        return PARTS_FORMS["day" in found.columns]
-    at = found.columns["time"]
-    return form_of(file, [row[at].strip() for row in rows[:500] if len(row) > at], kind.form)
 
 
 def _published(kind: Format, names: tuple[str, ...], rows: Sequence[Sequence[str]], said: list[str]) -> tuple[str, ...]:

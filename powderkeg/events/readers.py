@@ -25,13 +25,14 @@ from powderkeg.events.files import FileFault, Paths, Sources, gathered
 from powderkeg.events.frames import layout_of_frame, polars_of
 from powderkeg.events.identity import SCOPE, has_doubles, without_same_events
 from powderkeg.events.layout import Wishes
+from powderkeg.events.numbers import MARKS
 from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.rows import Window
 from powderkeg.events.several import COUNTED, repeated
 from powderkeg.events.store import is_own, table_at, write_slices
 from powderkeg.events.streaming import Options, Progress, Reading
 from powderkeg.events.table import RESOLUTIONS, EventTable
-from powderkeg.events.times import EPOCH
+from powderkeg.events.times import EPOCH, checked_form
 from powderkeg.writing.files import check_place, is_of_disk, reason, working_folder
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def read_events(
     *,
     codebook: str | None = None,
     date_format: str | None = None,
+    decimal: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
@@ -72,6 +74,7 @@ def read_events(
                  say; it adds to the format
     codebook     cameo, weis, plover, acled or ucdp; found from the codes unless given
     date_format  a key of TIME_FORMS, or a format such as "%d/%m/%Y"
+    decimal      the decimal mark of numbers, point or comma; found unless given
     separator    the character between fields of a text table; found unless given
     encoding     that of text that is not UTF-8, as cp1250 or latin-2; without it rows that are not UTF-8 are read as
                  Windows-1252 and counted
@@ -90,7 +93,10 @@ def read_events(
     Raises EventError: no such file, no known format, no usable row; UsageError for arguments that cannot be met.
     """
     options = _options(
-        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed),
+        Wishes(
+            format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed,
+            decimal=decimal,
+        ),
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
@@ -114,6 +120,7 @@ def convert(
     *,
     codebook: str | None = None,
     date_format: str | None = None,
+    decimal: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
@@ -135,7 +142,10 @@ def convert(
     """
     target = Path(out)
     options = _options(
-        Wishes(format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed),
+        Wishes(
+            format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed,
+            decimal=decimal,
+        ),
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
@@ -144,8 +154,8 @@ def convert(
         with gathered(paths) as sources, working_folder(target.parent) as folder:
             check_place(target, [source.path for source in sources.files])
             days: Counter[int] = Counter()
-            runs = _spool(Reading(options, account).frames(sources), folder, days)
-            return _merge(runs, days, options, account, target)
+            runs, last = _spool(Reading(options, account).frames(sources), folder, days)
+            return _merge(runs, days, last, options, account, target)
     except Exception as error:
         if not is_of_disk(error):
             raise
@@ -163,6 +173,7 @@ def events(
     codebook: str | None = None,
     date_format: str | None = None,
     directed: bool | None = None,
+    decimal: str | None = None,
     start: date | str | None = None,
     end: date | str | None = None,
     doubles: Sequence[str] = ("same_event",),
@@ -180,7 +191,7 @@ def events(
     if isinstance(frame, EventTable):
         return frame
     options = _options(
-        Wishes(format, dict(mapping or {}), None, date_format, codebook, directed=directed),
+        Wishes(format, dict(mapping or {}), None, date_format, codebook, directed=directed, decimal=decimal),
         Window(_day("start", start), _day("end", end)),
         doubles, scenario, aliases, "raise", None,
     )  # fmt: skip
@@ -225,6 +236,10 @@ def _options(
         raise UsageError(Fault(None, None, "end", f"{window.last}, before start", f"{window.first} or later"))
     if wishes.book is not None:
         entries(wishes.book)
+    if wishes.date_format is not None:
+        checked_form(wishes.date_format)
+    if wishes.decimal is not None and wishes.decimal not in MARKS:
+        raise UsageError(Fault(None, None, "decimal", repr(wishes.decimal), "point or comma"))
     matcher = None
     if scenario is not None:
         from powderkeg.events.match import Matcher
@@ -281,7 +296,7 @@ def _table(portions: list[pl.DataFrame], options: Options, account: Account) -> 
     """All rows as one table."""
     frame = pl.concat(portions, how="diagonal") if portions else _no_rows()
     portions.clear()
-    first, length = _span(options.window, account, frame["day"].min(), frame["day"].max())
+    first, length = _span(options.window, account, frame["day"].min(), last_possible(frame))
     resolution = _resolution(account)
     frame = finished(frame, first, resolution, options.doubles, account)
     account.close()
@@ -294,6 +309,13 @@ def _table(portions: list[pl.DataFrame], options: Options, account: Account) -> 
         coverage=account.coverage(),
         quarantine=account.quarantined(),
     )
+
+
+def last_possible(frame: pl.DataFrame) -> float | None:
+    """The last day on which any of the rows may have happened; None without rows."""
+    span = pl.col("span").fill_null(1.0) - 1 if "span" in frame.columns else pl.lit(0.0)
+    last: float | None = frame.select((pl.col("day").floor() + span).max())[0, 0]
+    return last
 
 
 def finished(
@@ -319,6 +341,8 @@ def finished(
         account.drop(policy, before - frame.height)
     frame, added = repeated(frame.drop(SCOPE, strict=False))
     account.add(COUNTED, added)
+    if "span" in frame.columns:
+        frame = frame.with_columns(pl.col("span").fill_null(1.0))
     if "act" not in frame.columns:
         frame = frame.with_columns(act=pl.col("code"))
     frame = frame.with_columns(time=pl.col("day") - float((start - EPOCH).days)).drop("day")
@@ -361,9 +385,10 @@ def _no_rows() -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _spool(portions: Iterator[pl.DataFrame], folder: Path, days: Counter[int]) -> list[Path]:
-    """Write rows to files that are each sorted by day; count rows by day."""
+def _spool(portions: Iterator[pl.DataFrame], folder: Path, days: Counter[int]) -> tuple[list[Path], float | None]:
+    """Write rows to files that are each sorted by day; count rows by day. The files, and the last possible day."""
     runs: list[Path] = []
+    lasts: list[float] = []
     waiting: list[pl.DataFrame] = []
     size = 0
 
@@ -371,6 +396,8 @@ def _spool(portions: Iterator[pl.DataFrame], folder: Path, days: Counter[int]) -
         frame = pl.concat(waiting, how="diagonal").sort("day", maintain_order=True)
         for day, number in frame.group_by(pl.col("day").floor().cast(pl.Int64)).agg(pl.len()).iter_rows():
             days[day] += number
+        last = last_possible(frame)
+        lasts.extend([] if last is None else [last])
         runs.append(folder / f"run-{len(runs):05}.parquet")
         frame.write_parquet(runs[-1], row_group_size=1 << 16, compression="lz4")
         waiting.clear()
@@ -383,13 +410,15 @@ def _spool(portions: Iterator[pl.DataFrame], folder: Path, days: Counter[int]) -
             size = 0
     if waiting:
         flush()
-    return runs
+    return runs, max(lasts, default=None)
 
 
-def _merge(runs: list[Path], days: Counter[int], options: Options, account: Account, target: Path) -> dict[str, Any]:
+def _merge(
+    runs: list[Path], days: Counter[int], last: float | None, options: Options, account: Account, target: Path
+) -> dict[str, Any]:
     """Take the sorted files apart by days, finish each slice, and join the slices."""
     resolution = _resolution(account)
-    first, length = _span(options.window, account, min(days, default=None), max(days, default=None))
+    first, length = _span(options.window, account, min(days, default=None), last)
     slices: list[Path] = []
     kept = 0
     for low, high in _slices(days, resolution):

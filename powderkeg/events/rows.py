@@ -6,28 +6,42 @@ policy drops; and the rows whose date or code cannot be read, with the reason.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
 
+from powderkeg.events.codes import mended
 from powderkeg.events.layout import Layout
+from powderkeg.events.missing import without_marks
+from powderkeg.events.numbers import COUNTS, NUMBER_FIELDS, numbers_of
+from powderkeg.events.settling import FLOAT_ID
 from powderkeg.events.several import MOST
-from powderkeg.events.times import EARLIEST, EPOCH, LATEST, days_of
+from powderkeg.events.spans import acled_span, ucdp_span
+from powderkeg.events.times import EARLIEST, EPOCH, LATEST, reading_of
 
 NO_SOURCE = "no source"
 OUTSIDE_WINDOW = "outside the window"
 REPORTED_LATE = "reported late"
 DATED_AHEAD = "dated after publication"
 NO_EVENT = "a count of 0"
+ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
 NAMES = (
     "source", "target", "act", "code", "coarse", "mode", "source_name", "target_name", "source_country",
     "target_country", "source_sectors", "target_sectors",
 )  # fmt: skip
-USELESS = ("time", "reported", "until", "precision", "coarse", "mode")
-SPANS = {"1": 1, "2": 7, "3": 30}
-"""ACLED's time_precision: a day, within a week, within a month."""
+USELESS = ("time", "reported", "until", "last", "stamp", "precision", "coarse", "mode")
+SOONEST = 1.0
+"""Days by which an event may be dated after it entered the data: the day there may be a day ahead of UTC's."""
+REWRITTEN = "unix"
+"""How formats write the day of entry whose rows enter again with every change (ACLED): of it no lateness is told."""
+MOST_SHOWN = 20
+OTHER_FORMS = ("partial", "words", "slashed")
+Notes = Counter[tuple[str, str]]
+"""What became of values that did not mean what they looked like: (kind, value) -> rows. Kinds: "zeros" (put back),
+"unsure zeros" (left), "no number: <field>", "lost id"."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,7 @@ class Typed:
     dropped  rows by the policy that drops them
     months   rows by month, of all that have a date: columns month, events
     early    rows dated a year or more before they were added to the data
+    notes    values that did not mean what they looked like
     """
 
     frame: pl.DataFrame
@@ -59,30 +74,44 @@ class Typed:
     dropped: Mapping[str, int]
     months: pl.DataFrame
     early: int = 0
+    notes: Notes = field(default_factory=Counter)
 
 
 def typed(frame: pl.DataFrame, layout: Layout, window: Window) -> Typed:
     """Read the texts of rows that were cut soundly."""
+    notes: Notes = Counter()
     frame = _named(frame, layout)
-    frame = frame.with_columns(*_columns(frame.columns, layout))
+    frame = _coded(frame, layout, notes)
+    frame = _numbered(frame, layout, notes)
+    frame = _identified(frame, layout, notes)
+    frame = _dated(frame, layout)
+    rewritten = layout.format.reported == REWRITTEN
     sound = _is_sound(frame)
     bad = _EMPTY_BAD
     if not frame.select(sound.all())[0, 0]:
         bad = frame.filter(~sound).select("file", "line", reason=_reason(frame.columns))
         frame = frame.filter(sound)
     months = _months(frame["day"], frame["count"] if "count" in frame.columns else None)
-    early = int(frame.select((pl.col("reported") - pl.col("day") >= 365).sum())[0, 0]) if "reported" in frame else 0
+    early = (
+        0
+        if rewritten
+        else int(frame.select((pl.col("reported") - pl.col("day") >= 365).sum())[0, 0])
+        if "reported" in frame
+        else 0
+    )
     dropped: dict[str, int] = {}
     alive: pl.Series | None = None
-    for policy, keep in _policies(frame, window):
+    for policy, keep in _policies(frame, window, rewritten):
         kept = frame.select(keep=keep)["keep"]
         lost = int((~kept).sum() if alive is None else (alive & ~kept).sum())
         if lost:
             dropped[policy] = lost
             alive = kept if alive is None else alive & kept
+    if "span" in frame.columns:
+        frame = _inside(frame, window)
     # Filtering copies: only what is wanted, and once.
     frame = frame.select(name for name in frame.columns if name not in USELESS)
-    return Typed(frame if alive is None else frame.filter(alive), bad, dropped, months, early)
+    return Typed(frame if alive is None else frame.filter(alive), bad, dropped, months, early, notes)
 
 
 def _months(days: pl.Series, counts: pl.Series | None = None) -> pl.DataFrame:
@@ -105,73 +134,157 @@ _EMPTY_BAD = pl.DataFrame(schema={"file": pl.Categorical, "line": pl.UInt32, "re
 
 
 def _named(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """Names and codes as categories; missing where the format says so, or nothing stands there."""
+    """Names and codes as categories; missing where a mark stands, or nothing."""
     strip = layout.separator != "\t" or layout.quoted
     if "target" not in frame.columns:
         frame = frame.with_columns(target=pl.lit(None, dtype=pl.String))
     names = [name for name in NAMES if name in frame.columns]
     text = pl.col(names).str.strip_chars() if strip else pl.col(names)
     frame = frame.with_columns(text.cast(pl.Categorical))
-    nothing = [*layout.format.missing, *(("",) if strip else ())]
-    for one in nothing:
-        frame = frame.with_columns(pl.when(pl.col(name) != one).then(name).alias(name) for name in names)
+    marked = frame.select(name for name in (*names, "until", "precision") if name in frame.columns)
+    frame = frame.with_columns(without_marks(marked, layout.format.missing, layout.countries))
+    if layout.format.or_name:
+        sides = [side for side in ("source", "target") if f"{side}_name" in frame.columns]
+        frame = frame.with_columns(pl.coalesce(side, f"{side}_name").alias(side) for side in sides)
     return frame
 
 
-def _columns(has: list[str], layout: Layout) -> list[pl.Expr]:
-    """Days and numbers; the day beside the text of the date, which the reason of a bad row shows."""
-    text = pl.col("time").str.strip_chars() if layout.separator != "\t" or layout.quoted else pl.col("time")
-    day = days_of(text, layout.form) + layout.origin if layout.origin else days_of(text, layout.form)
-    found = [day.alias("day"), _code(has, layout).alias("code")]
-    if layout.format.or_name:
-        found += [pl.coalesce(s, f"{s}_name").alias(s) for s in ("source", "target") if f"{s}_name" in has]
-    for number in ("goldstein", "deaths"):
-        if number in has:
-            found.append(pl.col(number).str.strip_chars().cast(pl.Float64, strict=False))
-    if "until" in has:
-        until = days_of(pl.col("until").str.strip_chars(), layout.form)
-        found.append((until - days_of(text, layout.form) + 1).alias("span"))
-    elif "precision" in has:
-        codes, days = list(SPANS), list(SPANS.values())
-        span = pl.col("precision").str.strip_chars().replace_strict(codes, days, default=None, return_dtype=pl.Float64)
-        found.append(span.alias("span"))
-    if "reported" in has:
-        found.append(_reported(layout).alias("reported"))
-    if "count" in has:
-        count = pl.col("count").str.strip_chars().str.strip_suffix(".0").cast(pl.UInt32, strict=False)
-        found.append(pl.when(count <= MOST).then(count).alias("count"))
-    return found
-
-
-def _reported(layout: Layout) -> pl.Expr:
-    """The day on which an event was entered or published."""
-    text = pl.col("reported").str.strip_chars()
-    how = layout.format.reported
-    if how == "unix":
-        return (text.cast(pl.Float64, strict=False) / 86_400).floor()
-    if how == "iso":
-        return days_of(text.str.slice(0, 10), "day")
-    if how == "compact":
-        compact = days_of(text.str.slice(0, 8), "compact")
-        # With a header, the file has been through a program, which may have written days in its own way.
-        return compact if layout.header is None else pl.coalesce(compact, days_of(text.str.slice(0, 10), "day"))
-    return days_of(text.str.slice(0, 8 if layout.form == "compact" else 10), layout.form)
-
-
-def _code(has: list[str], layout: Layout) -> pl.Expr:
-    """The code in full: with its mode, without a gap, with its leading zeros."""
-    if "code" not in has:
-        return pl.col("act")
-    code = pl.coalesce("code", "coarse") if "coarse" in has else pl.col("code")
-    if "mode" in has:
+def _coded(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFrame:
+    """The code in full: with its mode, without a spreadsheet's dress, with its leading zeros."""
+    if "code" not in frame.columns:
+        return frame.with_columns(code=pl.col("act"))
+    code = pl.coalesce("code", "coarse") if "coarse" in frame.columns else pl.col("code")
+    frame = frame.with_columns(code=code)
+    seen = frame["code"].unique().drop_nulls().cast(pl.String).to_list()
+    whole = mended(seen, layout.book, layout.zeros)
+    if whole.zeros or whole.unsure:
+        counted = frame.filter(
+            pl.col("code").is_in(pl.Series([*whole.zeros, *whole.unsure]).cast(pl.Categorical).implode())
+        )
+        for text, rows in counted.group_by(pl.col("code").cast(pl.String)).agg(pl.len()).iter_rows():
+            notes["zeros" if text in whole.zeros else "unsure zeros", text] += rows
+    if whole.whole:
+        text = pl.col("code").cast(pl.String).replace(list(whole.whole), list(whole.whole.values()))
+        frame = frame.with_columns(code=text.cast(pl.Categorical))
+    if "mode" in frame.columns:
         mode = pl.col("mode").cast(pl.String).str.split(";").list.first().str.strip_chars().str.to_lowercase()
-        whole = code.cast(pl.String) + ":" + mode
-        code = pl.when(mode.is_null() | (mode == "")).then(code).otherwise(whole.cast(pl.Categorical))
-    if layout.pad:
-        text = code.cast(pl.String)
-        short = text.str.contains(r"^\d{1,2}$")
-        code = pl.when(short).then(text.str.zfill(3).cast(pl.Categorical)).otherwise(code)
-    return code
+        joined = (pl.col("code").cast(pl.String) + ":" + mode).cast(pl.Categorical)
+        frame = frame.with_columns(code=pl.when(mode.is_null() | (mode == "")).then("code").otherwise(joined))
+    return frame
+
+
+def _numbered(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFrame:
+    """Numbers of the columns that hold some. What is no number, or no number of dead, is left empty and noted; a weight
+    that cannot be read is NaN here, so that the codebook's does not take its place."""
+    for name in NUMBER_FIELDS:
+        if name not in frame.columns:
+            continue
+        texts = without_marks(frame.select(pl.col(name).str.strip_chars()), (), frozenset())[name]
+        mark = layout.marks.get(name, "point")
+        number = texts.cast(pl.Float64, strict=False)
+        if mark == "comma" or not (number.is_finite() | texts.is_null()).fill_null(False).all():
+            number = texts.to_frame().select(numbers_of(pl.col(name), mark))[name]
+        if name in COUNTS:
+            number = number.set(number < 0, None)
+        wrong = texts.is_not_null() & number.is_null()
+        if wrong.any():
+            for text, rows in texts.filter(wrong).value_counts(sort=True).head(MOST_SHOWN).iter_rows():
+                notes[f"no number: {name}", text[:40]] += rows
+            if name not in COUNTS:
+                number = number.set(wrong, float("nan"))
+        frame = frame.with_columns(number.alias(name))
+    if "count" in frame.columns:
+        count = pl.col("count").str.strip_chars().str.replace(r"\.0+$", "").cast(pl.UInt32, strict=False)
+        frame = frame.with_columns(pl.when(count <= MOST).then(count).alias("count"))
+    return frame
+
+
+def _identified(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFrame:
+    """Event ids. One that a spreadsheet rounded (1.23E+11) is none: many rows share it."""
+    if "event_id" not in frame.columns:
+        return frame
+    texts = frame["event_id"]
+    odd = texts.filter(~texts.str.contains(r"^[ -~]*\d[ -~]*$") | texts.str.contains(ROUNDED_ID)).drop_nulls()
+    if not len(odd) and not layout.plain_ids:
+        return frame
+    frame = frame.with_columns(without_marks(frame.select("event_id"), layout.format.missing, frozenset()))
+    text = pl.col("event_id")
+    rounded = text.str.contains(ROUNDED_ID)
+    lost = int(frame.select(rounded.sum())[0, 0] or 0)
+    if lost:
+        notes["lost id", frame.filter(rounded)["event_id"][0]] += lost
+        text = pl.when(~rounded).then(text)
+    if layout.plain_ids:
+        text = pl.when(text.str.contains(FLOAT_ID)).then(text.str.replace(r"\.0+$", "")).otherwise(text)
+    return frame.with_columns(text.alias("event_id"))
+
+
+def _dated(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """First possible day, number of possible days, and the day of entry, beside the text of the date, which the reason
+    of a bad row shows."""
+    text = pl.col("time").str.strip_chars() if layout.separator != "\t" or layout.quoted else pl.col("time")
+    day, open_days = reading_of(text, layout.form)
+    frame = frame.with_columns((day + layout.origin if layout.origin else day).alias("day"))
+    if open_days is not None:
+        frame = frame.with_columns(open_days.alias("span"))
+    if layout.loose and frame["day"].null_count():
+        frame = _in_other_forms(frame)
+    if "until" in frame.columns:
+        form = layout.other_forms.get("until", layout.form)
+        last, more = reading_of(pl.col("until"), form)
+        last = (last if more is None else last + more - 1) + (layout.origin if layout.origin else 0.0)
+        own = pl.col("span") if "span" in frame.columns else pl.lit(1.0)
+        one = pl.when(pl.col("until").is_null()).then(own)
+        frame = frame.with_columns(last=last.floor())
+        frame = frame.with_columns(span=one.otherwise(pl.col("last") - pl.col("day").floor() + 1))
+    elif "precision" in frame.columns:
+        precision = pl.col("precision").cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "")
+        if layout.format.name == "ucdp":
+            frame = frame.with_columns(span=ucdp_span(precision))
+        else:
+            first, span = acled_span(pl.col("day"), precision)
+            frame = frame.with_columns(stamp=pl.col("day"), day=first, span=span)
+    if "reported" in frame.columns:
+        known, entered = layout.other_forms.get("reported", layout.form), pl.col("reported").str.strip_chars()
+        if known == "seconds":
+            known, entered = "compact", entered.str.slice(0, 8)
+        frame = frame.with_columns(reading_of(entered, known)[0].alias("reported"))
+    return frame
+
+
+def _in_other_forms(frame: pl.DataFrame) -> pl.DataFrame:
+    """Dates that the form of the column does not read, where they stand in a form that can be no other."""
+    text = pl.col("time").str.strip_chars()
+    days, spans = [], []
+    for form in OTHER_FORMS:
+        day, open_days = reading_of(text, form)
+        days.append(day)
+        spans.append(pl.when(day.is_not_null()).then(pl.lit(1.0) if open_days is None else open_days))
+    own = pl.col("span") if "span" in frame.columns else pl.lit(1.0)
+    found = frame.filter(pl.col("day").is_null()).select(
+        "file", "line", other_day=pl.coalesce(days), other_span=pl.coalesce(spans)
+    )  # fmt: skip
+    if not found["other_day"].is_not_null().any():
+        return frame
+    frame = frame.join(found, on=["file", "line"], how="left", maintain_order="left")
+    span = pl.when(pl.col("day").is_null()).then(pl.col("other_span")).otherwise(own).alias("span")
+    if (found["other_span"].fill_null(1.0) > 1).any() or "span" in frame.columns:
+        frame = frame.with_columns(span)
+    return frame.with_columns(pl.coalesce("day", "other_day").alias("day")).drop("other_day", "other_span")
+
+
+def _inside(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """The possible days of an event that lie in the window: it is kept for a day that does."""
+    if window.first is not None:
+        first = float((window.first - EPOCH).days)
+        early = (first - pl.col("day").floor()).clip(0)
+        frame = frame.with_columns(
+            day=pl.when(early > 0).then(first).otherwise("day"), span=(pl.col("span") - early).clip(1)
+        )
+    if window.last is not None:
+        left = float((window.last - EPOCH).days + 1) - pl.col("day").floor()
+        frame = frame.with_columns(span=pl.min_horizontal("span", left.clip(1)))
+    return frame
 
 
 def _is_sound(frame: pl.DataFrame) -> pl.Expr:
@@ -200,10 +313,14 @@ def _reason(has: list[str]) -> pl.Expr:
     )
     if "count" in has:
         reason = reason.when(pl.col("count").is_null()).then(pl.lit("bad count of events"))
-    return reason.otherwise(pl.lit("bad last date"))
+    if "until" in has:
+        until = pl.col("until").cast(pl.String).str.slice(0, 40)
+        reason = reason.when(pl.col("span").is_null()).then(pl.lit("bad last date '") + until + "'")
+        reason = reason.when(pl.col("span") < 1).then(pl.lit("last date before the first '") + until + "'")
+    return reason.otherwise(pl.lit("bad row"))
 
 
-def _policies(frame: pl.DataFrame, window: Window) -> list[tuple[str, pl.Expr]]:
+def _policies(frame: pl.DataFrame, window: Window, rewritten: bool) -> list[tuple[str, pl.Expr]]:
     found = []
     if frame["source"].null_count():
         found.append((NO_SOURCE, pl.col("source").is_not_null()))
@@ -211,12 +328,16 @@ def _policies(frame: pl.DataFrame, window: Window) -> list[tuple[str, pl.Expr]]:
         found.append((NO_EVENT, pl.col("count") > 0))
     if "reported" in frame.columns:
         # What is reported has happened: a later day is a mistake, and would stretch the window to it.
-        found.append((DATED_AHEAD, (pl.col("reported") >= pl.col("day").floor()).fill_null(True)))
+        entered = (pl.col("reported").floor() + SOONEST >= pl.col("day").floor()).fill_null(True)
+        # Stamps that most rows are later than are no days of entry: of an update, or of a copy.
+        if not rewritten or frame.select(entered.mean() >= 0.5)[0, 0]:
+            found.append((DATED_AHEAD, entered))
     inside = pl.lit(True)
+    stamp = pl.col("stamp" if "stamp" in frame.columns else "day")
     if window.first is not None:
-        inside &= pl.col("day") >= (window.first - EPOCH).days
+        inside &= stamp >= (window.first - EPOCH).days
     if window.last is not None:
-        inside &= pl.col("day") < (window.last - EPOCH).days + 1
+        inside &= stamp < (window.last - EPOCH).days + 1
     if window.first is not None or window.last is not None:
         found.append((OUTSIDE_WINDOW, inside))
     if window.lag is not None and "reported" in frame.columns:

@@ -23,16 +23,16 @@ from powderkeg.errors import EventError, Fault, PowderkegWarning
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
 from powderkeg.events.archives import Member, PassedOver, members
-from powderkeg.events.blocks import Block, Overlong, head
+from powderkeg.events.blocks import Block, Overlong, below_header
 from powderkeg.events.codes import TONES, entries
-from powderkeg.events.contents import Begin, ahead, contents
+from powderkeg.events.contents import Begin, ahead, contents, opened
 from powderkeg.events.cutting import PACKED_FROM, REPEATED_HEADER, BadRow, BadRows, Cut, Part, cut, shown, texts
 from powderkeg.events.encodings import UNKNOWN
 from powderkeg.events.files import FileFault, Sources, shown_name
 from powderkeg.events.formulas import has_marks, read_back
 from powderkeg.events.frames import text_of_frame
 from powderkeg.events.identity import scoped
-from powderkeg.events.layout import Layout, Wishes, detect
+from powderkeg.events.layout import Layout, Wishes
 from powderkeg.events.piecing import pieced
 from powderkeg.events.records import Unread
 from powderkeg.events.rows import Typed, Window, typed
@@ -48,7 +48,6 @@ MOST_FAULTS = 100
 MOST_WORKERS = 4
 MOST_NAMED = 5
 MANY_ROWS = 20
-LONGEST_HEADER = 1 << 16
 UNKNOWN_LETTER = UNKNOWN.encode()
 Progress = Callable[[str, int], None]
 
@@ -188,7 +187,7 @@ class Reading:
         self._line += block.lines
         self.account.unknown_letters += data.count(UNKNOWN_LETTER)
         if self._skip or not self._begun:
-            start = _below_header(data, self._skip, not self._begun, self._layout is not None and self._layout.quoted)
+            start = below_header(data, self._skip, not self._begun, self._layout is not None and self._layout.quoted)
             data, line = data[start:], line + data.count(b"\n", 0, start)
             self._skip, self._begun = 0, True
         if block.cut:
@@ -247,7 +246,7 @@ class Reading:
                     if isinstance(member, PassedOver) or member.kind != "text" or member.doubtful:
                         continue
                     if member.name not in seen and member.name not in self._good:
-                        detect(member.name, head(member, self.options.wishes.encoding), self.options.wishes)
+                        opened(member, self.options.wishes, None, self.options.window.first)
             except FileFault as other:
                 if other.fault.file not in seen:
                     self.account.faults.append(other.fault)
@@ -335,7 +334,8 @@ def coded(frame: pl.DataFrame, book: str | None) -> pl.DataFrame:
         spoken = pl.when(word.is_in(TONES)).then(word).cast(pl.Enum(TONES))
         frame = frame.with_columns(tone=pl.coalesce("tone", spoken))
     if "goldstein" in own:
-        frame = frame.with_columns(goldstein=pl.coalesce("_goldstein", "goldstein"))
+        # A weight that stands there and cannot be read is NaN: the codebook's does not take its place.
+        frame = frame.with_columns(goldstein=pl.coalesce("_goldstein", "goldstein").fill_nan(None))
     return frame.drop(own.values())
 
 
@@ -364,22 +364,3 @@ def _by_type(frame: pl.DataFrame) -> pl.DataFrame:
         ).alias(name)
         for name, kind in (("cameo", pl.Categorical), ("tone", pl.Enum(TONES)), ("goldstein", pl.Float64))
     )
-
-
-def _below_header(data: bytes, skip: int, has_header: bool, quoted: bool) -> int:
-    """Where rows begin: below the lines to pass over, empty lines, and the header, which may hold newlines."""
-    at = 0
-    for _ in range(skip):
-        at = data.find(b"\n", at) + 1 or len(data)
-    if not has_header:
-        return at
-    while data[at : at + 1] in (b"\n", b"\r"):
-        at += 1
-    end = data.find(b"\n", at) + 1 or len(data)
-    wider = end
-    while quoted and data.count(b'"', at, wider) % 2 and wider - at < LONGEST_HEADER:
-        further = data.find(b"\n", wider) + 1
-        if not further:
-            return end
-        wider = further
-    return end if data.count(b'"', at, wider) % 2 else wider

@@ -1,22 +1,34 @@
 """When did it happen, and how exactly do we know?
 
-In: texts of one column. Out: days since 1 January 1970 as numbers, missing where a text is no date. Nothing invents a
-time of day: a text without one is the day, and the table then says that its resolution is a day.
+In: texts of one column, and the form in which they are written. Out: days since 1 January 1970 as numbers, missing
+where a text is no date; and the number of days that a text leaves open (May 2018 is 31 of them). Nothing invents a time
+of day: a text without one is the day, and the table then says that its resolution is a day.
+
+A form is a key of TIME_FORMS, with a clock where times stand beside the dates ("day-first second"), or a format such as
+"%d/%m/%y". Which form a column has is found by `dating`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
+from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.events.months import MONTHS
+
 EPOCH = date(1970, 1, 1)
 EARLIEST, LATEST = date(1800, 1, 1), date(2100, 12, 31)
 NUMBERS = ("whole", "exact")
-NEVER_GUESSED = ("keds", *NUMBERS)
 MICROSECONDS = 86_400_000_000
+PIVOT = 45
+"""Years of two digits stand for 1945 to 2044."""
+SERIALS = {"serial": -25569.0, "serial-1904": -24107.0}
+"""Day 0 of a spreadsheet's numbers, from 1970 on: 30 December 1899, and 1 January 1904."""
+UNITS = {"unix-days": 1.0, "unix": 86_400.0, "unix-ms": 86_400e3, "unix-us": 86_400e6, "unix-ns": 86_400e9}
+"""How many of them a day has; all count from 1970."""
 
 
 @dataclass(frozen=True)
@@ -31,92 +43,322 @@ class Form:
 TIME_FORMS = {
     "day": Form(("%Y-%m-%d",), "day", "2018-06-01"),
     "compact": Form(("%Y%m%d",), "day", "20180601"),
-    "slashed": Form(("%Y/%m/%d",), "day", "2018/06/01"),
-    "long": Form(("%d %B %Y", "%d-%B-%Y", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y"), "day", "1 June 2018"),
-    "us-long": Form(("%B %d, %Y", "%b %d, %Y"), "day", "June 1, 2018"),
+    "compact-number": Form((), "day", "20180601.0"),
+    "slashed": Form(("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d"), "day", "2018/06/01"),
+    "words": Form((), "day", "1 June 2018, June 1, 2018, 01-Jun-18, 1. Juni 2018, June 2018"),
+    "long": Form((), "day", "1 June 2018"),
+    "us-long": Form((), "day", "June 1, 2018"),
     "dotted": Form(("%d.%m.%Y",), "day", "01.06.2018"),
-    "day-first": Form(("%d/%m/%Y", "%d-%m-%Y"), "day", "01/06/2018, first of June"),
-    "month-first": Form(("%m/%d/%Y", "%m-%d-%Y"), "day", "06/01/2018, first of June"),
-    "month": Form(("%Y-%m",), "month", "2018-06"),
+    "dotted-month-first": Form(("%m.%d.%Y",), "day", "06.01.2018"),
+    "day-first": Form(("%d/%m/%Y",), "day", "01/06/2018 or 01-06-18, first of June"),
+    "month-first": Form(("%m/%d/%Y",), "day", "06/01/2018 or 06-01-18, first of June"),
+    "year-first": Form(("%Y/%m/%d",), "day", "18-06-01, first of June"),
+    "month": Form(("%Y-%m-%d", "%d-%m-%Y"), "month", "2018-06 or 06/2018"),
+    "year": Form((), "day", "2018, some day of that year"),
+    "partial": Form((), "day", "2018-06-01, 2018-06, 2018, 2018-06-XX, 2018-06-01/2018-06-03, 2018-06-01..2018-06-03"),
+    "week": Form(("%G-W%V-%u",), "day", "2018-W22-5, or 2018-W22, some day of that week"),
+    "ordinal": Form(("%Y-%j",), "day", "2018-152"),
     "second": Form(
         ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"),
         "second", "2018-06-01 14:30:00, in UTC",
     ),
-    "zoned": Form(("%+", "%Y-%m-%d %H:%M:%S%.f%:z"), "second", "2018-06-01T14:30:00+02:00"),
+    "zoned": Form((), "second", "2018-06-01T14:30:00+02:00"),
     "seconds": Form(("%Y%m%d%H%M%S",), "second", "20180601143000"),
-    "midnight": Form(
-        ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d"), "day", "2018-06-01 00:00:00, day only",
-    ),
+    "midnight": Form((), "day", "2018-06-01 00:00:00, day only"),
+    "serial": Form((), "day", "43252, a spreadsheet's day number"),
+    "serial-1904": Form((), "day", "41790, that of a spreadsheet that counts from 1904"),
+    "unix": Form((), "second", "1527811200, seconds since 1970"),
+    "unix-ms": Form((), "second", "1527811200000, milliseconds since 1970"),
+    "unix-us": Form((), "second", "microseconds since 1970"),
+    "unix-ns": Form((), "second", "nanoseconds since 1970"),
+    "unix-days": Form((), "day", "17683, days since 1970"),
     "keds": Form(("%Y%m%d",), "day", "990601, or 19990601"),
     "whole": Form((), "day", "152, days since the start"),
     "exact": Form((), "exact", "152.25, days since the start"),
 }  # fmt: skip
+CLOCKS = {
+    "midnight": "day",  # every time is midnight where it was written: the day there
+    "nearest": "day",  # every time is a midnight that was carried over to UTC: the day that begins then
+    "second": "second",
+    "zoned": "second",
+}
+SAME_AS = {"second": "day second", "zoned": "day zoned", "midnight": "day midnight", "long": "words",
+           "us-long": "words"}  # fmt: skip
+
+ZONES = {
+    "": 0, "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2,
+    "EET": 2, "EEST": 3, "MSK": 3, "EST": -5, "EDT": -4, "CDT": -5, "PST": -8, "PDT": -7,
+}  # fmt: skip
+"""Hours ahead of UTC of names that mean one zone wherever events are reported (IST and CST do not)."""
+CLOCK = (
+    r"^(.*?)(?:[Tt]|[\s,]+)(\d{1,2}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*([AaPp])?(?:\.?\s?[Mm]\.?)?\s*"
+    r"([+-]\d{2}:?\d{2}|[+-]\d{1,2}|[A-Za-z]{1,4})?(?:\s*\[[^\]]*\])?$"
+)
+_SEPARATED = r"\s*[/\-\u2010-\u2015\s]\s*"
 
 
 def days_of(texts: pl.Expr, form: str) -> pl.Expr:
-    """Days since 1970-01-01 as Float64, a whole number where the form is a day; null where the text is no date.
+    """Days since 1970-01-01 as Float64, a whole number where the form is a day; null where the text is no date."""
+    return reading_of(texts, form)[0]
 
-    form  key of TIME_FORMS, or a format such as "%d/%m/%y"
-    """
-    if form in NUMBERS:
-        return texts.cast(pl.Float64, strict=False)
-    one = TIME_FORMS.get(form) or Form((form,), _resolution(form), form)
-    if form == "keds":
-        texts = (
-            pl.when(texts.str.len_bytes() == 6)
-            .then(pl.when(texts.str.slice(0, 2) >= "45").then(pl.lit("19")).otherwise(pl.lit("20")) + texts)
-            .otherwise(texts)
-        )
-    if one.resolution == "day" and form != "midnight":
-        parsed = [texts.str.to_date(f, strict=False) for f in one.formats]
-        return pl.coalesce(parsed).cast(pl.Int32).cast(pl.Float64)
-    if one.resolution == "month":
-        return pl.coalesce([texts.str.to_date(f, strict=False) for f in one.formats]).cast(pl.Int32).cast(pl.Float64)
-    moments = [
-        texts.str.to_datetime(f, strict=False, time_unit="us", time_zone="UTC" if f == "%+" or "z" in f else None)
-        .cast(pl.Int64)
-        for f in one.formats
-    ]  # fmt: skip
-    days = pl.coalesce(moments) / MICROSECONDS
-    return days.floor() if form == "midnight" else days
+
+def reading_of(texts: pl.Expr, form: str) -> tuple[pl.Expr, pl.Expr | None]:
+    """Days as `days_of` gives them, the first where a text leaves several open; and how many it leaves open, or None
+    where the form leaves none."""
+    if "%" in form:
+        return _by_formats(texts, (form,), _resolution(form)), None
+    name, _, clock = SAME_AS.get(form, form).partition(" ")
+    if form == "second":
+        return _by_formats(texts, TIME_FORMS[form].formats, "second"), None
+    if not clock:
+        return _dates(texts, name)
+    if name in (*SERIALS, *UNITS):
+        days = _dates(texts, name)[0]
+        return (days.floor() if CLOCKS[clock] == "day" else days), None
+    return _with_clock(texts, name, clock), None
 
 
 def resolution_of(form: str) -> str:
     """What stamps of this form are good for: day, month or second."""
-    return TIME_FORMS[form].resolution if form in TIME_FORMS else _resolution(form)
+    if "%" in form:
+        return _resolution(form)
+    name, _, clock = form.partition(" ")
+    return CLOCKS[clock] if clock else TIME_FORMS[name].resolution
 
 
-def likeliest_form(stamps: Iterable[str]) -> list[str]:
-    """The forms that read most of these texts; more than one if they cannot be told apart, none if none reads any.
+def checked_form(form: str) -> str:
+    """The form, if it can be one.
 
-    Forms that read every text to the same days are one. Stamps that are all at midnight are days.
+    Raises UsageError for an unknown name, and for a format that no date can be read by.
     """
-    texts = pl.DataFrame({"t": [text for text in stamps if text]}, schema={"t": pl.String})
-    if not texts.height:
-        return []
-    read: dict[str, list[float | None]] = {}
-    for name in TIME_FORMS:
-        if name not in NEVER_GUESSED:
-            read[name] = texts.select(t=days_of(pl.col("t"), name))["t"].to_list()
-    count = {name: sum(value is not None for value in values) for name, values in read.items()}
-    best = max(count.values())
-    if not best:
-        return []
-    if count["midnight"] == best and count["second"] < best and count["day"] < best:
-        return ["midnight"]
-    if {"day-first", "month-first"} <= {name for name in count if count[name] == best}:
-        # Even where every text reads the same both ways (5/5/2018): the next rows may not.
-        return ["day-first", "month-first"]
-    chosen: list[str] = []
-    for name in (name for name in TIME_FORMS if name != "midnight" and name in count and count[name] == best):
-        if not any(read[other] == read[name] for other in chosen):
-            chosen.append(name)
-    if chosen == ["second"] and all(v is None or v == int(v) for v in read["second"]):
-        return ["midnight"]
-    return chosen
+    if "%" not in form:
+        name, _, clock = form.partition(" ")
+        if name in TIME_FORMS and (not clock or clock in CLOCKS):
+            return form
+        known = ", ".join(f"{key} ({one.shown})" for key, one in TIME_FORMS.items())
+        near = nearest_name(name, TIME_FORMS)
+        expected = f"one of {known}; or a format such as %d/%m/%Y"
+        raise UsageError(Fault(None, None, "date_format", repr(form), expected, near))
+    tried = pl.DataFrame({"t": ["2018-06-01 10:30:00", "01/06/2018", "x"]})
+    try:
+        tried.select(days_of(pl.col("t"), form))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        why = str(error).splitlines()[0][:120]
+        expected = f"a format such as %d/%m/%Y, or one of {', '.join(TIME_FORMS)}"
+        raise UsageError(Fault(None, None, "date_format", f"{form!r} reads no date ({why})", expected)) from error
+    if not any(part in form for part in ("%Y", "%y", "%G", "%D", "%F", "%c", "%x", "%s", "%+", "%C")):
+        raise UsageError(
+            Fault(None, None, "date_format", f"{form!r} has no year", "a format such as %d/%m/%Y")
+        )  # fmt: skip
+    return form
+
+
+def parts_of(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """A text cut into its date, the time of day in seconds (null without one), and the zone as it stands."""
+    found = texts.str.extract_groups(CLOCK)
+    hour, minute = (found.struct.field(n).cast(pl.Float64, strict=False) for n in ("2", "3"))
+    second = found.struct.field("4").str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).fill_null(0.0)
+    half = found.struct.field("5").str.to_lowercase()
+    hour = (
+        pl.when(half.is_null()).then(hour).when((hour < 1) | (hour > 12)).then(None)
+        .when(half == "p").then(hour % 12 + 12).otherwise(hour % 12)
+    )  # fmt: skip
+    sound = (hour < 24) & (minute < 60) & (second < 61)
+    clock = pl.when(sound).then(hour * 3600 + minute * 60 + second)
+    return pl.coalesce(found.struct.field("1"), texts), clock, found.struct.field("6").fill_null("")
+
+
+def offset_of(zone: pl.Expr) -> pl.Expr:
+    """Seconds that a zone is ahead of UTC; null for a zone that is not known."""
+    sign = pl.when(zone.str.starts_with("-")).then(-1.0).otherwise(1.0)
+    digits = zone.str.replace_all(r"\D", "")
+    hours = digits.str.slice(0, 2).cast(pl.Float64, strict=False)
+    minutes = digits.str.slice(2, 2).cast(pl.Float64, strict=False).fill_null(0.0)
+    named = zone.str.to_uppercase().replace_strict(
+        list(ZONES), [3600.0 * hours for hours in ZONES.values()], default=None, return_dtype=pl.Float64
+    )
+    return pl.when(zone.str.contains(r"^[+-]\d")).then(sign * (hours * 3600 + minutes * 60)).otherwise(named)
+
+
+def _with_clock(texts: pl.Expr, name: str, clock: str) -> pl.Expr:
+    date_part, seconds, zone = parts_of(texts)
+    day = _dates(date_part, name)[0]
+    if clock == "midnight":
+        return pl.when(~texts.str.contains(CLOCK) | seconds.is_not_null()).then(day)
+    moment = day + (seconds - offset_of(zone)) / 86_400
+    if clock == "nearest":
+        return (moment + 0.5).floor()
+    # A stamp without a time of day would become midnight: it is no moment.
+    return moment
+
+
+def _dates(texts: pl.Expr, name: str) -> tuple[pl.Expr, pl.Expr | None]:
+    """Dates without a time of day."""
+    if name in _SPECIAL:
+        return _SPECIAL[name](texts)
+    if name in NUMBERS:
+        return texts.cast(pl.Float64, strict=False), None
+    if name in SERIALS:
+        number = _number(texts)
+        # The spreadsheet of 1900 counts a 29 February that never was: day 60. Before it the numbers are one less.
+        leap = pl.when(number < 60).then(1.0).otherwise(0.0) if name == "serial" else 0.0
+        return number + SERIALS[name] + leap, None
+    if name in UNITS:
+        return _number(texts) / UNITS[name], None
+    one = TIME_FORMS[name]
+    return _by_formats(_tidied(texts, name), one.formats, one.resolution), None
+
+
+def _by_formats(texts: pl.Expr, formats: tuple[str, ...], resolution: str) -> pl.Expr:
+    if resolution in ("day", "month"):
+        dates = [texts.str.to_date(f, strict=False) for f in formats]
+        return pl.coalesce(dates).cast(pl.Int32).cast(pl.Float64)
+    zoned = ("%+", "%z", "%:z", "%#z")
+    moments = [
+        texts.str.to_datetime(f, strict=False, time_unit="us", time_zone="UTC" if any(z in f for z in zoned) else None)
+        .cast(pl.Int64)
+        for f in formats
+    ]  # fmt: skip
+    return pl.coalesce(moments) / MICROSECONDS
+
+
+def _tidied(texts: pl.Expr, name: str) -> pl.Expr:
+    """Texts as the formats of a form want them: one kind of stroke, years of four digits."""
+    if name in ("day-first", "month-first"):
+        text = texts.str.replace_all(_SEPARATED, "/")
+        short = text.str.extract(r"^\d{1,2}/\d{1,2}/(\d{2})$")
+        return pl.when(short.is_not_null()).then(text.str.head(-2) + _year(short)).otherwise(text)
+    if name in ("dotted", "dotted-month-first"):
+        text = texts.str.replace_all(r"\s*\.\s*", ".").str.strip_suffix(".")
+        short = text.str.extract(r"^\d{1,2}\.\d{1,2}\.(\d{2})$")
+        return pl.when(short.is_not_null()).then(text.str.head(-2) + _year(short)).otherwise(text)
+    if name == "year-first":
+        text = texts.str.replace_all(r"\s*[./\-\s]\s*", "/")
+        short = text.str.extract(r"^(\d{2})/\d{1,2}/\d{1,2}$")
+        return pl.when(short.is_not_null()).then(_year(short) + text.str.slice(2))
+    if name == "month":
+        text = texts.str.replace_all(r"[/.]", "-")
+        first = pl.when(text.str.contains(r"^\d{4}-\d{1,2}$")).then(text + "-01")
+        return first.when(text.str.contains(r"^\d{1,2}-\d{4}$")).then("01-" + text)
+    if name == "keds":
+        short = texts.str.len_bytes() == 6
+        return pl.when(short).then(_year(texts.str.head(2)) + texts.str.slice(2)).otherwise(texts)
+    return texts
+
+
+def _year(two: pl.Expr) -> pl.Expr:
+    return pl.when(two >= str(PIVOT)).then(pl.lit("19")).otherwise(pl.lit("20")) + two
+
+
+def _number(texts: pl.Expr) -> pl.Expr:
+    number = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
+def _ymd(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
+    """Days of dates from their three numbers as texts; null where there is no such day."""
+    text = year + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
+    return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Float64)
+
+
+def _month_length(first: pl.Expr) -> pl.Expr:
+    return (first.cast(pl.Int32).cast(pl.Date).dt.month_end().cast(pl.Int32) - first + 1).cast(pl.Float64)
+
+
+def _compact_number(texts: pl.Expr) -> tuple[pl.Expr, None]:
+    whole = _number(texts)
+    whole = pl.when((whole == whole.floor()) & (whole.abs() < 1e9)).then(whole)
+    return _by_formats(whole.cast(pl.Int64).cast(pl.String), ("%Y%m%d",), "day"), None
+
+
+_GAP = r"[\s\-./,]*"
+_WORD = r"(\p{L}+)\.?"
+_OF = r"(?:(?:de|del|of|d[ei])\s+)?"
+_DAY = r"(\d{1,2})(?:st|nd|rd|th|er|\.|º|°)?"
+_WEEKDAY = r"^(?:\p{L}+\.?,\s*)?"
+_END = r"\.?(?:\s*(?:г|god|godine|года|р|року|p)\.?)?$"
+_WORDED = (
+    # the order of day, month word, year in the groups
+    (rf"{_WEEKDAY}{_DAY}{_GAP}{_OF}{_WORD}{_GAP}{_OF}(\d{{4}}|\d{{2}}){_END}", (1, 2, 3)),
+    (rf"{_WEEKDAY}{_WORD}{_GAP}{_DAY}(?:\s*,\s*|\s+|-)(\d{{4}}){_END}", (2, 1, 3)),
+    (rf"^(\d{{4}}){_GAP}{_WORD}{_GAP}{_DAY}$", (3, 2, 1)),
+)
+_WORDED_MONTHS = ((rf"^{_WORD}{_GAP}{_OF}(\d{{4}}){_END}", (1, 2)), (rf"^(\d{{4}}){_GAP}{_WORD}$", (2, 1)))
+
+
+def _words(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    text = texts.str.to_lowercase()
+
+    def month(groups: pl.Expr, number: int) -> pl.Expr:
+        word = groups.struct.field(str(number))
+        return word.replace_strict(
+            list(MONTHS), [str(n) for n in MONTHS.values()], default=None, return_dtype=pl.String
+        )  # fmt: skip
+
+    days = []
+    for pattern, (day, word, year) in _WORDED:
+        groups = text.str.extract_groups(pattern)
+        full = groups.struct.field(str(year))
+        full = pl.when(full.str.len_bytes() == 2).then(_year(full)).otherwise(full)
+        days.append(_ymd(full, month(groups, word), groups.struct.field(str(day))))
+    firsts = []
+    for pattern, (word, year) in _WORDED_MONTHS:
+        groups = text.str.extract_groups(pattern)
+        firsts.append(_ymd(groups.struct.field(str(year)), month(groups, word), pl.lit("1")))
+    known, first = pl.coalesce(days), pl.coalesce(firsts)
+    return pl.coalesce(known, first), pl.when(known.is_not_null()).then(1.0).otherwise(_month_length(first))
+
+
+def _weeks(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    groups = texts.str.to_uppercase().str.extract_groups(r"^(\d{4})-?W(\d{2})(?:-?([1-7]))?$")
+    year, week, day = (groups.struct.field(n) for n in "123")
+    text = year + "-W" + week + "-" + day.fill_null("1")
+    days = _by_formats(text, ("%G-W%V-%u",), "day")
+    return days, pl.when(day.is_null()).then(7.0).otherwise(1.0)
+
+
+def _years(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    year = texts.str.extract(r"^(\d{4})(?:\.0*)?$")
+    first = _ymd(year, pl.lit("1"), pl.lit("1"))
+    return first, _ymd(year, pl.lit("12"), pl.lit("31")) - first + 1
+
+
+_PIECE = r"^(\d{4})(?:[-/.](\d{1,2}|[XxUu?*]{1,2}))?(?:[-/.](\d{1,2}|[XxUu?*]{1,2}))?(?:\d{4}-)?\s*[~?%]*$"
+_RANGE = r"^([^/]+?)(?:\s*(?:\.\.+|/|\u2013|\u2014)\s*|\s+(?:to|until|bis|-)\s+)(\d{4}.*)$"
+
+
+def _partial(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    groups = texts.str.extract_groups(_RANGE)
+    left = pl.coalesce(groups.struct.field("1"), texts)
+    right = pl.coalesce(groups.struct.field("2"), texts)
+    first, last = _bounds(left)[0], _bounds(right)[1]
+    return pl.when(last >= first).then(first), last - first + 1
+
+
+def _bounds(piece: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """First and last day of a date of which the day, or the month too, may not be known."""
+    groups = piece.str.extract_groups(_PIECE)
+    year, month, day = (groups.struct.field(n) for n in "123")
+    month, day = (pl.when(part.str.contains(r"^0?[1-9]$|^[1-3]\d$")).then(part) for part in (month, day))
+    lost = month.is_null() & day.is_not_null()
+    year = pl.when(~lost).then(year)
+    first = _ymd(year, month.fill_null("1"), day.fill_null("1"))
+    whole_year = _ymd(year, pl.lit("12"), pl.lit("31"))
+    whole_month = first + _month_length(first) - 1
+    last = pl.when(month.is_null()).then(whole_year).when(day.is_null()).then(whole_month).otherwise(first)
+    return first, last
+
+
+_SPECIAL: dict[str, Callable[[pl.Expr], tuple[pl.Expr, pl.Expr | None]]] = {
+    "compact-number": _compact_number,
+    "words": _words,
+    "week": _weeks,
+    "year": _years,
+    "partial": _partial,
+}
 
 
 def _resolution(form: str) -> str:
-    if any(part in form for part in ("%H", "%I", "%T", "%s", "%R", "%c", "%+")):
+    if any(part in form for part in ("%H", "%I", "%T", "%s", "%R", "%c", "%+", "%r", "%X")):
         return "second"
-    return "day" if any(part in form for part in ("%d", "%e", "%j", "%D", "%F", "%x")) else "month"
+    return "day" if any(part in form for part in ("%d", "%e", "%j", "%D", "%F", "%x", "%u", "%w")) else "month"

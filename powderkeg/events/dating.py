@@ -1,0 +1,291 @@
+"""In which form are the dates of a column written?
+
+In: all its texts, in any number of portions. Out: the form, and what was assumed. A form is taken when the texts leave
+no choice: one day above twelve tells 13/1/2017 from 1/13/2017 for the whole column, wherever it stands. Where they
+leave a choice it is asked for; where they contradict each other it is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import polars as pl
+
+from powderkeg.events.missing import is_missing
+from powderkeg.events.times import (
+    CLOCK,
+    EARLIEST,
+    EPOCH,
+    LATEST,
+    SERIALS,
+    UNITS,
+    ZONES,
+    days_of,
+    offset_of,
+    parts_of,
+)
+
+TEXTUAL = ("day", "compact", "slashed", "words", "dotted", "dotted-month-first", "day-first", "month-first",
+           "year-first", "month", "partial", "week", "ordinal")  # fmt: skip
+"""In the order in which they are preferred where they read the same texts to the same days."""
+ORDERS = ("day-first", "month-first", "year-first")
+MOST_DATES = 200_000
+MOST_CLOCKS = 100
+NUMERIC = r"^\d+(?:[.,]\d*)?(?:[eE]\+?\d{1,2})?$"
+LOW, HIGH = (EARLIEST - EPOCH).days, (LATEST - EPOCH).days + 1
+SERIAL_RANGE = (25_569.0, 73_415.0)
+"""1970 to 2100 as a spreadsheet counts; below, the same numbers are as likely to be days since 1970."""
+UNIX_RANGES = {"unix": (3e8, 4.2e9), "unix-ms": (3e11, 4.2e12), "unix-us": (3e14, 4.2e15), "unix-ns": (3e17, 4.2e18)}
+
+
+class UnknownDates(Exception):
+    """The form of a column's dates cannot be told. `found` says what stands there, `expected` what would help."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        self.found, self.expected = found, expected
+        super().__init__(found)
+
+
+@dataclass
+class Dates:
+    """What the texts of a column show of their form, gathered over portions.
+
+    parts    different dates, without their times of day
+    bare     texts without a time of day; `clocked` those with one
+    clocks   different times of day (seconds, UTC taken off or not): pairs (local, UTC)
+    zones    zones as they stand
+    numbers  of texts that are numbers: how many, least, greatest, whether whole, whether whole days in each unit
+    """
+
+    parts: pl.Series = field(default_factory=lambda: pl.Series("date", [], dtype=pl.String))
+    rows: int = 0
+    bare: int = 0
+    clocked: int = 0
+    local: set[float] = field(default_factory=set)
+    utc: set[float] = field(default_factory=set)
+    zones: set[str] = field(default_factory=set)
+    numeric: int = 0
+    low: float = float("inf")
+    high: float = float("-inf")
+    whole: bool = True
+    dotted: bool = False
+    whole_days: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(UNITS, True))
+
+    def add(self, texts: pl.Series) -> None:
+        """Look at more texts of the column."""
+        frame = texts.to_frame("text").with_columns(pl.col("text").str.strip_chars()).drop_nulls()
+        frame = frame.filter(~is_missing(pl.col("text"), False))
+        self.rows += frame.height
+        frame = frame.unique("text", maintain_order=True)
+        numeric = frame.filter(pl.col("text").str.contains(NUMERIC))["text"]
+        if len(numeric):
+            self._numbers(numeric)
+        rest = frame.filter(~pl.col("text").str.contains(NUMERIC))
+        if rest.height:
+            self._texts(rest)
+
+    def _numbers(self, texts: pl.Series) -> None:
+        value = texts.str.replace(",", ".", literal=True).cast(pl.Float64)
+        self.numeric += len(texts)
+        self.dotted |= bool(texts.str.contains(r"\D").any())
+        self.low = min(self.low, float(value.min()))  # type: ignore[arg-type]
+        self.high = max(self.high, float(value.max()))  # type: ignore[arg-type]
+        self.whole &= bool((value == value.floor()).all())
+        for unit, length in UNITS.items():
+            self.whole_days[unit] &= bool((value % length == 0).all())
+        self._keep(texts.filter(texts.str.len_bytes() <= 14))
+
+    def _texts(self, frame: pl.DataFrame) -> None:
+        date, seconds, zone = parts_of(pl.col("text"))
+        found = frame.select("text", date=date, seconds=seconds, zone=zone)
+        clocked = found.filter(pl.col("text").str.contains(CLOCK))
+        self.clocked += clocked.height
+        self.bare += found.height - clocked.height
+        if clocked.height:
+            self.zones |= set(clocked["zone"].unique())
+            moments = clocked.select(local="seconds", utc=(pl.col("seconds") - offset_of(pl.col("zone"))) % 86_400)
+            for name, known in (("local", self.local), ("utc", self.utc)):
+                if len(known) < MOST_CLOCKS:
+                    known |= set(moments[name].drop_nulls().unique().head(MOST_CLOCKS))
+        self._keep(found["date"])
+
+    def _keep(self, dates: pl.Series) -> None:
+        if len(self.parts) < MOST_DATES:
+            self.parts = pl.concat([self.parts, dates.rename("date")]).unique(maintain_order=True)
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.numeric > 0 and self.numeric >= 9 * (self.bare + self.clocked)
+
+
+def form_of(seen: Dates, first_choice: tuple[str, ...] = (), starts: bool = False) -> tuple[str, tuple[str, ...]]:
+    """The form of a column's dates, and what was assumed, to be said.
+
+    first_choice  forms that the format's own documents name, the usual one first: they decide where the texts do not
+    starts        the user named a first day: plain numbers count from it
+    Raises UnknownDates.
+    """
+    if not seen.rows:
+        return first_choice[0] if first_choice else "day", ()
+    if seen.is_numeric:
+        return _number_form(seen, starts)
+    name, said = _date_form(seen, first_choice)
+    if not seen.clocked:
+        return name, said
+    clock, more = _clock(seen)
+    if name == "day" and clock == "second" and not seen.bare:
+        return "second" if seen.zones <= {""} else "day zoned", (*said, *more)
+    return f"{name} {clock}", (*said, *more)
+
+
+def _number_form(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]]:
+    low, high, whole = seen.low, seen.high, seen.whole
+    if whole and 18_000_101 <= high <= 21_001_231 and low >= 0:
+        inside = seen.parts.str.contains(r"^(18|19|20)\d{6}$").mean()
+        return ("compact" if inside and float(inside) > 0.5 else "compact-number"), ()  # type: ignore[arg-type]
+    if whole and low >= 18_000_101_000_000 and high <= 21_001_231_235_959:
+        return "seconds", ()
+    if whole and low >= 1800 and high <= 2100 and not starts:
+        return "year", ("dates are years: each event is on some day of its year",)
+    for unit, (least, most) in UNIX_RANGES.items():
+        if least <= low and high <= most:
+            days = seen.whole_days[unit]
+            kind = {"unix": "seconds", "unix-ms": "milliseconds", "unix-us": "microseconds", "unix-ns": "nanoseconds"}
+            return f"{unit} {'midnight' if days else 'second'}", (f"times are read as {kind[unit]} since 1970, in UTC",)
+    if SERIAL_RANGE[0] <= low and high <= SERIAL_RANGE[1]:
+        shown = _day_of("serial", low)
+        said = f"dates are read as a spreadsheet's day numbers: {low:g} is {shown} (or serial-1904: "
+        said += f"{_day_of('serial-1904', low)})"
+        return ("serial" if whole else "serial second"), (said,)
+    if starts:
+        return ("whole" if whole else "exact"), ()
+    shown = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    known = "serial, serial-1904 (a spreadsheet's day numbers), unix-days, unix, unix-ms (since 1970)"
+    if low >= 7_000 and high <= SERIAL_RANGE[1]:
+        found = f"times that are plain numbers, {shown}: {_day_of('serial', low)} as a spreadsheet counts, "
+        raise UnknownDates(
+            f"{found}{_day_of('unix-days', low)} as days since 1970",
+            f"a date_format: {known}; or start: the day that they count from",
+        )
+    raise UnknownDates(
+        f"times that are plain numbers, {shown}",
+        f"dates, or start: the day that they count from, or a date_format: {known}",
+    )
+
+
+def _day_of(form: str, number: float) -> str:
+    days = number + SERIALS.get(form, 0.0)
+    return str(EPOCH + timedelta(days=int(days // 1)))
+
+
+def _date_form(seen: Dates, first_choice: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    read = _readings(seen.parts)
+    count = {name: len(days) - days.null_count() for name, days in read.items()}
+    best = max(count.values())
+    if not best and first_choice:
+        return first_choice[0], ()
+    if not best:
+        shown = ", ".join(repr(text[:40]) for text in seen.parts.head(3))
+        raise UnknownDates(
+            f"dates such as {shown} cannot be read",
+            "a date_format: day-first, month-first, a format such as %d/%m/%Y, or another of docs/events.md",
+        )
+    name = next(one for one in TEXTUAL if count.get(one) == best)
+    if name not in ORDERS:
+        return name, ()
+    return _ordered(seen, read, count, first_choice)
+
+
+def _ordered(
+    seen: Dates, read: dict[str, pl.Series], count: dict[str, int], first_choice: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    """Which of day, month and year comes first, where all are numbers."""
+    said: tuple[str, ...] = ()
+    if seen.parts.str.contains(r"^\d{1,2}\D+\d{1,2}\D+\d{2}$").any():
+        said = ("years of two digits are read as 1945 to 2044",)
+    only = {}
+    for name in ORDERS:
+        others = [read[one].is_null() for one in ORDERS if one != name]
+        alone = read[name].is_not_null() & others[0] & others[1]
+        if alone.any():
+            only[name] = seen.parts.filter(alone)[0]
+    best = max(count[name] for name in ORDERS)
+    winners = [name for name in ORDERS if count[name] == best]
+    if len(only) > 1:
+        shown = " and ".join(f"{text!r} ({name})" for name, text in only.items())
+        raise UnknownDates(f"dates of two kinds in one column: {shown}", "one form in the whole column")
+    if len(winners) == 1:
+        return winners[0], said
+    documented = [name for name in first_choice if name in winners]
+    if documented:
+        what = "month" if documented[0] == "month-first" else documented[0].split("-")[0]
+        return documented[0], (*said, f"dates such as {seen.parts[0]!r} are read {what} first, as the format has them")
+    shown = ", ".join(repr(text[:40]) for text in seen.parts.head(3))
+    raise UnknownDates(
+        f"dates such as {shown} can be read in {'two' if len(winners) == 2 else 'three'} ways",
+        f"a date_format: {' or '.join(winners)}",
+    )
+
+
+def _readings(parts: pl.Series) -> dict[str, pl.Series]:
+    """The days that each form makes of texts; null where it makes none, or none that can be. Forms that are preferred
+    to one that reads everything, and is plain, are all that is needed."""
+    frame = parts.to_frame("date")
+    found: dict[str, pl.Series] = {}
+    for name in TEXTUAL:
+        day = days_of(pl.col("date"), name)
+        found[name] = frame.select(pl.when((day >= LOW) & (day < HIGH)).then(day).alias(name))[name]
+        if name not in ORDERS and not found[name].null_count():
+            break
+    return found
+
+
+def _clock(seen: Dates) -> tuple[str, tuple[str, ...]]:
+    """What the times of day are good for."""
+    unknown = sorted(zone for zone in seen.zones if not _is_zone(zone))
+    if seen.local <= {0.0}:
+        offsets = seen.zones - {"", "Z", "z", "UTC", "GMT"}
+        shown = f", where it was written ({_shown(offsets)})" if offsets else ""
+        return "midnight", (f"every time is midnight{shown}: dates are days",) if offsets else ()
+    if unknown:
+        raise UnknownDates(
+            f"times in a zone that is not known: {', '.join(repr(zone) for zone in unknown[:3])}",
+            "times in UTC, or with an offset such as +02:00",
+        )
+    if seen.bare:
+        return "midnight", (f"only {seen.clocked:,} of {seen.bare + seen.clocked:,} dates have a time: dates are days",)
+    carried = _carried(seen)
+    if carried:
+        return carried
+    offsets = seen.zones - {"", "Z", "z", "UTC", "GMT"}
+    if not offsets:
+        return ("second", ("times without a zone are taken as UTC",)) if "" in seen.zones else ("zoned", ())
+    bare = "; those without a zone are taken as UTC" if "" in seen.zones else ""
+    return "zoned", (f"times with an offset ({_shown(offsets)}) are carried over to UTC{bare}",)
+
+
+def _carried(seen: Dates) -> tuple[str, tuple[str, ...]] | None:
+    """Whether all times are one time of day, or two an hour apart as summer and winter have it: then they are days.
+
+    A midnight carried over to UTC is 22:00 and 23:00 of the day before in Belgrade, 4:00 and 5:00 in New York.
+    """
+    times = sorted(seen.utc)
+    if len(seen.parts) < 5 or not times or times[-1] % 900 or len(times) > 2:
+        return None
+    if (len(times) == 2 and times[1] - times[0] != 3600) or len(seen.zones) > 1:
+        return None
+    shown = " or ".join(f"{int(t // 3600):02}:{int(t % 3600 // 60):02}" for t in times)
+    if times[0] >= 13 * 3600:
+        ahead = " or ".join(f"{24 - t / 3600:g}" for t in times)
+        return "nearest", (f"every time is {shown}, midnight {ahead} hours ahead of UTC: dates are days, those there",)
+    return "midnight", (f"every time is {shown}: dates are days",)
+
+
+def _is_zone(zone: str) -> bool:
+    return zone.upper() in ZONES or zone[:1] in "+-"
+
+
+def _shown(zones: set[str]) -> str:
+    ordered = sorted(zones)
+    return " and ".join(ordered) if len(ordered) < 4 else f"{', '.join(ordered[:3])} and {len(ordered) - 3} more"

@@ -1,0 +1,447 @@
+"""What the values of event files say: dates, zones, numbers, codes, missing marks, days that are not known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from event_files import UCDP, acled, acled_row, comma, gdelt, gdelt_row, icews, icews_row, ucdp, ucdp_row
+
+import powderkeg as pk
+from powderkeg.errors import EventError, UsageError
+from powderkeg.events import EventTable, convert, read_events, summary
+from powderkeg.events.spans import words_for_unsure
+
+ACTS = ["138", "190", "042", "173", "111", "057"]
+
+
+def read(tmp_path: Path, text: str, name: str = "mine.csv", **options: object) -> EventTable:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return read_events(path, **options)  # type: ignore[arg-type]
+
+
+def fault_of(tmp_path: Path, text: str, name: str = "mine.csv", **options: object) -> str:
+    with pytest.raises((EventError, UsageError)) as caught:
+        read(tmp_path, text, name, **options)
+    return str(caught.value)
+
+
+def dated(*stamps: str) -> str:
+    """A table of one's own with these dates; tabs, so that a date may hold commas."""
+    rows = [f"{stamp}\tSerbia\tKosovo\t{ACTS[n % len(ACTS)]}\n" for n, stamp in enumerate(stamps)]
+    return "date\tsource\ttarget\tcode\n" + "".join(rows)
+
+
+def days(table: EventTable) -> list[str]:
+    return [str(table.start + timedelta(days=int(t // 1))) for t in table.frame.sort("line")["time"]]
+
+
+def said(table: EventTable) -> str:
+    return " | ".join(table.account["said"])  # type: ignore[arg-type]
+
+
+def column(table: EventTable, name: str) -> list[object]:
+    found = table.frame.sort("line")[name]
+    return (found.cast(pl.String) if found.dtype == pl.Categorical else found).to_list()
+
+
+# --- forms of dates ---------------------------------------------------------------------------------------------------
+
+MARCH = ["1999-03-01", "1999-03-24"]
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        ("1999-03-01", "1999-03-24"), ("19990301", "19990324"), ("19990301.0", "19990324.0"),
+        ("1999/03/01", "1999/3/24"),
+        ("1999.03.01", "1999.03.24"), ("1/3/1999", "24/3/1999"), ("3/1/1999", "3/24/1999"), ("01-03-99", "24-03-99"),
+        ("3/1/99", "3/24/99"), ("1.3.1999", "24.3.1999"), ("1. 3. 1999.", "24. 3. 1999."), ("01.03.99", "24.03.99"),
+        ("1 March 1999", "24 March 1999"), ("March 1, 1999", "March 24th, 1999"), ("01-Mar-99", "24-Mar-99"),
+        ("01MAR1999", "24MAR1999"), ("Monday, 1 March 1999", "Wednesday, 24 March 1999"),
+        ("1. März 1999", "24. März 1999"),
+        ("1er mars 1999", "24 mars 1999"), ("1 de marzo de 1999", "24 de marzo de 1999"),
+        ("1 марта 1999", "24 марта 1999 г."),
+        ("1. март 1999.", "24. март 1999."), ("1 mars 1999", "24 mars 1999"), ("36220", "36243"),
+        ("36220.0", "36243.0"),
+        ("36220,5", "36243,25"), ("920246400", "922233600"), ("920246400000", "922233600000"),
+        ("9.202464e8", "9.222336e8"),
+        ("920246400000000", "922233600000000"), ("1999-W09-1", "1999-W12-3"), ("1999-060", "1999-083"),
+        ("1999-03-01 14:30:00", "1999-03-24 08:00"), ("1999-03-01T14:30:00Z", "1999-03-24T08:00:00Z"),
+        ("1/3/1999 2:30 PM", "24/3/1999 8:00 AM"), ("3/1/1999 14:30", "3/24/1999 8:00"),
+        ("1.3.1999 14:30", "24.3.1999 8:00"),
+        ("1999-03-01 00:00", "1999-03-24 00:00"), ("1999-03-01 00:00:00.000", "1999-03-24 00:00:00.000"),
+        ("1999-03-01T00:00:00Z", "1999-03-24T00:00:00Z"), ("19990301143000", "19990324080000"),
+    ],
+)  # fmt: skip
+def test_a_form_that_leaves_no_choice_is_found(tmp_path: Path, stamps: tuple[str, str]) -> None:
+    assert days(read(tmp_path, dated(*stamps))) == MARCH
+
+
+def test_one_day_above_twelve_decides_for_the_whole_file_wherever_it_stands(tmp_path: Path) -> None:
+    """Far behind the part of the file that is looked at first."""
+    stamps = [f"{n % 12 + 1}/{n % 11 + 1}/2017" for n in range(20_000)]
+    months_first = read(tmp_path, dated(*stamps, "1/13/2017"))
+    assert days(months_first)[1] == "2017-02-02" and days(months_first)[2] == "2017-03-03"
+    assert days(months_first)[11] == "2017-12-01" and days(months_first)[-1] == "2017-01-13"
+    days_first = read(tmp_path, dated(*stamps, "13/1/2017"))
+    assert days(days_first)[11] == "2017-01-12" and days(days_first)[-1] == "2017-01-13"
+    assert "date_format: day-first or month-first" in fault_of(tmp_path, dated(*stamps))
+    told = fault_of(tmp_path, dated("13/1/2017", *stamps, "1/13/2017"))
+    assert "two kinds in one column: '13/1/2017' (day-first) and '1/13/2017' (month-first)" in told
+
+
+def test_the_official_icews_file_of_2017_is_month_first_even_where_no_day_decides(tmp_path: Path) -> None:
+    rows = [icews_row(n, day) for n, day in enumerate(["1/2/2017", "1/3/2017", "1/13/2017", "1/14/2017"])]
+    table = read(tmp_path, icews(rows), "icews.tab")
+    assert days(table) == ["2017-01-02", "2017-01-03", "2017-01-13", "2017-01-14"]
+    short = read(tmp_path, icews(rows[:2]), "icews.tab")
+    assert days(short) == ["2017-01-02", "2017-01-03"] and "month first, as the format has them" in said(short)
+    mixed = tmp_path / "two"
+    mixed.mkdir()
+    (mixed / "a.tab").write_text(icews([icews_row(9)]))
+    (mixed / "b.tab").write_text(icews(rows))
+    assert len(read_events(mixed)) == 5
+
+
+def test_dates_that_no_row_decides_are_asked_for_and_the_answer_is_taken(tmp_path: Path) -> None:
+    text = acled([acled_row(n, day) for n, day in enumerate(["01/02/2020", "03/02/2020", "07/02/2020"])])
+    assert "expected a date_format: day-first or month-first" in fault_of(tmp_path, text)
+    assert days(read(tmp_path, text, date_format="day-first")) == ["2020-02-01", "2020-02-03", "2020-02-07"]
+    assert days(read(tmp_path, text, date_format="month-first")) == ["2020-01-02", "2020-03-02", "2020-07-02"]
+    assert days(read(tmp_path, text, date_format="%d/%m/%Y")) == ["2020-02-01", "2020-02-03", "2020-02-07"]
+    assert "day-first or month-first or year-first" in fault_of(tmp_path, dated("01-02-03", "04-05-06"))
+    assert days(read(tmp_path, dated("01-02-03", "30-05-45"))) == ["2003-02-01", "1945-05-30"]
+
+
+def test_years_of_two_digits_are_said(tmp_path: Path) -> None:
+    table = read(tmp_path, dated("24/3/44", "25/3/45"))
+    assert sorted(days(table)) == ["1945-03-25", "2044-03-24"] and "1945 to 2044" in said(table)
+
+
+@pytest.mark.parametrize("form", ["%H", "%d/%m", "%Q", "%", "%Y-%m-%d %H", "day-frist", "day-first noon", "%Y %"])
+def test_a_date_format_that_reads_no_date_is_a_fault(tmp_path: Path, form: str) -> None:
+    assert "date_format" in fault_of(tmp_path, dated("2018-06-01"), date_format=form)
+
+
+def test_a_spreadsheets_day_numbers_are_dates_and_it_is_said(tmp_path: Path) -> None:
+    text = acled([acled_row(n, str(45056 + n)) for n in range(3)])
+    table = read(tmp_path, text)
+    assert days(table) == ["2023-05-10", "2023-05-11", "2023-05-12"] and table.resolution == "day"
+    assert "45056 is 2023-05-10 (or serial-1904: 2027-05-11)" in said(table)
+    assert days(read(tmp_path, text, date_format="serial-1904"))[0] == "2027-05-11"
+    timed = read(tmp_path, dated("45056.5", "45057.25"))
+    assert timed.resolution == "second" and timed.frame["time"].to_list() == [0.5, 1.25]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "expected"),
+    [(("17167", "17168"), "1970"), (("1", "152"), "start"), (("45056", "3"), "plain numbers")],
+)
+def test_numbers_that_may_be_two_dates_are_asked_for(tmp_path: Path, stamps: tuple[str, str], expected: str) -> None:
+    assert expected in fault_of(tmp_path, dated(*stamps))
+
+
+def test_days_from_a_start_are_read_from_files_too(tmp_path: Path) -> None:
+    table = read(tmp_path, dated("1", "152"), start="2018-01-01")
+    assert days(table) == ["2018-01-02", "2018-06-02"]
+    assert days(read(tmp_path, dated("17167"), date_format="unix-days")) == ["2017-01-01"]
+
+
+def test_impossible_dates_are_set_aside_and_blow_up_no_window(tmp_path: Path) -> None:
+    rows = [
+        acled_row(1, "2025-05-10"),
+        acled_row(2, "0025-05-17"),
+        acled_row(3, "2025-02-30"),
+        acled_row(4, "2025-06-15"),
+    ]
+    table = read(tmp_path, acled(rows))
+    assert table.days == 37.0 and table.account["rows_set_aside"] == 2
+    assert table.account["set_aside_by_reason"] == {"date out of range": 1, "bad date": 1}
+
+
+def test_an_event_dated_after_it_entered_the_data_is_dropped_by_name(tmp_path: Path) -> None:
+    late = [
+        gdelt_row(n, day, added="20180108121500")
+        for n, day in enumerate(("20180107", "20170108", "20080108", "20190108"))
+    ]
+    table = read(tmp_path, gdelt(late), "x.CSV")
+    assert table.account["rows_dropped"] == {"dated after publication": 1}
+    assert str(table.end) == "2018-01-07" and table.account["dated_a_year_early"] == 2
+    tomorrow = read(tmp_path, gdelt([gdelt_row(1, "20180109", added="20180108234500")]), "x.CSV")
+    assert len(tomorrow) == 1, "where it happened it was the next day already"
+
+
+# --- zones ------------------------------------------------------------------------------------------------------------
+
+
+def test_midnights_written_with_an_offset_keep_their_day(tmp_path: Path) -> None:
+    stamps = [
+        "2022-07-31T00:00:00+02:00",
+        "2022-08-01T00:00:00+02:00",
+        "2022-08-01T00:00+02:00",
+        "2022-12-10T00:00:00+01:00",
+    ]
+    table = read(tmp_path, dated(*stamps))
+    assert days(table) == ["2022-07-31", "2022-08-01", "2022-08-01", "2022-12-10"]
+    assert (table.resolution, table.days) == ("day", 133.0) and "+01:00 and +02:00" in said(table)
+
+
+def test_times_with_offsets_become_utc_across_a_change_of_clocks(tmp_path: Path) -> None:
+    table = read(tmp_path, dated("2022-10-30T02:30:00+02:00", "2022-10-30T02:30:00+01:00", "2022-10-30 01:30:00 UTC"))
+    assert table.frame["time"].to_list() == pytest.approx([0.5 / 24, 1.5 / 24, 1.5 / 24])
+    assert table.resolution == "second" and "carried over to UTC" in said(table)
+    assert "taken as UTC" in said(read(tmp_path, dated("2022-10-30 02:30:00", "2022-10-30 03:31:00")))
+    named = read(tmp_path, dated("2022-07-30 14:30 CEST", "2022-07-31 15:45 CEST"))
+    assert named.frame["time"].to_list() == pytest.approx([12.5 / 24, 1 + 13.75 / 24]) and "CEST" in said(named)
+    assert "zone that is not known: 'XYZ'" in fault_of(tmp_path, dated("2022-07-30 14:30 XYZ"))
+
+
+def test_midnights_that_were_carried_over_to_utc_are_days_again_and_it_is_said(tmp_path: Path) -> None:
+    belgrade = ZoneInfo("Europe/Belgrade")
+    first = [datetime(2022, month, 7 + month, tzinfo=belgrade) for month in range(1, 13)]
+    stamps = [moment.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in first]
+    table = read(tmp_path, dated(*stamps))
+    assert days(table) == [moment.strftime("%Y-%m-%d") for moment in first]
+    assert table.resolution == "day" and "midnight 2 or 1 hours ahead of UTC" in said(table)
+    new_york = [datetime(2022, month, 7 + month, tzinfo=ZoneInfo("America/New_York")) for month in range(1, 13)]
+    stamps = [moment.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in new_york]
+    assert days(read(tmp_path, dated(*stamps)))[0] == "2022-01-08"
+
+
+def test_a_dataframe_of_local_midnights_keeps_its_days() -> None:
+    moments = pl.Series([datetime(2022, 7, 31), datetime(2022, 12, 10)]).dt.replace_time_zone("Europe/Belgrade")
+    frame = pl.DataFrame({"time": moments, "source": ["a", "b"], "target": ["b", "a"], "act": ["x", "y"]})
+    table = pk.events(frame)
+    assert (str(table.start), str(table.end), table.resolution) == ("2022-07-31", "2022-12-10", "day")
+    later = pk.events(frame.with_columns(pl.col("time") + pl.duration(hours=3)))
+    assert later.resolution == "second" and later.frame["time"][0] == pytest.approx(1 / 24)
+
+
+# --- days that are not known ------------------------------------------------------------------------------------------
+
+
+def test_an_empty_last_day_is_one_day(tmp_path: Path) -> None:
+    text = "date,date_end,source,target,act\n2022-07-31,2022-08-01,a,b,x\n2022-08-18,,b,a,y\n2022-11-05,NA,a,b,z\n"
+    table = read(tmp_path, text + "2022-12-10,2022-12-29,a,b,x\n2022-12-12,2022-12-11,a,b,x\n2022-12-12,soon,a,b,x\n")
+    assert column(table, "span") == [2.0, 1.0, 1.0, 20.0] and str(table.end) == "2022-12-29"
+    assert table.account["set_aside_by_reason"] == {"last date before the first": 1, "bad last date": 1}
+
+
+def test_ucdp_days_lie_between_their_first_and_last_possible_one(tmp_path: Path) -> None:
+    ends = [("2023-03-04", "2023-03-04"), ("2023-03-06", "2023-03-12"), ("2023-03-01", "2023-03-31"),
+            ("2023-01-01", "2023-12-31"), ("2023-03-20", "2023-03-22")]  # fmt: skip
+    text = ucdp([ucdp_row(n, f"{a} 00:00:00.000", f"{b} 00:00:00.000") for n, (a, b) in enumerate(ends)])
+    table = read(tmp_path, text)
+    assert column(table, "span") == [1.0, 7.0, 31.0, 365.0, 3.0]
+    assert (str(table.start), str(table.end), table.resolution) == ("2023-01-01", "2023-12-31", "day")
+    words = "4 of 5 days are not known to the day: 2 within a week, 1 a month, 1 a year"
+    assert words_for_unsure(table) == words and summary(table).unsure_days == 4
+    account = convert(tmp_path / "mine.csv", tmp_path / "out.parquet")
+    again = read_events(tmp_path / "out.parquet")
+    assert account == table.account and (again.start, again.days) == (table.start, table.days)
+
+
+def test_acled_dates_stand_in_the_middle_of_their_week_or_month(tmp_path: Path) -> None:
+    rows = [acled_row(n, "2023-05-16", precision=p) for n, p in enumerate(("1", "2", "3", "1.0", "3.0"))]
+    table = read(tmp_path, acled(rows))
+    assert days(table) == ["2023-05-16", "2023-05-13", "2023-05-01", "2023-05-16", "2023-05-01"]
+    assert column(table, "span") == [1.0, 7.0, 31.0, 1.0, 31.0]
+    assert (str(table.start), str(table.end)) == ("2023-05-01", "2023-05-31")
+    part = read(tmp_path, acled(rows), start="2023-05-10", end="2023-05-20")
+    assert days(part) == ["2023-05-16", "2023-05-13", "2023-05-10", "2023-05-16", "2023-05-10"]
+    assert column(part, "span") == [1.0, 7.0, 11.0, 1.0, 11.0], "only what lies in the window"
+
+
+@pytest.mark.parametrize(
+    ("stamps", "first", "spans"),
+    [
+        (("2012-05-12", "2012-05", "2012"), "2012-01-01", [1.0, 31.0, 366.0]),
+        (("2012-05-12", "2012-05-XX", "2012-XX-XX"), "2012-01-01", [1.0, 31.0, 366.0]),
+        (("2012-05-12", "2012-02-00", "2013-00-00"), "2012-02-01", [1.0, 29.0, 365.0]),
+        (("2012-05-01/2012-05-03", "2012-05-01..2012-05-07", "2012-04/2012-05"), "2012-04-01", [3.0, 7.0, 61.0]),
+        (("2012-05-12?", "2012-05~", "2012-05-01 to 2012-05-02"), "2012-05-01", [1.0, 31.0, 2.0]),
+        (("12 May 2012", "May 2012", "1 June 2012"), "2012-05-01", [1.0, 31.0, 1.0]),
+        (("2012", "2013", "2014"), "2012-01-01", [366.0, 365.0, 365.0]),
+        (("2012-W01", "2012-W02-3", "2012-W03"), "2012-01-02", [7.0, 1.0, 7.0]),
+        (("1.5.2012", "13.5.2012", "2012-06"), "2012-05-01", [1.0, 1.0, 30.0]),
+    ],
+)
+def test_partial_dates_leave_days_open(tmp_path: Path, stamps: tuple[str, ...], first: str, spans: list[float]) -> None:
+    table = read(tmp_path, dated(*stamps))
+    assert str(table.start) == first and column(table, "span") == spans and table.resolution == "day"
+
+
+def test_months_alone_stay_months(tmp_path: Path) -> None:
+    assert read(tmp_path, dated("2012-05", "2012-06")).resolution == "month"
+
+
+# --- missing marks ----------------------------------------------------------------------------------------------------
+
+
+def test_marks_of_r_name_no_actor_no_event_and_no_number(tmp_path: Path) -> None:
+    head = '"","event_id_cnty","event_date","time_precision","event_type",'
+    head += '"sub_event_type","actor1","actor2","fatalities"\n'
+    text = head + (
+        '"1","NLD1",2023-05-10,1,"Protests","Peaceful protest","Protesters",NA,0\n'
+        '"3","NLD3",2023-05-12,1,"Battles","Armed clash","NLA","Forces",NA\n'
+        '"4",NA,2023-05-12,1,"Protests","Peaceful protest","Protesters",NA,0\n'
+        '"5",NA,2023-05-12,1,"Riots","Mob violence","Rioters",NA,0\n'
+    )
+    table = read(tmp_path, text)
+    assert len(table) == 4 and column(table, "event_id") == ["NLD1", "NLD3", None, None]
+    assert column(table, "target") == [None, "Forces", None, None] and column(table, "deaths") == [0.0, None, 0.0, 0.0]
+    assert "NA" not in [row["name"] for row in summary(table).most_active]
+
+
+@pytest.mark.parametrize(
+    "mark", ["NA", "N/A", "n/a", "NULL", "null", "\\N", "nan", "NaN", "#N/A", "", "-", "---", ".", "<NA>"]
+)
+def test_a_mark_is_missing_in_every_column(tmp_path: Path, mark: str) -> None:
+    text = f"date,source,target,code,event_id,deaths,goldstein\n2018-06-01,Serbia,{mark},138,{mark},{mark},{mark}\n"
+    table = read(tmp_path, text + f"2018-06-02,{mark},Serbia,138,7,1,-2\n2018-06-03,Serbia,Kosovo,{mark},8,1,-2\n")
+    assert len(table) == 1 and table.account["rows_dropped"] == {"no source": 1}
+    assert table.account["set_aside_by_reason"] == {"no act code": 1}
+    assert table.frame.select("target", "event_id", "deaths", "goldstein").row(0) == (None, None, None, -7.0)
+
+
+@pytest.mark.parametrize("name", ["None", "Nan", "Null", "Na", "N", "Nano", "Unknown"])
+def test_names_that_look_like_marks_are_names(tmp_path: Path, name: str) -> None:
+    table = read(tmp_path, f"date,source,target,code\n2018-06-01,{name},Kosovo,138\n")
+    assert column(table, "source") == [name]
+
+
+def test_na_is_namibia_among_two_letter_codes(tmp_path: Path) -> None:
+    text = "date,source,target,code\n2018-06-01,RS,XK,138\n2018-06-02,XK,NA,190\n2018-06-03,RS,XK,042\n"
+    text += "2018-06-04,NA,XK,042\n"
+    table = read(tmp_path, text)
+    assert column(table, "target") == ["XK", "NA", "XK", "XK"] and column(table, "source")[3] == "NA"
+    assert "read as Namibia" in said(table)
+    missing = read(
+        tmp_path,
+        text.replace("code\n", "code,deaths\n")
+        .replace("2\n", "2,NA\n")
+        .replace("8\n", "8,1\n")
+        .replace("0\n", "0,1\n"),
+    )
+    assert column(missing, "target")[1] is None and "not as Namibia" in said(missing)
+    often = text.replace("RS,XK", "RS,NA")
+    assert column(read(tmp_path, often), "target")[:2] == [None, None]
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def numbered(goldstein: list[str], deaths: list[str]) -> str:
+    rows = "".join(
+        f"2018-06-{n + 1:02}\tSerbia\tKosovo\t138\t{g}\t{d}\n"
+        for n, (g, d) in enumerate(zip(goldstein, deaths, strict=True))
+    )
+    return "date\tsource\ttarget\tcode\tgoldstein\tdeaths\n" + rows
+
+
+@pytest.mark.parametrize(
+    ("goldstein", "deaths", "read_as"),
+    [
+        (["-7,0", "-9,9", "1,9"], ["0", "1.200", ""], ([-7.0, -9.9, 1.9], [0.0, 1200.0, None])),
+        (["-7.0", "-9.9", "1.9"], ["0", "1,200", "1,234,567"], ([-7.0, -9.9, 1.9], [0.0, 1200.0, 1234567.0])),
+        (["\u22127.5", "(2.5)", "+1.9"], ["1 200", "1\u00a0200", "1\u202f200"], ([-7.5, -2.5, 1.9], [1200.0] * 3)),
+        (["-7", "2", "1"], ["1.200", "3", "15"], ([-7.0, 2.0, 1.0], [1200.0, 3.0, 15.0])),
+        (["-7", "2", "1"], ["12.000", "3", "15"], ([-7.0, 2.0, 1.0], [12000.0, 3.0, 15.0])),
+        (["-7", "2", "1"], ["12.000", "3.000", "0.000"], ([-7.0, 2.0, 1.0], [12.0, 3.0, 0.0])),
+        (["-7", "2", "1"], ["12.0", "3.0", "1e3"], ([-7.0, 2.0, 1.0], [12.0, 3.0, 1000.0])),
+        (["-7", "2", "1"], ["1'200", "1\u2019200", "7"], ([-7.0, 2.0, 1.0], [1200.0, 1200.0, 7.0])),
+        (["1.234", "2.345", "-1.5E+00"], ["1", "2", "3"], ([1.234, 2.345, -1.5], [1.0, 2.0, 3.0])),
+        (["1.234", "2.345", "-9.125"], ["1", "2", "3"], ([1.234, 2.345, -9.125], [1.0, 2.0, 3.0])),
+        (["50%", "7%", "2%"], ["1", "2", "3"], ([0.5, 0.07, 0.02], [1.0, 2.0, 3.0])),
+        (["7-", "7.5-", "2"], ["1", "2", "3"], ([-7.0, -7.5, 2.0], [1.0, 2.0, 3.0])),
+    ],
+)
+def test_numbers_are_read_by_the_convention_of_their_column(
+    tmp_path: Path, goldstein: list[str], deaths: list[str], read_as: tuple[list[float], list[float]]
+) -> None:
+    table = read(tmp_path, numbered(goldstein, deaths))
+    assert (column(table, "goldstein"), column(table, "deaths")) == read_as
+
+
+def test_numbers_that_can_be_read_in_two_ways_are_asked_for(tmp_path: Path) -> None:
+    text = numbered(["1", "2"], ["12.000", "15.000"])
+    told = fault_of(tmp_path, text)
+    assert "'12.000' in column 'deaths' may be 12 (with a decimal point) or 12,000 (with a decimal comma)" in told
+    assert column(read(tmp_path, text, decimal="comma"), "deaths") == [12000.0, 15000.0]
+    assert column(read(tmp_path, text, decimal="point"), "deaths") == [12.0, 15.0]
+    assert "'1.5' (with a decimal point) and '1,5'" in fault_of(tmp_path, numbered(["1.5", "1,5"], ["1", "2"]))
+
+
+def test_a_decimal_mark_far_down_the_file_decides_for_its_beginning(tmp_path: Path) -> None:
+    text = numbered(["1"] * 25, ["1.200", "3.000", *["1"] * 23])
+    body = text.split("\n", 1)[1] * 700
+    table = read(tmp_path, text.split("\n", 1)[0] + "\n" + body + "2018-06-30\ta\tb\t138\t-9,9\t2\n", doubles=())
+    assert column(table, "deaths")[0] == 1200.0 and column(table, "goldstein")[-1] == -9.9
+
+
+@pytest.mark.parametrize("wrong", ["inf", "-Infinity", "1e999", "many", "1,2,3", "10-20"])
+def test_what_is_no_number_is_left_empty_and_named_and_the_codebook_does_not_step_in(
+    tmp_path: Path, wrong: str
+) -> None:
+    table = read(tmp_path, numbered([wrong, "-2", ""], [wrong, "1", "-3"]))
+    assert column(table, "goldstein") == [None, -2.0, -7.0] and column(table, "deaths") == [None, 1.0, None]
+    assert f"goldstein left empty in 1 row, as no number can be read: {wrong}" in said(table)
+    assert "deaths left empty in 2 rows" in said(table)
+
+
+# --- codes and ids that were numbers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (["40", "841", "311", "874", "211", "190", "1823"], ["040", "0841", "0311", "0874", "0211", "190", "1823"]),
+        (["40.0", "841.0", "190.0", "10.0", "20.0"], ["040", "0841", "190", "010", "020"]),
+        (["1.9E+02", "1,9E+02", "8.41e2", "42"], ["190", "190", "0841", "042"]),
+        (["'0841", '="0841"', "=0841", "'010"], ["0841", "0841", "0841", "010"]),
+        (["10", "841"], ["010", "0841"]),
+        (["10", "190"], ["010", "190"]),
+        (["10", "042"], ["10", "042"]),
+        (["1", "10", "20"], ["01", "10", "20"]),
+        (["13y", "841"], ["13y", "0841"]),
+    ],
+)
+def test_codes_get_back_what_a_spreadsheet_took(tmp_path: Path, written: list[str], meant: list[str]) -> None:
+    rows = [icews_row(n, f"2018-06-{n + 1:02}", code=code) for n, code in enumerate(written)]
+    assert column(read(tmp_path, icews(rows), "icews.tab"), "code") == meant
+    frame = pl.DataFrame({"date": ["2018-06-01"] * len(written), "source": "a", "target": "b", "code": written})
+    assert column(pk.events(frame, codebook="cameo"), "code") == meant
+
+
+def test_codes_that_may_have_lost_a_zero_are_left_counted_and_named(tmp_path: Path) -> None:
+    rows = [icews_row(n, f"2018-06-{n + 1:02}", code=code) for n, code in enumerate(("10", "20", "10", "1823"))]
+    table = read(tmp_path, icews(rows), "icews.tab")
+    assert column(table, "code") == ["10", "20", "10", "1823"]
+    assert "codes that may have lost a leading zero are left as they are in 3 rows: 10, 20" in said(table)
+
+
+def test_codes_and_ids_of_a_numeric_dataframe_are_whole() -> None:
+    frame = pl.DataFrame(
+        {"date": ["2018-06-01"] * 4, "source": "a", "target": "b", "cameo": [841.0, 40.0, 190.0, None],
+         "event_id": [1.0, 123456789.0, 3.0, None]}
+    )  # fmt: skip
+    table = pk.events(frame)
+    assert column(table, "code") == ["0841", "040", "190"] and column(table, "event_id") == ["1", "123456789", "3"]
+
+
+def test_ucdp_types_and_ids_that_became_floats_are_themselves(tmp_path: Path) -> None:
+    rows = [["1.0", *ucdp_row(1, kind="1.0")[1:]], ["2.0", *ucdp_row(2, kind="2.0")[1:]]]
+    table = read(tmp_path, comma(UCDP, rows))
+    assert column(table, "code") == ["1", "2"] and column(table, "event_id") == ["1", "2"]
+    assert table.account["unknown_codes"] == {}
+
+
+def test_ids_that_a_spreadsheet_rounded_make_no_doubles(tmp_path: Path) -> None:
+    text = "event_id,date,source,target,code\n" + "".join(f"1.23E+11,2018-06-01,a,b,{code}\n" for code in ACTS)
+    table = read(tmp_path, text)
+    assert len(table) == len(ACTS) and "rounded" in said(table)
