@@ -362,3 +362,35 @@ def test_checks_pass_for_a_random_record_dated_by_weeks_and_months() -> None:
     assert checks.held_out is not None and checks.held_out.events < 0.2 * len(record)
     piled = pk.fit(pk.loads(ONE), record, background="constant", spans="first day", fix=["mechanisms"])
     assert "largest_day" in piled.check(replicates=40, workers=1, held_out_share=None).failed
+
+
+def test_attribution_draws_days_given_the_model() -> None:
+    """Shares of answers agree with those of the true days; on the first of their days they would be far off."""
+    scenario = pk.edit(pk.loads(ONE), {"moves.fights.rate": 0.4, "mechanisms.inertia.answers": 0.5})
+    record = pk.simulate(pk.compile(scenario), days=500, replicates=1, seed=2).table()
+    true = replace(record, frame=record.frame.drop("span", strict=False), resolution="day")
+    vague = blurred(record, 3)
+    share = {}
+    for name, table in (("true", true), ("vague", vague)):
+        found = pk.attribute(scenario, table, forests=40)
+        acts = found.acts()
+        assert len(acts) == len(record)
+        assert acts["event"].sort().to_list() == list(range(len(record)))
+        assert (acts["background"] + acts["inertia"]).to_numpy() == pytest.approx(np.ones(len(acts)), abs=1e-6)
+        share[name] = acts["inertia"].mean()
+        said = " ".join(found.warnings)
+        assert ("days were drawn for them given the model" in said) == (name == "vague")
+    assert share["vague"] == pytest.approx(share["true"], abs=0.05)
+    left = pk.attribute(pk.loads(GATED), blurred(gated_record(), 2), forests=20)
+    assert "left out, because what may happen hangs on facts" in " ".join(left.warnings)
+
+
+def gated_record() -> EventTable:
+    return pk.simulate(pk.compile(pk.loads(GATED)), replicates=1, seed=3).table()
+
+
+def test_a_replay_draws_days_and_says_so() -> None:
+    record = blurred(pk.simulate(pk.compile(pk.loads(PAIR)), days=120, replicates=1, seed=2).table(), 3)
+    with pytest.warns(PowderkegWarning, match="days were drawn for them once, given the model"):
+        found = pk.replay(pk.loads(PAIR), record, "retaliation", replicates=20, imputations=2, ranges=False, workers=1)
+    assert found is not None

@@ -15,17 +15,19 @@ import polars as pl
 from powderkeg.analyze.intervals import LEVEL
 from powderkeg.attribute.forests import People, draw_forests
 from powderkeg.attribute.result import DRAWS, FORESTS, MANY, Attribution
-from powderkeg.engine.arrays import Floats
+from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.design import flat_shape
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.fit.days.completed import RECORDS, records_given
+from powderkeg.fit.days.spans import settle_spans
 from powderkeg.fit.joint_law import Joint
-from powderkeg.fit.likelihood.data import calendar_shift, read_data
+from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import Problem, pose
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.covariance import covariance
-from powderkeg.fit.parents import UNEXPLAINED, find_causes
+from powderkeg.fit.parents import UNEXPLAINED, Causes, find_causes
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
@@ -65,31 +67,47 @@ def attribute(
     if isinstance(model, Scenario):
         model = compile_model(model)
     if isinstance(model, Fit) and events is None:
-        climber, vector, table = model.climber, model.solution.vector, _table_of_fit(model)
+        climber, vector, table, spans = model.climber, model.solution.vector, _table_of_fit(model), model.spans
         vectors = _draws_of_fit(model, draws, seed)
         compiled = model.problem.model
     else:
         if events is None:
             raise UsageError(Fault(None, None, "events", "no events", "a record; only a Fit brings its own"))
         compiled = model.model if isinstance(model, Fit) else model
+        events, spans = settle_spans(compiled, events, reads_by_day(events, likelihood), None)
         climber, table = posed(compiled, events, likelihood, unmatched)
         vector = climber.problem.start
         law = Joint.of(model) if isinstance(model, Fit) and fitted is None else fitted
         vectors = [] if law is None else _draws_by_path(law, climber.problem, draws, seed)
+    said, unknown = [], spans.words
+    if climber.problem.data.first is not None:
+        unknown = (
+            f"{spans.count}: days were drawn for them given the model, {RECORDS} times. Estimates, and what is told of "
+            "single acts, are of the first draw; intervals are of all"
+        )
+    if unknown:
+        said.append(unknown)
+    records = records_given(climber, vector, seed)
+    given, (climber, order_of_first) = climber, records[0]
+    if given.problem.data.first is not None:
+        frame = table.frame[order_of_first.tolist()].with_columns(time=pl.Series(climber.problem.data.time))
+        table = replace(table, frame=frame)
     people = People.of(compiled)
     causes = find_causes(climber, vector)
     total = forests if forests is not None else FORESTS if len(table) <= MANY else FORESTS // 4
-    sets = [causes]
-    if vectors:
+    sets, acts = [causes], [_acts_by_event(causes, order_of_first)]
+    if vectors or len(records) > 1:
+        vectors = vectors or [vector] * len(records)
         vectors = vectors[: max(total // 2, 1)]  # at least two forests a set, or their spread could not be told
-        sets = [find_causes(climber, one) for one in vectors]
+        several = [records[k % len(records)] for k in range(len(vectors))]
+        sets = [find_causes(one, at) for (one, _), at in zip(several, vectors, strict=True)]
+        acts = [_acts_by_event(one, order) for one, (_, order) in zip(sets, several, strict=True)]
     counts = [total // len(sets) + (i < total % len(sets)) for i in range(len(sets))]
-    order = np.argsort(causes.event_cell, kind="stable")
-    act_of_event = np.empty(len(order), np.int64)
-    act_of_event[order] = np.arange(len(order))
+    act_of_event = _acts_by_event(causes, np.arange(len(causes.event_cell)))
+    of_first = _acts_by_event(causes, order_of_first)
+    same = [of_first[np.argsort(one)] for one in acts] if len(records) > 1 else []
     by_day = climber.problem.data.by_day
     lost = int((causes.root_kind == UNEXPLAINED)[causes.event_cell].sum())
-    said = []
     if lost:
         said.append(
             f"{lost} of {len(table)} acts are allowed by no rule of the scenario: they count as roots, unexplained; "
@@ -104,10 +122,20 @@ def attribute(
         likelihood="days (acts of one day may have set each other off)" if by_day else "exact times",
         people=people,
         causes=causes,
-        forests=draw_forests(sets, counts, people, seed, progress),
+        forests=draw_forests(sets, counts, people, seed, progress, same),
         act_of_event=act_of_event,
         warnings=tuple(said),
     )
+
+
+def _acts_by_event(causes: Causes, order: Ints) -> Ints:
+    """(N,) the act that each event is, for events that stand in the causes' record as `order` says."""
+    by_cell = np.argsort(causes.event_cell, kind="stable")
+    act = np.empty(len(by_cell), np.int64)
+    act[by_cell] = np.arange(len(by_cell))
+    result = np.empty(len(order), np.int64)
+    result[order] = act
+    return result
 
 
 def _check_options(forests: int | None, draws: int, level: float) -> None:

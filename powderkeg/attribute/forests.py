@@ -97,8 +97,12 @@ def draw_forests(
     people: People,
     seed: int,
     progress: Callable[[float], None] | None = None,
+    acts: Sequence[Ints] = (),
 ) -> Forests:
-    """`counts[d]` forests under each set of parameters."""
+    """`counts[d]` forests under each set of parameters.
+
+    acts  where sets are of records that differ in their days: for each, which act of the first its acts are
+    """
     n_actors, n_kinds = len(people.names), causes[0].n_mechanisms - LOWEST
     shape = (n_actors, 2, n_kinds, n_actors + 1)
     found: dict[str, list[tuple[Ints, Ints]]] = {name: [] for name in ("roots", "descent", "causes", "pairs", "ways")}
@@ -126,7 +130,7 @@ def draw_forests(
             found["pairs"].append(np.unique(actor * (n_actors + 1) + 1 + by, return_counts=True))
             found["ways"].append((way, times))
             size = np.empty(len(order))
-            size[order] = descendants(above)
+            size[acts[number][order] if acts else order] = descendants(above)
             below += size
             square += size**2
             draws.append(number)

@@ -26,8 +26,10 @@ from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.worlds import Past, Phase, world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.fit.days.completed import drawn_record
+from powderkeg.fit.days.spans import Spans, settle_spans
 from powderkeg.fit.joint_law import Joint
-from powderkeg.fit.likelihood.data import calendar_shift, read_data
+from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
@@ -91,7 +93,12 @@ def replay(
         raise ModelError("a model made from bare arrays has no names to leave out")
     _check(replicates, imputations, sets, level, limit)
     shift = calendar_shift(model, events)
+    events, spans = settle_spans(model, events, reads_by_day(events, None), None)
     data, _ = read_data(model, events, None, unmatched, 0.0, fitting=False)
+    if spans.way:
+        warnings.warn(_said_of_days(spans), PowderkegWarning, stacklevel=2)
+    if data.first is not None:
+        data = drawn_record(model, data, shift, seed)
     seen = Observed(data.time + shift, data.channel, data.by_day, shift, shift + data.days)
     turn = float((since - source.start).days) if isinstance(since, date) else since
     x = leave_out(model, seen, without, turn)
@@ -104,6 +111,13 @@ def replay(
     under = None if other is None else Lived(other, other.run(workers, _part(progress, split, 0.7)))
     forward = _forward(job, level, workers, _part(progress, 0.7, 1.0))
     return tell(source, lived, under, together, forward, level)
+
+
+def _said_of_days(spans: Spans) -> str:
+    """What was done with events whose day is not known."""
+    if spans.way != "reckon":
+        return spans.words
+    return f"{spans.count}: days were drawn for them once, given the model and all the rest"
 
 
 def _check(

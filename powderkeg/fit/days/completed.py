@@ -16,15 +16,24 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.likelihood.design import flat_shape
 from powderkeg.fit.days.climb import DaysClimber
+from powderkeg.fit.days.drawing import Drawer
+from powderkeg.fit.days.possible import Possible
 from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.likelihood.prior import make_prior
+from powderkeg.fit.likelihood.problem import pose
 from powderkeg.fit.maximum.climb import Climber
+from powderkeg.model import Model
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
 
 RECORDS = 7
-"""Records with drawn days that are checked."""
+"""Records with drawn days that are looked at."""
+SETTLE, APART = 40, 5
+"""Sweeps before the first of them is drawn, and between one and the next."""
 
 
 class _Checked(Protocol):
@@ -45,6 +54,32 @@ def completed(fit: Fit, records: int = RECORDS) -> list[Fit]:
         return [fit]
     at = np.unique(np.linspace(0, len(climber.drawn) - 1, records).round().astype(int))
     return [_on(fit, climber.possible.completed(climber.drawn[k])[0]) for k in at]
+
+
+def records_given(climber: Climber, vector: Floats, seed: int, number: int = RECORDS) -> list[tuple[Climber, Ints]]:
+    """Likelihoods of `number` records with days drawn given a set of numbers, and which event stands where in each.
+
+    The climber itself, with its events as they stand, where every day is known.
+    """
+    problem = climber.problem
+    if problem.data.first is None:
+        return [(climber, np.arange(len(problem.data.time)))]
+    possible = Possible.of(problem.data)
+    drawer = Drawer(problem, vector, possible, seed)
+    day = possible.uniform(np.random.default_rng(seed))
+    drawer.move(day, SETTLE)
+    found = []
+    for one in drawer.draws(day, number, APART):
+        data, order = possible.completed(one)
+        found.append((Climber(replace(problem, data=data), climber.prior), order))
+    return found
+
+
+def drawn_record(model: Model, data: Data, shift: float, seed: int) -> Data:
+    """The data with days drawn given a model's own numbers; shift as `pose` has it."""
+    problem = pose(model, data, ["*"], None, flat_shape(data.days), shift)
+    climber = Climber(problem, make_prior(problem, None, False))
+    return records_given(climber, problem.start, seed, 1)[0][0].problem.data
 
 
 def known(fit: Fit) -> Fit:
