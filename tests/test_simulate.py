@@ -152,10 +152,9 @@ def test_a_run_that_explodes_is_flagged_and_warned_about():
     assert np.diff(runs.offsets).tolist() == [1000] * 10
 
 
-def test_more_events_than_fit_are_refused(monkeypatch):
-    monkeypatch.setattr(jobs, "MOST_EVENTS", 10_000)
-    with pytest.raises(ModelError, match="more than 10,000 events"):
-        simulate(systems.dense(), days=1000.0, replicates=100)
+def test_more_events_than_fit_are_refused():
+    with pytest.raises(ModelError, match="more than 10,000 events would not fit"):
+        simulate(systems.dense(), days=1000.0, replicates=100, memory=10_000 * jobs.BYTES)
 
 
 @pytest.mark.parametrize(

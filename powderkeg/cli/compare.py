@@ -18,6 +18,7 @@ from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
+    Memory,
     Quiet,
     Replicates,
     Seed,
@@ -55,6 +56,7 @@ def compare(
     range_sets: Annotated[int, typer.Option("--sets", min=2, max=10_000, help="How many sets of such numbers.")] = 40,
     out: OutFolder = None,
     workers: Workers = None,
+    memory: Memory = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -73,8 +75,8 @@ def compare(
 
     with screen.progress(f"{read.name}, {len(interventions) or len(read.interventions)} worlds") as progress:
         found = compare_worlds(
-            read, interventions or None, years=years, replicates=replicates, seed=seed, workers=workers, ranges=ranges,
-            sets=range_sets, fitted=fitted, progress=progress,
+            read, interventions or None, years=years, replicates=replicates, seed=seed, workers=workers, memory=memory,
+            ranges=ranges, sets=range_sets, fitted=fitted, progress=progress,
         )  # fmt: skip
     screen.data(found.as_dict())
     show(screen, found)

@@ -32,6 +32,14 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, max=1024, help="How many cores to use. By default all; results do not depend on it."),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AMOUNT",
+        help="Memory that all acts together may take, such as 4GB. By default half of what is free; results do not "
+        "depend on it.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but faults.")]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file.")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli.compare import split
-from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, Years, length, read_scenario
+from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, Years, length, read_scenario
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
 from powderkeg.units import YEAR
@@ -40,6 +40,7 @@ def rare(
     ] = None,
     seed: Seed = 1,
     workers: Workers = None,
+    memory: Memory = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -68,7 +69,7 @@ def rare(
     with screen.progress(f"{read.name}, {asked[0]}") as progress:
         result = estimate(
             model, asked[0], days=days, starts=starts, repetitions=repetitions, seed=seed, world=world,
-            workers=workers, progress=progress,
+            workers=workers, memory=memory, progress=progress,
         )  # fmt: skip
     told = {"scenario": read.name, "outcome": asked[0], "intervention": intervention, "years": days / YEAR}
     screen.data({**told, **result.as_dict()})

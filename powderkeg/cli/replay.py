@@ -15,7 +15,7 @@ import typer
 
 from powderkeg.cli.compare import beside
 from powderkeg.cli.folder import Folder
-from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
+from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
@@ -61,6 +61,7 @@ def replay(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")] = None,
     workers: Workers = None,
+    memory: Memory = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -85,8 +86,8 @@ def replay(
     with screen.progress(f"{read.name}, {len(events):,} events without {without}") as progress:
         found = live_again(
             read, events, without, since=day, replicates=replicates, imputations=imputations, seed=seed, level=level,
-            unmatched="drop" if drop_unmatched else "refuse", workers=workers, ranges=ranges, sets=range_sets,
-            fitted=fitted, progress=progress,
+            unmatched="drop" if drop_unmatched else "refuse", workers=workers, memory=memory, ranges=ranges,
+            sets=range_sets, fitted=fitted, progress=progress,
         )  # fmt: skip
     screen.data(found.as_dict())
     show(screen, found)

@@ -18,6 +18,7 @@ from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
+    Memory,
     Quiet,
     Replicates,
     ScenarioName,
@@ -68,6 +69,7 @@ def sweep(
     replicates: Replicates = 1_000,
     seed: Seed = 1,
     workers: Workers = None,
+    memory: Memory = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -81,7 +83,7 @@ def sweep(
     folder = Folder(out, [scenario])
 
     common: dict[str, Any] = {
-        "years": years, "replicates": replicates, "seed": seed, "workers": workers, "folder": out,
+        "years": years, "replicates": replicates, "seed": seed, "workers": workers, "memory": memory, "folder": out,
     }  # fmt: skip
     with telling_what_is_kept(out):
         _sweep(screen, read, folder, over, samples, design, sensitivity, outcome, common)

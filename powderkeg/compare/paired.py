@@ -31,6 +31,7 @@ from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Scenario, digest
 from powderkeg.simulate import Runs, simulate
+from powderkeg.simulate.memory import Budget, budget
 from powderkeg.units import YEAR
 
 SETS = 40
@@ -38,6 +39,9 @@ SETS = 40
 
 SHARED = 2
 """The sets share out a run for every so many runs at the scenario's own numbers."""
+
+EVENTS_SHARE = 0.2
+"""Of the memory, for the events of one world: there are two, and standoffs and outcomes are counted from them."""
 
 ABOUT = ("outcomes", "standoffs", "mechanisms")
 HOSTILE = "hostile acts"
@@ -139,6 +143,7 @@ def compare(
     fitted: Joint | None = None,
     level: float = LEVEL,
     limit: int | None = None,
+    memory: int | str | Budget | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Comparison:
     """The scenario with and without each intervention, on the same draws.
@@ -153,9 +158,11 @@ def compare(
                    one; those that stand at other values in the scenario are left out of it. By default that of a fit,
                    if one is given
     level          of every interval
+    memory         bytes, or such as "4 GB", for the events of two worlds; default: half of what is free
     progress       called now and then with the share done, 0 to 1
 
-    Raises UsageError, before anything runs, for interventions that are unknown, do not apply or contradict each other.
+    Raises UsageError, before anything runs, for interventions that are unknown, do not apply or contradict each other;
+    ModelError for the scenario, or an intervention, in which each run explodes.
     """
     if isinstance(scenario, Fit):
         fitted = Joint.of(scenario) if fitted is None else fitted
@@ -175,17 +182,20 @@ def compare(
     each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0
     step = _Steps(progress, (1 + len(chosen)) * (replicates + each * len(drawn)))
 
-    def run(of: Model, world: World | None, count: int, at_seed: int) -> Runs:
+    room = budget(memory).part(EVENTS_SHARE)
+
+    def run(of: Model, world: World | None, count: int, at_seed: int, whole: str | None = None) -> Runs:
         with step.of(count) as told:
             return simulate(
-                of, days=days, replicates=count, seed=at_seed, workers=workers, limit=limit, world=world, progress=told
-            )
+                of, days=days, replicates=count, seed=at_seed, workers=workers, limit=limit, memory=room, world=world,
+                progress=told, whole=whole,
+            )  # fmt: skip
 
-    base = run(model, None, replicates, seed)
+    base = run(model, None, replicates, seed, "the scenario as it is")
     plain = _told(model, base)
     compared = []
     for one in plans:
-        runs = run(model, one.world(model.system), replicates, seed)
+        runs = run(model, one.world(model.system), replicates, seed, f"interventions.{one.named.name}")
         compared.append(_compared(one.named, plain, _told(model, runs), same(base, runs), runs, level))
         del runs
     stopped = int(base.exploded.sum())
@@ -197,11 +207,12 @@ def compare(
         warnings.simplefilter("ignore", PowderkegWarning)  # runs that hit the limit are counted below
         for k, (values, system) in enumerate(zip(drawn, systems, strict=True)):
             other = replace(model, system=system)
-            runs = run(other, None, each, seed + 1 + k)
-            without, stopped_under = _told(other, runs), stopped_under + int(runs.exploded.sum())
+            start = run(other, None, each, seed + 1 + k)
+            stopped_under += int(start.exploded.sum())
             for one in plans:
                 runs = run(other, one.world(system, values), each, seed + 1 + k)
-                under[one.named.name].append(_under(without, _told(other, runs)))
+                n = min(start.replicates, runs.replicates)  # fewer where one of them explodes from the first run on
+                under[one.named.name].append(_under(_told(other, start.first(n)), _told(other, runs.first(n))))
                 stopped_under += int(runs.exploded.sum())
     compared = [_spread(one, under[one.name], level) for one in compared]
     return Comparison(

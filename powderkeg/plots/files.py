@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from powderkeg.errors import Fault, UsageError
+from powderkeg.errors import Fault, PowderkegError, UsageError
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -25,6 +25,8 @@ SILENT = ("axis", "legend", "title", "group mark container")
 """What Vega describes to screen readers but is plain to see: no hover text."""
 
 FORMATS = ("svg", "png", "pdf", "html", "json")
+ROOM = 72_000_000 * 1024
+"""Bytes of address space that drawing reserves: 64 GB was too little for vl-convert 1.8, 69 GB enough."""
 PNG_DOTS = 2.0
 """Dots a pixel: sharp on paper."""
 
@@ -40,6 +42,8 @@ def save(chart: Any, path: str | Path) -> Path:
     form = path.suffix.lower().lstrip(".")
     if form not in FORMATS:
         raise UsageError(Fault(str(path), None, "", f"format {form!r}", f"a name that ends in {', '.join(FORMATS)}"))
+    if form != "json":
+        _must_have_room()
     spec = _spec(chart)
     if form == "svg":
         path.write_text(svg(chart), encoding="utf-8")
@@ -62,6 +66,7 @@ def svg(chart: Any, name: str = "", label: str = "") -> str:
     """
     import vl_convert
 
+    _must_have_room()
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_spec(chart)))
     for parent in list(root.iter()):
         tag = parent.tag.removeprefix(f"{{{SVG}}}")
@@ -84,6 +89,23 @@ def svg(chart: Any, name: str = "", label: str = "") -> str:
         root.set("aria-label", label)
     ElementTree.register_namespace("", SVG)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _must_have_room() -> None:
+    """Raises PowderkegError where a limit on address space would end the process: V8 in vl-convert gives no error."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    most = resource.getrlimit(resource.RLIMIT_AS)[0] if hasattr(resource, "RLIMIT_AS") else resource.RLIM_INFINITY
+    if most not in (resource.RLIM_INFINITY, -1) and most < ROOM:
+        raise PowderkegError(
+            Fault(
+                None, None, "figures", f"a limit of {most / 2**30:.3g} GB on address space (ulimit -v)",
+                f"{ROOM / 2**30:.3g} GB or no limit: what draws them reserves that much, and uses little of it",
+            ),
+            "no figure was drawn",
+        )  # fmt: skip
 
 
 def _spec(chart: Any) -> dict[str, Any]:

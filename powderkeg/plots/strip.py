@@ -26,6 +26,10 @@ TALLEST = 0.44
 """Of a lane; the rest keeps neighbours apart."""
 TOP = -0.76
 """Where the marks of standoffs stand, above the first lane."""
+MOST_ACTS = 10_000
+"""Acts that are drawn one by one; more of them are put together, so that the largest history makes a page of few MB."""
+MOST_STANDOFFS = 1_000
+"""Standoffs that are shaded; of more, the longest."""
 DYAD = " - "
 REST = "all other pairs"
 FOOT = 0.4
@@ -50,7 +54,8 @@ def history(
     lanes = _lanes(acts, actors)
     place = {name: index for index, name in enumerate(lanes)}
     hottest = max(float(acts["heat"].max() or 1.0), 1.0) if acts.height else 1.0  # type: ignore[arg-type]
-    strokes = [_stroke(row, place[row["source"]], hottest, start) for row in acts.to_dicts() if row["source"] in place]
+    drawn, bin_days = _put_together(acts, days, len(lanes))
+    strokes = [_stroke(row, place[row["source"]], hottest, start) for row in drawn.to_dicts() if row["source"] in place]
     tone = alt.Color(
         "tone:N",
         title="An act",
@@ -76,9 +81,32 @@ def history(
         subtitle=[
             f"{_span(start, days)}: {acts.height:,} acts, {_counted(standoffs)}",
             "Stroke up: hostile act, the taller the harsher. Stroke down: cooperative act. Dot: any other.",
+            *(
+                []
+                if bin_days is None
+                else [f"A stroke stands for all of its kind in {bin_days:.2g} days, the harshest."]
+            ),
         ],
         height=LANE * len(lanes),
     )
+
+
+def _put_together(acts: pl.DataFrame, days: float, n_lanes: int) -> tuple[pl.DataFrame, float | None]:
+    """The acts as they are, or where there are many one for each actor, tone and stretch of time, and its days.
+
+    The harshest stands for the others of its stretch, the first of those that are equally harsh.
+    """
+    if acts.height <= MOST_ACTS:
+        return acts, None
+    bin_days = days / min(max(MOST_ACTS // (6 * n_lanes), 20), WIDTH)
+    harshest = pl.col("heat").arg_max()
+    named = [pl.col(name).gather(harshest).first() for name in acts.columns if name not in ("source", "tone")]
+    return (
+        acts.with_columns(stretch=(pl.col("time") / bin_days).floor())
+        .group_by("source", "tone", "stretch", maintain_order=True)
+        .agg(*named, pl.len().alias("together"))
+        .sort("stretch", "source", "tone")
+    ), bin_days
 
 
 def hostility(
@@ -166,6 +194,7 @@ def _ground(
 ) -> list[alt.Chart]:
     """What lies below the strokes: standoffs shaded over all lanes or in their own, a rule for each lane."""
     x, y = _scales(start, days, len(lanes))
+    standoffs = _longest(standoffs)
     rows = standoffs.to_dicts()
     own = _own_lanes(lanes, standoffs)
     ends = [(-0.9, len(lanes) - 0.4) if at is None else (at - 0.5, at + 0.5) for at in own]
@@ -182,6 +211,7 @@ def _ground(
 def _top(lanes: Sequence[str], standoffs: pl.DataFrame, start: date, days: float) -> list[alt.Chart]:
     """What lies over the strokes: how each standoff ended, and the names of the lanes."""
     x, y = _scales(start, days, len(lanes))
+    standoffs = _longest(standoffs)
     x.shorthand = "middle:T"
     shape = alt.Shape(
         "end:N",
@@ -211,8 +241,17 @@ def _own_lanes(lanes: Sequence[str], standoffs: pl.DataFrame) -> list[int | None
     return [place.get(pair, len(lanes) - 1) for pair in pairs]
 
 
+def _longest(standoffs: pl.DataFrame) -> pl.DataFrame:
+    """The longest standoffs in order of time; all of them where there are not too many."""
+    if standoffs.height <= MOST_STANDOFFS:
+        return standoffs
+    length = (pl.col("last") - pl.col("start")).rank("ordinal", descending=True)
+    return standoffs.filter(length <= MOST_STANDOFFS)
+
+
 def _counted(standoffs: pl.DataFrame) -> str:
-    return f"{standoffs.height:,} standoff{'' if standoffs.height == 1 else 's'} (shaded; on top, how each ended)"
+    shaded = "shaded" if standoffs.height <= MOST_STANDOFFS else f"the {MOST_STANDOFFS:,} longest shaded"
+    return f"{standoffs.height:,} standoff{'' if standoffs.height == 1 else 's'} ({shaded}; on top, how each ended)"
 
 
 def _span(start: date, days: float) -> str:
@@ -232,6 +271,8 @@ def _stroke(row: Mapping[str, Any], lane: int, hottest: float, start: date) -> d
     heat = min(max(float(row["heat"]), 0.0), hottest)
     reach = {"hostile": -(0.3 + 0.7 * heat / hottest), "cooperative": 0.5}.get(row["tone"], 0.0)
     whom = f" towards {row['target']}" if row.get("target") else ""
+    if row.get("together", 1) > 1:
+        whom += f", and {row['together'] - 1:,} {row['tone']} acts beside it"
     day = start + timedelta(days=float(row["time"]))
     return {
         "when": _stamp(start, row["time"]),

@@ -17,7 +17,7 @@ import polars as pl
 
 from powderkeg import plots
 from powderkeg.report.pages import FOLDER, environment
-from powderkeg.report.results import SHARE_UNITS, Results, gather, summary
+from powderkeg.report.results import MOST_LISTED, SHARE_UNITS, Results, gather, summary
 from powderkeg.wording import measured as figures_of
 from powderkeg.wording import percent
 
@@ -79,8 +79,9 @@ def _told(results: Results) -> dict[str, Any]:
             row
             | {"opener": title(row["opener"]), "first_act": title(row["first_act"])}
             | {"joined": [title(name) for name in row["joined"]]}
-            for row in r.example_standoffs.to_dicts()
+            for row in r.example_standoffs.head(MOST_LISTED).to_dicts()
         ],
+        "unlisted": max(r.example_standoffs.height - MOST_LISTED, 0),
     }
 
 

@@ -28,6 +28,8 @@ RECORD_NAMES = {"ends": "ended_{}", "openers": "opened_by_{}"}
 """What a record's line about a share is called, if it has one."""
 
 LEAST_DRIVER = 0.01
+MOST_LISTED = 500
+"""Standoffs of the example that the page lists one by one; episodes.parquet has all."""
 
 SHARE_UNITS = ("share of runs", "share of days")
 

@@ -166,7 +166,7 @@ def record(
     runs = simulate(
         model, days=float(window.days), replicates=replicates, seed=seed, workers=workers, progress=progress
     )
-    simulated = episodes(runs, marks=masks)
+    simulated, replicates = episodes(runs, marks=masks), runs.replicates
     lines = compare_lines(definition, recorded, simulated, window, replicates, level)
     identity = None if model.scenario is None else digest(model.scenario)
     return Record(definition.title, definition.about, window, recorded.height, replicates, seed, level, identity, lines)

@@ -6,7 +6,10 @@ so neither the number of workers nor the size of chunks can be seen in the resul
 """
 
 from powderkeg.simulate.jobs import EVENT_LIMIT as EVENT_LIMIT
+from powderkeg.simulate.jobs import TRIAL as TRIAL
 from powderkeg.simulate.jobs import Interrupted as Interrupted
+from powderkeg.simulate.jobs import blame as blame
+from powderkeg.simulate.jobs import needs_trial as needs_trial
 from powderkeg.simulate.jobs import simulate as simulate
 from powderkeg.simulate.past import past_of as past_of
 from powderkeg.simulate.runs import Runs as Runs

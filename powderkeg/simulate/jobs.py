@@ -9,7 +9,8 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from powderkeg.engine.worlds import Past, World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate.checkpoints import Folder
+from powderkeg.simulate.memory import Budget, Held, budget
 from powderkeg.simulate.runs import Runs, system_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
@@ -34,8 +36,12 @@ if TYPE_CHECKING:
 
 EVENT_LIMIT = 1_000_000
 """Events in one replicate before it is stopped and called exploded, unless `limit` says otherwise."""
-MOST_EVENTS = 300_000_000
-"""Events in all replicates together, about 6 GB, before the job is refused."""
+TRIAL = 8
+"""If each of so many replicates, the first, is stopped, so would nearly all others be: the job ends there."""
+AFFORDABLE = 10_000_000
+"""Events, at the limit of each replicate, up to which a job is carried out all the same: no machine minds them."""
+BYTES = 18 + 18
+"""What an event takes: in its chunk, and once more while chunks are joined. Its key takes as many as two numbers."""
 
 _CHUNK = 100_000  # candidates to expect in one chunk: some 20 ms of work, so that a stop is prompt
 _FILE = 2_000_000  # the same for a checkpoint: some 40 MB, half a second of work to lose
@@ -58,17 +64,22 @@ def simulate(
     seed: int = 1,
     workers: int | None = None,
     limit: int | None = None,
+    memory: int | str | Budget | None = None,
     history: Past | None = None,
     world: World | None = None,
     keys: bool = False,
     progress: Callable[[float], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    whole: str | None = None,
 ) -> Runs:
     """Histories of a model. The same model, seed and version give the same events, bit for bit.
 
     years, days  length of the window; default: the scenario's
     workers      threads; default: all cores. Changes nothing but the time it takes
-    limit        events recorded in one replicate before it is stopped, flagged in `exploded` and warned about
+    limit        events recorded in one replicate before it is stopped, flagged in `exploded` and warned about; it is
+                 stopped too when as many answers wait in it as two such replicates have events
+    memory       bytes, or such as "4 GB", that all events together may take; default: half of what is free. It decides
+                 whether there is a result, never which
     history      what happened before, see `past_of`; the window then begins at `history.begin`
     world        what is different from the model, see `engine.worlds.world`; its baseline must be this model's
     keys         keep every event's key
@@ -77,32 +88,67 @@ def simulate(
                  it was, to the same bytes; a folder that belongs to another job, or that another process works
                  in, is refused; parts that were changed or cut off are named and made again
 
-    Raises UsageError for arguments that cannot be met, ModelError if the events would not fit, DiskError if there is no
-    room for a part of a checkpoint. Ctrl-C raises Interrupted, with the replicates that were finished.
+    whole        what the replicates are of, such as "intervention calm", where fewer than asked for are of no use
+
+    If each of the first `TRIAL` replicates is stopped and the others could have more than `AFFORDABLE` events, the job
+    ends there, whatever else was asked for: a warning says
+    so and `Runs.asked` tells it, or with `whole` it is a ModelError. Raises UsageError for arguments that cannot be
+    met, ModelError if the events would not fit, DiskError if there is no room for a part of a checkpoint. Ctrl-C raises
+    Interrupted, with the replicates that were finished.
     """
+    held = Held(budget(memory), BYTES + 16 * keys, "events")
     job = _job(model, years, days, replicates, seed, limit, history, world, keys)
     each = _each(job, _CHUNK if checkpoint is None else _FILE)
     chunks: list[Chunk] = []
     try:
         with nullcontext() if checkpoint is None else Folder(Path(checkpoint), _identity(job, each)) as folder:
-            for chunk in _chunks(job, each, workers, progress, folder):
+            for chunk in _chunks(job, each, workers, progress, folder, held):
                 chunks.append(chunk)
     except KeyboardInterrupt:
         raise Interrupted(_runs(job, chunks)) from None
     runs = _runs(job, chunks)
+    if runs.is_cut and whole is not None:
+        raise ModelError(Fault(None, None, whole, _explosion(job, runs)))
     if runs.exploded.any():
-        warnings.warn(
-            f"{runs.exploded.sum():,} of {runs.replicates:,} replicates were stopped at {runs.limit:,} events: "
-            "the state can explode; look at the branching ratio and what drives it",
-            PowderkegWarning,
-            stacklevel=2,
-        )
+        warnings.warn(_explosion(job, runs), PowderkegWarning, stacklevel=2)
     return runs
+
+
+def _explosion(job: _Job, runs: Runs) -> str:
+    """What was stopped, and what to look at next."""
+    if not runs.is_cut:
+        return (
+            f"{runs.exploded.sum():,} of {runs.replicates:,} replicates were stopped at {runs.limit:,} events: "
+            "the state can explode; look at the branching ratio and what drives it"
+        )
+    said = f"each of the first {runs.replicates} replicates exploded (stopped at {runs.limit:,} events)"
+    said += f", so the other {job.replicates - runs.replicates:,} were not begun; {blame(job.model, job.world)}"
+    return said
+
+
+def needs_trial(replicates: int, limit: int) -> bool:
+    """Whether so many replicates would cost a lot if each came to its limit."""
+    return replicates > TRIAL and replicates * limit > AFFORDABLE
+
+
+def blame(model: Model | System, world: World | None = None) -> str:
+    """What makes a model explode, in words: the mechanism that has most of the worst branching ratio."""
+    if isinstance(model, System):
+        return "look at the branching ratio of its arrays"
+    from powderkeg.model import stability
+
+    last = model if world is None else replace(model, system=world.phases[-1].system)
+    found = stability(last)
+    if not found.drivers:
+        return "no mechanism feeds it: its background rates are that high"
+    path, share = found.drivers[0]
+    return f"branching ratio {found.worst:.3g} {found.departure}, largest contributor {path} ({share:.2f})"
 
 
 @dataclass(frozen=True)
 class _Job:
     model: Model | System
+    world: World
     tables: Tables
     seed: int
     begin: float
@@ -162,6 +208,7 @@ def _job(
     built = tables(given, history)
     return _Job(
         model=model,
+        world=given,
         tables=built,
         seed=int(seed),
         begin=0.0 if history is None else float(history.begin),
@@ -186,6 +233,7 @@ def _identity(job: _Job, each: int) -> dict[str, Any]:
         "is_complete": job.is_complete,
         "keys": job.keys,
         "each": each,
+        "trial": TRIAL if needs_trial(job.replicates, job.limit) else 0,
     }
 
 
@@ -195,26 +243,37 @@ def _each(job: _Job, candidates: float) -> int:
 
 
 def _chunks(
-    job: _Job, each: int, workers: int | None, progress: Callable[[float], None] | None, folder: Folder | None
+    job: _Job,
+    each: int,
+    workers: int | None,
+    progress: Callable[[float], None] | None,
+    folder: Folder | None,
+    held: Held,
 ) -> Iterator[Chunk]:
-    """Chunks in order, made by several threads; the loops let go of the interpreter's lock."""
-    firsts = range(0, job.replicates, each)
+    """Chunks in order, made by several threads; the loops let go of the interpreter's lock.
+
+    The first replicates are chunks of their own, and the others wait for them: see TRIAL.
+    """
+    n_trial = TRIAL if needs_trial(job.replicates, job.limit) else 0
+    firsts = [*range(n_trial), *range(n_trial, job.replicates, each)]
+    ends = [*firsts[1:], job.replicates]
     n_workers = workers_for(len(firsts), workers)
     root = root_key(job.seed)
     horizon = job.begin + job.days
     spaces = Spares([Workspace() for _ in range(n_workers)])
-    n_done = n_events = 0
+    n_done = 0
 
-    def work(number: int) -> Chunk | None:
-        first = firsts[number]
-        n = min(each, job.replicates - first)
+    def work(begun: int, number: int) -> Chunk | None:
+        number += begun
+        first, end = firsts[number], ends[number]
         chunk: Chunk | None = None if folder is None else folder.read(number)
         if chunk is not None:
+            held.add(len(chunk.time))
             return chunk
         with spaces.one() as space:
             chunk = simulate_chunk(
-                job.tables, root, first, first + n, job.begin, horizon, job.limit, space, job.expected, job.keys,
-                job.is_complete,
+                job.tables, root, first, end, job.begin, horizon, job.limit, space, job.expected, job.keys,
+                job.is_complete, held.add,
             )  # fmt: skip
             space.control[DONE] = 0.0
         if chunk is not None and folder is not None:
@@ -230,16 +289,17 @@ def _chunks(
         for space in spaces.all:
             space.control[STOP] = 1.0
 
-    for chunk in in_order(work, len(firsts), n_workers, tick=tick, stop=stop):
-        assert chunk is not None  # only a stop from here leaves a chunk unfinished
-        n_done += len(chunk.n_events)
-        n_events += len(chunk.time)
-        if n_events > MOST_EVENTS:
-            raise ModelError(
-                f"more than {MOST_EVENTS:,} events after {n_done:,} of {job.replicates:,} replicates: "
-                "fewer replicates, a shorter window or a lower limit would fit"
-            )
-        yield chunk
+    n_exploded = 0
+    for begun, pieces in ((0, n_trial), (n_trial, len(firsts) - n_trial)):
+        for space in spaces.all:
+            space.control[STOP] = 0.0
+        for chunk in in_order(partial(work, begun), pieces, n_workers, tick=tick, stop=stop):
+            assert chunk is not None  # only a stop from here leaves a chunk unfinished
+            n_done += len(chunk.n_events)
+            n_exploded += int(chunk.exploded.sum())
+            yield chunk
+        if n_trial and n_exploded == n_done:
+            return
 
 
 def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
@@ -253,6 +313,7 @@ def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
         model=job.model,
         seed=job.seed,
         days=job.days,
+        asked=job.replicates,
         replicates=len(n_events),
         offsets=np.concatenate([[0], np.cumsum(n_events)]).astype(np.int64),
         time=join("time", np.float64),

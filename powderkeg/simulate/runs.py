@@ -6,7 +6,7 @@ In: arrays of events, replicate after replicate, and the model they came from. O
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,10 +31,12 @@ class Runs:
     channel     int32, with the pseudo-channels by which facts come and go
     parent      int32, index within the replicate; -1 none; -2 - h: event h of the past it started from
     mechanism   int16, what bore it, or BACKGROUND, SCHEDULED, TIMER
-    exploded    (R,) stopped at `limit` events, on day reached[r]; what came before is as it would have been
+    exploded    (R,) stopped at `limit` events, or with as many answers waiting, on day reached[r]; what came
+                before is as it would have been
     key         uint64 address of the event's draws, or None; two worlds that share an event share its key
     level_time  (R, cells) days of the window that each fact spent at each level; cell = level_start[fact] + level
     begin, days the window is [begin, begin + days)
+    asked       replicates asked for: more than there are where each of the first ones exploded, see `simulate`
     candidates  how many were considered; many more than events say that gates are mostly far from their highest
     """
 
@@ -54,6 +56,24 @@ class Runs:
     begin: float = 0.0
     key: NDArray[np.uint64] | None = None
     candidates: int = 0
+    asked: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """True if the job ended early because each of the first replicates exploded."""
+        return 0 < self.replicates < self.asked and bool(self.exploded.all())
+
+    def first(self, n: int) -> Runs:
+        """The first `n` replicates (or all, if there are fewer): what a job of so many would have given."""
+        if n >= self.replicates:
+            return self
+        end = int(self.offsets[n])
+        return replace(
+            self, replicates=n, asked=n, offsets=self.offsets[: n + 1], time=self.time[:end],
+            channel=self.channel[:end], parent=self.parent[:end], mechanism=self.mechanism[:end],
+            exploded=self.exploded[:n], reached=self.reached[:n], level_time=self.level_time[:n],
+            key=None if self.key is None else self.key[:end],
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.time)

@@ -67,7 +67,7 @@ class Stopped(Exception):
 
 
 def trial(
-    world: World, rungs: Levels, root: np.uint64, starts: int, window: float, limit: int
+    world: World, rungs: Levels, root: np.uint64, starts: int, window: float, limit: int, memory: int
 ) -> tuple[list[float], int]:
     """Share of copies that come from each level to the next, as far as a trial comes, and the work it took.
 
@@ -75,7 +75,7 @@ def trial(
     """
     n_levels = len(rungs.count)
     stages = [proposed(world, rungs, n) for n in range(n_levels)]
-    splitter = Splitter(stages, rungs, 0.0, window, limit)
+    splitter = Splitter(stages, rungs, 0.0, window, limit, memory)
     shares, work, entries = list[float](), 0, splitter.nowhere()
     for stage in range(n_levels):
         while True:
@@ -102,6 +102,7 @@ def choose_levels(
     starts: int,
     window: float,
     limit: int,
+    memory: int,
 ) -> tuple[tuple[Step, ...], list[float], int] | None:
     """The ladder, or what is left of it if some of its levels do more harm than good: its shares, and the work it took.
 
@@ -127,7 +128,7 @@ def choose_levels(
         ]
         steps_kept = tuple(ladder[n] for n in kept)
         marks = levels(model, steps_kept)
-        splitter = Splitter(stages_of(world, marks, ours), marks, 0.0, window, limit)
+        splitter = Splitter(stages_of(world, marks, ours), marks, 0.0, window, limit, memory)
         done = [repeat(splitter, None, root, _TRIAL + 2 + 100 * number + i, starts) for i in range(TRIALS)]
         found.append((steps_kept, ours, np.array([one.estimate for one in done]), sum(one.work for one in done)))
     # What does not come to the end every time says too little about itself.

@@ -22,7 +22,7 @@ import polars as pl
 from scipy import stats
 
 from powderkeg.analyze import LEVEL
-from powderkeg.compare.rare.levels import Level, levels, steps, thinned
+from powderkeg.compare.rare.levels import Level, Step, levels, steps, thinned
 from powderkeg.compare.rare.paths import Guide, told
 from powderkeg.compare.rare.pilot import APART, Repetition, choose_levels, repeat, stages_of, trial
 from powderkeg.engine.arrays import Floats
@@ -33,7 +33,8 @@ from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
-from powderkeg.simulate import EVENT_LIMIT
+from powderkeg.simulate import EVENT_LIMIT, TRIAL, blame
+from powderkeg.simulate.memory import Budget, budget, in_words
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
 
@@ -147,6 +148,7 @@ def rare(
     workers: int | None = None,
     level: float = LEVEL,
     limit: int = EVENT_LIMIT,
+    memory: int | str | Budget | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Rare:
     """The chance that something happens within the window, however small.
@@ -156,6 +158,7 @@ def rare(
     starts       copies at every level in each repetition
     repetitions  independent ones, from which the error comes; at least 2, with a warning below 20
     world        what is different from the model, see `engine.worlds.world`
+    memory       bytes, or such as "4 GB", for the histories that levels hand on; default: half of what is free
 
     Raises UsageError for what cannot be met, ModelError if the histories would not fit. The same arguments give the
     same result, whatever `workers`. Ctrl-C raises KeyboardInterrupt; nothing is kept.
@@ -172,18 +175,23 @@ def rare(
     given = make_world(model.system) if world is None else world
     root = root_key(seed)
     rungs = levels(model, ladder)
-    shares, work = trial(given, rungs, root, max(starts // PILOT, 100), window, limit)
+    n_workers = workers_for(repetitions, workers)
+    room = budget(memory).bytes // n_workers
+    _must_end(model, given, ladder[-1:], root, window, limit, room)
+    shares, work = trial(given, rungs, root, max(starts // PILOT, 100), window, limit, room)
     if isinstance(asked, str):
         ladder, shares = thinned(ladder, shares, APART)
-        chosen = choose_levels(model, given, ladder, shares, root, max(starts // PILOT, 50), window, limit)
+        chosen = choose_levels(model, given, ladder, shares, root, max(starts // PILOT, 50), window, limit, room)
         if chosen is not None:
             ladder, shares, more = chosen
             work += more
         rungs = levels(model, ladder)
     stages = stages_of(given, rungs, shares)
-    found = _repetitions(stages, rungs, Guide(given), root, starts, repetitions, window, limit, workers, progress)
+    found = _repetitions(
+        stages, rungs, Guide(given), root, starts, repetitions, window, limit, n_workers, room, progress
+    )
     only = levels(model, ladder[-1:])
-    target = Splitter([proposed(given, only, 0)], only, 0.0, window, limit)
+    target = Splitter([proposed(given, only, 0)], only, 0.0, window, limit, room)
     plain = target.stage(root, _PLAIN, 0, _PLAIN_RUNS, target.nowhere())
     assert plain is not None
     stopped = sum(one.stopped for one in found)
@@ -240,6 +248,18 @@ def rare(
     )
 
 
+def _must_end(
+    model: Model, given: World, asked: Sequence[Step], root: np.uint64, window: float, limit: int, room: int
+) -> None:
+    """Raises ModelError if each of a few plain runs is stopped before it comes to what is asked about."""
+    only = levels(model, asked)
+    done = Splitter([proposed(given, only, 0)], only, 0.0, window, limit, room)
+    tried = done.stage(root, _PLAIN + 1, 0, TRIAL, done.nowhere())
+    assert tried is not None
+    if tried.exploded == TRIAL:
+        raise ModelError(f"each of {TRIAL} runs exploded (stopped at {limit:,} events); {blame(model, given)}")
+
+
 def _rung(title: str, copies: list[int], reached: list[int], shares: list[float], boost: float) -> Rung:
     out = sum(copies)
     share = sum(n * share for n, share in zip(copies, shares, strict=True)) / out if out else None
@@ -255,11 +275,11 @@ def _repetitions(
     repetitions: int,
     window: float,
     limit: int,
-    workers: int | None,
+    n_workers: int,
+    room: int,
     progress: Callable[[float], None] | None,
 ) -> list[Repetition]:
-    n_workers = workers_for(repetitions, workers)
-    splitters = Spares([Splitter(stages, rungs, 0.0, window, limit) for _ in range(n_workers)])
+    splitters = Spares([Splitter(stages, rungs, 0.0, window, limit, room) for _ in range(n_workers)])
     found: list[Repetition] = []
 
     def work(number: int) -> Repetition:
@@ -279,7 +299,8 @@ def _repetitions(
             found.append(one)
     except TooLong:
         raise ModelError(
-            "the histories that a level hands on would not fit: fewer starts or a shorter window would"
+            f"the histories that a level hands on would not fit into {in_words(room)} for each of {n_workers} workers: "
+            "fewer starts, a shorter window or more memory would do"
         ) from None
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,12 @@ from powderkeg.engine.replay.replay import Given, Replayed, replays
 from powderkeg.engine.worlds import world
 from powderkeg.errors import ModelError
 from powderkeg.model import Model, filled
-from powderkeg.simulate import Runs
+from powderkeg.simulate import TRIAL, Runs, blame, needs_trial
+from powderkeg.simulate.memory import Held
 from powderkeg.simulate.workers import in_order, workers_for
+
+BYTES = 32 + 60
+"""What a new act takes in a replay, and while all replays are put together."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Job:
         key = np.uint64(child(root_key(self.seed), COPY, tag))
         return impute(b, self.hidden, time, channel, self.seen.by_day, self.seen.begin, end, key, self.copies)
 
-    def history(self, number: int) -> History:
+    def history(self, number: int, held: Held | None = None) -> History:
         """Imputation `number` and its replays."""
         b = self.ledger_of(number)
         drawn = self.draw(number, b)
@@ -84,16 +89,25 @@ class Job:
         gone[observed] = self.x.gone[drawn.event[observed]]
         given = Given(drawn.time, drawn.process, drawn.coins, gone)
         spans = (self.seen.begin, self.x.turn, self.seen.end, root_key(self.seed))
+        if number == 0 and not self.sets and needs_trial(self.replicates, self.limit):
+            tried = replays(b, given, *spans, 0, TRIAL, self.limit)
+            if np.isfinite(tried.exploded).all():
+                raise ModelError(
+                    f"each of the first {TRIAL} replays exploded (stopped at {self.limit:,} new acts), so nothing can "
+                    f"be said of a world without this; {blame(self.model, self.x.build(self.model.system, {}))}"
+                )
         replayed = replays(b, given, *spans, number * self.each, self.each, self.limit)
+        if held is not None:
+            held.add(len(replayed.time))
         plain = ledger(world(self.systems[number % len(self.systems)]), self.x.turn)
         same = replays(plain, given._replace(gone=np.zeros_like(gone)), *spans, 0, 1, self.limit)
         return History(drawn, replayed, same.level_time[0])
 
-    def run(self, workers: int | None, tell: Callable[[float], None]) -> list[History]:
+    def run(self, workers: int | None, held: Held, tell: Callable[[float], None]) -> list[History]:
         """All histories; threads share them out, the loops let go of the interpreter's lock."""
         n = self.imputations
         found: list[History] = []
-        for one in in_order(self.history, n, workers_for(n, workers)):
+        for one in in_order(partial(self.history, held=held), n, workers_for(n, workers)):
             found.append(one)
             tell(len(found) / n)
         return found

@@ -20,7 +20,7 @@ from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.measures import Measure, outcome_measures
 from powderkeg.compare.ranges import drawn_sets
-from powderkeg.compare.replay.histories import Job
+from powderkeg.compare.replay.histories import BYTES, Job
 from powderkeg.compare.replay.result import Lived, Replay, tell
 from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.worlds import Past, Phase, world
@@ -35,6 +35,7 @@ from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Scenario
 from powderkeg.simulate import simulate
+from powderkeg.simulate.memory import Budget, Held, budget
 
 IMPUTATIONS = 20
 """Complete histories drawn where hours or facts are not known."""
@@ -63,6 +64,7 @@ def replay(
     fitted: Joint | None = None,
     copies: int | None = None,
     limit: int = 100_000,
+    memory: int | str | Budget | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replay:
     """An observed history, replayed without something.
@@ -80,9 +82,10 @@ def replay(
     fitted       the law of numbers that were fitted: see `compare`. By default that of a fit, if one is given
     copies       copies in the filter that draws what nobody reported; default: enough for short histories
     limit        new acts in a replay before it is stopped and counted in `stopped`
+    memory       bytes, or such as "4 GB", for the acts of all replays together; default: half of what is free
 
     Same scenario, events, seed and version: same bytes, however many workers. Raises EventError if the events do not
-    fit the scenario, UsageError for what cannot be left out.
+    fit the scenario, UsageError for what cannot be left out, ModelError if each replay explodes, or all would not fit.
     """
     if isinstance(scenario, Fit):
         fitted = Joint.of(scenario) if fitted is None else fitted
@@ -107,9 +110,11 @@ def replay(
     job = Job(model, seen, x, replicates, imputations, seed, copies, limit, [])
     other = Job(model, seen, x, each * len(numbers), len(numbers), seed, copies, limit, numbers) if numbers else None
     split = 0.7 * job.imputations / (job.imputations + len(numbers))
-    lived = Lived(job, job.run(workers, _part(progress, 0.0, split)))
-    under = None if other is None else Lived(other, other.run(workers, _part(progress, split, 0.7)))
-    forward = _forward(job, level, workers, _part(progress, 0.7, 1.0))
+    room = budget(memory)
+    held = Held(room.part(0.5), BYTES, "new acts")
+    lived = Lived(job, job.run(workers, held, _part(progress, 0.0, split)))
+    under = None if other is None else Lived(other, other.run(workers, held, _part(progress, split, 0.7)))
+    forward = _forward(job, level, workers, room, _part(progress, 0.7, 1.0))
     return tell(source, lived, under, together, forward, level)
 
 
@@ -143,7 +148,9 @@ def _part(progress: Callable[[float], None] | None, low: float, high: float) -> 
     return lambda share: None if progress is None else progress(low + (high - low) * share)
 
 
-def _forward(job: Job, level: float, workers: int | None, tell: Callable[[float], None]) -> tuple[Effect, ...]:
+def _forward(
+    job: Job, level: float, workers: int | None, memory: Budget, tell: Callable[[float], None]
+) -> tuple[Effect, ...]:
     """The outcomes by simulation from the parting on, with X and without, at the scenario's own numbers."""
     model, base, x = job.model, job.model.system, job.x
     n = min(FORWARD, job.imputations)
@@ -161,14 +168,18 @@ def _forward(job: Job, level: float, workers: int | None, tell: Callable[[float]
             world(base, (stand,), x.acts),
             world(base, (stand, *without.phases[1:]), without.acts, without.policies),
         )
-        for found, each_world in zip((before, after), worlds, strict=True):
+        both = []
+        for each_world in worlds:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PowderkegWarning)
                 runs = simulate(
                     model, days=job.seen.end - x.turn, replicates=each, seed=job.seed + number, workers=workers,
-                    limit=job.limit, history=past, world=each_world,
+                    memory=memory, limit=job.limit, history=past, world=each_world,
                 )  # fmt: skip
-            found.append(outcome_measures(model, runs))
+            both.append(runs)
+        n_runs = min(runs.replicates for runs in both)  # fewer where one explodes from the first run on
+        for found, runs in zip((before, after), both, strict=True):
+            found.append(outcome_measures(model, runs.first(n_runs)))
         tell((number + 1) / n)
     return tuple(
         effect(_joined([told[i] for told in before]), _joined([told[i] for told in after]), level)

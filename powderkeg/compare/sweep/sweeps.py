@@ -33,6 +33,7 @@ from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextSh
 from powderkeg.scenario import Scenario, digest, edit, paths
 from powderkeg.simulate import Runs, simulate
 from powderkeg.simulate.checkpoints import Folder, points_of
+from powderkeg.simulate.memory import Budget, budget
 from powderkeg.units import YEAR
 
 _SAID, _FOUND = maybe(TextShape()), maybe(NumberShape())
@@ -41,7 +42,8 @@ ROWS = ListShape(
         dict.fromkeys(("outcome", "title", "unit"), TextShape())
         | dict.fromkeys(("better",), _SAID)
         | dict.fromkeys(("value", "value_low", "value_high", "baseline", "difference", "low", "high"), _FOUND)
-        | {"stopped": NumberShape(least=0, whole=True)}
+        | {"stopped": NumberShape(least=0, whole=True)},
+        {"runs": NumberShape(least=1, whole=True)},
     )
 )
 """A point as it is kept: a row for each outcome."""
@@ -49,6 +51,8 @@ POINTS = points_of(ROWS)
 
 Design = Literal["grid", "sobol", "latin"]
 MOST_POINTS = 1_000_000
+EVENTS_SHARE = 0.2
+"""Of the memory, for the events of one point: as in a comparison."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +129,13 @@ def sweep(
     replicates: int = 1_000,
     seed: int = 1,
     workers: int | None = None,
+    memory: int | str | Budget | None = None,
     folder: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Sweep:
     """The outcomes at every point.
 
+    memory   bytes, or such as "4 GB", for the events of two points; default: half of what is free
     design   "grid": every combination of the axes' values. "sobol", "latin": `samples` points between their ends
     folder   where finished points are kept: called again after a stop, or a kill, it goes on, to the same bytes
 
@@ -140,7 +146,7 @@ def sweep(
     points = _points(axes, design, samples, seed)
     days = _days(scenario, years)
     about = {"design": design, "axes": [[one.path, list(one.values), one.low, one.high] for one in axes]}
-    results = _run(model, points, about, days, replicates, seed, workers, folder, progress)
+    results = _run(model, points, about, days, replicates, seed, workers, memory, folder, progress)
     rows = [
         {"point": number, **_plain(point), **row}
         for number, (point, found) in enumerate(zip(points, results, strict=True))
@@ -209,6 +215,7 @@ def _run(
     replicates: int,
     seed: int,
     workers: int | None,
+    memory: int | str | Budget | None,
     folder: str | Path | None,
     progress: Callable[[float], None] | None,
 ) -> list[list[dict[str, Any]]]:
@@ -222,7 +229,7 @@ def _run(
         "scenario": digest(model.scenario), "seed": seed, "days": days, "replicates": replicates, **about,
     }  # fmt: skip
     with nullcontext() if folder is None else Folder(Path(folder), identity, POINTS) as kept:
-        return _results(model, worlds, points, days, replicates, seed, workers, kept, progress)
+        return _results(model, worlds, points, days, replicates, seed, workers, memory, kept, progress)
 
 
 def _results(
@@ -233,19 +240,29 @@ def _results(
     replicates: int,
     seed: int,
     workers: int | None,
+    memory: int | str | Budget | None,
     kept: Folder | None,
     progress: Callable[[float], None] | None,
 ) -> list[list[dict[str, Any]]]:
     results: list[Any] = [None if kept is None else kept.read(number) for number in range(len(points))]
     missing = [number for number, result in enumerate(results) if result is None]
+    room = budget(memory).part(EVENTS_SHARE)
     if missing:
-        plain = _measures(model, simulate(model, days=days, replicates=replicates, seed=seed, workers=workers))
+        base = simulate(model, days=days, replicates=replicates, seed=seed, workers=workers, memory=room)
+        plain: dict[int, list[Measure]] = {}
     for done, number in enumerate(missing):
         if progress is not None:
             progress(done / len(missing))
         of, made = worlds.at(points[number])
-        runs = simulate(of, days=days, replicates=replicates, seed=seed, workers=workers, world=made)
-        results[number] = _rows(plain, _measures(of, runs), runs)
+        runs = simulate(
+            of, days=days, replicates=replicates, seed=seed, workers=workers, memory=room, world=made
+        )  # fmt: skip
+        # Fewer where one of them explodes from the first run on.
+        n = min(base.replicates, runs.replicates)
+        if n not in plain:
+            plain[n] = _measures(model, base.first(n))
+        told = _measures(of, runs)
+        results[number] = _rows(plain[n], told, told if n == runs.replicates else _measures(of, runs.first(n)), runs)
         if kept is not None:
             kept.write(number, results[number])
     return results
@@ -292,8 +309,12 @@ def _measures(model: Model, runs: Runs) -> list[Measure]:
     return [*outcome_measures(model, runs), *standoff_measures(runs)]
 
 
-def _rows(plain: Sequence[Measure], told: Sequence[Measure], runs: Runs) -> list[dict[str, Any]]:
+def _rows(
+    plain: Sequence[Measure], told: Sequence[Measure], paired: Sequence[Measure], runs: Runs
+) -> list[dict[str, Any]]:
+    """What a point says: by all its runs, and against the baseline by those that both have."""
     known = {measure.name: measure for measure in plain}
+    both = {measure.name: measure for measure in paired}
     rows = []
     for measure in told:
         mean = average(measure.values)
@@ -301,10 +322,10 @@ def _rows(plain: Sequence[Measure], told: Sequence[Measure], runs: Runs) -> list
             "outcome": measure.name, "title": measure.title, "unit": measure.unit, "better": measure.better,
             "value": mean.mean, "value_low": mean.low, "value_high": mean.high,
         }  # fmt: skip
-        one = known.get(measure.name)
-        made = effect(one, measure, alike=bool(np.array_equal(one.values, measure.values))) if one else None
+        one, other = known.get(measure.name), both.get(measure.name)
+        made = effect(one, other, alike=bool(np.array_equal(one.values, other.values))) if one and other else None
         row |= {name: getattr(made, name) if made else None for name in ("baseline", "difference", "low", "high")}
-        rows.append(row | {"stopped": int(runs.exploded.sum())})
+        rows.append(row | {"stopped": int(runs.exploded.sum()), "runs": runs.replicates})
     return rows
 
 
@@ -340,6 +361,7 @@ def sensitivity(
     replicates: int = 100,
     seed: int = 1,
     workers: int | None = None,
+    memory: int | str | Budget | None = None,
     folder: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Sensitivity:
@@ -376,7 +398,7 @@ def sensitivity(
     ]
     days = _days(scenario, years)
     about = {"design": method, "samples": samples, "axes": [p.path for p in parameters]}
-    results = _run(model, points, about, days, replicates, seed, workers, folder, progress)
+    results = _run(model, points, about, days, replicates, seed, workers, memory, folder, progress)
     rows = []
     for name in (row["outcome"] for row in results[0]):
         found = [next((row for row in point if row["outcome"] == name), None) for point in results]

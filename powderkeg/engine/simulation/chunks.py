@@ -5,6 +5,7 @@ In: `Tables`, which replicates of which seed. Out: their events, replicate by re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,19 +14,35 @@ from numpy.typing import NDArray
 from powderkeg.engine.simulation.clusters import DEEP, OVER_LIMIT, is_stateless, run_clusters
 from powderkeg.engine.simulation.queue import WIDTH
 from powderkeg.engine.simulation.tables import Tables
-from powderkeg.engine.simulation.thinning import CANDIDATES, DONE, FINISHED, FULL, NO_SLOTS, STOPPED, run
+from powderkeg.engine.simulation.thinning import (
+    CANDIDATES,
+    DONE,
+    FINISHED,
+    FULL,
+    MOST_WAITING,
+    N_CONTROL,
+    NO_SLOTS,
+    STOPPED,
+    run,
+)
 
 _MOST_BUCKETS = 4_000_000
 _FIRST_BUCKETS = 1 << 16  # as long as nothing has been seen: what is to be expected at the highest gates may never come
 _MOST_ROOM = 2_000_000  # events that buffers are made for without having been needed
+_LEAST_WAITING = 1_000_000
 _AGAIN = -1
+
+
+def most_waiting(limit: int) -> float:
+    """Answers that may wait in one replicate that is stopped at `limit` events. One in 80 bytes of memory."""
+    return float(max(2 * limit, _LEAST_WAITING))
 
 
 class Chunk(NamedTuple):
     """Events of a run of replicates, one after the other."""
 
     n_events: NDArray[np.int64]  # (replicates,)
-    exploded: NDArray[np.bool_]  # (replicates,) bool: stopped at the event limit
+    exploded: NDArray[np.bool_]  # (replicates,) bool: stopped at the event limit, or with as many answers waiting
     reached: NDArray[np.float64]  # (replicates,) day at which it stopped; the horizon, unless exploded
     time: NDArray[np.float64]  # float64, days
     channel: NDArray[np.int32]  # int32
@@ -40,7 +57,7 @@ class Workspace:
     """Buffers of one thread, used again for chunk after chunk; they grow, never shrink."""
 
     def __init__(self) -> None:
-        self.control = np.zeros(3)
+        self.control = np.zeros(N_CONTROL)
         self.waiting = np.zeros(5, np.int64)
         self.room(0)
         self.follow(0)
@@ -89,6 +106,7 @@ def simulate_chunk(
     expected: float,
     keep_keys: bool = False,
     is_complete: bool = False,
+    hold: Callable[[int], None] | None = None,
 ) -> Chunk | None:
     """Simulate replicates `first` to `last - 1` of the window [begin, horizon); None if stopped on the way.
 
@@ -96,6 +114,7 @@ def simulate_chunk(
     limit        events recorded in one replicate before it is stopped and called exploded
     expected     candidates to expect in a replicate: sizes buffers, changes nothing
     is_complete  the given past includes what timers did
+    hold         told of every so many events that are kept; raises what ends the chunk if there are too many
     """
     at, w = tables.at, workspace
     n = last - first
@@ -112,6 +131,7 @@ def simulate_chunk(
     if stateless and len(w.family[0]) < room:
         w.follow(room)
     w.control[DONE] = w.control[CANDIDATES] = 0.0
+    w.control[MOST_WAITING] = most_waiting(limit)
     done = 0
     by_family = stateless
     while True:
@@ -133,6 +153,8 @@ def simulate_chunk(
             if why == FINISHED and stateless:
                 by_family, why = True, FINISHED if done == n else _AGAIN
         got = int(result[before:done, 0].sum())
+        if hold is not None:
+            hold(got)
         pieces.append([column[:got].copy() for column in (w.out if keep_keys else w.out[:4])])
         if why == STOPPED:
             return None

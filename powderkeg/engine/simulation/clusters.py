@@ -109,7 +109,11 @@ def run_clusters(  # type: ignore[no-untyped-def]
                 n_entries = ints[at.branch_start + c + 1] - e0
                 if n_entries > 0:
                     j = at.branch + 3 * c
+                    if floats[j] * floats[j + 1] > control[3]:
+                        return r, OVER_LIMIT
                     n_born = poisson(key, floats[j], np.int64(floats[j + 1]), floats[j + 2])
+                    if n_stack + n_born > control[3]:
+                        return r, OVER_LIMIT
                     if n_stack + n_born > len(stack_time):
                         return r, DEEP
                     for k in range(n_born):

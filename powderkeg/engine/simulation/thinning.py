@@ -64,6 +64,8 @@ from powderkeg.units import YEAR
 STOP = 0  # set to 1 from outside: return as soon as possible
 DONE = 1  # replicates done so far, and a part of one
 CANDIDATES = 2  # candidates considered so far
+MOST_WAITING = 3  # candidates that may wait in the queue of one replicate: beyond them it has exploded
+N_CONTROL = 4
 
 # Why the loop returned.
 FINISHED, STOPPED, FULL, NO_SLOTS = 0, 1, 2, 5
@@ -98,7 +100,8 @@ def run(  # type: ignore[no-untyped-def]
     """Simulate replicates `first + done` to `first + n_replicates - 1`. Returns how many are done now, and why no more.
 
     at .. keep   the parts of `Tables`
-    result       (replicates, 3 + cells) events, 1 if exploded, day reached, days of the window at each level by cell
+    result       (replicates, 3 + cells) events, 1 if exploded (at `limit` events, or with as many waiting as
+                 may wait), day reached, days of the window at each level by cell
     state        levels, epochs of facts and policies, changes at hand (fact, level), background candidates by stream
     state_f      calms (amount, day at which it had that amount), next background candidate by stream, day since when
                  each fact has its level
@@ -412,7 +415,14 @@ def run(  # type: ignore[no-untyped-def]
                 if n_entries > 0:
                     k0 = key if i == 0 else child(key, LAYER, ints[at.stream + 2 * i])
                     j = at.branch + 3 * row
+                    # So many that counting them would take long, or keeping them all the memory there is.
+                    if floats[j] * floats[j + 1] > 2.0 * control[MOST_WAITING]:
+                        exploded = 1.0
+                        break
                     n_born = poisson(k0, floats[j], np.int64(floats[j + 1]), floats[j + 2])
+                    if len(slot_time) - waiting[N_FREE] + n_born > control[MOST_WAITING]:
+                        exploded = 1.0
+                        break
                     if waiting[N_FREE] < n_born:
                         return r, NO_SLOTS
                     for n in range(n_born):
@@ -438,6 +448,9 @@ def run(  # type: ignore[no-untyped-def]
                                 when, k, e, np.int64(me), entry[8 * e + 1], m, FIRST,
                             )  # fmt: skip
                 row += n_rows
+            if exploded != 0.0:
+                reached = now
+                break
 
         for s in range(at.n_facts):
             cell = ints[at.fact + 3 * s + 1] + state[level + s]

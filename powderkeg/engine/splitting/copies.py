@@ -68,7 +68,7 @@ from powderkeg.engine.simulation.queue import (
     push,
 )
 from powderkeg.engine.simulation.tables import ADDS_CALM, HAS_EFFECTS, IS_CALMED, Tables
-from powderkeg.engine.simulation.thinning import FINISHED, FULL, NO_SLOTS, STOP, STOPPED, _product, _shape
+from powderkeg.engine.simulation.thinning import FINISHED, FULL, MOST_WAITING, NO_SLOTS, STOP, STOPPED, _product, _shape
 
 DEEP = 6
 """Why the loop returned, beside those of `simulation`: a history is longer than its buffer."""
@@ -662,6 +662,7 @@ def split(  # type: ignore[no-untyped-def]
                 got[3] += 1
                 break
 
+            is_crowded = False
             for i in range(at.n_streams):
                 row = c + i * at.n_channels
                 e0 = ints[at.branch_start + row]
@@ -669,7 +670,13 @@ def split(  # type: ignore[no-untyped-def]
                 if n_row > 0:
                     k0 = key if i == 0 else child(key, LAYER, ints[at.stream + 2 * i])
                     j = at.branch + 3 * row
+                    if floats[j] * floats[j + 1] > 2.0 * control[MOST_WAITING]:
+                        is_crowded = True
+                        break
                     n_born = poisson(k0, floats[j], np.int64(floats[j + 1]), floats[j + 2])
+                    if len(slot_time) - waiting[N_FREE] + n_born > control[MOST_WAITING]:
+                        is_crowded = True
+                        break
                     if waiting[N_FREE] < n_born:
                         got[0] = got_entries
                         got[1] = got_history
@@ -693,6 +700,9 @@ def split(  # type: ignore[no-untyped-def]
                                 waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, 0, when, k, e,
                                 np.int64(me), np.int64(entry[7 * e + 1]), m, FIRST,
                             )  # fmt: skip
+            if is_crowded:
+                got[3] += 1
+                break
 
         if is_hit:
             i = got[0]

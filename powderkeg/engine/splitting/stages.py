@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import BACKGROUND, HISTORY, Floats, Ints
+from powderkeg.engine.simulation.chunks import most_waiting
 from powderkeg.engine.simulation.queue import WIDTH, clear
 from powderkeg.engine.simulation.tables import Tables, tables
-from powderkeg.engine.simulation.thinning import FULL, NO_SLOTS, STOP, STOPPED
+from powderkeg.engine.simulation.thinning import FULL, MOST_WAITING, N_CONTROL, NO_SLOTS, STOP, STOPPED
 from powderkeg.engine.splitting.copies import DEEP, N_HISTORY, Entries, Levels, offers, slowest, split, widths
 from powderkeg.engine.worlds import World, boosted
 
-MOST = 60_000_000
-"""Events in the histories that one stage hands on: 1.6 GB."""
+BYTES = 26 + 26
+"""What an event takes in a history that a stage hands on, and once more while the histories are joined."""
 
 
 class TooLong(ValueError):
-    """The histories of one stage hold more than `MOST` events."""
+    """The histories that one stage hands on would not fit into the memory they may take."""
 
 
 class Stage(NamedTuple):
@@ -64,12 +65,17 @@ def can_boost(levels: Levels, stage: int) -> bool:
 
 
 class Splitter:
-    """One thread's buffers for one world and ladder; `stages` holds what is proposed in each stage."""
+    """One thread's buffers for one world and ladder; `stages` holds what is proposed in each stage, `memory` how many
+    bytes the histories that one hands on may take."""
 
-    def __init__(self, stages: Sequence[Proposed], levels: Levels, begin: float, horizon: float, limit: int) -> None:
+    def __init__(
+        self, stages: Sequence[Proposed], levels: Levels, begin: float, horizon: float, limit: int, memory: int = 2**32
+    ) -> None:
         at = stages[0].tables.at
+        self.most = memory // BYTES
         self.stages, self.levels, self.begin, self.horizon, self.limit = stages, levels, begin, horizon, limit
-        self.control = np.zeros(3)
+        self.control = np.zeros(N_CONTROL)
+        self.control[MOST_WAITING] = most_waiting(limit)
         n_ints, n_floats = widths(stages[0].tables, len(levels.count))
         self.state, self.state_f = np.zeros(n_ints, np.int64), np.zeros(n_floats)
         self.changing = np.zeros(2 * at.n_changes, np.int64)
@@ -133,7 +139,7 @@ class Splitter:
             pieces.append([x[: n if i < 3 else m].copy() for i, x in enumerate(self.o)])
             got[:2] = 0
             kept += m
-            if kept > MOST:
+            if kept > self.most:
                 raise TooLong
             if why == STOPPED:
                 return None

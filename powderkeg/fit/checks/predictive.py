@@ -116,6 +116,7 @@ def predictive(
         model, days=before + data.days, replicates=replicates, seed=seed, workers=workers, limit=limit,
         progress=progress,
     )  # fmt: skip
+    replicates = runs.replicates  # fewer than asked for where the fitted model explodes from the first run on
     acts = (runs.channel < model.n_acts) & (runs.time >= before)
     time, channel, replicate = runs.time[acts] - before, runs.channel[acts].astype(np.int64), runs.replicate[acts]
     kinds, kind_of = np.unique([c.act for c in model.channels[: model.n_acts]], return_inverse=True)

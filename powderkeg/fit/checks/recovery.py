@@ -101,7 +101,7 @@ def recover(
     free = [p.path for p in problem.parameters if p.free]
     asked = [p.path for p in problem.parameters if p.free and p.kind != "shape"]
     found: list[dict[str, Estimate]] = []
-    for r in range(refits):
+    for r in range(refits if laws else runs.replicates):  # fewer where the fitted model explodes from the first on
         if laws:  # channels are busy anew in every history, as their law has it
             times = drawn_multiples(problem, fit.solution.vector, seed + r)
             model = with_course(without_laws(problem, times), vector, before)

@@ -1,0 +1,172 @@
+"""How much memory a job may take: a system that explodes must not take the machine.
+
+In: what the user allows, or what the system says is free. Out: bytes, and a count against them. How much memory there
+is decides only whether a job is carried out, never what comes of it: a job that would not fit is refused, and one that
+fits is the same everywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import sys
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from powderkeg.errors import Fault, ModelError, UsageError
+from powderkeg.simulate.groups import granted
+
+SHARE = 0.5
+"""Of what is free: the rest of the program, and the other programs, need theirs."""
+ASSUMED = 4 * 2**30
+"""Free memory where the system does not say."""
+UNITS = {
+    "": 1,
+    "b": 1,
+    "k": 2**10,
+    "kb": 2**10,
+    "m": 2**20,
+    "mb": 2**20,
+    "g": 2**30,
+    "gb": 2**30,
+    "t": 2**40,
+    "tb": 2**40,
+}
+
+
+class Budget(NamedTuple):
+    """Bytes that may be taken, and where that number comes from, in words."""
+
+    bytes: int
+    reason: str
+
+    def part(self, share: float) -> Budget:
+        """For one part of the work."""
+        return self._replace(bytes=int(self.bytes * share))
+
+    def __str__(self) -> str:
+        return f"{in_words(self.bytes)} ({self.reason})"
+
+
+def budget(memory: int | str | Budget | None = None) -> Budget:
+    """What a job may take: `memory` in bytes or in words such as "4 GB", by default half of what is free.
+
+    Raises UsageError for what is no amount of memory.
+    """
+    if isinstance(memory, Budget):
+        return memory
+    if memory is not None:
+        return Budget(_amount(memory), "as asked for")
+    free = available()
+    if free is None:
+        return Budget(int(ASSUMED * SHARE), f"half of {in_words(ASSUMED)}: the system does not say how much is free")
+    return Budget(int(free * SHARE), "half of what is free")
+
+
+def in_words(n: float) -> str:
+    """Bytes in the largest unit that leaves one or more."""
+    for unit, size in (("GB", 2**30), ("MB", 2**20), ("kB", 2**10)):
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n:.0f} bytes"
+
+
+class Held:
+    """Counts what all threads of a job hold together."""
+
+    def __init__(self, allowed: Budget, each: int, what: str) -> None:
+        """`each`: bytes that one takes, of what is called `what`."""
+        self.allowed, self.each, self.what = allowed, each, what
+        self.most = max(allowed.bytes // each, 1)
+        self._lock, self._n = threading.Lock(), 0
+
+    def add(self, n: int) -> None:
+        """So many more. Raises ModelError once they do not fit: whichever thread finds out, and whenever."""
+        with self._lock:
+            self._n += n
+            if self._n > self.most:
+                raise ModelError(
+                    f"more than {self.most:,} {self.what} would not fit into {self.allowed}: fewer replicates, a "
+                    "shorter window, a lower limit or more memory would do"
+                )
+
+
+def available() -> int | None:
+    """Bytes of memory that are free for us, None where the system does not say."""
+    free = [n for n in (_system(), *_groups(), _process()) if n is not None]
+    return max(min(free), 0) if free else None
+
+
+def _amount(memory: int | str) -> int:
+    if isinstance(memory, str):
+        words = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", memory.lower().replace("ib", "b"))
+        n = float(words[1]) * UNITS[words[2]] if words and words[2] in UNITS else 0.0
+    else:
+        n = 0.0 if isinstance(memory, bool) else float(memory)
+    if not 1.0 <= n < 2.0**60:
+        raise UsageError(Fault(None, None, "memory", str(memory), "an amount such as 4 GB or 500 MB, or bytes"))
+    return int(n)
+
+
+def _system() -> int | None:
+    """What the system as a whole has free."""
+    if sys.platform == "win32":
+        return _windows()
+    with contextlib.suppress(OSError, ValueError):  # Linux: with what is only kept for convenience
+        for line in Path("/proc/meminfo").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    ask = getattr(os, "sysconf", None)
+    for name, share in (("SC_AVPHYS_PAGES", 1.0), ("SC_PHYS_PAGES", 0.5)):  # macOS says only how much there is
+        if ask is not None:
+            with contextlib.suppress(OSError, ValueError):
+                pages, size = ask(name), ask("SC_PAGE_SIZE")
+                if pages > 0 and size > 0:
+                    return int(share * pages * size)
+    return None
+
+
+def _windows() -> int | None:
+    class Status(ctypes.Structure):
+        _fields_ = [
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            *((name, ctypes.c_uint64) for name in ("total", "free", "page", "page_free", "room", "room_free", "more")),
+        ]
+
+    status = Status(length=ctypes.sizeof(Status))
+    try:
+        told = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined,unused-ignore]
+    except (AttributeError, OSError):
+        return None
+    return int(status.free) if told else None
+
+
+def _groups() -> list[int]:
+    """What control groups of Linux leave us, from the innermost out."""
+    free = []
+    for controller, most, used in (
+        ("", "memory.max", "memory.current"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        for words in granted(controller, most, used):
+            if len(words) == 2 and words[0].isdigit() and words[1].isdigit():  # else "max": no bound
+                free.append(int(words[0]) - int(words[1]))
+    return free
+
+
+def _process() -> int | None:
+    """What a limit on this process (`ulimit -v`) leaves; None where there is none."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            return int(most - pages * resource.getpagesize())
+    return None
