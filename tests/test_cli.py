@@ -503,7 +503,9 @@ def test_a_reader_that_stops_reading_is_told_nothing() -> None:
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    assert printable("a\x1b[31mb\x07\nc\td") == "a?[31mb?\nc\td"
+    assert printable("a\x1b[31mb\x07\nc\td") == "a\\x1b[31mb\\x07\nc\td"
+    assert printable("Ana\u202egnp.exe\u200f Öz\udcff") == "Ana\\u202egnp.exe\\u200f Öz\\udcff"
+    assert printable("می\u200cروم \U0001f600") == "می\u200cروم \U0001f600"
 
 
 def test_a_plain_table_has_columns_and_nothing_else() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from powderkeg.errors import PowderkegWarning
-from powderkeg.events import balance, read_events
+from powderkeg.errors import EventError, PowderkegWarning, UsageError
+from powderkeg.events import balance, convert, read_events
 from powderkeg.events.cutting import PACKED_FROM, BadRow, BadRows
 from powderkeg.events.formulas import read_back, safe, write_csv
 
@@ -51,7 +51,7 @@ def test_what_was_made_safe_is_read_back(text: str) -> None:
 
 
 def test_events_written_as_csv_come_back(tmp_path: Path) -> None:
-    names = ["=cmd()", "Ana", "-", "@all", "'+x"]
+    names = ["=cmd()", "Ana", "-Bor", "@all", "'+x"]
     frame = pl.DataFrame({"date": ["2018-06-01"] * 5, "source": names, "target": names[::-1], "act": ["+threat"] * 5})
     write_csv(frame, tmp_path / "t.csv")
     table = read_events(tmp_path / "t.csv")
@@ -74,3 +74,45 @@ def test_a_file_of_bad_rows_is_told(tmp_path: Path) -> None:
         table = read_events(path)
     assert len(table) == 1 and balance(table.account) == 0
     assert table.quarantine is not None and table.quarantine["line"].to_list() == list(range(3, 30_003))
+
+
+# --- the quarantine file ----------------------------------------------------------------------------------------------
+
+GOOD, BAD = "2018-01-01,a,b,x\n", "nodate,a,b,x\n"
+
+
+def own_table(path: Path, rows: str) -> Path:
+    path.write_text("date,source,target,act\n" + rows)
+    return path
+
+
+def test_the_quarantine_of_an_earlier_reading_goes(tmp_path: Path) -> None:
+    """It told of a row that the file no longer held."""
+    source, out = tmp_path / "x.csv", tmp_path / "e.parquet"
+    quarantine = tmp_path / "e.parquet.quarantine.csv"
+    convert(own_table(source, GOOD + BAD), out)
+    assert "nodate" in quarantine.read_text()
+    convert(own_table(source, GOOD), out)
+    assert not quarantine.exists()
+    quarantine.write_text("my own notes\n")
+    convert(own_table(source, GOOD), out)
+    assert quarantine.read_text() == "my own notes\n"
+
+
+def test_a_reading_that_fails_leaves_the_older_files(tmp_path: Path) -> None:
+    source, out = tmp_path / "x.csv", tmp_path / "e.parquet"
+    convert(own_table(source, GOOD + BAD), out)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    page = tmp_path / "y.csv"
+    page.write_text("<html>")
+    with pytest.raises(EventError):
+        convert([source, page], out)
+    page.unlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_quarantine_never_takes_the_place_of_what_is_read(tmp_path: Path) -> None:
+    source = own_table(tmp_path / "x.csv", GOOD + BAD)
+    with pytest.raises(UsageError, match="this file is read here"):
+        read_events(source, quarantine=source)
+    assert source.read_text().endswith(BAD)

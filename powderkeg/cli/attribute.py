@@ -21,6 +21,7 @@ from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
@@ -335,13 +336,13 @@ def write(folder: Folder, found: Attribution, told: dict[str, Any], tree: Family
 
     text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2, default=str)
     for name in ("shares", "starts", "drawn_in", "entanglement", "matrix"):
-        folder.write(f"{name}.csv", getattr(found, name)().write_csv)
-    folder.write("influential.csv", found.influential(100).write_csv)
+        folder.write(f"{name}.csv", csv_of(getattr(found, name)()))
+    folder.write("influential.csv", csv_of(found.influential(100)))
     folder.write("acts.parquet", found.acts().write_parquet)
     folder.write("links.parquet", found.links(least).write_parquet)
     folder.write("attribution.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
     if tree is not None:
-        folder.write("family.csv", tree.tree.join(tree.acts, on="event", how="left").write_csv)
+        folder.write("family.csv", csv_of(tree.tree.join(tree.acts, on="event", how="left")))
     for name, (chart, _) in charts(found, tree).items():
         folder.write(f"{name}.svg", partial(plots.save, chart))
     files = list(folder.finished)

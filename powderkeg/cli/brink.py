@@ -25,6 +25,7 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen
+from powderkeg.cli.tables import csv_of
 from powderkeg.units import YEAR
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def brink(
     show(screen, read.title or read.name, found)
     if folder is not None:
         with folder.results("brink", read, seed):
-            folder.write("states.csv", found.states.write_csv)
+            folder.write("states.csv", csv_of(found.states))
         for line in folder.said():
             screen.say(line)
 

@@ -29,6 +29,7 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen
+from powderkeg.cli.tables import csv_of
 
 if TYPE_CHECKING:
     from powderkeg.compare import Comparison
@@ -173,7 +174,7 @@ def write(folder: Folder, found: Comparison) -> None:
 
     chart = plots.differences(figure_rows(found), level=found.level)
     text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
-    folder.write("comparison.csv", found.table().write_csv)
+    folder.write("comparison.csv", csv_of(found.table()))
     folder.write("comparison.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
     folder.write("comparison.svg", lambda path: plots.save(chart, path))
     files = list(folder.finished)

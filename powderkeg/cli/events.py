@@ -17,6 +17,7 @@ from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen
+from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
@@ -257,9 +258,7 @@ def frame_writer(out: Path) -> Any:
     if out.suffix == ".parquet":
         return lambda frame, path: frame.write_parquet(path)
     if out.suffix == ".csv":
-        import polars as pl
-
-        return lambda frame, path: frame.with_columns(pl.col(pl.List(pl.String)).list.join(" ")).write_csv(path)
+        return lambda frame, path: csv_of(frame)(path)
     if out.suffix == ".json":
         return lambda frame, path: frame.write_json(path)
     raise UsageError(Fault(str(out), None, "", f"format {out.suffix!r}", "a name that ends in .csv, .json or .parquet"))

@@ -23,6 +23,7 @@ from powderkeg.cli.folder import Destination, Folder
 from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def write(folder: Folder, found: Fit, told: Checks | None, command: str) -> None
     folder.write("fitted.yaml", lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
     law = Joint.of(found).text()
     folder.write("fitted.covariance.json", lambda path: path.write_text(law, encoding="utf-8"))
-    folder.write("parameters.csv", found.table().write_csv)
+    folder.write("parameters.csv", csv_of(found.table()))
     folder.write("fit.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
     charts = fitted.figures(found, told)
     for name, chart in charts.items():

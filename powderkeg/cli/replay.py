@@ -18,6 +18,7 @@ from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen
+from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
@@ -248,10 +249,10 @@ def write(folder: Folder, found: Replay) -> None:
     text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2, default=str)
     outcomes = pl.DataFrame([one.as_dict() for one in found.outcomes], infer_schema_length=None)
     folder.write("replay.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    folder.write("acts.csv", found.acts.write_csv)
-    folder.write("counts.csv", found.counts.write_csv)
-    folder.write("standoffs.csv", found.standoffs.write_csv)
-    folder.write("outcomes.csv", outcomes.write_csv)
+    folder.write("acts.csv", csv_of(found.acts))
+    folder.write("counts.csv", csv_of(found.counts))
+    folder.write("standoffs.csv", csv_of(found.standoffs))
+    folder.write("outcomes.csv", csv_of(outcomes))
     chart = plots.replayed(
         found.acts, found.added, found.standoffs, found.start, found.begin, found.turn, found.end, found.without.title
     )

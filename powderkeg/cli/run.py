@@ -31,6 +31,7 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.tables import csv_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -190,7 +191,7 @@ def write(
 
     summary = json.dumps(report.summary(results), ensure_ascii=False, allow_nan=False, indent=2)
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
-    folder.write("outcomes.csv", results.outcomes.write_csv)
+    folder.write("outcomes.csv", csv_of(results.outcomes))
     folder.write("outcomes.json", lambda path: path.write_text(summary + "\n", encoding="utf-8"))
     folder.write("scenario.resolved.json", lambda path: path.write_text(resolved + "\n", encoding="utf-8"))
     folder.write("episodes.parquet", episodes.write_parquet)

@@ -26,9 +26,28 @@ Stages = Callable[[float, str], None]
 """Told the share that is done, 0 to 1, and what is being done."""
 
 
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+"""Kinds of signs that act and are not seen: controls, marks that turn the direction of text, halves of letters."""
+JOINERS = "\u200c\u200d"
+"""Without these two, words of Persian and of Indian languages are misspelt."""
+
+
 def printable(text: object) -> str:
-    """The text with its line breaks, without any other control character."""
-    return "".join("?" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in str(text))
+    """The text with its line breaks; any other sign that would act on the terminal is shown by its number, not sent.
+
+    So no name in a file can move the cursor, colour the screen, or turn what stands beside it around.
+    """
+    plain = str(text)
+    if plain.isascii() and plain.isprintable():
+        return plain
+    return "".join(_shown(char) for char in plain)
+
+
+def _shown(char: str) -> str:
+    if char in "\n\t" or char in JOINERS or unicodedata.category(char) not in UNSEEN:
+        return char
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 @dataclass(frozen=True)

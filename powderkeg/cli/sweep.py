@@ -30,6 +30,7 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
@@ -226,6 +227,6 @@ def _write(folder: Folder, table: Any, charts: dict[str, Any]) -> None:
     from powderkeg.plots import save
 
     folder.write("table.parquet", table.write_parquet)
-    folder.write("table.csv", table.write_csv)
+    folder.write("table.csv", csv_of(table))
     for name, chart in charts.items():
         folder.write(name, partial(save, chart))

@@ -4,10 +4,11 @@
 who is who; `prepare` holds the same preparation for dataframes of any kind.
 """
 
-from powderkeg.events.account import balance, write_quarantine
+from powderkeg.events.account import balance
 from powderkeg.events.codes import CODEBOOKS, TONES, codebook, crosswalk, to_cameo, to_plover
 from powderkeg.events.match import Matcher, MatchReport, match
 from powderkeg.events.prepare import DOUBLES
+from powderkeg.events.quarantine import write_quarantine
 from powderkeg.events.readers import convert, events, read_events
 from powderkeg.events.store import read_table, write_events
 from powderkeg.events.summary import Summary, summary

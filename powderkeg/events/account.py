@@ -6,27 +6,25 @@ rows_read + the sum of rows_added = rows_kept + rows_set_aside + the sum of rows
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault
+from powderkeg.errors import Fault
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut
 from powderkeg.events.encodings import UNKNOWN
 from powderkeg.events.identity import told
+from powderkeg.events.quarantine import COLUMNS as QUARANTINE_COLUMNS
+from powderkeg.events.quarantine import Quarantine
 from powderkeg.events.rows import DATED_AHEAD, Typed
 from powderkeg.events.several import COUNTED, SEVERAL
 
 MOST_SHOWN = 100_000
 EXAMPLES = 5
-QUARANTINE = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
 
 
 @dataclass
@@ -36,7 +34,7 @@ class Account:
     quarantine  where bad rows are written as they are met; the first MOST_SHOWN are kept in memory too
     """
 
-    quarantine: Path | None = None
+    quarantine: Quarantine | None = None
     rows_read: int = 0
     rows_set_aside: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -60,7 +58,6 @@ class Account:
     said: dict[str, None] = field(default_factory=dict)
     passed_over: list[str] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
-    _stream: TextIO | None = None
 
     def take_cut(self, cut: Cut) -> None:
         """Count what cutting a batch met."""
@@ -87,7 +84,7 @@ class Account:
             if len(self.bad) < MOST_SHOWN:
                 self.bad.append(row)
             if self.quarantine is not None:
-                self._write(row)
+                self.quarantine.write(row)
 
     def drop(self, policy: str, rows: int) -> None:
         """Count rows that a policy drops."""
@@ -101,9 +98,13 @@ class Account:
 
     def close(self) -> None:
         """Finish the quarantine file."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        if self.quarantine is not None:
+            self.quarantine.finish()
+
+    def abandon(self) -> None:
+        """Leave no quarantine file of a reading that was not finished; after `close` nothing is left to do."""
+        if self.quarantine is not None:
+            self.quarantine.abandon()
 
     def as_dict(self, rows_kept: int) -> dict[str, Any]:
         """The account as plain data."""
@@ -173,16 +174,6 @@ class Account:
         first = {row.file: number for number, row in reversed(list(enumerate(self.bad)))}
         return _bad_frame(sorted(self.bad, key=lambda row: (first[row.file], row.line)))
 
-    def _write(self, row: BadRow) -> None:
-        if self._stream is None and self.quarantine is not None:
-            try:
-                self._stream = self.quarantine.open("w", encoding="utf-8", newline="")
-            except OSError as error:
-                found = f"cannot be written: {error.strerror or error}"
-                raise EventError(Fault(str(self.quarantine), None, "", found), "nothing was read") from error
-            csv.writer(self._stream).writerow(QUARANTINE)
-        csv.writer(self._stream).writerow(_written(row))  # type: ignore[arg-type]
-
 
 def noted(notes: Mapping[tuple[str, str], int]) -> list[str]:
     """What became of values that did not mean what they looked like, in words."""
@@ -210,16 +201,6 @@ def _examples(values: Mapping[str, int]) -> str:
     return ", ".join(ranked[:EXAMPLES]) + more
 
 
-def write_quarantine(bad: pl.DataFrame, path: str | Path) -> None:
-    """Write rows that were set aside as CSV. The text is written as a JSON string, so that control characters and
-    spreadsheet formulas in it do nothing."""
-    with Path(path).open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(QUARANTINE)
-        for file, line, reason, text in bad.select(list(QUARANTINE)).iter_rows():
-            writer.writerow(_written(BadRow(file, line, reason, text)))
-
-
 def balance(account: Mapping[str, Any]) -> int:
     """Rows read and added less rows accounted for: 0, always."""
     dropped = sum(account["rows_dropped"].values())
@@ -227,13 +208,9 @@ def balance(account: Mapping[str, Any]) -> int:
     return int(account["rows_read"] + added - account["rows_kept"] - account["rows_set_aside"] - dropped)
 
 
-def _written(row: BadRow) -> tuple[str, int, str, str]:
-    return json.dumps(row.file)[1:-1], row.line, row.reason, json.dumps(row.text)
-
-
 def _bad_frame(bad: list[BadRow]) -> pl.DataFrame:
     rows = [(row.file, row.line, row.reason, row.text) for row in bad]
-    return pl.DataFrame(rows, schema=QUARANTINE, orient="row")
+    return pl.DataFrame(rows, schema=QUARANTINE_COLUMNS, orient="row")
 
 
 def _kind(reason: str) -> str:

@@ -27,6 +27,7 @@ from powderkeg.events.identity import SCOPE, has_doubles, without_same_events
 from powderkeg.events.layout import Wishes
 from powderkeg.events.numbers import MARKS
 from powderkeg.events.prepare import DOUBLES
+from powderkeg.events.quarantine import Quarantine
 from powderkeg.events.rows import Window
 from powderkeg.events.several import COUNTED, repeated
 from powderkeg.events.store import is_own, table_at, write_slices
@@ -100,16 +101,16 @@ def read_events(
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
-    account = Account(Path(quarantine) if quarantine is not None else None)
     with gathered(paths) as sources:
         own = _own_table(sources, options)
         if own is not None:
             return own
+        read = [source.path for source in sources.files]
+        account = Account(None if quarantine is None else Quarantine(Path(quarantine), read))
         try:
-            portions = list(Reading(options, account).frames(sources))
+            return _table(list(Reading(options, account).frames(sources)), options, account)
         finally:
-            account.close()
-    return _table(portions, options, account)
+            account.abandon()
 
 
 def convert(
@@ -149,20 +150,23 @@ def convert(
         Window(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
-    account = Account(Path(quarantine) if quarantine else target.with_name(target.name + ".quarantine.csv"))
+    account = Account()
     try:
         with gathered(paths) as sources, working_folder(target.parent) as folder:
-            check_place(target, [source.path for source in sources.files])
+            read = [source.path for source in sources.files]
+            check_place(target, read)
+            bad = Path(quarantine) if quarantine else target.with_name(target.name + ".quarantine.csv")
+            account.quarantine = Quarantine(bad, read)
             days: Counter[int] = Counter()
             runs, last = _spool(Reading(options, account).frames(sources), folder, days)
-            return _merge(runs, days, last, options, account, target)
+            return _merge(runs, folder, days, last, options, account, target)
     except Exception as error:
         if not is_of_disk(error):
             raise
         found = f"cannot be written: {reason(error)}"
         raise EventError(Fault(str(out), None, "", found), "nothing was written") from error
     finally:
-        account.close()
+        account.abandon()
 
 
 def events(
@@ -414,7 +418,13 @@ def _spool(portions: Iterator[pl.DataFrame], folder: Path, days: Counter[int]) -
 
 
 def _merge(
-    runs: list[Path], days: Counter[int], last: float | None, options: Options, account: Account, target: Path
+    runs: list[Path],
+    folder: Path,
+    days: Counter[int],
+    last: float | None,
+    options: Options,
+    account: Account,
+    target: Path,
 ) -> dict[str, Any]:
     """Take the sorted files apart by days, finish each slice, and join the slices."""
     resolution = _resolution(account)
@@ -426,21 +436,17 @@ def _merge(
         frame = lazy.filter(pl.col("day") >= low, pl.col("day") < high).collect()
         frame = finished(frame, first, resolution, options.doubles, account)
         kept += frame.height
-        slices.append(runs[0].with_name(f"slice-{len(slices):05}.parquet"))
+        slices.append(folder / f"slice-{len(slices):05}.parquet")
         frame.write_parquet(slices[-1])
     if not slices:
-        slices.append(target.parent / f".{target.name}.empty")
+        slices.append(folder / "slice-empty.parquet")
         finished(_no_rows(), first, resolution, (), account).write_parquet(slices[0])
-    account.close()
     about = {
         "start": first, "days": length, "resolution": resolution, "account": account.as_dict(kept),
         "coverage": account.coverage(), "quarantine": account.quarantined(),
     }  # fmt: skip
-    try:
-        write_slices(slices, target, about)
-    finally:
-        if not runs:
-            slices[0].unlink(missing_ok=True)
+    write_slices(slices, target, about)
+    account.close()
     return dict(account.as_dict(kept))
 
 

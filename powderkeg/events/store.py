@@ -16,10 +16,10 @@ from typing import Any
 import polars as pl
 
 from powderkeg.errors import EventError, Fault
-from powderkeg.events.account import QUARANTINE
 from powderkeg.events.files import FileFault, shown_name
 from powderkeg.events.foreign import first_line
 from powderkeg.events.parquets import column_names, first_rows, metadata, portions
+from powderkeg.events.quarantine import COLUMNS as QUARANTINE
 from powderkeg.events.shape import VERSION, faults_of_about, faults_of_frame
 from powderkeg.events.table import EventTable
 from powderkeg.writing.files import is_of_disk, reason, replacing
