@@ -119,3 +119,24 @@ def test_a_window_that_does_not_fit_is_said(options, said: str) -> None:
     with pytest.raises((EventError, UsageError)) as caught:
         read_streams([stamps], **options)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("times", "options", "said"),
+    [
+        (TIMES / 50.0, {"days": 200.0}, "nothing happens in the last"),
+        (TIMES, {"days": 200.0 * 86_400.0}, "in another unit than the times"),
+        (TIMES, {"days": 200.0, "decays": 1e-6}, "longer than 0.2 of the window"),
+        (TIMES, {"days": 200.0, "decays": 86_400.0}, "shorter than nearly all waits"),
+    ],
+)
+def test_units_that_do_not_go_together_are_asked_about(times, options, said: str) -> None:
+    """An end or a decay in another unit gives branching ratios of 1, of 0, or of thousands."""
+    assert any(said in warning for warning in pk.hawkes([times], **options).warnings)
+
+
+def test_counts_in_place_of_times_are_noticed() -> None:
+    counts = RNG.poisson(1.0, 200)
+    assert any("np.repeat" in note for note in read_streams([counts]).said)
+    assert not any("np.repeat" in note for note in read_streams([np.repeat(np.arange(200), counts)]).said)
+    assert not any("np.repeat" in note for note in read_streams([TIMES]).said)

@@ -35,6 +35,10 @@ LONGEST = 0.2
 """Half-lives are sought up to this share of the window: what fades more slowly cannot be told from the background."""
 SHORTEST_STAMP = 0.02
 """By day, half-lives are sought from this many stamps."""
+ALONE = 10.0
+"""So many times the longest wait between events, a silence at the end of the window is asked about,"""
+FEWEST = 20
+"""of at least so many events."""
 MOST_CURVATURES = 1.5e8
 """Second derivatives to keep (types times the square of their links), about a gigabyte."""
 
@@ -106,6 +110,9 @@ def hawkes(
         rows = (DayRows if streams.by_day else Rows)(streams, layout)
         found = _climbed(rows, known, penalty, float(lower), float(upper))
     cautions = _cautions(found, streams, layout, known is None, float(lower), float(upper))
+    cautions += _odd_window(streams)
+    if known is not None:
+        cautions += _odd_decays(known, float(np.exp(lower)), float(np.exp(upper)), streams.stamp)
     ratio = _ratio(found, layout)
     if ratio >= 1.0:
         cautions.append(f"branching ratio {ratio:.3f}: as fitted, the process grows without end")
@@ -338,6 +345,37 @@ def _ratio(found: _Found, layout: Layout) -> float:
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return float(spectral_radius(matrix))
+
+
+def _odd_window(streams: Streams) -> list[str]:
+    """Silence at the end that no wait between events comes near."""
+    n, last = len(streams.time), float(streams.time[-1])
+    silence = streams.days - last
+    if n < FEWEST or not silence > max(ALONE * float(np.diff(streams.time).max()), 0.5 * last):
+        return []
+    return [
+        f"nothing happens in the last {silence * streams.stamp:.4g} of {streams.days * streams.stamp:.4g}, {ALONE:g} "
+        "times longer than the longest wait before: if it was not watched so long, or the end is in another unit than "
+        "the times, `days` or `end` is wrong, and the silence is explained by excitation"
+    ]
+
+
+def _odd_decays(known: Floats, slowest: float, fastest: float, stamp: float) -> list[str]:
+    """Decays that were given and of which these events can say nothing."""
+    said = []
+    for decay in np.unique(known):
+        half_life = f"{LN2 / decay * stamp:.3g}"
+        if decay < slowest:
+            said.append(
+                f"the half-life {half_life} that was given is longer than {LONGEST:g} of the window: its answers "
+                "cannot be told from the background; is the decay in the unit of the times?"
+            )
+        elif decay > fastest:
+            said.append(
+                f"the half-life {half_life} that was given is shorter than nearly all waits between events: its "
+                "answers cannot be seen; is the decay in the unit of the times?"
+            )
+    return said
 
 
 def _cautions(

@@ -24,6 +24,8 @@ from powderkeg.hawkes.clock import Window, moments, open_window
 LIKELIHOODS = ("exact", "day")
 MANY_TIES = 0.02
 """Share of events that have another's stamp from which exact times are no longer believed."""
+FEWEST = 30
+"""Times from which it is asked whether they are counts."""
 FARTHEST = 2.0**52
 """Beyond, floating numbers no longer tell one whole number from the next but one."""
 
@@ -309,9 +311,9 @@ def _finish(window: Window, kind: Ints, names: tuple[str, ...], likelihood: str 
             Fault(None, None, "time", f"a time of {np.max(time):g}", f"times below {FARTHEST:g}, in a coarser unit"),
             aftermath="nothing was fitted",
         )
+    said = _like_counts(time, names)
     order = np.lexsort((kind, time))
     time, kind = time[order], kind[order]
-    said: list[str] = []
     by_day, width = _how_stamped(time, kind, likelihood, stamp, resolution, said)
     if by_day:
         if days is not None and time[-1] >= days:
@@ -352,6 +354,18 @@ def _finish(window: Window, kind: Ints, names: tuple[str, ...], likelihood: str 
         shown = ", ".join(empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
         said.append(f"no events of {shown}: rate 0, and nothing can be said of its answers to others or theirs to it")
     return Streams(time, kind, names, float(length), by_day, width, start, tuple(said))
+
+
+def _like_counts(time: Floats, names: tuple[str, ...]) -> list[str]:
+    """Numbers of events by day handed over in place of their times: small whole numbers, up and down."""
+    if len(time) < FEWEST or not (time == np.floor(time)).all() or time.max() > len(time) / (2 * max(len(names), 1)):
+        return []
+    if float((np.diff(time) < 0).mean()) < 0.2:
+        return []
+    return [
+        f"{len(time)} times, all of them whole numbers up to {time.max():g} and in no order: if they are counts of "
+        "events by day, they are read wrongly; the times of counts n are np.repeat(np.arange(len(n)), n)"
+    ]
 
 
 def _how_stamped(

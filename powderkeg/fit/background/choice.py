@@ -101,7 +101,8 @@ def choose_background(
     first = "constant" if background in ("auto", "scenario", "epochs") else background
     tell(0.0, f"background {first}")
     climber = job.climber(first, said)
-    found = [Candidate("scenario" if background == "scenario" else first, climber, _climb(climber))]
+    top = climber.elsewhere(_climb(climber), climber.problem.held)
+    found = [Candidate("scenario" if background == "scenario" else first, climber, top)]
     if climber.is_drawn and job.baselines == "auto" and acts_unevenly(climber):
         said.append(
             "channels act unevenly, and their rates cannot be told apart while days are reckoned with, so each move "

@@ -36,6 +36,13 @@ FIRST_STEP = 0.5
 """Length of its first step, in log units."""
 FLAT_ENOUGH = 0.02
 """Slope of the log likelihood by a log half-life at which the climb is at its top: 0.0002 of it at a spread of 0.01."""
+LENGTHS = 5
+"""Lengths at which each half-life is tried once more, over all that it may have."""
+HOPELESS = 30.0
+"""Log posterior below the best at which a half-life of another length is not climbed from."""
+ROUNDS_ELSEWHERE = 3
+MOST_SEARCHED = 20_000
+"""Events beyond which half-lives are climbed from one start: every look takes a pass over all of them."""
 SETTLED = 1e-3
 """Largest move of a parameter in a round, in units of its spread, that counts as settled."""
 
@@ -168,6 +175,43 @@ class Climber:
         if self.drift is None:
             return self._climb_seen(start, held, None)
         return self._climb_hidden(start, held)
+
+    def elsewhere(self, solution: Solution, held: NDArray[np.bool_]) -> Solution:
+        """A higher top over the half-lives, if one of them at quite another length leads to it.
+
+        Where answers come within the hour and within weeks, two mechanisms that share the hour stand on a top of their
+        own, dozens of nats too low. Each free half-life is put to a few lengths over all that it may have, the others
+        as they are; what is not hopelessly lower is climbed from.
+        """
+        problem, n = self.problem, self.problem.n_smooth
+        free = np.flatnonzero(~held[n:]) + n
+        if self.hidden or self.is_drawn or len(free) == 0 or len(problem.data.time) > MOST_SEARCHED:
+            return solution
+        for _ in range(ROUNDS_ELSEWHERE):
+            tries = []
+            for place in free:
+                for length in np.linspace(self.lower[place], problem.upper[place], LENGTHS + 2)[1:-1]:
+                    vector = solution.vector.copy()
+                    if abs(vector[place] - length) < 0.5:
+                        continue
+                    vector[place] = length
+                    rates = slice(0, problem.n_rates)
+                    least = np.where(held[rates], 0.0, 1e-6 / problem.data.days)
+                    vector[rates] = np.maximum(vector[rates], least)
+                    objective = self.replay(vector, None)
+                    if np.isfinite(objective.evaluate(vector[:n], False)[0]):
+                        vector, found = self.inner(objective, vector, held)
+                        tries.append((found.value + UNEXPLAINED * len(objective.unexplained), vector))
+            tries.sort(key=lambda one: -one[0])
+            higher = solution
+            for value, vector in tries[:2]:
+                if value > solution.log_posterior - HOPELESS:
+                    other = self.climb(vector, held)
+                    higher = other if other.log_posterior > higher.log_posterior else higher
+            if not higher.log_posterior > solution.log_posterior + 1e-3:
+                break
+            solution = higher
+        return solution
 
     def _climb_seen(self, start: Floats, held: NDArray[np.bool_], beliefs: Beliefs | None) -> Solution:
         """Climb with beliefs (if any) held."""
