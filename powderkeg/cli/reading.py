@@ -54,6 +54,9 @@ class Reading:
         str | None,
         _option("--date-format", help="day-first, month-first, ..., or a pattern such as %d/%m/%y; by default found."),
     ] = None
+    decimal: Annotated[
+        str | None, _option("--decimal", help="The decimal mark of numbers: point or comma; by default found.")
+    ] = None
     separator: Annotated[str | None, _option("--separator", help="The character between fields of a text.")] = None
     encoding: Annotated[
         str | None, _option("--encoding", help="That of text that is not UTF-8, such as cp1250 or latin-2.")
@@ -98,6 +101,7 @@ class Reading:
             "mapping": mapping_of(self.maps),
             "codebook": self.codebook,
             "date_format": self.date_format,
+            "decimal": self.decimal,
             "separator": self.separator,
             "encoding": self.encoding,
             "sheet": self.sheet,
@@ -124,9 +128,13 @@ class Reading:
     def table(self, screen: Screen, scenario: str | None = None) -> EventTable:
         """The events of the files, matched to a scenario if one is given."""
         from powderkeg.events import read_events
+        from powderkeg.events.spans import words_for_unsure
 
         with screen.counting(self.what) as progress:
-            return read_events(list(self.files), progress=progress, **self.arguments(scenario))
+            table = read_events(list(self.files), progress=progress, **self.arguments(scenario))
+        if words := words_for_unsure(table):
+            screen.say(words)
+        return table
 
 
 def reads_events(command: Callable[..., None]) -> Callable[..., None]:

@@ -32,7 +32,7 @@ TEXTUAL = ("day", "compact", "slashed", "words", "dotted", "dotted-month-first",
 ORDERS = ("day-first", "month-first", "year-first")
 MOST_DATES = 200_000
 MOST_CLOCKS = 100
-NUMERIC = r"^\d+(?:[.,]\d*)?(?:[eE]\+?\d{1,2})?$"
+NUMERIC = r"^(?:\d+(?:[.,]\d*)?(?:[eE]\+?\d{1,3})?|inf)$"
 LOW, HIGH = (EARLIEST - EPOCH).days, (LATEST - EPOCH).days + 1
 SERIAL_RANGE = (25_569.0, 73_415.0)
 """1970 to 2100 as a spreadsheet counts; below, the same numbers are as likely to be days since 1970."""
@@ -60,6 +60,7 @@ class Dates:
 
     parts: pl.Series = field(default_factory=lambda: pl.Series("date", [], dtype=pl.String))
     rows: int = 0
+    missing: int = 0
     bare: int = 0
     clocked: int = 0
     local: set[float] = field(default_factory=set)
@@ -74,9 +75,10 @@ class Dates:
 
     def add(self, texts: pl.Series) -> None:
         """Look at more texts of the column."""
-        frame = texts.to_frame("text").with_columns(pl.col("text").str.strip_chars()).drop_nulls()
+        frame = texts.to_frame("text").with_columns(pl.col("text").str.strip_chars())
         frame = frame.filter(~is_missing(pl.col("text"), False))
         self.rows += frame.height
+        self.missing += len(texts) - frame.height
         frame = frame.unique("text", maintain_order=True)
         numeric = frame.filter(pl.col("text").str.contains(NUMERIC))["text"]
         if len(numeric):
@@ -126,6 +128,8 @@ def form_of(seen: Dates, first_choice: tuple[str, ...] = (), starts: bool = Fals
     starts        the user named a first day: plain numbers count from it
     Raises UnknownDates.
     """
+    if not seen.rows and seen.missing and not first_choice:
+        raise UnknownDates("dates that are all missing cannot be read", "a day for each event")
     if not seen.rows:
         return first_choice[0] if first_choice else "day", ()
     if seen.is_numeric:

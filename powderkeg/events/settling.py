@@ -52,7 +52,7 @@ class Seen:
         for name in frame.columns:
             values = frame[name].drop_nulls()
             if name in DATES:
-                self.dates.setdefault(name, Dates()).add(values)
+                self.dates.setdefault(name, Dates()).add(frame[name])
             elif name in NUMBER_FIELDS:
                 both = pl.concat([self.numbers.get(name, values.clear()), values]).unique(maintain_order=True)
                 self.numbers[name] = both.head(MOST_DIFFERENT)
@@ -163,9 +163,10 @@ def _open_questions(seen: Seen, layout: Layout, wishes: Wishes, start: date | No
     """Fields that have to be read through to the end."""
     found: list[str] = []
     for name in DATES:
-        if name in layout.columns and wishes.date_format is None and not layout.form:
+        known = seen.dates.get(name, Dates())
+        if known.rows and wishes.date_format is None and not layout.form:
             try:
-                form, _ = form_of(seen.dates.get(name, Dates()), _documented(layout), start is not None)
+                form, _ = form_of(known, _documented(layout), start is not None)
             except UnknownDates:
                 form = ORDERS[0]
             if form not in SAFE:
