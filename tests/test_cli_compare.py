@@ -11,6 +11,7 @@ import pytest
 
 from powderkeg.cli.app import _exit_code as run
 from powderkeg.cli.compare import split
+from powderkeg.errors import UsageError
 from powderkeg.plots import differences, svg
 from powderkeg.plots.comparison import change
 from tests.test_compare import TWO_CORNERS
@@ -82,6 +83,52 @@ def test_the_folder_holds_table_figure_and_page(file: str, tmp_path: Path) -> No
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     ElementTree.fromstring((out / "comparison.svg").read_text())
+
+
+WITHOUT_OUTCOMES = """
+powderkeg: 1
+name: no_questions
+start: 2000-01-01
+years: 1
+actors: {north: {is: state}, south: {is: state}}
+acts:
+  hit: {tone: hostile, cameo: "190", hurts: injury}
+  talk: {tone: cooperative, cameo: "04"}
+moves:
+  hits: {who: state, does: hit, to: state, rate: "6 [3, 9] per year"}
+  talks: {who: state, does: talk, to: state, rate: "6 [3, 9] per year"}
+mechanisms:
+  fights_back: {when: x hits y, then: y hits x, answers: "0.4 [0.2, 0.6]", half_life: "3 [1, 6] days"}
+interventions:
+  calm: {title: Calm, set: {mechanisms.fights_back.answers: 0.1}}
+"""
+
+
+def test_a_scenario_that_asks_nothing_is_compared_by_its_standoffs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All worlds were run, then there was a traceback and an empty folder."""
+    (tmp_path / "x.yaml").write_text(WITHOUT_OUTCOMES)
+    out = tmp_path / "out"
+    words = ["compare", str(tmp_path / "x.yaml"), "--replicates", "200", "--no-ranges", "--out", str(out)]
+    assert run(words) == 0
+    assert "standoffs" in capsys.readouterr().out
+    table = pl.read_csv(out / "comparison.csv")
+    assert set(table["about"]) == {"standoffs", "mechanisms"}
+    assert "The scenario asks no questions of its own" in (out / "comparison.html").read_text()
+    ElementTree.fromstring((out / "comparison.svg").read_text())
+    assert run(["run", str(tmp_path / "x.yaml"), "--replicates", "1", "--quiet", "--out", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "outcomes.csv").read_text().startswith("name,")
+    words = ["replay", str(tmp_path / "x.yaml"), str(tmp_path / "run" / "events.parquet"), "--without", "fights_back"]
+    assert (
+        run([*words, "--replicates", "4", "--imputations", "2", "--no-ranges", "--out", str(tmp_path / "replay")]) == 0
+    )
+    assert (tmp_path / "replay" / "outcomes.csv").read_text().startswith("name,title,unit,")
+
+
+def test_a_figure_of_nothing_is_refused_in_words() -> None:
+    with pytest.raises(UsageError, match="nothing to draw of 'o'"):
+        differences([], outcome="o")
 
 
 def test_the_same_bytes_again_whatever_the_number_of_workers(file: str, capsys: pytest.CaptureFixture[str]) -> None:

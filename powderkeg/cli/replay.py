@@ -242,17 +242,14 @@ def _named(found: Replay) -> str:
 
 def write(folder: Folder, found: Replay) -> None:
     """Tables, figure, JSON."""
-    import polars as pl
-
     from powderkeg import plots
 
     text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2, default=str)
-    outcomes = pl.DataFrame([one.as_dict() for one in found.outcomes], infer_schema_length=None)
     folder.write("replay.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
     folder.write("acts.csv", csv_of(found.acts))
     folder.write("counts.csv", csv_of(found.counts))
     folder.write("standoffs.csv", csv_of(found.standoffs))
-    folder.write("outcomes.csv", csv_of(outcomes))
+    folder.write("outcomes.csv", csv_of(found.outcome_table()))
     chart = plots.replayed(
         found.acts, found.added, found.standoffs, found.start, found.begin, found.turn, found.end, found.without.title
     )

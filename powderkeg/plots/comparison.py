@@ -13,6 +13,7 @@ from typing import Any
 
 import altair as alt
 
+from powderkeg.errors import Fault, UsageError
 from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, config, words
 from powderkeg.wording import measured, percent
 
@@ -53,6 +54,9 @@ def differences(
         for row in rows
         if (outcome is None or row["name"] == outcome) and (intervention is None or row["intervention"] == intervention)
     ]
+    if not kept:
+        asked = " of ".join(["", *(repr(one) for one in (outcome, intervention) if one is not None)])
+        raise UsageError(Fault(None, None, "rows", f"nothing to draw{asked}", "a row or more"))
     empty = {name for name in {row["name"] for row in kept} if all(_is_empty(r) for r in kept if r["name"] == name)}
     never = list(dict.fromkeys(row["title"] for row in kept if row["name"] in empty))
     kept = [row for row in kept if row["name"] not in empty] or kept

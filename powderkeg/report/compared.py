@@ -25,12 +25,17 @@ TABLES = (
 
 
 def figure_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row for each outcome and intervention, as `plots.differences` takes them."""
+    """One row for each question and intervention, as `plots.differences` takes them."""
     return [
         {"intervention": one.name, "intervention_title": one.title, **effect.as_dict()}
         for one in comparison.interventions
-        for effect in one.outcomes
+        for effect in questions(one)
     ]
+
+
+def questions(one: Compared) -> tuple[Effect, ...]:
+    """What a comparison is about: the scenario's outcomes; where it asks none, its standoffs."""
+    return one.outcomes or one.standoffs
 
 
 def page(comparison: Comparison, files: Sequence[str] = (), command: str | None = None) -> str:
@@ -44,7 +49,7 @@ def page(comparison: Comparison, files: Sequence[str] = (), command: str | None 
     c = comparison
     chart = plots.differences(figure_rows(c), level=c.level)
     label = "; ".join(f"{row['intervention_title']}, {row['title']}: {change(row)}" for row in figure_rows(c))
-    tested = sum(len(one.outcomes) for one in c.interventions)
+    tested = sum(len(questions(one)) for one in c.interventions)
     return template("compared.html").render(
         c=c,
         title=c.scenario.title or c.scenario.name,
@@ -58,6 +63,7 @@ def page(comparison: Comparison, files: Sequence[str] = (), command: str | None 
         "intervals miss the truth by chance alone."
         if tested > 5
         else "",
+        asks=any(one.outcomes for one in c.interventions),
         command=command or command_of(c),
         files=files,
     )
@@ -78,7 +84,7 @@ def gist(one: Compared) -> list[tuple[str, list[str]]]:
     """What an intervention changes: a head, and the outcomes under it."""
     groups: dict[str, list[str]] = {"Better": [], "Worse": [], "More": [], "Less": []}
     unsure = []
-    for effect in one.outcomes:
+    for effect in questions(one):
         head = effect.verdict.capitalize()
         if head in groups:
             values = f"{value(effect.baseline, effect.unit)} → {value(effect.value, effect.unit)}"
@@ -101,7 +107,9 @@ def _part(one: Compared) -> dict[str, Any]:
         "gist": gist(one),
         "differing": percent(one.differing),
         "stopped": one.stopped,
-        "tables": [(head, [_row(effect) for effect in getattr(one, about)]) for about, head in TABLES],
+        "tables": [
+            (head, [_row(effect) for effect in getattr(one, about)]) for about, head in TABLES if getattr(one, about)
+        ],
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -127,6 +127,12 @@ class Replay:
     def day(self, time: float) -> date:
         """The calendar day of a day of the scenario."""
         return self.start + timedelta(days=math.floor(time))
+
+    def outcome_table(self) -> pl.DataFrame:
+        """One row for each outcome; the columns alone where the scenario asks nothing."""
+        if not self.outcomes:
+            return pl.DataFrame(schema=[field.name for field in fields(Number)])
+        return pl.DataFrame([one.as_dict() for one in self.outcomes], infer_schema_length=None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for --json."""
