@@ -110,6 +110,10 @@ def test_a_kill_at_any_moment_leaves_no_mixture_and_is_healed_by_the_next_start(
         assert (path / "notes.txt").read_text() == "mine"
         if (path / MANIFEST).exists():
             check_sets(path)
+        elif not seeds(path):
+            # Nothing of either set to see: both stand in a folder that can be seen.
+            (exchange,) = path.glob("powderkeg-exchange-*")
+            assert {"old", "new"} <= {one.name for one in exchange.iterdir()}
         # The next process: what this one made is now another's, which is gone.
         owners._OWN.clear()
         lock_module._HELD.clear()
@@ -117,7 +121,7 @@ def test_a_kill_at_any_moment_leaves_no_mixture_and_is_healed_by_the_next_start(
         found = seen(path)
         check_sets(path)
         assert found == before or (seeds(path) == {"seed 1"} and "only-old.svg" not in found), told
-        assert {one.name for one in path.iterdir() if one.name.startswith(".")} == set()
+        assert {one.name for one in path.iterdir()} == {*found}
         outcomes.add(found == before)
         if len(told) < step:
             break
@@ -178,6 +182,15 @@ def test_the_disk_of_a_command_that_works_is_left_alone_by_another(tmp_path: Pat
         first.write("table.csv", lambda path: path.write_text("seed 1"))
     check_sets(tmp_path)
     assert seeds(tmp_path) == {"seed 1"}
+
+
+def test_a_disk_that_is_full_before_anything_runs_is_code_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DiskError, match=r"(?s)no space left on the disk.*nothing was run"):
+        Folder(tmp_path / "out")
 
 
 def test_what_is_not_ours_is_kept(tmp_path: Path) -> None:

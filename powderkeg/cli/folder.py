@@ -96,7 +96,7 @@ class Folder:
         where = self.path
         if known & {*finished} or any(not name.startswith(".") for name in known):
             where = unused(self.path, "unfinished")
-            staged.path.joinpath("in").rename(where)
+            staged.path.joinpath("new").rename(where)
         else:
             for name in finished:
                 staged.place(name).rename(where / name)

@@ -22,7 +22,7 @@ from powderkeg.errors import Fault, PowderkegError, UsageError
 from powderkeg.writing.owners import left_behind, passing_name, remove
 
 PART, WORK = "part", "work"
-TRIAL_BYTES = 1 << 16
+TRIAL_BYTES = 1 << 12
 """What a trial writes: a disk that takes the name of a file but none of its bytes is full."""
 
 REASONS = {
@@ -87,14 +87,15 @@ def _is_same(place: Path, other: Path) -> bool:
 def try_folder(path: Path) -> None:
     """Make a folder if need be and write in it for trial.
 
-    Raises UsageError if it cannot be written to: nothing has been run by then.
+    Raises UsageError if it cannot be written to, DiskError if there is no room: nothing has been run by then.
     """
     trial = path / passing_name(PART)
     try:
         path.mkdir(parents=True, exist_ok=True)
         trial.write_bytes(bytes(TRIAL_BYTES))
     except (OSError, ValueError) as error:
-        raise UsageError(fault(path, error, "a folder that can be written to")) from error
+        told = fault(path, error, "a folder that can be written to")
+        raise (DiskError(told, "nothing was run") if _number(error) in FULL else UsageError(told)) from error
     finally:
         with suppress(OSError, ValueError):
             trial.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ OLD = 86_400.0
 """Seconds after which what another machine left in a shared folder is taken for left behind."""
 
 _NAME = re.compile(
-    re.escape(PREFIX) + r"(?P<kind>[a-z]+)-(?P<host>[0-9a-f]{6})-(?P<pid>[0-9]{1,10})-(?P<token>[0-9a-f]{8})(-.*)?"
+    r"\.?powderkeg-(?P<kind>[a-z]+)-(?P<host>[0-9a-f]{6})-(?P<pid>[0-9]{1,10})-(?P<token>[0-9a-f]{8})(-.*)?"
 )
 _OWN: set[str] = set()
 """The tokens of this process: a name with its number and another token is of an earlier one of that number."""

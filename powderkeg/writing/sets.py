@@ -26,7 +26,7 @@ from powderkeg.writing.lock import Lock
 from powderkeg.writing.manifest import MANIFEST, NAME, digest_of, entry, read_manifest, written
 from powderkeg.writing.owners import PREFIX, kind_of, left_behind, passing_name, remove
 
-NEW, SWAP, DONE = "new", "swap", "done"
+NEW, SWAP, DONE = "new", "exchange", "done"
 LOCK = f"{PREFIX}lock"
 PLAN, MOVED_OUT = "plan.json", "moved-out.json"
 """The plan of an exchange; its second name tells that the old files are out of the way."""
@@ -46,11 +46,11 @@ class Staged:
 
     def __post_init__(self) -> None:
         self.path = self.folder / passing_name(NEW)
-        (self.path / "in").mkdir(parents=True)
+        (self.path / "new").mkdir(parents=True)
 
     def place(self, name: str) -> Path:
         """Where a file of the set is written."""
-        return self.path / "in" / name
+        return self.path / "new" / name
 
     def discard(self) -> None:
         """Nothing of it stays."""
@@ -73,8 +73,9 @@ def exchange(staged: Staged, about: Mapping[str, Any], read: Iterable[Path] = ()
         plan = _plan(staged, about, read)
         (staged.path / PLAN).write_text(json.dumps(plan), encoding="utf-8")
         to_disk(staged.path / PLAN)
-        folder_to_disk(staged.path / "in")
-        swap = staged.folder / passing_name(SWAP)
+        folder_to_disk(staged.path / "new")
+        # A name that can be seen: should a kill leave it, `old` and `new` in it tell what it is.
+        swap = staged.folder / passing_name(SWAP).removeprefix(".")
         move(staged.path, swap)
         folder_to_disk(staged.folder)
         try:
@@ -145,7 +146,7 @@ def _carry_out(folder: Path, swap: Path) -> Path | None:
     except FileNotFoundError:
         remove(swap)
         return None
-    old = swap / "out"
+    old = swap / "old"
     old.mkdir(exist_ok=True)
     if not is_out:
         # The manifest first: a folder without one is no whole set.
@@ -155,8 +156,8 @@ def _carry_out(folder: Path, swap: Path) -> Path | None:
         move(swap / PLAN, swap / MOVED_OUT)
         folder_to_disk(swap)
     for name in plan["in"]:
-        if (swap / "in" / name).exists():
-            move(swap / "in" / name, folder / name)
+        if (swap / "new" / name).exists():
+            move(swap / "new" / name, folder / name)
     if (swap / MANIFEST).exists():
         folder_to_disk(folder)
         move(swap / MANIFEST, folder / MANIFEST)
@@ -170,7 +171,7 @@ def _carry_out(folder: Path, swap: Path) -> Path | None:
 
 def _keep(folder: Path, swap: Path, names: list[str]) -> Path | None:
     """What is not ours, in a folder that can be seen."""
-    names = [name for name in names if _is_there(swap / "out" / name)]
+    names = [name for name in names if _is_there(swap / "old" / name)]
     if not names:
         return None
     kept = unused(folder, "earlier")
@@ -178,7 +179,7 @@ def _keep(folder: Path, swap: Path, names: list[str]) -> Path | None:
     gathered = swap / "earlier"
     gathered.mkdir(exist_ok=True)
     for name in names:
-        move(swap / "out" / name, gathered / name)
+        move(swap / "old" / name, gathered / name)
     move(gathered, kept)
     return kept
 
@@ -196,10 +197,10 @@ def _undo(folder: Path, swap: Path) -> None:
     if not (swap / PLAN).exists():
         return  # The old ones are out: the next to write here goes on.
     with suppress(OSError):
-        for one in sorted((swap / "out").iterdir()):
+        for one in sorted((swap / "old").iterdir()):
             if one.name != MANIFEST:
                 move(one, folder / one.name)
-        if (swap / "out" / MANIFEST).exists():
-            move(swap / "out" / MANIFEST, folder / MANIFEST)
-        move(swap / "in", unused(folder, "new"))
+        if (swap / "old" / MANIFEST).exists():
+            move(swap / "old" / MANIFEST, folder / MANIFEST)
+        move(swap / "new", unused(folder, "new"))
         remove(swap)
