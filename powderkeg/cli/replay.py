@@ -7,9 +7,10 @@ beside it what simulation says; with --out the tables, the figure, JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -110,11 +111,17 @@ def show(screen: Screen, found: Replay) -> None:
     """Standoffs, outcomes beside simulation, acts by actor and kind, the acts that fall away."""
     if screen.is_silent:
         return
-    from powderkeg.compare.replay.result import NOT_OBSERVABLE, RESTS_ON
-    from powderkeg.report.compared import value
-    from powderkeg.wording import measured, percent
+    _show_question(screen, found)
+    _show_standoffs(screen, found)
+    _show_outcomes(screen, found)
+    _show_counts(screen, found)
+    _show_gone(screen, found)
+    screen.say()
+    for paragraph in _cautions(found):
+        screen.paragraph(paragraph)
 
-    r = found
+
+def _show_question(screen: Screen, r: Replay) -> None:
     window = f"{r.day(r.begin)} to {r.day(r.end)}"
     acts = f"{r.events:,} act{'s' * (r.events != 1)} from {window}"
     screen.say(f"{r.scenario.title or r.scenario.name}, {acts}, {r.without.title}")
@@ -130,7 +137,16 @@ def show(screen: Screen, found: Replay) -> None:
             told + (f"; {len(r.fitted)} number{plural} together from what the fit left open" if r.fitted else "")
         )
     screen.say()
-    other = ["under other numbers"] if r.sets else []
+
+
+def _other(r: Replay) -> list[str]:
+    """The head of the column that only replays under other numbers have."""
+    return ["under other numbers"] if r.sets else []
+
+
+def _show_standoffs(screen: Screen, r: Replay) -> None:
+    from powderkeg.wording import measured, percent
+
     if r.standoffs.height:
         rows = [
             [f"{row['first_day']} to {row['last_day']}", f"{row['opener']}: {row['first_act']}",
@@ -140,13 +156,18 @@ def show(screen: Screen, found: Replay) -> None:
              "" if row["acts_stay"] is None else percent(row["acts_stay"])]
             for row in r.standoffs.to_dicts()
         ]  # fmt: skip
-        heads = ["observed", "opened by", "still happens", *other, "with people hurt", "its hostile acts that stay"]
+        heads = ["observed", "opened by", "still happens", *_other(r), "with people hurt", "its hostile acts that stay"]
         screen.table(heads, rows, "Standoffs")
     else:
         screen.say("No standoff was observed from that day on.")
-    new = r.new_standoffs
-    screen.say(f"New standoffs that overlap none of these: {measured(new.value)} a replay.")
+    screen.say(f"New standoffs that overlap none of these: {measured(r.new_standoffs.value)} a replay.")
     screen.say()
+
+
+def _show_outcomes(screen: Screen, r: Replay) -> None:
+    from powderkeg.compare.replay.result import NOT_OBSERVABLE
+    from powderkeg.report.compared import value
+
     rows = []
     for one, ahead in zip(r.outcomes, r.forward, strict=True):
         own = ["-", "-", *(["-"] if r.sets else [])]
@@ -156,43 +177,32 @@ def show(screen: Screen, found: Replay) -> None:
             own += [_span(one.range_low, one.range_high, one.unit)] if r.sets else []
         simulated = [value(ahead.baseline, ahead.unit), value(ahead.value, ahead.unit), ahead.verdict]
         rows.append([one.title, *own, *simulated])
-    heads = [
-        "",
-        "observed",
-        f"replayed [{100 * r.level:g} % interval]",
-        *other,
-        "simulated with",
-        "simulated without",
-        "simulation says",
-    ]
+    replayed = f"replayed [{100 * r.level:g} % interval]"
+    heads = ["", "observed", replayed, *_other(r), "simulated with", "simulated without", "simulation says"]
     screen.table(heads, rows, f"Outcomes from {r.day(r.turn)} on")
     if any(one.observed is None for one in r.outcomes):
         screen.paragraph(f"-: {NOT_OBSERVABLE}")
     screen.say()
-    heads = ["", "", "observed", "replayed", *other, f"{100 * r.level:g} % of replays"]
-    rows = [
-        [
-            row["actor"],
-            row["act"],
-            f"{row['observed']:.4g}",
-            measured(row["value"]),
-            *([_span(row["range_low"], row["range_high"], "acts")] if r.sets else []),
-            f"{row['least']:g} to {row['most']:g}",
-        ]
-        for row in sorted(r.counts.to_dicts(), key=lambda row: -abs(row["value"] - row["observed"]))[:MOST_ACTS]
-    ]
-    whole = r.all_acts
-    rows.append(
-        [
-            "all",
-            "",
-            f"{whole.observed:.4g}",
-            measured(whole.value),
-            *([_span(whole.range_low, whole.range_high, "acts")] if r.sets else []),
-            f"{whole.least:g} to {whole.most:g}",
-        ]
-    )
+
+
+def _show_counts(screen: Screen, r: Replay) -> None:
+    from powderkeg.wording import measured
+
+    def row_of(head: list[str], one: Mapping[str, Any]) -> list[str]:
+        under = [_span(one["range_low"], one["range_high"], "acts")] if r.sets else []
+        seen = [f"{one['observed']:.4g}", measured(one["value"])]
+        return [*head, *seen, *under, f"{one['least']:g} to {one['most']:g}"]
+
+    counts = sorted(r.counts.to_dicts(), key=lambda row: -abs(row["value"] - row["observed"]))[:MOST_ACTS]
+    rows = [row_of([row["actor"], row["act"]], row) for row in counts]
+    rows.append(row_of(["all", ""], vars(r.all_acts)))
+    heads = ["", "", "observed", "replayed", *_other(r), f"{100 * r.level:g} % of replays"]
     screen.table(heads, rows, "Acts, those that change most first")
+
+
+def _show_gone(screen: Screen, r: Replay) -> None:
+    from powderkeg.wording import percent
+
     gone = r.acts.filter(r.acts["stays"] < 0.995).sort("stays", "time").head(MOST_ACTS)
     if gone.height:
         screen.say()
@@ -200,30 +210,36 @@ def show(screen: Screen, found: Replay) -> None:
             [row["date"], row["source"], row["act"], row["target"], percent(row["stays"])] for row in gone.to_dicts()
         ]
         screen.table(["", "", "", "", "stays"], rows, "Observed acts that stay least often")
-    screen.say()
-    shares = [one.imputation for one in (*r.outcomes, whole) if one.imputation is not None]
+
+
+def _cautions(r: Replay) -> Iterator[str]:
+    """What the numbers rest on, a paragraph each."""
+    from powderkeg.compare.replay.result import RESTS_ON
+    from powderkeg.wording import percent
+
+    shares = [one.imputation for one in (*r.outcomes, r.all_acts) if one.imputation is not None]
     if shares and r.imputations > 1:
-        screen.paragraph(
-            f"Of the replays' spread in the number of acts, {percent(whole.imputation or 0.0)} comes from what nobody "
-            f"reported and had to be drawn; over the outcomes at most {percent(max(shares))}."
+        yield (
+            f"Of the replays' spread in the number of acts, {percent(r.all_acts.imputation or 0.0)} comes from what "
+            f"nobody reported and had to be drawn; over the outcomes at most {percent(max(shares))}."
         )
     if r.sets:
-        screen.paragraph(
+        yield (
             f"Under other numbers: where the replayed mean lies in {100 * r.level:g} % of the sets, chance set apart, "
             "which more replays would not shrink; '?' where it is lost in chance. The simulation is at the scenario's "
             "own numbers."
         )
     if r.impossible:
-        screen.paragraph(
+        yield (
             f"{r.impossible:,} observed acts could not have happened in any state that the model thinks likely at that "
             "moment, by the scenario's guards and triggers. They stay as they are unless what is left out takes them "
             f"away: the model has no view on them. {_named(r)}"
         )
     if r.stopped:
-        screen.paragraph(f"{r.stopped:,} replays were stopped at the limit of new acts.")
+        yield f"{r.stopped:,} replays were stopped at the limit of new acts."
     if r.stopped_under:
-        screen.paragraph(f"Under other numbers, {r.stopped_under:,} replays were stopped at the limit of new acts.")
-    screen.paragraph(RESTS_ON)
+        yield f"Under other numbers, {r.stopped_under:,} replays were stopped at the limit of new acts."
+    yield RESTS_ON
 
 
 def _span(low: float | None, high: float | None, unit: str) -> str:

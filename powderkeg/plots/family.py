@@ -74,67 +74,101 @@ def family_tree(
     place, ticks, wide = _places(acts, links, start)
     drawn = links.filter(pl.col("probability") >= FAINTEST).sort("probability").tail(MOST_LINKS)
     shown = "" if drawn.height < MOST_LINKS else f", links below {percent(float(drawn['probability'][0]))} left out"
-    known = drawn.group_by("mechanism").agg(pl.col("probability").sum()).sort(
-        ["probability", "mechanism"], descending=[True, False]
-    )["mechanism"].to_list()  # fmt: skip
-    own = known if len(known) <= NAMED + 1 else known[:NAMED]
-    parts = [_title(name, called) for name in own] + ([OTHER] if len(own) < len(known) else [])
+    own, parts = _parts(drawn, called)
     rows = {row["event"]: row for row in acts.to_dicts()}
     where = _swayed(acts, place, lane_of)
-
-    def said(row: Mapping[str, Any]) -> str:
-        return " ".join(_title(str(row[k]), called) for k in ("source", "act", "target") if row[k])
-
-    def day(row: Mapping[str, Any]) -> date:
-        return start + timedelta(days=int(row["time"] // 1))
-
-    pieces: list[dict[str, Any]] = []
-    for number, link in enumerate(drawn.to_dicts()):
-        child, parent = rows[link["event"]], rows[link["parent"]]
-        part = _title(link["mechanism"], called) if link["mechanism"] in own else OTHER
-        what = f"{percent(link['probability'])}: {said(parent)} set off {said(child)} ({link['mechanism']})"
-        for step, (right, down) in enumerate(_curve(where[link["parent"]], where[link["event"]])):
-            pieces.append(
-                {"x": right, "y": down, "link": number, "step": step, "part": part, "p": link["probability"],
-                 "what": words(what)}
-            )  # fmt: skip
-    points = [
-        {
-            "x": where[event][0],
-            "y": where[event][1],
-            "root": "by itself" if row["root"] >= 0.5 else "set off earlier" if row["before"] >= 0.5 else "set off",
-            "label": _title(str(row["act"]), called).partition(",")[0][:24] if len(rows) <= LETTERED else "",
-            "dy": 0,
-            "what": words(f"{day(row)}: {said(row)}; by itself {percent(row['root'])}"),
-        }
-        for event, row in rows.items()
-    ]
+    points = _points(rows, where, start, called)
     _letter(points, WIDTH / (wide + 0.15 * max(wide / 12, 1)))
     lane = (LANE if len(lanes) <= 8 else LOWEST_LANE) * (1.0 if len(rows) <= CROWDED else 1.6)
     height = max(len(lanes) * lane, LANE)
     along = alt.Scale(domain=[-0.15 * max(wide / 12, 1), wide], nice=False)
     x = alt.X("x:Q", axis=None, scale=along)
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-0.6, len(lanes) - 0.45], reverse=True, nice=False))
+    return figure(
+        *_days(ticks, x, height),
+        chart_of({"y": i} for i in range(len(lanes))).mark_rule(color=FAINT, aria=False).encode(y=y),
+        *_curves(_pieces(drawn, rows, where, own, called), parts, x, y),
+        *_dots(points, x, y),
+        *_names([_title(name, called) for name in lanes], y),
+        title=title,
+        subtitle=[
+            f"{len(rows)} act{'s' * (len(rows) != 1)}, {start + timedelta(days=int(acts['time'].min() // 1))} to "  # type: ignore[operator,arg-type]
+            f"{start + timedelta(days=int(acts['time'].max() // 1))}; a silent time is drawn short{shown}",  # type: ignore[operator,arg-type]
+            "A curve leads from an act to one that it may have set off: the thicker, the likelier.",
+        ],
+        height=height,
+    )
+
+
+def _said(row: Mapping[str, Any], called: Mapping[str, str]) -> str:
+    return " ".join(_title(str(row[k]), called) for k in ("source", "act", "target") if row[k])
+
+
+def _parts(drawn: pl.DataFrame, called: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Mechanisms with a colour of their own, those that set off most; and what the legend calls them and the rest."""
+    known = drawn.group_by("mechanism").agg(pl.col("probability").sum()).sort(
+        ["probability", "mechanism"], descending=[True, False]
+    )["mechanism"].to_list()  # fmt: skip
+    own = known if len(known) <= NAMED + 1 else known[:NAMED]
+    return own, [_title(name, called) for name in own] + ([OTHER] if len(own) < len(known) else [])
+
+
+def _pieces(
+    drawn: pl.DataFrame, rows: Mapping[int, Any], where: Mapping[int, tuple[float, float]], own: list[str],
+    called: Mapping[str, str],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Every link as the points of its curve."""
+    pieces: list[dict[str, Any]] = []
+    for number, link in enumerate(drawn.to_dicts()):
+        child, parent = _said(rows[link["event"]], called), _said(rows[link["parent"]], called)
+        part = _title(link["mechanism"], called) if link["mechanism"] in own else OTHER
+        what = words(f"{percent(link['probability'])}: {parent} set off {child} ({link['mechanism']})")
+        for step, (right, down) in enumerate(_curve(where[link["parent"]], where[link["event"]])):
+            pieces.append(
+                {"x": right, "y": down, "link": number, "step": step, "part": part, "p": link["probability"],
+                 "what": what}
+            )  # fmt: skip
+    return pieces
+
+
+def _points(
+    rows: Mapping[int, Any], where: Mapping[int, tuple[float, float]], start: date, called: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Every act as a point; its name too, where they are few."""
+    return [
+        {
+            "x": where[event][0],
+            "y": where[event][1],
+            "root": "by itself" if row["root"] >= 0.5 else "set off earlier" if row["before"] >= 0.5 else "set off",
+            "label": _title(str(row["act"]), called).partition(",")[0][:24] if len(rows) <= LETTERED else "",
+            "dy": 0,
+            "what": words(
+                f"{start + timedelta(days=int(row['time'] // 1))}: {_said(row, called)}; by itself "
+                f"{percent(row['root'])}"
+            ),
+        }
+        for event, row in rows.items()
+    ]
+
+
+def _curves(pieces: list[dict[str, Any]], parts: list[str], x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    shades = [NEUTRAL if part == OTHER and k == len(parts) - 1 else SERIES[k] for k, part in enumerate(parts)]
     colour = alt.Color(
         "part:N",
         title=None,
-        scale=alt.Scale(domain=parts, range=[*SERIES[: len(own)], *([NEUTRAL] if len(own) < len(known) else [])]),
+        scale=alt.Scale(domain=parts, range=shades),
         legend=alt.Legend(orient="top", direction="horizontal", columns=4, symbolType="stroke", symbolStrokeWidth=4,
                           labelLimit=180, offset=8) if parts else None,
     )  # fmt: skip
-    curves = (
+    width = alt.StrokeWidth("p:Q", scale=alt.Scale(domain=[0, 1], range=[0.2, THICKEST], clamp=True), legend=None)
+    return [
         chart_of(pieces)
         .mark_line(opacity=0.62, strokeCap="round")
-        .encode(
-            x,
-            y,
-            colour,
-            alt.StrokeWidth("p:Q", scale=alt.Scale(domain=[0, 1], range=[0.2, THICKEST], clamp=True), legend=None),
-            detail="link:N",
-            order="step:Q",
-            description="what:N",
-        )
-    )
+        .encode(x, y, colour, width, detail="link:N", order="step:Q", description="what:N")
+    ]
+
+
+def _dots(points: list[dict[str, Any]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
     shape = alt.Shape(
         "root:N",
         title="An act",
@@ -142,7 +176,7 @@ def family_tree(
         legend=alt.Legend(orient="bottom", direction="horizontal", symbolFillColor=INK, symbolStrokeColor="white",
                           titleOrient="left", offset=30),
     )  # fmt: skip
-    size = 110 if len(rows) <= 60 else 46 if len(rows) <= CROWDED else 22
+    size = 110 if len(points) <= 60 else 46 if len(points) <= CROWDED else 22
     dots = (
         chart_of(points)
         .mark_point(filled=True, color=INK, opacity=1, size=size, stroke="white", strokeWidth=1)
@@ -154,38 +188,28 @@ def family_tree(
         .encode(x, y, text="label:N")
         for dy in (ABOVE, BELOW)
     ]
-    rules = chart_of({"y": i} for i in range(len(lanes))).mark_rule(color=FAINT, aria=False).encode(y=y)
-    names = (
-        chart_of({"y": i, "label": _title(name, called)} for i, name in enumerate(lanes))
+    return [dots, *letters]
+
+
+def _names(lanes: list[str], y: alt.Y) -> list[alt.Chart]:
+    return [
+        chart_of({"y": i, "label": name} for i, name in enumerate(lanes))
         .mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False)
         .encode(x=alt.value(0), y=y, text="label:N")
-    )
-    marks = (
-        chart_of(ticks if len(ticks) <= MOST_DAYS else [tick for tick in ticks if tick["label"]])
+    ]
+
+
+def _days(ticks: list[dict[str, Any]], x: alt.X, height: float) -> list[alt.Chart]:
+    """Marks of days and their dates, below everything else."""
+    dated = [tick for tick in ticks if tick["label"]]
+    return [
+        chart_of(ticks if len(ticks) <= MOST_DAYS else dated)
         .mark_rule(color=FAINT, strokeDash=[2, 3], aria=False)
-        .encode(x, y=alt.value(0), y2=alt.value(height))
-    )
-    dates = (
-        chart_of([tick for tick in ticks if tick["label"]])
+        .encode(x, y=alt.value(0), y2=alt.value(height)),
+        chart_of(dated)
         .mark_text(align="left", baseline="top", dy=6, dx=-2, color=SOFT, fontSize=12, aria=False)
-        .encode(x, y=alt.value(height), text="label:N")
-    )
-    return figure(
-        marks,
-        rules,
-        curves,
-        dots,
-        *letters,
-        names,
-        dates,
-        title=title,
-        subtitle=[
-            f"{len(rows)} act{'s' * (len(rows) != 1)}, {start + timedelta(days=int(acts['time'].min() // 1))} to "  # type: ignore[operator,arg-type]
-            f"{start + timedelta(days=int(acts['time'].max() // 1))}; a silent time is drawn short{shown}",  # type: ignore[operator,arg-type]
-            "A curve leads from an act to one that it may have set off: the thicker, the likelier.",
-        ],
-        height=height,
-    )
+        .encode(x, y=alt.value(height), text="label:N"),
+    ]
 
 
 def _letter(points: list[dict[str, Any]], scale: float) -> None:
@@ -314,19 +338,8 @@ def who_sets_off_whom(
     most    actors shown, those with most acts; the rest are put together
     """
     called = dict(titles or {})
-    own = matrix.group_by("actor").agg(pl.col("acts").sum()).sort(["acts", "actor"], descending=[True, False])
-    kept = own["actor"].head(most if own.height <= most else most - 1).to_list()
-    others = f"{own.height - len(kept)} others"
-    total = dict.fromkeys([*kept, others], 0.0)
-    cells: dict[tuple[str, str], float] = {}
-    for by, actor, number in matrix.select("by", "actor", "acts").iter_rows():
-        row = actor if actor in kept else others
-        column = NOBODY if by is None else by if by in kept else others
-        cells[row, column] = cells.get((row, column), 0.0) + number
-        total[row] += number
-    actors = [*kept, *([others] if total[others] > 0 else [])]
-    causes = [NOBODY, *actors]
-    causes = [c for c in causes if any(cells.get((a, c), 0.0) > 0 for a in actors)]
+    actors, causes, cells = _cells(matrix, most)
+    total = {actor: sum(cells.get((actor, cause), 0.0) for cause in causes) for actor in actors}
     narrow = len(causes) > 8
     wide = CELL if not narrow else max(NARROW, int(WIDTH / len(causes)))
     folded = {c: words(_title(c, called)) if narrow else _fold(_title(c, called)) for c in causes}
@@ -334,37 +347,23 @@ def who_sets_off_whom(
         {
             "actor": _title(actor, called),
             "by": folded[cause],
-            "share": cells[actor, cause] / total[actor],
-            "written": _number(cells[actor, cause]),
-            "dark": cells[actor, cause] / total[actor] > 0.42,
+            "share": acts / total[actor],
+            "written": _number(acts),
+            "dark": acts / total[actor] > 0.42,
             "what": words(
-                f"{percent(cells[actor, cause] / total[actor])} of the acts of {actor} set off by {cause}: "
-                f"{_number(cells[actor, cause])} of {total[actor]:.0f}"
+                f"{percent(acts / total[actor])} of the acts of {actor} set off by {cause}: "
+                f"{_number(acts)} of {total[actor]:.0f}"
             ),
         }
         for actor in actors
         for cause in causes
-        if cells.get((actor, cause), 0.0) > 0
+        if (acts := cells.get((actor, cause), 0.0)) > 0
     ]
     y = alt.Y(
         "actor:N", title=None, sort=[_title(a, called) for a in actors],
         axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=240),
     )  # fmt: skip
-    x = alt.X(
-        "by:N",
-        title="set off by acts of …",
-        sort=[folded[c] for c in causes],
-        axis=alt.Axis(
-            orient="top",
-            ticks=False,
-            domain=False,
-            labelAngle=-60 if narrow else 0,
-            labelAlign="left" if narrow else "center",
-            labelLimit=150 if narrow else CELL,
-            labelPadding=8 if narrow else 8 + 15 * max(name.count(BREAK) for name in folded.values()),
-            labelExpr=r"split(datum.label, '\ue000')",
-        ),
-    )
+    x = alt.X("by:N", title="set off by acts of …", sort=[*folded.values()], axis=_heads([*folded.values()], narrow))
     shade = alt.Color(
         "share:Q", scale=alt.Scale(domain=[0, 0.7], range=["#f3f6fa", SERIES[0]], clamp=True), legend=None
     )
@@ -384,6 +383,35 @@ def who_sets_off_whom(
         ],
         width=max(wide * len(causes), 2 * CELL),
         height=ROW * max(len(actors), 1),
+    )
+
+
+def _cells(matrix: pl.DataFrame, most: int) -> tuple[list[str], list[str], dict[tuple[str, str], float]]:
+    """Actors by lines, causes by columns, expected acts by both; actors with few acts are put together."""
+    own = matrix.group_by("actor").agg(pl.col("acts").sum()).sort(["acts", "actor"], descending=[True, False])
+    kept = own["actor"].head(most if own.height <= most else most - 1).to_list()
+    others = f"{own.height - len(kept)} others"
+    cells: dict[tuple[str, str], float] = {}
+    for by, actor, number in matrix.select("by", "actor", "acts").iter_rows():
+        row = actor if actor in kept else others
+        column = NOBODY if by is None else by if by in kept else others
+        cells[row, column] = cells.get((row, column), 0.0) + number
+    actors = [*kept, *([others] if any(row == others and acts > 0 for (row, _), acts in cells.items()) else [])]
+    causes = [c for c in (NOBODY, *actors) if any(cells.get((a, c), 0.0) > 0 for a in actors)]
+    return actors, causes, cells
+
+
+def _heads(names: list[str], narrow: bool) -> alt.Axis:
+    """The heads of columns: folded into lines, or aslant where columns are narrow."""
+    return alt.Axis(
+        orient="top",
+        ticks=False,
+        domain=False,
+        labelAngle=-60 if narrow else 0,
+        labelAlign="left" if narrow else "center",
+        labelLimit=150 if narrow else CELL,
+        labelPadding=8 if narrow else 8 + 15 * max((name.count(BREAK) for name in names), default=0),
+        labelExpr=r"split(datum.label, '\ue000')",
     )
 
 

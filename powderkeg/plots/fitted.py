@@ -186,6 +186,27 @@ def background(
     course      begin, end (days), seen, expected, background
     candidates  background, branching_ratio, aic
     """
+    tried = candidates.filter(pl.col("branching_ratio").is_not_null()).to_dicts()
+    band = [row["branching_ratio"] for row in tried]
+    said = (
+        f"Sensitivity band of the branching ratio: {min(band):.2f} to {max(band):.2f}. "
+        if len(band) > 1
+        else "One background was tried: how much hangs on it is not known. "
+    )
+    head = alt.TitleParams(
+        words(title),
+        subtitle=["Grey: acts seen. A background that stays while the world changes is read as answers.", said.strip()],
+        offset=12,
+    )
+    both = alt.vconcat(_course(course, start), _tried(tried, chosen), spacing=26).resolve_scale(
+        color="independent", shape="independent", strokeDash="independent"
+    )
+    chart: alt.VConcatChart = both.properties(title=head).configure(**config())
+    return chart
+
+
+def _course(course: pl.DataFrame, start: date) -> Any:
+    """Acts a day over time: seen, expected, and what the background brings."""
     rows = [
         {
             "begin": _day(start, row["begin"]),
@@ -214,9 +235,11 @@ def background(
     )  # fmt: skip
     drawn = chart_of(lines).mark_line(strokeWidth=2, interpolate="linear", aria=False)
     over = drawn.encode(x, alt.Y("acts:Q", title="acts a day"), named, dash, order="order:Q")
-    top = alt.layer(bars, over).properties(width=WIDTH, height=TALL)
+    return alt.layer(bars, over).properties(width=WIDTH, height=TALL)
 
-    tried = candidates.filter(pl.col("branching_ratio").is_not_null()).to_dicts()
+
+def _tried(tried: list[dict[str, Any]], chosen: str) -> Any:
+    """The branching ratio under every background that was tried."""
     best = min((row["aic"] for row in tried), default=0.0)
     data = [
         {
@@ -251,23 +274,7 @@ def background(
         text.encode(y=names, x=alt.value(WIDTH - 110), text="told:N"),
     )  # fmt: skip
     title_below = _small("Under every background that was tried")
-    below = below.properties(width=WIDTH - 110, height=ROW * max(len(data), 1), title=title_below)
-    band = [row["at"] for row in data]
-    said = (
-        f"Sensitivity band of the branching ratio: {min(band):.2f} to {max(band):.2f}. "
-        if len(band) > 1
-        else "One background was tried: how much hangs on it is not known. "
-    )
-    head = alt.TitleParams(
-        words(title),
-        subtitle=["Grey: acts seen. A background that stays while the world changes is read as answers.", said.strip()],
-        offset=12,
-    )
-    both = alt.vconcat(top, below, spacing=26).resolve_scale(
-        color="independent", shape="independent", strokeDash="independent"
-    )
-    chart: alt.VConcatChart = both.properties(title=head).configure(**config())
-    return chart
+    return below.properties(width=WIDTH - 110, height=ROW * max(len(data), 1), title=title_below)
 
 
 def residual_ranks(

@@ -45,13 +45,49 @@ def replayed(
     scale = alt.Scale(type="utc", domain=[_stamp(start, begin), _stamp(start, end)], nice=False)
     axis = alt.Axis(labelFlush=True, format=form, tickCount=10)
     x, middle = (alt.X(field, title=None, scale=scale, axis=axis) for field in ("when:T", "middle:T"))
-    rows_scale = alt.Scale(domain=[-0.95, max(len(lanes), 1) - 0.4], reverse=True, nice=False)
-    y = alt.Y("y:Q", title=None, axis=None, scale=rows_scale)
-    tone = alt.Color(
-        "tone:N",
-        scale=alt.Scale(domain=["hostile", "cooperative", "neutral"], range=[HOSTILE, COOPERATIVE, NEUTRAL]),
-        legend=None,
+    foot = max(len(lanes), 1) - 0.4
+    y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.95, foot], reverse=True, nice=False))
+    shaded = _shaded(standoffs, start, begin, end, foot)
+    bands, peak, width = _bands(added, place, start, begin, end)
+    fresh = (
+        "No new acts."
+        if not bands
+        else (
+            f"Green at the foot of a lane: new acts, at most {peak:.2g} a replay in {width:.0f} "
+            f"day{'s' * (round(width) != 1)}, on a square-root scale."
+        )
     )
+    layers = [
+        chart_of(shaded).mark_rect(color=SHADE).encode(x=x, x2="until:T", y=y, y2="y2:Q", description="what:N"),
+        chart_of({"y": i} for i in range(len(lanes))).mark_rule(color=FAINT, aria=False).encode(y=y),
+        chart_of(bands)
+        .mark_rect(color=NEW, opacity=0.75)
+        .encode(x=x, x2="until:T", y=y, y2="tip:Q", description="what:N"),
+        *_strokes(acts, place, start, x, y),
+        chart_of([{"when": _stamp(start, turn)}]).mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.2).encode(x=x),
+        chart_of(_apart(shaded, end - begin))
+        .mark_text(fontSize=11, color=INK, baseline="top", aria=False)
+        .encode(x=middle, y=y, text="label:N"),
+        chart_of({"y": i, "label": words(name.replace("_", " "))} for i, name in enumerate(lanes))
+        .mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False)
+        .encode(x=alt.value(0), y=y, text="label:N"),
+    ]
+    return figure(
+        *layers,
+        title=f"What was observed, and what stays: {without}",
+        subtitle=[
+            "Stroke up: hostile act, the taller the harsher. Stroke down: cooperative act. Dot: any other. The full "
+            "part of a stroke: share of replays in which it stays.",
+            "Shaded: observed standoffs; on top, the share of replays in which one happens. Dashed: where the worlds "
+            "part.",
+            fresh,
+        ],
+        height=LANE * max(len(lanes), 1),
+    )
+
+
+def _strokes(acts: pl.DataFrame, place: dict[str, int], start: date, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """Observed acts: pale where they were, full as far as they stay; dots for those that are neither good nor bad."""
     hottest = max([1.0, *acts["heat"].to_list()])
     whole, kept, dots = [], [], []
     for row in acts.to_dicts():
@@ -74,66 +110,36 @@ def replayed(
         whole.append({**mark, "tip": lane + reach})
         if row["stays"] > 0.0:
             kept.append({**mark, "tip": lane + reach * row["stays"]})
-    top = max(len(lanes), 1) - 0.4
-    shaded = []
+    tone = alt.Color(
+        "tone:N",
+        scale=alt.Scale(domain=["hostile", "cooperative", "neutral"], range=[HOSTILE, COOPERATIVE, NEUTRAL]),
+        legend=None,
+    )
+    shown = alt.Opacity("stays:Q", scale=alt.Scale(domain=[0, 1], range=[PALEST, 1.0]), legend=None)
+    return [
+        chart_of(whole)
+        .mark_rule(strokeWidth=1.3, opacity=PALEST)
+        .encode(x=x, y=y, y2="tip:Q", color=tone, description="what:N"),
+        chart_of(kept).mark_rule(strokeWidth=1.8).encode(x=x, y=y, y2="tip:Q", color=tone, description="what:N"),
+        chart_of(dots).mark_circle(size=16).encode(x=x, y=y, color=tone, description="what:N", opacity=shown),
+    ]
+
+
+def _shaded(standoffs: pl.DataFrame, start: date, begin: float, end: float, foot: float) -> list[dict[str, object]]:
+    """Observed standoffs as boxes over all lanes, with the share of replays in which one happens."""
+    shaded: list[dict[str, object]] = []
     for row in standoffs.to_dicts():
         first, last = row["start"], max(row["last"], row["start"] + 2.0 * (end - begin) / WIDTH)
         shaded.append(
             {
                 "when": _stamp(start, max(first, begin)), "until": _stamp(start, min(last, end)),
-                "middle": _stamp(start, min((max(first, begin) + min(last, end)) / 2, end)), "y": -0.95, "y2": top,
+                "middle": _stamp(start, min((max(first, begin) + min(last, end)) / 2, end)), "y": -0.95, "y2": foot,
                 "label": f"{100 * row['happens']:.0f} %",
                 "what": words(f"Standoff from {start + timedelta(days=math.floor(first))}: still happens in "
                               f"{100 * row['happens']:.0f} % of replays"),
             }
         )  # fmt: skip
-    bands, peak, width = _bands(added, place, start, begin, end)
-    fresh = (
-        "No new acts."
-        if not bands
-        else (
-            f"Green at the foot of a lane: new acts, at most {peak:.2g} a replay in {width:.0f} "
-            f"day{'s' * (round(width) != 1)}, on a square-root scale."
-        )
-    )
-    layers = [
-        chart_of(shaded).mark_rect(color=SHADE).encode(x=x, x2="until:T", y=y, y2="y2:Q", description="what:N"),
-        chart_of({"y": i} for i in range(len(lanes))).mark_rule(color=FAINT, aria=False).encode(y=y),
-        chart_of(bands)
-        .mark_rect(color=NEW, opacity=0.75)
-        .encode(x=x, x2="until:T", y=y, y2="tip:Q", description="what:N"),
-        chart_of(whole)
-        .mark_rule(strokeWidth=1.3, opacity=PALEST)
-        .encode(x=x, y=y, y2="tip:Q", color=tone, description="what:N"),
-        chart_of(kept).mark_rule(strokeWidth=1.8).encode(x=x, y=y, y2="tip:Q", color=tone, description="what:N"),
-        chart_of(dots)
-        .mark_circle(size=16)
-        .encode(
-            x=x, y=y, color=tone, description="what:N",
-            opacity=alt.Opacity("stays:Q", scale=alt.Scale(domain=[0, 1], range=[PALEST, 1.0]), legend=None),
-        ),
-        chart_of([{"when": _stamp(start, turn)}])
-        .mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.2)
-        .encode(x=x),
-        chart_of(_apart(shaded, end - begin))
-        .mark_text(fontSize=11, color=INK, baseline="top", aria=False)
-        .encode(x=middle, y=y, text="label:N"),
-        chart_of({"y": i, "label": words(name.replace("_", " "))} for i, name in enumerate(lanes))
-        .mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False)
-        .encode(x=alt.value(0), y=y, text="label:N"),
-    ]  # fmt: skip
-    return figure(
-        *layers,
-        title=f"What was observed, and what stays: {without}",
-        subtitle=[
-            "Stroke up: hostile act, the taller the harsher. Stroke down: cooperative act. Dot: any other. The full "
-            "part of a stroke: share of replays in which it stays.",
-            "Shaded: observed standoffs; on top, the share of replays in which one happens. Dashed: where the worlds "
-            "part.",
-            fresh,
-        ],
-        height=LANE * max(len(lanes), 1),
-    )
+    return shaded
 
 
 def _apart(shaded: list[dict[str, object]], days: float) -> list[dict[str, object]]:
