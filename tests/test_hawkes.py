@@ -18,7 +18,7 @@ import powderkeg as pk
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.hawkes.exact import Rows, lay_out
-from powderkeg.hawkes.reading import Streams
+from powderkeg.hawkes.streams import Streams
 
 DATA = Path(os.environ.get("POWDERKEG_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 RATES = np.array([0.30, 0.20, 0.40])
@@ -366,7 +366,12 @@ def test_what_is_told_is_plain_and_holds_no_number_that_is_none() -> None:
         ([[1.5, 2.5]], {"support": "all"}, "support: a str"),
         ([[1.5, 2.5]], {"support": [[float("nan")]]}, "entries that are not numbers"),
         ([[1e299, 1e301]], {}, "in a coarser unit"),
-        ([[[1.5, 2.5], [3.5]]], {}, "not a list of realizations"),
+        ([[[1.5, 2.5], [3.5]], [[1.5]]], {}, "the same types in each history"),
+        ([[[1.5, 2.5]], [[]]], {}, "history 2: no events and no end"),
+        ([[[1.5, 2.5]], [[1.5]]], {"days": [3.0]}, "one for each of the 2 histories"),
+        ([[[1.5, 2.5]], [[1.5]]], {"days": [3.0, 1.0]}, "history 2, type_0: 1 times after the end"),
+        ([[[1, 2, 3]], [[1, 2]]], {}, "histories by day"),
+        ([[[1.5, 2.5]], [[1.5]]], {"background": 2}, "a constant background"),
         ([["2020-01-01", "2020-02-01"]], {}, "pandas.to_datetime"),
         ([[date(2020, 1, 1), date(2020, 2, 1)], [3.0]], {}, "dates for some types"),
         ({"a": [1.5, 2.5]}, {"names": ["b"]}, "the keys of a dict"),

@@ -19,7 +19,7 @@ from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
 from powderkeg.fit.maximum.newton import uphill
 from powderkeg.hawkes.exact import Layout
-from powderkeg.hawkes.reading import Streams
+from powderkeg.hawkes.streams import Streams
 from powderkeg.model import from_arrays
 
 MOST_COEFFICIENTS = 5_000

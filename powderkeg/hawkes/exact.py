@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.plain import BLOCK, climb_rows, compensate, fill_rows, lean_row
-from powderkeg.hawkes.reading import Streams
+from powderkeg.hawkes.streams import Streams
 
 MOST_BYTES = 1.5e9
 """Rows held at a time; more channels than fit are climbed in turns."""
@@ -187,8 +187,8 @@ class Rows:
         result = np.zeros((3, d.n_components * d.n_types))
         source_decay = d.column_decay.reshape(d.n_components, d.n_types)
         for g in range(d.n_decays):
-            late = int(np.searchsorted(s.time, s.days - 40.0 / decay[g]))
-            scaled = decay[g] * (s.days - s.time[late:])
+            late = 0 if s.windows else int(np.searchsorted(s.time, s.days - 40.0 / decay[g]))
+            scaled = decay[g] * s.left(late)
             gone = np.exp(-scaled)
             early = self.counts - np.bincount(s.kind[late:], minlength=d.n_types)
             for k in range(d.n_components):
@@ -207,7 +207,9 @@ class Rows:
         d = self.layout
         cost = np.empty(d.n_coefficients)
         background = d.is_background
-        cost[background] = np.tile(np.diff(np.append(self.cut[:-1], self.streams.days)), d.n_types)
+        several = bool(self.streams.windows)
+        widths = [self.streams.watched] if several else np.diff(np.append(self.cut[:-1], self.streams.days))
+        cost[background] = np.tile(widths, d.n_types)
         cost[~background] = exposure[d.in_column]
         return cost + self.penalty
 
@@ -222,7 +224,7 @@ class Rows:
             reach = cost[links] - self.penalty[links]
             able = (reach > 0) & (self.held[links] == 0)
             share = 0.5 if able.any() else 1.0
-            a[pieces] = share * self.counts[i] / max(self.streams.days, 1e-300)
+            a[pieces] = share * self.counts[i] / max(self.streams.watched, 1e-300)
             a[links] = np.where(able, 0.5 * self.counts[i] / max(float(reach[able].sum()), 1e-300), 0.0)
         return a
 

@@ -26,8 +26,9 @@ from powderkeg.hawkes.decays import climb_decays, search
 from powderkeg.hawkes.exact import Layout, Point, Rows, lay_out
 from powderkeg.hawkes.link_selection import CRITERIA, choose_links
 from powderkeg.hawkes.proof import Proof, prove
-from powderkeg.hawkes.reading import Streams, is_number, read_streams, shown
+from powderkeg.hawkes.reading import is_number, read_streams, shown
 from powderkeg.hawkes.result import HawkesFit
+from powderkeg.hawkes.streams import Streams
 from powderkeg.model import spectral_radius
 from powderkeg.units import LN2
 
@@ -52,7 +53,7 @@ def hawkes(
     per_source: bool = False,
     start: Any = None,
     end: Any = None,
-    days: float | None = None,
+    days: float | Sequence[float] | None = None,
     likelihood: str | None = None,
     stamp: float | None = None,
     support: Any = None,
@@ -68,14 +69,16 @@ def hawkes(
 
     events       a list (or dict) of arrays of times, one for each type; an array of times with `types`; an EventTable;
                  a dataframe. Order does not matter. Numbers in any unit, from 0 or from `start`; dates and date-times
-                 of Python, NumPy, pandas or Polars, in days from the day of the first event or from `start`
+                 of Python, NumPy, pandas or Polars, in days from the day of the first event or from `start`.
+                 Several histories of the same types: a list of such lists (exact times, constant background)
     types        (N,) type of each time, numbers or names
     decays       1/unit of time: None to estimate; a number; several for a sum of exponentials with these decays; with
                  `per_source` one for each type
     components   how many decays each pair has where they are estimated (default 1, shared by all pairs)
     per_source   whether every source has decays of its own
     start, end   where the window begins and ends, on the clock of the times: numbers, or dates (a date is its midnight)
-    days         length of the window, instead of `end`; default: up to the last event, which is said
+    days         length of the window, instead of `end`; default: up to the last event, which is said. Of several
+                 histories one for all, or one for each
     likelihood   "exact" or "day"; by default "day" where the stamps are whole numbers or the table says so
     stamp        width of a stamp, in the unit of time, within which order is unknown (by day: 1)
     support      (C, C) [source, target], dense or scipy.sparse: pairs that may be linked; default all
@@ -91,21 +94,14 @@ def hawkes(
     Source: Hawkes (1971), Biometrika 58(1), 83-90; the likelihood of days is that of `pk.fit`.
     """
     _check_options(decays, components, per_source, penalty, level)
+    slowest = None if decays is None else float(np.min(np.asarray(decays, np.float64)))
     streams = read_streams(
-        events,
-        types,
-        start=start,
-        end=end,
-        days=days,
-        likelihood=likelihood,
-        stamp=stamp,
-        time=time,
-        by=by,
-        names=names,
-    )
+        events, types, start=start, end=end, days=days, likelihood=likelihood, stamp=stamp, time=time, by=by,
+        names=names, slowest=slowest,
+    )  # fmt: skip
     layout = _layout(streams, support, background, decays, components, per_source)
     known = None if decays is None else _given(decays, layout, per_source) * streams.stamp
-    lower, upper = np.log(LN2 / (LONGEST * streams.days)), np.log(_fastest(streams))
+    lower, upper = np.log(LN2 / (LONGEST * streams.longest)), np.log(_fastest(streams))
     with BLAS.limit(limits=1):
         rows = (DayRows if streams.by_day else Rows)(streams, layout)
         found = _climbed(rows, known, penalty, float(lower), float(upper))
@@ -125,7 +121,7 @@ def hawkes(
             else "exact times"
         ),
         events_used=len(streams.time),
-        days=streams.days * streams.stamp,
+        days=streams.watched * streams.stamp,
         level=level,
         decays_free=known is None,
         converged=found.converged,
@@ -265,6 +261,12 @@ def _pairs(support: Any, c: int) -> tuple[Ints, Ints]:
 def _cuts(streams: Streams, background: int | Sequence[float] | None) -> Floats:
     """Bounds of the background pieces, in the streams' unit; the last is open."""
     length = streams.days
+    if background is not None and streams.windows:
+        raise UsageError(
+            Fault(None, None, "background", f"pieces for {len(streams.windows)} histories", "a constant background: "
+                  "leave `background` out, or fit one history"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
     if background is None:
         inner = np.zeros(0)
     elif isinstance(background, (int, np.integer)):
@@ -309,7 +311,7 @@ def _fastest(streams: Streams) -> float:
         return LN2 / SHORTEST_STAMP
     gaps = np.diff(streams.time)
     gaps = gaps[gaps > 0]
-    usual = 100.0 * len(streams.time) / streams.days
+    usual = 100.0 * len(streams.time) / streams.watched
     return max(usual, 3.0 / float(np.quantile(gaps, 0.01))) if len(gaps) else usual
 
 
@@ -349,6 +351,8 @@ def _ratio(found: _Found, layout: Layout) -> float:
 
 def _odd_window(streams: Streams) -> list[str]:
     """Silence at the end that no wait between events comes near."""
+    if streams.windows:
+        return []
     n, last = len(streams.time), float(streams.time[-1])
     silence = streams.days - last
     if n < FEWEST or not silence > max(ALONE * float(np.diff(streams.time).max()), 0.5 * last):
@@ -395,7 +399,7 @@ def _cautions(
                 "a background that drifts; give the background pieces (`background`), or fix `decays`"
             )
         fastest = found.point.decay[used & (theta < upper - near)].max(initial=0.0)
-        if not streams.by_day and fastest > 100.0 * len(streams.time) / streams.days:
+        if not streams.by_day and fastest > 100.0 * len(streams.time) / streams.watched:
             said.append(
                 f"a half-life of {LN2 / fastest:.3g}, more than a hundred times shorter than the usual wait between "
                 "events: are there doubles of the same event?"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -20,6 +19,7 @@ from powderkeg.errors import EventError, Fault, UsageError, nearest_name
 from powderkeg.events.frames import polars_of
 from powderkeg.events.table import EventTable
 from powderkeg.hawkes.clock import Window, moments, open_window
+from powderkeg.hawkes.streams import Streams
 
 LIKELIHOODS = ("exact", "day")
 MANY_TIES = 0.02
@@ -30,70 +30,39 @@ FARTHEST = 2.0**52
 """Beyond, floating numbers no longer tell one whole number from the next but one."""
 
 
-@dataclass(frozen=True)
-class Streams:
-    """Events of C types.
-
-    time      (N,) sorted, in the user's unit from the start of the window; in whole stamps where `by_day`
-    kind      (N,) type of each event
-    names     (C,)
-    days      length of the window, in the unit of `time`
-    by_day    whether stamps are bins of width `stamp` (in the user's unit; 1 otherwise) whose inner order is unknown
-    start     first day of the window, where times are dates
-    said      what was decided for the user, in sentences
-    """
-
-    time: Floats
-    kind: Ints
-    names: tuple[str, ...]
-    days: float
-    by_day: bool
-    stamp: float
-    start: date
-    said: tuple[str, ...]
-
-    @property
-    def n_types(self) -> int:
-        return len(self.names)
-
-    @property
-    def counts(self) -> Ints:
-        return np.bincount(self.kind, minlength=self.n_types).astype(np.int64)
-
-    def head(self, most: int) -> Streams:
-        """The first events, and the window up to the last of them; whole stamps where stamps are bins."""
-        most = max(most, 2)
-        if len(self.time) <= most or self.time[most - 1] <= 0:
-            return self
-        end = float(self.time[most - 1])
-        n = int(np.searchsorted(self.time, end, side="right")) if self.by_day else most
-        return replace(self, time=self.time[:n], kind=self.kind[:n], days=end + 1.0 if self.by_day else end, said=())
-
-
 def read_streams(
     events: Any,
     types: Any = None,
     *,
     start: Any = None,
     end: Any = None,
-    days: float | None = None,
+    days: float | Sequence[float] | None = None,
     likelihood: str | None = None,
     stamp: float | None = None,
     time: str = "time",
     by: str | Sequence[str] | None = None,
     names: Sequence[str] | None = None,
+    slowest: float | None = None,
 ) -> Streams:
-    """The arguments are those of `hawkes`. Raises EventError, UsageError."""
+    """The arguments are those of `hawkes`; slowest: the least decay that is given. Raises EventError, UsageError."""
     if likelihood is not None and likelihood not in LIKELIHOODS:
         raise UsageError(
             Fault(None, None, "likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))
         )
-    for place, value, expected in (
+    if types is None and _are_histories(events):
+        if len(events) > 1:
+            return _of_histories(events, names, (start, end, days), likelihood, stamp, slowest)
+        events = events[0]
+    if isinstance(days, (list, tuple)) and len(days) == 1:
+        days = days[0]
+    given: tuple[tuple[str, Any, str], ...] = (
         ("stamp", stamp, "the width of a stamp, more than 0"),
         ("days", days, "the end of the window, more than 0"),
-    ):
+    )
+    for place, value, expected in given:
         if value is not None and not (is_number(value) and value > 0):
             raise UsageError(Fault(None, None, place, shown(value), expected))
+    assert days is None or isinstance(days, (int, float, np.integer, np.floating))
     if isinstance(events, EventTable):
         _refuse_types(types, "an EventTable; name the columns that make its types with `by`")
         if start is not None or end is not None:
@@ -257,6 +226,81 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, bool, I
     return np.concatenate([one for one, _ in parts]), True in dated, kind.astype(np.int64), labels
 
 
+def _are_histories(events: Any) -> bool:
+    """Whether it is a list of histories, each a list or dict of rows of times."""
+
+    def is_history(one: Any) -> bool:
+        rows = list(one.values()) if isinstance(one, dict) else one
+        return isinstance(rows, (list, tuple)) and len(rows) > 0 and all(np.ndim(row) == 1 for row in rows)
+
+    return isinstance(events, (list, tuple)) and len(events) > 0 and all(is_history(one) for one in events)
+
+
+def _of_histories(
+    events: Sequence[Any], names: Sequence[str] | None, ends: tuple[Any, Any, Any], likelihood: str | None,
+    stamp: float | None, slowest: float | None,
+) -> Streams:  # fmt: skip
+    """Several histories of the same types one after another, each with a window of its own and no past."""
+    start, end, days = ends
+    lengths = list(days) if isinstance(days, (list, tuple, np.ndarray)) else [days] * len(events)
+    read = [_of_lists(one, names) for one in events]
+    labels = read[0][3]
+    others = sorted({one[3] for one in read} - {labels})
+    if others:
+        raise UsageError(
+            Fault(None, None, "events", f"a history with {len(labels)} types ({', '.join(labels[:3])}) and one with "
+                  f"{len(others[0])} ({', '.join(others[0][:3])})", "the same types in each history; [] for a type "
+                  "without events"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
+    if len(lengths) != len(events) or not all(one is None or (is_number(one) and one > 0) for one in lengths):
+        raise UsageError(
+            Fault(
+                None, None, "days", shown(days), f"one length above 0, or one for each of the {len(events)} histories"
+            )
+        )
+    windows = [open_window(one[0], one[1], start, end, length) for one, length in zip(read, lengths, strict=True)]
+    for k, (window, one) in enumerate(zip(windows, read, strict=True)):
+        _refuse_wrong(window.time, one[2], labels, window.length, f"history {k + 1}, ")
+        if window.length is None and not (len(window.time) and window.time.max() > 0):
+            raise EventError(
+                Fault(None, None, f"history {k + 1}", "no events and no end", "its length in `days`"),
+                aftermath="nothing was fitted",
+            )
+    whole = all((window.time == np.floor(window.time)).all() for window in windows)
+    if likelihood == "day" or stamp is not None or (likelihood is None and whole):
+        raise UsageError(
+            Fault(None, None, "events", f"{len(events)} histories by day", "one history; or likelihood='exact' if "
+                  "whole numbers are exact times"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
+    return _joined(windows, [one[2] for one in read], labels, slowest)
+
+
+def _joined(windows: list[Window], kinds: list[Ints], labels: tuple[str, ...], slowest: float | None) -> Streams:
+    lengths = [float(w.time.max()) if w.length is None else float(w.length) for w in windows]
+    # What is left of the slowest excitation after the silence between two histories is below 1e-26.
+    silence = max(20.0 * max(lengths), 0.0 if slowest is None else 60.0 / slowest)
+    begins = np.concatenate([[0.0], np.cumsum(np.array(lengths) + silence)[:-1]])
+    time = np.concatenate([w.time + begin for w, begin in zip(windows, begins, strict=True)])
+    kind = np.concatenate(kinds)
+    if len(time) < 2:
+        raise EventError(
+            Fault(None, None, "events", f"{len(time)} event in all histories", "at least 2"),
+            aftermath="nothing was fitted",
+        )
+    order = np.lexsort((kind, time))
+    said = [f"{len(windows)} histories, each from 0 without a past; what they tell is added up"]
+    _how_stamped(time[order], kind[order], "exact", None, None, said)
+    if any(w.length is None for w in windows):
+        said.append("histories without an end end with their last event; if they were watched for longer, see `days`")
+    ends = begins + np.array(lengths)
+    both = tuple((float(b), float(e)) for b, e in zip(begins, ends, strict=True))
+    return Streams(
+        time[order], kind[order], labels, float(ends[-1]), False, 1.0, windows[0].first_day, tuple(said), both
+    )
+
+
 def _floats(values: Any, place: str) -> tuple[Floats, bool]:
     """(times, whether they are days since 1970, from dates)."""
     if isinstance(values, (list, tuple)) and any(np.ndim(one) == 1 for one in values if not np.isscalar(one)):
@@ -287,19 +331,7 @@ def _floats(values: Any, place: str) -> tuple[Floats, bool]:
 def _finish(window: Window, kind: Ints, names: tuple[str, ...], likelihood: str | None, stamp: float | None) -> Streams:
     """Check times and window, decide how stamps are read, sort."""
     time, days, resolution, start = window.time, window.length, window.resolution, window.first_day
-    faults = []
-    for what, wrong, expected in (
-        ("not a number", ~np.isfinite(time), "a time for every event"),
-        ("before the start of the window", time < 0, "times from 0 on, or where the window begins in `start`"),
-        ("after the end of the window", np.isfinite(time) & (time > (np.inf if days is None else days)),
-         f"times up to {days:g}, or a later end in `days`" if days is not None else ""),
-    ):  # fmt: skip
-        if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            found = f"{int(wrong.sum())} times {what}, the first {time[at]:g}"
-            faults.append(Fault(None, None, names[kind[at]] if len(names) else "", found, expected))
-    if faults:
-        raise EventError(faults, aftermath="nothing was fitted")
+    _refuse_wrong(time, kind, names, days)
     if len(time) < 2:
         raise EventError(
             Fault(None, None, "events", f"{len(time)} event{'s' * (len(time) != 1)} in the window",
@@ -354,6 +386,22 @@ def _finish(window: Window, kind: Ints, names: tuple[str, ...], likelihood: str 
         shown = ", ".join(empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
         said.append(f"no events of {shown}: rate 0, and nothing can be said of its answers to others or theirs to it")
     return Streams(time, kind, names, float(length), by_day, width, start, tuple(said))
+
+
+def _refuse_wrong(time: Floats, kind: Ints, names: tuple[str, ...], days: float | None, history: str = "") -> None:
+    faults = []
+    for what, wrong, expected in (
+        ("not a number", ~np.isfinite(time), "a time for every event"),
+        ("before the start of the window", time < 0, "times from 0 on, or where the window begins in `start`"),
+        ("after the end of the window", np.isfinite(time) & (time > (np.inf if days is None else days)),
+         f"times up to {days:g}, or a later end in `days`" if days is not None else ""),
+    ):  # fmt: skip
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            found = f"{int(wrong.sum())} times {what}, the first {time[at]:g}"
+            faults.append(Fault(None, None, history + (names[kind[at]] if len(names) else ""), found, expected))
+    if faults:
+        raise EventError(faults, aftermath="nothing was fitted")
 
 
 def _like_counts(time: Floats, names: tuple[str, ...]) -> list[str]:

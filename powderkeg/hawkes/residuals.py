@@ -58,19 +58,31 @@ class Residuals:
 
 
 def exact_residuals(rows: Rows, point: Point) -> Residuals:
-    """All three tests."""
-    s, d = rows.streams, rows.layout
-    own, every, end = rows.compensators(point)
-    waits = np.diff(every, prepend=0.0)
-    before = np.concatenate([[0.0], np.cumsum(end)])
-    joined = np.sort(before[s.kind] + own)
+    """All three tests; several histories one after another on the clocks of the process."""
+    d = rows.layout
+    parts = rows.streams.histories()
+    n_blocks = max(BLOCKS // len(parts), 1)
+    passed, by_type = 0.0, np.zeros(d.n_types)
+    ground, own_clock, seen, expected = [], [], [], []
+    for s in parts:
+        mine = Rows(s, d)
+        own, every, end = mine.compensators(point)
+        ground.append(passed + every)
+        own_clock.append((s.kind, by_type[s.kind] + own))
+        passed += float(end.sum())
+        by_type = by_type + end
+        bounds = np.linspace(0.0, s.days, n_blocks + 1)
+        expected.append(_expected(mine, point, bounds))
+        counts = np.zeros((d.n_types, n_blocks))
+        block = np.clip(np.searchsorted(bounds, s.time, side="right") - 1, 0, n_blocks - 1)
+        np.add.at(counts, (s.kind, block), 1.0)
+        seen.append(counts)
+    waits = np.diff(np.concatenate(ground), prepend=0.0)
+    before = np.concatenate([[0.0], np.cumsum(by_type)])
+    joined = np.sort(np.concatenate([before[kind] + clock for kind, clock in own_clock]))
     tests = {"ground": _exponential(waits), "types": _exponential(np.diff(joined, prepend=0.0))}
-    bounds = np.linspace(0.0, s.days, BLOCKS + 1)
-    expected = _expected(rows, point, bounds)
-    seen = np.zeros((d.n_types, BLOCKS))
-    np.add.at(seen, (s.kind, np.clip(np.searchsorted(bounds, s.time, side="right") - 1, 0, BLOCKS - 1)), 1.0)
-    counts, tests["counts"] = _chi_square(seen, expected)
-    return Residuals(tests, counts, waits)
+    left, tests["counts"] = _chi_square(np.concatenate(seen, axis=1), np.concatenate(expected, axis=1))
+    return Residuals(tests, left, waits)
 
 
 def _exponential(waits: Floats) -> dict[str, float]:

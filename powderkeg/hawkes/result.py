@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from powderkeg.engine.arrays import Floats
+from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.hawkes.by_day import DayPoint, DayRows
 from powderkeg.hawkes.exact import Point, Rows
-from powderkeg.hawkes.reading import Streams
 from powderkeg.hawkes.residuals import Residuals, day_residuals, exact_residuals
 from powderkeg.hawkes.standard_errors import Spread
+from powderkeg.hawkes.streams import Streams
 from powderkeg.model import Model, branching_matrix, from_arrays, spectral_radius
 from powderkeg.simulate import Runs, simulate
 from powderkeg.units import LN2
@@ -42,7 +43,7 @@ class HawkesFit:
     names             (C,)
     log_likelihood    at the estimates, without penalty
     likelihood        which likelihood it is, in words
-    events_used, days how many events, over how long a window
+    events_used, days how many events, over how long a window, several histories added up
     level             of the intervals
     decays_free       whether decays were estimated
     converged         whether the maximum is proved, to a hundredth of a nat: see `missing`
@@ -251,6 +252,11 @@ class HawkesFit:
     def event_table(self) -> EventTable:
         """The events that were fitted, as `pk.fit` and attribution take them with `model` (types stand in `act`)."""
         s = self.streams
+        if s.windows:
+            raise UsageError(
+                Fault(None, None, "event_table", f"{len(s.windows)} histories", "one history: fit it by itself, or "
+                      "take `model` with a table of your own")
+            )  # fmt: skip
         nobody = pl.lit(None, dtype=pl.String)
         frame = pl.DataFrame({"time": s.time * s.stamp, "act": np.array(s.names)[s.kind]}).with_columns(
             source=nobody, target=nobody
@@ -258,9 +264,14 @@ class HawkesFit:
         return EventTable(frame, s.start, self.days, "day" if s.by_day and s.stamp == 1.0 else "exact")
 
     def simulate(self, days: float | None = None, replicates: int = 1, seed: int = 1, **options: Any) -> Runs:
-        """Histories of the fitted process over `days` (default: the fitted window); see `powderkeg.simulate`."""
+        """Histories of the fitted process over `days` (default: the fitted window, or the longest);
+        see `powderkeg.simulate`."""
         return simulate(
-            self.model, days=self.days if days is None else days, replicates=replicates, seed=seed, **options
+            self.model,
+            days=self.streams.longest * self.streams.stamp if days is None else days,
+            replicates=replicates,
+            seed=seed,
+            **options,
         )
 
     def residuals(self) -> Residuals:
@@ -308,8 +319,9 @@ class HawkesFit:
     def summary(self) -> str:
         """The fit in words and tables."""
         said = f" (se {self.branching_ratio_se:.3f})" if self.branching_ratio_se is not None else ""
+        several = f" in {len(self.streams.windows)} histories" if self.streams.windows else ""
         lines = [
-            f"{self.events_used:,} events of {len(self.names)} types over {self.days:,.6g}; "
+            f"{self.events_used:,} events of {len(self.names)} types over {self.days:,.6g}{several}; "
             f"likelihood: {self.likelihood}",
             f"log likelihood {self.log_likelihood:.2f}; branching ratio {self.branching_ratio:.3f}{said}",
         ]
