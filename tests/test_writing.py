@@ -394,6 +394,16 @@ def test_a_lock_is_touched_while_it_is_held_and_a_lost_one_is_noticed(
     assert place.exists()
 
 
+def test_a_lock_that_finds_no_room_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lock_module.json, "dump", full)
+    with pytest.raises(OSError, match="No space left"):
+        Lock(tmp_path / "lock").__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_of_many_that_want_a_dead_lock_one_at_a_time_has_it(tmp_path: Path) -> None:
     place, inside, worst = tmp_path / "lock", [], []
     place.write_text(json.dumps({"pid": dead_process(), "host": lock_module.platform.node(), "token": "x"}))

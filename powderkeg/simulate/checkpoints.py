@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from powderkeg.engine.simulation.chunks import Chunk
-from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
 from powderkeg.reading.stored import AnyShape, MappingShape, RecordShape, Shape, TextShape, canonical, parsed, seal_of
 from powderkeg.version import __version__
-from powderkeg.writing.files import DiskError, fault, is_of_disk, replacing
+from powderkeg.writing.files import FULL, DiskError, fault, is_of_disk, replacing
 from powderkeg.writing.lock import Lock
 
 _JOB = "job.json"
@@ -110,8 +110,7 @@ class Folder:
             (path / self.kind.inside).mkdir(parents=True, exist_ok=True)
             self._lock.__enter__()
         except OSError as error:
-            what = f"cannot be used: {error.strerror}"
-            raise self._fault(what, "a folder that can be written to") from error
+            raise self._unusable(error) from error
         try:
             self._claim()
         except BaseException:
@@ -143,10 +142,10 @@ class Folder:
             try:
                 self._put(_JOB, json.dumps(self.identity, indent=1).encode())
             except OSError as error:
-                raise self._fault(f"cannot be used: {error.strerror}", "a folder that can be written to") from error
+                raise self._unusable(error) from error
             return
         except OSError as error:
-            raise self._fault(f"cannot be used: {error.strerror}", expected) from error
+            raise self._unusable(error) from error
         try:
             found = parsed(content, MappingShape(AnyShape()), str(self.path / _JOB), f"{expected}; or another folder")
         except UsageError as error:
@@ -214,6 +213,12 @@ class Folder:
     def _put(self, name: str, content: bytes) -> None:
         with replacing(self.path / name) as passing:
             passing.write_bytes(content)
+
+    def _unusable(self, error: OSError) -> PowderkegError:
+        """A full disk is no wrong use, whenever it is met."""
+        if error.errno in FULL:
+            return DiskError(fault(self.path, error, "room on the disk"), "nothing was run")
+        return self._fault(f"cannot be used: {error.strerror}", "a folder that can be written to")
 
     def _fault(self, found: str, expected: str) -> UsageError:
         return UsageError(Fault(None, None, self.kind.option, f"{self.path}: {found}", expected))

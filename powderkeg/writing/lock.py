@@ -85,10 +85,16 @@ class Lock:
             if self.place.exists():
                 return False
             raise
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            _HELD.add(self.token)
-            about = {"token": self.token, "pid": os.getpid(), "host": platform.node(), "since": time.time()}
-            json.dump(about, file)
+        _HELD.add(self.token)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                about = {"token": self.token, "pid": os.getpid(), "host": platform.node(), "since": time.time()}
+                json.dump(about, file)
+        except BaseException:
+            # A full disk: a lock that says nothing would hold the folder for a minute.
+            with suppress(OSError):
+                self.place.unlink()
+            raise
         return True
 
     def _read(self) -> dict[str, Any]:
