@@ -268,7 +268,7 @@ def test_a_random_record_dated_by_weeks_and_months_needs_no_answers() -> None:
     assert not fit.mechanisms["needed_5"][0]
     rate = fit.parameters["moves.fights.rate"]
     assert rate.low is not None and rate.high is not None and rate.low < 0.7 < rate.high
-    assert "does not know the day" in fit.warnings[0] and "as vague about one day as about another" in fit.warnings[0]
+    assert "not known to the day" in fit.warnings[0] and "as vague about one day as about another" in fit.warnings[0]
     assert fit.as_dict()["spans"]["way"] == "reckon"
     piled = pk.fit(pk.loads(ONE), record, background="constant", spans="first day")
     assert piled.branching_ratio > 0.15 and piled.mechanisms["needed_1"][0]
@@ -344,7 +344,7 @@ def test_an_unknown_way_and_a_record_without_a_known_day() -> None:
     with pytest.raises(UsageError, match="one of 'reckon', 'leave out', 'first day'"):
         pk.fit(pk.loads(ONE), record, spans="ignore")
     vague = replace(record, frame=record.frame.filter(pl.col("span") > 1))
-    with pytest.raises(EventError, match="does not know the day of"):
+    with pytest.raises(EventError, match="not known to the day"):
         pk.fit(pk.loads(ONE), vague, spans="leave out")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PowderkegWarning)
@@ -394,3 +394,20 @@ def test_a_replay_draws_days_and_says_so() -> None:
     with pytest.warns(PowderkegWarning, match="days were drawn for them once, given the model"):
         found = pk.replay(pk.loads(PAIR), record, "retaliation", replicates=20, imputations=2, ranges=False, workers=1)
     assert found is not None
+
+
+def test_a_month_of_stamps_is_no_standoff() -> None:
+    """Six events dated to a month stand on its first day; they are left out, and it is said. Three that are good for
+    a week leave open when the standoff began."""
+    rows = {"time": [0.0] * 6 + [40.0] * 3 + [43.0, 45.0, 46.0], "span": [31.0] * 6 + [7.0] * 3 + [1.0] * 3}
+    names = {"source": "north", "act": "fight", "target": "south", "tone": "material conflict"}
+    frame = pl.DataFrame(rows).with_columns(**{name: pl.lit(value) for name, value in names.items()})
+    table = EventTable(frame=frame, start=date(2015, 1, 1), days=90.0, resolution="day")
+    with pytest.warns(PowderkegWarning, match="6 may have happened on more days than a standoff's memory"):
+        found = pk.episodes(table)
+    assert found.height == 1
+    only = found.row(0, named=True)
+    assert only["start"] == 43.0 and 0.5 < only["chance"] <= 1.0 and only["opener_chance"] == 1.0
+    assert 40.0 <= only["start_low"] < 43.0 <= only["start_high"] <= 45.0
+    known = replace(table, frame=frame.filter(pl.col("span") == 1.0))
+    assert "chance" not in pk.episodes(known).columns

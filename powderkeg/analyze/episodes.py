@@ -19,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.analyze.streams import CLASSES, TONES, Streams, model_of, streams
+from powderkeg.analyze.unsure_days import has_unknown_days, over_days
 from powderkeg.engine.episodes import Contents, Episodes, cut_episodes, describe_episodes
 from powderkeg.errors import EventError, Fault, UsageError
 from powderkeg.events.table import EventTable
@@ -97,7 +98,8 @@ def episodes(
     `between`), peak (highest score), events (counted acts), joined (actors beside the first act's two who did
     something hostile), hurt, deaths (anyone), killed (deaths told, else acts that killed), end_state (one of
     END_STATES), and the number of all acts by tone: hostile, cooperative, neutral; where classes are known also by
-    class.
+    class. Where the source does not know the day of all events also chance, start_low, start_high, opener_chance: see
+    `powderkeg.analyze.unsure_days`.
 
     Raises UsageError for a `by` or a model it cannot use, EventError for a table whose times cannot be read.
     """
@@ -106,8 +108,10 @@ def episodes(
     compiled = _compiled(model)
     if compiled is None and not isinstance(events, EventTable):
         compiled = model_of(events)
-    stream = streams(events, compiled, by)
     rules = rules or Rules.of(compiled.scenario if compiled is not None else None)
+    if isinstance(events, EventTable) and has_unknown_days(events):
+        return over_days(events, rules.memory, lambda table: episodes(table, compiled, rules=rules, by=by, marks=marks))
+    stream = streams(events, compiled, by)
     cut = _cut(stream, rules)
     patterns = _patterns(marks, len(stream.heat))
     n_kinds = len(TONES) * (len(CLASSES) + 1)

@@ -6,6 +6,7 @@ who; standoffs.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from powderkeg.cli.options import AsJson, Quiet, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
-from powderkeg.errors import Fault, UsageError
+from powderkeg.errors import Fault, PowderkegWarning, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -183,7 +184,8 @@ def episodes(
     drawing = None if figure is None else Destination(figure, read_here)
     read = None if scenario is None else read_scenario(scenario)
     table = reading.table(screen, scenario)
-    with screen.waiting("cutting standoffs"):
+    with screen.waiting("cutting standoffs"), warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", PowderkegWarning)
         found = analyze.episodes(table, read, by=by)
     screen.data(
         {
@@ -194,6 +196,8 @@ def episodes(
             "episodes": [_told(row) for row in found.to_dicts()],
         }
     )
+    for one in heard:
+        screen.paragraph(str(one.message))
     show_episodes(screen, found)
     if place is not None and writer is not None:
         place.write(lambda path: writer(found, path))
@@ -233,10 +237,12 @@ def show_episodes(screen: Screen, found: pl.DataFrame) -> None:
     heads = {
         "dyad": "dyad", "first_day": "from", "last_day": "to", "calendar_days": "days", "opener": "opened by",
         "first_act": "first act", "target": "against", "between": "between", "peak": "peak", "events": "acts",
-        "joined": "joined", "end_state": "end",
+        "joined": "joined", "end_state": "end", "chance": "in draws of days",
     }  # fmt: skip
     names = [name for name in heads if name in found.columns]
     shown = found.select(names)
+    if "chance" in names:
+        shown = shown.with_columns(pl.format("{} %", (100 * pl.col("chance")).round(0).cast(pl.Int64)).alias("chance"))
     if "between" in names:
         shown = shown.with_columns(pl.col("opener").fill_null("not known"))
     rows = [

@@ -16,6 +16,7 @@ from powderkeg.engine.likelihood.design import moving_facts
 from powderkeg.engine.likelihood.exact_filtered import is_hidden
 from powderkeg.engine.likelihood.latent_days import rooms
 from powderkeg.errors import EventError, Fault, UsageError, nearest_name
+from powderkeg.events.spans import words_for_unsure
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 
@@ -31,28 +32,16 @@ class Spans:
     """What was done with events whose day is not known.
 
     unsure, total  events whose day the source does not know, and all
-    week, month    of the unsure, those within a week, and within a month but not a week
+    count          how many, in words
     way            one of WAYS; "" where every day is known
     why            why they were not reckoned with, where nobody asked for another way
     """
 
     unsure: int = 0
     total: int = 0
-    week: int = 0
-    month: int = 0
+    count: str = ""
     way: str = ""
     why: str = ""
-
-    @property
-    def count(self) -> str:
-        """How many, in words."""
-        longer = self.unsure - self.week - self.month
-        parts = [
-            f"{n:,} {words}"
-            for n, words in ((self.week, "within a week"), (self.month, "within a month"), (longer, "longer"))
-            if n
-        ]
-        return f"the source does not know the day of {self.unsure:,} of {self.total:,} events ({', '.join(parts)})"
 
     @property
     def words(self) -> str:
@@ -61,18 +50,18 @@ class Spans:
             return ""
         if self.way == "reckon":
             return (
-                f"{self.count}: each may have happened on any of its days, and these are weighed together with all the "
-                "rest. This takes it that the source is as vague about one day as about another"
+                f"{self.count}. Such an event may have happened on any of its days, and these are weighed together "
+                "with all the rest. This takes it that the source is as vague about one day as about another"
             )
         if self.way == "first day":
             return (
-                f"{self.count}: each was put on the first of its days, as asked. Days on which weeks or months begin "
+                f"{self.count}. Each was put on the first of its days, as asked. Days on which weeks or months begin "
                 "get events that happened later, which reads as answers"
             )
         share = 100.0 * self.unsure / max(self.total, 1)
         return (
-            f"{self.count}: these were left out{f', because {self.why}' if self.why else ''}. Rates are those of the "
-            f"other events, about {share:.0f} % too low for all; answers to or by those left out are missed"
+            f"{self.count}. These events were left out{f', because {self.why}' if self.why else ''}. Rates are those "
+            f"of the other events, about {share:.0f} % too low for all; answers to or by those left out are missed"
         )
 
     def as_dict(self) -> dict[str, Any] | None:
@@ -105,10 +94,7 @@ def settle_spans(
                   + ("" if by_day else ", or likelihood='day'"))
         )  # fmt: skip
     way = wish or ("leave out" if why else "reckon")
-    week = int((unsure & (span <= 7)).sum())
-    found = Spans(
-        int(unsure.sum()), len(span), week, int((unsure & (span <= 31)).sum()) - week, way, why if wish is None else ""
-    )
+    found = Spans(int(unsure.sum()), len(span), words_for_unsure(events), way, why if wish is None else "")
     if way == "first day":
         return replace(events, frame=events.frame.with_columns(span=pl.lit(1.0))), found
     if way == "leave out":
