@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import contextlib
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 from event_files import UCDP, acled, acled_row, comma, gdelt, gdelt_row, icews, icews_row, ucdp, ucdp_row
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import powderkeg as pk
 from powderkeg.errors import EventError, UsageError
-from powderkeg.events import EventTable, convert, read_events, summary
+from powderkeg.events import EventTable, balance, convert, read_events, summary
+from powderkeg.events.dating import Dates, UnknownDates, form_of
+from powderkeg.events.numbers import decimal_mark, numbers_of, writing_of
 from powderkeg.events.spans import words_for_unsure
+from powderkeg.events.times import days_of
 
 ACTS = ["138", "190", "042", "173", "111", "057"]
 
@@ -445,3 +453,83 @@ def test_ids_that_a_spreadsheet_rounded_make_no_doubles(tmp_path: Path) -> None:
     text = "event_id,date,source,target,code\n" + "".join(f"1.23E+11,2018-06-01,a,b,{code}\n" for code in ACTS)
     table = read(tmp_path, text)
     assert len(table) == len(ACTS) and "rounded" in said(table)
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+DAYS = st.lists(st.dates(date(1946, 1, 1), date(2043, 12, 31)), min_size=2, max_size=6)
+WRITTEN: dict[str, Callable[[date], str]] = {
+    "iso": lambda d: d.isoformat(),
+    "compact": lambda d: f"{d:%Y%m%d}",
+    "compact as a number": lambda d: f"{d:%Y%m%d}.0",
+    "slashed": lambda d: f"{d:%Y/%m/%d}",
+    "day first": lambda d: f"{d.day}/{d.month}/{d.year}",
+    "month first": lambda d: f"{d.month}/{d.day}/{d.year}",
+    "dotted": lambda d: f"{d.day}.{d.month}.{d.year}",
+    "two digits, day first": lambda d: f"{d:%d/%m/%y}",
+    "words": lambda d: f"{d.day} {d:%B} {d.year}",
+    "words, month first": lambda d: f"{d:%b} {d.day}, {d.year}",
+    "ordinal": lambda d: f"{d:%Y-%j}",
+    "week": lambda d: "{}-W{:02}-{}".format(*d.isocalendar()),
+    "midnight": lambda d: f"{d.isoformat()}T00:00:00+02:00",
+    "noon": lambda d: f"{d.isoformat()} 12:00:00",
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+@given(written=DAYS)
+@settings(max_examples=15, deadline=None)
+def test_a_date_comes_back_from_each_way_of_writing_it(form: str, written: list[date]) -> None:
+    """Or is asked for, where no day of the column is above twelve or years of two digits leave it open."""
+    seen = Dates()
+    seen.add(pl.Series([WRITTEN[form](day) for day in written]))
+    try:
+        name, _ = form_of(seen)
+    except UnknownDates as error:
+        assert "first" in form and "first or" in error.expected
+        return
+    texts = pl.DataFrame({"t": [WRITTEN[form](day) for day in written]})
+    found = texts.select(day=days_of(pl.col("t"), name).floor())["day"].to_list()
+    assert found == [float((day - date(1970, 1, 1)).days) for day in written]
+
+
+@pytest.mark.parametrize("parts", [(".", ","), (",", "."), (".", " "), (",", "\u202f"), (".", "'")])
+@given(numbers=st.lists(st.decimals(-99_999_999, 99_999_999, places=2), min_size=1, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_a_number_comes_back_from_each_convention(parts: tuple[str, str], numbers: list[Decimal]) -> None:
+    """With two places behind the mark no text can be read in two ways."""
+    mark, thousands = parts
+    texts = pl.Series([f"{n:,.2f}".replace(",", "T").replace(".", mark).replace("T", thousands) for n in numbers])
+    found = decimal_mark("goldstein", "g", writing_of(texts))
+    read_back = texts.to_frame("n").select(numbers_of(pl.col("n"), found))["n"].to_list()
+    assert read_back == [float(n) for n in numbers]
+
+
+ODD = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters='"\r\n\t\0'), max_size=12),
+    st.sampled_from(["NA", "1e999", "-", "01/02/2020", "31/12/2019", "12/31/2019", "45056", "1,5", "1.200", "841",
+                     "2012-05-XX", "2020-01-01/2019-01-01", "99999999999999999999", "2022-07-31T00:00:00+99:99",
+                     "0000-00-00", "1.9E+02", "inf", "2018-W60", "24:61", "10000-01-01", "٣"]),
+)  # fmt: skip
+TABLES = st.lists(st.tuples(*[ODD] * 6), min_size=1, max_size=5)
+
+
+@given(rows=TABLES)
+@settings(max_examples=40, deadline=None)
+def test_odd_values_raise_nothing_foreign_and_lose_no_row(rows: list[tuple[str, ...]]) -> None:
+    frame = pl.DataFrame(rows, schema=["date", "source", "target", "code", "deaths", "date_end"], orient="row")
+    try:
+        table = pk.events(frame)
+    except (EventError, UsageError):
+        return
+    assert balance(table.account) == 0
+    assert table.frame.filter(pl.col("time").is_nan() | (pl.col("time") < 0)).height == 0
+    assert table.frame.filter(pl.col("time") >= table.days).height == 0
+
+
+@given(form=st.text(st.sampled_from("%YymdHMSjzZbBpfsTFDeGVuaAUWcxX+:/- "), min_size=1, max_size=10))
+@settings(max_examples=60, deadline=None)
+def test_any_date_format_reads_or_is_a_fault(form: str) -> None:
+    frame = pl.DataFrame({"date": ["2018-06-01", "x"], "source": "a", "target": "b", "act": "c"})
+    with contextlib.suppress(EventError, UsageError):
+        pk.events(frame, date_format=form)

@@ -32,7 +32,7 @@ TEXTUAL = ("day", "compact", "slashed", "words", "dotted", "dotted-month-first",
 ORDERS = ("day-first", "month-first", "year-first")
 MOST_DATES = 200_000
 MOST_CLOCKS = 100
-NUMERIC = r"^(?:\d+(?:[.,]\d*)?(?:[eE]\+?\d{1,3})?|inf)$"
+NUMERIC = r"^(?:[0-9]+(?:[.,][0-9]*)?(?:[eE]\+?[0-9]{1,3})?|inf)$"
 LOW, HIGH = (EARLIEST - EPOCH).days, (LATEST - EPOCH).days + 1
 SERIAL_RANGE = (25_569.0, 73_415.0)
 """1970 to 2100 as a spreadsheet counts; below, the same numbers are as likely to be days since 1970."""
@@ -88,7 +88,7 @@ class Dates:
             self._texts(rest)
 
     def _numbers(self, texts: pl.Series) -> None:
-        value = texts.str.replace(",", ".", literal=True).cast(pl.Float64)
+        value = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).drop_nulls()
         self.numeric += len(texts)
         self.dotted |= bool(texts.str.contains(r"\D").any())
         self.low = min(self.low, float(value.min()))  # type: ignore[arg-type]
@@ -146,7 +146,7 @@ def form_of(seen: Dates, first_choice: tuple[str, ...] = (), starts: bool = Fals
 def _number_form(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]]:
     low, high, whole = seen.low, seen.high, seen.whole
     if whole and 18_000_101 <= high <= 21_001_231 and low >= 0:
-        inside = seen.parts.str.contains(r"^(18|19|20)\d{6}$").mean()
+        inside = seen.parts.str.contains(r"^(18|19|20)[0-9]{6}$").mean()
         return ("compact" if inside and float(inside) > 0.5 else "compact-number"), ()  # type: ignore[arg-type]
     if whole and low >= 18_000_101_000_000 and high <= 21_001_231_235_959:
         return "seconds", ()
@@ -206,7 +206,7 @@ def _ordered(
 ) -> tuple[str, tuple[str, ...]]:
     """Which of day, month and year comes first, where all are numbers."""
     said: tuple[str, ...] = ()
-    if seen.parts.str.contains(r"^\d{1,2}\D+\d{1,2}\D+\d{2}$").any():
+    if seen.parts.str.contains(r"^[0-9]{1,2}\D+[0-9]{1,2}\D+[0-9]{2}$").any():
         said = ("years of two digits are read as 1945 to 2044",)
     only = {}
     for name in ORDERS:

@@ -127,17 +127,17 @@ def _fits(field: str, values: pl.Series, seen: Writing) -> bool:
 def _tidy(texts: pl.Expr) -> pl.Expr:
     """Without blanks around it and in it, with one kind of minus, brackets as minus."""
     text = texts.str.strip_chars().str.replace_all(r"^[\u2212\u2010-\u2015]", "-").str.strip_prefix("+")
-    text = text.str.replace(r"\s*%$", "").str.replace(r"^\(\s*(.*?)\s*\)$", "-$1").str.replace(r"^(\d.*)-$", "-$1")
-    grouped = rf"^-?\s*\d{{1,3}}(?:{SPACES}\d{{3}})+(?:[.,]\d*)?$"
+    text = text.str.replace(r"\s*%$", "").str.replace(r"^\(\s*(.*?)\s*\)$", "-$1").str.replace(r"^([0-9].*)-$", "-$1")
+    grouped = rf"^-?\s*[0-9]{{1,3}}(?:{SPACES}[0-9]{{3}})+(?:[.,][0-9]*)?$"
     text = pl.when(text.str.contains(grouped)).then(text.str.replace_all(SPACES, "")).otherwise(text)
     return text.str.replace(r"^-\s+", "-")
 
 
 def _grouped(decimal: str, other: str) -> str:
     d, o = f"\\{decimal}", f"\\{other}"
-    return rf"^-?[1-9]\d{{0,2}}(?:{o}\d{{3}})+(?:{d}\d*)?$"
+    return rf"^-?[1-9][0-9]{{0,2}}(?:{o}[0-9]{{3}})+(?:{d}[0-9]*)?$"
 
 
 def _read_as(decimal: str, other: str) -> str:
     d = f"\\{decimal}"
-    return rf"{_grouped(decimal, other)}|^-?(?:\d+{d}?\d*|{d}\d+)(?:[eE][+-]?\d+)?$"
+    return rf"{_grouped(decimal, other)}|^-?(?:[0-9]+{d}?[0-9]*|{d}[0-9]+)(?:[eE][+-]?[0-9]+)?$"

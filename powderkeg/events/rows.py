@@ -27,7 +27,7 @@ OUTSIDE_WINDOW = "outside the window"
 REPORTED_LATE = "reported late"
 DATED_AHEAD = "dated after publication"
 NO_EVENT = "a count of 0"
-ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
+ROUNDED_ID = r"^[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+$"
 NAMES = (
     "source", "target", "act", "code", "coarse", "mode", "source_name", "target_name", "source_country",
     "target_country", "source_sectors", "target_sectors",
@@ -204,7 +204,7 @@ def _identified(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFra
     if "event_id" not in frame.columns:
         return frame
     texts = frame["event_id"]
-    odd = texts.filter(~texts.str.contains(r"^[ -~]*\d[ -~]*$") | texts.str.contains(ROUNDED_ID)).drop_nulls()
+    odd = texts.filter(~texts.str.contains(r"^[ -~]*[0-9][ -~]*$") | texts.str.contains(ROUNDED_ID)).drop_nulls()
     if not len(odd) and not layout.plain_ids:
         return frame
     frame = frame.with_columns(without_marks(frame.select("event_id"), layout.format.missing, frozenset()))
@@ -234,11 +234,13 @@ def _dated(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         last, more = reading_of(pl.col("until"), form)
         last = (last if more is None else last + more - 1) + (layout.origin if layout.origin else 0.0)
         own = pl.col("span") if "span" in frame.columns else pl.lit(1.0)
+        if "precision" in frame.columns and layout.format.name == "ucdp":
+            own = ucdp_span(_digit("precision"))
         one = pl.when(pl.col("until").is_null()).then(own)
         frame = frame.with_columns(last=last.floor())
         frame = frame.with_columns(span=one.otherwise(pl.col("last") - pl.col("day").floor() + 1))
     elif "precision" in frame.columns:
-        precision = pl.col("precision").cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "")
+        precision = _digit("precision")
         if layout.format.name == "ucdp":
             frame = frame.with_columns(span=ucdp_span(precision))
         else:
@@ -250,6 +252,10 @@ def _dated(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
             known, entered = "compact", entered.str.slice(0, 8)
         frame = frame.with_columns(reading_of(entered, known)[0].alias("reported"))
     return frame
+
+
+def _digit(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "")
 
 
 def _in_other_forms(frame: pl.DataFrame) -> pl.DataFrame:

@@ -33,7 +33,7 @@ SAFE = ("day", "compact", "slashed", "words", "long", "us-long", "dotted", "seco
         "week", "ordinal", "partial")  # fmt: skip
 """Forms that no later row of a column can turn into another."""
 MOST_DIFFERENT = 100_000
-FLOAT_ID = r"^\d+\.0+$"
+FLOAT_ID = r"^[0-9]+\.0+$"
 BEGINNING = 1 << 18
 
 
@@ -59,7 +59,7 @@ class Seen:
             elif name in ("code", "act"):
                 self.codes |= set(values.unique().head(MOST_DIFFERENT))
             elif name == "event_id":
-                filled = values.filter(values.str.contains(r"\d"))
+                filled = values.filter(values.str.contains(r"[0-9]"))
                 if len(filled):
                     self.ids.append(bool(filled.str.contains(FLOAT_ID).all()))
             if name in NAMES or name in ("event_id", "code", *NUMBER_FIELDS):

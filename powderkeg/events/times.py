@@ -91,8 +91,8 @@ ZONES = {
 }  # fmt: skip
 """Hours ahead of UTC of names that mean one zone wherever events are reported (IST and CST do not)."""
 CLOCK = (
-    r"^(.*?)(?:[Tt]|[\s,]+)(\d{1,2}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*([AaPp])?(?:\.?\s?[Mm]\.?)?\s*"
-    r"([+-]\d{2}:?\d{2}|[+-]\d{1,2}|[A-Za-z]{1,4})?(?:\s*\[[^\]]*\])?$"
+    r"^(.*?)(?:[Tt]|[\s,]+)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:[.,][0-9]+)?))?\s*([AaPp])?(?:\.?\s?[Mm]\.?)?\s*"
+    r"([+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{1,2}|[A-Za-z]{1,4})?(?:\s*\[[^\]]*\])?$"
 )
 _SEPARATED = r"\s*[/\-\u2010-\u2015\s]\s*"
 
@@ -177,7 +177,7 @@ def offset_of(zone: pl.Expr) -> pl.Expr:
     named = zone.str.to_uppercase().replace_strict(
         list(ZONES), [3600.0 * hours for hours in ZONES.values()], default=None, return_dtype=pl.Float64
     )
-    return pl.when(zone.str.contains(r"^[+-]\d")).then(sign * (hours * 3600 + minutes * 60)).otherwise(named)
+    return pl.when(zone.str.contains(r"^[+-][0-9]")).then(sign * (hours * 3600 + minutes * 60)).otherwise(named)
 
 
 def _with_clock(texts: pl.Expr, name: str, clock: str) -> pl.Expr:
@@ -226,20 +226,20 @@ def _tidied(texts: pl.Expr, name: str) -> pl.Expr:
     """Texts as the formats of a form want them: one kind of stroke, years of four digits."""
     if name in ("day-first", "month-first"):
         text = texts.str.replace_all(_SEPARATED, "/")
-        short = text.str.extract(r"^\d{1,2}/\d{1,2}/(\d{2})$")
+        short = text.str.extract(r"^[0-9]{1,2}/[0-9]{1,2}/([0-9]{2})$")
         return pl.when(short.is_not_null()).then(text.str.head(-2) + _year(short)).otherwise(text)
     if name in ("dotted", "dotted-month-first"):
         text = texts.str.replace_all(r"\s*\.\s*", ".").str.strip_suffix(".")
-        short = text.str.extract(r"^\d{1,2}\.\d{1,2}\.(\d{2})$")
+        short = text.str.extract(r"^[0-9]{1,2}\.[0-9]{1,2}\.([0-9]{2})$")
         return pl.when(short.is_not_null()).then(text.str.head(-2) + _year(short)).otherwise(text)
     if name == "year-first":
         text = texts.str.replace_all(r"\s*[./\-\s]\s*", "/")
-        short = text.str.extract(r"^(\d{2})/\d{1,2}/\d{1,2}$")
+        short = text.str.extract(r"^([0-9]{2})/[0-9]{1,2}/[0-9]{1,2}$")
         return pl.when(short.is_not_null()).then(_year(short) + text.str.slice(2))
     if name == "month":
         text = texts.str.replace_all(r"[/.]", "-")
-        first = pl.when(text.str.contains(r"^\d{4}-\d{1,2}$")).then(text + "-01")
-        return first.when(text.str.contains(r"^\d{1,2}-\d{4}$")).then("01-" + text)
+        first = pl.when(text.str.contains(r"^[0-9]{4}-[0-9]{1,2}$")).then(text + "-01")
+        return first.when(text.str.contains(r"^[0-9]{1,2}-[0-9]{4}$")).then("01-" + text)
     if name == "keds":
         short = texts.str.len_bytes() == 6
         return pl.when(short).then(_year(texts.str.head(2)) + texts.str.slice(2)).otherwise(texts)
@@ -274,16 +274,16 @@ def _compact_number(texts: pl.Expr) -> tuple[pl.Expr, None]:
 _GAP = r"[\s\-./,]*"
 _WORD = r"(\p{L}+)\.?"
 _OF = r"(?:(?:de|del|of|d[ei])\s+)?"
-_DAY = r"(\d{1,2})(?:st|nd|rd|th|er|\.|º|°)?"
+_DAY = r"([0-9]{1,2})(?:st|nd|rd|th|er|\.|º|°)?"
 _WEEKDAY = r"^(?:\p{L}+\.?,\s*)?"
 _END = r"\.?(?:\s*(?:г|god|godine|года|р|року|p)\.?)?$"
 _WORDED = (
     # the order of day, month word, year in the groups
-    (rf"{_WEEKDAY}{_DAY}{_GAP}{_OF}{_WORD}{_GAP}{_OF}(\d{{4}}|\d{{2}}){_END}", (1, 2, 3)),
-    (rf"{_WEEKDAY}{_WORD}{_GAP}{_DAY}(?:\s*,\s*|\s+|-)(\d{{4}}){_END}", (2, 1, 3)),
-    (rf"^(\d{{4}}){_GAP}{_WORD}{_GAP}{_DAY}$", (3, 2, 1)),
+    (rf"{_WEEKDAY}{_DAY}{_GAP}{_OF}{_WORD}{_GAP}{_OF}([0-9]{{4}}|[0-9]{{2}}){_END}", (1, 2, 3)),
+    (rf"{_WEEKDAY}{_WORD}{_GAP}{_DAY}(?:\s*,\s*|\s+|-)([0-9]{{4}}){_END}", (2, 1, 3)),
+    (rf"^([0-9]{{4}}){_GAP}{_WORD}{_GAP}{_DAY}$", (3, 2, 1)),
 )
-_WORDED_MONTHS = ((rf"^{_WORD}{_GAP}{_OF}(\d{{4}}){_END}", (1, 2)), (rf"^(\d{{4}}){_GAP}{_WORD}$", (2, 1)))
+_WORDED_MONTHS = ((rf"^{_WORD}{_GAP}{_OF}([0-9]{{4}}){_END}", (1, 2)), (rf"^([0-9]{{4}}){_GAP}{_WORD}$", (2, 1)))
 
 
 def _words(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
@@ -310,7 +310,7 @@ def _words(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _weeks(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    groups = texts.str.to_uppercase().str.extract_groups(r"^(\d{4})-?W(\d{2})(?:-?([1-7]))?$")
+    groups = texts.str.to_uppercase().str.extract_groups(r"^([0-9]{4})-?W([0-9]{2})(?:-?([1-7]))?$")
     year, week, day = (groups.struct.field(n) for n in "123")
     text = year + "-W" + week + "-" + day.fill_null("1")
     days = _by_formats(text, ("%G-W%V-%u",), "day")
@@ -318,13 +318,13 @@ def _weeks(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _years(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    year = texts.str.extract(r"^(\d{4})(?:\.0*)?$")
+    year = texts.str.extract(r"^([0-9]{4})(?:\.0*)?$")
     first = _ymd(year, pl.lit("1"), pl.lit("1"))
     return first, _ymd(year, pl.lit("12"), pl.lit("31")) - first + 1
 
 
-_PIECE = r"^(\d{4})(?:[-/.](\d{1,2}|[XxUu?*]{1,2}))?(?:[-/.](\d{1,2}|[XxUu?*]{1,2}))?(?:\d{4}-)?\s*[~?%]*$"
-_RANGE = r"^([^/]+?)(?:\s*(?:\.\.+|/|\u2013|\u2014)\s*|\s+(?:to|until|bis|-)\s+)(\d{4}.*)$"
+_PIECE = r"^([0-9]{4})(?:[-/.]([0-9]{1,2}|[XxUu?*]{1,2}))?(?:[-/.]([0-9]{1,2}|[XxUu?*]{1,2}))?(?:[0-9]{4}-)?\s*[~?%]*$"
+_RANGE = r"^([^/]+?)(?:\s*(?:\.\.+|/|\u2013|\u2014)\s*|\s+(?:to|until|bis|-)\s+)([0-9]{4}.*)$"
 
 
 def _partial(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
@@ -339,7 +339,7 @@ def _bounds(piece: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """First and last day of a date of which the day, or the month too, may not be known."""
     groups = piece.str.extract_groups(_PIECE)
     year, month, day = (groups.struct.field(n) for n in "123")
-    month, day = (pl.when(part.str.contains(r"^0?[1-9]$|^[1-3]\d$")).then(part) for part in (month, day))
+    month, day = (pl.when(part.str.contains(r"^0?[1-9]$|^[1-3][0-9]$")).then(part) for part in (month, day))
     lost = month.is_null() & day.is_not_null()
     year = pl.when(~lost).then(year)
     first = _ymd(year, month.fill_null("1"), day.fill_null("1"))

@@ -27,6 +27,7 @@ FORMAT = Format(
     columns={
         "time": ("date_start",),
         "until": ("date_end",),
+        "precision": ("date_prec",),
         "source": ("side_a",),
         "target": ("side_b",),
         "code": ("type_of_violence", "type_of_vi", "type_of_conflict"),
