@@ -7,8 +7,62 @@ Nothing here knows scenarios, events or models.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from typing import Final
+
+ASKED: Final = "?"
+"""Stands for the value of an argument that a message only names."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a function, as a message names it; each face of the package writes it in its own way.
+
+    value  what to give; ASKED where only the argument is named
+    """
+
+    name: str
+    value: object = ASKED
+
+    def __str__(self) -> str:
+        return f"`{self.name}`" if self.value is ASKED else f"{self.name}={self.value!r}"
+
+
+class Words(str):
+    """A text that knows which arguments it names: as a string it is written for Python.
+
+    Parts are kept when texts are added up with +; an f-string makes a plain string of them.
+    """
+
+    parts: tuple[str | Argument, ...]
+
+    def __new__(cls, *parts: str | Argument) -> Words:
+        flat = [one for part in parts for one in (part.parts if isinstance(part, Words) else (part,))]
+        made = super().__new__(cls, "".join(map(str, flat)))
+        made.parts = tuple(flat)
+        return made
+
+    def __add__(self, other: str) -> Words:
+        return Words(self, other)
+
+    def __radd__(self, other: str) -> Words:
+        return Words(other, self)
+
+    def written(self, face: Callable[[Argument], str]) -> str:
+        """The text with its arguments as a face writes them."""
+        return "".join(face(part) if isinstance(part, Argument) else part for part in self.parts)
+
+
+def argument(name: str, value: object = ASKED) -> Words:
+    """The name of an argument, with a value where one is to be given, as part of a message."""
+    return Words(Argument(name, value))
+
+
+def joined(between: str, texts: Iterable[str]) -> Words:
+    """What `between.join(texts)` gives, its arguments kept."""
+    parts = [part for text in texts for part in (between, text)]
+    return Words(*parts[1:])
 
 
 @dataclass(frozen=True)

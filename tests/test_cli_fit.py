@@ -12,7 +12,6 @@ import pytest
 
 import powderkeg as pk
 from powderkeg.cli import main
-from powderkeg.cli.fit import typed
 from powderkeg.fit import Fit
 
 RIVALS = """
@@ -212,12 +211,6 @@ def test_stopped_while_fitting_nothing_is_left(
     assert "Stopped." in found.err
     assert "Traceback" not in found.err
     assert not (tmp_path / "kept.yaml").exists()
-
-
-def test_words_of_python_become_words_of_the_command_line() -> None:
-    assert typed("fix one, or give ranges and use_ranges=True") == "fix one, or give ranges and --use-ranges"
-    assert typed("or unmatched='drop'") == "or --drop-unmatched"
-    assert typed("nothing of the kind") == "nothing of the kind"
 
 
 def test_steps_and_rows_are_shown_on_a_terminal_as_they_are(

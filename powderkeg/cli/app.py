@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from powderkeg.cli import attribute, brink, compare, events, fit, rare, replay, run, scenarios, sweep
+from powderkeg.cli.arguments import spoken, typed, typed_error
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 from powderkeg.version import __version__
@@ -99,7 +100,8 @@ def _exit_code(words: list[str]) -> int:
         if isinstance(getattr(left.__context__, "__cause__", None), KeyboardInterrupt):
             say_error("Stopped.")
         return left.code if isinstance(left.code, int) else DONE
-    except PowderkegError as error:
+    except PowderkegError as fault:
+        error = typed_error(fault)
         if "--json" in words:
             Screen(as_json=True).data({"faults": [fault.as_dict() for fault in error.faults]})
         say_error(str(error))
@@ -122,4 +124,4 @@ def _show_warning(
 ) -> None:
     """Ours as a sentence; others', which no user can act on, not at all."""
     if issubclass(category, PowderkegWarning):
-        say_error(f"warning: {message}")
+        say_error(f"warning: {typed(spoken(message))}")

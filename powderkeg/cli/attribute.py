@@ -16,7 +16,7 @@ import typer
 
 from powderkeg.cli.compare import beside
 from powderkeg.cli.events import accounted
-from powderkeg.cli.fit import ROWS, typed_faults
+from powderkeg.cli.fit import ROWS, warnings_after
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
@@ -116,13 +116,13 @@ def attribute(
     if with_fit:
         from powderkeg.fit import fit
 
-        with typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
+        with warnings_after(), screen.stages(f"fitting {len(events):,} events") as stages:
             model = fit(
                 model, events, free=free, fix=fix, background=background, likelihood=likelihood, unmatched=unmatched,
                 test_mechanisms=False, level=level, progress=stages,
             )  # fmt: skip
         given = None
-    with typed_faults(), screen.progress(f"drawing who set off whom among {len(events):,} acts") as progress:
+    with warnings_after(), screen.progress(f"drawing who set off whom among {len(events):,} acts") as progress:
         found = attribute_events(
             model, given, forests=forests, draws=draws, fitted=fitted, seed=seed, level=level, likelihood=likelihood,
             unmatched=unmatched, progress=progress,

@@ -12,19 +12,19 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.events import accounted
 from powderkeg.cli.folder import Destination, Folder
 from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
 from powderkeg.cli.reading import Reading, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
-from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, PowderkegWarning, UsageError
 
 if TYPE_CHECKING:
     from powderkeg.fit import Fit
@@ -32,50 +32,8 @@ if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
 
 STOPPED = 130
-TYPED = {
-    "unmatched='drop'": "--drop-unmatched",
-    "ranges and use_ranges=True": "ranges and --use-ranges",
-    "use_ranges=True": "--use-ranges",
-    "likelihood='day'": "--likelihood day",
-    "likelihood 'day'": "--likelihood day",
-    "resolution='day'": "--likelihood day",
-    "with `fix`": "with --fix",
-    "by `fix`": "by --fix",
-    "in `free`": "with --free",
-    "spans='leave out' or 'first day'": "--spans leave-out or first-day",
-    "spans='leave out'": "--spans leave-out",
-    "spans='first day'": "--spans first-day",
-    "'reckon', 'leave out', 'first day'": "reckon, leave-out, first-day",
-    "baselines='gamma'": "--baselines gamma",
-    "baselines='shared'": "--baselines shared",
-    "take one with frame.filter(replicate == 0)": "take one: `powderkeg run --replicates 1` writes one",
-    "None, 'delays' or 'weak'": "delays, weak or none",
-    "(years: ": "(--set years=",
-    "(start: ": "(--set start=",
-}
-"""What stands in Python's words in messages, as it is typed on the command line."""
 ROWS = ("rows_read", "rows_kept", "rows_set_aside", "rows_dropped")
 """What an event table tells of the rows that it was read from."""
-OPTIONS = (
-    "free",
-    "fix",
-    "prior",
-    "likelihood",
-    "background",
-    "exposure",
-    "level",
-    "history_days",
-    "baselines",
-    "spans",
-)
-"""Arguments that are options of the same name."""
-
-
-def typed(text: str) -> str:
-    """A message with the options as they are typed."""
-    for python, option in TYPED.items():
-        text = text.replace(python, option)
-    return text
 
 
 @reads_events
@@ -161,7 +119,7 @@ def fit(
 
     from powderkeg.fit import fit as fit_model
 
-    with typed_faults(), screen.stages(f"fitting {len(events):,} events") as stages:
+    with warnings_after(), screen.stages(f"fitting {len(events):,} events") as stages:
         found = fit_model(
             read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
@@ -171,7 +129,7 @@ def fit(
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):
         screen.say(accounted(events.account))
-    screen.say(typed(found.summary()))
+    screen.say(found.summary(typed))
     if places is not None:
         write_scenario(*places, found)
         screen.say()
@@ -200,23 +158,16 @@ def fit(
 
 
 @contextmanager
-def typed_faults() -> Iterator[None]:
-    """Faults and warnings with the options as they are typed."""
+def warnings_after() -> Iterator[None]:
+    """Warnings are told when the work is done, and not through its progress."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", PowderkegWarning)
         try:
             yield
-        except PowderkegError as error:
-            raise type(error)([_typed_fault(fault) for fault in error.faults], error.aftermath) from error
         finally:
             for one in heard:
                 if issubclass(one.category, PowderkegWarning):
-                    say_error(f"warning: {typed(str(one.message))}")
-
-
-def _typed_fault(fault: Fault) -> Fault:
-    path = f"--{fault.path.replace('_', '-')}" if fault.path in OPTIONS else fault.path
-    return replace(fault, path=path, found=typed(fault.found), expected=typed(fault.expected))
+                    say_error(f"warning: {typed(spoken(one.message))}")
 
 
 def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits: int, workers: int | None) -> Checks:

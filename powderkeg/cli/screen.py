@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from powderkeg.cli.arguments import typed
+
 WIDEST = 110
 """Columns beyond which text is no longer read with ease."""
 
@@ -62,9 +64,9 @@ class Screen:
         return self.as_json or self.quiet
 
     def say(self, text: str = "") -> None:
-        """A line of text."""
+        """A line of text, its arguments as they are typed."""
         if not self.is_silent:
-            print(printable(text))
+            print(printable(typed(text)))
 
     def paragraph(self, text: str) -> None:
         """Text that is folded at the terminal's width, or in a pipe left as it is."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from powderkeg.errors import Fault
+from powderkeg.errors import Fault, argument
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut
 from powderkeg.events.encodings import UNKNOWN
 from powderkeg.events.identity import told
@@ -152,7 +152,8 @@ class Account:
             n = self.undirected
             said.append(
                 f"{n:,} event{'s' * (n != 1)} of two sides, of which the source does not say which one acted; "
-                "directed=True takes the first"
+                + argument("directed", True)
+                + " takes the first"
             )
         if self.dropped[DATED_AHEAD]:
             n = self.dropped[DATED_AHEAD]

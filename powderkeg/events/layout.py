@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from powderkeg.errors import nearest_name
+from powderkeg.errors import argument, nearest_name
 from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book, without_dress
 from powderkeg.events.files import FileFault
 from powderkeg.events.preamble import is_quoted
@@ -162,7 +162,10 @@ def book_of(name: str, codes: Sequence[str], said: list[str], usual: str | None 
             shown = ", ".join(repr(code) for code in list(dict.fromkeys(seen))[:3])
             said.append(
                 f"codes such as {shown} are in the books {' and '.join(tied)}, which mean other things by them: they "
-                f"have no class until you say which, with codebook={tied[0]!r} or {tied[1]!r}"
+                "have no class until you say which, with "
+                + argument("codebook", tied[0])
+                + " or "
+                + argument("codebook", tied[1])
             )
             return None
         if book:

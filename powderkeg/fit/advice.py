@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from powderkeg.errors import argument
 from powderkeg.fit.background.courses import SLOWEST
 from powderkeg.fit.estimates import Estimate
 from powderkeg.fit.likelihood.problem import Parameter, Problem
@@ -33,9 +34,9 @@ def advice(
     use_ranges: bool,
 ) -> list[str]:
     """Sentences that name the parameter and the remedy."""
-    said = []
+    said: list[str] = []
     by_place = {p.place: p.path for p in problem.parameters}
-    remedy = "" if use_ranges else ", or give ranges and use_ranges=True"
+    remedy = "" if use_ranges else ", or give ranges and " + argument("use_ranges", True)
     if lost:
         said.append(
             f"{lost} events were possible under no rule of the scenario and are not in the likelihood (see "
@@ -117,7 +118,7 @@ def _uneven(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
     """Channels of one rate that act much more unevenly than chance: a slow mechanism would be read out of that."""
     d = problem.design
     rate_of = d.term_linear[d.ground_term[d.channel_ground]]
-    said = []
+    said: list[str] = []
     for p in problem.parameters:
         alike = p.kind == "rate" and p.place not in problem.law_rates
         own = counts[rate_of == p.place] if alike else np.zeros(0)
@@ -127,6 +128,7 @@ def _uneven(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
                 said.append(
                     f"{p.path}: {len(own)} channels share this rate but act unevenly (variance {spread:.0f} times the "
                     "mean); a shared rate turns differences between channels into slow answers: use "
-                    "baselines='gamma', or give the busiest channels a move of their own"
+                    + argument("baselines", "gamma")
+                    + ", or give the busiest channels a move of their own"
                 )
     return said

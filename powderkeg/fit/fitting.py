@@ -18,7 +18,7 @@ import polars as pl
 from scipy import stats
 
 from powderkeg.engine.likelihood.exact_filtered import is_hidden
-from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError, argument
 from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
@@ -88,7 +88,9 @@ def fit(
     if not 0.0 < level < 1.0:
         raise UsageError(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
     by_day = reads_by_day(events, likelihood)
-    gamma = "rates of channels are integrated out (baselines='gamma')" if baselines == "gamma" else ""
+    gamma = (
+        "rates of channels are integrated out (" + argument("baselines", "gamma") + ")" if baselines == "gamma" else ""
+    )
     events, unknown = settle_spans(model, events, by_day, spans, gamma)
     data, frame = read_data(model, events, likelihood, unmatched, history_days)
     if data.by_day:
@@ -144,7 +146,10 @@ def fit(
     tell(1.0, "done")
     if not solution.converged:
         python_warnings.warn(
-            "the fit did not settle: hold some parameters with `fix`, or give ranges and use_ranges=True",
+            "the fit did not settle: hold some parameters with "
+            + argument("fix")
+            + ", or give ranges and "
+            + argument("use_ranges", True),
             PowderkegWarning,
             stacklevel=2,
         )

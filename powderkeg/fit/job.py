@@ -15,7 +15,7 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.design import Shape
-from powderkeg.errors import Fault, FitError
+from powderkeg.errors import Fault, FitError, argument
 from powderkeg.fit.background.courses import make_shape
 from powderkeg.fit.days.climb import DaysClimber
 from powderkeg.fit.likelihood.objective import Data
@@ -118,14 +118,15 @@ def _hold_unseen(problem: Problem, has_prior: bool, said: list[str] | None) -> P
         more = f" and {len(holds) - 6} more" if len(holds) > 6 else ""
         said.append(
             f"{len(holds)} parameters were held because these events cannot show them: {shown}{more}. More events, or "
-            "ranges in the scenario with use_ranges=True, would let them move"
+            + "ranges in the scenario with "
+            + argument("use_ranges", True)
+            + ", would let them move"
         )
     held = problem.hold(holds)
     if held.held.all():
-        raise FitError(
-            [Fault(None, None, path, why, "events that can show it, or other parameters in `free`") for path, why in
-             holds.items()] or "nothing to estimate"
-        )  # fmt: skip
+        wanted = "events that can show it, or other parameters in " + argument("free")
+        faults = [Fault(None, None, path, why, wanted) for path, why in holds.items()]
+        raise FitError(faults or "nothing to estimate")
     return held
 
 

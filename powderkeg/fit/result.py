@@ -6,7 +6,7 @@ In: nothing of its own; `fitting` fills it. Out: `Fit`, `Estimate`, and their pl
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -158,8 +158,11 @@ class Fit:
                   "before": pl.Float64, "free": pl.Boolean, "interval": pl.String, "note": pl.String}  # fmt: skip
         return pl.DataFrame(rows, schema=schema)
 
-    def summary(self) -> str:
-        """The fit in words and a table, as `powderkeg fit` prints it."""
+    def summary(self, written: Callable[[str], str] = str) -> str:
+        """The fit in words and a table, as `powderkeg fit` prints it.
+
+        written  how a warning is told that names arguments; by default as they are in Python
+        """
         lines = [
             f"{self.events_used:,} events over {self.problem.data.days:,.0f} days; likelihood: {self.likelihood}; "
             f"{self.prior}; background: {self.background}",
@@ -203,7 +206,7 @@ class Fit:
                 who = " ".join(str(row[k]) for k in ("source", "act", "target") if row[k] is not None)
                 lines.append(f"  day {row['day']:.0f}: {who}: {row['rule']}")
         for warning in self.warnings:
-            lines += ["", f"look at: {warning}"]
+            lines += ["", f"look at: {written(warning)}"]
         return "\n".join(lines)
 
     def _band(self) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from powderkeg.errors import argument
 from powderkeg.fit.background.courses import SLOWEST, candidate_names, with_offset
 from powderkeg.fit.background.epochs import best_changes, border_cost, cell_bounds, epochs_shape, level_table, starts_of
 from powderkeg.fit.job import Job, begin
@@ -107,7 +108,10 @@ def choose_background(
         said.append(
             "channels act unevenly, and their rates cannot be told apart while days are reckoned with, so each move "
             "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see what "
-            "baselines='gamma' with spans='leave out' finds"
+            + argument("baselines", "gamma")
+            + " with "
+            + argument("spans", "leave out")
+            + " finds"
         )
     elif job.baselines == "auto" and acts_unevenly(climber):
         tell(0.1, "channels that are not equally busy")
@@ -121,7 +125,7 @@ def choose_background(
             said.append(
                 "channels act unevenly, but the law of their rates could not be settled on these events, so each move "
                 "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see "
-                "what baselines='gamma' finds"
+                "what " + argument("baselines", "gamma") + " finds"
             )
         elif better.aic < found[0].aic:
             job, climber, found = uneven, random, [better]

@@ -15,7 +15,7 @@ import polars as pl
 from powderkeg.engine.likelihood.design import moving_facts
 from powderkeg.engine.likelihood.exact_filtered import is_hidden
 from powderkeg.engine.likelihood.latent_days import rooms
-from powderkeg.errors import EventError, Fault, UsageError, nearest_name
+from powderkeg.errors import EventError, Fault, UsageError, argument, nearest_name
 from powderkeg.events.spans import words_for_unsure
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
@@ -90,8 +90,9 @@ def settle_spans(
     why = (hindrance or _why_not(model, events, by_day, span)) if wish in (None, "reckon") else ""
     if wish == "reckon" and why:
         raise UsageError(
-            Fault(None, None, "spans", f"days cannot be reckoned with: {why}", "spans='leave out' or 'first day'"
-                  + ("" if by_day else ", or likelihood='day'"))
+            Fault(None, None, "spans", "days cannot be reckoned with: " + why,
+                  argument("spans", "leave out") + " or " + argument("spans", "first day")
+                  + ("" if by_day else ", or " + argument("likelihood", "day")))
         )  # fmt: skip
     way = wish or ("leave out" if why else "reckon")
     found = Spans(int(unsure.sum()), len(span), words_for_unsure(events), way, why if wish is None else "")
@@ -101,7 +102,7 @@ def settle_spans(
         if unsure.all():
             raise EventError(
                 Fault(None, None, "span", f"{found.count}; " + (f"they are left out, because {why}" if why else
-                      "they were to be left out"), "events whose day is known, or spans='first day'")
+                      "they were to be left out"), "events whose day is known, or " + argument("spans", "first day"))
             )  # fmt: skip
         return replace(events, frame=events.frame.filter(pl.Series(~unsure))), found
     return events, found

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, nearest_name
+from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, argument, joined, nearest_name
 from powderkeg.events.table import EventTable
 from powderkeg.fit.days.spans import spans_of
 from powderkeg.fit.likelihood.objective import Data
@@ -104,7 +104,8 @@ def reads_by_day(events: EventTable, likelihood: str | None) -> bool:
         raise EventError(
             Fault(
                 None, None, "likelihood", "exact times asked of events stamped with a day",
-                "likelihood 'day'. Read as exact, acts of one day cannot answer each other, and most answers are lost",
+                argument("likelihood", "day")
+                + ". Read as exact, acts of one day cannot answer each other, and most answers are lost",
             )
         )  # fmt: skip
     return likelihood == "day" or (likelihood is None and events.resolution == "day")
@@ -175,7 +176,7 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
         unknown.update(strange)
         if not strange:
             triples[f"{source} {act} {target}"] += 1
-    remedy = "; map it with the actor's `match` rules, or leave such events out with unmatched='drop'"
+    remedy = "; map it with the actor's `match` rules, or leave such events out with " + argument("unmatched", "drop")
     faults = []
     for (kind, name), count in unknown.most_common(MOST_NAMED):
         names = actors if kind == "actor" else deeds
@@ -187,7 +188,7 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
     for name, count in triples.most_common(max(0, MOST_NAMED - len(faults))):
         faults.append(
             Fault(None, None, "events", f"no move lets '{name}' happen; it did, {count} times",
-                  "a move for it in the scenario, or unmatched='drop'")
+                  "a move for it in the scenario, or " + argument("unmatched", "drop"))
         )  # fmt: skip
     hidden = len(unknown) + len(triples) - len(faults)
     if hidden > 0:
@@ -209,13 +210,14 @@ def calendar_shift(model: Model, events: EventTable, history_days: float | None 
     shift = (events.start - start).days + history
     if shift < 0:
         before = (start - events.start).days
-        remedies = [f"a scenario that starts then (start: {events.start})", f"a table cut to begin at {start}"]
+        remedies = [f"a scenario that starts then, {events.start}", f"a table cut to begin at {start}"]
         if history_days is not None and before < events.days:
-            remedies.insert(0, f"history_days={before}, which lets those days act on later ones without being fitted")
+            lets = ", which lets those days act on later ones without being fitted"
+            remedies.insert(0, argument("history_days", before) + lets)
         raise EventError(
             Fault(
                 None, None, "start", f"a window from {events.start + timedelta(days=history)} on, before the "
-                f"scenario's start {start}", ", or ".join(remedies),
+                f"scenario's start {start}", joined(", or ", remedies),
             )
         )  # fmt: skip
     return shift
@@ -242,8 +244,9 @@ def _must_be_enough(model: Model, time: Floats, channel: Ints, days: float, by_d
                 Fault(
                     None, None, "time", f"{twice} of {len(scored)} events share their stamp with another"
                     + (", and the stamps are whole days" if whole > 0.95 else ""),
-                    "distinct times for a fit on exact times. Stamps good for a day: resolution='day' (or "
-                    "likelihood='day'). Doubles: drop them. Few true ties: spread them by less than the stamp's unit",
+                    "distinct times for a fit on exact times. Stamps good for a day: "
+                    + argument("likelihood", "day")
+                    + ". Doubles: drop them. Few true ties: spread them by less than the stamp's unit",
                 )
             )  # fmt: skip
         if twice:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, moving_facts
-from powderkeg.errors import Fault, FitError, UsageError, nearest_name
+from powderkeg.errors import Fault, FitError, UsageError, argument, nearest_name
 from powderkeg.fit.likelihood.objective import Data, Terms
 from powderkeg.model import Model, branching_ratio
 from powderkeg.units import LN2
@@ -326,16 +326,16 @@ def _choose(
         if wanted is not None:
             is_free = p.path in wanted
         elif p.kind in ("rate", "answers") and p.value == 0:
-            is_free, why = False, "0 in the scenario: name it in `free` to estimate it"
+            is_free, why = False, "0 in the scenario, and not named as free"
         elif p.path in still:
             is_free, why = False, "no act or time changes the fact that it rests on"
         else:
             is_free = True
         if p.path in held:
-            is_free, why = False, "held by `fix`"
+            is_free, why = False, "held as asked"
         result.append(replace(p, free=is_free, why_held=why))
     if not any(p.free for p in result):
-        raise FitError("nothing to estimate: every parameter is held; name some in `free`")
+        raise FitError("nothing to estimate: every parameter is held; name some in " + argument("free"))
     return result
 
 

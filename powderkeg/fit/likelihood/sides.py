@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault
+from powderkeg.errors import EventError, Fault, argument
 from powderkeg.model import Model
 
 
@@ -45,8 +45,9 @@ def settled_sides(model: Model, frame: pl.DataFrame) -> pl.DataFrame:
                 "events",
                 f"{lost:,} of {frame.height:,} events do not say who acted on whom, such as '{source} {act} {target}', "
                 "and the scenario has a move for each direction",
-                "events that say who acted, or moves in one direction; or read them with directed=True, which takes "
-                "the first side as the one that acts",
+                "events that say who acted, or moves in one direction; or read them with "
+                + argument("directed", True)
+                + ", which takes the first side as the one that acts",
             )
         )
     if not back:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.day import DayRows
-from powderkeg.errors import Fault, FitError, UsageError
+from powderkeg.errors import Fault, FitError, UsageError, argument
 from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
 from powderkeg.fit.likelihood.objective import Beliefs, Objective, Terms
 from powderkeg.fit.likelihood.prior import Prior
@@ -232,7 +232,7 @@ def random_climber(problem: Problem, prior: Callable[[Problem], Prior]) -> Rando
             Fault(
                 None, None, "baselines", "'gamma', but no free rate is shared by enough channels",
                 f"a rate with at least {LEAST_CHANNELS} channels and {LEAST_EVENTS} events that vary more than by "
-                "chance, or baselines='shared'",
+                "chance, or " + argument("baselines", "shared"),
             )
         )  # fmt: skip
     problem = with_laws(problem, rates)
@@ -259,7 +259,7 @@ def channel_rates(climber: Climber, solution: Solution) -> pl.DataFrame:
     problem = climber.problem
     objective: Any = solution.objective
     if not isinstance(objective, RandomObjective):
-        raise FitError("the channels of a move share its rate in this fit; fit with baselines='gamma'")
+        raise FitError("the channels of a move share its rate in this fit; fit with " + argument("baselines", "gamma"))
     found = objective.at(solution.vector[: problem.n_smooth], False)
     present = objective.present
     lawful = objective.law[: len(present)] >= 0
