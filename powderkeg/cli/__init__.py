@@ -1,9 +1,19 @@
 """The command line: one function a command, one file a group of them, and nothing that is worth importing from Python.
 
 In: words typed. Out: tables to read or one JSON object, files, and an exit code: 0 done, 1 an input at fault, 2 wrong
-usage, 130 stopped by Ctrl-C. Heavy imports wait inside the commands, so that `--help` answers at once.
+usage, 130 stopped by Ctrl-C, 143 by SIGTERM. Heavy imports wait inside the commands, so that `--help` answers at once.
 """
 
-from powderkeg.cli.app import app, main
+import sys
+
+from powderkeg.cli.signals import CTRL_C, is_interruption
+
+try:
+    from powderkeg.cli.app import app, main
+except BaseException as error:  # Ctrl-C while the program is still starting
+    if not is_interruption(error):
+        raise
+    print("Stopped.", file=sys.stderr)
+    sys.exit(CTRL_C)
 
 __all__ = ["app", "main"]

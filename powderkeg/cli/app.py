@@ -18,6 +18,7 @@ import typer
 from powderkeg.cli import attribute, brink, compare, events, fit, rare, replay, run, scenarios, sweep
 from powderkeg.cli.arguments import spoken, typed, typed_error
 from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.signals import CTRL_C, heeded, is_interruption
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 from powderkeg.version import __version__
 
@@ -79,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with warnings.catch_warnings():
         warnings.simplefilter("always", PowderkegWarning)
         warnings.showwarning = _show_warning
-        code = _exit_code(words)
+        with heeded() as asked:
+            code = asked.code(_exit_code(words))
         _say_what_is_not_kept()
         sys.exit(code)
 
@@ -99,19 +101,33 @@ def _exit_code(words: list[str]) -> int:
         # Typer makes Ctrl-C an exit without a word; commands that have kept something say so themselves.
         if isinstance(getattr(left.__context__, "__cause__", None), KeyboardInterrupt):
             say_error("Stopped.")
+            return CTRL_C
         return left.code if isinstance(left.code, int) else DONE
     except PowderkegError as fault:
         error = typed_error(fault)
+        if is_interruption(fault):
+            return _stopped(str(error))
         if "--json" in words:
             Screen(as_json=True).data({"faults": [fault.as_dict() for fault in error.faults]})
         say_error(str(error))
         return USAGE if isinstance(error, UsageError) else AT_FAULT
     except OSError as error:
+        if is_interruption(error):
+            return _stopped()
         if error.errno not in FULL:
             raise
         say_error(f"{error.filename or 'writing'}: {(error.strerror or '').lower()}")
         return AT_FAULT
+    except BaseException as stop:
+        if not is_interruption(stop):
+            raise
+        return _stopped()
     return DONE
+
+
+def _stopped(account: str = "") -> int:
+    say_error(f"Stopped. {account}".strip())
+    return CTRL_C
 
 
 def _show_warning(
