@@ -10,6 +10,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import powderkeg as pk
 from powderkeg.engine.arrays import Floats
@@ -125,3 +127,28 @@ def test_unit_order_and_idle_types_change_nothing() -> None:
     assert idle.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-5)
     known = [pk.hawkes(times, days=800.0, decays=decays).log_likelihood for decays in ([0.1, 20.0], [20.0, 0.1])]
     assert known[0] == pytest.approx(known[1], abs=1e-6)
+
+
+RATE = st.floats(0.05, 1.0)
+SHARE = st.floats(0.05, 0.45)
+DECAY = st.floats(-4.0, 4.0).map(lambda x: 10.0**x)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rate=RATE, parts=st.lists(st.tuples(SHARE, DECAY), min_size=1, max_size=2), seed=st.integers(0, 10_000))
+def test_no_fit_is_less_likely_than_the_truth(rate: float, parts: list[tuple[float, float]], seed: int) -> None:
+    """Any rate, one or two decays over eight orders of magnitude, as far as the window tells them; and what converged
+    says of itself, that nothing is missing, holds against every decay of a coarse grid."""
+    days = 400.0
+    times = drawn(rate, parts, days, seed)
+    if len(times) < 5:
+        return
+    fit = pk.hawkes([times], start=0.0, days=days, components=len(parts))
+    gaps = np.diff(times)
+    told = [0.0087 < b < 3.0 / np.quantile(gaps[gaps > 0], 0.01) for _, b in parts]
+    if all(told):
+        assert fit.log_likelihood >= at_truth(times, days, rate, parts) - 1e-6
+    for decay in np.geomspace(0.01, min(100.0 * len(times) / days, 1e3), 8):
+        held = pk.hawkes([times], start=0.0, days=days, decays=decay)
+        assert held.converged
+        assert fit.log_likelihood >= held.log_likelihood - 1e-5
