@@ -7,21 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+from pages import examples_hold
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PAGE = CHECKOUT / "docs" / "fit.md"
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def test_examples_run_and_print_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    printed = ""
-    for language, text in BLOCK.findall(PAGE.read_text()):
-        if language == "python":
-            exec(compile(text, "docs/fit.md", "exec"), names)
-            printed = capsys.readouterr().out
-        elif language == "text":
-            assert printed == text
+    examples_hold("fit", capsys)
 
 
 def test_the_table_of_day_stamps_is_what_was_measured() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from pages import examples_hold
 from scale_systems import TRUTH, by_day, history, text
 from scipy import special, stats
 
@@ -542,12 +541,4 @@ def test_patterns_that_cannot_be_counted_are_refused_by_name(mechanism: str, mes
 
 
 def test_the_page_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    printed = ""
-    page = Path(__file__).resolve().parent.parent / "docs" / "scale.md"
-    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
-        if language == "python":
-            exec(compile(block, "docs/scale.md", "exec"), names)
-            printed = capsys.readouterr().out
-        elif language == "text":
-            assert printed == block
+    examples_hold("scale", capsys)

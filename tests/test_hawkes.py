@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from pages import examples_hold
 from scipy import sparse
 
 import powderkeg as pk
@@ -228,15 +228,7 @@ def test_times_that_begin_late_in_a_window_that_was_given_are_asked_about() -> N
 
 
 def test_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "hawkes.md").read_text()
-    names: dict[str, object] = {}
-    printed = ""
-    for language, text in re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
-        if language == "python":
-            exec(compile(text, "docs/hawkes.md", "exec"), names)
-            printed = capsys.readouterr().out
-        elif language == "text":
-            assert printed == text
+    examples_hold("hawkes", capsys)
 
 
 def test_a_background_in_pieces_follows_a_change() -> None:

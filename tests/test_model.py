@@ -5,14 +5,13 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import itertools
-import re
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import blocks
 
 from powderkeg.errors import ModelError, UsageError
 from powderkeg.model import Model, compile, from_arrays
@@ -722,8 +721,7 @@ def test_compiling_does_not_touch_the_scenario(small: Model) -> None:
 
 
 def test_examples_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).resolve().parent.parent / "docs" / "model.md").read_text(encoding="utf-8")
-    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    examples = [text for language, text in blocks("model") if language == "python"]
     assert len(examples) == 3
     for example in examples:
         exec(builtins.compile(example, "docs/model.md", "exec"), {})

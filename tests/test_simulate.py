@@ -5,16 +5,15 @@ from __future__ import annotations
 import _thread
 import importlib
 import json
-import re
 import threading
 import time
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import systems
+from pages import blocks
 
 import powderkeg as pk
 from powderkeg.engine.draws import root_key
@@ -462,9 +461,9 @@ def test_an_intervention_during_the_past_takes_hold_when_the_window_begins():
 
 def test_the_examples_of_the_page_run_and_print_what_it_says(capsys):
     names: dict[str, object] = {}
-    page = Path(__file__).resolve().parent.parent / "docs" / "engine.md"
-    for text in re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
-        exec(compile(text, "docs/engine.md", "exec"), names)
+    for language, text in blocks("engine"):
+        if language == "python":
+            exec(compile(text, "docs/engine.md", "exec"), names)
     printed = capsys.readouterr().out
     assert printed.count("True\n") == 2
     assert "False" not in printed
