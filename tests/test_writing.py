@@ -17,8 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+import polars as pl
 import pytest
 
+from powderkeg import plots, report
 from powderkeg.cli.folder import Destination, Folder
 from powderkeg.errors import UsageError
 from powderkeg.writing import lock as lock_module
@@ -305,6 +308,26 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, err
     assert told in str(caught.value)
     assert seen(tmp_path) == {"x.csv": "old"}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_figure_and_a_page_from_python_replace_older_ones_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, *_: Any, **__: Any) -> int:
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "x.json").write_text("old")
+    chart = alt.Chart(pl.DataFrame({"x": [1]})).mark_point().encode(x="x:Q")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DiskError, match="no space left on the disk"):
+        plots.save(chart, tmp_path / "x.json")
+    assert seen(tmp_path) == {"x.json": "old"}
+    monkeypatch.setattr(report, "page", lambda *_: "page")
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(DiskError, match="no space left on the disk"):
+        report.write(None, tmp_path / "page.html")  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
 def test_a_slip_of_ours_is_no_fault_of_the_disk(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from powderkeg.errors import Fault, PowderkegError, UsageError
+from powderkeg.writing.files import write_whole
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -34,28 +35,32 @@ PNG_DOTS = 2.0
 def save(chart: Any, path: str | Path) -> Path:
     """Write a chart in the format its name ends in: svg, png, pdf, html (works offline) or json (Vega-Lite).
 
-    Raises UsageError if the name ends in anything else.
+    A file that is there is replaced when the new one is whole. Raises UsageError if the name ends in anything else or
+    is that of no plain file, DiskError if the disk is full.
     """
-    import vl_convert
-
     path = Path(path)
     form = path.suffix.lower().lstrip(".")
     if form not in FORMATS:
         raise UsageError(Fault(str(path), None, "", f"format {form!r}", f"a name that ends in {', '.join(FORMATS)}"))
     if form != "json":
         _must_have_room()
+    content = _content(chart, form)
+    write_whole(path, lambda passing: passing.write_bytes(content))
+    return path
+
+
+def _content(chart: Any, form: str) -> bytes:
+    """The bytes of a file of this format."""
+    import vl_convert
+
     spec = _spec(chart)
     if form == "svg":
-        path.write_text(svg(chart), encoding="utf-8")
-    elif form == "png":
-        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=PNG_DOTS))
-    elif form == "pdf":
-        path.write_bytes(vl_convert.vegalite_to_pdf(spec))
-    elif form == "html":
-        path.write_text(vl_convert.vegalite_to_html(spec, bundle=True), encoding="utf-8")
-    else:
-        path.write_text(json.dumps(spec), encoding="utf-8")
-    return path
+        return svg(chart).encode()
+    if form == "png":
+        return bytes(vl_convert.vegalite_to_png(spec, scale=PNG_DOTS))
+    if form == "pdf":
+        return bytes(vl_convert.vegalite_to_pdf(spec))
+    return (vl_convert.vegalite_to_html(spec, bundle=True) if form == "html" else json.dumps(spec)).encode()
 
 
 def svg(chart: Any, name: str = "", label: str = "") -> str:

@@ -20,6 +20,7 @@ from powderkeg.report.pages import FOLDER, environment
 from powderkeg.report.results import MOST_LISTED, SHARE_UNITS, Results, gather, summary
 from powderkeg.wording import measured as figures_of
 from powderkeg.wording import percent
+from powderkeg.writing.files import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -28,9 +29,13 @@ __all__ = ["Results", "gather", "page", "summary", "write"]
 
 
 def write(results: Results, path: str | Path, files: Sequence[str] = (), command: str | None = None) -> Path:
-    """The page as a file; arguments as for `page`."""
+    """The page as a file, which replaces an older one when it is whole; arguments as for `page`.
+
+    Raises DiskError if the disk is full.
+    """
     path = Path(path)
-    path.write_text(page(results, files, command), encoding="utf-8")
+    text = page(results, files, command)
+    write_whole(path, lambda passing: passing.write_text(text, encoding="utf-8"))
     return path
 
 
