@@ -44,7 +44,8 @@ def read_data(
     if events.n_replicates > 1:
         raise EventError(
             Fault(None, None, "replicate", f"{events.n_replicates} histories in one table",
-                  "one history; take one with frame.filter(replicate == 0)")
+                  "one history: take one with frame.filter(replicate == 0), or write one with `powderkeg run "
+                  "--replicates 1`")
         )  # fmt: skip
     frame, channel = _channels(model, events, unmatched)
     time = frame["time"].to_numpy().astype(np.float64)
