@@ -89,8 +89,8 @@ WRONG: dict[str, tuple[pl.Series, str]] = {
         pl.Series("source", [b"a", b"\xff\xfe", b"b"]),
         "bytes that are no UTF-8 text (row 2)",
     ),
-    "nothing": (pl.Series("date", [None] * 3), "no date"),
-    "numbers of nothing": (pl.Series("date", [float("nan"), 1e300, float("inf")]), "cannot be read"),
+    "nothing": (pl.Series("date", [None] * 3), "all missing"),
+    "numbers of nothing": (pl.Series("date", [float("nan"), 1e300, float("inf")]), "plain numbers"),
 }
 
 

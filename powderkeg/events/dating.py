@@ -24,6 +24,7 @@ from powderkeg.events.times import (
     days_of,
     offset_of,
     parts_of,
+    spread,
 )
 
 TEXTUAL = ("day", "compact", "slashed", "words", "dotted", "dotted-month-first", "day-first", "month-first",
@@ -99,6 +100,7 @@ class Dates:
         self._keep(texts.filter(texts.str.len_bytes() <= 14))
 
     def _texts(self, frame: pl.DataFrame) -> None:
+        frame = frame.with_columns(spread(pl.col("text")))
         date, seconds, zone = parts_of(pl.col("text"))
         found = frame.select("text", date=date, seconds=seconds, zone=zone)
         clocked = found.filter(pl.col("text").str.contains(CLOCK))

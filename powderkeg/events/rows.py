@@ -225,7 +225,7 @@ def _dated(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     text = pl.col("time").str.strip_chars() if layout.separator != "\t" or layout.quoted else pl.col("time")
     day, open_days = reading_of(text, layout.form)
     frame = frame.with_columns((day + layout.origin if layout.origin else day).alias("day"))
-    if open_days is not None:
+    if open_days is not None and frame.select((open_days > 1).any())[0, 0]:
         frame = frame.with_columns(open_days.alias("span"))
     if layout.loose and frame["day"].null_count():
         frame = _in_other_forms(frame)

@@ -48,7 +48,7 @@ FORMAT = Format(
         "goldstein": ("goldstein", "intensity"),
         "tone": ("tone", "quad", "class"),
         "deaths": ("deaths", "fatalities"),
-        "until": ("until", "date_end"),
+        "until": ("until", "date_end", "end_date", "last_day"),
         "count": ("count", "counts", "n", "events", "n_events", "num_events", "number_of_events", "event_count",
                   "freq", "frequency"),
     },
