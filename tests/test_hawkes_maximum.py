@@ -110,6 +110,8 @@ def test_more_freedom_never_explains_less(stamp: str) -> None:
         assert two >= value(decays=pair) - 1e-5
     assert two >= one - 1e-5
     assert sources >= one - 1e-5
+    if stamp == "exact":
+        assert value(per_source=True, components=2) >= max(sources, two) - 1e-5
 
 
 def test_unit_order_and_idle_types_change_nothing() -> None:

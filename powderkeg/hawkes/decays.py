@@ -152,10 +152,10 @@ def grid(lower: float, upper: float) -> Floats:
     return np.linspace(lower, upper, n)[1:-1]
 
 
-def _with(d: Layout, n_components: int) -> Layout:
+def _with(d: Layout, n_components: int, per_source: bool = False) -> Layout:
     """The same pairs and background with so many components."""
     first = d.in_column < d.n_types
-    return lay_out(d.n_types, n_components, False, d.link_source[first], d.link_target[first], d.cut)
+    return lay_out(d.n_types, n_components, per_source, d.link_source[first], d.link_target[first], d.cut)
 
 
 def _tops(rows: AnyRows, lower: float, upper: float) -> list[Floats]:
@@ -261,6 +261,12 @@ def _by_source(rows: AnyRows, lower: float, upper: float) -> tuple[AnyPoint, boo
     part = rows.head(rows.first_events)
     shared, _ = search(part.under(_with(d, d.n_components)), lower, upper)
     best, settled = climb_decays(part, np.repeat(np.log(shared.decay), d.n_types), lower, upper)
+    if d.n_components > 1:
+        fewer, _ = search(part.under(_with(d, d.n_components - 1, True)), lower, upper)
+        more = [np.append(np.log(fewer.decay), np.full(d.n_types, np.log(decay))) for decay in shared.decay]
+        other, done = climb_decays(part, max(more, key=lambda theta: part.rough(np.exp(theta))), lower, upper)
+        if other.value > best.value:
+            best, settled = other, done
     theta = _scanned(rows, np.log(best.decay), lower, upper)
     if theta is not None:
         other, done = climb_decays(part, theta, lower, upper)
