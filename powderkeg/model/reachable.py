@@ -28,6 +28,12 @@ from powderkeg.model.parts import Model
 from powderkeg.model.spectral import edge_sources
 
 MOST_STATES = 65_536
+MOST_WORK = 300_000_000
+"""Numbers that the search may touch, some seconds of work: few states can still take many steps each."""
+CALL = 4_000
+"""What a step costs besides, in such numbers."""
+MOST_UNSURE = 12
+"""Effects of one act that may or may not come about, up to which every way they can turn out is followed."""
 
 Bools = NDArray[np.bool_]
 Terms = tuple[tuple[int, tuple[float, ...]], ...]
@@ -35,7 +41,7 @@ Terms = tuple[tuple[int, tuple[float, ...]], ...]
 
 
 class TooManyStates(Exception):
-    """The search passed its limit."""
+    """The search passed its limit, on states or on work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +55,7 @@ class Reach:
     edge_static  (E,) edge mass times the factors of facts that cannot change; 0 where the source cannot fire
     edge_factor  (E,) row of `factors` that scales an edge
     factors      the distinct products of the factors of `axes`
+    searched     where there were too many: the states met until then, (., A)
     """
 
     axes: Ints
@@ -58,6 +65,7 @@ class Reach:
     edge_static: Floats
     edge_factor: Ints
     factors: tuple[Terms, ...]
+    searched: Ints | None = None
 
     def factor_values(self, states: Ints) -> Floats:
         """(N, F) every distinct factor in states (N, A)."""
@@ -78,14 +86,16 @@ def reach(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -> Re
     most   number of states at which to give up the search for the fact-by-fact answer
     """
     search = _Search(model, acts)
+    searched = None
     try:
         states = search.explore(most)
         levels = tuple(tuple(int(level) for level in np.unique(states[:, axis])) for axis in range(states.shape[1]))
     except TooManyStates:
+        searched = np.concatenate(search.met) if search.met else None
         states = np.zeros((0, len(search.axes)), dtype=np.int64)
         levels = search.explore_by_fact()
     static = np.where(search.can_fire[search.sources], search.edge_static, 0.0)
-    return Reach(search.axes, states, levels, search.can_fire, static, search.edge_terms, tuple(search.terms))
+    return Reach(search.axes, states, levels, search.can_fire, static, search.edge_terms, tuple(search.terms), searched)
 
 
 @dataclass(frozen=True)
@@ -146,10 +156,18 @@ class _Search:
         self.timer_terms, self.timer_channel = self._timers()
         self.deeds = self._deeds()
         self.can_fire = self.by_hand.copy()
+        self.left = MOST_WORK
+        self.met: list[Ints] = []
+
+    def _spend(self, numbers: int) -> None:
+        """Raises TooManyStates when the work that the search may do is done."""
+        self.left -= numbers + CALL
+        if self.left < 0:
+            raise TooManyStates
 
     def explore(self, most: int) -> Ints:
         """Reachable states (N, A), initial first; settles `can_fire`. Raises TooManyStates."""
-        if np.prod(self.n_levels.astype(np.float64)) > 2.0**62:
+        if self.is_wide or np.prod(self.n_levels.astype(np.float64)) > 2.0**62:
             raise TooManyStates
         while True:
             states, ever_open = self._spread(most)
@@ -177,15 +195,20 @@ class _Search:
         weights = np.concatenate([[1], np.cumprod(self.n_levels[:-1])]).astype(np.int64)[: len(self.axes)]
         frontier = self.system.initial_level[self.axes][None, :]
         states, seen = [frontier], _Seen(int(np.prod(self.n_levels)))
+        self.met = states
+        size = sum(len(terms) for terms in self.terms)
         seen.add(frontier @ weights)
         ever_open = np.zeros(len(self.terms), dtype=np.bool_)
         while len(frontier):
+            self._spend(len(frontier) * size)
             is_open = _values(self.terms, frontier) > 0
             ever_open |= is_open.any(axis=0)
             found = []
             for deed in self.deeds:
+                self._spend(len(frontier) + len(deed.edges))
                 moved = frontier[self._fires(deed, is_open)]
                 for change in deed.changes:
+                    self._spend(len(moved) * (3 * len(self.axes) + 20) + len(seen.numbers))
                     after = moved.copy()
                     for axis, level in change:
                         after[:, axis] = level
@@ -273,6 +296,7 @@ class _Search:
                     effects.append((axis, int(system.effect_level[entry]), bool(chance < 1)))
             if effects:
                 together.setdefault(tuple(effects), []).append(int(channel))
+        self.is_wide = any(sum(is_chance for *_, is_chance in effects) > MOST_UNSURE for effects in together)
         into = np.argsort(system.edge_target, kind="stable")
         into = into[self.edge_static[into] > 0]
         deeds = []
@@ -315,6 +339,8 @@ def _highest_profile(system: System) -> Floats:
 
 def _outcomes(effects: tuple[tuple[int, int, bool], ...]) -> tuple[tuple[tuple[int, int], ...], ...]:
     """Each way in which effects, some of them uncertain, can turn out: the changes that are made, in order."""
+    if sum(is_chance for *_, is_chance in effects) > MOST_UNSURE:  # fact by fact is all that is asked for then
+        return tuple(((axis, level),) for axis, level, _ in effects)
     choices = [((change, True), (change, False)) if is_chance else ((change, True),) for *change, is_chance in effects]
     outcomes = {tuple(tuple(change) for change, happens in choice if happens) for choice in product(*choices)}
     return tuple(sorted(outcomes - {()}))  # type: ignore[arg-type]

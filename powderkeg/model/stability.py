@@ -36,6 +36,12 @@ ROUNDING = 1e-9
 MOST_WORK = 5_000_000
 """Work (distinct states times edges) up to which states near the brink are counted, where there are any."""
 
+MOST_COMPARED = 300_000_000
+"""Numbers that may be compared to find the states that no other exceeds, some seconds of work."""
+
+MOST_TRIED = 200
+"""States, of those met by a search that did not come to its end, whose ratio is worked out."""
+
 Method = Literal["states", "levels", "bound"]
 
 
@@ -57,6 +63,9 @@ class Stability:
     n_states          reachable states of the facts that matter to answers, None where there were too many to list
     n_near            how many of them have a ratio of NEAR or more, None where there were too many to compute
     n_critical        how many have a ratio of 1 or more, None likewise
+    at_least          where not all states could be searched: the highest ratio found in some of those that were; the
+                      truth lies between it and `worst`
+    n_searched        how many states were met by then: there are at least so many
     departure         the worst state in words: the facts in which it differs from the initial state
     """
 
@@ -71,6 +80,8 @@ class Stability:
     n_near: int | None
     n_critical: int | None
     departure: str
+    at_least: float | None = None
+    n_searched: int | None = None
 
     @property
     def warning(self) -> str | None:
@@ -81,6 +92,8 @@ class Stability:
         where = self.departure
         driver, share = self.drivers[0]
         blame = f"largest contributor {driver} ({share:.2f})"
+        if self.at_least is not None:
+            blame += f"; at least {self.at_least:.2f} in the {self.n_searched:,} states that were searched"
         if self.worst < 1.0 - ROUNDING:
             return f"branching ratio {at_most}{self.worst:.2f} {where}: runs may be long; {blame}"
         could = "breeds" if self.method == "states" else "may breed"
@@ -103,6 +116,7 @@ class Stability:
             "n_near": self.n_near,
             "n_critical": self.n_critical,
             "warning": self.warning,
+            **({} if self.at_least is None else {"at_least": self.at_least, "n_searched": self.n_searched}),
         }
 
 
@@ -129,7 +143,11 @@ def stability_over(model: Model, found: Reach, most: int = MOST_STATES) -> Stabi
     worst, worst_index = bound, 0
     counts: tuple[int | None, int | None] = (None, None)
     if method != "bound":
-        worst, worst_index, counts = _worst(model, found, states, ratio_of)
+        within = _worst(model, found, states, ratio_of)
+        if within is None:
+            method, states = "bound", _combinations(model, found, [])
+        else:
+            worst, worst_index, counts = within
     levels = model.system.initial_level.copy()
     levels[found.axes] = states[worst_index]
     factors = found.highest_factors() if method == "bound" else found.factor_values(states[[worst_index]])[0]
@@ -137,6 +155,12 @@ def stability_over(model: Model, found: Reach, most: int = MOST_STATES) -> Stabi
     shares = np.bincount(model.system.edge_mechanism, weights, model.system.n_mechanisms)
     order = [index for index in np.argsort(-shares, kind="stable") if shares[index] > 0]
     listed = method == "states"
+    at_least = n_searched = None
+    if found.searched is not None or (len(found.states) and not listed):
+        met = found.states if found.searched is None else found.searched
+        tried = np.unique(found.factor_values(met[: 50 * MOST_TRIED]), axis=0)
+        tried = tried[np.argsort(-tried.sum(axis=1), kind="stable")[:MOST_TRIED]]
+        at_least, n_searched = max(ratio_of(row) for row in tried), len(met)
     return Stability(
         initial=ratio_of(found.factor_values(model.system.initial_level[found.axes][None, :])[0]),
         worst=worst,
@@ -148,6 +172,8 @@ def stability_over(model: Model, found: Reach, most: int = MOST_STATES) -> Stabi
         n_states=len(states) if listed else None,
         n_near=counts[0] if listed else None,
         n_critical=counts[1] if listed else None,
+        at_least=at_least,
+        n_searched=n_searched,
         departure=_departure(model, levels) if method != "bound" else "with every gate at its highest",
     )
 
@@ -201,10 +227,11 @@ class _Ratios:
 
 def _worst(
     model: Model, found: Reach, states: Ints, ratio_of: _Ratios
-) -> tuple[float, int, tuple[int | None, int | None]]:
+) -> tuple[float, int, tuple[int | None, int | None]] | None:
     """Highest ratio, the state nearest to the initial one that has it, and how many states are near or over 1.
 
     The ratio grows with every factor, so only states that no other reaches or exceeds in all factors can be worst.
+    None where they are too many to work out.
     """
     used = ratio_of.used
     distinct, kind = np.unique(found.factor_values(states)[:, used], axis=0, return_inverse=True)
@@ -212,6 +239,8 @@ def _worst(
     factors = np.zeros((len(distinct), len(found.factors)))
     factors[:, used] = distinct
     candidates = _undominated(distinct)
+    if candidates is None or len(candidates) * (len(ratio_of.mass) + 1_000) > MOST_WORK:
+        return None
     ratios = np.array([ratio_of(factors[index]) for index in candidates])
     best = float(ratios.max())
     at_best = np.flatnonzero(np.isin(kind, candidates[ratios >= best * (1.0 - ROUNDING)]))
@@ -225,11 +254,15 @@ def _worst(
     return best, worst, (int((every >= NEAR - ROUNDING).sum()), int((every >= 1.0 - ROUNDING).sum()))
 
 
-def _undominated(rows: Floats) -> Ints:
-    """Rows that no other row reaches or exceeds everywhere."""
+def _undominated(rows: Floats) -> Ints | None:
+    """Rows that no other row reaches or exceeds everywhere; None where finding them is too much work."""
+    left = MOST_COMPARED
     kept = np.zeros((0, rows.shape[1]))
     found: list[int] = []
     for index in np.argsort(-rows.sum(axis=1), kind="stable"):
+        left -= kept.size + 2_000
+        if left < 0:
+            return None
         if not (kept >= rows[index]).all(axis=1).any():
             kept = np.concatenate([kept, rows[[index]]])
             found.append(int(index))
