@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -171,21 +171,12 @@ def rare(
             PowderkegWarning,
             stacklevel=2,
         )
-    ladder = steps(model, asked)
     given = make_world(model.system) if world is None else world
     root = root_key(seed)
-    rungs = levels(model, ladder)
     n_workers = workers_for(repetitions, workers)
     room = budget(memory).bytes // n_workers
-    _must_end(model, given, ladder[-1:], root, window, limit, room)
-    shares, work = trial(given, rungs, root, max(starts // PILOT, 100), window, limit, room)
-    if isinstance(asked, str):
-        ladder, shares = thinned(ladder, shares, APART)
-        chosen = choose_levels(model, given, ladder, shares, root, max(starts // PILOT, 50), window, limit, room)
-        if chosen is not None:
-            ladder, shares, more = chosen
-            work += more
-        rungs = levels(model, ladder)
+    ladder, shares, work = _climbable(model, given, asked, root, starts, window, limit, room)
+    rungs = levels(model, ladder)
     stages = stages_of(given, rungs, shares)
     found = _repetitions(
         stages, rungs, Guide(given), root, starts, repetitions, window, limit, n_workers, room, progress
@@ -201,18 +192,8 @@ def rare(
             PowderkegWarning,
             stacklevel=2,
         )
-    work += sum(one.work for one in found)
     estimates = np.array([one.estimate for one in found])
-    probability = low = high = less_than = relative = plain_runs = None
-    mean = float(estimates.mean())
-    if mean > 0.0:
-        probability = mean
-        relative = float(estimates.std(ddof=1)) / math.sqrt(repetitions) / mean
-        low, high = interval(estimates, level)
-        if relative > 0.0:
-            plain_runs = (1.0 - mean) / mean / relative**2
-    else:
-        less_than = _bound(found, level)
+    sure = _how_sure(found, estimates, level)
     ways = told(model, [(one.estimate, one.ways) for one in found])
     return Rare(
         title=ladder[-1].title,
@@ -220,11 +201,11 @@ def rare(
         seed=seed,
         starts=starts,
         level=level,
-        probability=probability,
-        low=low,
-        high=high,
-        less_than=less_than,
-        relative_error=relative,
+        probability=sure.probability,
+        low=sure.low,
+        high=sure.high,
+        less_than=sure.less_than,
+        relative_error=sure.relative_error,
         repetitions=tuple(estimates.tolist()),
         rungs=tuple(
             _rung(
@@ -237,15 +218,58 @@ def rare(
             for n, step in enumerate(ladder)
         ),
         ancestors=min((one.ancestors for one in found if one.estimate > 0), default=0),
-        work=work,
-        plain_work=None if plain_runs is None else plain_runs * plain.candidates / _PLAIN_RUNS,
-        plain_runs=plain_runs,
+        work=work + sum(one.work for one in found),
+        plain_work=None if sure.plain_runs is None else sure.plain_runs * plain.candidates / _PLAIN_RUNS,
+        plain_runs=sure.plain_runs,
         seconds=time.perf_counter() - began,
         stopped=stopped,
         paths=ways.paths,
         acts=ways.acts,
         typical=ways.typical,
     )
+
+
+def _climbable(
+    model: Model,
+    given: World,
+    asked: str | Sequence[Level],
+    root: np.uint64,
+    starts: int,
+    window: float,
+    limit: int,
+    room: int,
+) -> tuple[Sequence[Step], list[float], int]:
+    """The levels that are worth having, the share that reached each in a trial, and what the trial cost."""
+    ladder = steps(model, asked)
+    _must_end(model, given, ladder[-1:], root, window, limit, room)
+    shares, work = trial(given, levels(model, ladder), root, max(starts // PILOT, 100), window, limit, room)
+    if isinstance(asked, str):
+        ladder, shares = thinned(ladder, shares, APART)
+        chosen = choose_levels(model, given, ladder, shares, root, max(starts // PILOT, 50), window, limit, room)
+        if chosen is not None:
+            ladder, shares, more = chosen
+            work += more
+    return ladder, shares, work
+
+
+class _Sure(NamedTuple):
+    """A probability and how sure it is; `plain_runs` that would be as sure. Where nothing came there: `less_than`."""
+
+    probability: float | None = None
+    low: float | None = None
+    high: float | None = None
+    less_than: float | None = None
+    relative_error: float | None = None
+    plain_runs: float | None = None
+
+
+def _how_sure(found: list[Repetition], estimates: Floats, level: float) -> _Sure:
+    mean = float(estimates.mean())
+    if mean <= 0.0:
+        return _Sure(less_than=_bound(found, level))
+    relative = float(estimates.std(ddof=1)) / math.sqrt(len(estimates)) / mean
+    low, high = interval(estimates, level)
+    return _Sure(mean, low, high, None, relative, (1.0 - mean) / mean / relative**2 if relative > 0.0 else None)
 
 
 def _must_end(
