@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from powderkeg.cli.screen import Lasting
 from powderkeg.errors import EventError, PowderkegWarning, UsageError
 from powderkeg.events import balance, convert, read_events
 from powderkeg.events.cutting import PACKED_FROM, BadRow, BadRows
@@ -116,3 +118,15 @@ def test_a_quarantine_never_takes_the_place_of_what_is_read(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="this file is read here"):
         read_events(source, quarantine=source)
     assert source.read_text().endswith(BAD)
+
+
+def test_what_is_said_to_a_reader_that_left_goes_nowhere() -> None:
+    """`run --out r | head -1` ended without its files."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        out = Lasting(stream)
+        for _ in range(3):
+            print("x" * 100_000, file=out)
+        out.flush()
+        assert not out.isatty()

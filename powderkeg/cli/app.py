@@ -10,6 +10,7 @@ import errno
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from io import TextIOWrapper
 from typing import Annotated, NoReturn, TextIO
 
@@ -17,7 +18,7 @@ import typer
 
 from powderkeg.cli import attribute, brink, compare, events, fit, rare, replay, run, scenarios, sweep
 from powderkeg.cli.arguments import spoken, typed, typed_error
-from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.screen import Lasting, Screen, say_error
 from powderkeg.cli.signals import CTRL_C, heeded, is_interruption
 from powderkeg.errors import PowderkegError, PowderkegWarning, UsageError
 from powderkeg.version import __version__
@@ -80,8 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with warnings.catch_warnings():
         warnings.simplefilter("always", PowderkegWarning)
         warnings.showwarning = _show_warning
-        with heeded() as asked:
+        with heeded() as asked, redirect_stdout(Lasting(sys.stdout)) as out:
             code = asked.code(_exit_code(words))
+            out.flush()
         _say_what_is_not_kept()
         sys.exit(code)
 

@@ -133,6 +133,8 @@ def cut(parts: Sequence[Part], layout: Layout) -> Cut:
 def shown(text: str | bytes) -> str:
     """A bad row's text as it goes into the quarantine: at most TEXT_SHOWN letters."""
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    if not plain.isascii():  # half a letter beyond the first 65,536, which JSON can hold
+        plain = plain.encode("utf-8", "backslashreplace").decode()
     plain = plain.rstrip("\r\n")
     return plain if len(plain) <= TEXT_SHOWN else plain[: TEXT_SHOWN - 1] + "…"
 
