@@ -16,7 +16,7 @@ import powderkeg as pk
 from powderkeg.attribute.family import best_tree
 from powderkeg.attribute.result import Attribution
 from powderkeg.engine.branching.parents import Feeds, feed_slots
-from powderkeg.engine.likelihood.day import later_share, same_day
+from powderkeg.engine.likelihood.day_steps import later_share, same_day
 from powderkeg.errors import PowderkegError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.parents import Causes

@@ -13,7 +13,7 @@ from fit_systems import Builder, draw, small, two_sides
 from scipy import stats
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.engine.likelihood.day import same_day
+from powderkeg.engine.likelihood.day_steps import same_day
 from powderkeg.engine.likelihood.design import build
 from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
 from powderkeg.fit.maximum.newton import Maximum, maximise

@@ -7,6 +7,7 @@ theirs. With --json the faults are printed as JSON too.
 from __future__ import annotations
 
 import errno
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -81,11 +82,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with warnings.catch_warnings():
         warnings.simplefilter("always", PowderkegWarning)
         warnings.showwarning = _show_warning
+        if sys.stderr.isatty() and not {"-q", "--quiet", "--json"} & set(words):
+            _say_what_is_compiled()
         with heeded() as asked, redirect_stdout(Lasting(sys.stdout)) as out:
             code = asked.code(_exit_code(words))
             out.flush()
         _say_what_is_not_kept()
         sys.exit(code)
+
+
+class _Said(logging.Handler):
+    """What the engine logs, as a line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say_error(record.getMessage())
+
+
+def _say_what_is_compiled() -> None:
+    """A word where the first start has to wait for the compiler; the engine is not imported for that."""
+    log = logging.getLogger("powderkeg.engine")
+    log.setLevel(logging.INFO)
+    log.addHandler(_Said())
 
 
 def _say_what_is_not_kept() -> None:

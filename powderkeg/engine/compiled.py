@@ -1,17 +1,28 @@
-"""How the simulation's functions are compiled.
+"""How the engine's functions are compiled, and how a caller sees that it waits for the compiler.
 
 `loop` for what Python calls (kept in Numba's cache), `inner` for what loops call. Both let go of the interpreter's
 lock, divide as NumPy does, and allocate nothing: told so, Numba leaves out the reference counts that it would
-otherwise keep on every array handed to a function, which cost more than the simulation itself.
+otherwise keep on every array handed to a function. They cost more than the simulation itself, and more than half of the
+time of compiling; so buffers are made in Python, and a loop that runs out of room says so and goes on with more.
+`allocating_loop` and `allocating` are for the few that make arrays of a size which only they find out.
+
+What makes a kernel slow to compile, as measured: reference counts; a tuple of many arrays handed to a function that is
+called from several places; NumPy's functions for sorting, searching and slices. Hence: tuples are unpacked once, at
+the head of a kernel, and steps take the arrays they read.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import Any
+
+from numba.core import event
 
 from powderkeg.engine.caching import njit
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {**_COMMON, "_nrt": False}
 try:
     njit(**_OPTIONS)(lambda: None)
 except Exception:  # an unpublished option: a Numba without it runs the same loops, slower
@@ -19,3 +30,41 @@ except Exception:  # an unpublished option: a Numba without it runs the same loo
 
 inner = njit(**_OPTIONS)
 loop = njit(cache=True, **_OPTIONS)
+allocating = njit(**_COMMON)
+allocating_loop = njit(cache=True, **_COMMON)
+
+
+PATIENCE = 1.0
+"""Seconds of compiling after which somebody is told."""
+
+
+class _Watch(event.Listener):
+    """Says once in the log `powderkeg.engine` that kernels are being compiled, if that takes a while."""
+
+    def __init__(self) -> None:
+        self.depth, self.began, self.spent, self.told = 0, 0.0, 0.0, False
+
+    def on_start(self, event: Any) -> None:
+        if self.depth == 0:
+            self.began = time.monotonic()
+        self.depth += 1
+        self._look(event)
+
+    def on_end(self, event: Any) -> None:
+        self._look(event)
+        self.depth -= 1
+        if self.depth == 0:
+            self.spent += time.monotonic() - self.began
+
+    def _look(self, event: Any) -> None:
+        if self.told or self.spent + time.monotonic() - self.began < PATIENCE:
+            return
+        module = str(event.data["dispatcher"].py_func.__module__)
+        if module.startswith("powderkeg."):
+            self.told = True
+            logging.getLogger("powderkeg.engine").info(
+                "compiling, once: %s and what follows it; the next start finds it kept", module.rpartition(".")[2]
+            )
+
+
+event.register("numba:compile", _Watch())  # type: ignore[no-untyped-call]

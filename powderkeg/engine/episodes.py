@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import inner, loop
 
 OPENS = 1
 RESOLVES = 2
@@ -82,7 +82,7 @@ def cut_episodes(
     return Episodes(*np.ascontiguousarray(whole[:n].T), *np.ascontiguousarray(real[:n].T))
 
 
-@njit(cache=True, nogil=True)
+@loop
 def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream, n):  # type: ignore[no-untyped-def]
     """Streams from `stream` on, episodes from row n on. Returns the stream that found no more room, or their number.
 
@@ -243,7 +243,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
     return len(offsets) - 1, n, -1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _ending(start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after):  # type: ignore[no-untyped-def]
     """State and last day of an episode that is over: a closing act counts from `memory` before the last counted act."""
     since = max(start, last - memory)
@@ -254,14 +254,14 @@ def _ending(start, after_cut, last, memory, resolved_at, suspended_at, resolved_
     return SPENT, last
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _write(whole, real, n, stream, first, stop, state, start, last, end, peak):  # type: ignore[no-untyped-def]
     whole[n, 0], whole[n, 1], whole[n, 2], whole[n, 3], whole[n, 4] = stream, first, stop, state, first
     real[n, 0], real[n, 1], real[n, 2], real[n, 3] = start, last, end, peak
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _first_act(first, time, channel, heat, marks):  # type: ignore[no-untyped-def]
     """Of the acts with the first stamp: one that opens, else the hottest, else the lowest channel."""
     best = first
@@ -348,7 +348,7 @@ _SOURCE, _TARGET, _KIND, _HURTS, _COUNTED, _HOSTILE, _FIRST_PATTERN = range(7)
 """Rows of the table by channel that `_describe` reads."""
 
 
-@njit(cache=True, nogil=True)
+@loop
 def _describe(first, stop, opener, channel, tables, n_classes, counts, seen, joined, done, n_joined):  # type: ignore[no-untyped-def]
     """Episodes from `done` on. Returns the episode that found no more room for who joined, or their number."""
     for e in range(done, len(first)):

@@ -21,7 +21,8 @@ from powderkeg.engine.arrays import BACKGROUND, HISTORY, Floats, Ints
 from powderkeg.engine.branching.forests import draw_forest
 from powderkeg.engine.branching.parents import Feeds, Kernels, Law, carry, feed_slots, lag_links
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.likelihood.day import DayRows, later_share
+from powderkeg.engine.likelihood.day import DayRows
+from powderkeg.engine.likelihood.day_steps import later_share
 from powderkeg.engine.likelihood.day_value import evaluate_days
 from powderkeg.engine.likelihood.design import by_owner, starts
 from powderkeg.fit.likelihood.objective import Objective

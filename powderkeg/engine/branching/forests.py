@@ -12,14 +12,14 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.branching.parents import Feeds, Kernels, Law, last_feed
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import allocating_loop, loop
 from powderkeg.engine.draws import draw
 
 ROOT = -1
 """Parent of an act that is a root."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def draw_parent(f: Feeds, k: Kernels, cell_time: Floats, s: int, t: float, u: float, v: float) -> int:
     """The earlier cell that an act at time t answers to by slot s: two uniforms choose component and feed."""
     at = last_feed(f.start, f.cell, cell_time, s, t)
@@ -50,7 +50,7 @@ def draw_parent(f: Feeds, k: Kernels, cell_time: Floats, s: int, t: float, u: fl
     return int(f.cell[low])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def draw_forest(
     key: np.uint64,
     law: Law,
@@ -185,7 +185,7 @@ def draw_forest(
     return parent, kind, order
 
 
-@njit(cache=True, nogil=True)
+@allocating_loop
 def descendants(parent: Ints) -> Ints:
     """(N,) acts that descend from each act, itself not counted; parents stand before their children."""
     below = np.zeros(len(parent), np.int64)

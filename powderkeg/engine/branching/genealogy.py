@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import HISTORY, Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import loop
 
 Codes = NDArray[np.integer[Any]]
 """Indices as runs keep them, in as few bytes as will do."""
@@ -35,7 +35,7 @@ def roots_and_entries(offsets: Ints, channel: Codes, parent: Codes, source: Ints
     return root, entry
 
 
-@njit(cache=True, nogil=True)
+@loop
 def _walk(channel, parent, source, begin, stop, root, entry, to):  # type: ignore[no-untyped-def]
     """Fills root and entry, counted within the replicate, from place `to` on; returns a wrong event, or -1."""
     for i in range(stop - begin):
@@ -95,7 +95,7 @@ _AT_A_TIME = 500_000
 """Events whose ways are found together."""
 
 
-@njit(cache=True, nogil=True)
+@loop
 def _ways(offsets, channel, parent, mechanism, source, target, sizes, root, entry, way):  # type: ignore[no-untyped-def]
     """Fills the way of every event of some replicates, -1 where it has no actor; returns a wrong event, or -1."""
     for replicate in range(len(offsets) - 1):
@@ -141,7 +141,7 @@ def tally(
     return counts, first
 
 
-@njit(cache=True, nogil=True)
+@loop
 def _tally(offsets, time, channel, mechanism, wanted_start, wanted, via, lowest_mechanism, counts, first):  # type: ignore[no-untyped-def]
     for replicate in range(len(offsets) - 1):
         for i in range(offsets[replicate], offsets[replicate + 1]):

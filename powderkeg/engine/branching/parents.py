@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import allocating_loop, loop
 
 SWEEPS = 2_000
 CLOSE = 1e-14
@@ -88,7 +88,7 @@ class Kernels(NamedTuple):
     shift: float
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def feed_slots(k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Floats) -> Feeds:
     """What raised each slot, and to which level."""
     n_slots = len(k.slot_mechanism)
@@ -123,7 +123,7 @@ def feed_slots(k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Flo
     return Feeds(start, cell, mass, level)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def last_feed(f_start: Ints, f_cell: Ints, cell_time: Floats, s: int, t: float) -> int:
     """Last feed of slot s before time t; the one before its first if there is none."""
     low, high = f_start[s], f_start[s + 1]
@@ -136,7 +136,7 @@ def last_feed(f_start: Ints, f_cell: Ints, cell_time: Floats, s: int, t: float) 
     return int(low - 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def lag_links(
     entry_cell: Ints, entry_slot: Ints, entry_count: Floats, f: Feeds, k: Kernels, cell_time: Floats, least: float
 ) -> tuple[Ints, Ints, Floats]:
@@ -208,7 +208,7 @@ def lag_links(
     return start, parent[:n].copy(), share[:n].copy()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def carry(
     law: Law,
     k: Kernels,

@@ -5,17 +5,40 @@ the links between acts of one day (the *echoes*), the connected blocks they form
 
 Within a day the order of acts is unknown. On a day on which a fact changes, gates are read half as before, half as
 after; the channel that changed it reads it as before, and its answers of the same day as after. What these rows are
-worth as a likelihood is `daylikelihood`'s business.
+worth as a likelihood is `day_value`'s business.
 """
+
+# mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import inner, loop
+from powderkeg.engine.likelihood.day_steps import (
+    Facts,
+    Fades,
+    after_config,
+    age,
+    before_config,
+    busiest_day,
+    change_facts,
+    collect,
+    excite_slots,
+    expose_ground,
+    expose_group,
+    fades,
+    find_blocks,
+    forget_day,
+    link_acts,
+    settle_facts,
+    sort_links,
+    turn_pairs,
+)
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact import SMALLEST, cell_of, season_integral
 
@@ -52,664 +75,480 @@ class DayRows(NamedTuple):
     day: Ints
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def later_share(b: float) -> float:
-    """Chance W(b) = (1 - e^-b) / b that a child with delay Exp(b) falls on a later day than its parent."""
-    if b < 1e-4:
-        return float(1.0 - b / 2.0 + b * b / 6.0)
-    return float(-np.expm1(-b) / b)
+class Past(NamedTuple):
+    """What is remembered of the days before: of slots and of groups, by component, and on which day it stood so.
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def later_bend(b: float) -> float:
-    """b * dW/db: derivative of `later_share` by the log decay."""
-    if b < 1e-3:
-        return float(b * (-0.5 + b / 3.0 - b * b / 8.0))
-    return float(np.exp(-b) + np.expm1(-b) / b)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def same_day(b: float) -> float:
-    """Chance that a child falls on its parent's own day: 1 - (1 - e^-b) / b, without cancellation."""
-    if b < 1e-4:
-        return float(b / 2.0 - b * b / 6.0)
-    return float(1.0 + np.expm1(-b) / b)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def next_day(b: float) -> float:
-    """Chance that it falls on the day after: (1 - e^-b)^2 / b; day j after has this times e^(-b (j - 1))."""
-    return float(b * later_share(b) ** 2)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def next_bend(b: float) -> float:
-    """Derivative of `next_day` by the log decay."""
-    w = later_share(b)
-    return float(b * w * w + 2.0 * b * w * later_bend(b))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def expose_ground(d: Design, b: int, first: int, last: int, config: int, share: float, out: Floats) -> None:
-    """Add `share` of the background exposure of ground b over days first..last-1 to `out`."""
-    first = max(first, 0)
-    if last <= first:
-        return
-    p = d.ground_profile[b]
-    base = d.ground_term[b] + config * d.n_shapes
-    k = cell_of(d.cell_time, float(first))
-    low = float(first)
-    while low < last:
-        high = min(float(last), d.cell_time[k + 1]) if k < len(d.cell_shape) - 1 else float(last)
-        mass = season_integral(d.profile_swing[p], d.profile_peak[p], low, high)
-        out[base + d.cell_shape[k]] += share * d.ground_scale[b] * d.cell_value[p, k] * mass
-        low = high
-        k += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def expose_group(
-    d: Design,
-    g: int,
-    level: Floats,
-    moment: Floats,
-    decay: Floats,
-    first: int,
-    last: int,
-    config: int,
-    share: float,
-    out: Floats,
-    out_bend: Floats,
-) -> None:
-    """Add `share` of the exposure of group g over days first..last-1 to `out`; its levels do not change.
-
-    level   (components,) sum of mass * e^(-b lag) at day `first`;  moment (components,) the same times lag
+    reach, reach_age   (slots, components) sum of mass * e^(-b lag), and the same times lag;  reach_day (slots,)
+    total, total_age   (groups, components);  total_day (groups,)
+    ground_day         (grounds,) day up to which the background is counted
     """
-    m = d.group_mechanism[g]
-    skip = float(max(0, -first))  # days before the window count for nothing
-    width = float(last - first)
-    if width <= skip:
-        return
-    row = d.group_term[g] + config
-    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-        k = j - d.kernel_start[m]
-        if level[k] > 0.0:
-            b = decay[j]
-            begun, ended = np.exp(-b * skip), np.exp(-b * width)
-            mass = -level[k] * begun * np.expm1(-b * (width - skip))
-            out[row] += share * d.kernel_share[j] * later_share(b) * mass
-            if len(out_bend) > 0:
-                shift = ended * (moment[k] + width * level[k]) - begun * (moment[k] + skip * level[k])
-                out_bend[row, k] += share * d.kernel_share[j] * (later_bend(b) * mass + later_share(b) * b * shift)
+
+    reach: Floats
+    reach_age: Floats
+    reach_day: Ints
+    total: Floats
+    total_age: Floats
+    total_day: Ints
+    ground_day: Ints
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def age(kernel_start: Ints, m: int, level: Floats, moment: Floats, decay: Floats, n_days: int) -> None:
-    """Let levels and moments of a group or slot of mechanism m decay over `n_days`."""
-    if n_days <= 0:
-        return
-    for j in range(kernel_start[m], kernel_start[m + 1]):
-        k = j - kernel_start[m]
-        if level[k] > 0.0:
-            fade = np.exp(-decay[j] * n_days)
-            moment[k] = fade * (moment[k] + n_days * level[k])
-            level[k] *= fade
-            if level[k] < SMALLEST:
-                level[k] = 0.0
-                moment[k] = 0.0
+class Today(NamedTuple):
+    """Room for one day's rows: channels that act, how often, the blocks they form, and facts that they changed.
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def find_root(parent: Ints, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def stride_of(dep_start: Ints, dep_pair: Ints, dep_stride: Ints, f: int, pair: int) -> int:
-    """Stride of fact f in the configurations of `pair`, 0 if it does not read the fact."""
-    for q in range(dep_start[f], dep_start[f + 1]):
-        if dep_pair[q] == pair:
-            return int(dep_stride[q])
-    return 0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def after_config(
-    dep_start: Ints,
-    dep_pair: Ints,
-    dep_stride: Ints,
-    pair: int,
-    config: Ints,
-    effects: Ints,
-    n_effects: int,
-    c: int,
-    old_level: Ints,
-    level: Ints,
-) -> int:
-    """Configuration of `pair` after the acts of all channels but c today: an act must not open its own gate.
-
-    effects  (n, 3) channel, fact, level: today's effects in their order
+    row_of   (C,) row of each channel today, or -1
+    order    row at each place, rows of a block together;  place its inverse
     """
-    result = config[pair]
-    for k in range(n_effects):
-        if effects[k, 0] != c:
-            continue
-        f = effects[k, 1]
-        known = False
-        for j in range(k):
-            known = known or (effects[j, 0] == c and effects[j, 1] == f)
-        if known:
-            continue
-        without = old_level[f]
-        for j in range(n_effects):
-            if effects[j, 1] == f and effects[j, 0] != c:
-                without = effects[j, 2]
-        if without != level[f]:
-            result += (without - level[f]) * stride_of(dep_start, dep_pair, dep_stride, f, pair)
-    return int(result)
+
+    row_of: Ints
+    today: Ints
+    times: Floats
+    parent: Ints
+    order: Ints
+    place: Ints
+    sizes: Ints
+    first_link: Ints
+    is_new: Ints
+    pairs_flipped: Ints
+    slot_echo: Floats
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def before_config(
-    dep_start: Ints,
-    dep_pair: Ints,
-    dep_stride: Ints,
-    pair: int,
-    config: Ints,
-    effects: Ints,
-    n_effects: int,
-    c: int,
-    old_level: Ints,
-) -> int:
-    """Configuration of `pair` before today's acts but after those of channel c: its answers see what it did."""
-    result = config[pair]
-    for k in range(n_effects):
-        if effects[k, 0] != c:
-            continue
-        f = effects[k, 1]
-        last = True
-        for j in range(k + 1, n_effects):
-            last = last and not (effects[j, 0] == c and effects[j, 1] == f)
-        if last and effects[k, 2] != old_level[f]:
-            result += (effects[k, 2] - old_level[f]) * stride_of(dep_start, dep_pair, dep_stride, f, pair)
-    return int(result)
+class Links(NamedTuple):
+    """Room for who may answer whom today; `by_row` sorts them by the row that answers."""
+
+    to: Ints
+    source: Ints
+    slot: Ints
+    value: Floats
+    by_row: Ints
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def collect(day: Ints, channel: Ints, i: int, row_of: Ints, today: Ints, times: Floats) -> tuple[int, int]:
-    """Distinct channels of the day that starts at event i, with their counts; (events after it, channels)."""
-    last = i
-    n_today = 0
-    while last < len(day) and day[last] == day[i]:
-        c = channel[last]
-        if row_of[c] < 0:
-            row_of[c] = n_today
-            today[n_today] = c
-            times[n_today] = 0.0
-            n_today += 1
-        times[row_of[c]] += 1.0
-        last += 1
-    return last, n_today
+# What a pass has done so far: events read, rows, entries, blocks and echoes written; what it lacks room for.
+EVENTS, ROWS, ENTRIES, BLOCKS, ECHOES, LACKS = range(6)
+FINISHED, MORE_ENTRIES, MORE_LINKS = 0, 1, 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def change_facts(
-    effect_start: Ints,
-    effect_fact: Ints,
-    effect_level: Ints,
-    channel: Ints,
-    i: int,
-    last: int,
-    level: Ints,
-    effects: Ints,
-) -> int:
-    """Apply the effects of events i..last-1 in their order, and list them; returns how many."""
-    n_effects = 0
-    for e in range(i, last):
-        c = channel[e]
-        for k in range(effect_start[c], effect_start[c + 1]):
-            level[effect_fact[k]] = effect_level[k]
-            effects[n_effects, 0] = c
-            effects[n_effects, 1] = effect_fact[k]
-            effects[n_effects, 2] = effect_level[k]
-            n_effects += 1
-    return n_effects
+@inner
+def _expose_changed_groups(
+    n_pairs: int, pairs_flipped: Ints, pair_group_start: Ints, pair_group: Ints, old_config: Ints, config: Ints,
+    now: int, group_mechanism: Ints, group_term: Ints, kernel_start: Ints, kernel_share: Floats, decay: Floats,
+    total: Floats, total_age: Floats, total_day: Ints, exposure: Floats, exposure_bend: Floats,
+) -> None:  # fmt: skip
+    """Groups whose gates changed: the days before as before, today half and half."""
+    for k in range(n_pairs):
+        pair = pairs_flipped[k]
+        for r in range(pair_group_start[pair], pair_group_start[pair + 1]):
+            g = pair_group[r]
+            m = group_mechanism[g]
+            first, last, share = total_day[g], now, 1.0
+            for part in range(3):
+                expose_group(
+                    g, total, total_age, first, last, config[pair] if part == 2 else old_config[pair], share,
+                    group_mechanism, group_term, kernel_start, kernel_share, decay, exposure, exposure_bend,
+                )  # fmt: skip
+                if part == 0:
+                    age(kernel_start, decay, m, total, total_age, g, now - total_day[g])
+                    first, last, share = now, now + 1, 0.5
+            age(kernel_start, decay, m, total, total_age, g, 1)
+            total_day[g] = now + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def count_effects(effect_start: Ints, channel: Ints, i: int, last: int) -> int:
-    total = 0
-    for e in range(i, last):
-        total += effect_start[channel[e] + 1] - effect_start[channel[e]]
-    return total
+@inner
+def _expose_changed_grounds(
+    n_pairs: int, pairs_flipped: Ints, pair_ground_start: Ints, pair_ground: Ints, old_config: Ints, config: Ints,
+    now: int, ground_profile: Ints, ground_term: Ints, ground_scale: Floats, n_shapes: int, cell_time: Floats,
+    cell_value: Floats, cell_shape: Ints, swing: Floats, peak: Floats, ground_day: Ints, exposure: Floats,
+) -> None:  # fmt: skip
+    """Grounds whose gates changed, likewise."""
+    for k in range(n_pairs):
+        pair = pairs_flipped[k]
+        for r in range(pair_ground_start[pair], pair_ground_start[pair + 1]):
+            b = pair_ground[r]
+            for part in range(3):
+                expose_ground(
+                    b, ground_day[b] if part == 0 else now, now if part == 0 else now + 1,
+                    config[pair] if part == 2 else old_config[pair], 1.0 if part == 0 else 0.5, ground_profile,
+                    ground_term, ground_scale, n_shapes, cell_time, cell_value, cell_shape, swing, peak, exposure,
+                )  # fmt: skip
+            ground_day[b] = now + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def find_blocks(parent: Ints, n_today: int, place: Ints, order: Ints, sizes: Ints) -> int:
-    """Order today's rows by block: `order[at]` is the row at place `at`, `place` its inverse; returns the blocks."""
-    n_blocks = 0
+@inner
+def _write_background(
+    c: int, now: int, cell: int, f: Facts, n_effects: int, channel_ground: Ints, channel_scale: Floats,
+    ground_profile: Ints, ground_pair: Ints, ground_term: Ints, n_shapes: int, cell_value: Floats, cell_shape: Ints,
+    swing: Floats, peak: Floats, term: Ints, value: Floats, used: int,
+) -> int:  # fmt: skip
+    """What channel c does by itself today; returns the entries used."""
+    b = channel_ground[c]
+    p = ground_profile[b]
+    v = channel_scale[c] * cell_value[p, cell]
+    v *= season_integral(swing[p], peak[p], float(now), now + 1.0)
+    if v > 0.0:
+        pair = ground_pair[b]
+        base = ground_term[b] + cell_shape[cell]
+        before = f.old_config[pair]
+        after = before
+        if f.flipped[pair] != 0:
+            after = after_config(f, pair, n_effects, c)
+        halves = 2 if after != before else 1
+        for half in range(halves):
+            term[used] = base + (before if half == 0 else after) * n_shapes
+            value[used] = v / halves
+            used += 1
+    return used
+
+
+@inner
+def _write_answers(
+    c: int, now: int, f: Facts, n_effects: int, d: Fades, slot_start: Ints, slot_group: Ints, group_mechanism: Ints,
+    group_pair: Ints, group_term: Ints, reach: Floats, reach_age: Floats, reach_day: Ints, slot_echo: Floats,
+    slope_here: Floats, term: Ints, value: Floats, bend: Floats, used: int,
+) -> int:  # fmt: skip
+    """What channel c is excited to today, by the days before and, where no gate changed, by today's acts."""
+    sloped = len(bend) > 0
+    for s in range(slot_start[c], slot_start[c + 1]):
+        g = slot_group[s]
+        m = group_mechanism[g]
+        pair = group_pair[g]
+        echo = 0.0 if f.flipped[pair] != 0 else slot_echo[s]
+        slot_echo[s] = 0.0
+        v = echo
+        age(d.kernel_start, d.decay, m, reach, reach_age, s, now - reach_day[s])
+        reach_day[s] = now
+        for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
+            k = j - d.kernel_start[m]
+            v += d.lag_share[j] * reach[s, k]
+            if sloped:
+                slope_here[k] = d.lag_slope[j] * reach[s, k] - d.lag_share[j] * d.decay[j] * reach_age[s, k]
+                if echo > 0.0:
+                    slope_here[k] += echo / d.echo_share[m] * d.echo_slope[m, k]
+        if v > SMALLEST:
+            before = f.old_config[pair]
+            after = before
+            if f.flipped[pair] != 0:
+                after = after_config(f, pair, n_effects, c)
+            halves = 2 if after != before else 1
+            for half in range(halves):
+                term[used] = group_term[g] + (before if half == 0 else after)
+                value[used] = v / halves
+                if sloped:
+                    for j in range(len(slope_here)):
+                        bend[used, j] = slope_here[j] / halves
+                used += 1
+    return used
+
+
+@inner
+def _write_echoes(
+    c: int, at: int, f: Facts, n_effects: int, d: Fades, links: Links, first_link: Ints, today: Ints, place: Ints,
+    first_row: int, slot_group: Ints, group_mechanism: Ints, group_pair: Ints, group_term: Ints, slope_here: Floats,
+    term: Ints, value: Floats, bend: Floats, echo_from: Ints, echo_term: Ints, echo_value: Floats, echo_bend: Floats,
+    used: int, echoes: int,
+) -> tuple[int, int]:  # fmt: skip
+    """The links of the row at place `at` to acts that it may answer today; returns entries and echoes used."""
+    sloped = len(bend) > 0
+    widest = len(slope_here)
+    for q in range(first_link[at], first_link[at + 1]):
+        k = links.by_row[q]
+        g = slot_group[links.slot[k]]
+        pair = group_pair[g]
+        m = group_mechanism[g]
+        v = links.value[k]
+        for j in range(widest):
+            slope_here[j] = v / d.echo_share[m] * d.echo_slope[m, j]
+        halves = 2 if f.flipped[pair] != 0 else 1
+        for half in range(halves):
+            here = f.config[pair]
+            if halves == 2:
+                if half == 0:
+                    here = before_config(f, pair, n_effects, today[links.source[k]])
+                else:
+                    here = after_config(f, pair, n_effects, c)
+                term[used] = group_term[g] + here
+                value[used] = 0.5 * v
+                if sloped:
+                    for j in range(widest):
+                        bend[used, j] = 0.5 * slope_here[j]
+                used += 1
+            echo_from[echoes] = first_row + place[links.source[k]]
+            echo_term[echoes] = group_term[g] + here
+            echo_value[echoes] = v / halves
+            if sloped:
+                for j in range(widest):
+                    echo_bend[echoes, j] = slope_here[j] / halves
+            echoes += 1
+    return used, echoes
+
+
+@inner
+def _excite_groups(
+    now: int, scored: bool, n_today: int, today: Ints, times: Floats, f: Facts, n_effects: int, d: Fades,
+    feed_start: Ints, feed_group: Ints, feed_mass: Floats, group_mechanism: Ints, group_pair: Ints, group_term: Ints,
+    total: Floats, total_age: Floats, total_day: Ints, exposure: Floats, exposure_bend: Floats,
+) -> None:  # fmt: skip
+    """Today's acts raise what groups hold for tomorrow and after; their echoes are expected today."""
     for r in range(n_today):
-        place[r] = 0
+        c = today[r]
+        for k in range(feed_start[c], feed_start[c + 1]):
+            g = feed_group[k]
+            m = group_mechanism[g]
+            now_config = f.config[group_pair[g]]
+            begun = total_day[g]
+            expose_group(
+                g, total, total_age, begun, now + 1, now_config, 1.0, group_mechanism, group_term, d.kernel_start,
+                d.kernel_share, d.decay, exposure, exposure_bend,
+            )  # fmt: skip
+            age(d.kernel_start, d.decay, m, total, total_age, g, now + 1 - begun)
+            total_day[g] = now + 1
+            for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
+                total[g, h] += feed_mass[k] * times[r]
+            if scored:
+                mass = d.echo_share[m] * feed_mass[k] * times[r]
+                before = now_config
+                if f.flipped[group_pair[g]] != 0:
+                    before = before_config(f, group_pair[g], n_effects, c)
+                exposure[group_term[g] + before] += 0.5 * mass
+                exposure[group_term[g] + now_config] += 0.5 * mass
+                for j in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
+                    lift = 0.5 * feed_mass[k] * times[r] * d.echo_slope[m, j]
+                    exposure_bend[group_term[g] + before, j] += lift
+                    exposure_bend[group_term[g] + now_config, j] += lift
+
+
+@inner
+def _room_needed(today: Ints, n_today: int, slot_start: Ints, links: int) -> int:
+    """Entries that today's rows may need."""
+    need = 2 * links
     for r in range(n_today):
-        place[find_root(parent, r)] += 1
-    first = 0
-    for r in range(n_today):  # a block's root is its smallest row
-        size = place[r]
-        place[r] = first
-        if size > 0:
-            sizes[n_blocks] = size
-            n_blocks += 1
-        first += size
-    for r in range(n_today):
-        root = find_root(parent, r)
-        order[place[root]] = r
-        place[root] += 1
-    for at in range(n_today):
-        place[order[at]] = at
-    return n_blocks
+        need += 2 * (1 + slot_start[today[r] + 1] - slot_start[today[r]])
+    return need
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def grown_ints(a: Ints, need: int) -> Ints:
-    if need <= len(a):
-        return a
-    b = np.empty(max(need, 2 * len(a)), np.int64)
-    for i in range(len(a)):  # a slice would compile the message for shapes that differ: two seconds
-        b[i] = a[i]
-    return b
+@loop
+def _pass(
+    d: Design, k: Fades, day: Ints, channel: Ints, slot_channel: Ints, f: Facts, past: Past, t: Today, links: Links,
+    rows: DayRows, slope_here: Floats, done: Ints,
+) -> int:  # fmt: skip
+    """Days from event done[EVENTS] on; says what it lacks room for, with everything as it was before that day."""
+    # A tuple of many arrays is unpacked once: wherever it is handed on, its parts are copied.
+    slot_start, slot_group, group_mechanism, group_pair = d.slot_start, d.slot_group, d.group_mechanism, d.group_pair
+    group_term, ground_term, ground_pair, ground_profile = d.group_term, d.ground_term, d.ground_pair, d.ground_profile
+    ground_scale, channel_ground, channel_scale, n_shapes = (
+        d.ground_scale,
+        d.channel_ground,
+        d.channel_scale,
+        d.n_shapes,
+    )
+    cell_time, cell_value, cell_shape = d.cell_time, d.cell_value, d.cell_shape
+    swing, peak = d.profile_swing, d.profile_peak
+    effect_start, effect_fact, effect_level = d.effect_start, d.effect_fact, d.effect_level
+    pair_group_start, pair_group = d.pair_group_start, d.pair_group
+    pair_ground_start, pair_ground = d.pair_ground_start, d.pair_ground
+    out_start, out_slot, out_mass = d.out_start, d.out_slot, d.out_mass
+    feed_start, feed_group, feed_mass = d.feed_start, d.feed_group, d.feed_mass
+    kernel_start, kernel_share, decay = k.kernel_start, k.kernel_share, k.decay
+    row_of, today, times, parent, order, place = t.row_of, t.today, t.times, t.parent, t.order, t.place
+    is_new, pairs_flipped, slot_echo, first_link, sizes = t.is_new, t.pairs_flipped, t.slot_echo, t.first_link, t.sizes
+    link_to, link_from, link_slot, link_value = links.to, links.source, links.slot, links.value
+    reach, reach_age, reach_day = past.reach, past.reach_age, past.reach_day
+    total, total_age, total_day, ground_day = past.total, past.total_age, past.total_day, past.ground_day
+    start, term, value, bend = rows.start, rows.term, rows.value, rows.bend
+    exposure, exposure_bend = rows.exposure, rows.exposure_bend
+    echo_from, echo_term, echo_value, echo_bend = rows.echo_from, rows.echo_term, rows.echo_value, rows.echo_bend
+    i, n_rows, used, blocks, echoes = done[EVENTS], done[ROWS], done[ENTRIES], done[BLOCKS], done[ECHOES]
+    lacks = FINISHED
+    while i < len(day):
+        now = day[i]
+        scored = now >= 0
+        last, n_today = collect(day, channel, i, row_of, today, times)
+        n_links = 0
+        if scored:
+            n_links = link_acts(
+                today, n_today, times, row_of, parent, out_start, out_slot, out_mass, slot_channel, slot_group,
+                group_mechanism, k.echo_share, link_to, link_from, link_slot, link_value,
+            )  # fmt: skip
+            if n_links < 0:
+                lacks = MORE_LINKS
+            elif (
+                used + _room_needed(today, n_today, slot_start, n_links) > len(term)
+                or echoes + 2 * n_links > len(echo_from)
+            ):  # fmt: skip
+                lacks = MORE_ENTRIES
+        if lacks != FINISHED:
+            forget_day(row_of, today, n_today)
+            break
+        n_effects = change_facts(effect_start, effect_fact, effect_level, channel, i, last, f.level, f.effects)
+        n_pairs = turn_pairs(f, n_effects, is_new, pairs_flipped)
+        _expose_changed_groups(
+            n_pairs, pairs_flipped, pair_group_start, pair_group, f.old_config, f.config, now, group_mechanism,
+            group_term, kernel_start, kernel_share, decay, total, total_age, total_day, exposure, exposure_bend,
+        )  # fmt: skip
+        _expose_changed_grounds(
+            n_pairs, pairs_flipped, pair_ground_start, pair_ground, f.old_config, f.config, now, ground_profile,
+            ground_term, ground_scale, n_shapes, cell_time, cell_value, cell_shape, swing, peak, ground_day, exposure,
+        )  # fmt: skip
+        if scored:
+            for q in range(n_links):
+                slot_echo[link_slot[q]] += link_value[q]
+            n_blocks = find_blocks(parent, n_today, place, order, sizes)
+            first = n_rows
+            for b in range(n_blocks):
+                first += sizes[b]
+                blocks += 1
+                rows.block[blocks] = first
+            sort_links(n_links, link_to, place, n_today, first_link, links.by_row)
+            first_row = n_rows
+            cell = cell_of(cell_time, float(now))
+            for at in range(n_today):
+                r = order[at]
+                c = today[r]
+                used = _write_background(
+                    c, now, cell, f, n_effects, channel_ground, channel_scale, ground_profile, ground_pair,
+                    ground_term, n_shapes, cell_value, cell_shape, swing, peak, term, value, used,
+                )  # fmt: skip
+                used = _write_answers(
+                    c, now, f, n_effects, k, slot_start, slot_group, group_mechanism, group_pair, group_term, reach,
+                    reach_age, reach_day, slot_echo, slope_here, term, value, bend, used,
+                )  # fmt: skip
+                used, echoes = _write_echoes(
+                    c, at, f, n_effects, k, links, first_link, today, place, first_row, slot_group, group_mechanism,
+                    group_pair, group_term, slope_here, term, value, bend, echo_from, echo_term, echo_value, echo_bend,
+                    used, echoes,
+                )  # fmt: skip
+                rows.acts[n_rows] = times[r]
+                rows.channel[n_rows] = c
+                rows.day[n_rows] = now
+                n_rows += 1
+                start[n_rows] = used
+                rows.echo_start[n_rows] = echoes
+        excite_slots(
+            today, n_today, times, now, out_start, out_slot, out_mass, slot_group, group_mechanism, kernel_start,
+            decay, reach, reach_age, reach_day,
+        )  # fmt: skip
+        _excite_groups(
+            now, scored, n_today, today, times, f, n_effects, k, feed_start, feed_group, feed_mass, group_mechanism,
+            group_pair, group_term, total, total_age, total_day, exposure, exposure_bend,
+        )  # fmt: skip
+        settle_facts(f, n_effects, is_new, pairs_flipped, n_pairs)
+        forget_day(row_of, today, n_today)
+        i = last
+    done[EVENTS], done[ROWS], done[ENTRIES], done[BLOCKS], done[ECHOES] = i, n_rows, used, blocks, echoes
+    return lacks
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def grown_floats(a: Floats, need: int) -> Floats:
-    if need <= len(a):
-        return a
-    b = np.empty(max(need, 2 * len(a)), np.float64)
-    for i in range(len(a)):
-        b[i] = a[i]
-    return b
+@loop
+def _expose_rest(
+    days: int, config: Ints, k: Fades, past: Past, group_pair: Ints, group_mechanism: Ints, group_term: Ints,
+    ground_pair: Ints, ground_profile: Ints, ground_term: Ints, ground_scale: Floats, n_shapes: int, cell_time: Floats,
+    cell_value: Floats, cell_shape: Ints, swing: Floats, peak: Floats, exposure: Floats, exposure_bend: Floats,
+) -> None:  # fmt: skip
+    """What is still expected between what happened last and the end of the window."""
+    for g in range(len(group_term)):
+        expose_group(
+            g, past.total, past.total_age, past.total_day[g], days, config[group_pair[g]], 1.0, group_mechanism,
+            group_term, k.kernel_start, k.kernel_share, k.decay, exposure, exposure_bend,
+        )  # fmt: skip
+    for b in range(len(ground_term)):
+        expose_ground(
+            b, past.ground_day[b], days, config[ground_pair[b]], 1.0, ground_profile, ground_term, ground_scale,
+            n_shapes, cell_time, cell_value, cell_shape, swing, peak, exposure,
+        )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def grown_rows(a: Floats, need: int) -> Floats:
-    if need <= len(a):
-        return a
-    b = np.zeros((max(need, 2 * len(a)), a.shape[1]))
-    for i in range(len(a)):
-        for k in range(a.shape[1]):
-            b[i, k] = a[i, k]
-    return b
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def day_pass(
-    d: Design, decay: Floats, day: Ints, channel: Ints, days: int, sloped: bool
-) -> tuple[Ints, Ints, Floats, Floats, Ints, Ints, Ints, Ints, Floats, Floats, Floats, Floats, Floats, Ints, Ints]:
+def day_pass(d: Design, decay: Floats, day: Ints, channel: Ints, days: int, sloped: bool) -> DayRows:
     """Rows, echoes, blocks and exposures over days 0..days-1.
 
     decay    (kernel components,) 1/day
     day      (N,) whole days, sorted; days before 0 are history: they excite and set facts but are not scored
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
-    returns  the fields of `DayRows`
     """
-    n = len(day)
-    n_mechanisms = len(d.kernel_start) - 1
-    widest = 1
-    echo_share = np.zeros(n_mechanisms)
-    for m in range(n_mechanisms):
-        widest = max(widest, d.kernel_start[m + 1] - d.kernel_start[m])
-        for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-            echo_share[m] += d.kernel_share[j] * same_day(decay[j])
-    echo_slope = np.zeros((n_mechanisms, widest))
-    lag_share = np.empty(len(decay))
-    lag_slope = np.empty(len(decay))
-    for m in range(n_mechanisms):
-        for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-            echo_slope[m, j - d.kernel_start[m]] = -d.kernel_share[j] * later_bend(decay[j])
-            lag_share[j] = d.kernel_share[j] * next_day(decay[j])
-            lag_slope[j] = d.kernel_share[j] * next_bend(decay[j])
+    n, origin = len(day), min(0, int(day[0])) if len(day) else 0
+    n_groups, n_slots, n_pairs = len(d.group_term), len(d.slot_group), len(d.initial_config)
+    k = fades(d.kernel_start, d.kernel_share, np.ascontiguousarray(decay, np.float64))
+    widest = k.echo_slope.shape[1]
+    slot_channel = np.repeat(np.arange(len(d.channel_ground)), np.diff(d.slot_start))
+    effects_by_event = np.concatenate([[0], np.cumsum(np.diff(d.effect_start)[channel])])
+    new_day = np.flatnonzero(np.diff(day, prepend=day[:1] - 1))
+    most_effects = int(np.diff(effects_by_event[np.append(new_day, n)]).max(initial=0))
+    facts = Facts(
+        d.initial_level.copy(), d.initial_level.copy(), d.initial_config.copy(), d.initial_config.copy(),
+        np.zeros(n_pairs, np.int64), np.empty((most_effects, 3), np.int64), d.dep_start, d.dep_pair, d.dep_stride,
+    )  # fmt: skip
+    past = Past(
+        np.zeros((n_slots, widest)), np.zeros((n_slots, widest)), np.full(n_slots, origin),
+        np.zeros((n_groups, widest)), np.zeros((n_groups, widest)), np.full(n_groups, origin),
+        np.zeros(len(d.ground_term), np.int64),
+    )  # fmt: skip
+    most = busiest_day(day)
+    ints = np.empty((6, most + 1), np.int64)
+    today = Today(
+        np.full(len(d.channel_ground), -1, np.int64), ints[0], np.empty(most), ints[1], ints[2], ints[3], ints[4],
+        ints[5], np.zeros(len(d.initial_level), np.int64), np.empty(n_pairs, np.int64), np.zeros(n_slots),
+    )  # fmt: skip
+    links = room_for_links(64)
+    rows = room_for_rows(n, 4 * n + 16, n + 16, d.n_terms, widest, sloped)
+    done = np.zeros(6, np.int64)
+    while True:
+        lacks = _pass(d, k, day, channel, slot_channel, facts, past, today, links, rows, np.zeros(widest), done)
+        if lacks == FINISHED:
+            break
+        if lacks == MORE_LINKS:
+            links = room_for_links(2 * len(links.to))
+        else:
+            need = int(4 * len(links.to))
+            rows = with_more_entries(rows, max(len(rows.term), need), max(len(rows.echo_from), need))
+    _expose_rest(
+        days, facts.config, k, past, d.group_pair, d.group_mechanism, d.group_term, d.ground_pair, d.ground_profile,
+        d.ground_term, d.ground_scale, d.n_shapes, d.cell_time, d.cell_value, d.cell_shape, d.profile_swing,
+        d.profile_peak, rows.exposure, rows.exposure_bend,
+    )  # fmt: skip
+    return cut(rows, done)
 
-    n_channels = len(d.channel_ground)
-    n_slots = len(d.slot_group)
-    slot_channel = np.empty(n_slots, np.int64)
-    for c in range(n_channels):
-        for s in range(d.slot_start[c], d.slot_start[c + 1]):
-            slot_channel[s] = c
-    origin = min(0, day[0]) if n > 0 else 0
-    level = d.initial_level.copy()
-    old_level = level.copy()
-    config = d.initial_config.copy()
-    old_config = config.copy()
-    flipped = np.zeros(len(config), np.bool_)
-    reach = np.zeros((n_slots, widest))
-    reach_age = np.zeros((n_slots, widest))
-    reach_day = np.full(n_slots, origin)
-    total = np.zeros((len(d.group_term), widest))
-    total_age = np.zeros((len(d.group_term), widest))
-    total_day = np.full(len(d.group_term), origin)
-    ground_day = np.zeros(len(d.ground_term), np.int64)
-    exposure = np.zeros(len(d.term_linear))
-    exposure_bend = np.zeros((len(d.term_linear) if sloped else 0, widest))
 
-    start = np.zeros(n + 1, np.int64)
-    acts = np.empty(n, np.float64)
-    row_channel = np.empty(n, np.int64)
-    row_day = np.empty(n, np.int64)
-    block = np.zeros(n + 1, np.int64)
-    echo_start = np.zeros(n + 1, np.int64)
-    term = np.empty(4 * n + 16, np.int64)
-    value = np.empty(4 * n + 16, np.float64)
-    echo_from = np.empty(n + 16, np.int64)
-    echo_term = np.empty(n + 16, np.int64)
-    echo_value = np.empty(n + 16, np.float64)
-    bend = np.zeros((4 * n + 16 if sloped else 0, widest))
-    echo_bend = np.zeros((n + 16 if sloped else 0, widest))
-    slope_here = np.zeros(widest)
-    used = 0
-    rows = 0
-    blocks = 0
-    echoes = 0
+def room_for_links(n: int) -> Links:
+    """Room for so many links of one day."""
+    return Links(
+        np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)
+    )
 
-    busiest = 0
-    i = 0
-    while i < n:
-        last = i
-        while last < n and day[last] == day[i]:
-            last += 1
-        busiest = max(busiest, last - i)
-        i = last
-    row_of = np.full(n_channels, -1, np.int64)
-    today = np.empty(busiest, np.int64)
-    times = np.empty(busiest, np.float64)
-    parent = np.empty(busiest, np.int64)
-    order = np.empty(busiest, np.int64)
-    place = np.empty(busiest, np.int64)
-    sizes = np.empty(busiest, np.int64)
-    per_row = np.empty(busiest + 1, np.int64)
-    slot_echo = np.zeros(n_slots)
-    link_to = np.empty(64, np.int64)
-    link_from = np.empty(64, np.int64)
-    link_slot = np.empty(64, np.int64)
-    link_value = np.empty(64, np.float64)
-    sorted_link = np.empty(64, np.int64)
-    pairs_flipped = np.empty(len(config), np.int64)
-    effects = np.empty((16, 3), np.int64)
-    is_new = np.zeros(len(level), np.bool_)  # facts that changed today
 
-    i = 0
-    while i < n:
-        now = day[i]
-        scored = now >= 0
-        last, n_today = collect(day, channel, i, row_of, today, times)
-        need = count_effects(d.effect_start, channel, i, last)
-        if need > len(effects):
-            effects = np.empty((2 * need, 3), np.int64)
-        n_effects = change_facts(d.effect_start, d.effect_fact, d.effect_level, channel, i, last, level, effects)
-        n_pairs = 0
-        for k in range(n_effects):
-            f = effects[k, 1]
-            change = level[f] - old_level[f]
-            if (change != 0 or effects[k, 2] != old_level[f]) and not is_new[f]:  # changed, if only for a while
-                is_new[f] = True
-                for q in range(d.dep_start[f], d.dep_start[f + 1]):
-                    pair = d.dep_pair[q]
-                    config[pair] += d.dep_stride[q] * change
-                    if not flipped[pair]:
-                        flipped[pair] = True
-                        pairs_flipped[n_pairs] = pair
-                        n_pairs += 1
+def room_for_rows(n: int, n_entries: int, n_echoes: int, n_terms: int, widest: int, sloped: bool) -> DayRows:
+    """Empty rows of a pass: `n` rows and blocks, so many entries and echoes."""
+    slopes = int(sloped)
+    return DayRows(
+        start=np.zeros(n + 1, np.int64), term=np.empty(n_entries, np.int64), value=np.empty(n_entries),
+        acts=np.empty(n), block=np.zeros(n + 1, np.int64), echo_start=np.zeros(n + 1, np.int64),
+        echo_from=np.empty(n_echoes, np.int64), echo_term=np.empty(n_echoes, np.int64), echo_value=np.empty(n_echoes),
+        exposure=np.zeros(n_terms), bend=np.zeros((slopes * n_entries, widest)),
+        echo_bend=np.zeros((slopes * n_echoes, widest)), exposure_bend=np.zeros((slopes * n_terms, widest)),
+        channel=np.empty(n, np.int64), day=np.empty(n, np.int64),
+    )  # fmt: skip
 
-        # groups and grounds whose gates changed: the days before as before, today half and half
-        for k in range(n_pairs):
-            pair = pairs_flipped[k]
-            for r in range(d.pair_group_start[pair], d.pair_group_start[pair + 1]):
-                g = d.pair_group[r]
-                level_g, age_g = total[g], total_age[g]
-                was = old_config[pair]
-                expose_group(d, g, level_g, age_g, decay, total_day[g], now, was, 1.0, exposure, exposure_bend)
-                age(d.kernel_start, d.group_mechanism[g], level_g, age_g, decay, now - total_day[g])
-                expose_group(d, g, level_g, age_g, decay, now, now + 1, was, 0.5, exposure, exposure_bend)
-                expose_group(d, g, level_g, age_g, decay, now, now + 1, config[pair], 0.5, exposure, exposure_bend)
-                age(d.kernel_start, d.group_mechanism[g], level_g, age_g, decay, 1)
-                total_day[g] = now + 1
-            for r in range(d.pair_ground_start[pair], d.pair_ground_start[pair + 1]):
-                b = d.pair_ground[r]
-                expose_ground(d, b, ground_day[b], now, old_config[pair], 1.0, exposure)
-                expose_ground(d, b, now, now + 1, old_config[pair], 0.5, exposure)
-                expose_ground(d, b, now, now + 1, config[pair], 0.5, exposure)
-                ground_day[b] = now + 1
 
-        # echoes among today's rows, and the blocks they form
-        links = 0
-        if scored:
-            for r in range(n_today):
-                parent[r] = r
-                per_row[r] = 0
-            per_row[n_today] = 0
-            for r in range(n_today):
-                c = today[r]
-                for k in range(d.out_start[c], d.out_start[c + 1]):
-                    s = d.out_slot[k]
-                    to = row_of[slot_channel[s]]
-                    if to < 0:
-                        continue
-                    v = echo_share[d.group_mechanism[d.slot_group[s]]] * d.out_mass[k] * times[r]
-                    if v <= SMALLEST:
-                        continue
-                    if links == len(link_to):
-                        link_to = grown_ints(link_to, links + 1)
-                        link_from = grown_ints(link_from, links + 1)
-                        link_slot = grown_ints(link_slot, links + 1)
-                        link_value = grown_floats(link_value, links + 1)
-                        sorted_link = np.empty(len(link_to), np.int64)
-                    link_to[links] = to
-                    link_from[links] = r
-                    link_slot[links] = s
-                    link_value[links] = v
-                    slot_echo[s] += v
-                    links += 1
-                    a = find_root(parent, to)
-                    z = find_root(parent, r)
-                    if a != z:
-                        parent[max(a, z)] = min(a, z)
-            n_blocks = find_blocks(parent, n_today, place, order, sizes)
-            first = rows
-            for b in range(n_blocks):
-                first += sizes[b]
-                block[blocks + 1] = first
-                blocks += 1
-            for k in range(links):
-                per_row[place[link_to[k]] + 1] += 1
-            for at in range(n_today):
-                per_row[at + 1] += per_row[at]
-            for k in range(links):
-                at = place[link_to[k]]
-                sorted_link[per_row[at]] = k
-                per_row[at] += 1
-            for at in range(n_today, 0, -1):  # the fill moved every start to the next row's: move them back
-                per_row[at] = per_row[at - 1]
-            per_row[0] = 0
-            echo_from = grown_ints(echo_from, echoes + 2 * links)
-            echo_term = grown_ints(echo_term, echoes + 2 * links)
-            echo_value = grown_floats(echo_value, echoes + 2 * links)
-            if sloped:
-                echo_bend = grown_rows(echo_bend, echoes + 2 * links)
+def longer(a: NDArray[Any], more: int) -> NDArray[Any]:
+    """The array with room for so many rows more."""
+    return np.concatenate([a, np.zeros((more, *a.shape[1:]), a.dtype)])
 
-        # rows
-        first_row = rows
-        cell = cell_of(d.cell_time, float(now)) if scored else 0
-        for at in range(n_today if scored else 0):
-            r = order[at]
-            c = today[r]
-            need = used + 2 * (1 + d.slot_start[c + 1] - d.slot_start[c] + per_row[at + 1] - per_row[at])
-            if need > len(term):
-                term = grown_ints(term, need)
-                value = grown_floats(value, need)
-                if sloped:
-                    bend = grown_rows(bend, need)
-            b = d.channel_ground[c]
-            p = d.ground_profile[b]
-            v = d.channel_scale[c] * d.cell_value[p, cell]
-            v *= season_integral(d.profile_swing[p], d.profile_peak[p], float(now), now + 1.0)
-            if v > 0.0:
-                pair = d.ground_pair[b]
-                base = d.ground_term[b] + d.cell_shape[cell]
-                before = old_config[pair]
-                after = (
-                    after_config(
-                        d.dep_start, d.dep_pair, d.dep_stride, pair, config, effects, n_effects, c, old_level, level
-                    )
-                    if flipped[pair]
-                    else before
-                )
-                halves = 2 if after != before else 1
-                for half in range(halves):
-                    term[used] = base + (before if half == 0 else after) * d.n_shapes
-                    value[used] = v / halves
-                    used += 1
-            for s in range(d.slot_start[c], d.slot_start[c + 1]):
-                g = d.slot_group[s]
-                mech = d.group_mechanism[g]
-                pair = d.group_pair[g]
-                echo = 0.0 if flipped[pair] else slot_echo[s]
-                slot_echo[s] = 0.0
-                v = echo
-                age(d.kernel_start, mech, reach[s], reach_age[s], decay, now - reach_day[s])
-                reach_day[s] = now
-                for j in range(d.kernel_start[mech], d.kernel_start[mech + 1]):
-                    k = j - d.kernel_start[mech]
-                    v += lag_share[j] * reach[s, k]
-                    if sloped:
-                        slope_here[k] = lag_slope[j] * reach[s, k] - lag_share[j] * decay[j] * reach_age[s, k]
-                        if echo > 0.0:
-                            slope_here[k] += echo / echo_share[mech] * echo_slope[mech, k]
-                if v > SMALLEST:
-                    before = old_config[pair]
-                    after = (
-                        after_config(
-                            d.dep_start, d.dep_pair, d.dep_stride, pair, config, effects, n_effects, c, old_level, level
-                        )
-                        if flipped[pair]
-                        else before
-                    )
-                    halves = 2 if after != before else 1
-                    for half in range(halves):
-                        term[used] = d.group_term[g] + (before if half == 0 else after)
-                        value[used] = v / halves
-                        if sloped:
-                            for j in range(widest):
-                                bend[used, j] = slope_here[j] / halves
-                        used += 1
-            for q in range(per_row[at], per_row[at + 1]):
-                k = sorted_link[q]
-                g = d.slot_group[link_slot[k]]
-                pair = d.group_pair[g]
-                m = d.group_mechanism[g]
-                for j in range(widest):
-                    slope_here[j] = link_value[k] / echo_share[m] * echo_slope[m, j]
-                if not flipped[pair]:
-                    echo_from[echoes] = first_row + place[link_from[k]]
-                    echo_term[echoes] = d.group_term[g] + config[pair]
-                    echo_value[echoes] = link_value[k]
-                    if sloped:
-                        for j in range(widest):
-                            echo_bend[echoes, j] = slope_here[j]
-                    echoes += 1
-                    continue
-                for half in range(2):
-                    if half == 0:
-                        here = before_config(
-                            d.dep_start,
-                            d.dep_pair,
-                            d.dep_stride,
-                            pair,
-                            old_config,
-                            effects,
-                            n_effects,
-                            today[link_from[k]],
-                            old_level,
-                        )
-                    else:
-                        here = after_config(
-                            d.dep_start, d.dep_pair, d.dep_stride, pair, config, effects, n_effects, c, old_level, level
-                        )
-                    term[used] = d.group_term[g] + here
-                    value[used] = 0.5 * link_value[k]
-                    if sloped:
-                        for j in range(widest):
-                            bend[used, j] = 0.5 * slope_here[j]
-                            echo_bend[echoes, j] = 0.5 * slope_here[j]
-                    used += 1
-                    echo_from[echoes] = first_row + place[link_from[k]]
-                    echo_term[echoes] = d.group_term[g] + here
-                    echo_value[echoes] = 0.5 * link_value[k]
-                    echoes += 1
-            acts[rows] = times[r]
-            row_channel[rows] = c
-            row_day[rows] = now
-            rows += 1
-            start[rows] = used
-            echo_start[rows] = echoes
 
-        # today's acts raise tomorrow and after; their echoes are expected today
-        for r in range(n_today):
-            c = today[r]
-            for k in range(d.out_start[c], d.out_start[c + 1]):
-                s = d.out_slot[k]
-                mech = d.group_mechanism[d.slot_group[s]]
-                age(d.kernel_start, mech, reach[s], reach_age[s], decay, now + 1 - reach_day[s])
-                reach_day[s] = now + 1
-                for here in range(d.kernel_start[mech + 1] - d.kernel_start[mech]):
-                    reach[s, here] += d.out_mass[k] * times[r]
-            for k in range(d.feed_start[c], d.feed_start[c + 1]):
-                g = d.feed_group[k]
-                mech = d.group_mechanism[g]
-                pair = d.group_pair[g]
-                level_g, age_g, begun = total[g], total_age[g], total_day[g]
-                expose_group(d, g, level_g, age_g, decay, begun, now + 1, config[pair], 1.0, exposure, exposure_bend)
-                age(d.kernel_start, mech, level_g, age_g, decay, now + 1 - begun)
-                total_day[g] = now + 1
-                for here in range(d.kernel_start[mech + 1] - d.kernel_start[mech]):
-                    total[g, here] += d.feed_mass[k] * times[r]
-                if scored:
-                    mass = echo_share[mech] * d.feed_mass[k] * times[r]
-                    before = config[pair]
-                    if flipped[pair]:
-                        before = before_config(
-                            d.dep_start, d.dep_pair, d.dep_stride, pair, old_config, effects, n_effects, c, old_level
-                        )
-                    exposure[d.group_term[g] + before] += 0.5 * mass
-                    exposure[d.group_term[g] + config[pair]] += 0.5 * mass
-                    if sloped:
-                        for j in range(widest):
-                            lift = 0.5 * d.feed_mass[k] * times[r] * echo_slope[mech, j]
-                            exposure_bend[d.group_term[g] + before, j] += lift
-                            exposure_bend[d.group_term[g] + config[pair], j] += lift
+def with_more_entries(rows: DayRows, entries: int, echoes: int) -> DayRows:
+    """The rows with room for so many entries and echoes more."""
+    slopes = int(len(rows.exposure_bend) > 0)
+    return rows._replace(
+        term=longer(rows.term, entries), value=longer(rows.value, entries), bend=longer(rows.bend, slopes * entries),
+        echo_from=longer(rows.echo_from, echoes), echo_term=longer(rows.echo_term, echoes),
+        echo_value=longer(rows.echo_value, echoes), echo_bend=longer(rows.echo_bend, slopes * echoes),
+    )  # fmt: skip
 
-        for k in range(n_pairs):
-            old_config[pairs_flipped[k]] = config[pairs_flipped[k]]
-            flipped[pairs_flipped[k]] = False
-        for k in range(n_effects):
-            old_level[effects[k, 1]] = level[effects[k, 1]]
-            is_new[effects[k, 1]] = False
-        for r in range(n_today):
-            row_of[today[r]] = -1
-        i = last
 
-    for g in range(len(d.group_term)):
-        here = config[d.group_pair[g]]
-        expose_group(d, g, total[g], total_age[g], decay, total_day[g], days, here, 1.0, exposure, exposure_bend)
-    for b in range(len(d.ground_term)):
-        expose_ground(d, b, ground_day[b], days, config[d.ground_pair[b]], 1.0, exposure)
-    if sloped:
-        bend = bend[:used].copy()
-        echo_bend = echo_bend[:echoes].copy()
-    return (
-        start[: rows + 1].copy(), term[:used].copy(), value[:used].copy(), acts[:rows].copy(),
-        block[: blocks + 1].copy(), echo_start[: rows + 1].copy(), echo_from[:echoes].copy(),
-        echo_term[:echoes].copy(), echo_value[:echoes].copy(), exposure, bend, echo_bend, exposure_bend,
-        row_channel[:rows].copy(), row_day[:rows].copy(),
+def cut(rows: DayRows, done: Ints) -> DayRows:
+    """What a pass has written, without the room that it did not need."""
+    n, used, blocks, echoes = (int(done[what]) for what in (ROWS, ENTRIES, BLOCKS, ECHOES))
+    return DayRows(
+        start=rows.start[: n + 1].copy(), term=rows.term[:used].copy(), value=rows.value[:used].copy(),
+        acts=rows.acts[:n].copy(), block=rows.block[: blocks + 1].copy(), echo_start=rows.echo_start[: n + 1].copy(),
+        echo_from=rows.echo_from[:echoes].copy(), echo_term=rows.echo_term[:echoes].copy(),
+        echo_value=rows.echo_value[:echoes].copy(), exposure=rows.exposure, bend=rows.bend[:used].copy(),
+        echo_bend=rows.echo_bend[:echoes].copy(), exposure_bend=rows.exposure_bend, channel=rows.channel[:n].copy(),
+        day=rows.day[:n].copy(),
     )  # fmt: skip

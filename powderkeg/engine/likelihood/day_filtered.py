@@ -18,15 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
-from powderkeg.engine.likelihood.day import (
+from powderkeg.engine.compiled import allocating, allocating_loop, inner
+from powderkeg.engine.likelihood.day_steps import (
     age,
     collect,
     find_blocks,
     find_root,
-    grown_floats,
-    grown_ints,
-    grown_rows,
     later_bend,
     later_share,
     next_bend,
@@ -70,7 +67,38 @@ class Trail(NamedTuple):
     row: Ints
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
+def grown_ints(a: Ints, need: int) -> Ints:
+    if need <= len(a):
+        return a
+    b = np.empty(max(need, 2 * len(a)), np.int64)
+    for i in range(len(a)):  # a slice would compile the message for shapes that differ: two seconds
+        b[i] = a[i]
+    return b
+
+
+@allocating
+def grown_floats(a: Floats, need: int) -> Floats:
+    if need <= len(a):
+        return a
+    b = np.empty(max(need, 2 * len(a)), np.float64)
+    for i in range(len(a)):
+        b[i] = a[i]
+    return b
+
+
+@allocating
+def grown_rows(a: Floats, need: int) -> Floats:
+    if need <= len(a):
+        return a
+    b = np.zeros((max(need, 2 * len(a)), a.shape[1]))
+    for i in range(len(a)):
+        for k in range(a.shape[1]):
+            b[i, k] = a[i, k]
+    return b
+
+
+@inner
 def scramble(x: int) -> int:
     """A 31-bit hash: orders are drawn the same way every time."""
     x = (x ^ (x >> 16)) * 73244475 & 0x7FFFFFFF
@@ -78,7 +106,7 @@ def scramble(x: int) -> int:
     return x ^ (x >> 16)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def next_order(order: Ints) -> bool:
     """The next permutation in lexical order, in place; False after the last. Equal entries are not told apart."""
     i = len(order) - 2
@@ -103,7 +131,7 @@ def no_trail(n_days: int, n_cells: int) -> Trail:
     return Trail(np.zeros(n_days, np.int64), np.zeros((0, n_cells)), np.zeros(0), np.zeros(0, np.int64))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def list_orders(times: Floats, n_today: int, now: int) -> Ints:
     """(orders, acts) sequences of today's rows, each as often as it acted."""
     m = 0
@@ -132,7 +160,7 @@ def list_orders(times: Floats, n_today: int, now: int) -> Ints:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def walk(
     orders: Ints,
     today: Ints,
@@ -269,7 +297,7 @@ def walk(
     return steps, weights, rows, best + np.log(mean)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def hidden_day_pass(
     d: Design,
     f: Drift,
@@ -451,7 +479,7 @@ def hidden_day_pass(
                     fade = np.exp(-b)
                     shift = fade * (total_age[g, k] + total[g, k]) - total_age[g, k]
                     mass_bend[g, k] = share * (later_bend(b) * gone * total[g, k] + w * b * shift)
-            age(d.kernel_start, m, total[g], total_age[g], decay, 1)
+            age(d.kernel_start, decay, m, total, total_age, g, 1)
             pair_mass[d.group_pair[g]] += mass[g] * linear[d.term_linear[d.group_term[g]]]
         cell = cell_of(d.cell_time, now + 0.5)
         for b in range(n_grounds):
@@ -492,7 +520,7 @@ def hidden_day_pass(
             for s in range(d.slot_start[c], d.slot_start[c + 1]):
                 g = d.slot_group[s]
                 m = d.group_mechanism[g]
-                age(d.kernel_start, m, reach[s], reach_age[s], decay, now - reach_day[s])
+                age(d.kernel_start, decay, m, reach, reach_age, s, now - reach_day[s])
                 reach_day[s] = now
                 v = 0.0
                 for h in range(widest):
@@ -923,7 +951,7 @@ def hidden_day_pass(
             for k in range(d.out_start[c], d.out_start[c + 1]):
                 s = d.out_slot[k]
                 m = d.group_mechanism[d.slot_group[s]]
-                age(d.kernel_start, m, reach[s], reach_age[s], decay, now + 1 - reach_day[s])
+                age(d.kernel_start, decay, m, reach, reach_age, s, now + 1 - reach_day[s])
                 reach_day[s] = now + 1
                 for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
                     reach[s, h] += d.out_mass[k] * times[r]

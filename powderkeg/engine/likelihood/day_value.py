@@ -1,6 +1,6 @@
 """The likelihood of events stamped with a day: counts as total progeny within the day, started from the past.
 
-In: the rows of `daypass`, coefficients. Out: value, gradient and Hessian of
+In: the rows of `day`, coefficients. Out: value, gradient and Hessian of
 
     log P = sum over active rows of (n - 1) log r + log det L  -  expected counts  -  log n!
     r = background + past days' excitation + echoes * n,   L = diag(r) - echoes diag(n)
@@ -12,21 +12,27 @@ Source: Good (1960), Proc. Camb. Phil. Soc. 56, 367-380 (Lagrange inversion); th
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import inner, loop
 
 LARGE_BLOCK = 400
 """Rows of a block from which the curvature of log det L is left to its diagonal part: it would cost minutes."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def invert(a: Floats) -> tuple[float, Floats]:
-    """(log determinant, inverse) of a matrix that is diagonally dominant by rows, so elimination needs no pivots."""
-    n = len(a)
-    u = a.copy()
-    inverse = np.eye(n)
+@inner
+def invert(n: int, u: Floats, inverse: Floats) -> float:
+    """Log determinant of a matrix that is diagonally dominant by rows, so elimination needs no pivots; fills `inverse`.
+
+    u, inverse  of n rows or more; u is used up
+    """
+    for i in range(n):
+        for j in range(n):
+            inverse[i, j] = 0.0
+        inverse[i, i] = 1.0
     log_det = 0.0
     for k in range(n):
         pivot = u[k, k]
@@ -42,10 +48,206 @@ def invert(a: Floats) -> tuple[float, Floats]:
             u[k, j] /= pivot
         for j in range(n):
             inverse[k, j] /= pivot
-    return log_det, inverse
+    return log_det
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
+def _fill_block(
+    first: int, size: int, start: Ints, term: Ints, value: Floats, acts: Floats, echo_start: Ints, echo_from: Ints,
+    echo_term: Ints, echo_value: Floats, coefficient: Floats, matrix: Floats, r: Floats,
+) -> float:  # fmt: skip
+    """Fill r and L of a block; returns its sum of (n - 1) log r, or -inf where some r is not above 0."""
+    part = 0.0
+    for i in range(size):
+        r[i] = 0.0
+        for j in range(size):
+            matrix[i, j] = 0.0
+    for i in range(size):
+        row = first + i
+        for e in range(start[row], start[row + 1]):
+            r[i] += coefficient[term[e]] * value[e]
+        if not r[i] > 0.0:
+            return -np.inf
+        matrix[i, i] += r[i]
+        part += (acts[row] - 1.0) * np.log(r[i])
+        for e in range(echo_start[row], echo_start[row + 1]):
+            matrix[i, echo_from[e] - first] -= coefficient[echo_term[e]] * echo_value[e]
+    return part
+
+
+@inner
+def _touch(
+    first: int, size: int, start: Ints, term: Ints, linear: Ints, x_start: Ints, x_index: Ints, n_linear: int,
+    column: Ints, touched: Ints,
+) -> int:  # fmt: skip
+    """Which parameters a block hangs on: `column` numbers them, `touched` lists them; returns how many."""
+    n_touched = 0
+    for i in range(size):
+        row = first + i
+        for e in range(start[row], start[row + 1]):
+            j = term[e]
+            if column[linear[j]] < 0:
+                column[linear[j]] = n_touched
+                touched[n_touched] = linear[j]
+                n_touched += 1
+            for k in range(x_start[j], x_start[j + 1]):
+                s = n_linear + x_index[k]
+                if column[s] < 0:
+                    column[s] = n_touched
+                    touched[n_touched] = s
+                    n_touched += 1
+    return n_touched
+
+
+@inner
+def _slope_row(
+    first: int, i: int, weight: float, start: Ints, term: Ints, value: Floats, acts: Floats, r: Floats,
+    inverse: Floats, coefficient: Floats, slope: Floats, linear: Ints, x_start: Ints, x_index: Ints, x_value: Floats,
+    n_linear: int, column: Ints, dr: Floats, trace: Floats, pull: Floats, by_row: Floats,
+) -> None:  # fmt: skip
+    """First derivatives by what makes up r of row i of a block, which stands in the diagonal of L too."""
+    row = first + i
+    pull_row = (acts[row] - 1.0) / r[i] + inverse[i, i]
+    by_row[row] = weight * pull_row
+    for e in range(start[row], start[row + 1]):
+        j = term[e]
+        v = value[e]
+        pull[j] += weight * pull_row * v
+        a = column[linear[j]]
+        dr[a, i] += slope[j] * v
+        trace[a] += slope[j] * v * pull_row
+        for k in range(x_start[j], x_start[j + 1]):
+            a = column[n_linear + x_index[k]]
+            dv = coefficient[j] * v * x_value[k]
+            dr[a, i] += dv
+            trace[a] += dv * pull_row
+
+
+@inner
+def _slope_echoes(
+    first: int, i: int, size: int, weight: float, echo_start: Ints, echo_from: Ints, echo_term: Ints,
+    echo_value: Floats, inverse: Floats, coefficient: Floats, slope: Floats, linear: Ints, x_start: Ints,
+    x_index: Ints, x_value: Floats, n_linear: int, column: Ints, full: bool, trace: Floats, product: Floats,
+    pull: Floats, by_echo: Floats,
+) -> None:  # fmt: skip
+    """First derivatives by the echoes of row i of a block, and the inverse of L times the derivative of L."""
+    for e in range(echo_start[first + i], echo_start[first + i + 1]):
+        j = echo_term[e]
+        v = echo_value[e]
+        source = echo_from[e] - first
+        back = inverse[source, i]
+        by_echo[e] = -weight * back
+        pull[j] -= weight * back * v
+        a = column[linear[j]]
+        trace[a] -= slope[j] * v * back
+        if full:
+            for q in range(size):
+                product[(a * size + q) * size + source] -= inverse[q, i] * slope[j] * v
+        for k in range(x_start[j], x_start[j + 1]):
+            a = column[n_linear + x_index[k]]
+            dv = coefficient[j] * v * x_value[k]
+            trace[a] -= dv * back
+            if full:
+                for q in range(size):
+                    product[(a * size + q) * size + source] -= inverse[q, i] * dv
+
+
+@inner
+def _bend_block(
+    first: int, size: int, weight: float, acts: Floats, r: Floats, inverse: Floats, dr: Floats, product: Floats,
+    full: bool, n_touched: int, touched: Ints, hessian: Floats,
+) -> None:  # fmt: skip
+    """Second derivatives of a block."""
+    if full:
+        for a in range(n_touched):
+            for i in range(size):
+                for q in range(size):
+                    product[(a * size + q) * size + i] += inverse[q, i] * dr[a, i]
+    for a in range(n_touched):
+        for c in range(a, n_touched):
+            h = 0.0
+            for i in range(size):
+                h -= (acts[first + i] - 1.0) / r[i] ** 2 * dr[a, i] * dr[c, i]
+                if full:
+                    for q in range(size):
+                        h -= product[(a * size + i) * size + q] * product[(c * size + q) * size + i]
+                else:
+                    h -= inverse[i, i] ** 2 * dr[a, i] * dr[c, i]
+            hessian[touched[a], touched[c]] += weight * h
+            if a != c:
+                hessian[touched[c], touched[a]] += weight * h
+
+
+class _Room(NamedTuple):
+    """Where a block is worked out: L, its inverse, r, derivatives; which parameters it hangs on."""
+
+    matrix: Floats
+    inverse: Floats
+    r: Floats
+    dr: Floats
+    product: Floats
+    trace: Floats
+    column: Ints
+    touched: Ints
+
+
+@loop
+def _add_blocks(
+    start: Ints, term: Ints, value: Floats, acts: Floats, block: Ints, block_weight: Floats, echo_start: Ints,
+    echo_from: Ints, echo_term: Ints, echo_value: Floats, coefficient: Floats, slope: Floats, linear: Ints,
+    x_start: Ints, x_index: Ints, x_value: Floats, n_linear: int, curved: bool, room: _Room, gradient: Floats,
+    pull: Floats, hessian: Floats, by_row: Floats, by_echo: Floats,
+) -> float:  # fmt: skip
+    """The sum of `evaluate_days`; what it returns beside it is added to the last five arrays."""
+    matrix, inverse, r, dr, product = room.matrix, room.inverse, room.r, room.dr, room.product
+    trace, column, touched = room.trace, room.column, room.touched
+    total = 0.0
+    for b in range(len(block) - 1):
+        first, size = block[b], block[b + 1] - block[b]
+        weight = block_weight[b]
+        part = _fill_block(
+            first, size, start, term, value, acts, echo_start, echo_from, echo_term, echo_value, coefficient, matrix, r
+        )
+        if not part > -np.inf:
+            return -np.inf
+        if size == 1:
+            if not matrix[0, 0] > 0.0:
+                return -np.inf
+            log_det = np.log(matrix[0, 0])
+            inverse[0, 0] = 1.0 / matrix[0, 0]
+        else:
+            log_det = invert(size, matrix, inverse)
+            if not np.isfinite(log_det):
+                return -np.inf
+        part += log_det
+        total += weight * part
+
+        n_touched = _touch(first, size, start, term, linear, x_start, x_index, n_linear, column, touched)
+        full = curved and size <= LARGE_BLOCK
+        for a in range(n_touched):
+            trace[a] = 0.0
+            for i in range(size):
+                dr[a, i] = 0.0
+        for e in range(n_touched * size * size if full else 0):
+            product[e] = 0.0
+        for i in range(size):
+            _slope_row(
+                first, i, weight, start, term, value, acts, r, inverse, coefficient, slope, linear, x_start, x_index,
+                x_value, n_linear, column, dr, trace, pull, by_row,
+            )  # fmt: skip
+            _slope_echoes(
+                first, i, size, weight, echo_start, echo_from, echo_term, echo_value, inverse, coefficient, slope,
+                linear, x_start, x_index, x_value, n_linear, column, full, trace, product, pull, by_echo,
+            )  # fmt: skip
+        for a in range(n_touched):
+            gradient[touched[a]] += weight * trace[a]
+        if curved:
+            _bend_block(first, size, weight, acts, r, inverse, dr, product, full, n_touched, touched, hessian)
+        for a in range(n_touched):
+            column[touched[a]] = -1
+    return total
+
+
 def evaluate_days(
     start: Ints,
     term: Ints,
@@ -75,126 +277,24 @@ def evaluate_days(
                  derivative by r, through the diagonal of L too (N,); derivative by each echo (echoes,)
     """
     n = n_linear + n_log
-    total = 0.0
-    gradient = np.zeros(n)
-    pull = np.zeros(len(coefficient))
-    hessian = np.zeros((n, n))
-    n_blocks = len(block) - 1
-    by_row = np.zeros(len(acts))
-    by_echo = np.zeros(len(echo_from))
-    column = np.full(n, -1, np.int64)
-    touched = np.empty(n, np.int64)
-    for b in range(n_blocks):
-        first, size = block[b], block[b + 1] - block[b]
-        weight = block_weight[b]
-        matrix = np.zeros((size, size))
-        r = np.zeros(size)
-        part = 0.0
-        for i in range(size):
-            row = first + i
-            for e in range(start[row], start[row + 1]):
-                r[i] += coefficient[term[e]] * value[e]
-            if not r[i] > 0.0:
-                return -np.inf, gradient, pull, hessian, by_row, by_echo
-            matrix[i, i] += r[i]
-            part += (acts[row] - 1.0) * np.log(r[i])
-            for e in range(echo_start[row], echo_start[row + 1]):
-                matrix[i, echo_from[e] - first] -= coefficient[echo_term[e]] * echo_value[e]
-        if size == 1:
-            if not matrix[0, 0] > 0.0:
-                return -np.inf, gradient, pull, hessian, by_row, by_echo
-            log_det = np.log(matrix[0, 0])
-            inverse = np.full((1, 1), 1.0 / matrix[0, 0])
-        else:
-            log_det, inverse = invert(matrix)
-            if not np.isfinite(log_det):
-                return -np.inf, gradient, pull, hessian, by_row, by_echo
-        part += log_det
-        total += weight * part
-
-        # which parameters the block touches
-        n_touched = 0
-        for i in range(size):
-            row = first + i
-            for e in range(start[row], start[row + 1]):
-                j = term[e]
-                if column[linear[j]] < 0:
-                    column[linear[j]] = n_touched
-                    touched[n_touched] = linear[j]
-                    n_touched += 1
-                for k in range(x_start[j], x_start[j + 1]):
-                    s = n_linear + x_index[k]
-                    if column[s] < 0:
-                        column[s] = n_touched
-                        touched[n_touched] = s
-                        n_touched += 1
-        dr = np.zeros((n_touched, size))
-        full = curved and size <= LARGE_BLOCK
-        product = np.zeros((n_touched if full else 0, size, size))  # inverse times derivative of L
-        trace = np.zeros(n_touched)
-        for i in range(size):
-            row = first + i
-            pull_row = (acts[row] - 1.0) / r[i] + inverse[i, i]
-            by_row[row] = weight * pull_row
-            for e in range(start[row], start[row + 1]):
-                j = term[e]
-                v = value[e]
-                pull[j] += weight * pull_row * v
-                a = column[linear[j]]
-                dr[a, i] += slope[j] * v
-                trace[a] += slope[j] * v * pull_row
-                for k in range(x_start[j], x_start[j + 1]):
-                    a = column[n_linear + x_index[k]]
-                    dv = coefficient[j] * v * x_value[k]
-                    dr[a, i] += dv
-                    trace[a] += dv * pull_row
-            for e in range(echo_start[row], echo_start[row + 1]):
-                j = echo_term[e]
-                v = echo_value[e]
-                source = echo_from[e] - first
-                back = inverse[source, i]
-                by_echo[e] = -weight * back
-                pull[j] -= weight * back * v
-                a = column[linear[j]]
-                trace[a] -= slope[j] * v * back
-                if full:
-                    for q in range(size):
-                        product[a, q, source] -= inverse[q, i] * slope[j] * v
-                for k in range(x_start[j], x_start[j + 1]):
-                    a = column[n_linear + x_index[k]]
-                    dv = coefficient[j] * v * x_value[k]
-                    trace[a] -= dv * back
-                    if full:
-                        for q in range(size):
-                            product[a, q, source] -= inverse[q, i] * dv
-        for a in range(n_touched):
-            gradient[touched[a]] += weight * trace[a]
-        if curved:
-            if full:
-                for a in range(n_touched):
-                    for i in range(size):
-                        for q in range(size):
-                            product[a, q, i] += inverse[q, i] * dr[a, i]
-            for a in range(n_touched):
-                for c in range(a, n_touched):
-                    h = 0.0
-                    for i in range(size):
-                        h -= (acts[first + i] - 1.0) / r[i] ** 2 * dr[a, i] * dr[c, i]
-                        if full:
-                            for q in range(size):
-                                h -= product[a, i, q] * product[c, q, i]
-                        else:
-                            h -= inverse[i, i] ** 2 * dr[a, i] * dr[c, i]
-                    hessian[touched[a], touched[c]] += weight * h
-                    if a != c:
-                        hessian[touched[c], touched[a]] += weight * h
-        for a in range(n_touched):
-            column[touched[a]] = -1
+    sizes = np.diff(block)
+    most = int(sizes.max(initial=1))
+    curved_most = int(sizes[sizes <= LARGE_BLOCK].max(initial=1)) if curved else 0
+    room = _Room(
+        np.empty((most, most)), np.empty((most, most)), np.empty(most), np.empty((n, most)),
+        np.empty(n * curved_most**2), np.empty(n), np.full(n, -1, np.int64), np.empty(n, np.int64),
+    )  # fmt: skip
+    gradient, pull, hessian = np.zeros(n), np.zeros(len(coefficient)), np.zeros((n, n))
+    by_row, by_echo = np.zeros(len(acts)), np.zeros(len(echo_from))
+    total = _add_blocks(
+        start, term, value, acts, block, block_weight, echo_start, echo_from, echo_term, echo_value, coefficient,
+        slope, linear, x_start, x_index, x_value, n_linear, curved, room, gradient, pull, hessian, by_row, by_echo,
+    )  # fmt: skip
     return total, gradient, pull, hessian, by_row, by_echo
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def bend_days(
+@loop
+def _add_bends(
     start: Ints,
     term: Ints,
     bend: Floats,
@@ -206,10 +306,9 @@ def bend_days(
     linear: Ints,
     n_rates: int,
     kernel_start: Ints,
-    n_components: int,
-) -> Floats:
-    """(kernel components,) derivative of what `evaluate_days` sums by the log decays."""
-    result = np.zeros(n_components)
+    result: Floats,
+) -> None:
+    """Add to result (kernel components,) the derivative of what `evaluate_days` sums by the log decays."""
     for i in range(len(start) - 1):
         for e in range(start[i], start[i + 1]):
             m = linear[term[e]] - n_rates
@@ -220,4 +319,15 @@ def bend_days(
         m = linear[echo_term[e]] - n_rates
         for j in range(kernel_start[m], kernel_start[m + 1]):
             result[j] += by_echo[e] * coefficient[echo_term[e]] * echo_bend[e, j - kernel_start[m]]
+
+
+def bend_days(
+    start: Ints, term: Ints, bend: Floats, by_row: Floats, echo_term: Ints, echo_bend: Floats, by_echo: Floats,
+    coefficient: Floats, linear: Ints, n_rates: int, kernel_start: Ints, n_components: int,
+) -> Floats:  # fmt: skip
+    """(kernel components,) derivative of what `evaluate_days` sums by the log decays."""
+    result = np.zeros(n_components)
+    _add_bends(
+        start, term, bend, by_row, echo_term, echo_bend, by_echo, coefficient, linear, n_rates, kernel_start, result
+    )
     return result

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import allocating_loop, inner, loop
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.units import YEAR
 
@@ -49,7 +49,7 @@ class Rows(NamedTuple):
     event: Ints
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def season_integral(swing: float, peak: float, a: float, b: float) -> float:
     """Integral of 1 + swing * cos(2 pi (t - peak) / 365.25) from a to b, in days."""
     if swing == 0.0:
@@ -58,14 +58,20 @@ def season_integral(swing: float, peak: float, a: float, b: float) -> float:
     return float((b - a) + swing / w * (np.sin(w * (b - peak)) - np.sin(w * (a - peak))))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def cell_of(cell_time: Floats, t: float) -> int:
     """Index of the time cell that holds t; the last cell holds the end of the window."""
-    k = int(np.searchsorted(cell_time, t, side="right")) - 1
-    return min(max(k, 0), len(cell_time) - 2)
+    low, high = 0, len(cell_time)  # np.searchsorted would take a second to compile
+    while low < high:
+        middle = (low + high) // 2
+        if cell_time[middle] <= t:
+            low = middle + 1
+        else:
+            high = middle
+    return min(max(low - 1, 0), len(cell_time) - 2)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def calm_level(d: Design, x: Floats, x_time: float, s: int, t: float) -> float:
     """exp(-sum strength * x) of calm set s at time t, from levels x at x_time."""
     total = 0.0
@@ -75,7 +81,7 @@ def calm_level(d: Design, x: Floats, x_time: float, s: int, t: float) -> float:
     return float(np.exp(-total))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def expose_ground(d: Design, b: int, config: int, a: float, z: float, x: Floats, x_time: float, out: Floats) -> None:
     """Add the background exposure of ground b from a to z, in configuration `config`, to `out`."""
     if z <= a:
@@ -103,7 +109,7 @@ def expose_ground(d: Design, b: int, config: int, a: float, z: float, x: Floats,
         k += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def calm_panels(d: Design, s: int, x: Floats, x_time: float, a: float, z: float, decay: float) -> int:
     """Panels of an 8-point Gauss-Legendre rule that keep rate times width at 2 or less; 1 where calm is spent."""
     fastest = decay
@@ -118,7 +124,7 @@ def calm_panels(d: Design, s: int, x: Floats, x_time: float, a: float, z: float,
     return max(1, min(int(np.ceil(fastest * (z - a) / 2.0)), 4096))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def expose_group(
     d: Design,
     g: int,
@@ -174,7 +180,7 @@ def expose_group(
             moment[k] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def age_slot(kernel_start: Ints, m: int, level: Floats, moment: Floats, decay: Floats, width: float) -> None:
     """Let a slot's levels and moments decay over `width` days."""
     # Helpers take the arrays they need, not the Design: its sixty arrays would be unpacked in every compiled copy.
@@ -188,7 +194,7 @@ def age_slot(kernel_start: Ints, m: int, level: Floats, moment: Floats, decay: F
             level[k] *= fade
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def exact_pass(
     d: Design, decay: Floats, time: Floats, channel: Ints, end: float, sloped: bool
 ) -> tuple[Ints, Ints, Floats, Floats, Floats, Floats, Ints]:
@@ -423,7 +429,7 @@ def exact_pass(
     return start, term[:used].copy(), value[:used].copy(), kept, exposure, exposure_bend, event
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def evaluate_rows(
     start: Ints,
     term: Ints,
@@ -493,7 +499,7 @@ def evaluate_rows(
     return total, gradient, pull, hessian
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def bend_rows(
     start: Ints,
     term: Ints,

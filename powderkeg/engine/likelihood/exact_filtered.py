@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints, System
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import allocating_loop, inner, loop
 from powderkeg.engine.likelihood.design import Design, starts
 from powderkeg.engine.likelihood.exact import SMALLEST, age_slot, calm_level, cell_of, season_integral
 from powderkeg.units import YEAR
@@ -89,14 +89,14 @@ def is_hidden(system: System, n_acts: int) -> bool:
     return bool(found.run_out.any() or found.comes.any() or ((found.probability > 0) & (found.probability < 1)).any())
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def copy_into(to: Floats, values: Floats) -> None:
     """to[:] = values, which would compile a message for shapes that differ wherever it stands."""
     for i in range(len(to)):
         to[i] = values[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def drift_facts(f: Drift, p: Floats, width: float) -> None:
     """Let probabilities p (cells,) drift by the facts' own rates over `width` days."""
     for s in range(len(f.comes)):
@@ -114,7 +114,7 @@ def drift_facts(f: Drift, p: Floats, width: float) -> None:
                 p[first] += gone
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def act_on_facts(f: Drift, p: Floats, c: int) -> None:
     """The effects of an act of channel c on the probabilities."""
     for k in range(f.start[c], f.start[c + 1]):
@@ -124,7 +124,7 @@ def act_on_facts(f: Drift, p: Floats, c: int) -> None:
         p[f.level_start[s] + f.level[k]] += share
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def configurations(facts: Ints, level_start: Ints, p: Floats, out: Floats) -> None:
     """Probability of every configuration of a pair that reads `facts`, to out[:size]."""
     out[0] = 1.0
@@ -137,7 +137,7 @@ def configurations(facts: Ints, level_start: Ints, p: Floats, out: Floats) -> No
         size *= n_levels
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def weigh(
     facts: Ints, level_start: Ints, size: int, p: Floats, chance: Floats, gate: Floats, mass: float, out: Floats
 ) -> float:
@@ -162,7 +162,7 @@ def weigh(
     return mean
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def learn_from_silence(f: Drift, p: Floats, expected: Floats, share: float) -> None:
     """p proportional to p * exp(-share * expected count given the level), fact by fact."""
     for s in range(len(f.comes)):
@@ -180,7 +180,7 @@ def learn_from_silence(f: Drift, p: Floats, expected: Floats, share: float) -> N
             p[cell] /= total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def learn_from_act(f: Drift, p: Floats, intensity: Floats, reads: Ints, n_reads: int) -> None:
     """p proportional to p * intensity given the level, for the facts that the act's channel reads."""
     for k in range(n_reads):
@@ -193,14 +193,14 @@ def learn_from_act(f: Drift, p: Floats, intensity: Floats, reads: Ints, n_reads:
                 p[cell] *= intensity[cell] / total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def step_end(t: float, step: float, last: float) -> float:
     """End of the step that starts at t: no step crosses an event or the start of the window."""
     high = min(t + step, last)
     return 0.0 if t < 0.0 < high else high
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop
 def count_steps(time: Floats, end: float) -> int:
     """Steps of the grid between events and to the end."""
     total = 0
@@ -216,7 +216,7 @@ def count_steps(time: Floats, end: float) -> int:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def hidden_pass(
     d: Design,
     f: Drift,

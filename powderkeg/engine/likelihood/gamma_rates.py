@@ -22,7 +22,7 @@ from math import lgamma
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import allocating, allocating_loop, inner
 
 DROPPED = 40.0
 """Log of the largest share of an integral that its bounds may cut off, with the sign turned."""
@@ -32,7 +32,7 @@ LEAST_SHARE = 1e-10
 """Nodes with less of the integral than this add nothing to derivatives."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def digamma(a: float) -> float:
     """Derivative of log Gamma, to 1e-13 for a > 0."""
     shift = 0.0
@@ -44,7 +44,7 @@ def digamma(a: float) -> float:
     return float(shift + np.log(a) - 0.5 / a - series)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def trigamma(a: float) -> float:
     """Second derivative of log Gamma, to 1e-12 for a > 0."""
     shift = 0.0
@@ -56,7 +56,7 @@ def trigamma(a: float) -> float:
     return float(shift + 1.0 / a + 0.5 * z + series / a)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def twice(a: Floats) -> Floats:
     """The same with as much room again."""
     longer = np.zeros(2 * len(a))
@@ -65,7 +65,7 @@ def twice(a: Floats) -> Floats:
     return longer
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def log_integrand(u: float, power: float, big: float, g: Floats, d: Floats, w: Floats, n_single: int, n: int) -> float:
     """Log of the integrand (in u) at u; rows 0..n-1 have excitation, of weight 1 up to n_single."""
     x = np.exp(u)
@@ -83,7 +83,7 @@ def log_integrand(u: float, power: float, big: float, g: Floats, d: Floats, w: F
     return float(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def evaluate_marginal(
     row_start: Ints,
     start: Ints,

@@ -20,12 +20,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.compiled import inner
+from powderkeg.engine.compiled import allocating_loop, inner
 from powderkeg.engine.draws import child, draw
-from powderkeg.engine.likelihood.day import expose_ground, next_day, same_day
+from powderkeg.engine.likelihood.day_steps import expose_ground, next_day, same_day
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact import cell_of, season_integral
 
@@ -59,7 +58,7 @@ class Chain(NamedTuple):
     before: int
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def make_chain(d: Design, decay: Floats, coefficient: Floats, channels: Ints, before: int, days: int) -> Chain:
     """The chain of a design whose gates stand still.
 
@@ -116,16 +115,19 @@ def make_chain(d: Design, decay: Floats, coefficient: Floats, channels: Ints, be
     return Chain(background, pair_start, pair_to[:pairs].copy(), curve[:pairs].copy(), within, before)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def ground_exposure(d: Design, days: int) -> Floats:
     """(T,) expected count of every term of a background, per unit of its coefficient, over the window."""
     exposure = np.zeros(len(d.term_linear))
     for b in range(len(d.ground_term)):
-        expose_ground(d, b, 0, days, d.initial_config[d.ground_pair[b]], 1.0, exposure)
+        expose_ground(
+            b, 0, days, d.initial_config[d.ground_pair[b]], 1.0, d.ground_profile, d.ground_term, d.ground_scale,
+            d.n_shapes, d.cell_time, d.cell_value, d.cell_shape, d.profile_swing, d.profile_peak, exposure,
+        )  # fmt: skip
     return exposure
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def answer_shares(kernel_start: Ints, kernel_share: Floats, decay: Floats, total: int) -> tuple[Floats, Floats, int]:
     """(mechanisms, total) share of answers that come so many days later, and by then; days that hold nearly all."""
     n_mechanisms = len(kernel_start) - 1
@@ -293,7 +295,7 @@ def proposal(key, near, old, first, last):  # type: ignore[no-untyped-def]
     return new if first <= new <= last else -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def rooms(first: Ints, last: Ints, n_channels: int, total: int) -> tuple[Ints, int]:
     """(total + 1,) starts of each day's list of active channels, with room for all that may be on it; the longest."""
     covers = np.zeros(total + 1, np.int64)
@@ -307,7 +309,7 @@ def rooms(first: Ints, last: Ints, n_channels: int, total: int) -> tuple[Ints, i
     return np.cumsum(covers), longest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def draw_days(
     chain: Chain, channel: Ints, first: Ints, last: Ints, day: Ints, key: np.uint64, sweeps: int, power: float
 ) -> tuple[Floats, float]:

@@ -9,23 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from powderkeg.engine.caching import njit
-from powderkeg.engine.compiled import inner
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.compiled import inner, loop
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def alias_rows(start, weight, keep, other, sums):  # type: ignore[no-untyped-def]
-    """Fill `keep` (share of its cell that entry i keeps), `other` (entry that takes the rest) and `sums` of rows.
-
-    start   (rows + 1,) int64
-    weight  (entries,) > 0
-    other   (entries,) int64, position in the whole array, not in the row
-    """
-    widest = 0
-    for row in range(len(start) - 1):
-        widest = max(widest, start[row + 1] - start[row])
-    small = np.empty(widest, np.int64)
-    large = np.empty(widest, np.int64)
+@loop
+def _fill_rows(start, weight, keep, other, sums, small, large):  # type: ignore[no-untyped-def]
+    """As `alias_rows`; small, large  room for the longest row."""
     for row in range(len(start) - 1):
         first, end = start[row], start[row + 1]
         n = end - first
@@ -59,6 +49,17 @@ def alias_rows(start, weight, keep, other, sums):  # type: ignore[no-untyped-def
             keep[small[i]] = 1.0
         for i in range(n_large):
             keep[large[i]] = 1.0
+
+
+def alias_rows(start: Ints, weight: Floats, keep: Floats, other: Ints, sums: Floats) -> None:
+    """Fill `keep` (share of its cell that entry i keeps), `other` (entry that takes the rest) and `sums` of rows.
+
+    start   (rows + 1,)
+    weight  (entries,) > 0
+    other   (entries,) position in the whole array, not in the row
+    """
+    small, large = np.empty((2, int(np.diff(start).max(initial=0))), np.int64)
+    _fill_rows(start, weight, keep, other, sums, small, large)
 
 
 @inner

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.engine.arrays import Floats, Ints, System
-from powderkeg.engine.caching import njit
+from powderkeg.engine.arrays import Ints, System
+from powderkeg.engine.compiled import loop
 from powderkeg.engine.draws import EFFECT_COIN, draw
 
 
@@ -25,16 +25,15 @@ def state_numbers(
     number = np.empty(len(channel) + len(offsets) - 1, np.int64)
     _walk(
         np.asarray(offsets, np.int64), channel, key, weight, system.initial_level, system.effect_start,
-        system.effect_fact, system.effect_level, system.effect_probability, number,
+        system.effect_fact, system.effect_level, system.effect_probability, system.initial_level.copy(), number,
     )  # fmt: skip
     return number
 
 
-@njit(cache=True, nogil=True)
+@loop
 def _walk(  # type: ignore[no-untyped-def]
-    offsets, channel, key, weight, initial, start, fact, level, probability: Floats, number
+    offsets, channel, key, weight, initial, start, fact, level, probability, state, number
 ):
-    state = initial.copy()
     to = 0
     for r in range(len(offsets) - 1):
         code = np.int64(0)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.likelihood.day import next_day, same_day
+from powderkeg.engine.likelihood.day_steps import next_day, same_day
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact_filtered import (
     FIRST_STEP,

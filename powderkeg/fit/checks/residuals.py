@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.likelihood.day import same_day
+from powderkeg.engine.likelihood.day_steps import same_day
 from powderkeg.engine.likelihood.design import moving_facts
 from powderkeg.engine.likelihood.exact_filtered import drift
 from powderkeg.fit.checks.expected import Expected, classes_of, expected_acts, gate_values

@@ -85,7 +85,7 @@ def average(
     for day in draws:
         data, order = possible.completed(day)
         whole = data.time.astype(np.int64)
-        rows = DayRows(*day_pass(problem.design, decay, whole, data.channel, round(data.days), sloped))
+        rows = day_pass(problem.design, decay, whole, data.channel, round(data.days), sloped)
         reached = reached_rows(rows, able)
         if not reached.all():
             cells = set(zip(rows.channel[~reached].tolist(), rows.day[~reached].tolist(), strict=True))

@@ -174,9 +174,8 @@ def prepare(
     """
     if data.by_day:
         day = _whole(data)
-        return _day_objective(
-            DayRows(*day_pass(design, decay, day, data.channel, round(data.days), sloped)), data, terms, dead
-        )
+        rows = day_pass(design, decay, day, data.channel, round(data.days), sloped)
+        return _day_objective(rows, data, terms, dead)
     found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days, sloped))
     return _exact_objective(found, terms, dead)
 
