@@ -11,7 +11,7 @@ from event_files import icews, icews_row
 from typer.testing import CliRunner
 
 from powderkeg.cli.app import app
-from powderkeg.cli.reading import Reading
+from powderkeg.cli.reading import ReadingOptions
 from powderkeg.events import convert, read_events
 from powderkeg.events.match import match
 
@@ -38,7 +38,7 @@ def test_every_command_that_reads_events_has_every_option(command: str) -> None:
 
 
 def test_every_argument_of_reading_can_be_given() -> None:
-    told = set(Reading(["x"]).arguments(None))
+    told = set(ReadingOptions(["x"]).arguments(None))
     for function in (read_events, convert):
         asked = set(inspect.signature(function).parameters) - {"paths", "out", "progress", "quarantine"}
         assert asked == told

@@ -20,7 +20,7 @@ from powderkeg.compare import Axis, axis, sensitivity, sweep
 from powderkeg.compare.sweep.sweeps import POINTS
 from powderkeg.errors import PowderkegWarning, UsageError
 from powderkeg.scenario import Scenario, edit, loads
-from powderkeg.simulate.checkpoints import Folder
+from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.writing.lock import Lock
 from tests.test_compare import TWO_CORNERS
 
@@ -204,7 +204,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 def test_a_point_changed_by_hand_is_not_believed(tmp_path: Path, change: str) -> None:
     row: dict[str, object] = dict.fromkeys(ROW_NAMES, 0.25) | {"outcome": "o", "title": "O", "unit": "u", "stopped": 0}
     rows = [row | {"better": None, "value": 0.5 + k} for k in range(3)]
-    with Folder(tmp_path, {"seed": 1}, POINTS) as folder:
+    with JobFolder(tmp_path, {"seed": 1}, POINTS) as folder:
         folder.write(1, rows)
         assert folder.read(1) == rows
         text = CHANGES[change](point(tmp_path).read_text())
@@ -294,21 +294,21 @@ def test_a_sweep_on_a_full_disk_says_what_is_kept_and_goes_on(
 ) -> None:
     file, whole = kept
     out = tmp_path / "out"
-    real, calls = Folder._put, []
+    real, calls = JobFolder._put, []
 
-    def full(self: Folder, name: str, content: bytes) -> None:
+    def full(self: JobFolder, name: str, content: bytes) -> None:
         calls.append(name)
         if len(calls) > 4:
             raise OSError(28, "No space left on device")
         real(self, name, content)
 
-    monkeypatch.setattr(Folder, "_put", full)
+    monkeypatch.setattr(JobFolder, "_put", full)
     assert run(*arguments(file, out)) == 1
     told = capsys.readouterr().err
     assert "points/0000003.json: no space left on the disk" in told
     assert "3 finished parts of the sweep are kept in" in told
     assert "nothing was run" not in told
-    monkeypatch.setattr(Folder, "_put", real)
+    monkeypatch.setattr(JobFolder, "_put", real)
     assert run(*arguments(file, out)) == 0
     assert files(out) == files(whole)
 
@@ -317,15 +317,15 @@ def test_ctrl_c_says_how_to_go_on(
     kept: tuple[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, _ = kept
-    real, calls = Folder.write, []
+    real, calls = JobFolder.write, []
 
-    def stopped(self: Folder, number: int, content: object) -> None:
+    def stopped(self: JobFolder, number: int, content: object) -> None:
         real(self, number, content)
         calls.append(number)
         if len(calls) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Folder, "write", stopped)
+    monkeypatch.setattr(JobFolder, "write", stopped)
     assert run(*arguments(file, tmp_path / "out")) == 130
     assert "Stopped; 2 finished points are kept in" in capsys.readouterr().err
 

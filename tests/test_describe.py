@@ -9,7 +9,7 @@ import pytest
 
 from powderkeg.model import compile, describe, from_arrays
 from powderkeg.model.wording import effects, estimate, span
-from powderkeg.scenario import Effect, Quantity, edit, load, loads, names
+from powderkeg.scenario import FactEffect, Quantity, edit, load, loads, names
 from powderkeg.wording import number, percent
 
 SMALL = """
@@ -251,7 +251,9 @@ def test_numbers_are_said_as_people_say_them(said: str, expected: str) -> None:
 def test_effects_are_grouped_by_what_is_done() -> None:
     scenario = loads(SMALL)
     sure = Quantity(1.0)
-    every = (Effect("road", "on", sure), Effect("mood", "sour", Quantity(0.3)), Effect("mood", "calm", sure),
-             Effect("patron", "absent", sure), Effect("treaty", "holds", sure))  # fmt: skip
+    every = (
+        FactEffect("road", "on", sure), FactEffect("mood", "sour", Quantity(0.3)), FactEffect("mood", "calm", sure),
+        FactEffect("patron", "absent", sure), FactEffect("treaty", "holds", sure),
+    )  # fmt: skip
     assert effects(every, scenario) == "sets road and mood to sour (30 %); clears mood; cuts patron; makes treaty"
     assert scenario.start == date(2008, 2, 17)

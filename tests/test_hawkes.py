@@ -17,8 +17,8 @@ from scipy import sparse
 import powderkeg as pk
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events.table import EventTable
-from powderkeg.hawkes.exact import Rows, lay_out
-from powderkeg.hawkes.streams import Streams
+from powderkeg.hawkes.exact import ExactLikelihood, lay_out
+from powderkeg.hawkes.streams import TypeStreams
 
 DATA = Path(os.environ.get("POWDERKEG_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 RATES = np.array([0.30, 0.20, 0.40])
@@ -152,9 +152,9 @@ def test_answers_of_one_day_are_lost_if_stamps_are_read_as_instants() -> None:
     times = [np.floor(t) for t in streams(2500.0, 100, rates)]
     order = np.argsort(np.concatenate(times), kind="stable")
     kind = np.repeat(np.arange(3), [len(t) for t in times])[order]
-    read = Streams(np.concatenate(times)[order], kind, ("a", "b", "c"), 2500.0, False, 1.0, date(1970, 1, 1), ())
+    read = TypeStreams(np.concatenate(times)[order], kind, ("a", "b", "c"), 2500.0, False, 1.0, date(1970, 1, 1), ())
     layout = lay_out(3, 1, False, np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3), np.array([0.0, np.inf]))
-    naive = Rows(read, layout).climb(np.array([DECAY]))
+    naive = ExactLikelihood(read, layout).climb(np.array([DECAY]))
     found = np.abs(np.linalg.eigvals(naive.a[layout.link_places].reshape(3, 3))).max()
     truth = np.abs(np.linalg.eigvals(ANSWERS)).max()
     right = pk.hawkes(times, days=2500.0, decays=DECAY)

@@ -20,7 +20,7 @@ from powderkeg.model.spectral import edge_sources
 from powderkeg.scenario import (
     Act,
     Actor,
-    Answer,
+    AnswerShare,
     Condition,
     Fact,
     Gate,
@@ -442,7 +442,7 @@ def patterned(draw: st.DrawFn) -> Scenario:
             given_ties.append(TiePattern(subject, draw(KINDS), target, holds))
         mechanisms[f"k{index}"] = Mechanism(
             when=when,
-            then=tuple(Answer(p, Q(1 / len(then))) for p in then),
+            then=tuple(AnswerShare(p, Q(1 / len(then))) for p in then),
             answers=Q(0.5),
             half_lives=(HalfLife(Q(3.0), Q(1.0)),),
             given=tuple(given_ties),
@@ -557,7 +557,7 @@ def test_a_mechanism_that_links_nothing_says_why() -> None:
     assert "mechanisms.retaliation.when: no move makes serbia blocks x possible" in broken(
         mechanisms=changed("mechanisms", "retaliation", when=(Pattern("serbia", "block", "x"),))
     )
-    apart = (Answer(Pattern("y", "impose", "x"), Q(1.0)),)
+    apart = (AnswerShare(Pattern("y", "impose", "x"), Q(1.0)),)
     assert "mechanisms.entrapment: links nothing: no acts fit all its patterns together" in broken(
         mechanisms=changed("mechanisms", "entrapment", then=apart, when=(Pattern("x", "impose", "y"),), given=())
     )
@@ -565,7 +565,7 @@ def test_a_mechanism_that_links_nothing_says_why() -> None:
 
 def test_an_absent_tie_of_nobody_is_refused() -> None:
     """In "y threatens x" there is no z whose tie could be absent; "nobody backs y" and "someone does not" differ."""
-    then = (Answer(Pattern("y", "threaten", "x"), Q(0.5)), Answer(Pattern("z", "threaten", "x"), Q(0.5)))
+    then = (AnswerShare(Pattern("y", "threaten", "x"), Q(0.5)), AnswerShare(Pattern("z", "threaten", "x"), Q(0.5)))
     given_tie = (TiePattern("z", "patronage", "y", False),)
     said = broken(mechanisms=changed("mechanisms", "entrapment", then=then, given=given_tie))
     assert "mechanisms.entrapment.given: z is nobody when x threatens y and y threatens x" in said
@@ -638,14 +638,17 @@ def crowd(n_actors: int) -> Scenario:
         mechanisms={
             "retaliation": Mechanism(
                 when=(threat, block),
-                then=(Answer(Pattern("y", "threaten", "x"), Q(0.5)), Answer(Pattern("y", "block", "x"), Q(0.5))),
+                then=(
+                    AnswerShare(Pattern("y", "threaten", "x"), Q(0.5)),
+                    AnswerShare(Pattern("y", "block", "x"), Q(0.5)),
+                ),
                 answers=Q(0.3),
                 half_lives=half_life,
             ),
             "support": Mechanism(
                 when=(threat,),
                 given=(TiePattern("z", "patronage", "y"),),
-                then=(Answer(Pattern("z", "help", "y"), Q(1.0)),),
+                then=(AnswerShare(Pattern("z", "help", "y"), Q(1.0)),),
                 answers=Q(0.3),
                 half_lives=half_life,
             ),

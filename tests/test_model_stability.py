@@ -28,15 +28,15 @@ from powderkeg.model import (
     stability,
     warn_of_instability,
 )
-from powderkeg.model.reachable import Reach, reach
+from powderkeg.model.reachable import ReachableStates, reach
 from powderkeg.model.stability import stability_over
 from powderkeg.scenario import (
     Act,
     Actor,
-    Answer,
+    AnswerShare,
     Condition,
-    Effect,
     Fact,
+    FactEffect,
     Gate,
     HalfLife,
     Mechanism,
@@ -184,7 +184,7 @@ def test_elasticities_are_what_happens_when_a_value_moves_one_percent(escalation
 # --- reachable states, by hand
 
 
-def states_of(model: Model, found: Reach) -> set[tuple[tuple[str, str], ...]]:
+def states_of(model: Model, found: ReachableStates) -> set[tuple[tuple[str, str], ...]]:
     """The listed states by name, over the facts that were explored."""
     return {
         tuple((model.facts[fact], model.levels[fact][level]) for fact, level in zip(found.axes, state, strict=True))
@@ -254,9 +254,9 @@ def systems(draw: st.DrawFn) -> Scenario:
         fact = draw(st.sampled_from(FACTS))
         return Condition(fact, draw(st.sampled_from((None, *levels[fact]))))
 
-    def effect() -> Effect:
+    def effect() -> FactEffect:
         fact = draw(st.sampled_from(FACTS))
-        return Effect(fact, draw(st.sampled_from(levels[fact])), Q(draw(st.sampled_from((1.0, 0.5)))))
+        return FactEffect(fact, draw(st.sampled_from(levels[fact])), Q(draw(st.sampled_from((1.0, 0.5)))))
 
     pairs = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b")]
     moves = {
@@ -271,7 +271,7 @@ def systems(draw: st.DrawFn) -> Scenario:
     mechanisms = {
         f"k{index}": Mechanism(
             when=(draw(st.sampled_from(acts)),),
-            then=(Answer(draw(st.sampled_from(acts)), Q(1.0)),),
+            then=(AnswerShare(draw(st.sampled_from(acts)), Q(1.0)),),
             answers=Q(draw(st.floats(0.1, 0.9))),
             half_lives=(HalfLife(Q(3.0), Q(1.0)),),
             forbids=tuple(condition() for _ in range(draw(st.integers(0, 1)))),

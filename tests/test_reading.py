@@ -38,7 +38,7 @@ from powderkeg.reading import (
     Quantity,
     Reader,
     Real,
-    Record,
+    RecordKind,
     Reference,
     Scalar,
     Several,
@@ -78,13 +78,13 @@ class Recipe:
     """A dish."""
 
     name: str = declare(Name(), "Its name.")
-    steps: dict[str, Step] = declare(ByName(Record(Step, "step"), "step"), "What to do.", default={})
+    steps: dict[str, Step] = declare(ByName(RecordKind(Step, "step"), "step"), "What to do.", default={})
     portions: Quantity = declare(Amount(NUMBER, above=0.0), "For how many.", default=Quantity(4.0))
     spicy: bool = declare(Flag(), "Whether it is hot.", default=False)
     source: str | None = declare(SOURCE, "Where it is from.", default=None)
 
 
-RECIPE = Record(Recipe, "recipe")
+RECIPE = RecordKind(Recipe, "recipe")
 
 
 def read(kind: Kind, text: str, **names: tuple[str, ...]) -> tuple[Any, list[Fault]]:

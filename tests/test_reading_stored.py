@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from powderkeg.cli.folder import Folder as ResultFolder
+from powderkeg.cli.folder import JobFolder as ResultFolder
 from powderkeg.compare.sweep.sweeps import POINTS
 from powderkeg.errors import PowderkegError, UsageError
 from powderkeg.fit.joint_law import Joint, read
@@ -32,7 +32,7 @@ from powderkeg.reading.stored import (
     parsed,
     read_stored,
 )
-from powderkeg.simulate.checkpoints import Folder
+from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.writing.manifest import MANIFEST, check_sets
 
 SHAPE = RecordShape(
@@ -133,14 +133,14 @@ def point(folder: Path) -> tuple[Path, Callable[[], Any]]:
     row: dict[str, Any] = dict.fromkeys(numbers, 0.25) | {"outcome": "o", "title": "O", "unit": "u", "better": None}
 
     def back() -> Any:
-        with Folder(folder, {"seed": 1}, POINTS) as kept:
+        with JobFolder(folder, {"seed": 1}, POINTS) as kept:
             found = kept.read(3)
             kept.spoiled.clear()
         if found is None:
             raise UsageError("named and made again")
         return found
 
-    with Folder(folder, {"seed": 1}, POINTS) as kept:
+    with JobFolder(folder, {"seed": 1}, POINTS) as kept:
         kept.write(3, [row | {"stopped": 0}, row | {"stopped": 7}])
     return folder / "points" / "0000003.json", back
 
@@ -149,7 +149,7 @@ def job(folder: Path) -> tuple[Path, Callable[[], Any]]:
     about = {"seed": 1, "days": 365.25, "axes": [["moves.a.rate", [0.1, 0.2], 0.1, None]], "flag": True}
 
     def back() -> Any:
-        with Folder(folder, about, POINTS) as kept:
+        with JobFolder(folder, about, POINTS) as kept:
             return kept.identity
 
     back()

@@ -17,9 +17,9 @@ import yaml
 from powderkeg.errors import ScenarioError
 from powderkeg.reading import Quantity, tree
 from powderkeg.scenario import (
-    Answer,
+    AnswerShare,
     Condition,
-    Effect,
+    FactEffect,
     Forced,
     HalfLife,
     Pattern,
@@ -214,8 +214,8 @@ def test_the_written_form_means_what_the_language_says():
     mechanism = load(FILES / "good" / "mechanisms.yaml").mechanisms
     assert mechanism["one_answer"].when == (Pattern("x", "threaten", "y"),)
     assert mechanism["two_alike"].then == (
-        Answer(Pattern("y", "threaten", "x"), Quantity(0.5)),
-        Answer(Pattern("x", "threaten", "y"), Quantity(0.5)),
+        AnswerShare(Pattern("y", "threaten", "x"), Quantity(0.5)),
+        AnswerShare(Pattern("x", "threaten", "y"), Quantity(0.5)),
     )
     assert sum(answer.share.value for answer in mechanism["three_thirds"].then) == pytest.approx(1.0, abs=1e-15)
     assert mechanism["several_triggers"].half_lives == (
@@ -225,12 +225,12 @@ def test_the_written_form_means_what_the_language_says():
     assert mechanism["under_conditions"].needs == (Condition("roadblock"),)
     effects = load(FILES / "good" / "effects.yaml").moves
     assert effects["settles"].effects == (
-        Effect("posture", "withdraw", Quantity(0.3)),
-        Effect("measure", "off", Quantity(1.0)),
-        Effect("roadblock", "off", Quantity(1.0)),
+        FactEffect("posture", "withdraw", Quantity(0.3)),
+        FactEffect("measure", "off", Quantity(1.0)),
+        FactEffect("roadblock", "off", Quantity(1.0)),
     )
-    assert effects["returns"].effects == (Effect("backing", "holds", Quantity(1.0)),)
-    assert effects["abandons"].effects == (Effect("backing", "absent", Quantity(0.5, 0.2, 0.8)),)
+    assert effects["returns"].effects == (FactEffect("backing", "holds", Quantity(1.0)),)
+    assert effects["abandons"].effects == (FactEffect("backing", "absent", Quantity(0.5, 0.2, 0.8)),)
     ties = load(FILES / "good" / "ties.yaml")
     assert ties.mechanisms["suppliers"].given == (
         TiePattern("z", "supplies", "x"),

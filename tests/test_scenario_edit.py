@@ -11,7 +11,7 @@ import pytest
 from powderkeg.errors import ScenarioError, UsageError
 from powderkeg.reading import Quantity
 from powderkeg.scenario import (
-    Effect,
+    FactEffect,
     HalfLife,
     Pattern,
     Scenario,
@@ -107,7 +107,7 @@ def test_a_share_that_is_edited_leaves_the_rest_to_the_others():
 
 def test_the_level_of_an_effect_may_be_left_out_of_its_path():
     changed = edit(NORTH, {"moves.blocks.sets.roadblock": "40 %"})
-    assert changed.moves["blocks"].effects == (Effect("roadblock", "on", Quantity(0.4)),)
+    assert changed.moves["blocks"].effects == (FactEffect("roadblock", "on", Quantity(0.4)),)
 
 
 @pytest.mark.parametrize(

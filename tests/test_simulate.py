@@ -22,7 +22,7 @@ from powderkeg.engine.simulation.tables import tables
 from powderkeg.engine.worlds import Act, Past, Phase, world
 from powderkeg.errors import ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate import Interrupted, past_of, simulate
-from powderkeg.simulate.checkpoints import Folder
+from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.writing.files import DiskError
 from powderkeg.writing.lock import Lock
 
@@ -284,7 +284,7 @@ def test_two_jobs_at_once_in_one_folder_are_told(tmp_path):
 
 def test_a_full_disk_is_said_and_keeps_what_was_finished(tmp_path, small_files, monkeypatch):
     system = systems.small()
-    put, calls = Folder._put, []
+    put, calls = JobFolder._put, []
 
     def full(self, name, content):
         calls.append(name)
@@ -292,10 +292,10 @@ def test_a_full_disk_is_said_and_keeps_what_was_finished(tmp_path, small_files, 
             raise OSError(28, "No space left on device")
         put(self, name, content)
 
-    monkeypatch.setattr(Folder, "_put", full)
+    monkeypatch.setattr(JobFolder, "_put", full)
     with pytest.raises(DiskError, match=r"(?s)no space left on the disk.*3 finished parts of the job are kept in"):
         simulate(system, days=400.0, replicates=300, workers=1, checkpoint=tmp_path)
-    monkeypatch.setattr(Folder, "_put", put)
+    monkeypatch.setattr(JobFolder, "_put", put)
     resumed = simulate(system, days=400.0, replicates=300, checkpoint=tmp_path)
     assert resumed.digest() == simulate(system, days=400.0, replicates=300).digest()
 

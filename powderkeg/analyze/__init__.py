@@ -13,7 +13,7 @@ from typing import Any
 from powderkeg.analyze.comparison import EpisodeComparison, compare_episodes
 from powderkeg.analyze.entanglement import drawn_in, entanglement
 from powderkeg.analyze.episodes import END_STATES, Rules, episodes
-from powderkeg.analyze.intervals import LEVEL, Estimate
+from powderkeg.analyze.intervals import LEVEL, IntervalEstimate
 from powderkeg.analyze.outcomes import channel_mask, outcomes, per_run, time_to_first
 from powderkeg.analyze.statistics import EpisodeStatistics, episode_statistics, onset_gaps
 
@@ -30,7 +30,7 @@ __all__ = [
     "LEVEL",
     "EpisodeComparison",
     "EpisodeStatistics",
-    "Estimate",
+    "IntervalEstimate",
     "Rules",
     "channel_mask",
     "compare_episodes",

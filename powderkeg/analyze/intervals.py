@@ -1,8 +1,8 @@
 """How sure is a number that was counted?
 
-In: counts, values, histories. Out: `Estimate`s with a stated level. Nothing here draws at random except the bootstrap,
-which takes its seed. Where there are many histories the spread between them is what counts; where there is one, the
-number of things counted in it.
+In: counts, values, histories. Out: `IntervalEstimate`s with a stated level. Nothing here draws at random except the
+bootstrap, which takes its seed. Where there are many histories the spread between them is what counts; where there is
+one, the number of things counted in it.
 Sources: Clopper & Pearson (1934), Biometrika 26, 404-413; Garwood (1936), Biometrika 28, 437-442; Woodruff (1952),
 JASA 47, 635-646; Efron (1987), JASA 82, 171-185.
 """
@@ -23,7 +23,7 @@ LEVEL = 0.9
 RESAMPLES = 9_999
 
 
-class Estimate(NamedTuple):
+class IntervalEstimate(NamedTuple):
     """A number and its interval; any of the three is None where it cannot be known. `runs` stand behind it."""
 
     mean: float | None
@@ -32,20 +32,20 @@ class Estimate(NamedTuple):
     runs: int
 
 
-NOTHING = Estimate(None, None, None, 0)
+NOTHING = IntervalEstimate(None, None, None, 0)
 
 
-def proportion(hits: float, trials: float, level: float = LEVEL) -> Estimate:
+def proportion(hits: float, trials: float, level: float = LEVEL) -> IntervalEstimate:
     """Share of independent trials that came true, with the exact interval of Clopper and Pearson."""
     if trials <= 0:
         return NOTHING
     tail = (1.0 - level) / 2.0
     low = 0.0 if hits <= 0 else float(special.betaincinv(hits, trials - hits + 1, tail))
     high = 1.0 if hits >= trials else float(special.betaincinv(hits + 1, trials - hits, 1.0 - tail))
-    return Estimate(hits / trials, low, high, int(trials))
+    return IntervalEstimate(hits / trials, low, high, int(trials))
 
 
-def rate(counts: ArrayLike, exposure: float, level: float = LEVEL) -> Estimate:
+def rate(counts: ArrayLike, exposure: float, level: float = LEVEL) -> IntervalEstimate:
     """Mean count of a history divided by `exposure`, its length; exact for Poisson counts.
 
     Counts that vary more than Poisson counts do are treated as clumps of the size that their variance tells, so that
@@ -62,22 +62,22 @@ def rate(counts: ArrayLike, exposure: float, level: float = LEVEL) -> Estimate:
     low = 0.0 if total == 0 else float(special.gammaincinv(clumps, tail)) * clump
     high = float(special.gammaincinv(clumps + 1.0, 1.0 - tail)) * clump
     span = len(values) * exposure
-    return Estimate(total / span, low / span, high / span, len(values))
+    return IntervalEstimate(total / span, low / span, high / span, len(values))
 
 
-def average(values: ArrayLike, level: float = LEVEL) -> Estimate:
+def average(values: ArrayLike, level: float = LEVEL) -> IntervalEstimate:
     """Mean over independent histories with Student's interval; no interval for a single one."""
     x = np.asarray(values, dtype=np.float64)
     if len(x) == 0:
         return NOTHING
     mean = float(x.mean())
     if len(x) == 1:
-        return Estimate(mean, None, None, 1)
+        return IntervalEstimate(mean, None, None, 1)
     half = float(special.stdtrit(len(x) - 1, 0.5 + level / 2.0)) * float(x.std(ddof=1)) / math.sqrt(len(x))
-    return Estimate(mean, mean - half, mean + half, len(x))
+    return IntervalEstimate(mean, mean - half, mean + half, len(x))
 
 
-def share(hits: ArrayLike, totals: ArrayLike, level: float = LEVEL) -> Estimate:
+def share(hits: ArrayLike, totals: ArrayLike, level: float = LEVEL) -> IntervalEstimate:
     """Sum of hits over sum of totals, where hits come in histories that are not alike.
 
     hits, totals  (R,) per history. The interval is that of a ratio of means over histories; with one history, or when
@@ -92,7 +92,9 @@ def share(hits: ArrayLike, totals: ArrayLike, level: float = LEVEL) -> Estimate:
     return ratio(sums, found, trials, len(h), level)
 
 
-def ratio(sums: tuple[float, float, float], hits: float, total: float, runs: int, level: float = LEVEL) -> Estimate:
+def ratio(
+    sums: tuple[float, float, float], hits: float, total: float, runs: int, level: float = LEVEL
+) -> IntervalEstimate:
     """As `share`, from the sums over histories of: hits squared, hits times totals, totals squared; hits; totals."""
     exact = proportion(hits, total, level)._replace(runs=runs)
     if runs < 2 or hits <= 0 or hits >= total:
@@ -104,10 +106,10 @@ def ratio(sums: tuple[float, float, float], hits: float, total: float, runs: int
     # On the logit scale the interval stays within 0 and 1.
     half = normal_quantile(0.5 + level / 2.0) * error / (p * (1.0 - p))
     logit = math.log(p / (1.0 - p))
-    return Estimate(p, _expit(logit - half), _expit(logit + half), runs)
+    return IntervalEstimate(p, _expit(logit - half), _expit(logit + half), runs)
 
 
-def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LEVEL) -> Estimate:
+def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LEVEL) -> IntervalEstimate:
     """The value below which a share `at` of all values lies, values of one history not being independent.
 
     Woodruff's interval: that of the share of values at or below the quantile, read off the sorted values. With one
@@ -126,7 +128,7 @@ def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LE
         low = _binomial_quantile(tail, len(x), at) - 1
         high = _binomial_quantile(1.0 - tail, len(x), at)
         low, high = max(low, 0), min(high, len(x) - 1)
-        return Estimate(middle, float(ordered[low]), float(ordered[high]), 1)
+        return IntervalEstimate(middle, float(ordered[low]), float(ordered[high]), 1)
     totals = np.bincount(index).astype(np.float64)
     hits = np.bincount(index, weights=(x <= middle).astype(np.float64))
     error = _ratio_error(
@@ -139,19 +141,19 @@ def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LE
     )
     half = normal_quantile(1.0 - tail) * error
     low_value, high_value = np.quantile(ordered, [max(0.0, at - half), min(1.0, at + half)])
-    return Estimate(middle, float(low_value), float(high_value), runs)
+    return IntervalEstimate(middle, float(low_value), float(high_value), runs)
 
 
 def bootstrap(
     values: ArrayLike, statistic: Callable[..., NDArray[np.float64]], level: float = LEVEL, seed: int = 1
-) -> Estimate:
+) -> IntervalEstimate:
     """A statistic of independent values with its bias-corrected and accelerated bootstrap interval, seed fixed."""
     x = np.asarray(values, dtype=np.float64)
     if len(x) == 0:
         return NOTHING
     value = float(statistic(x, axis=-1))
     if len(x) < 3 or not math.isfinite(value) or float(np.ptp(x)) == 0.0:
-        return Estimate(value if math.isfinite(value) else None, None, None, 1)
+        return IntervalEstimate(value if math.isfinite(value) else None, None, None, 1)
     n = len(x)
     drawn = statistic(x[np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))], axis=-1)
     left_out = statistic(np.broadcast_to(x, (n, n))[~np.eye(n, dtype=bool)].reshape(n, n - 1), axis=-1)
@@ -163,7 +165,9 @@ def bootstrap(
         tail = normal_quantile((1.0 - level) / 2.0)
         at = [special.ndtr(bias + (bias + z) / (1.0 - skew * (bias + z))) for z in (tail, -tail)]
     low, high = np.quantile(drawn, at) if np.isfinite(at).all() else (math.nan, math.nan)
-    return Estimate(value, float(low) if math.isfinite(low) else None, float(high) if math.isfinite(high) else None, 1)
+    return IntervalEstimate(
+        value, float(low) if math.isfinite(low) else None, float(high) if math.isfinite(high) else None, 1
+    )
 
 
 def variation(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
@@ -183,7 +187,7 @@ def jackknife(
     statistic: Callable[[NDArray[np.float64]], float],
     level: float = LEVEL,
     groups: int = 40,
-) -> Estimate:
+) -> IntervalEstimate:
     """A statistic of pooled values with the interval from leaving out one group of histories at a time."""
     runs, index = np.unique(history, return_inverse=True)
     if len(values) == 0:
@@ -191,14 +195,14 @@ def jackknife(
     value = float(statistic(values))
     groups = min(groups, len(runs))
     if groups < 2 or not math.isfinite(value):
-        return Estimate(value if math.isfinite(value) else None, None, None, len(runs))
+        return IntervalEstimate(value if math.isfinite(value) else None, None, None, len(runs))
     group = index % groups
     left_out = np.array([statistic(values[group != g]) for g in range(groups)], dtype=np.float64)
     if not np.isfinite(left_out).all():
-        return Estimate(value, None, None, len(runs))
+        return IntervalEstimate(value, None, None, len(runs))
     error = math.sqrt((groups - 1) / groups * float(((left_out - left_out.mean()) ** 2).sum()))
     half = float(special.stdtrit(groups - 1, 0.5 + level / 2.0)) * error
-    return Estimate(value, value - half, value + half, len(runs))
+    return IntervalEstimate(value, value - half, value + half, len(runs))
 
 
 def normal_quantile(at: float) -> float:

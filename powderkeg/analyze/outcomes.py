@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.analyze import intervals
-from powderkeg.analyze.intervals import LEVEL, Estimate
+from powderkeg.analyze.intervals import LEVEL, IntervalEstimate
 from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import HISTORY, Floats
 from powderkeg.engine.branching.genealogy import tally
@@ -202,7 +202,7 @@ def _share_of_time(model: Model, runs: Runs, condition: Condition) -> Floats:
 
 def _summary(
     kind: str, values: Floats, cut_off: NDArray[np.bool_], days: float, level: float
-) -> tuple[Estimate, float | None, float | None]:
+) -> tuple[IntervalEstimate, float | None, float | None]:
     if kind == "any":
         return intervals.proportion(float(values.sum()), len(values), level), None, None
     if kind == "count":
@@ -218,7 +218,7 @@ def _summary(
 
 def time_to_first(
     times: Floats, cut_off: NDArray[np.bool_], days: float, level: float = LEVEL
-) -> tuple[Estimate, float | None]:
+) -> tuple[IntervalEstimate, float | None]:
     """Mean time to a first event within `days`, and the median, when some histories end before it came.
 
     times    (R,) days to the event, or to the end of the history where `cut_off`
@@ -242,4 +242,4 @@ def time_to_first(
     below = np.flatnonzero(alive <= 0.5)
     median = float(time[below[0]]) if len(below) else None
     low, high = (None, None) if n < 2 else (max(0.0, mean - half), min(days, mean + half))
-    return Estimate(mean, low, high, n), median
+    return IntervalEstimate(mean, low, high, n), median

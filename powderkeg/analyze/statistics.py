@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from powderkeg.analyze import intervals
 from powderkeg.analyze.episodes import END_STATES
-from powderkeg.analyze.intervals import LEVEL, Estimate
+from powderkeg.analyze.intervals import LEVEL, IntervalEstimate
 from powderkeg.errors import UsageError
 from powderkeg.units import YEAR
 
@@ -27,7 +27,7 @@ BINS = (1, 3, 7, 14, 30, 90)
 
 @dataclass(frozen=True)
 class EpisodeStatistics:
-    """Numbers with their intervals; an `Estimate` of Nones where there was nothing to count.
+    """Numbers with their intervals; an `IntervalEstimate` of Nones where there was nothing to count.
 
     per_year     standoffs a year
     openers      frame name, share, low, high: who did the first act, most frequent first
@@ -43,17 +43,17 @@ class EpisodeStatistics:
     replicates: int
     years: float
     level: float
-    per_year: Estimate
+    per_year: IntervalEstimate
     openers: pl.DataFrame
     ends: pl.DataFrame
     lengths: pl.DataFrame
-    hurt: Estimate
-    deaths: Estimate
-    median_days: Estimate
-    p90_days: Estimate
-    gap_mean: Estimate
-    gap_median: Estimate
-    gap_variation: Estimate
+    hurt: IntervalEstimate
+    deaths: IntervalEstimate
+    median_days: IntervalEstimate
+    p90_days: IntervalEstimate
+    gap_mean: IntervalEstimate
+    gap_median: IntervalEstimate
+    gap_variation: IntervalEstimate
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for `--json`."""
@@ -84,7 +84,7 @@ def episode_statistics(
     history = episodes["replicate"].to_numpy()
     totals = np.bincount(history, minlength=replicates).astype(np.float64)
 
-    def share(hit: pl.Series) -> Estimate:
+    def share(hit: pl.Series) -> IntervalEstimate:
         weights = hit.to_numpy().astype(np.float64)
         return intervals.share(np.bincount(history, weights=weights, minlength=replicates), totals, level)
 
@@ -150,17 +150,17 @@ def _shares(hits: Mapping[str, tuple[pl.Series, pl.Series | None]], share: Any, 
     return pl.DataFrame(rows, schema=kinds)
 
 
-def _quantile(ended: pl.DataFrame, at: float, level: float, replicates: int) -> Estimate:
+def _quantile(ended: pl.DataFrame, at: float, level: float, replicates: int) -> IntervalEstimate:
     return intervals.quantile(ended["calendar_days"], _history(ended, replicates), at, level)
 
 
-def _gap_mean(gaps: pl.DataFrame, level: float, replicates: int) -> Estimate:
+def _gap_mean(gaps: pl.DataFrame, level: float, replicates: int) -> IntervalEstimate:
     if replicates == 1:
         return intervals.bootstrap(gaps["gap"].to_numpy(), np.mean, level)
     return intervals.jackknife(gaps["gap"].to_numpy(), _history(gaps, replicates), np.mean, level)
 
 
-def _gap_variation(gaps: pl.DataFrame, level: float, replicates: int) -> Estimate:
+def _gap_variation(gaps: pl.DataFrame, level: float, replicates: int) -> IntervalEstimate:
     values = gaps["gap"].to_numpy()
     if len(values) < 2:
         return intervals.NOTHING
@@ -174,5 +174,5 @@ def _history(frame: pl.DataFrame, replicates: int) -> NDArray[np.int64]:
     return frame["replicate"].to_numpy().astype(np.int64)
 
 
-def _plain(estimate: Estimate) -> dict[str, float | None]:
+def _plain(estimate: IntervalEstimate) -> dict[str, float | None]:
     return {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}

@@ -151,7 +151,7 @@ def _tally(rows: list[tuple[Ints, Ints]]) -> Tally:
 
 
 @dataclass(frozen=True)
-class Spread:
+class CountSpread:
     """How sure a count is, by column: the interval over all forests, and where its width comes from.
 
     low, high      middle part of the forests, at the level asked for
@@ -165,7 +165,7 @@ class Spread:
     sd_parameters: Floats | None
 
 
-def spread(number: Floats, draw: Ints, level: float) -> Spread:
+def spread(number: Floats, draw: Ints, level: float) -> CountSpread:
     """`number` (forests, K) by forest; analysis of variance between and within sets of parameters."""
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(number, [tail, 1.0 - tail], axis=0) if number.size else np.zeros((2, number.shape[1]))
@@ -175,6 +175,6 @@ def spread(number: Floats, draw: Ints, level: float) -> Spread:
     means = sums / sizes[:, None]
     within = ((number - means[draw]) ** 2).sum(axis=0) / max(len(draw) - len(sizes), 1)
     if len(sizes) == 1:
-        return Spread(low, high, np.sqrt(within), None)
+        return CountSpread(low, high, np.sqrt(within), None)
     between = means.var(axis=0, ddof=1) - within * float((1.0 / sizes).mean())
-    return Spread(low, high, np.sqrt(within), np.sqrt(np.maximum(between, 0.0)))
+    return CountSpread(low, high, np.sqrt(within), np.sqrt(np.maximum(between, 0.0)))

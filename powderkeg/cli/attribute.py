@@ -19,7 +19,7 @@ from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, read_scenario
-from powderkeg.cli.reading import Reading, reads_events
+from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
@@ -42,7 +42,7 @@ FAINTEST = 0.005
 @reads_events
 def attribute(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
-    reading: Reading,
+    reading: ReadingOptions,
     sets: Sets = None,
     with_fit: Annotated[
         bool, typer.Option("--fit", help="Estimate the scenario's numbers first, and carry their errors along.")

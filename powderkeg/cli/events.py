@@ -16,7 +16,7 @@ import typer
 
 from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet, read_scenario
-from powderkeg.cli.reading import Reading, reads_events
+from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
@@ -43,7 +43,7 @@ events = typer.Typer(help="Observed events: read them, see what is in them, find
 @events.command()
 @reads_events
 def read(
-    reading: Reading,
+    reading: ReadingOptions,
     out: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The table to write.")] = Path(
         "events.parquet"
     ),
@@ -79,7 +79,7 @@ def read(
 @events.command()
 @reads_events
 def summary(
-    reading: Reading,
+    reading: ReadingOptions,
     scenario: Of = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -127,7 +127,7 @@ def summary(
 @reads_events
 def match_(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario whose actors have match rules.")],
-    reading: Reading,
+    reading: ReadingOptions,
     acts: Annotated[
         str, typer.Option(help="class: an act without one of like code becomes the nearest of its class; or none.")
     ] = "class",
@@ -159,7 +159,7 @@ def match_(
 
 @reads_events
 def episodes(
-    reading: Reading,
+    reading: ReadingOptions,
     scenario: Of = None,
     by: Annotated[str, typer.Option(help="system: all actors together. dyad: every two actors apart.")] = "system",
     out: Annotated[

@@ -21,7 +21,7 @@ from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.events import accounted
 from powderkeg.cli.folder import Destination, Folder
 from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
-from powderkeg.cli.reading import Reading, reads_events
+from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
@@ -39,7 +39,7 @@ ROWS = ("rows_read", "rows_kept", "rows_set_aside", "rows_dropped")
 @reads_events
 def fit(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
-    reading: Reading,
+    reading: ReadingOptions,
     sets: Sets = None,
     free: Annotated[
         list[str] | None,

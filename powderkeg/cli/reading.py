@@ -1,7 +1,7 @@
 """How are the event files of a command to be read?
 
-In: a command that wants a `Reading`. Out: the same command with every option of `read_events` in its place, declared
-here once, so that whatever Python can be told about files can be told to each command that reads some.
+In: a command that wants a `ReadingOptions`. Out: the same command with every option of `read_events` in its place,
+declared here once, so that whatever Python can be told about files can be told to each command that reads some.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _option(*names: str, **settings: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingOptions:
     """The event files of a command, and what was said about them: each field is an argument or option."""
 
     files: Annotated[
@@ -139,7 +139,7 @@ class Reading:
 
 def reads_events(command: Callable[..., None]) -> Callable[..., None]:
     """The command, its parameter `reading` replaced by everything that can be said about the files."""
-    hints = get_type_hints(Reading, include_extras=True)
+    hints = get_type_hints(ReadingOptions, include_extras=True)
     asked = [
         inspect.Parameter(
             one.name,
@@ -147,13 +147,13 @@ def reads_events(command: Callable[..., None]) -> Callable[..., None]:
             default=inspect.Parameter.empty if one.default is MISSING else one.default,
             annotation=hints[one.name],
         )
-        for one in fields(Reading)
+        for one in fields(ReadingOptions)
     ]
     names = [one.name for one in asked]
 
     @wraps(command)
     def run(**given: Any) -> None:
-        command(reading=Reading(**{name: given.pop(name) for name in names}), **given)
+        command(reading=ReadingOptions(**{name: given.pop(name) for name in names}), **given)
 
     own = inspect.signature(command, eval_str=True).parameters.values()
     parameters: list[inspect.Parameter] = []

@@ -17,7 +17,7 @@ import typer
 from powderkeg.cli.compare import beside
 from powderkeg.cli.folder import Folder
 from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, read_scenario
-from powderkeg.cli.reading import Reading, reads_events
+from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
@@ -32,7 +32,7 @@ MOST_NAMED = 5
 @reads_events
 def replay(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
-    reading: Reading,
+    reading: ReadingOptions,
     without: Annotated[
         str,
         typer.Option(

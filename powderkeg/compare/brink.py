@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.analyze import LEVEL
-from powderkeg.analyze.intervals import Estimate, average, proportion
+from powderkeg.analyze.intervals import IntervalEstimate, average, proportion
 from powderkeg.compare.ranges import draw_values
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.simulation.occupancy import state_numbers
@@ -49,9 +49,9 @@ class Zone(NamedTuple):
     """
 
     at_least: float
-    time: Estimate
-    ever: Estimate
-    spells: Estimate
+    time: IntervalEstimate
+    ever: IntervalEstimate
+    spells: IntervalEstimate
     stay: float | None
 
 
@@ -87,7 +87,7 @@ class Brink:
     seed: int
     days: float
     replicates: int
-    mean: Estimate
+    mean: IntervalEstimate
     near: Zone
     over: Zone
     highest: float
@@ -103,7 +103,7 @@ class Brink:
             "seed": self.seed, "days": self.days, "replicates": self.replicates, "mean": self.mean._asdict(),
             **{
                 name: {
-                    key: value._asdict() if isinstance(value, Estimate) else value
+                    key: value._asdict() if isinstance(value, IntervalEstimate) else value
                     for key, value in getattr(self, name)._asdict().items()
                 }
                 for name in ("near", "over")

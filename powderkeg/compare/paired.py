@@ -247,7 +247,7 @@ def _plans(model: Model, chosen: Iterable[Named], days: float) -> list[Plan]:
     return plans
 
 
-class Told(NamedTuple):
+class WorldMeasures(NamedTuple):
     """The measures of one world's runs."""
 
     outcomes: list[Measure]
@@ -255,7 +255,7 @@ class Told(NamedTuple):
     mechanisms: list[Measure]
 
 
-def _told(model: Model, runs: Runs) -> Told:
+def _told(model: Model, runs: Runs) -> WorldMeasures:
     names, acts = causes(model, runs)
     event = YEAR / runs.days
     born = [Measure(HOSTILE, "all hostile acts", "count", "per year", acts.sum(axis=1), event)]
@@ -263,16 +263,18 @@ def _told(model: Model, runs: Runs) -> Told:
         Measure(name, f"hostile acts from {name.replace('_', ' ')}", "count", "per year", acts[:, i], event)
         for i, name in enumerate(names)
     ]
-    return Told(outcome_measures(model, runs), standoff_measures(runs), born)
+    return WorldMeasures(outcome_measures(model, runs), standoff_measures(runs), born)
 
 
-def _pairs(without: Told, told: Told) -> Iterator[tuple[str, Measure, Measure]]:
+def _pairs(without: WorldMeasures, told: WorldMeasures) -> Iterator[tuple[str, Measure, Measure]]:
     for about, one, other in zip(ABOUT, without, told, strict=True):
         known = {measure.name: measure for measure in other}
         yield from ((about, measure, known[measure.name]) for measure in one if measure.name in known)
 
 
-def _compared(named: Named, without: Told, told: Told, alike: NDArray[np.bool_], runs: Runs, level: float) -> Compared:
+def _compared(
+    named: Named, without: WorldMeasures, told: WorldMeasures, alike: NDArray[np.bool_], runs: Runs, level: float
+) -> Compared:
     found: dict[str, list[Effect]] = {about: [] for about in ABOUT}
     for about, one, other in _pairs(without, told):
         made = effect(one, other, level, bool(alike.all()))
@@ -284,7 +286,7 @@ def _compared(named: Named, without: Told, told: Told, alike: NDArray[np.bool_],
     )  # fmt: skip
 
 
-def _under(without: Told, told: Told) -> dict[tuple[str, str], Under]:
+def _under(without: WorldMeasures, told: WorldMeasures) -> dict[tuple[str, str], Under]:
     return {(about, one.name): Under.of(one, other) for about, one, other in _pairs(without, told)}
 
 

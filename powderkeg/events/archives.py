@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from powderkeg.events.files import EXTENSIONS, PIECE, FileFault, Source, Spool, has_known_ending, shown_name
+from powderkeg.events.files import EXTENSIONS, PIECE, FileFault, SourceFile, Spool, has_known_ending, shown_name
 
 MOST_SWELL = 200
 SWELL_FROM = 64 << 20
@@ -83,7 +83,7 @@ class PassedOver:
     names: tuple[str, ...]
 
 
-def members(source: Source, spool: Spool) -> Iterator[Member | PassedOver]:
+def members(source: SourceFile, spool: Spool) -> Iterator[Member | PassedOver]:
     """What a file holds.
 
     Raises FileFault for an archive that cannot be opened, is encrypted, or holds another archive; for a file of a kind
@@ -124,7 +124,7 @@ def _refuse_others(name: str, start: bytes) -> None:
             raise FileFault(name, what, TABLES)
 
 
-def _opener(start: bytes) -> Callable[[Source, Room], Iterator[bytes]] | None:
+def _opener(start: bytes) -> Callable[[SourceFile, Room], Iterator[bytes]] | None:
     """What unpacks a file that begins so; None if it is not packed."""
     for magic, opener in ((GZIP, _gunzip), (BZIP2, _bunzip2), (XZ, _unxz), (ZSTD, _unzstd)):
         if start.startswith(magic):
@@ -132,7 +132,7 @@ def _opener(start: bytes) -> Callable[[Source, Room], Iterator[bytes]] | None:
     return None
 
 
-def _plain(source: Source) -> Iterator[bytes]:
+def _plain(source: SourceFile) -> Iterator[bytes]:
     try:
         with source.path.open("rb", buffering=0) as stream:
             while piece := stream.read(4 * PIECE):
@@ -141,7 +141,7 @@ def _plain(source: Source) -> Iterator[bytes]:
         raise FileFault(source.name, f"cannot be read: {error.strerror or error}") from error
 
 
-def _gunzip(source: Source, room: Room) -> Iterator[bytes]:
+def _gunzip(source: SourceFile, room: Room) -> Iterator[bytes]:
     """Several gzip streams one after the other are one text, as for gzip itself."""
     inflate = zlib.decompressobj(wbits=31)
     fresh = True
@@ -173,15 +173,15 @@ def _gunzip(source: Source, room: Room) -> Iterator[bytes]:
         raise FileFault(source.name, "the gzip file ends before its end", "a complete file; what was there was read")
 
 
-def _bunzip2(source: Source, room: Room) -> Iterator[bytes]:
+def _bunzip2(source: SourceFile, room: Room) -> Iterator[bytes]:
     return _unpack(source, room, bz2.open, "bz2")
 
 
-def _unxz(source: Source, room: Room) -> Iterator[bytes]:
+def _unxz(source: SourceFile, room: Room) -> Iterator[bytes]:
     return _unpack(source, room, lzma.open, "xz")
 
 
-def _unzstd(source: Source, room: Room) -> Iterator[bytes]:
+def _unzstd(source: SourceFile, room: Room) -> Iterator[bytes]:
     for module in ("compression.zstd", "backports.zstd"):  # the first from Python 3.14 on
         with contextlib.suppress(ImportError):
             return _unpack(source, room, importlib.import_module(module).open, "zstd")
@@ -189,7 +189,7 @@ def _unzstd(source: Source, room: Room) -> Iterator[bytes]:
     raise FileFault(source.name, "packed with zstd, for which nothing is installed", expected)
 
 
-def _unpack(source: Source, room: Room, opener: Callable[[Path], Any], kind: str) -> Iterator[bytes]:
+def _unpack(source: SourceFile, room: Room, opener: Callable[[Path], Any], kind: str) -> Iterator[bytes]:
     try:
         with opener(source.path) as stream:
             while piece := stream.read(PIECE):
@@ -220,7 +220,7 @@ class Room:
             )
 
 
-def _zip_members(source: Source) -> Iterator[Member | PassedOver]:
+def _zip_members(source: SourceFile) -> Iterator[Member | PassedOver]:
     name, path = source.name, source.path
     try:
         archive = zipfile.ZipFile(path)
@@ -280,7 +280,7 @@ def _is_tar(start: bytes) -> bool:
     return True
 
 
-def _tar_members(source: Source, path: Path) -> Iterator[Member | PassedOver]:
+def _tar_members(source: SourceFile, path: Path) -> Iterator[Member | PassedOver]:
     """Plain files of a tar archive; links, devices and the like are none."""
     name = source.name
     try:

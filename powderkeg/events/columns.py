@@ -22,7 +22,7 @@ PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
 @dataclass(frozen=True)
-class Plain:
+class PlainColumns:
     """A frame of plain columns; those that cannot be read are empty texts in it, and `refused` says what they are."""
 
     frame: pl.DataFrame
@@ -35,7 +35,7 @@ class Plain:
             raise FileFault(file, "; ".join(wrong), "text, numbers or dates")
 
 
-def plain(frame: pl.DataFrame, file: str) -> Plain:
+def plain(frame: pl.DataFrame, file: str) -> PlainColumns:
     """A frame with plain columns only.
 
     Raises FileFault for moments in a time zone that is not known.
@@ -60,7 +60,7 @@ def plain(frame: pl.DataFrame, file: str) -> Plain:
             changes.append(_moments(column, dtype, file))
         elif isinstance(dtype, pl.Boolean):
             changes.append(column.cast(pl.String))
-    return Plain(frame.with_columns(changes), refused)
+    return PlainColumns(frame.with_columns(changes), refused)
 
 
 def _unreadable(column: pl.Series) -> str | None:

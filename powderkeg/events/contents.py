@@ -18,13 +18,13 @@ import polars as pl
 from powderkeg.events.archives import Member, PassedOver, members
 from powderkeg.events.blocks import blocks, head
 from powderkeg.events.columns import plain
-from powderkeg.events.files import FileFault, Source, Sources
+from powderkeg.events.files import FileFault, SourceFile, SourceFiles
 from powderkeg.events.frames import layout_of_frame
 from powderkeg.events.layout import Layout, Wishes, detect
 from powderkeg.events.parquets import first_rows, portions
 from powderkeg.events.preamble import preamble
-from powderkeg.events.records import Table, is_json, table_of_json
-from powderkeg.events.rows import Window
+from powderkeg.events.records import RecordsText, is_json, table_of_json
+from powderkeg.events.rows import RowWindow
 from powderkeg.events.settling import settled_member
 from powderkeg.events.store import is_own
 from powderkeg.events.workbooks import sheets
@@ -47,7 +47,7 @@ class Begin:
     said: tuple[str, ...] = ()
 
 
-def contents(sources: Sources, wishes: Wishes, window: Window) -> Iterator[object]:
+def contents(sources: SourceFiles, wishes: Wishes, window: RowWindow) -> Iterator[object]:
     """Everything in the files, in order: where a member begins, its pieces, and faults."""
     last: Layout | None = None
     for source in sources.files:
@@ -80,7 +80,7 @@ def contents(sources: Sources, wishes: Wishes, window: Window) -> Iterator[objec
             yield from doubts
 
 
-def _inside(name: str, source: Source) -> str:
+def _inside(name: str, source: SourceFile) -> str:
     return name.removeprefix(f"{source.name}:")
 
 
@@ -143,7 +143,7 @@ def opened(member: Member, wishes: Wishes, last: Layout | None, start: date | No
     return Begin(member, last, 1, before.lines, before.said), blocks(member, last.quoted, wishes.encoding)
 
 
-def _made(table: Table, layout: Layout) -> Iterator[object]:
+def _made(table: RecordsText, layout: Layout) -> Iterator[object]:
     """Pieces of text that was made of records, and the records that are no rows."""
     for block in blocks(table.member, layout.quoted):
         yield from table.unread
@@ -161,7 +161,7 @@ def _is_alike(start: bytes, last: Layout) -> bool:
     return first.count("\t") + 1 == len(last.names) and first[:1].isdigit()
 
 
-def _parquet(member: Member, wishes: Wishes, window: Window) -> Iterator[object]:
+def _parquet(member: Member, wishes: Wishes, window: RowWindow) -> Iterator[object]:
     """Where a Parquet file begins, and its rows in portions, of plain columns only."""
     if is_own(member.path):
         raise FileFault(member.name, "a table that powderkeg wrote", "other files; such a table is read alone")

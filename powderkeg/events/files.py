@@ -41,7 +41,7 @@ class FileFault(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A file to read.
 
     name  what it is called before the user
@@ -77,16 +77,16 @@ class Spool:
 
 
 @dataclass(frozen=True)
-class Sources:
+class SourceFiles:
     """The files to read, in order; `passed` are files of folders that are none of ours."""
 
-    files: tuple[Source, ...]
+    files: tuple[SourceFile, ...]
     passed: tuple[Path, ...]
     spool: Spool
 
 
 @contextlib.contextmanager
-def gathered(paths: Paths) -> Iterator[Sources]:
+def gathered(paths: Paths) -> Iterator[SourceFiles]:
     """Files to read, in the order of their names within each path given.
 
     A folder is read with its subfolders: files whose name ends in one of EXTENSIONS, packed or not; hidden ones and
@@ -96,7 +96,7 @@ def gathered(paths: Paths) -> Iterator[Sources]:
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     with contextlib.ExitStack() as stack:
         spool = Spool(stack)
-        files: list[Source] = []
+        files: list[SourceFile] = []
         passed: list[Path] = []
         faults: list[Fault] = []
         once: set[str] = set()
@@ -114,7 +114,7 @@ def gathered(paths: Paths) -> Iterator[Sources]:
             faults.append(Fault(names, None, "", "no event file", expected))
         if faults:
             raise EventError(faults, "nothing was read")
-        yield Sources(tuple(files), tuple(passed), spool)
+        yield SourceFiles(tuple(files), tuple(passed), spool)
 
 
 def shown_name(name: str | Path) -> str:
@@ -122,15 +122,15 @@ def shown_name(name: str | Path) -> str:
     return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _found(one: str | Path, spool: Spool, once: set[str]) -> tuple[list[Source], list[Path]]:
+def _found(one: str | Path, spool: Spool, once: set[str]) -> tuple[list[SourceFile], list[Path]]:
     """What one path stands for: files to read, and files passed over."""
     if str(one) in STANDARD_INPUT:
         _only_once("standard input", once)
-        return [Source("standard input", spool.keep(_pieces(_standard_input()), "standard input"))], []
+        return [SourceFile("standard input", spool.keep(_pieces(_standard_input()), "standard input"))], []
     path, name = Path(one), shown_name(one)
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file())
-        wanted = [Source(shown_name(p), p) for p in files if _is_wanted(p)]
+        wanted = [SourceFile(shown_name(p), p) for p in files if _is_wanted(p)]
         return wanted, [p for p in files if not _is_wanted(p)]
     try:
         mode = path.stat().st_mode
@@ -138,11 +138,11 @@ def _found(one: str | Path, spool: Spool, once: set[str]) -> tuple[list[Source],
         by_pattern = sorted(Path(found) for found in glob.glob(str(one), recursive=True))  # noqa: PTH207
         if not by_pattern:
             raise FileFault(name, "no such file or folder") from None
-        return [Source(shown_name(p), p) for p in by_pattern if p.is_file()], []
+        return [SourceFile(shown_name(p), p) for p in by_pattern if p.is_file()], []
     if _is_plain(path, mode):
-        return [Source(name, path)], []
+        return [SourceFile(name, path)], []
     _only_once(name, once)
-    return [Source(name, _drained(path, mode, spool))], []
+    return [SourceFile(name, _drained(path, mode, spool))], []
 
 
 def _is_plain(path: Path, mode: int) -> bool:

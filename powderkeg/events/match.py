@@ -29,7 +29,17 @@ from powderkeg.events import prepare
 from powderkeg.events.codes import entries, title
 from powderkeg.events.table import EventTable
 from powderkeg.events.times import EPOCH
-from powderkeg.events.who import ALIASES, ALWAYS, Answer, Described, Rule, Rulebook, answer, plain, rules_of
+from powderkeg.events.who import (
+    ALIASES,
+    ALWAYS,
+    ActorRule,
+    Described,
+    Identification,
+    Rulebook,
+    answer,
+    plain,
+    rules_of,
+)
 from powderkeg.formats import KINDS, OWN
 
 if TYPE_CHECKING:
@@ -145,7 +155,7 @@ def match_with(
 
 
 @dataclass
-class _Seen:
+class _Sightings:
     """How often a description was met: on how many sides of rows, and with an actor on the other side."""
 
     events: int = 0
@@ -159,11 +169,11 @@ class Matcher:
     scenario: Scenario
     aliases: str | Path | Mapping[str, str] | None = None
     acts: str = "class"
-    rules: list[Rule] = field(init=False)
+    rules: list[ActorRule] = field(init=False)
     rows: int = field(init=False, default=0)
     dropped: Counter[str] = field(init=False, default_factory=Counter)
-    _answers: dict[tuple[str, Described], Answer] = field(init=False, default_factory=dict)
-    _seen: dict[tuple[str, Described, str | None], _Seen] = field(init=False, default_factory=dict)
+    _answers: dict[tuple[str, Described], Identification] = field(init=False, default_factory=dict)
+    _seen: dict[tuple[str, Described, str | None], _Sightings] = field(init=False, default_factory=dict)
     _guessed: str | None = field(init=False, default=None)
     _acts: dict[tuple[Any, ...], tuple[str | None, str]] = field(init=False, default_factory=dict)
     _act_counts: Counter[tuple[Any, ...]] = field(init=False, default_factory=Counter)
@@ -230,7 +240,7 @@ class Matcher:
             self._guessed = likely if won[likely] and won[likely] >= ENOUGH * won["all"] else OWN.name
         return self._guessed or OWN.name
 
-    def _rules_for(self, source: str) -> list[Rule]:
+    def _rules_for(self, source: str) -> list[ActorRule]:
         if source not in KINDS or source == OWN.name:
             return self.rules
         own = (OWN.name,) if self._guessed == source else ()
@@ -268,7 +278,7 @@ class Matcher:
             for *values, actor, events, with_actor in counted.iter_rows():
                 one = _described(keys, values)
                 if one.who:
-                    seen = self._seen.setdefault((source, one, actor), _Seen())
+                    seen = self._seen.setdefault((source, one, actor), _Sightings())
                     seen.events += events
                     seen.with_actor += with_actor
 
@@ -309,10 +319,10 @@ class Matcher:
 
     def _unmatched(self) -> pl.DataFrame:
         """Names that are nobody; not those that an alias says are nobody."""
-        found: dict[tuple[str, str], _Seen] = {}
+        found: dict[tuple[str, str], _Sightings] = {}
         for (source, one, actor), seen in self._seen.items():
             if actor is None and any(span.rule is None for span in self._answers[source, one].spans):
-                total = found.setdefault((_shown(one), one.country), _Seen())
+                total = found.setdefault((_shown(one), one.country), _Sightings())
                 total.events += seen.events
                 total.with_actor += seen.with_actor
         rows = [(name, country or None, s.events, s.with_actor) for (name, country), s in found.items()]

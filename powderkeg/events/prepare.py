@@ -22,7 +22,7 @@ from powderkeg.events.codes import TONES, codebook
 
 
 @dataclass(frozen=True)
-class Policy:
+class DoublesPolicy:
     """A rule by which two rows are the same event. `says` is for the user."""
 
     name: str
@@ -32,14 +32,18 @@ class Policy:
 DOUBLES = {
     one.name: one
     for one in (
-        Policy("same_event", "rows with the same event id on the same day, as when files overlap: the first stays"),
-        Policy("same_day", "rows with the same source, code and target on the same day: the first stays"),
-        Policy(
+        DoublesPolicy(
+            "same_event", "rows with the same event id on the same day, as when files overlap: the first stays"
+        ),
+        DoublesPolicy("same_day", "rows with the same source, code and target on the same day: the first stays"),
+        DoublesPolicy(
             "mirrored",
             "one meeting told from both sides on the same day (A visits B, B receives A; A and B consult): the visit "
             "stays, or the side whose name sorts first",
         ),
-        Policy("same_day_matched", "after matching: the same actor, act and target on the same day: the first stays"),
+        DoublesPolicy(
+            "same_day_matched", "after matching: the same actor, act and target on the same day: the first stays"
+        ),
     )
 }
 NOBODY = ""

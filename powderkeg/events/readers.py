@@ -21,14 +21,14 @@ from powderkeg.events.account import Account
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.columns import plain
 from powderkeg.events.encodings import is_encoding
-from powderkeg.events.files import FileFault, Paths, Sources, gathered
+from powderkeg.events.files import FileFault, Paths, SourceFiles, gathered
 from powderkeg.events.frames import layout_of_frame, polars_of
 from powderkeg.events.identity import SCOPE, has_doubles, without_same_events
 from powderkeg.events.layout import Wishes
 from powderkeg.events.numbers import MARKS
 from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.quarantine import Quarantine
-from powderkeg.events.rows import Window
+from powderkeg.events.rows import RowWindow
 from powderkeg.events.several import COUNTED, repeated
 from powderkeg.events.store import is_own, table_at, write_slices
 from powderkeg.events.streaming import Options, Progress, Reading
@@ -98,7 +98,7 @@ def read_events(
             format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed,
             decimal=decimal,
         ),
-        Window(_day("start", start), _day("end", end), max_lag),
+        RowWindow(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
     with gathered(paths) as sources:
@@ -147,7 +147,7 @@ def convert(
             format, dict(mapping or {}), separator, date_format, codebook, encoding, sheet, directed=directed,
             decimal=decimal,
         ),
-        Window(_day("start", start), _day("end", end), max_lag),
+        RowWindow(_day("start", start), _day("end", end), max_lag),
         doubles, scenario, aliases, bad_files, progress,
     )  # fmt: skip
     account = Account()
@@ -196,7 +196,7 @@ def events(
         return frame
     options = _options(
         Wishes(format, dict(mapping or {}), None, date_format, codebook, directed=directed, decimal=decimal),
-        Window(_day("start", start), _day("end", end)),
+        RowWindow(_day("start", start), _day("end", end)),
         doubles, scenario, aliases, "raise", None,
     )  # fmt: skip
     account = Account()
@@ -212,7 +212,7 @@ def events(
 
 def _options(
     wishes: Wishes,
-    window: Window,
+    window: RowWindow,
     doubles: Sequence[str],
     scenario: Scenario | None,
     aliases: str | Path | Mapping[str, str] | None,
@@ -263,7 +263,7 @@ def _day(name: str, value: date | str | None) -> date | None:
         raise UsageError(Fault(None, None, name, repr(value), "a day such as 2018-06-01")) from error
 
 
-def _own_table(sources: Sources, options: Options) -> EventTable | None:
+def _own_table(sources: SourceFiles, options: Options) -> EventTable | None:
     """The table itself, if the one path given is a file that we wrote.
 
     Its rows with one event id were dropped when it was made; the other policies are applied to what is in it.
@@ -363,7 +363,7 @@ def without_doubles(frame: pl.DataFrame, policy: str, books: Iterable[str]) -> p
     return moment.drop("day").rename({"_moment": "day"})
 
 
-def _span(window: Window, account: Account, first: Any, last: Any) -> tuple[date, float]:
+def _span(window: RowWindow, account: Account, first: Any, last: Any) -> tuple[date, float]:
     """First day and length of the window: what was asked for, else from the first kept event to the last."""
     if first is None and window.first is None and window.last is None and account.months:
         # Rows were read, but none was wanted: the window is that of the rows.

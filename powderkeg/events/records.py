@@ -45,7 +45,7 @@ class Unread:
 
 
 @dataclass
-class Table:
+class RecordsText:
     """A member as comma-separated text.
 
     member  its pieces are that text; where a record is no row stands an empty line
@@ -66,12 +66,12 @@ def is_json(start: bytes) -> bool:
     return text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"[", b"]")
 
 
-def table_of_json(member: Member, encoding: str | None) -> Table:
+def table_of_json(member: Member, encoding: str | None) -> RecordsText:
     """The records of a JSON member as a table.
 
     Raises FileFault: broken JSON, an error that an API answered, no records in it.
     """
-    table = Table(member)
+    table = RecordsText(member)
     if _is_lines(member, encoding):
         rows: Callable[[], Iterator[object]] = lambda: _line_records(member, encoding)  # noqa: E731
     else:
@@ -137,7 +137,7 @@ def _line_record(line: bytes) -> object:
 
 
 @dataclass(frozen=True)
-class _Broken:
+class _BadRecord:
     reason: str
     text: str
 
@@ -147,7 +147,7 @@ def _parsed(text: bytes) -> object:
         return _loads(text.decode())
     except (ValueError, RecursionError) as error:
         said = getattr(error, "msg", None) or "nested too deeply"
-        return _Broken(f"broken JSON: {said}", text[:TEXT_SHOWN].decode("utf-8", "replace"))
+        return _BadRecord(f"broken JSON: {said}", text[:TEXT_SHOWN].decode("utf-8", "replace"))
 
 
 def _loads(text: str) -> Any:
@@ -302,7 +302,7 @@ def _flat(record: Mapping[str, Any], before: str = "", level: int = 1) -> Iterat
             yield name, value
 
 
-def _text(table: Table, names: list[str], rows: Iterator[object]) -> Iterator[bytes]:
+def _text(table: RecordsText, names: list[str], rows: Iterator[object]) -> Iterator[bytes]:
     table.unread.clear()
     number = {name: place for place, name in enumerate(names)}
     yield from text_of_rows(
@@ -310,7 +310,7 @@ def _text(table: Table, names: list[str], rows: Iterator[object]) -> Iterator[by
     )
 
 
-def _row(table: Table, number: Mapping[str, int], line: int, record: object) -> list[str] | None:
+def _row(table: RecordsText, number: Mapping[str, int], line: int, record: object) -> list[str] | None:
     """The texts of a record, one a column; None where it is none, which is then told."""
     if record is None:
         return None
@@ -322,7 +322,7 @@ def _row(table: Table, number: Mapping[str, int], line: int, record: object) -> 
         if any(row):
             return row
         reason, text = "an empty record", "{}"
-    elif isinstance(record, _Broken):
+    elif isinstance(record, _BadRecord):
         reason, text = record.reason, record.text
     else:
         reason = "a key stands twice in the record" if isinstance(record, dict) else "no record, but a value"

@@ -45,7 +45,7 @@ Notes = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Window:
+class RowWindow:
     """Which rows are wanted.
 
     first, last  days, both counted; None: no bound
@@ -77,7 +77,7 @@ class Typed:
     notes: Notes = field(default_factory=Counter)
 
 
-def typed(frame: pl.DataFrame, layout: Layout, window: Window) -> Typed:
+def typed(frame: pl.DataFrame, layout: Layout, window: RowWindow) -> Typed:
     """Read the texts of rows that were cut soundly."""
     notes: Notes = Counter()
     frame = _named(frame, layout)
@@ -279,7 +279,7 @@ def _in_other_forms(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.coalesce("day", "other_day").alias("day")).drop("other_day", "other_span")
 
 
-def _inside(frame: pl.DataFrame, window: Window) -> pl.DataFrame:
+def _inside(frame: pl.DataFrame, window: RowWindow) -> pl.DataFrame:
     """The possible days of an event that lie in the window: it is kept for a day that does."""
     if window.first is not None:
         first = float((window.first - EPOCH).days)
@@ -326,7 +326,7 @@ def _reason(has: list[str]) -> pl.Expr:
     return reason.otherwise(pl.lit("bad row"))
 
 
-def _policies(frame: pl.DataFrame, window: Window, rewritten: bool) -> list[tuple[str, pl.Expr]]:
+def _policies(frame: pl.DataFrame, window: RowWindow, rewritten: bool) -> list[tuple[str, pl.Expr]]:
     found = []
     if frame["source"].null_count():
         found.append((NO_SOURCE, pl.col("source").is_not_null()))

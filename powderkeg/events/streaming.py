@@ -28,14 +28,14 @@ from powderkeg.events.codes import TONES, entries
 from powderkeg.events.contents import Begin, ahead, contents, opened
 from powderkeg.events.cutting import PACKED_FROM, REPEATED_HEADER, BadRow, BadRows, Cut, Part, cut, shown, texts
 from powderkeg.events.encodings import UNKNOWN
-from powderkeg.events.files import FileFault, Sources, shown_name
+from powderkeg.events.files import FileFault, SourceFiles, shown_name
 from powderkeg.events.formulas import has_marks, read_back
 from powderkeg.events.frames import text_of_frame
 from powderkeg.events.identity import scoped
 from powderkeg.events.layout import Layout, Wishes
 from powderkeg.events.piecing import pieced
 from powderkeg.events.records import Unread
-from powderkeg.events.rows import Typed, Window, typed
+from powderkeg.events.rows import RowWindow, Typed, typed
 from powderkeg.events.several import SEVERAL, apart, sided
 from powderkeg.events.times import resolution_of
 
@@ -57,7 +57,7 @@ class Options:
     """How to read, beside what each file says of itself; the checked arguments of `read_events`."""
 
     wishes: Wishes
-    window: Window
+    window: RowWindow
     doubles: tuple[str, ...] = ()
     bad_files: str = "raise"
     matcher: Matcher | None = None
@@ -99,7 +99,7 @@ class Reading:
         self._skip = 0
         self._begun = True
 
-    def frames(self, sources: Sources) -> Iterator[pl.DataFrame]:
+    def frames(self, sources: SourceFiles) -> Iterator[pl.DataFrame]:
         """Rows of all files, in the order of the files.
 
         Columns: day (since 1970-01-01), source, target, code, cameo, tone, goldstein, what else the format has, file,
@@ -227,7 +227,7 @@ class Reading:
         if frame.height:
             yield frame
 
-    def _meet(self, fault: Fault, sources: Sources) -> None:
+    def _meet(self, fault: Fault, sources: SourceFiles) -> None:
         """A file at fault. Unless such files are to be skipped the others are looked at, and all faults raised."""
         self.account.faults.append(fault)
         if self.options.bad_files == "skip":
@@ -281,7 +281,7 @@ class Reading:
         )
 
 
-def _work(parts: tuple[Part, ...], layout: Layout, window: Window) -> _Done:
+def _work(parts: tuple[Part, ...], layout: Layout, window: RowWindow) -> _Done:
     """Cut, read and code a batch. Nothing but its arguments is touched: batches run side by side."""
     pieces = cut(parts, layout)
     if layout.quoted and any(has_marks(part.data) for part in parts):
@@ -290,12 +290,12 @@ def _work(parts: tuple[Part, ...], layout: Layout, window: Window) -> _Done:
     return _read(pieces, layout, window, parts)
 
 
-def _work_frame(frame: pl.DataFrame, layout: Layout, window: Window, name: str, first: int) -> _Done:
+def _work_frame(frame: pl.DataFrame, layout: Layout, window: RowWindow, name: str, first: int) -> _Done:
     fields = text_of_frame(frame, layout, name, first)
     return _read(Cut(fields, fields.height), layout, window, ())
 
 
-def _read(pieces: Cut, layout: Layout, window: Window, parts: tuple[Part, ...]) -> _Done:
+def _read(pieces: Cut, layout: Layout, window: RowWindow, parts: tuple[Part, ...]) -> _Done:
     rows = typed(pieced(pieces.frame, layout), layout, window)
     bad = BadRows()
     repeated = 0

@@ -44,7 +44,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ActorRule:
     """One match rule. `path` says where it stands: actors.kosovo.match.icews rule 2."""
 
     actor: str | None
@@ -74,7 +74,7 @@ class Rule:
         parts = [_glob(one) for one in self.codes if "*" in one]
         return re.compile("|".join(parts)) if parts else None
 
-    def rank(self, one: Plain) -> int | None:
+    def rank(self, one: ComparedNames) -> int | None:
         """How the rule fits, as an index into RANKS; None if it does not."""
         if self.countries and one.country not in self.countries:
             return None
@@ -94,7 +94,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Plain:
+class ComparedNames:
     """What is compared: without case, accents and doubled spaces."""
 
     names: frozenset[str]
@@ -106,7 +106,7 @@ class Plain:
 class Rulebook:
     """Rules in order, found by name or code where they have no patterns: thousands of actors cost no more than few."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[ActorRule]) -> None:
         self.rules = list(rules)
         self._named: dict[str, list[int]] = {}
         self._coded: dict[str, list[int]] = {}
@@ -120,7 +120,7 @@ class Rulebook:
             for code in rule.codes:
                 self._coded.setdefault(code, []).append(order)
 
-    def candidates(self, one: Plain) -> list[int]:
+    def candidates(self, one: ComparedNames) -> list[int]:
         """Positions of the rules that may fit, in order: all those that do, and few others."""
         found = set(self._rest)
         for name in one.names:
@@ -135,20 +135,20 @@ class Span:
 
     first: float
     last: float
-    rule: Rule | None
+    rule: ActorRule | None
     how: str
 
 
 @dataclass(frozen=True)
-class Answer:
+class Identification:
     """Who it is, over time; and the rules of other actors that fit too: (rule, how, the winner, equally particular)."""
 
     spans: tuple[Span, ...]
-    also: tuple[tuple[Rule, str, Rule, bool], ...]
-    fitting: tuple[Rule, ...]
+    also: tuple[tuple[ActorRule, str, ActorRule, bool], ...]
+    fitting: tuple[ActorRule, ...]
 
 
-def rules_of(scenario: Scenario, aliases: str | Path | Mapping[str, str] | None = None) -> list[Rule]:
+def rules_of(scenario: Scenario, aliases: str | Path | Mapping[str, str] | None = None) -> list[ActorRule]:
     """All rules: the user's aliases, the scenario's, and for each actor its own name and title in full.
 
     Raises EventError for aliases that name no actor of the scenario.
@@ -158,7 +158,7 @@ def rules_of(scenario: Scenario, aliases: str | Path | Mapping[str, str] | None 
         for source, rules in actor.match.items():
             for number, rule in enumerate(rules, start=1):
                 found.append(
-                    Rule(
+                    ActorRule(
                         name,
                         source,
                         f"actors.{name}.match.{source}" + (f" rule {number}" if len(rules) > 1 else ""),
@@ -174,11 +174,11 @@ def rules_of(scenario: Scenario, aliases: str | Path | Mapping[str, str] | None 
                 )
     for name, actor in scenario.actors.items():
         own = frozenset(plain(text) for text in (name, actor.title) if text)
-        found.append(Rule(name, "any", f"actors.{name}: its own name", own))
+        found.append(ActorRule(name, "any", f"actors.{name}: its own name", own))
     return found
 
 
-def answer(described: Described, rules: Iterable[Rule] | Rulebook) -> Answer:
+def answer(described: Described, rules: Iterable[ActorRule] | Rulebook) -> Identification:
     """Who this is, by these rules."""
     book = rules if isinstance(rules, Rulebook) else Rulebook(rules)
     one = _plain(described)
@@ -190,14 +190,14 @@ def answer(described: Described, rules: Iterable[Rule] | Rulebook) -> Answer:
             fits.append((rank, -rule.conditions, order, rule))
     fits.sort(key=lambda fit: fit[:3])
     if not fits:
-        return Answer((Span(*ALWAYS, None, ""),), (), ())
+        return Identification((Span(*ALWAYS, None, ""),), (), ())
     also = []
     first = fits[0]
     for rank, conditions, _, rule in fits[1:]:
         together = rule.first <= first[3].last and first[3].first <= rule.last
         if rule.actor != first[3].actor and together:
             also.append((rule, RANKS[rank], first[3], (rank, conditions) == first[:2]))
-    return Answer(_spans(fits), tuple(also), tuple(fit[3] for fit in fits))
+    return Identification(_spans(fits), tuple(also), tuple(fit[3] for fit in fits))
 
 
 def plain(text: str) -> str:
@@ -214,14 +214,14 @@ def bracketed(name: str) -> str:
     return found.group(1) if found else ""
 
 
-def _plain(described: Described) -> Plain:
+def _plain(described: Described) -> ComparedNames:
     country = described.country or bracketed(described.who)
     sectors = re.split(r"[,;/]", described.sectors) if described.sectors else []
     if not country and not sectors and re.fullmatch(r"(?:[A-Z]{3})+", described.who):
         # CAMEO and KEDS codes are built of parts of three letters: country or group, then roles.
         country, *sectors = re.findall("...", described.who)
         sectors.append(country)
-    return Plain(
+    return ComparedNames(
         frozenset(plain(text) for text in (described.who, described.name) if text),
         plain(described.who),
         plain(country),
@@ -229,7 +229,7 @@ def _plain(described: Described) -> Plain:
     )
 
 
-def _spans(fits: list[tuple[int, int, int, Rule]]) -> tuple[Span, ...]:
+def _spans(fits: list[tuple[int, int, int, ActorRule]]) -> tuple[Span, ...]:
     """For every stretch of time the first rule that is good in it."""
     edges = {ALWAYS[0]}
     for *_, rule in fits:
@@ -250,7 +250,7 @@ def _glob(pattern: str) -> str:
     return ".*".join(re.escape(part) for part in pattern.split("*"))
 
 
-def _alias_rules(scenario: Scenario, aliases: str | Path | Mapping[str, str]) -> Iterable[Rule]:
+def _alias_rules(scenario: Scenario, aliases: str | Path | Mapping[str, str]) -> Iterable[ActorRule]:
     """One rule for each line of the user's file. An empty actor means: this name is none of the actors."""
     faults: list[Fault] = []
     file = None if isinstance(aliases, Mapping) else str(aliases)
@@ -271,7 +271,7 @@ def _alias_rules(scenario: Scenario, aliases: str | Path | Mapping[str, str]) ->
             faults.append(Fault(file, line, "actor", f"unknown actor {actor!r}", expected, nearest))
         else:
             first, last = days.get("from"), days.get("to")
-            yield Rule(
+            yield ActorRule(
                 actor or None, ALIASES, f"{file or ALIASES}{f':{line}' if line else ''}",
                 frozenset({plain(name)}) if "*" not in name else frozenset(),
                 (plain(name),) if "*" in name else (),

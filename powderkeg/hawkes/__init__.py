@@ -4,7 +4,7 @@ In: times by type. Out: a `HawkesFit`, with a `Model` that everything else takes
 """
 
 from powderkeg.hawkes.fitting import hawkes
-from powderkeg.hawkes.residuals import Residuals
+from powderkeg.hawkes.residuals import HawkesResiduals
 from powderkeg.hawkes.result import HawkesFit
 
-__all__ = ["HawkesFit", "Residuals", "hawkes"]
+__all__ = ["HawkesFit", "HawkesResiduals", "hawkes"]

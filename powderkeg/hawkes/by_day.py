@@ -1,7 +1,7 @@
 """The maximum for stamps good for a day: the Borel-Tanner likelihood of `pk.fit`, with one mechanism for every link.
 
-In: `Streams` whose stamps are bins, a `Layout`. Out: a `Point` as at exact times, with the whole Hessian. Events of one
-bin may answer each other in any order, so the channels hang together and are climbed together.
+In: `TypeStreams` whose stamps are bins, a `LinkLayout`. Out: a `Point` as at exact times, with the whole Hessian.
+Events of one bin may answer each other in any order, so the channels hang together and are climbed together.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from powderkeg.engine.likelihood.design import Shape, Sources, build, starts
 from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
 from powderkeg.fit.maximum.newton import uphill
-from powderkeg.hawkes.exact import Layout
-from powderkeg.hawkes.streams import Streams
+from powderkeg.hawkes.exact import LinkLayout
+from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import from_arrays
 
 MOST_COEFFICIENTS = 5_000
@@ -57,11 +57,15 @@ class DayPoint:
     hessian: Floats
 
 
-class DayRows:
+class DayLikelihood:
     """The log-likelihood of stamped streams under a layout. penalty, held as in `exact.Rows`."""
 
     def __init__(
-        self, streams: Streams, layout: Layout, penalty: Floats | None = None, held: NDArray[np.bool_] | None = None
+        self,
+        streams: TypeStreams,
+        layout: LinkLayout,
+        penalty: Floats | None = None,
+        held: NDArray[np.bool_] | None = None,
     ) -> None:
         n = layout.n_coefficients
         if n > MOST_COEFFICIENTS:
@@ -79,16 +83,16 @@ class DayRows:
 
     first_events = FIRST_EVENTS
 
-    def restrict(self, penalty: Floats | None, held: NDArray[np.bool_] | None) -> DayRows:
-        return DayRows(self.streams, self.layout, penalty, held)
+    def restrict(self, penalty: Floats | None, held: NDArray[np.bool_] | None) -> DayLikelihood:
+        return DayLikelihood(self.streams, self.layout, penalty, held)
 
-    def under(self, layout: Layout) -> DayRows:
+    def under(self, layout: LinkLayout) -> DayLikelihood:
         """The same events under another layout, nothing charged or held."""
-        return DayRows(self.streams, layout)
+        return DayLikelihood(self.streams, layout)
 
-    def head(self, most: int) -> DayRows:
+    def head(self, most: int) -> DayLikelihood:
         """The first events, and the days up to the last of them, under the same layout."""
-        return DayRows(self.streams.head(most), self.layout)
+        return DayLikelihood(self.streams.head(most), self.layout)
 
     def _pose(self) -> None:
         """One mechanism a link; linear parameters: every type's background pieces, then links."""

@@ -32,7 +32,7 @@ FEWEST = 20
 
 
 @dataclass(frozen=True)
-class Window:
+class ClockWindow:
     """time (N,) from the start; length None where it is not known; first_day of dates; resolution "day", "exact" or
     None where the times are numbers."""
 
@@ -61,7 +61,7 @@ def moments(values: Any) -> Floats | None:
     return None
 
 
-def open_window(time: Floats, dated: bool, start: Any, end: Any, days: float | None) -> Window:
+def open_window(time: Floats, dated: bool, start: Any, end: Any, days: float | None) -> ClockWindow:
     """Times from the start of the window. start, end as they were given: numbers beside numbers, dates beside dates."""
     if end is not None and days is not None:
         raise UsageError(Fault(None, None, "end", "`end` beside `days`", "one of them: days is end less start"))
@@ -80,9 +80,9 @@ def open_window(time: Floats, dated: bool, start: Any, end: Any, days: float | N
         _refuse_origin(time, length is not None)
     _refuse_outside(time, begin, length, dated, start is not None)
     if not dated:
-        return Window(time - begin, length, EPOCH, None)
+        return ClockWindow(time - begin, length, EPOCH, None)
     whole = bool((time == np.floor(time)).all())
-    return Window(time - begin, length, EPOCH + timedelta(days=int(begin)), "day" if whole else "exact")
+    return ClockWindow(time - begin, length, EPOCH + timedelta(days=int(begin)), "day" if whole else "exact")
 
 
 # -- dates -------------------------------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.maximum.newton import uphill
-from powderkeg.hawkes.by_day import DayPoint, DayRows
-from powderkeg.hawkes.exact import Layout, Point, Rows, lay_out
+from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
+from powderkeg.hawkes.exact import ExactLikelihood, LinkLayout, Point, lay_out
 
 SPACING = 1.1
 """Log distance of the grid's decays, a factor of three."""
@@ -40,7 +40,7 @@ ROUNDS = 6
 SETTLED = 1e-8
 """Log-likelihood still to be gained by moving the decays at which a climb has arrived."""
 
-AnyRows = Rows | DayRows
+AnyRows = ExactLikelihood | DayLikelihood
 AnyPoint = Point | DayPoint
 
 
@@ -57,7 +57,7 @@ def search(rows: AnyRows, lower: float, upper: float) -> tuple[AnyPoint, bool]:
         starts.append(_one_more(rows, fewer, lower, upper))
     found = [climb_decays(rows, start, lower, upper) for start in _promising(rows, starts)]
     best, settled = max(found, key=lambda one: one[0].value)
-    if isinstance(rows, Rows) and d.n_components > 1:
+    if isinstance(rows, ExactLikelihood) and d.n_components > 1:
         return _exchanged(rows, cast(Point, best), settled, lower, upper)
     return best, settled
 
@@ -104,7 +104,7 @@ def climb_decays(
 
 def _beside(rows: AnyRows, here: AnyPoint, theta: Floats) -> AnyPoint:
     """The point at other decays, from one nearby."""
-    if isinstance(rows, Rows):
+    if isinstance(rows, ExactLikelihood):
         return rows.climb(np.exp(theta), cast(Point, here), leaning=True)
     return rows.climb(np.exp(theta), cast(DayPoint, here), leaning=True)
 
@@ -152,7 +152,7 @@ def grid(lower: float, upper: float) -> Floats:
     return np.linspace(lower, upper, n)[1:-1]
 
 
-def _with(d: Layout, n_components: int, per_source: bool = False) -> Layout:
+def _with(d: LinkLayout, n_components: int, per_source: bool = False) -> LinkLayout:
     """The same pairs and background with so many components."""
     first = d.in_column < d.n_types
     return lay_out(d.n_types, n_components, per_source, d.link_source[first], d.link_target[first], d.cut)
@@ -216,7 +216,7 @@ def _one_more(rows: AnyRows, fewer: AnyPoint, lower: float, upper: float) -> Flo
     """The decays of a fit with one component fewer, and the decay at which another would help most."""
     points = grid(lower, upper)
     known = np.log(fewer.decay)
-    if isinstance(rows, Rows):
+    if isinstance(rows, ExactLikelihood):
         asked = rows.under(_with(rows.layout, len(known))).asks(cast(Point, fewer), np.exp(points))
     else:
         some = rows.head(rows.first_events // 4)
@@ -227,7 +227,7 @@ def _one_more(rows: AnyRows, fewer: AnyPoint, lower: float, upper: float) -> Flo
 # -- another decay for one that stands ---------------------------------------------------------------------------------
 
 
-def _exchanged(rows: Rows, best: Point, settled: bool, lower: float, upper: float) -> tuple[Point, bool]:
+def _exchanged(rows: ExactLikelihood, best: Point, settled: bool, lower: float, upper: float) -> tuple[Point, bool]:
     """Decays exchanged for those towards which the likelihood still rises, while that helps."""
     points = grid(lower, upper)
     many = len(rows.streams.time) > rows.first_events

@@ -1,6 +1,6 @@
 """The maximum at exact times and given decays: every channel climbed by itself.
 
-In: `Streams` at exact times, a `Layout` of what may act on what. Out: a `Point`.
+In: `TypeStreams` at exact times, a `LinkLayout` of what may act on what. Out: a `Point`.
 
 At given decays the coefficients of a channel know nothing of the others (`engine.likelihood.plain`). The best value
 over them is a function of the decays alone, with an exact gradient (the coefficients are at their best, so they do not
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.plain import BLOCK, climb_rows, compensate, fill_rows, lean_row
-from powderkeg.hawkes.streams import Streams
+from powderkeg.hawkes.streams import TypeStreams
 
 MOST_BYTES = 1.5e9
 """Rows held at a time; more channels than fit are climbed in turns."""
@@ -30,7 +30,7 @@ MOST_PASSES = 300
 
 
 @dataclass(frozen=True)
-class Layout:
+class LinkLayout:
     """What may act on what. C channels, B background pieces, K components a pair, S = K * C columns, G decays.
 
     Coefficients of channel i are start[i]:start[i + 1]: its background pieces, then its columns in the order of
@@ -90,7 +90,7 @@ class Layout:
         """(len in_column,) decay of every link."""
         return self.column_decay[self.in_column]
 
-    def without_pieces(self) -> Layout:
+    def without_pieces(self) -> LinkLayout:
         """The same links before one background."""
         source, target = self.link_source, self.link_target
         first = self.in_column < self.n_types
@@ -103,7 +103,7 @@ class Layout:
         return slice(int(self.start[i]), int(self.start[i + 1]))
 
 
-def lay_out(n_types: int, n_components: int, per_source: bool, source: Ints, target: Ints, cut: Floats) -> Layout:
+def lay_out(n_types: int, n_components: int, per_source: bool, source: Ints, target: Ints, cut: Floats) -> LinkLayout:
     """The layout in which `source[k]` may act on `target[k]`."""
     order = np.lexsort((source, target))
     source, target = source[order], target[order]
@@ -115,7 +115,7 @@ def lay_out(n_types: int, n_components: int, per_source: bool, source: Ints, tar
     in_start = np.concatenate([[0], np.cumsum([len(c) for c in columns])]).astype(np.int64)
     every = np.arange(n_components * n_types).reshape(n_components, n_types)
     n_pieces = len(cut) - 1
-    return Layout(
+    return LinkLayout(
         n_types=n_types,
         n_components=n_components,
         n_decays=n_components * n_types if per_source else n_components,
@@ -151,7 +151,7 @@ class Point:
     lean: Floats
 
 
-class Rows:
+class ExactLikelihood:
     """The log-likelihood of some streams under a layout.
 
     penalty  (P,) added to the cost of every coefficient
@@ -159,7 +159,11 @@ class Rows:
     """
 
     def __init__(
-        self, streams: Streams, layout: Layout, penalty: Floats | None = None, held: NDArray[np.bool_] | None = None
+        self,
+        streams: TypeStreams,
+        layout: LinkLayout,
+        penalty: Floats | None = None,
+        held: NDArray[np.bool_] | None = None,
     ) -> None:
         self.streams, self.layout = streams, layout
         n = layout.n_coefficients
@@ -170,16 +174,16 @@ class Rows:
 
     first_events = FIRST_EVENTS
 
-    def restrict(self, penalty: Floats | None, held: NDArray[np.bool_] | None) -> Rows:
-        return Rows(self.streams, self.layout, penalty, held)
+    def restrict(self, penalty: Floats | None, held: NDArray[np.bool_] | None) -> ExactLikelihood:
+        return ExactLikelihood(self.streams, self.layout, penalty, held)
 
-    def under(self, layout: Layout) -> Rows:
+    def under(self, layout: LinkLayout) -> ExactLikelihood:
         """The same events under another layout, nothing charged or held."""
-        return Rows(self.streams, layout)
+        return ExactLikelihood(self.streams, layout)
 
-    def head(self, most: int) -> Rows:
+    def head(self, most: int) -> ExactLikelihood:
         """The first events, and the window up to the last of them, under the same layout."""
-        return Rows(self.streams.head(most), self.layout)
+        return ExactLikelihood(self.streams.head(most), self.layout)
 
     def exposures(self, decay: Floats, order: int) -> tuple[Floats, Floats, Floats]:
         """(S,) expected children per unit of coefficient within the window, and its derivatives by the log decay."""

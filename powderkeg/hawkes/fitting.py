@@ -21,14 +21,14 @@ from scipy import sparse
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
 from powderkeg.fit.maximum.newton import BLAS
-from powderkeg.hawkes.by_day import DayPoint, DayRows
+from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
 from powderkeg.hawkes.decays import climb_decays, search
-from powderkeg.hawkes.exact import Layout, Point, Rows, lay_out
+from powderkeg.hawkes.exact import ExactLikelihood, LinkLayout, Point, lay_out
 from powderkeg.hawkes.link_selection import CRITERIA, choose_links
 from powderkeg.hawkes.proof import Proof, prove
 from powderkeg.hawkes.reading import is_number, read_streams, shown
 from powderkeg.hawkes.result import HawkesFit
-from powderkeg.hawkes.streams import Streams
+from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import spectral_radius
 from powderkeg.units import LN2
 
@@ -103,7 +103,7 @@ def hawkes(
     known = None if decays is None else _given(decays, layout, per_source) * streams.stamp
     lower, upper = np.log(LN2 / (LONGEST * streams.longest)), np.log(_fastest(streams))
     with BLAS.limit(limits=1):
-        rows = (DayRows if streams.by_day else Rows)(streams, layout)
+        rows = (DayLikelihood if streams.by_day else ExactLikelihood)(streams, layout)
         found = _climbed(rows, known, penalty, float(lower), float(upper))
     cautions = _cautions(found, streams, layout, known is None, float(lower), float(upper))
     cautions += _odd_window(streams)
@@ -141,7 +141,7 @@ def hawkes(
     return fit
 
 
-def _unsettled(found: _Found, decays_free: bool) -> str:
+def _unsettled(found: _Fitted, decays_free: bool) -> str:
     """What to do next, of what can be done."""
     d = found.rows.layout
     ways = []
@@ -162,10 +162,10 @@ def _unsettled(found: _Found, decays_free: bool) -> str:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Fitted:
     """What either likelihood found. settled: whether the climb over decays came to rest."""
 
-    rows: Rows | DayRows
+    rows: ExactLikelihood | DayLikelihood
     point: Point | DayPoint
     settled: bool
     proof: Proof
@@ -217,9 +217,9 @@ def _check_options(
 
 
 def _layout(
-    streams: Streams, support: Any, background: int | Sequence[float] | None, decays: Any, components: int | None,
+    streams: TypeStreams, support: Any, background: int | Sequence[float] | None, decays: Any, components: int | None,
     per_source: bool,
-) -> Layout:  # fmt: skip
+) -> LinkLayout:  # fmt: skip
     c = streams.n_types
     source, target = _pairs(support, c)
     count = components or 1
@@ -258,7 +258,7 @@ def _pairs(support: Any, c: int) -> tuple[Ints, Ints]:
     return matrix.row[keep].astype(np.int64), matrix.col[keep].astype(np.int64)
 
 
-def _cuts(streams: Streams, background: int | Sequence[float] | None) -> Floats:
+def _cuts(streams: TypeStreams, background: int | Sequence[float] | None) -> Floats:
     """Bounds of the background pieces, in the streams' unit; the last is open."""
     length = streams.days
     if background is not None and streams.windows:
@@ -293,7 +293,7 @@ def _cuts(streams: Streams, background: int | Sequence[float] | None) -> Floats:
     return np.concatenate([[0.0], inner, [np.inf]])
 
 
-def _given(decays: Any, layout: Layout, per_source: bool) -> Floats:
+def _given(decays: Any, layout: LinkLayout, per_source: bool) -> Floats:
     values = np.asarray(decays, np.float64).ravel()
     if per_source and len(values) not in (1, layout.n_types):
         raise UsageError(
@@ -305,7 +305,7 @@ def _given(decays: Any, layout: Layout, per_source: bool) -> Floats:
     return np.broadcast_to(values, layout.n_decays).astype(np.float64)
 
 
-def _fastest(streams: Streams) -> float:
+def _fastest(streams: TypeStreams) -> float:
     """Decay beyond which events are too far apart to show it."""
     if streams.by_day:
         return LN2 / SHORTEST_STAMP
@@ -316,8 +316,12 @@ def _fastest(streams: Streams) -> float:
 
 
 def _climbed(
-    plain: Rows | DayRows, known: Floats | None, penalty: float | str | None, lower: float, upper: float
-) -> _Found:
+    plain: ExactLikelihood | DayLikelihood,
+    known: Floats | None,
+    penalty: float | str | None,
+    lower: float,
+    upper: float,
+) -> _Fitted:
     """The best point, decays known or not, links charged, chosen or neither."""
     rows, start = plain, None
     path: list[dict[str, float]] = []
@@ -337,10 +341,10 @@ def _climbed(
         point, settled = search(rows, lower, upper)
     theta = np.log(point.decay)
     inside = (theta > lower + 1e-9) & (theta < upper - 1e-9)
-    return _Found(rows, point, settled, prove(rows, point, inside & (known is None)), path)
+    return _Fitted(rows, point, settled, prove(rows, point, inside & (known is None)), path)
 
 
-def _ratio(found: _Found, layout: Layout) -> float:
+def _ratio(found: _Fitted, layout: LinkLayout) -> float:
     matrix = sparse.csr_array(
         (found.point.a[layout.link_places], (layout.link_source, layout.link_target)), shape=(layout.n_types,) * 2
     )
@@ -349,7 +353,7 @@ def _ratio(found: _Found, layout: Layout) -> float:
     return float(spectral_radius(matrix))
 
 
-def _odd_window(streams: Streams) -> list[str]:
+def _odd_window(streams: TypeStreams) -> list[str]:
     """Silence at the end that no wait between events comes near."""
     if streams.windows:
         return []
@@ -383,7 +387,7 @@ def _odd_decays(known: Floats, slowest: float, fastest: float, stamp: float) -> 
 
 
 def _cautions(
-    found: _Found, streams: Streams, layout: Layout, decays_free: bool, lower: float, upper: float
+    found: _Fitted, streams: TypeStreams, layout: LinkLayout, decays_free: bool, lower: float, upper: float
 ) -> list[str]:
     said = []
     coefficients = found.point.a[layout.link_places]

@@ -21,8 +21,8 @@ from scipy import special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.plain import climb_rows
-from powderkeg.hawkes.by_day import DayRows
-from powderkeg.hawkes.exact import MOST_PASSES, TOLERANCE, Rows
+from powderkeg.hawkes.by_day import DayLikelihood
+from powderkeg.hawkes.exact import MOST_PASSES, TOLERANCE, ExactLikelihood
 
 CRITERIA = ("aic", "bic", "ebic")
 GAMMA = 0.5
@@ -42,15 +42,17 @@ def price(criterion: str, links: Ints | int, of: Ints | int, events: int) -> Flo
 
 
 def choose_links(
-    rows: Rows | DayRows, decay: Floats, criterion: str
+    rows: ExactLikelihood | DayLikelihood, decay: Floats, criterion: str
 ) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
     """((P,) whether a coefficient is kept, the path: penalty, links kept, criterion)."""
-    if isinstance(rows, DayRows):
+    if isinstance(rows, DayLikelihood):
         return _choose_by_day(rows, decay, criterion)
     return _choose_exactly(rows, decay, criterion)
 
 
-def _choose_exactly(rows: Rows, decay: Floats, criterion: str) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
+def _choose_exactly(
+    rows: ExactLikelihood, decay: Floats, criterion: str
+) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
     """Every channel for itself."""
     d = rows.layout
     background = d.is_background
@@ -96,8 +98,8 @@ def _choose_exactly(rows: Rows, decay: Floats, criterion: str) -> tuple[NDArray[
 
 
 def _climb(
-    rows: Rows, wanted: Ints, first: Ints, x: Floats, out: tuple[Floats, Floats, Floats, Floats, Ints], a: Floats,
-    cost: Floats, held: NDArray[np.bool_],
+    rows: ExactLikelihood, wanted: Ints, first: Ints, x: Floats, out: tuple[Floats, Floats, Floats, Floats, Ints],
+    a: Floats, cost: Floats, held: NDArray[np.bool_],
 ) -> None:  # fmt: skip
     d = rows.layout
     gradient, hessian, value, decrement, passes = out
@@ -107,7 +109,9 @@ def _climb(
     )  # fmt: skip
 
 
-def _choose_by_day(rows: DayRows, decay: Floats, criterion: str) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
+def _choose_by_day(
+    rows: DayLikelihood, decay: Floats, criterion: str
+) -> tuple[NDArray[np.bool_], list[dict[str, float]]]:
     """One support for all types together along the path."""
     d = rows.layout
     background = d.is_background

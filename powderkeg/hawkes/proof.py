@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.hawkes.by_day import DayPoint, DayRows
-from powderkeg.hawkes.exact import Point, Rows
-from powderkeg.hawkes.standard_errors import Spread, day_spread, exact_spread
+from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
+from powderkeg.hawkes.exact import ExactLikelihood, Point
+from powderkeg.hawkes.standard_errors import StandardErrors, day_spread, exact_spread
 
 LITTLE = 0.01
 """Nats that may be missing at a maximum: a hundredth of what an estimate moves the likelihood by chance."""
@@ -37,7 +37,7 @@ class Proof(NamedTuple):
               decays for certain, else as far as the second derivatives tell
     is_top    whether the second derivatives turn down in every direction that is free"""
 
-    spread: Spread | None
+    spread: StandardErrors | None
     gradient: float
     missing: float
     is_top: bool
@@ -47,15 +47,15 @@ class Proof(NamedTuple):
         return self.is_top and self.missing < LITTLE
 
 
-def prove(rows: Rows | DayRows, point: Point | DayPoint, free: NDArray[np.bool_]) -> Proof:
+def prove(rows: ExactLikelihood | DayLikelihood, point: Point | DayPoint, free: NDArray[np.bool_]) -> Proof:
     """free  (G,) decays that were sought and stand inside their bounds"""
-    if isinstance(rows, Rows) and isinstance(point, Point):
+    if isinstance(rows, ExactLikelihood) and isinstance(point, Point):
         return _exact(rows, point, free)
-    assert isinstance(rows, DayRows) and isinstance(point, DayPoint)
+    assert isinstance(rows, DayLikelihood) and isinstance(point, DayPoint)
     return _by_day(rows, point, free)
 
 
-def gaps(rows: Rows, point: Point) -> Floats:
+def gaps(rows: ExactLikelihood, point: Point) -> Floats:
     """(C,) how many nats each channel can be short of its best at the point's decays, at most."""
     d = rows.layout
     cost = rows.cost(rows.exposures(point.decay, 0)[0])
@@ -72,7 +72,7 @@ def gaps(rows: Rows, point: Point) -> Floats:
     return result
 
 
-def _exact(rows: Rows, point: Point, free: NDArray[np.bool_]) -> Proof:
+def _exact(rows: ExactLikelihood, point: Point, free: NDArray[np.bool_]) -> Proof:
     spread = None if rows.penalty.any() else exact_spread(rows, point, free)
     missing = gaps(rows, point)
     # Newton's decrement is a second bound: the likelihood is self-concordant. It is the sharper one for rare types.
@@ -92,7 +92,7 @@ def _exact(rows: Rows, point: Point, free: NDArray[np.bool_]) -> Proof:
     return Proof(spread, max(steps), float(missing.sum()) + gain, is_top)
 
 
-def _by_day(rows: DayRows, point: DayPoint, free: NDArray[np.bool_]) -> Proof:
+def _by_day(rows: DayLikelihood, point: DayPoint, free: NDArray[np.bool_]) -> Proof:
     if rows.penalty.any():
         return Proof(None, point.steepest, 0.5 * point.steepest**2, True)
     point = rows.curved(point, bool(free.any()))

@@ -1,6 +1,6 @@
 """Events by type, from whatever the user has: arrays, an event table, a dataframe.
 
-In: times and types in any of these forms. Out: `Streams`: sorted times, type of each, the window, and how good the
+In: times and types in any of these forms. Out: `TypeStreams`: sorted times, type of each, the window, and how good the
 stamps are; or an EventError that says what is wrong with which type. Nothing is dropped.
 """
 
@@ -18,8 +18,8 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import EventError, Fault, UsageError, nearest_name
 from powderkeg.events.frames import polars_of
 from powderkeg.events.table import EventTable
-from powderkeg.hawkes.clock import Window, moments, open_window
-from powderkeg.hawkes.streams import Streams
+from powderkeg.hawkes.clock import ClockWindow, moments, open_window
+from powderkeg.hawkes.streams import TypeStreams
 
 LIKELIHOODS = ("exact", "day")
 MANY_TIES = 0.02
@@ -43,7 +43,7 @@ def read_streams(
     by: str | Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     slowest: float | None = None,
-) -> Streams:
+) -> TypeStreams:
     """The arguments are those of `hawkes`; slowest: the least decay that is given. Raises EventError, UsageError."""
     if likelihood is not None and likelihood not in LIKELIHOODS:
         raise UsageError(
@@ -71,7 +71,7 @@ def read_streams(
                 Fault(None, None, place, f"`{place}` beside an EventTable", "the table's own window, or `days`")
             )
         stamps, labels = _of_table(events, by)
-        window = Window(stamps, days or events.days, events.start, events.resolution)
+        window = ClockWindow(stamps, days or events.days, events.start, events.resolution)
     else:
         if _is_frame(events):
             _refuse_types(types, "a dataframe; name the columns that make its types with `by`")
@@ -239,7 +239,7 @@ def _are_histories(events: Any) -> bool:
 def _of_histories(
     events: Sequence[Any], names: Sequence[str] | None, ends: tuple[Any, Any, Any], likelihood: str | None,
     stamp: float | None, slowest: float | None,
-) -> Streams:  # fmt: skip
+) -> TypeStreams:  # fmt: skip
     """Several histories of the same types one after another, each with a window of its own and no past."""
     start, end, days = ends
     lengths = list(days) if isinstance(days, (list, tuple, np.ndarray)) else [days] * len(events)
@@ -277,7 +277,9 @@ def _of_histories(
     return _joined(windows, [one[2] for one in read], labels, slowest)
 
 
-def _joined(windows: list[Window], kinds: list[Ints], labels: tuple[str, ...], slowest: float | None) -> Streams:
+def _joined(
+    windows: list[ClockWindow], kinds: list[Ints], labels: tuple[str, ...], slowest: float | None
+) -> TypeStreams:
     lengths = [float(w.time.max()) if w.length is None else float(w.length) for w in windows]
     # What is left of the slowest excitation after the silence between two histories is below 1e-26.
     silence = max(20.0 * max(lengths), 0.0 if slowest is None else 60.0 / slowest)
@@ -296,7 +298,7 @@ def _joined(windows: list[Window], kinds: list[Ints], labels: tuple[str, ...], s
         said.append("histories without an end end with their last event; if they were watched for longer, see `days`")
     ends = begins + np.array(lengths)
     both = tuple((float(b), float(e)) for b, e in zip(begins, ends, strict=True))
-    return Streams(
+    return TypeStreams(
         time[order], kind[order], labels, float(ends[-1]), False, 1.0, windows[0].first_day, tuple(said), both
     )
 
@@ -328,7 +330,9 @@ def _floats(values: Any, place: str) -> tuple[Floats, bool]:
     return result, False
 
 
-def _finish(window: Window, kind: Ints, names: tuple[str, ...], likelihood: str | None, stamp: float | None) -> Streams:
+def _finish(
+    window: ClockWindow, kind: Ints, names: tuple[str, ...], likelihood: str | None, stamp: float | None
+) -> TypeStreams:
     """Check times and window, decide how stamps are read, sort."""
     time, days, resolution, start = window.time, window.length, window.resolution, window.first_day
     _refuse_wrong(time, kind, names, days)
@@ -385,7 +389,7 @@ def _finish(window: Window, kind: Ints, names: tuple[str, ...], likelihood: str 
     if empty:
         shown = ", ".join(empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
         said.append(f"no events of {shown}: rate 0, and nothing can be said of its answers to others or theirs to it")
-    return Streams(time, kind, names, float(length), by_day, width, start, tuple(said))
+    return TypeStreams(time, kind, names, float(length), by_day, width, start, tuple(said))
 
 
 def _refuse_wrong(time: Floats, kind: Ints, names: tuple[str, ...], days: float | None, history: str = "") -> None:

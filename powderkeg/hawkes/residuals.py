@@ -1,6 +1,6 @@
 """Do the events behave as the fitted process would have them?
 
-In: a fitted point and its streams. Out: `Residuals`: tests in which a fit that is right fails no more often than said.
+In: a fitted point and its streams. Out: `HawkesResiduals`: tests in which a right fit fails no more often than said.
 
 - `ground`: all events on the clock of the whole process. Between them lie waits of the exponential law with mean 1.
 - `types`: every type on its own clock, laid end to end; the wait that the end of the window cuts off goes on in the
@@ -21,8 +21,8 @@ import numpy as np
 from scipy import signal, stats
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.hawkes.by_day import DayPoint, DayRows
-from powderkeg.hawkes.exact import Point, Rows
+from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
+from powderkeg.hawkes.exact import ExactLikelihood, Point
 
 BLOCKS = 20
 LEAST_EXPECTED = 5.0
@@ -30,7 +30,7 @@ LEAST_EXPECTED = 5.0
 
 
 @dataclass(frozen=True)
-class Residuals:
+class HawkesResiduals:
     """tests: name -> statistic, p, n; counts: (types, blocks) events less expected, in standard deviations;
     waits: transformed waits of the ground process (exact times; empty by day), Exp(1) if the fit is right."""
 
@@ -57,7 +57,7 @@ class Residuals:
         )
 
 
-def exact_residuals(rows: Rows, point: Point) -> Residuals:
+def exact_residuals(rows: ExactLikelihood, point: Point) -> HawkesResiduals:
     """All three tests; several histories one after another on the clocks of the process."""
     d = rows.layout
     parts = rows.streams.histories()
@@ -65,7 +65,7 @@ def exact_residuals(rows: Rows, point: Point) -> Residuals:
     passed, by_type = 0.0, np.zeros(d.n_types)
     ground, own_clock, seen, expected = [], [], [], []
     for s in parts:
-        mine = Rows(s, d)
+        mine = ExactLikelihood(s, d)
         own, every, end = mine.compensators(point)
         ground.append(passed + every)
         own_clock.append((s.kind, by_type[s.kind] + own))
@@ -82,7 +82,7 @@ def exact_residuals(rows: Rows, point: Point) -> Residuals:
     joined = np.sort(np.concatenate([before[kind] + clock for kind, clock in own_clock]))
     tests = {"ground": _exponential(waits), "types": _exponential(np.diff(joined, prepend=0.0))}
     left, tests["counts"] = _chi_square(np.concatenate(seen, axis=1), np.concatenate(expected, axis=1))
-    return Residuals(tests, left, waits)
+    return HawkesResiduals(tests, left, waits)
 
 
 def _exponential(waits: Floats) -> dict[str, float]:
@@ -90,7 +90,7 @@ def _exponential(waits: Floats) -> dict[str, float]:
     return {"statistic": float(found.statistic), "p": float(found.pvalue), "n": float(len(waits))}
 
 
-def _expected(rows: Rows, point: Point, bounds: Floats) -> Floats:
+def _expected(rows: ExactLikelihood, point: Point, bounds: Floats) -> Floats:
     """(C, blocks) expected events given the past: background, and what each past event had left to give."""
     s, d = rows.streams, rows.layout
     pieces = point.a[d.is_background].reshape(d.n_types, d.n_pieces)
@@ -120,7 +120,7 @@ def _chi_square(seen: Floats, expected: Floats) -> tuple[Floats, dict[str, float
     }  # fmt: skip
 
 
-def day_residuals(rows: DayRows, point: DayPoint) -> Residuals:
+def day_residuals(rows: DayLikelihood, point: DayPoint) -> HawkesResiduals:
     """Counts by type and block. Events of one day answer each other, so they spread more than their mean and go
     together across types: mean (I - K)^-1 lambda, covariance (I - K)^-1 diag(mean) (I - K)^-T, days uncorrelated."""
     s, d = rows.streams, rows.layout
@@ -160,4 +160,4 @@ def day_residuals(rows: DayRows, point: DayPoint) -> Residuals:
             total += float(left[enough] @ np.linalg.solve(inner, left[enough]))
             freedom += len(enough)
     test = {"statistic": total, "p": float(stats.chi2.sf(total, max(freedom, 1))), "n": float(freedom)}
-    return Residuals({"counts": test}, z, np.zeros(0))
+    return HawkesResiduals({"counts": test}, z, np.zeros(0))

@@ -18,11 +18,11 @@ from scipy import stats
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
-from powderkeg.hawkes.by_day import DayPoint, DayRows
-from powderkeg.hawkes.exact import Point, Rows
-from powderkeg.hawkes.residuals import Residuals, day_residuals, exact_residuals
-from powderkeg.hawkes.standard_errors import Spread
-from powderkeg.hawkes.streams import Streams
+from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
+from powderkeg.hawkes.exact import ExactLikelihood, Point
+from powderkeg.hawkes.residuals import HawkesResiduals, day_residuals, exact_residuals
+from powderkeg.hawkes.standard_errors import StandardErrors
+from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import Model, branching_matrix, from_arrays, spectral_radius
 from powderkeg.simulate import Runs, simulate
 from powderkeg.units import LN2
@@ -71,10 +71,10 @@ class HawkesFit:
     path: pl.DataFrame
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
-    streams: Streams = field(repr=False)
-    rows: Rows | DayRows = field(repr=False)
+    streams: TypeStreams = field(repr=False)
+    rows: ExactLikelihood | DayLikelihood = field(repr=False)
     point: Point | DayPoint = field(repr=False)
-    spread: Spread | None = field(repr=False)
+    spread: StandardErrors | None = field(repr=False)
 
     def __repr__(self) -> str:
         return (
@@ -274,9 +274,9 @@ class HawkesFit:
             **options,
         )
 
-    def residuals(self) -> Residuals:
+    def residuals(self) -> HawkesResiduals:
         """Tests of whether the events behave as the fitted process would have them."""
-        if isinstance(self.rows, DayRows):
+        if isinstance(self.rows, DayLikelihood):
             assert isinstance(self.point, DayPoint)
             return day_residuals(self.rows, self.point)
         assert isinstance(self.point, Point)

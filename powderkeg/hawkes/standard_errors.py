@@ -1,6 +1,6 @@
 """How sure the coefficients are: from the observed information at the maximum.
 
-In: a point of `exact` or `days`. Out: a `Spread`: standard errors, intervals, and the variance of any sum of
+In: a point of `exact` or `days`. Out: a `StandardErrors`: standard errors, intervals, and the variance of any sum of
 coefficients. Errors of unknown decays are carried into those of the coefficients.
 
 A coefficient off its bound has Wald's interval, cut at 0. One at 0 has none; its upper end is where a parabola with the
@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.hawkes.by_day import DayPoint, DayRows
-from powderkeg.hawkes.exact import Point, Rows
+from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
+from powderkeg.hawkes.exact import ExactLikelihood, Point
 
 LEAST_CURVATURE = 1e-12
 """Relative curvature below which the information says nothing of a direction."""
 
 
 @dataclass(frozen=True)
-class Spread:
+class StandardErrors:
     """se (P,) nan at the bound or where nothing is known; bound_curvature (P,) curvature of those at the bound, the
     others following, nan elsewhere; gradient (P,); decays (G, G) covariance of the log decays, nan where unknown;
     variance  of the sum of weights (P,) times coefficients."""
@@ -47,7 +47,7 @@ class Spread:
         return np.where(bound, 0.0, low), np.where(bound, reach, high)
 
 
-def exact_spread(rows: Rows, point: Point, decays_free: NDArray[np.bool_]) -> Spread:
+def exact_spread(rows: ExactLikelihood, point: Point, decays_free: NDArray[np.bool_]) -> StandardErrors:
     """From the blocks of the channels; decays that are not free are taken as known."""
     d = rows.layout
     p, g = d.n_coefficients, d.n_decays
@@ -83,10 +83,10 @@ def exact_spread(rows: Rows, point: Point, decays_free: NDArray[np.bool_]) -> Sp
         pull = weights @ lean
         return float(total + pull @ inner @ pull)
 
-    return Spread(point.a, se, bent, point.gradient, covariance, variance)
+    return StandardErrors(point.a, se, bent, point.gradient, covariance, variance)
 
 
-def day_spread(rows: DayRows, point: DayPoint, decays_free: NDArray[np.bool_]) -> Spread:
+def day_spread(rows: DayLikelihood, point: DayPoint, decays_free: NDArray[np.bool_]) -> StandardErrors:
     """From the whole Hessian over coefficients and free decays."""
     d = rows.layout
     p, g = d.n_coefficients, d.n_decays
@@ -113,7 +113,7 @@ def day_spread(rows: DayRows, point: DayPoint, decays_free: NDArray[np.bool_]) -
         w = weights[free[coefficients]]
         return float(w @ inverse[np.ix_(coefficients, coefficients)] @ w)
 
-    return Spread(point.a, se, bent, point.gradient, covariance, variance)
+    return StandardErrors(point.a, se, bent, point.gradient, covariance, variance)
 
 
 def _inverse(information: Floats) -> tuple[Floats, NDArray[np.intp]]:

@@ -1,6 +1,6 @@
 """Events of several types as the likelihoods take them: sorted times, the type of each, what was watched.
 
-In: nothing of its own; `reading` fills it. Out: `Streams`.
+In: nothing of its own; `reading` fills it. Out: `TypeStreams`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from powderkeg.engine.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
-class Streams:
+class TypeStreams:
     """Events of C types.
 
     time      (N,) sorted, in the user's unit from the start of the window; in whole stamps where `by_day`
@@ -56,7 +56,7 @@ class Streams:
         left: Floats = ends[np.searchsorted(begins, self.time[late:], side="right") - 1] - self.time[late:]
         return left
 
-    def histories(self) -> list[Streams]:
+    def histories(self) -> list[TypeStreams]:
         """Each history by itself, from 0."""
         result = []
         for begin, end in self.windows or ((0.0, self.days),):
@@ -74,7 +74,7 @@ class Streams:
     def counts(self) -> Ints:
         return np.bincount(self.kind, minlength=self.n_types).astype(np.int64)
 
-    def head(self, most: int) -> Streams:
+    def head(self, most: int) -> TypeStreams:
         """The first events, and the window up to the last of them; whole stamps where stamps are bins."""
         most = max(most, 2)
         if len(self.time) <= most or self.time[most - 1] <= 0:

@@ -19,7 +19,7 @@ from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.errors import Fault, ModelError
 from powderkeg.model.background import profiles
 from powderkeg.model.gates import Entry, GateTable
-from powderkeg.model.links import Cast, ChannelTable, Links, Misfit, expand_move, link
+from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, expand_move, link
 from powderkeg.model.parts import Channel, Model
 from powderkeg.model.register import Register
 from powderkeg.model.states import States
@@ -93,7 +93,7 @@ class Draft:
 
     scenario: Scenario
     states: States
-    cast: Cast
+    cast: IndexedCast
     register: Register
     table: ChannelTable
     timed: tuple[str, ...]
@@ -131,7 +131,7 @@ def starts(counts: Iterable[int] | Ints) -> Ints:
 
 def _draft(scenario: Scenario) -> Draft:
     """Actors, facts and channels. Raises ModelError."""
-    cast = Cast(scenario, first_tie=len(scenario.facts))
+    cast = IndexedCast(scenario, first_tie=len(scenario.facts))
     states = States(scenario)
     expanded = collect(scenario, scenario.moves, lambda name, move: expand_move(name, move, cast, states.names))
     if not expanded:
@@ -145,7 +145,7 @@ def _draft(scenario: Scenario) -> Draft:
     return draft_with(scenario, cast, states, table)
 
 
-def draft_with(scenario: Scenario, cast: Cast, states: States, table: ChannelTable) -> Draft:
+def draft_with(scenario: Scenario, cast: IndexedCast, states: States, table: ChannelTable) -> Draft:
     """The draft with these channels."""
     return Draft(
         scenario,

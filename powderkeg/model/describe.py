@@ -16,7 +16,7 @@ import numpy as np
 
 from powderkeg.model.layout import page
 from powderkeg.model.parts import Model
-from powderkeg.model.reachable import Reach, reach
+from powderkeg.model.reachable import ReachableStates, reach
 from powderkeg.model.spectral import edge_masses, edge_sources
 from powderkeg.model.stability import Stability, stability_over
 from powderkeg.model.wording import act, acts, both, effects, is_not_so, is_so, only, tie
@@ -101,7 +101,7 @@ def _actor(scenario: Scenario, name: str) -> Data:
     return {"name": name, "title": actor.title, "classes": list(actor.classes)}
 
 
-def _moves(model: Model, scenario: Scenario, found: Reach) -> list[Data]:
+def _moves(model: Model, scenario: Scenario, found: ReachableStates) -> list[Data]:
     """Every move: who does what to whom, how often, on what conditions, and what it changes."""
     number = {name: index for index, name in enumerate(scenario.moves)}
     move_of = np.array([number[channel.move or ""] for channel in model.channels[: model.n_acts]], dtype=np.int64)
@@ -131,7 +131,7 @@ def _moves(model: Model, scenario: Scenario, found: Reach) -> list[Data]:
     ]  # fmt: skip
 
 
-def _mechanisms(model: Model, scenario: Scenario, found: Reach, stable: Stability) -> list[Data]:
+def _mechanisms(model: Model, scenario: Scenario, found: ReachableStates, stable: Stability) -> list[Data]:
     """Every mechanism: what answers what, how many answers, how soon, over how many pairs of channels."""
     system = model.system
     source, kind = edge_sources(system), system.edge_mechanism

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault
 from powderkeg.model.gates import Literal, disjoint
-from powderkeg.model.matching import MOST_MATCHES, Atom, Matches, Pairs, Place, TooManyMatches, fits, match_all
+from powderkeg.model.matching import MOST_MATCHES, Atom, Matches, Pairs, PatternEnd, TooManyMatches, fits, match_all
 from powderkeg.scenario import (
     ANY,
     SYMMETRIC,
@@ -71,7 +71,7 @@ class Links:
     reasons: list[frozenset[Literal]]
 
 
-class Cast:
+class IndexedCast:
     """Actors, classes and ties of a scenario as tables of indices."""
 
     def __init__(self, scenario: Scenario, first_tie: int) -> None:
@@ -93,9 +93,9 @@ class Cast:
         self.ties = {kind: _pairs(rows) for kind, rows in kinds.items()}
         self.no_pairs = _pairs([])
 
-    def place(self, word: str, letters: Iterable[str] = VARIABLES) -> Place:
+    def place(self, word: str, letters: Iterable[str] = VARIABLES) -> PatternEnd:
         """A word of a pattern as a letter, or as the actors it names."""
-        return Place(word) if word in letters else Place(None, self.mask([word]))
+        return PatternEnd(word) if word in letters else PatternEnd(None, self.mask([word]))
 
     def mask(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """(actors,) True where one of the names, actors or classes, stands for the actor."""
@@ -123,7 +123,9 @@ def _pairs(rows: list[tuple[int, int, int]]) -> Pairs:
     return Pairs(table[:, 0], table[:, 1], table[:, 2])
 
 
-def expand_move(name: str, move: Move, cast: Cast, facts: Sequence[str]) -> tuple[Ints, Ints, list[frozenset[Literal]]]:
+def expand_move(
+    name: str, move: Move, cast: IndexedCast, facts: Sequence[str]
+) -> tuple[Ints, Ints, list[frozenset[Literal]]]:
     """Sources, targets and required ties of one move, in order of source and target. Raises Misfit."""
     path = f"moves.{name}"
     allowed = {"who": cast.mask(move.who), "to": cast.mask(move.to)}
@@ -158,7 +160,7 @@ def expand_move(name: str, move: Move, cast: Cast, facts: Sequence[str]) -> tupl
     return pairs // cast.size, pairs % cast.size, [reasons[index] for index in reason]
 
 
-def link(name: str, mechanism: Mechanism, cast: Cast, channels: ChannelTable, of_act: dict[str, Ints]) -> Links:
+def link(name: str, mechanism: Mechanism, cast: IndexedCast, channels: ChannelTable, of_act: dict[str, Ints]) -> Links:
     """All channel pairs that a mechanism links; `of_act` lists the channels of each act. Raises Misfit."""
     path = f"mechanisms.{name}"
     n_channels = len(channels.source)
@@ -241,7 +243,7 @@ def reasons_of(key: Ints, literals: Ints) -> tuple[Ints, Ints, Ints, list[frozen
     return keys, key_of[order], reason_of[order], reasons
 
 
-def literals_of(matches: Matches, given: Sequence[TiePattern], letters: Sequence[str], cast: Cast) -> Ints:
+def literals_of(matches: Matches, given: Sequence[TiePattern], letters: Sequence[str], cast: IndexedCast) -> Ints:
     """(rows, width) ties that each match depends on: fact + 1 if it must hold, -fact - 1 if it must not, 0 for none.
 
     A tie that must not hold is asked for only where one is declared: what is not declared is absent for good. With the
@@ -293,7 +295,7 @@ def _act(pattern: Pattern) -> str:
     return f"{pattern.subject} {third_person(pattern.act)} {pattern.object}"
 
 
-def _unlinked(path: str, mechanism: Mechanism, cast: Cast, acts: Callable[[str], Pairs]) -> Fault:
+def _unlinked(path: str, mechanism: Mechanism, cast: IndexedCast, acts: Callable[[str], Pairs]) -> Fault:
     """Why a mechanism links nothing: the first pattern that nothing fits by itself, or none by itself."""
     nobody = Matches({}, {}, 1)
     for key, patterns in (("when", mechanism.when), ("then", [pattern for pattern, _ in mechanism.then])):

@@ -43,7 +43,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Place:
+class PatternEnd:
     """One end of a pattern: a letter, or the actors a name stands for."""
 
     letter: str | None
@@ -54,8 +54,8 @@ class Place:
 class Atom:
     """A pattern "first verb second" over a table of pairs; `keeps` names the column its index is kept in."""
 
-    first: Place
-    second: Place
+    first: PatternEnd
+    second: PatternEnd
     table: Pairs
     keeps: str
 

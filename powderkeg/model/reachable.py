@@ -1,7 +1,7 @@
 """Reachable states: which combinations of facts the model can bring about, and which acts can happen at all.
 
-In: a Model. Out: `Reach`: the states that acts, facts that run out and facts that come up by themselves can lead to
-from the initial state, and the channels that can fire in at least one of them.
+In: a Model. Out: `ReachableStates`: the states that acts, facts that run out and facts that come up by themselves can
+lead to from the initial state, and the channels that can fire in at least one of them.
 
 Facts that nothing changes (most ties), and facts that neither scale an answer nor forbid anything, are left out of the
 search, so that the work follows the states of the facts that matter. A channel can fire in a state if its gates are
@@ -45,7 +45,7 @@ class TooManyStates(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Reach:
+class ReachableStates:
     """What can come about.
 
     axes         (A,) the facts that can change and that matter
@@ -79,7 +79,7 @@ class Reach:
         return np.array([math.prod(factors) for factors in highest])
 
 
-def reach(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -> Reach:
+def reach(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -> ReachableStates:
     """Explore from the initial state.
 
     acts   channels that may also fire by hand at any time (the acts of an intervention)
@@ -95,7 +95,9 @@ def reach(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -> Re
         states = np.zeros((0, len(search.axes)), dtype=np.int64)
         levels = search.explore_by_fact()
     static = np.where(search.can_fire[search.sources], search.edge_static, 0.0)
-    return Reach(search.axes, states, levels, search.can_fire, static, search.edge_terms, tuple(search.terms), searched)
+    return ReachableStates(
+        search.axes, states, levels, search.can_fire, static, search.edge_terms, tuple(search.terms), searched
+    )
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class _Deed:
     edges: Ints
 
 
-class _Seen:
+class _StateSet:
     """State numbers met so far: a table of bits where all states fit, sorted numbers where they do not."""
 
     def __init__(self, n_states: int) -> None:
@@ -194,7 +196,7 @@ class _Search:
         """All states that follow from the initial one if the channels in `can_fire` can fire; terms ever open."""
         weights = np.concatenate([[1], np.cumprod(self.n_levels[:-1])]).astype(np.int64)[: len(self.axes)]
         frontier = self.system.initial_level[self.axes][None, :]
-        states, seen = [frontier], _Seen(int(np.prod(self.n_levels)))
+        states, seen = [frontier], _StateSet(int(np.prod(self.n_levels)))
         self.met = states
         size = sum(len(terms) for terms in self.terms)
         seen.add(frontier @ weights)

@@ -24,8 +24,8 @@ from powderkeg.errors import Fault
 from powderkeg.events.table import EventTable
 from powderkeg.model.compiling import assemble, collect, compile_scenario, draft_with, error_of
 from powderkeg.model.gates import Literal
-from powderkeg.model.links import Cast, ChannelTable, Links, Misfit, expand_move, literals_of, reasons_of
-from powderkeg.model.matching import MOST_MATCHES, Atom, Matches, Pairs, Place, TooManyMatches, match_all
+from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, expand_move, literals_of, reasons_of
+from powderkeg.model.matching import MOST_MATCHES, Atom, Matches, Pairs, PatternEnd, TooManyMatches, match_all
 from powderkeg.model.parts import Model
 from powderkeg.model.states import States
 from powderkeg.scenario import VARIABLES, Mechanism, Move, Pattern, Scenario, third_person
@@ -57,7 +57,7 @@ def compile_for(scenario: Scenario, events: EventTable | None = None) -> Model:
 
 def n_channels(scenario: Scenario) -> int:
     """Channels that the classes of a scenario span, ties left aside: more than there are where ties are asked for."""
-    cast = Cast(scenario, first_tie=len(scenario.facts))
+    cast = IndexedCast(scenario, first_tie=len(scenario.facts))
     return sum(_span(cast.mask(m.who), cast.mask(m.to)) for m in scenario.moves.values() if not _tied(m))
 
 
@@ -68,7 +68,7 @@ def restricted(scenario: Scenario, events: EventTable, few: int = FEW) -> Model:
 
     Raises ModelError for patterns that cannot be followed from events, with what to write instead.
     """
-    cast = Cast(scenario, first_tie=len(scenario.facts))
+    cast = IndexedCast(scenario, first_tie=len(scenario.facts))
     states = States(scenario)
     space = _Space(scenario, cast, states, few)
     table = space.table(*_seen(space, events))
@@ -154,7 +154,7 @@ class _Table:
 class _Space:
     """All channels that a scenario's moves make: those of small or tied moves listed, those of wide moves by class."""
 
-    def __init__(self, scenario: Scenario, cast: Cast, states: States, few: int) -> None:
+    def __init__(self, scenario: Scenario, cast: IndexedCast, states: States, few: int) -> None:
         self.scenario, self.cast = scenario, cast
         self.acts = {name: index for index, name in enumerate(scenario.acts)}
         self.wide: dict[int, list[_Wide]] = {}
@@ -342,7 +342,7 @@ class _Linker:
                     )  # fmt: skip
         return matches, literals_of(matches, self.mechanism.given, VARIABLES, cast)
 
-    def _place(self, word: str, matches: Matches) -> Ints | Place:
+    def _place(self, word: str, matches: Matches) -> Ints | PatternEnd:
         """The actor in a place of the answer in every match, or the class or letter that he is anyone of."""
         place = self.cast.place(word)
         if place.letter is not None:
@@ -351,14 +351,20 @@ class _Linker:
         return np.full(matches.n_rows, actors[0], np.int64) if len(actors) == 1 else place
 
     def _count(
-        self, way: int, reply: Pattern, matches: Matches, source: Ints | Place, target: Ints | Place, literals: Ints
+        self,
+        way: int,
+        reply: Pattern,
+        matches: Matches,
+        source: Ints | PatternEnd,
+        target: Ints | PatternEnd,
+        literals: Ints,
     ) -> list[tuple[Ints, Ints, Floats, int, Ints]]:
         """Links to answers of which one actor is anyone: listed channels one by one, all others together."""
         table, act = self.table, self.space.acts[reply.act]
         to_anyone = isinstance(source, np.ndarray)
         one = source if isinstance(source, np.ndarray) else target
         place = target if to_anyone else source
-        assert isinstance(one, np.ndarray) and isinstance(place, Place)
+        assert isinstance(one, np.ndarray) and isinstance(place, PatternEnd)
         everyone = np.ones(self.cast.size, bool) if place.actors is None else place.actors
         # Who is not meant: the known actor himself, and for a letter all that other letters stand for.
         others = [one, *(matches.letters.values() if place.letter is not None else [])]

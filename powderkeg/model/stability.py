@@ -23,7 +23,7 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import PowderkegWarning
 from powderkeg.model.gates import row_values
 from powderkeg.model.parts import Model
-from powderkeg.model.reachable import MOST_STATES, Reach, reach
+from powderkeg.model.reachable import MOST_STATES, ReachableStates, reach
 from powderkeg.model.spectral import edge_weights, spectral_radius, tidy, weight_by_path
 from powderkeg.model.wording import both
 
@@ -129,7 +129,7 @@ def stability(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -
     return stability_over(model, reach(model, acts, most), most)
 
 
-def stability_over(model: Model, found: Reach, most: int = MOST_STATES) -> Stability:
+def stability_over(model: Model, found: ReachableStates, most: int = MOST_STATES) -> Stability:
     """The same for states that have been explored already."""
     ratio_of = _Ratios(model, found)
     bound = ratio_of(found.highest_factors())
@@ -205,9 +205,9 @@ def branching_ratios(model: Model, levels: Ints) -> Floats:
 
 
 class _Ratios:
-    """Branching ratio as a function of the distinct factors of `Reach`, on the edges that can carry anything."""
+    """Branching ratio as a function of the distinct factors of the states, on the edges that can carry anything."""
 
-    def __init__(self, model: Model, found: Reach) -> None:
+    def __init__(self, model: Model, found: ReachableStates) -> None:
         system = model.system
         live = np.flatnonzero(found.edge_static > 0)
         source = np.repeat(np.arange(system.n_channels), np.diff(system.edge_start))[live]
@@ -226,7 +226,7 @@ class _Ratios:
 
 
 def _worst(
-    model: Model, found: Reach, states: Ints, ratio_of: _Ratios
+    model: Model, found: ReachableStates, states: Ints, ratio_of: _Ratios
 ) -> tuple[float, int, tuple[int | None, int | None]] | None:
     """Highest ratio, the state nearest to the initial one that has it, and how many states are near or over 1.
 
@@ -269,13 +269,13 @@ def _undominated(rows: Floats) -> Ints | None:
     return np.array(found, dtype=np.int64)
 
 
-def _gating_axes(found: Reach) -> list[int]:
+def _gating_axes(found: ReachableStates) -> list[int]:
     """Axes that scale at least one edge that can carry anything."""
     used = np.unique(found.edge_factor[found.edge_static > 0])
     return sorted({axis for index in used for axis, _ in found.factors[index]})
 
 
-def _combinations(model: Model, found: Reach, axes: list[int]) -> Ints:
+def _combinations(model: Model, found: ReachableStates, axes: list[int]) -> Ints:
     """Every combination of the levels that these axes can come to, the others as at the start."""
     start = model.system.initial_level[found.axes]
     choices = [found.levels[axis] if axis in axes else (int(start[axis]),) for axis in range(len(start))]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from powderkeg.scenario import Condition, Effect, Pattern, Scenario, TiePattern, third_person, tie_verb
+from powderkeg.scenario import Condition, FactEffect, Pattern, Scenario, TiePattern, third_person, tie_verb
 from powderkeg.units import YEAR
 from powderkeg.wording import number, percent
 
@@ -82,7 +82,7 @@ def acts(patterns: Sequence[Pattern]) -> str:
     return ", or ".join(said) if any(len(verbs) > 1 for verbs in ends.values()) else both(said, "or")
 
 
-def effects(every: Sequence[Effect], scenario: Scenario) -> str:
+def effects(every: Sequence[FactEffect], scenario: Scenario) -> str:
     """sets measure and cornered_felt (30 %), puts kfor_posture to clear, clears roadblock."""
     verbs: dict[str, list[str]] = {}
     for one in every:
@@ -92,7 +92,7 @@ def effects(every: Sequence[Effect], scenario: Scenario) -> str:
     return "; ".join(f"{verb} {both(facts)}" for verb, facts in verbs.items())
 
 
-def _effect(one: Effect, scenario: Scenario) -> tuple[str, str]:
+def _effect(one: FactEffect, scenario: Scenario) -> tuple[str, str]:
     """The verb and the fact of an effect."""
     if one.fact in scenario.ties:
         return ("makes" if one.level == "holds" else "cuts"), one.fact

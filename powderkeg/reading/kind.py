@@ -115,7 +115,7 @@ class Writer:
 
 
 @dataclass(frozen=True)
-class Place:
+class EditablePlace:
     """One value that can be edited: its key path, its kind, what it is now, and how to put another in its stead."""
 
     path: str
@@ -123,9 +123,9 @@ class Place:
     value: Any
     rebuild: Callable[[Any], Any]
 
-    def inside(self, path: str, rebuild: Callable[[Any], Any]) -> Place:
+    def inside(self, path: str, rebuild: Callable[[Any], Any]) -> EditablePlace:
         """The same place seen from the thing around it."""
-        return Place(path, self.kind, self.value, lambda new: rebuild(self.rebuild(new)))
+        return EditablePlace(path, self.kind, self.value, lambda new: rebuild(self.rebuild(new)))
 
 
 class Kind:
@@ -136,10 +136,10 @@ class Kind:
     editable = False
     """Whether a value of this kind can be edited by its key path."""
 
-    def places(self, value: Any) -> Iterator[Place]:
+    def places(self, value: Any) -> Iterator[EditablePlace]:
         """The values in a value of this kind that can be edited one by one."""
         if self.editable:
-            yield Place("", self, value, lambda new: new)
+            yield EditablePlace("", self, value, lambda new: new)
 
     def read(self, node: Node, path: str, reader: Reader) -> Any:
         raise NotImplementedError

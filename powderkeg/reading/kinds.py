@@ -15,8 +15,8 @@ from powderkeg.reading.kind import (
     BROKEN,
     NAME,
     NAME_RULE,
+    EditablePlace,
     Kind,
-    Place,
     Reader,
     Schema,
     Writer,
@@ -342,7 +342,7 @@ class ByName(Kind):
     def write(self, value: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
         return {name: self.of.write(item, writer) for name, item in value.items()}
 
-    def places(self, value: Mapping[str, Any]) -> Iterator[Place]:
+    def places(self, value: Mapping[str, Any]) -> Iterator[EditablePlace]:
         for name, item in value.items():
             for place in self.of.places(item):
                 path = f"{name}.{place.path}" if place.path else name
@@ -386,7 +386,7 @@ class ByKey(Kind):
             return BROKEN
         return tuple(pairs)
 
-    def places(self, value: tuple[tuple[Any, Any], ...]) -> Iterator[Place]:
+    def places(self, value: tuple[tuple[Any, Any], ...]) -> Iterator[EditablePlace]:
         for i, (key, item) in enumerate(value):
             for place in self.of.places(item):
                 path = f"{self.key.write(key, Writer())}.{place.path}".rstrip(".")

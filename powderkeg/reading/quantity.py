@@ -370,7 +370,7 @@ class Real(Amount):
 
 
 @dataclass(frozen=True)
-class Source(Kind):
+class SourceKind(Kind):
     """Where numbers come from: the name of a source, or the word guess."""
 
     words = f"the name of a source, or {GUESS}"
@@ -386,7 +386,7 @@ class Source(Kind):
         return {"type": ["string", "null"]}
 
 
-SOURCE: Final = Source()
+SOURCE: Final = SourceKind()
 
 
 def sourcing(source: str | None) -> Sourcing:

@@ -1,6 +1,6 @@
 """How does a mapping become a frozen dataclass, and back, by what its fields declare?
 
-In: a dataclass whose fields carry a `Rule` (made by `declare`). Out: a `Record` kind that reads and writes it.
+In: a dataclass whose fields carry a `FieldRule` (made by `declare`). Out: a `RecordKind` kind that reads and writes it.
 A rule is written once; parsing, faults, dump, resolved form, JSON Schema and field reference follow from it.
 """
 
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from typing import Any, ClassVar, Final
 
-from powderkeg.reading.kind import BROKEN, Kind, Place, Reader, Schema, Writer, Wrong, listed
+from powderkeg.reading.kind import BROKEN, EditablePlace, Kind, Reader, Schema, Writer, Wrong, listed
 from powderkeg.reading.kinds import ByName
-from powderkeg.reading.quantity import SOURCE, Source, sourcing
+from powderkeg.reading.quantity import SOURCE, SourceKind, sourcing
 from powderkeg.reading.tree import Node, Scalar, Table, clipped, said
 
 MISSING: Final = dataclasses.MISSING
 
 
 @dataclass(frozen=True)
-class Rule:
+class FieldRule:
     """What a field may hold and how it is written.
 
     key      the written key, where it is not the field's name
@@ -29,14 +29,14 @@ class Rule:
     spoken   words for the default in the field reference, where its written form says too little
     """
 
-    kind: Kind | Spread
+    kind: Kind | SeveralKeys
     doc: str
     key: str | None = None
     implied: Callable[[Any], Any] | None = None
     spoken: str | None = None
 
 
-class Spread:
+class SeveralKeys:
     """A field that is written under several keys (`half_life` or `half_lives`; `sets` and `clears`).
 
     keys       written key -> (kind, doc)
@@ -54,13 +54,13 @@ class Spread:
         """The values of the keys that write this value."""
         raise NotImplementedError
 
-    def places(self, value: Any) -> Iterator[Place]:
+    def places(self, value: Any) -> Iterator[EditablePlace]:
         """The values inside that can be edited one by one; paths start with a written key."""
         return iter(())
 
 
 def declare(
-    kind: Kind | Spread,
+    kind: Kind | SeveralKeys,
     doc: str,
     *,
     default: Any = MISSING,
@@ -69,7 +69,7 @@ def declare(
     spoken: str | None = None,
 ) -> Any:
     """A dataclass field with its rule. No default: the field must be written."""
-    metadata = {"rule": Rule(kind, doc, key, implied, spoken)}
+    metadata = {"rule": FieldRule(kind, doc, key, implied, spoken)}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -93,13 +93,13 @@ class Field:
     """A declared field, with what is needed to read and write it."""
 
     name: str
-    rule: Rule
+    rule: FieldRule
     required: bool
     default: Any
 
     @cached_property
     def keys(self) -> dict[str, tuple[Kind, str]]:
-        if isinstance(self.rule.kind, Spread):
+        if isinstance(self.rule.kind, SeveralKeys):
             return dict(self.rule.kind.keys)
         return {self.key: (self.rule.kind, self.rule.doc)}
 
@@ -131,7 +131,7 @@ def declared(cls: type) -> tuple[Field, ...]:
 @cache
 def _source_of(cls: type) -> Field | None:
     """The field that says where the numbers of a record come from."""
-    return next((f for f in declared(cls) if isinstance(f.rule.kind, Source)), None)
+    return next((f for f in declared(cls) if isinstance(f.rule.kind, SourceKind)), None)
 
 
 @cache
@@ -140,7 +140,7 @@ def _by_key(cls: type) -> dict[str, tuple[Field, Kind]]:
 
 
 @dataclass(frozen=True)
-class Record(Kind):
+class RecordKind(Kind):
     """A mapping with declared keys, read to a dataclass.
 
     cls    the dataclass
@@ -217,7 +217,7 @@ class Record(Kind):
                 reader.broken.add(place)
 
     def _field(self, f: Field, node: Table, path: str, reader: Reader) -> Any:
-        if isinstance(f.rule.kind, Spread):
+        if isinstance(f.rule.kind, SeveralKeys):
             return self._spread(f, f.rule.kind, node, path, reader)
         written = node.items.get(f.key)
         if written is not None:
@@ -233,7 +233,7 @@ class Record(Kind):
             return BROKEN
         return dict(f.default) if isinstance(f.default, dict) else f.default
 
-    def _spread(self, f: Field, kind: Spread, node: Table, path: str, reader: Reader) -> Any:
+    def _spread(self, f: Field, kind: SeveralKeys, node: Table, path: str, reader: Reader) -> Any:
         given = {key: node.items[key] for key in kind.keys if key in node.items}
         for key in given:
             _note(node, key, _under(path, key), reader)
@@ -261,19 +261,19 @@ class Record(Kind):
             usual = f.rule.implied(value) if f.rule.implied is not None else f.default
             if not writer.full and not f.required and one == usual:
                 continue
-            if isinstance(f.rule.kind, Spread):
+            if isinstance(f.rule.kind, SeveralKeys):
                 for key, part in f.rule.kind.split(one, inside).items():
                     plain[key] = f.rule.kind.keys[key][0].write(part, inside)
             else:
                 plain[f.key] = None if one is None else f.rule.kind.write(one, inside)
         return plain
 
-    def places(self, value: Any) -> Iterator[Place]:
+    def places(self, value: Any) -> Iterator[EditablePlace]:
         if value is None:
             return
         for f in declared(self.cls):
             one = getattr(value, f.name)
-            spread = isinstance(f.rule.kind, Spread)
+            spread = isinstance(f.rule.kind, SeveralKeys)
             for place in f.rule.kind.places(one):
                 path = place.path if spread else _under(f.key, place.path)
                 yield place.inside(path, partial(self._with, value, f.name))
@@ -292,7 +292,7 @@ class Record(Kind):
             properties: dict[str, Schema] = {}
             required = []
             for f in declared(self.cls):
-                if f.required and not isinstance(f.rule.kind, Spread):
+                if f.required and not isinstance(f.rule.kind, SeveralKeys):
                     required.append(f.key)
                 for key, (kind, doc) in f.keys.items():
                     part = kind.schema(defs)

@@ -1,6 +1,6 @@
 """What can a person look up, and an editor complete, about the fields of a declared record?
 
-In: a `Record`. Out: its field reference in Markdown, and its JSON Schema (draft 2020-12). Both follow from the
+In: a `RecordKind`. Out: its field reference in Markdown, and its JSON Schema (draft 2020-12). Both follow from the
 declarations, so they cannot say anything else than what is read.
 """
 
@@ -11,10 +11,10 @@ from typing import Any
 
 from powderkeg.reading.kind import Kind, Schema, Writer
 from powderkeg.reading.kinds import ByKey, ByName, Several
-from powderkeg.reading.record import Field, Record, Spread, declared
+from powderkeg.reading.record import Field, RecordKind, SeveralKeys, declared
 
 
-def json_schema(record: Record, title: str) -> Schema:
+def json_schema(record: RecordKind, title: str) -> Schema:
     """The JSON Schema of files that hold such a record."""
     defs: dict[str, Schema] = {}
     whole = record.schema(defs)
@@ -30,9 +30,9 @@ def json_schema(record: Record, title: str) -> Schema:
     }
 
 
-def records(record: Record) -> list[Record]:
+def records(record: RecordKind) -> list[RecordKind]:
     """The record and all records inside it, each once, in the order in which they are met."""
-    found: dict[type, Record] = {record.cls: record}
+    found: dict[type, RecordKind] = {record.cls: record}
     for f in declared(record.cls):
         for kind, _ in f.keys.values():
             for inner in _inside(kind):
@@ -41,19 +41,19 @@ def records(record: Record) -> list[Record]:
     return list(found.values())
 
 
-def _inside(kind: Kind) -> Iterator[Record]:
-    if isinstance(kind, Record):
+def _inside(kind: Kind) -> Iterator[RecordKind]:
+    if isinstance(kind, RecordKind):
         yield kind
     elif isinstance(kind, Several | ByName | ByKey):
         yield from _inside(kind.of)
 
 
-def reference(record: Record, level: int = 3) -> str:
+def reference(record: RecordKind, level: int = 3) -> str:
     """The fields of a record and of all records inside it, as Markdown tables under headings."""
     return "\n\n".join(_section(one, level) for one in records(record)) + "\n"
 
 
-def _section(record: Record, level: int) -> str:
+def _section(record: RecordKind, level: int) -> str:
     about = " ".join((record.cls.__doc__ or "").split())
     rows = [
         f"| `{key}` | {_cell(kind.words)} | {_cell(_default(f, key))} | {_cell(doc)} |"
@@ -72,7 +72,7 @@ def _default(f: Field, key: str) -> str:
         return f.rule.spoken
     if f.default is None or f.default == () or f.default == {} or f.default == "":
         return "nothing"
-    if isinstance(f.rule.kind, Spread):
+    if isinstance(f.rule.kind, SeveralKeys):
         return "nothing"
     return _spelled(f.rule.kind.write(f.default, Writer()))
 

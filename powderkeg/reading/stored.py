@@ -27,7 +27,7 @@ MOST_DIGITS = 400
 """More digits than any float has before its point."""
 
 
-class Shape(Protocol):
+class StoredShape(Protocol):
     """What a value may be."""
 
     def check(self, value: Any, path: str, faults: list[tuple[str, str, str]]) -> None:
@@ -112,7 +112,7 @@ class FlagShape:
 class EitherShape:
     """A value that fits one of several shapes; without any, null alone."""
 
-    shapes: tuple[Shape, ...]
+    shapes: tuple[StoredShape, ...]
     null: bool = False
 
     def check(self, value: Any, path: str, faults: list[tuple[str, str, str]]) -> None:
@@ -132,7 +132,7 @@ class EitherShape:
         return " or ".join([*(shape.expected() for shape in self.shapes), *(["null"] if self.null else [])])
 
 
-def maybe(shape: Shape) -> EitherShape:
+def maybe(shape: StoredShape) -> EitherShape:
     """The shape, or null."""
     return EitherShape((shape,), null=True)
 
@@ -141,7 +141,7 @@ def maybe(shape: Shape) -> EitherShape:
 class ListShape:
     """A list, every part of one shape; of a given length if there is one."""
 
-    of: Shape
+    of: StoredShape
     length: int | None = None
 
     def check(self, value: Any, path: str, faults: list[tuple[str, str, str]]) -> None:
@@ -161,7 +161,7 @@ class ListShape:
 class MappingShape:
     """A mapping from any names to values of one shape."""
 
-    of: Shape
+    of: StoredShape
     names: TextShape = field(default_factory=TextShape)
 
     def check(self, value: Any, path: str, faults: list[tuple[str, str, str]]) -> None:
@@ -182,8 +182,8 @@ class MappingShape:
 class RecordShape:
     """A mapping of known names. `optional` may be missing; nothing else may be there."""
 
-    fields: Mapping[str, Shape]
-    optional: Mapping[str, Shape] = field(default_factory=dict)
+    fields: Mapping[str, StoredShape]
+    optional: Mapping[str, StoredShape] = field(default_factory=dict)
 
     def check(self, value: Any, path: str, faults: list[tuple[str, str, str]]) -> None:
         if not isinstance(value, dict):
@@ -206,7 +206,11 @@ class RecordShape:
 
 
 def read_stored(
-    file: Path, shape: Shape, expected: str, error: type[PowderkegError] = UsageError, most_bytes: int = MOST_BYTES
+    file: Path,
+    shape: StoredShape,
+    expected: str,
+    error: type[PowderkegError] = UsageError,
+    most_bytes: int = MOST_BYTES,
 ) -> Any:
     """The data of a file.
 
@@ -227,7 +231,7 @@ def read_stored(
 
 
 def parsed(
-    content: bytes, shape: Shape, file: str | None, expected: str, error: type[PowderkegError] = UsageError
+    content: bytes, shape: StoredShape, file: str | None, expected: str, error: type[PowderkegError] = UsageError
 ) -> Any:
     """The data of these bytes, as `read_stored`."""
     try:
@@ -248,7 +252,9 @@ def parsed(
     return checked(value, shape, file, expected, error)
 
 
-def checked(value: Any, shape: Shape, file: str | None, expected: str, error: type[PowderkegError] = UsageError) -> Any:
+def checked(
+    value: Any, shape: StoredShape, file: str | None, expected: str, error: type[PowderkegError] = UsageError
+) -> Any:
     """The value, if it has the shape."""
     faults: list[tuple[str, str, str]] = []
     shape.check(value, "", faults)

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from powderkeg.reading import BROKEN, Place, Reader, Writer, Wrong, clipped, listed, shown, tree_of
+from powderkeg.reading import BROKEN, EditablePlace, Reader, Writer, Wrong, clipped, listed, shown, tree_of
 from powderkeg.scenario.declared import QUESTIONS, SCENARIO, Intervention, Mechanism, Scenario
 from powderkeg.scenario.kinds import PatternKind, TiePatternKind
 from powderkeg.scenario.language import SYMMETRIC, Pattern, third_person, tie_verb
-from powderkeg.scenario.matching import Cast, GaveUp, Pair, Reach, matches
+from powderkeg.scenario.matching import Cast, GaveUp, MoveReach, Pair, matches
 
 CHANGEABLE: Final = ("ties", "facts", "profiles", "moves", "mechanisms", "gates", "calms")
 """Sections that an intervention may change from a day on."""
@@ -110,10 +110,10 @@ def _channels(scenario: Scenario, cast: Cast, reader: Reader) -> bool:
     return well
 
 
-def _repeated(reaches: list[Reach], cast: Cast) -> Iterator[tuple[str, str, Pair]]:
+def _repeated(reaches: list[MoveReach], cast: Cast) -> Iterator[tuple[str, str, Pair]]:
     """Moves of one act that reach a pair which an earlier one reaches: (later, earlier, pair), once for each later."""
     small: dict[Pair, str] = {}
-    large: list[Reach] = []
+    large: list[MoveReach] = []
     for reach in reaches:
         found = None
         if reach.size <= _FEW_PAIRS:
@@ -251,7 +251,7 @@ def _is_broken(path: str, reader: Reader) -> bool:
     return any(".".join(parts[:count]) in reader.broken for count in range(1, len(parts) + 1))
 
 
-def changeable(scenario: Scenario) -> Iterator[Place]:
+def changeable(scenario: Scenario) -> Iterator[EditablePlace]:
     """The values that an intervention may change."""
     return (place for place in SCENARIO.places(scenario) if place.path.split(".")[0] in CHANGEABLE)
 
@@ -260,7 +260,7 @@ def _fields(scenario: Scenario) -> set[str]:
     return {place.path for place in SCENARIO.places(scenario)}
 
 
-def setting(place: Place, value: Any, where: str, reader: Reader) -> Any:
+def setting(place: EditablePlace, value: Any, where: str, reader: Reader) -> Any:
     """A value for a place, in the form it is written in. Raises Wrong if it does not fit there."""
     read = place.kind.read(tree_of(value), where, reader)
     if read is BROKEN:

@@ -34,7 +34,7 @@ from powderkeg.reading import (
     Quantity,
     Reader,
     Real,
-    Record,
+    RecordKind,
     Reference,
     Several,
     Slip,
@@ -57,9 +57,9 @@ from powderkeg.scenario.language import (
     ANY,
     TIE_VERBS,
     VARIABLES,
-    Answer,
+    AnswerShare,
     Condition,
-    Effect,
+    FactEffect,
     Forced,
     HalfLife,
     Pattern,
@@ -125,7 +125,7 @@ class Actor:
         key="is",
     )
     match: dict[str, tuple[MatchRule, ...]] = declare(
-        ByName(Several(Record(MatchRule, "match rule", _match_rule), least=1), "match rule", among=EVENT_SOURCES),
+        ByName(Several(RecordKind(MatchRule, "match rule", _match_rule), least=1), "match rule", among=EVENT_SOURCES),
         "Which names and codes in event data mean this actor, by kind of data.",
         default={},
     )
@@ -241,7 +241,7 @@ class Profile:
         "From each date on, rates are multiplied by this factor; before the first date, by the first factor.",
         default=(),
     )
-    season: Season | None = declare(Record(Season, "season"), "A yearly wave on top.", default=None)
+    season: Season | None = declare(RecordKind(Season, "season"), "A yearly wave on top.", default=None)
     source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
 
 
@@ -281,7 +281,7 @@ class Move:
     forbids: tuple[Condition, ...] = declare(
         Several(ConditionKind()), "What must not be the case for it to be possible.", default=()
     )
-    effects: tuple[Effect, ...] = declare(Effects(), "What it changes.", default=())
+    effects: tuple[FactEffect, ...] = declare(Effects(), "What it changes.", default=())
     title: str = declare(SHORT, "The move in words.", default="")
     source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
 
@@ -305,7 +305,7 @@ class Mechanism:
     actors; names of actors and classes stand for themselves."""
 
     when: tuple[Pattern, ...] = declare(Several(PatternKind(), least=1), "The act that sets it off (any of these).")
-    then: tuple[Answer, ...] = declare(
+    then: tuple[AnswerShare, ...] = declare(
         AnswersKind(), "The acts that answer; several with their shares, or equally often."
     )
     answers: Quantity = declare(
@@ -420,7 +420,7 @@ def _event_pattern(pattern: EventPattern, reader: Reader, path: str) -> Iterator
         yield Slip(None, "no word of which events", "at least one of who, does, to, hurts, via")
 
 
-EVENTS: Final = Record(EventPattern, "event pattern", _event_pattern)
+EVENTS: Final = RecordKind(EventPattern, "event pattern", _event_pattern)
 
 
 @dataclass(frozen=True)
@@ -479,9 +479,9 @@ class Intervention:
     until: Quantity | None = declare(Amount(DURATION, above=0.0), "Until when.", default=None, spoken="the end")
     set: dict[str, Any] = declare(SettingsKind(), "Values to change, by key path, written as in this file.", default={})
     do: tuple[Deed, ...] = declare(
-        Several(Record(Deed, "deed"), distinct=False), "Acts that are made to happen.", default=()
+        Several(RecordKind(Deed, "deed"), distinct=False), "Acts that are made to happen.", default=()
     )
-    whenever: tuple[Policy, ...] = declare(Several(Record(Policy, "policy")), "Policies.", default=())
+    whenever: tuple[Policy, ...] = declare(Several(RecordKind(Policy, "policy")), "Policies.", default=())
     remove: tuple[str, ...] = declare(
         Several(Reference("actor")), "Actors taken out: they do nothing more.", default=()
     )
@@ -508,37 +508,39 @@ class Scenario:
         Amount(YEARS, above=0.0, most=1000.0), "How long a run is, in years.", default=Quantity(10.0)
     )
     sources: dict[str, Source] = declare(
-        ByName(Record(Source, "source"), "source", (GUESS,)), "Where the numbers come from.", default={}
+        ByName(RecordKind(Source, "source"), "source", (GUESS,)), "Where the numbers come from.", default={}
     )
-    actors: dict[str, Actor] = declare(ByName(Record(Actor, "actor"), "actor", reserved_words()), "Who acts.")
+    actors: dict[str, Actor] = declare(ByName(RecordKind(Actor, "actor"), "actor", reserved_words()), "Who acts.")
     ties: dict[str, Tie] = declare(
-        ByName(Record(Tie, "tie", _tie), "tie"), "Standing relations between two actors.", default={}
+        ByName(RecordKind(Tie, "tie", _tie), "tie"), "Standing relations between two actors.", default={}
     )
-    facts: dict[str, Fact] = declare(ByName(Record(Fact, "fact", _fact), "fact"), "What is the case.", default={})
-    acts: dict[str, Act] = declare(ByName(Record(Act, "act"), "act"), "Kinds of deed.")
+    facts: dict[str, Fact] = declare(ByName(RecordKind(Fact, "fact", _fact), "fact"), "What is the case.", default={})
+    acts: dict[str, Act] = declare(ByName(RecordKind(Act, "act"), "act"), "Kinds of deed.")
     profiles: dict[str, Profile] = declare(
-        ByName(Record(Profile, "profile", _profile), "profile"), "How background rates vary in time.", default={}
+        ByName(RecordKind(Profile, "profile", _profile), "profile"), "How background rates vary in time.", default={}
     )
-    moves: dict[str, Move] = declare(ByName(Record(Move, "move", _move), "move"), "Who may do what to whom.")
+    moves: dict[str, Move] = declare(ByName(RecordKind(Move, "move", _move), "move"), "Who may do what to whom.")
     mechanisms: dict[str, Mechanism] = declare(
-        ByName(Record(Mechanism, "mechanism", _mechanism), "mechanism"), "Which acts make which others likelier.",
+        ByName(RecordKind(Mechanism, "mechanism", _mechanism), "mechanism"), "Which acts make which others likelier.",
         default={},
     )  # fmt: skip
     gates: dict[str, Gate] = declare(
-        ByName(Record(Gate, "gate", _gate), "gate"), "What the state of things does to rates.", default={}
+        ByName(RecordKind(Gate, "gate", _gate), "gate"), "What the state of things does to rates.", default={}
     )
-    calms: dict[str, Calm] = declare(ByName(Record(Calm, "calm"), "calm"), "Which acts cool others down.", default={})
+    calms: dict[str, Calm] = declare(
+        ByName(RecordKind(Calm, "calm"), "calm"), "Which acts cool others down.", default={}
+    )
     standoffs: Standoffs = declare(
-        Record(Standoffs, "standoffs", _standoffs), "What counts as a standoff.", default=Standoffs()
+        RecordKind(Standoffs, "standoffs", _standoffs), "What counts as a standoff.", default=Standoffs()
     )
     outcomes: dict[str, Outcome] = declare(
-        ByName(Record(Outcome, "outcome", _outcome), "outcome"), "Questions that every run answers.", default={}
+        ByName(RecordKind(Outcome, "outcome", _outcome), "outcome"), "Questions that every run answers.", default={}
     )
     interventions: dict[str, Intervention] = declare(
-        ByName(Record(Intervention, "intervention", _intervention), "intervention"), "What if.", default={}
+        ByName(RecordKind(Intervention, "intervention", _intervention), "intervention"), "What if.", default={}
     )
     lines: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     """On which line of its file each key path stood; no part of what the scenario says."""
 
 
-SCENARIO: Final = Record(Scenario, "scenario", whole=False)
+SCENARIO: Final = RecordKind(Scenario, "scenario", whole=False)

@@ -14,8 +14,8 @@ from powderkeg.errors import Fault, ScenarioError, UsageError
 from powderkeg.reading import (
     BROKEN,
     ByName,
+    EditablePlace,
     Kind,
-    Place,
     Quantity,
     Reader,
     Wrong,
@@ -106,7 +106,7 @@ def _put(kind: Kind, thing: Any, changes: dict[str, Any], where: str) -> Any:
     return thing
 
 
-def _value(place: Place, value: Any, reader: Reader) -> Any:
+def _value(place: EditablePlace, value: Any, reader: Reader) -> Any:
     """A value as its place holds it. Faults go to the reader."""
     if isinstance(value, Quantity):
         ends = None if value.low is None else [value.low, value.high]
@@ -117,13 +117,13 @@ def _value(place: Place, value: Any, reader: Reader) -> Any:
     return reader.read(place.kind, tree_of(value), place.path)
 
 
-def _full(path: str, known: Mapping[str, Place]) -> str:
+def _full(path: str, known: Mapping[str, EditablePlace]) -> str:
     """`moves.blocks.sets.roadblock` is short for `moves.blocks.sets.roadblock.on` if that is the only level it sets."""
     longer = [one for one in known if one.startswith(f"{path}.")] if ".sets." in path and path not in known else []
     return longer[0] if len(longer) == 1 else path
 
 
-def _expected(known: Mapping[str, Place], path: str) -> str:
+def _expected(known: Mapping[str, EditablePlace], path: str) -> str:
     """What may stand where a path leaves the known ones."""
     around = path
     while around and not any(one.startswith(f"{around}.") for one in known):

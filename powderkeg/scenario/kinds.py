@@ -13,16 +13,16 @@ from powderkeg.reading import (
     BROKEN,
     SHARE,
     Amount,
+    EditablePlace,
     Kind,
     Node,
-    Place,
     Quantity,
     Reader,
     Reference,
     Scalar,
     Schema,
     Several,
-    Spread,
+    SeveralKeys,
     Table,
     Writer,
     Wrong,
@@ -38,7 +38,7 @@ from powderkeg.scenario.language import (
     ANY,
     VARIABLES,
     Condition,
-    Effect,
+    FactEffect,
     Forced,
     Pattern,
     TiePattern,
@@ -132,14 +132,16 @@ class EffectsKind(Kind):
             for text, item in node.items.items():
                 found = reader.read(target, Scalar(text, node.line_of(text)), path)
                 probability = reader.read(PROBABILITY, item, f"{path}.{clipped(text)}")
-                effects.append(BROKEN if BROKEN in (found, probability) else Effect(found[0], found[1], probability))
+                effects.append(
+                    BROKEN if BROKEN in (found, probability) else FactEffect(found[0], found[1], probability)
+                )
         else:
             targets = reader.read(Several(target), node, path)
-            effects = [BROKEN] if targets is BROKEN else [Effect(one[0], one[1], _CERTAIN) for one in targets]
+            effects = [BROKEN] if targets is BROKEN else [FactEffect(one[0], one[1], _CERTAIN) for one in targets]
         return BROKEN if any(effect is BROKEN for effect in effects) else tuple(effects)
 
-    def write(self, value: tuple[Effect, ...], writer: Writer) -> Any:
-        def spelled(effect: Effect) -> str:
+    def write(self, value: tuple[FactEffect, ...], writer: Writer) -> Any:
+        def spelled(effect: FactEffect) -> str:
             levels = writer.data.get("levels", {}).get(effect.fact, ())
             if self.clear or (not writer.full and len(levels) == 2 and effect.level == levels[1]):
                 return effect.fact
@@ -161,7 +163,7 @@ class EffectsKind(Kind):
         }
 
 
-class Effects(Spread):
+class Effects(SeveralKeys):
     """`sets` and `clears`, joined to effects in that order."""
 
     keys = {  # noqa: RUF012
@@ -169,10 +171,10 @@ class Effects(Spread):
         "clears": (EffectsKind(clear=True), "Facts that the act puts back to their first level."),
     }
 
-    def join(self, values: dict[str, Any]) -> tuple[Effect, ...]:
+    def join(self, values: dict[str, Any]) -> tuple[FactEffect, ...]:
         return (*(values.get("sets") or ()), *(values.get("clears") or ()))
 
-    def split(self, value: tuple[Effect, ...], writer: Writer) -> dict[str, Any]:
+    def split(self, value: tuple[FactEffect, ...], writer: Writer) -> dict[str, Any]:
         """In full, everything under `sets`; else the tail of effects on first levels under `clears`."""
         cut = len(value)
         levels = writer.data.get("levels", {})
@@ -181,9 +183,9 @@ class Effects(Spread):
         both = {"sets": value[:cut], "clears": value[cut:]}
         return {"sets": value} if writer.full else {key: part for key, part in both.items() if part}
 
-    def places(self, value: tuple[Effect, ...]) -> Iterator[Place]:
+    def places(self, value: tuple[FactEffect, ...]) -> Iterator[EditablePlace]:
         for i, effect in enumerate(value):
-            yield Place(
+            yield EditablePlace(
                 f"sets.{effect.fact}.{effect.level}",
                 PROBABILITY,
                 effect.probability,

@@ -70,7 +70,7 @@ class Forced(NamedTuple):
     to: str
 
 
-class Effect(NamedTuple):
+class FactEffect(NamedTuple):
     """An act puts a fact to a level, with a probability."""
 
     fact: str
@@ -78,7 +78,7 @@ class Effect(NamedTuple):
     probability: Quantity
 
 
-class Answer(NamedTuple):
+class AnswerShare(NamedTuple):
     """One way to answer, and its share among the ways."""
 
     pattern: Pattern

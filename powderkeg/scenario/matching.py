@@ -19,7 +19,7 @@ from powderkeg.scenario.language import ANY, SYMMETRIC, VARIABLES, Pattern, TieP
 Pair = tuple[str, str]
 
 
-class Channel(NamedTuple):
+class PossibleAct(NamedTuple):
     """One act in one ordered pair of actors, and the move that makes it possible."""
 
     actor: str
@@ -29,7 +29,7 @@ class Channel(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reach:
+class MoveReach:
     """The pairs of one move, without a list of them: who, to whom, and the tied pairs it is limited to, if any."""
 
     move: str
@@ -72,7 +72,7 @@ class Reach:
                     if a != b:
                         yield a, b
 
-    def meets(self, other: Reach) -> Pair | None:
+    def meets(self, other: MoveReach) -> Pair | None:
         """A pair that both have, or None."""
         first, second = (self, other) if self.tied is not None else (other, self)
         if first.tied is not None:
@@ -129,14 +129,14 @@ class Cast:
         return found
 
     @cached_property
-    def reaches(self) -> dict[str, list[Reach]]:
+    def reaches(self) -> dict[str, list[MoveReach]]:
         """What the moves of each act reach."""
-        found: dict[str, list[Reach]] = {}
+        found: dict[str, list[MoveReach]] = {}
         for name, move in self.scenario.moves.items():
             found.setdefault(move.does, []).append(self.reach(name, move))
         return found
 
-    def reach(self, name: str, move: Move) -> Reach:
+    def reach(self, name: str, move: Move) -> MoveReach:
         """The pairs of a move. A tie that must hold limits them to declared ties; one that must not does not."""
         who, to = self.actors(move.who), self.actors(move.to)
         tied: Mapping[Pair, None] | None = None
@@ -152,7 +152,7 @@ class Cast:
             else:
                 here_who = {pair[ends["who"]] for pair in pairs} if "who" in ends else set(who if pairs else ())
                 who = {actor: None for actor in who if actor in here_who}
-        return Reach(name, who, to, tied)
+        return MoveReach(name, who, to, tied)
 
     def _names_fit(self, pattern: TiePattern, pair: Pair) -> bool:
         """Whether the names in a tie pattern of a move stand for the actors of a tie."""
@@ -183,7 +183,7 @@ class Cast:
         for act in pattern.does or tuple(self.scenario.acts):
             if pattern.hurts and self.scenario.acts[act].hurts not in pattern.hurts:
                 continue
-            wanted = Reach("", who, to, None)
+            wanted = MoveReach("", who, to, None)
             for reach in self.reaches.get(act, ()):
                 self.spend(min(reach.size, len(reach.who) + len(reach.to)))
                 if reach.meets(wanted):
@@ -260,11 +260,11 @@ def _bind(cast: Cast, atom: _Atom, pair: Pair, bound: dict[str, str]) -> dict[st
     return new
 
 
-def expand_moves(scenario: Scenario) -> list[Channel]:
+def expand_moves(scenario: Scenario) -> list[PossibleAct]:
     """All channels, in order of moves, then of actors."""
     cast = Cast(scenario)
     return [
-        Channel(a, move.does, b, name)
+        PossibleAct(a, move.does, b, name)
         for name, move in scenario.moves.items()
         for a, b in cast.reach(name, move).pairs()
     ]

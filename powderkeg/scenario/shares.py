@@ -1,6 +1,6 @@
 """Kinds of field that hold shares of a whole: the answers of a mechanism, and its half-lives.
 
-In: nodes of a scenario file. Out: `Answer`s and `HalfLife`s whose shares sum to 1.
+In: nodes of a scenario file. Out: `AnswerShare`s and `HalfLife`s whose shares sum to 1.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from powderkeg.reading import (
     DURATION,
     SHARE,
     Amount,
+    EditablePlace,
     Kind,
     Listing,
     Node,
-    Place,
     Quantity,
     Reader,
     Scalar,
     Schema,
     Several,
-    Spread,
+    SeveralKeys,
     Table,
     Writer,
     Wrong,
     said,
 )
 from powderkeg.scenario.kinds import PatternKind
-from powderkeg.scenario.language import Answer, HalfLife
+from powderkeg.scenario.language import AnswerShare, HalfLife
 
 _ALL: Final = Quantity(1.0)
 
@@ -79,7 +79,7 @@ class AnswersKind(Kind):
             patterns = reader.read(Several(PatternKind(), least=1), node, path)
             if patterns is BROKEN:
                 return BROKEN
-            return tuple(Answer(pattern, Quantity(1.0 / len(patterns))) for pattern in patterns)
+            return tuple(AnswerShare(pattern, Quantity(1.0 / len(patterns))) for pattern in patterns)
         pairs = [
             (
                 reader.read(PatternKind(), Scalar(text, node.line_of(text)), path),
@@ -94,21 +94,21 @@ class AnswersKind(Kind):
         if len({pattern for pattern, _ in pairs}) < len(pairs):
             raise Wrong("the same answer twice", "each once")
         shares = _whole([share for _, share in pairs])
-        return tuple(Answer(pattern, share) for (pattern, _), share in zip(pairs, shares, strict=True))
+        return tuple(AnswerShare(pattern, share) for (pattern, _), share in zip(pairs, shares, strict=True))
 
-    def places(self, value: tuple[Answer, ...]) -> Iterator[Place]:
+    def places(self, value: tuple[AnswerShare, ...]) -> Iterator[EditablePlace]:
         for i, answer in enumerate(value if len(value) > 1 else ()):
-            yield Place(
+            yield EditablePlace(
                 PatternKind().write(answer.pattern, Writer()),
                 SPLIT,
                 answer.share,
                 lambda new, i=i: tuple(  # type: ignore[misc]
-                    Answer(one.pattern, share)
+                    AnswerShare(one.pattern, share)
                     for one, share in zip(value, _reshared([one.share for one in value], i, new), strict=True)
                 ),
             )
 
-    def write(self, value: tuple[Answer, ...], writer: Writer) -> Any:
+    def write(self, value: tuple[AnswerShare, ...], writer: Writer) -> Any:
         patterns = [PatternKind().write(pattern, writer) for pattern, _ in value]
         if not writer.full and all(share == Quantity(1.0 / len(value)) for _, share in value):
             return patterns[0] if len(patterns) == 1 else patterns
@@ -185,7 +185,7 @@ class HalfLivesKind(Kind):
         }
 
 
-class HalfLives(Spread):
+class HalfLives(SeveralKeys):
     """`half_life: 3 days`, or `half_lives` with a share for each."""
 
     keys = {  # noqa: RUF012
@@ -204,18 +204,18 @@ class HalfLives(Spread):
             return {"half_life": value[0].days}
         return {"half_lives": value}
 
-    def places(self, value: tuple[HalfLife, ...]) -> Iterator[Place]:
+    def places(self, value: tuple[HalfLife, ...]) -> Iterator[EditablePlace]:
         if len(value) == 1:
-            yield Place("half_life", HALF_LIFE, value[0].days, lambda new: (value[0]._replace(days=new),))
+            yield EditablePlace("half_life", HALF_LIFE, value[0].days, lambda new: (value[0]._replace(days=new),))
             return
         for i, one in enumerate(value):
-            yield Place(
+            yield EditablePlace(
                 f"half_lives.{i + 1}",
                 HALF_LIFE,
                 one.days,
                 lambda new, i=i: (*value[:i], value[i]._replace(days=new), *value[i + 1 :]),  # type: ignore[misc]
             )
-            yield Place(
+            yield EditablePlace(
                 f"half_lives.{i + 1}.share",
                 SPLIT,
                 one.share,

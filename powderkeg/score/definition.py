@@ -26,7 +26,7 @@ from powderkeg.reading import (
     Name,
     NotText,
     Reader,
-    Record,
+    RecordKind,
     Several,
     Slip,
     Table,
@@ -80,10 +80,12 @@ class Line:
 
     title: str = declare(SHORT, "The number in words.")
     rate: Selection | None = declare(
-        Record(Selection, "selection"), "How many such standoffs, `per` time.", default=None
+        RecordKind(Selection, "selection"), "How many such standoffs, `per` time.", default=None
     )
-    share: Selection | None = declare(Record(Selection, "selection"), "What share of the standoffs.", default=None)
-    of: Selection | None = declare(Record(Selection, "selection"), "Of which standoffs a share is taken.", default=None)
+    share: Selection | None = declare(RecordKind(Selection, "selection"), "What share of the standoffs.", default=None)
+    of: Selection | None = declare(
+        RecordKind(Selection, "selection"), "Of which standoffs a share is taken.", default=None
+    )
     sum: str | None = declare(Choice(("killed",)), "What is added up over the standoffs, `per` time.", default=None)
     per: str = declare(Choice(("year", "decade")), "The time that rates and sums are told for.", default="year")
     length: float | None = declare(
@@ -118,17 +120,19 @@ class RecordFile:
     record: int = declare(Version(1), "Format version.")
     title: str = declare(SHORT, "What it is a record of.")
     lines: dict[str, Line] = declare(
-        ByName(Record(Line, "line", lambda line, *_: _line(line)), "line"), "The numbers that are compared."
+        ByName(RecordKind(Line, "line", lambda line, *_: _line(line)), "line"), "The numbers that are compared."
     )
     about: str = declare(Text(20_000), "What a reader should know.", default="")
     table: str | None = declare(SHORT, "The table of facts, a CSV file beside this one.", default=None)
     window: Window | None = declare(
-        Record(Window, "window", lambda window, *_: _window(window)),
+        RecordKind(Window, "window", lambda window, *_: _window(window)),
         "The days it covers.",
         default=None,
         spoken="from the first onset to the last day of the table",
     )
-    marks: dict[str, Mark] = declare(ByName(Record(Mark, "mark"), "mark"), "What happened in standoffs.", default={})
+    marks: dict[str, Mark] = declare(
+        ByName(RecordKind(Mark, "mark"), "mark"), "What happened in standoffs.", default={}
+    )
 
 
 def _window(window: Window) -> Iterator[Slip]:
@@ -162,7 +166,7 @@ def _marks_known(record: RecordFile, reader: Reader, path: str) -> Iterator[Slip
     yield from ()
 
 
-RECORD: Final = Record(RecordFile, "record", _marks_known)
+RECORD: Final = RecordKind(RecordFile, "record", _marks_known)
 
 
 def names() -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from powderkeg.analyze import LEVEL, Estimate, intervals, onset_gaps
+from powderkeg.analyze import LEVEL, IntervalEstimate, intervals, onset_gaps
 from powderkeg.engine.arrays import Floats
 from powderkeg.score.definition import Line, Selection
 from powderkeg.units import YEAR
@@ -62,7 +62,7 @@ def values(line: Line, standoffs: pl.DataFrame, replicates: int, days: float) ->
     return _spread(onset_gaps(standoffs).group_by("replicate").agg(expression.alias("value")), replicates)
 
 
-def sampling(line: Line, standoffs: pl.DataFrame, days: float, level: float = LEVEL) -> tuple[Estimate, str]:
+def sampling(line: Line, standoffs: pl.DataFrame, days: float, level: float = LEVEL) -> tuple[IntervalEstimate, str]:
     """The number in one history with the interval that chance allows, and how the interval was made."""
     years = days / YEAR
     if line.rate is not None:
@@ -115,7 +115,7 @@ def _spread(by_history: pl.DataFrame, replicates: int, fill: float = np.nan) -> 
     return found
 
 
-def _compound(amounts: pl.Series, exposure: float, level: float) -> Estimate:
+def _compound(amounts: pl.Series, exposure: float, level: float) -> IntervalEstimate:
     """A sum over standoffs: their number is drawn as Poisson, their amounts from those seen."""
     rng = np.random.default_rng(1)
     seen = amounts.to_numpy().astype(np.float64)
@@ -124,4 +124,4 @@ def _compound(amounts: pl.Series, exposure: float, level: float) -> Estimate:
     sums = np.bincount(np.repeat(np.arange(RESAMPLES), numbers), weights=drawn, minlength=RESAMPLES)
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(sums, [tail, 1.0 - tail])
-    return Estimate(float(seen.sum()) / exposure, float(low) / exposure, float(high) / exposure, 1)
+    return IntervalEstimate(float(seen.sum()) / exposure, float(low) / exposure, float(high) / exposure, 1)

@@ -23,7 +23,16 @@ import numpy as np
 
 from powderkeg.engine.simulation.chunks import Chunk
 from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
-from powderkeg.reading.stored import AnyShape, MappingShape, RecordShape, Shape, TextShape, canonical, parsed, seal_of
+from powderkeg.reading.stored import (
+    AnyShape,
+    MappingShape,
+    RecordShape,
+    StoredShape,
+    TextShape,
+    canonical,
+    parsed,
+    seal_of,
+)
 from powderkeg.version import __version__
 from powderkeg.writing.files import FULL, DiskError, fault, is_of_disk, replacing
 from powderkeg.writing.lock import Lock
@@ -35,7 +44,7 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class Kind:
+class PartKind:
     """How the parts of a job are kept.
 
     job     the word for what made the folder
@@ -70,10 +79,10 @@ def _unseal_chunk(content: bytes, sealed: Callable[[bytes], str]) -> Chunk | Non
         return Chunk(*(arrays[name] for name in Chunk._fields))
 
 
-CHUNKS = Kind("job", "checkpoint", "", "00000000.npz", _seal_chunk, _unseal_chunk)
+CHUNKS = PartKind("job", "checkpoint", "", "00000000.npz", _seal_chunk, _unseal_chunk)
 
 
-def points_of(shape: Shape) -> Kind:
+def points_of(shape: StoredShape) -> PartKind:
     """Parts that are plain data of this shape, kept as JSON."""
     whole = RecordShape({"powderkeg point": TextShape(), "result": shape})
 
@@ -84,16 +93,16 @@ def points_of(shape: Shape) -> Kind:
         found = parsed(content, whole, None, "a point of a sweep")
         return found["result"] if found["powderkeg point"] == sealed(canonical(found["result"])) else None
 
-    return Kind("sweep", "out", "points", "0000000.json", seal, unseal)
+    return PartKind("sweep", "out", "points", "0000000.json", seal, unseal)
 
 
-class Folder:
+class JobFolder:
     """The folder of one job, held by this process from `with` to its end.
 
     Raises UsageError if it belongs to another job, cannot be written, or another process works in it.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], kind: Kind = CHUNKS) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, Any], kind: PartKind = CHUNKS) -> None:
         self.path = path
         self.kind = kind
         # The C library's log and exp may differ in the last bit from machine to machine.
@@ -104,7 +113,7 @@ class Folder:
         self.kept: set[int] = set()
         self._lock = Lock(path / _LOCK)
 
-    def __enter__(self) -> Folder:
+    def __enter__(self) -> JobFolder:
         path = self.path
         try:
             (path / self.kind.inside).mkdir(parents=True, exist_ok=True)

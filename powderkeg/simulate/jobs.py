@@ -25,7 +25,7 @@ from powderkeg.engine.simulation.thinning import DONE, STOP
 from powderkeg.engine.worlds import Past, World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
-from powderkeg.simulate.checkpoints import Folder
+from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.memory import Budget, Held, budget
 from powderkeg.simulate.runs import Runs, system_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
@@ -101,7 +101,7 @@ def simulate(
     each = _each(job, _CHUNK if checkpoint is None else _FILE)
     chunks: list[Chunk] = []
     try:
-        with nullcontext() if checkpoint is None else Folder(Path(checkpoint), _identity(job, each)) as folder:
+        with nullcontext() if checkpoint is None else JobFolder(Path(checkpoint), _identity(job, each)) as folder:
             for chunk in _chunks(job, each, workers, progress, folder, held):
                 chunks.append(chunk)
     except KeyboardInterrupt:
@@ -247,7 +247,7 @@ def _chunks(
     each: int,
     workers: int | None,
     progress: Callable[[float], None] | None,
-    folder: Folder | None,
+    folder: JobFolder | None,
     held: Held,
 ) -> Iterator[Chunk]:
     """Chunks in order, made by several threads; the loops let go of the interpreter's lock.

@@ -50,7 +50,7 @@ class Way(NamedTuple):
     before: tuple[float, ...]
 
 
-class Told(NamedTuple):
+class PathsFound(NamedTuple):
     """Ways put together, see `told`."""
 
     paths: pl.DataFrame
@@ -170,7 +170,7 @@ def sample(entries: Entries, most: int) -> list[int]:
     return np.searchsorted(until, (np.arange(n) + 0.5) / n * until[-1]).tolist() if n else []
 
 
-def told(model: Model, repetitions: Sequence[tuple[float, Sequence[Way]]]) -> Told:
+def told(model: Model, repetitions: Sequence[tuple[float, Sequence[Way]]]) -> PathsFound:
     """Ways of independent repetitions, each of which counts by its weight, put together.
 
     paths    path (acts in order, each with the facts by which it opened the way), steps, share, histories looked at;
@@ -233,4 +233,4 @@ def told(model: Model, repetitions: Sequence[tuple[float, Sequence[Way]]]) -> To
         schema={"act": pl.String, "share": pl.Float64, "bore": pl.Float64, "days_before": pl.Float64,
                 "opened": pl.List(pl.String)},
     )  # fmt: skip
-    return Told(paths, acts, tuple(row["_name"] for row in typical))
+    return PathsFound(paths, acts, tuple(row["_name"] for row in typical))

@@ -40,7 +40,7 @@ class History:
     level_time: Floats  # (cells,) of the factual world, from the parting on
 
 
-class Job:
+class ReplayJob:
     """What is asked for; histories are made one by one, each from its number alone.
 
     sets  numbers {key path: value}, for the histories in turn; empty: the scenario's own
@@ -122,8 +122,8 @@ def channels_of(system: System, process: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _runs(
-    job: Job, replicate: NDArray[np.int64], time: Floats, channel: NDArray[np.int64], mechanism: NDArray[np.int64],
-    level_time: Floats, exploded: Floats, begin: float,
+    job: ReplayJob, replicate: NDArray[np.int64], time: Floats, channel: NDArray[np.int64],
+    mechanism: NDArray[np.int64], level_time: Floats, exploded: Floats, begin: float,
 ) -> Runs:  # fmt: skip
     """Events of the window from `begin` on as `Runs`."""
     inside = time >= begin
@@ -148,7 +148,7 @@ def _runs(
     )
 
 
-def both_worlds(job: Job, histories: list[History], begin: float) -> tuple[Runs, Runs]:
+def both_worlds(job: ReplayJob, histories: list[History], begin: float) -> tuple[Runs, Runs]:
     """The imputed histories, one replicate each, and all replays, from `begin` on."""
     system = job.model.system
     rows: list[list[NDArray[Any]]] = [[], [], [], []]

@@ -20,7 +20,7 @@ from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.measures import Measure, outcome_measures
 from powderkeg.compare.ranges import drawn_sets
-from powderkeg.compare.replay.histories import BYTES, Job
+from powderkeg.compare.replay.histories import BYTES, ReplayJob
 from powderkeg.compare.replay.result import Lived, Replay, tell
 from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.worlds import Past, Phase, world
@@ -107,8 +107,10 @@ def replay(
     x = leave_out(model, seen, without, turn)
     numbers, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
     each = max(replicates // (SHARED * len(numbers)), 2) if numbers else 0
-    job = Job(model, seen, x, replicates, imputations, seed, copies, limit, [])
-    other = Job(model, seen, x, each * len(numbers), len(numbers), seed, copies, limit, numbers) if numbers else None
+    job = ReplayJob(model, seen, x, replicates, imputations, seed, copies, limit, [])
+    other = (
+        ReplayJob(model, seen, x, each * len(numbers), len(numbers), seed, copies, limit, numbers) if numbers else None
+    )
     split = 0.7 * job.imputations / (job.imputations + len(numbers))
     room = budget(memory)
     held = Held(room.part(0.5), BYTES, "new acts")
@@ -149,7 +151,7 @@ def _part(progress: Callable[[float], None] | None, low: float, high: float) -> 
 
 
 def _forward(
-    job: Job, level: float, workers: int | None, memory: Budget, tell: Callable[[float], None]
+    job: ReplayJob, level: float, workers: int | None, memory: Budget, tell: Callable[[float], None]
 ) -> tuple[Effect, ...]:
     """The outcomes by simulation from the parting on, with X and without, at the scenario's own numbers."""
     model, base, x = job.model, job.model.system, job.x

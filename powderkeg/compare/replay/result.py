@@ -20,7 +20,7 @@ from powderkeg.analyze.intervals import proportion
 from powderkeg.analyze.outcomes import mechanism_mask
 from powderkeg.compare.effects import Effect, doubt
 from powderkeg.compare.measures import outcome_measures
-from powderkeg.compare.replay.histories import History, Job, both_worlds, channels_of
+from powderkeg.compare.replay.histories import History, ReplayJob, both_worlds, channels_of
 from powderkeg.compare.replay.without import Without
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import PowderkegWarning
@@ -223,7 +223,7 @@ def _range(under: Floats, apart: float, level: float) -> tuple[float | None, flo
 class Lived(NamedTuple):
     """What was asked for, and its histories."""
 
-    job: Job
+    job: ReplayJob
     histories: list[History]
 
     def by_set(self, values: Floats) -> Floats:
@@ -305,7 +305,7 @@ def _asks_what_no_record_says(model: Model) -> set[str]:
     return {name for name, what in asked.items() if what is not None and not mechanism_mask(model, what)[0]}
 
 
-def _act_rows(job: Job, source: Scenario, stays: Floats, impossible: Floats) -> pl.DataFrame:
+def _act_rows(job: ReplayJob, source: Scenario, stays: Floats, impossible: Floats) -> pl.DataFrame:
     channels = [job.model.channels[c] for c in job.seen.channel.tolist()]
     dates = [source.start + timedelta(days=math.floor(t)) for t in job.seen.time.tolist()]
     return pl.DataFrame(
@@ -323,7 +323,7 @@ def _act_rows(job: Job, source: Scenario, stays: Floats, impossible: Floats) -> 
     )
 
 
-def _added(job: Job, source: Scenario, histories: list[History]) -> pl.DataFrame:
+def _added(job: ReplayJob, source: Scenario, histories: list[History]) -> pl.DataFrame:
     """New acts by day and channel, a replay."""
     time = np.concatenate([one.replayed.time for one in histories])
     channel = np.concatenate([channels_of(job.model.system, one.replayed.process) for one in histories])

@@ -32,7 +32,7 @@ from powderkeg.model import compile as compile_scenario
 from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
 from powderkeg.scenario import Scenario, digest, edit, paths
 from powderkeg.simulate import Runs, simulate
-from powderkeg.simulate.checkpoints import Folder, points_of
+from powderkeg.simulate.checkpoints import JobFolder, points_of
 from powderkeg.simulate.memory import Budget, budget
 from powderkeg.units import YEAR
 
@@ -228,7 +228,7 @@ def _run(
     identity = {
         "scenario": digest(model.scenario), "seed": seed, "days": days, "replicates": replicates, **about,
     }  # fmt: skip
-    with nullcontext() if folder is None else Folder(Path(folder), identity, POINTS) as kept:
+    with nullcontext() if folder is None else JobFolder(Path(folder), identity, POINTS) as kept:
         return _results(model, worlds, points, days, replicates, seed, workers, memory, kept, progress)
 
 
@@ -241,7 +241,7 @@ def _results(
     seed: int,
     workers: int | None,
     memory: int | str | Budget | None,
-    kept: Folder | None,
+    kept: JobFolder | None,
     progress: Callable[[float], None] | None,
 ) -> list[list[dict[str, Any]]]:
     results: list[Any] = [None if kept is None else kept.read(number) for number in range(len(points))]
