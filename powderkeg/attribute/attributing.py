@@ -20,11 +20,11 @@ from powderkeg.engine.likelihood.design import flat_shape
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.days.completed import RECORDS, records_given
-from powderkeg.fit.days.spans import settle_spans
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import Problem, pose
+from powderkeg.fit.likelihood.spans import settle_spans
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.parents import UNEXPLAINED, Causes, find_causes

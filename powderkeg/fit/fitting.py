@@ -23,11 +23,11 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
 from powderkeg.fit.background.courses import coverage_offset
-from powderkeg.fit.days.spans import settle_spans
 from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.problem import ratio
+from powderkeg.fit.likelihood.spans import settle_spans
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines

@@ -18,9 +18,9 @@ import polars as pl
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import ModelError
 from powderkeg.fit.background.courses import shape_steps
-from powderkeg.fit.days.spans import Spans
 from powderkeg.fit.estimates import AT_ZERO, Estimate
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
+from powderkeg.fit.likelihood.spans import Spans
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model

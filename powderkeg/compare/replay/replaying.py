@@ -27,9 +27,9 @@ from powderkeg.engine.worlds import Past, Phase, world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.days.completed import drawn_record
-from powderkeg.fit.days.spans import Spans, settle_spans
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
+from powderkeg.fit.likelihood.spans import Spans, settle_spans
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario

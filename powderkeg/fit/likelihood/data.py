@@ -16,9 +16,9 @@ import polars as pl
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, argument, joined, nearest_name
 from powderkeg.events.table import EventTable
-from powderkeg.fit.days.spans import spans_of
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.sides import settled_sides
+from powderkeg.fit.likelihood.spans import spans_of
 from powderkeg.model import Model
 
 LIKELIHOODS = ("exact", "day")
