@@ -23,12 +23,13 @@ from powderkeg.engine.likelihood.day_steps import (
     age,
     collect,
     find_blocks,
-    find_root,
     later_bend,
     later_share,
+    link_acts,
     next_bend,
     next_day,
     same_day,
+    sort_links,
 )
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact import SMALLEST, calm_level, cell_of, season_integral
@@ -270,9 +271,14 @@ def walk(
     end[:] = 0.0
     if not best > -np.inf:
         return np.zeros((0, n_cells)), np.zeros(0), np.zeros(0, np.int64), -np.inf
-    weight_of = np.exp(log_likelihood - best)
-    mean = weight_of.mean()
-    weight_of /= weight_of.sum()
+    weight_of = np.empty(n_orders)
+    mass = 0.0
+    for k in range(n_orders):
+        weight_of[k] = np.exp(log_likelihood[k] - best)
+        mass += weight_of[k]
+    mean = mass / n_orders
+    for k in range(n_orders):
+        weight_of[k] /= mass
     kept = 0.0
     n_kept = 0
     for k in range(n_orders):
@@ -295,6 +301,48 @@ def walk(
                         end[i] += weights[at] * belief[k, step, i]
                 at += 1
     return steps, weights, rows, best + np.log(mean)
+
+
+@inner
+def expect_groups(
+    calm_now: Floats, decay: Floats, linear: Floats, group_mechanism: Ints, group_calm: Ints, group_pair: Ints,
+    group_term: Ints, term_linear: Ints, kernel_start: Ints, kernel_share: Floats, total: Floats, total_age: Floats,
+    mass: Floats, mass_bend: Floats, pair_mass: Floats,
+) -> None:  # fmt: skip
+    """Answers that each group expects today of the days before, were every gate 1; levels go on to tomorrow."""
+    for g in range(len(group_term)):
+        mass[g] = 0.0
+        m = group_mechanism[g]
+        calm = calm_now[group_calm[g]]
+        for j in range(kernel_start[m], kernel_start[m + 1]):
+            k = j - kernel_start[m]
+            mass_bend[g, k] = 0.0
+            if total[g, k] > 0.0:
+                b = decay[j]
+                w = later_share(b)
+                gone = -np.expm1(-b)
+                share = kernel_share[j] * calm
+                mass[g] += share * w * gone * total[g, k]
+                fade = np.exp(-b)
+                shift = fade * (total_age[g, k] + total[g, k]) - total_age[g, k]
+                mass_bend[g, k] = share * (later_bend(b) * gone * total[g, k] + w * b * shift)
+        age(kernel_start, decay, m, total, total_age, g, 1)
+        pair_mass[group_pair[g]] += mass[g] * linear[term_linear[group_term[g]]]
+
+
+@inner
+def expect_grounds(
+    now: int, cell: int, calm_now: Floats, course: Floats, linear: Floats, ground_profile: Ints, ground_calm: Ints,
+    ground_pair: Ints, ground_term: Ints, ground_scale: Floats, term_linear: Ints, cell_value: Floats,
+    cell_shape: Ints, swing: Floats, peak: Floats, ground_mass: Floats, pair_mass: Floats,
+) -> None:  # fmt: skip
+    """What each ground expects today by itself, likewise."""
+    for b in range(len(ground_term)):
+        q = ground_profile[b]
+        season = season_integral(swing[q], peak[q], float(now), now + 1.0)
+        ground_mass[b] = ground_scale[b] * cell_value[q, cell] * season * calm_now[ground_calm[b]]
+        rate = course[cell_shape[cell]] * linear[term_linear[ground_term[b]]]
+        pair_mass[ground_pair[b]] += ground_mass[b] * rate
 
 
 @allocating_loop
@@ -437,6 +485,8 @@ def hidden_day_pass(
     found_from = np.empty(64, np.int64)
     found_slot = np.empty(64, np.int64)
     found_value = np.empty(64, np.float64)
+    by_to = np.empty(64, np.int64)
+    every_row = np.arange(busiest)
 
     i = 0
     for now in range(origin, days):
@@ -462,32 +512,18 @@ def hidden_day_pass(
         # what is expected today of the days before, were every gate 1
         for k in range(n_calms):
             calm_now[k] = calm_level(d, x, 0.0, k, 0.5)
-        pair_mass[:] = 0.0
-        for g in range(n_groups):
-            mass[g] = 0.0
-            m = d.group_mechanism[g]
-            calm = calm_now[d.group_calm[g]]
-            for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-                k = j - d.kernel_start[m]
-                mass_bend[g, k] = 0.0
-                if total[g, k] > 0.0:
-                    b = decay[j]
-                    w = later_share(b)
-                    gone = -np.expm1(-b)
-                    share = d.kernel_share[j] * calm
-                    mass[g] += share * w * gone * total[g, k]
-                    fade = np.exp(-b)
-                    shift = fade * (total_age[g, k] + total[g, k]) - total_age[g, k]
-                    mass_bend[g, k] = share * (later_bend(b) * gone * total[g, k] + w * b * shift)
-            age(d.kernel_start, decay, m, total, total_age, g, 1)
-            pair_mass[d.group_pair[g]] += mass[g] * linear[d.term_linear[d.group_term[g]]]
+        for q in range(n_pairs):
+            pair_mass[q] = 0.0
+        expect_groups(
+            calm_now, decay, linear, d.group_mechanism, d.group_calm, d.group_pair, d.group_term, d.term_linear,
+            d.kernel_start, d.kernel_share, total, total_age, mass, mass_bend, pair_mass,
+        )  # fmt: skip
         cell = cell_of(d.cell_time, now + 0.5)
-        for b in range(n_grounds):
-            q = d.ground_profile[b]
-            season = season_integral(d.profile_swing[q], d.profile_peak[q], float(now), now + 1.0)
-            ground_mass[b] = d.ground_scale[b] * d.cell_value[q, cell] * season * calm_now[d.ground_calm[b]]
-            rate = course[d.cell_shape[cell]] * linear[d.term_linear[d.ground_term[b]]]
-            pair_mass[d.ground_pair[b]] += ground_mass[b] * rate
+        expect_grounds(
+            now, cell, calm_now, course, linear, d.ground_profile, d.ground_calm, d.ground_pair, d.ground_term,
+            d.ground_scale, d.term_linear, d.cell_value, d.cell_shape, d.profile_swing, d.profile_peak, ground_mass,
+            pair_mass,
+        )  # fmt: skip
 
         # parts of today's rows: what each channel's intensity is made of, were every gate 1
         n_parts = 0
@@ -542,44 +578,28 @@ def hidden_day_pass(
             part_start[r + 1] = n_parts
 
         # links: which of today's acts may answer which, sorted by the one that answers
-        links = 0
-        for r in range(n_today):
-            parent[r] = r
-        for r in range(n_today if n_today > 0 else 0):
-            c = today[r]
-            for k in range(d.out_start[c], d.out_start[c + 1]):
-                s = d.out_slot[k]
-                to = row_of[slot_channel[s]]
-                if to < 0:
-                    continue
-                v = echo_share[d.group_mechanism[d.slot_group[s]]] * d.out_mass[k] * times[r]
-                if v <= SMALLEST:
-                    continue
-                if links == len(found_to):
-                    found_to = grown_ints(found_to, links + 1)
-                    found_from = grown_ints(found_from, links + 1)
-                    found_slot = grown_ints(found_slot, links + 1)
-                    found_value = grown_floats(found_value, links + 1)
-                found_to[links] = to
-                found_from[links] = r
-                found_slot[links] = s
-                found_value[links] = v
-                links += 1
-                a = find_root(parent, to)
-                z = find_root(parent, r)
-                if a != z:
-                    parent[max(a, z)] = min(a, z)
+        links = -1
+        while links < 0:
+            links = link_acts(
+                today, n_today, times, row_of, parent, d.out_start, d.out_slot, d.out_mass, slot_channel, d.slot_group,
+                d.group_mechanism, echo_share, found_to, found_from, found_slot, found_value,
+            )  # fmt: skip
+            if links < 0:
+                room_for_links = 2 * len(found_to)
+                found_to = np.empty(room_for_links, np.int64)
+                found_from = np.empty(room_for_links, np.int64)
+                found_slot = np.empty(room_for_links, np.int64)
+                found_value = np.empty(room_for_links, np.float64)
+                by_to = np.empty(room_for_links, np.int64)
         link_from = np.empty(links, np.int64)
         link_pair = np.empty(links, np.int64)
         link_first = np.empty(links, np.int64)
         link_mechanism = np.empty(links, np.int64)
         link_value = np.empty(links, np.float64)
         link_weight = np.empty(links, np.float64)
-        at = 0
-        by_to = np.argsort(found_to[:links], kind="mergesort")
+        sort_links(links, found_to, every_row, n_today, link_start, by_to)
         for r in range(n_today):
-            link_start[r] = at
-            while at < links and found_to[by_to[at]] == r:
+            for at in range(link_start[r], link_start[r + 1]):
                 k = by_to[at]
                 g = d.slot_group[found_slot[k]]
                 calm = calm_now[d.ground_calm[d.channel_ground[today[r]]]]
@@ -589,8 +609,6 @@ def hidden_day_pass(
                 link_mechanism[at] = d.group_mechanism[g]
                 link_value[at] = found_value[k] * calm
                 link_weight[at] = found_value[k] * calm * linear[d.term_linear[d.group_term[g]]]
-                at += 1
-            link_start[r + 1] = at
         for k in range(n_parts):
             for h in range(d.pair_fact_start[part_pair[k]], d.pair_fact_start[part_pair[k] + 1]):
                 reads_changed = reads_changed or changed[d.pair_fact[h]]
