@@ -217,7 +217,7 @@ def test_pairing_is_worth_what_was_promised_and_does_not_fade(days: float, repli
     """At least 6 times for a mechanism switched off and 25 times for an act damped by a tenth.
 
     The mechanism bears a seventh of the clashes (0.08 answers shared among three acts). How much pairing is worth hangs
-    on that: what the mechanism bore has no partner in the other world. One that bears a third: 4 to 5 times.
+    on that: what the mechanism set off has no partner in the other world. One that bears a third: 4 to 5 times.
     """
     assert reduction(True, days, replicates) >= 6.0
     assert reduction(False, days, replicates) >= 25.0

@@ -192,7 +192,7 @@ def test_the_brink_is_named_with_the_mechanism_to_blame() -> None:
     text = SMALL.replace('"0.35 [0.2, 0.5]"', '"0.9 [0.2, 1.0]"')
     page = " ".join(describe(compile(loads(text))).text().split())
     assert "in the worst state that can come about: when road is on" in page
-    assert "in that state acts breed acts without end" in page
+    assert "in that state acts set off acts without end" in page
     assert "What carries it there: retaliation 100 %" in page
 
 

@@ -409,8 +409,8 @@ def test_the_way_names_who_opened_it_and_what_bore_that(seed):
     on = {row["act"]: row for row in found.acts.to_dicts()}
     assert set(on) == {f"actor_{c} act other" for c in (0, 1, 2, 3)}  # what has nothing to do with it is not on the way
     assert all(row["share"] == pytest.approx(1.0) for row in on.values())
-    assert on["actor_3 act other"]["opened"] == ["f0"] and on["actor_3 act other"]["bore"] == 0.0
-    assert all(on[f"actor_{c} act other"]["bore"] == pytest.approx(1.0) for c in (0, 1))
+    assert on["actor_3 act other"]["opened"] == ["f0"] and on["actor_3 act other"]["ancestor"] == 0.0
+    assert all(on[f"actor_{c} act other"]["ancestor"] == pytest.approx(1.0) for c in (0, 1))
     for path in found.paths["path"]:
         acts = path.split(" > ")
         assert acts[-1] == "actor_1 act other"

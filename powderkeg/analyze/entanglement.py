@@ -2,8 +2,8 @@
 
 In: `Runs`, whose every event knows its parent. Out: for each actor the shares of its acts by how it came in.
 An act is its actor's own affair if the actor is one of the two of the root: the spark that the act descends from. If
-not, the actor was drawn in. It came in with its first act on the path from the root; the mechanism that bore that act
-is how, and the actor of that act's parent is by whom. Acts born by a past that the runs were given stand as roots,
+not, the actor was drawn in. It came in with its first act on the path from the root; the mechanism that set off that
+act is how, and the actor of that act's parent is by whom. Offspring of a past that the runs were given stand as roots,
 `history`.
 """
 
@@ -44,7 +44,7 @@ def entanglement(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
 
     actor         whose acts
     drawn_in      the act descends from a root between two other actors
-    mechanism     what bore the actor's first act on the path from the root: a mechanism, or background, scheduled,
+    mechanism     what set off the actor's first act on the path from the root: a mechanism, or background, scheduled,
                   timer, history where that act is itself a root
     by            actor whose act set that first act off, null for a root
     share         of all acts of the actor, with the interval from how it differs between runs

@@ -124,7 +124,7 @@ def channel_mask(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
 
 
 def mechanism_mask(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
-    """(M - HISTORY,) whether an event born so is meant: columns HISTORY, TIMER, SCHEDULED, BACKGROUND, mechanisms."""
+    """(M - HISTORY,) whether such an event is meant: columns HISTORY, TIMER, SCHEDULED, BACKGROUND, mechanisms."""
     via = _known("via", pattern.via, {*model.mechanisms, "background"}, None)
     names = [None, None, None, "background", *model.mechanisms]
     return np.array([not via or name in via for name in names], dtype=bool)

@@ -20,7 +20,7 @@ from powderkeg.fit.parents import UNEXPLAINED, Causes
 from powderkeg.model import Model
 
 LOWEST = UNEXPLAINED
-"""The lowest code of what bears an act: kinds are counted from it."""
+"""The lowest code of what sets off an act: kinds are counted from it."""
 
 
 @dataclass(frozen=True)

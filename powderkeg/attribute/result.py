@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from powderkeg.attribute.family import Family
 
 ORIGINS = {**OTHER_ORIGINS, UNEXPLAINED: "unexplained"}
-"""What an act is born by that no act bore. Unexplained: no rule of the scenario allows it."""
+"""What stands for the parent of an act that no act set off. Unexplained: no rule of the scenario allows it."""
 ENTRAPMENT = "entrap"
 """How the names of mechanisms begin that a scenario calls entrapment."""
 FORESTS, DRAWS = 200, 25
@@ -150,7 +150,7 @@ class Attribution:
         return frame.sort("event", "probability", "parent", descending=[False, True, False])
 
     def shares(self) -> pl.DataFrame:
-        """For each actor, the share of its acts by what bore them: background, a mechanism, unexplained, history.
+        """For each actor, the share of its acts by what set them off: background, a mechanism, unexplained, history.
 
         actor, mechanism, share, low, high, acts (expected number), sd_parents, sd_parameters. The shares of an actor
         sum to 1. The rows with actor null are those of all actors together.

@@ -120,7 +120,7 @@ def show(screen: Screen, found: Rare) -> None:
         rows = [[f"{100 * row['share']:.2g} %", row["path"]] for row in found.paths.head(PATHS).to_dicts()]
         screen.table(["share", "acts in order"], rows, f"The commonest of {len(found.paths):,} ways seen")
         screen.paragraph(
-            "On the way is who bore whom, back to the spark, and who brought about the facts that these acts needed, "
-            "and what bore those. Days before: the middle of when it first came."
+            "On the way is who set off whom, back to the spark, and who brought about the facts that these acts "
+            "needed, and what set those off. Days before: the middle of when it first came."
         )
     screen.paragraph("No interval here says anything about whether the model is right.")

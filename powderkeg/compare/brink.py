@@ -2,7 +2,7 @@
 
 In: a model. Out: a `Brink`: the states that histories pass through, each with its branching ratio (mean number of
 direct answers that an act draws in the long run) and the time spent in it; how many histories pass through one in which
-acts breed acts without end; and which numbers of the scenario move the ratio most.
+acts set off acts without end; and which numbers of the scenario move the ratio most.
 
 The time in each state is counted exactly: what every event did to the facts is read off its own draws. The ratio is
 that of mechanisms while the state stays as it is; calms, which only lower it, are left out.
@@ -74,7 +74,7 @@ class Brink:
     """Nearness to the brink.
 
     mean       branching ratio, averaged over days
-    near       states with a ratio of 0.9 or more; over: of 1 or more, where acts breed acts without end while they last
+    near       states with a ratio of 0.9 or more; over: of 1 or more, where acts set off acts without end
     highest    highest ratio of any state that a history passed through
     states     a row for each state passed through: ratio, share_of_time, share_of_runs, visits_per_year, mean_days,
                state (in which facts it differs from the start), longest in first

@@ -93,7 +93,7 @@ def standoff_measures(runs: Runs) -> list[Measure]:
 
 
 def causes(model: Model, runs: Runs) -> tuple[tuple[str, ...], Floats]:
-    """Hostile acts of each run by what bore them: names, and (R, names) acts a year.
+    """Hostile acts of each run by what set them off: names, and (R, names) acts a year.
 
     The names are "by hand" (acts made to happen), "policy" (what a policy forced), "background", and the mechanisms.
     """

@@ -53,7 +53,7 @@ class Compared:
 
     outcomes    the scenario's own questions
     standoffs   what standoffs there were
-    mechanisms  hostile acts a year, all of them and by what bore them; the differences of the rest sum to that of all
+    mechanisms  hostile acts a year, all and by what set them off; the differences of the rest sum to that of all
     differing   share of runs in which anything at all is different
     stopped     runs that hit the event limit
     """

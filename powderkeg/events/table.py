@@ -25,7 +25,7 @@ OPTIONAL = (
     "replicate",  # which simulated history; absent for observed events
     "channel",  # channel index in the model that the table was matched to or made by
     "parent",  # row of the parent within its replicate, null for a root (simulated events only)
-    "mechanism",  # name of the mechanism that bore the event, null for a root
+    "mechanism",  # name of the mechanism that set off the event, null for a root
     "code",  # the source's own code, text with its leading zeros
     "cameo",  # the CAMEO code nearest to it, whatever codebook the code is from
     "tone",  # "verbal cooperation", "material cooperation", "verbal conflict", "material conflict"

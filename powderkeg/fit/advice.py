@@ -99,7 +99,7 @@ def advice(
 
 
 def _is_idle(problem: Problem, solution: Solution, p: Parameter) -> bool:
-    """A half-life whose mechanism bears nothing says nothing."""
+    """A half-life whose mechanism sets nothing off says nothing."""
     if p.kind != "half_life":
         return False
     components = np.flatnonzero(problem.component_decay == p.place - problem.n_smooth)

@@ -1,8 +1,8 @@
 """Fit a scenario to events: which numbers fit them best, how sure that is, and whether each mechanism is needed.
 
 In: a `Model` (or a `Scenario`), an `EventTable`, what is free. Out: a `Fit`.
-The likelihood follows the table's resolution: exact times, or days with acts of one day bred within it. The course of
-the background is chosen by AIC among candidates, and the branching ratio under each of them is kept.
+The likelihood follows the table's resolution: exact times, or days whose acts may answer each other (Borel-Tanner). The
+course of the background is chosen by AIC among candidates, and the branching ratio under each of them is kept.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _test_mechanisms(climber: Climber, solution: Solution) -> pl.DataFrame:
 def _likelihood_words(climber: Climber) -> str:
     data = climber.problem.data
     unseen = is_hidden(climber.problem.system, climber.problem.model.n_acts)
-    words = "days (acts of one day bred within it, Borel-Tanner)" if data.by_day else "exact times"
+    words = "days (acts of one day may answer each other, Borel-Tanner)" if data.by_day else "exact times"
     if data.by_day and climber.hidden:
         words += ", order within the day weighed where gates depend on it"
     if unseen:

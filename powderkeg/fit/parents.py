@@ -29,7 +29,7 @@ from powderkeg.fit.likelihood.objective import Objective
 from powderkeg.fit.maximum.climb import Climber
 
 UNEXPLAINED = -5
-"""What bore an act that no rule of the scenario allows: nothing the model knows of. Such acts are roots."""
+"""The parent of an act that no rule of the scenario allows: nothing the model knows of. Such acts are roots."""
 LEAST = 1e-4
 """Expected number of children below which a link to a single act is dropped; the mechanism's other links take it."""
 
@@ -84,7 +84,7 @@ class Causes:
         return np.where(self.root_kind == BACKGROUND, self.background, self.acts)
 
     def by_mechanism(self) -> Floats:
-        """(cells, M) expected number of acts that each mechanism bore."""
+        """(cells, M) expected number of acts that each mechanism set off."""
         m = self.n_mechanisms
         key = np.concatenate([self.entry_cell * m + self.entry_mechanism, self.near[0] * m + self.near[2]])
         number = np.concatenate([self.entry_count, self.near[3]])

@@ -116,7 +116,7 @@ def hawkes(
         names=streams.names,
         log_likelihood=found.value,
         likelihood=(
-            f"stamps of width {streams.stamp:g}, events of one stamp bred within it (Borel-Tanner)"
+            f"stamps of width {streams.stamp:g}, events of one stamp may answer each other (Borel-Tanner)"
             if streams.by_day
             else "exact times"
         ),

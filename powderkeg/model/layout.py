@@ -120,8 +120,8 @@ def _brink(data: Data, width: int) -> list[str]:
         text = "Below 1: whatever happens, answers to answers die out."
     elif found["sufficient_bound"] >= 1.0 and found["initial"] < 1.0:
         text = (
-            "1 or more: in that state acts breed acts without end, until the state changes. Runs that pass through it "
-            "can explode; they are stopped at the event limit, and that is reported."
+            "1 or more: in that state acts set off acts without end, until the state changes. Runs that pass through "
+            "it can explode; they are stopped at the event limit, and that is reported."
         )
     else:
         text = "1 or more from the start: runs explode, and are stopped at the event limit, which is reported."

@@ -1,4 +1,4 @@
-"""Stability: can acts breed acts without end, in which state, and which mechanism is to blame.
+"""Stability: can acts set off acts without end, in which state, and which mechanism is to blame.
 
 In: a Model. Out: `Stability`: the branching ratio in the initial state and in the worst state that the model can reach,
 what drives it there, and a bound that holds in every state.
@@ -96,7 +96,7 @@ class Stability:
             blame += f"; at least {self.at_least:.2f} in the {self.n_searched:,} states that were searched"
         if self.worst < 1.0 - ROUNDING:
             return f"branching ratio {at_most}{self.worst:.2f} {where}: runs may be long; {blame}"
-        could = "breeds" if self.method == "states" else "may breed"
+        could = "sets off" if self.method == "states" else "may set off"
         return (
             f"branching ratio {at_most}{self.worst:.2f} {where}: there an act {could} more than one other, so runs can "
             f"explode and are stopped at the event limit, which is reported; {blame}"

@@ -136,10 +136,10 @@ def mechanism(
     told: Sequence[str] = (),
     half_life: float | None = None,
 ) -> alt.HConcatChart:
-    """One mechanism: its answers day by day after an act, and what it bore at different times.
+    """One mechanism: its answers day by day after an act, and its offspring at different times.
 
     kernel     lag (days), answers (expected by then), low, high (None without an interval)
-    stretches  begin, end (days), seen, expected, spread: what the causes of the acts say it bore; no rows if untested
+    stretches  begin, end (days), seen, expected, spread: its offspring by the acts' causes; no rows if untested
     told       lines under the title
     half_life  days; drawn
     """
@@ -448,7 +448,7 @@ def _stretches(stretches: pl.DataFrame, start: date) -> Any:
                 "middle": _day(start, 0.5 * (row["begin"] + row["end"])), "ratio": row["seen"] / share,
                 "low": max(1.0 - half, 0.0), "high": 1.0 + half, "out": "outside" if out else "inside",
                 "what": words(
-                    f"{_day(start, row['begin'])} to {_day(start, row['end'])}: {row['seen']:.1f} borne, "
+                    f"{_day(start, row['begin'])} to {_day(start, row['end'])}: {row['seen']:.1f} set off, "
                     f"{row['expected']:.1f} expected"
                 ),
             }
@@ -456,7 +456,7 @@ def _stretches(stretches: pl.DataFrame, start: date) -> Any:
     top = max([row["high"] for row in rows] + [row["ratio"] for row in rows]) * 1.05
     x = alt.X("begin:T", title=None, axis=alt.Axis(tickCount=6))
     y = alt.Y(
-        "low:Q", title="borne, of what was expected", scale=alt.Scale(domain=[0, top], nice=False),
+        "low:Q", title="offspring, of what was expected", scale=alt.Scale(domain=[0, top], nice=False),
         axis=alt.Axis(tickCount=5, format=".0%", grid=True, gridColor=GRID),
     )  # fmt: skip
     span = chart_of(rows).mark_rect(color=SHADE, stroke="white", aria=False)
@@ -467,7 +467,7 @@ def _stretches(stretches: pl.DataFrame, start: date) -> Any:
         chart_of([{"low": 1.0}]).mark_rule(color=SOFT, strokeDash=[3, 3], aria=False).encode(y),
         dots.encode(
             alt.X("middle:T"),
-            alt.Y("ratio:Q", title="borne, of what was expected"),
+            alt.Y("ratio:Q", title="offspring, of what was expected"),
             color=alt.Color("out:N", legend=None, scale=alt.Scale(domain=kind, range=[MODEL, HOSTILE])),
             shape=alt.Shape("out:N", legend=None, scale=alt.Scale(domain=kind, range=["circle", "cross"])),
             description="what:N",

@@ -20,7 +20,7 @@ from powderkeg.wording import measured, percent
 TABLES = (
     ("outcomes", "The scenario’s questions"),
     ("standoffs", "Standoffs"),
-    ("mechanisms", "Hostile acts by what bore them: through which mechanism the difference comes"),
+    ("mechanisms", "Hostile acts by what set them off: through which mechanism the difference comes"),
 )
 
 

@@ -85,7 +85,7 @@ def overview(fit: Fit) -> list[dict[str, Any]]:
 
 
 def mechanism_figure(fit: Fit, checks: Checks | None, name: str) -> Any:
-    """The kernel of a mechanism with its band, and what it bore at different times."""
+    """The kernel of a mechanism with its band, and its offspring at different times."""
     problem = fit.problem
     names = list(problem.model.mechanisms)
     if name not in names:
@@ -104,7 +104,7 @@ def mechanism_figure(fit: Fit, checks: Checks | None, name: str) -> Any:
         if test is not None:
             told.append(f"The same all the time? {_chance(test.p)}" + ("." if test.passes else f": {test.meaning}."))
         else:
-            told.append("It bore too little to tell whether it was the same all the time.")
+            told.append("It set off too little to tell whether it was the same all the time.")
     curve, half_way = kernel(fit, name)
     return plots.mechanism(curve, stretches, fit.window_start, _title(fit, name), told, half_way)
 

@@ -30,7 +30,7 @@ class Runs:
     time        float64, days since the scenario's start
     channel     int32, with the pseudo-channels by which facts come and go
     parent      int32, index within the replicate; -1 none; -2 - h: event h of the past it started from
-    mechanism   int16, what bore it, or BACKGROUND, SCHEDULED, TIMER
+    mechanism   int16, what set it off, or BACKGROUND, SCHEDULED, TIMER
     exploded    (R,) stopped at `limit` events, or with as many answers waiting, on day reached[r]; what came
                 before is as it would have been
     key         uint64 address of the event's draws, or None; two worlds that share an event share its key

@@ -1,7 +1,7 @@
 """By which way did it come: which acts, in what order?
 
-In: histories that came to the last level. Out: for each the acts without which it would not have come so: who bore
-whom, back to the spark, and who brought about the facts that these acts needed, and what bore those. A fact counts as
+In: histories that came to the last level. Out: for each the acts without which it would not have come so: who set off
+whom, back to the spark, and who brought about the facts that these acts needed, and what set those off. A fact is
 needed where the act's gate, at the level at which the fact stood, is open or at least `RAISED` times as high, and at
 the level with which the fact began is not. What stands as it began was opened by nobody. An act that came several times
 on one way is named once, where it came first.
@@ -36,10 +36,10 @@ OFTEN = 0.1
 
 
 class Stop(NamedTuple):
-    """An act on the way, whether it is in the chain of who bore whom, and the facts by which it opened it."""
+    """An act on the way, whether it is in the chain of who set off whom, and the facts by which it opened it."""
 
     channel: int
-    bore: bool
+    is_ancestor: bool
     opened: tuple[int, ...]
 
 
@@ -105,9 +105,9 @@ class Guide:
             seen |= before
         acts: dict[int, tuple[float, bool, set[int]]] = {}
         for e in sorted(seen):
-            first, bore, facts = acts.get(channel[e], (time[end] - time[e], False, set()))
-            acts[channel[e]] = (first, bore or e in chain, facts | opened[e])
-        stops = tuple(Stop(c, bore, tuple(sorted(facts))) for c, (_, bore, facts) in acts.items())
+            first, is_ancestor, facts = acts.get(channel[e], (time[end] - time[e], False, set()))
+            acts[channel[e]] = (first, is_ancestor or e in chain, facts | opened[e])
+        stops = tuple(Stop(c, ancestor, tuple(sorted(facts))) for c, (_, ancestor, facts) in acts.items())
         return Way(stops, tuple(first for first, _, _ in acts.values()))
 
     def _turns(self, time: list[float], channel: list[int], done: Ints) -> Turns:
@@ -175,9 +175,9 @@ def told(model: Model, repetitions: Sequence[tuple[float, Sequence[Way]]]) -> Pa
 
     paths    path (acts in order, each with the facts by which it opened the way), steps, share, histories looked at;
              the commonest first
-    acts     act, share of the ways it is on, bore (of these: in the chain of who bore whom), days_before (median, from
-             when it first came to the end), opened (facts, if it opened them on a tenth of these ways at least); the
-             commonest first
+    acts     act, share of the ways it is on, ancestor (of these: in the chain of who set off whom), days_before
+             (median, from when it first came to the end), opened (facts, if it opened them on a tenth of these ways
+             at least); the commonest first
     typical  acts on more than half of the ways, in the order of days_before
     """
     total = sum(weight for weight, ways in repetitions if ways)
@@ -187,7 +187,7 @@ def told(model: Model, repetitions: Sequence[tuple[float, Sequence[Way]]]) -> Pa
     for weight, ways in repetitions:
         each = weight / total / len(ways) if ways else 0.0
         for way in ways:
-            key = tuple(stop._replace(bore=False) for stop in way.stops)
+            key = tuple(stop._replace(is_ancestor=False) for stop in way.stops)
             share[key] += each
             number[key] += 1
             for stop, before in zip(way.stops, way.before, strict=True):
@@ -221,7 +221,7 @@ def told(model: Model, repetitions: Sequence[tuple[float, Sequence[Way]]]) -> Pa
         rows.append(
             {
                 "act": str(model.channels[channel]), "share": min(float(weights.sum()), 1.0),
-                "bore": min(float(sum(each for _, each, stop in found if stop.bore) / weights.sum()), 1.0),
+                "ancestor": min(float(sum(each for _, each, stop in found if stop.is_ancestor) / weights.sum()), 1.0),
                 "days_before": found[middle][0], "opened": [model.facts[fact] for fact in often],
                 "_name": name(channel, mostly),
             }
@@ -230,7 +230,7 @@ def told(model: Model, repetitions: Sequence[tuple[float, Sequence[Way]]]) -> Pa
     typical = sorted((row for row in rows if row["share"] > TYPICAL), key=lambda row: -row["days_before"])
     acts = pl.DataFrame(
         rows,
-        schema={"act": pl.String, "share": pl.Float64, "bore": pl.Float64, "days_before": pl.Float64,
+        schema={"act": pl.String, "share": pl.Float64, "ancestor": pl.Float64, "days_before": pl.Float64,
                 "opened": pl.List(pl.String)},
     )  # fmt: skip
     return PathsFound(paths, acts, tuple(row["_name"] for row in typical))

@@ -11,7 +11,7 @@ numbers behind them for figures. Five kinds:
   acts that answer acts of the same day are expected from those; what remains has just that spread: with K same-day
   answers, cov((I - K) n) = diag(E n).
 - Facts: acts of each kind while a fact stood away from its first level, against what was expected then.
-- Mechanisms: what the acts' causes say a mechanism bore, against what it was expected to bear, by stretch of time.
+- Mechanisms: what the acts' causes say a mechanism set off, against what it was expected to, by stretch of time.
 
 Stretches are cut at equal expected numbers, so that at exact times their counts are Poisson exactly.
 With parameters from the same events these tests pass more easily than their level says.
@@ -36,6 +36,7 @@ from powderkeg.fit.checks.expected import Expected, classes_of, expected_acts, g
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.posterior_rates import settled
 from powderkeg.fit.parents import find_causes
+from powderkeg.model import Model
 
 LEAST_EXPECTED = 3.0
 """Expected acts below which cells of a chi-square are put together."""
@@ -45,7 +46,7 @@ STRETCH = 10.0
 """Expected acts in a stretch of time, if that makes no more than `MOST_STRETCHES`."""
 MOST_STRETCHES = 20
 OWN_STRETCH = 5.0
-"""The same for what one mechanism bore: half of these, and at least two stretches, or it is not tested."""
+"""The same for what one mechanism set off: half of these, and at least two stretches, or it is not tested."""
 MOST_OWN_STRETCHES = 8
 DRAWS = 99
 """Draws of each day's total that its rank is taken among."""
@@ -96,7 +97,7 @@ class Residuals:
     uniform    (n,) what should be uniform: gaps between acts in expected acts, through 1 - exp(-gap); by day, the ranks
                of the daily totals
     stretches  what ("all" or a mechanism), begin, end (days), seen, expected, spread (standard deviation of seen)
-    untested   mechanisms that bore too little to be tested
+    untested   mechanisms with too few offspring to be tested
     course     begin, end (days), seen, expected, background: acts by 30 days, or by an even share of a longer window
     """
 
@@ -114,7 +115,7 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
     """
     climber, vector = settled(climber, vector)
     problem = climber.problem
-    data, model = problem.data, problem.model
+    data = problem.data
     objective, _ = climber.filter(vector)
     counts = np.ones(len(data.time), bool)
     counts[objective.unexplained] = False
@@ -125,17 +126,32 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
     course = _course(expected, time, data.days)
     if len(time) < FEWEST:
         return Residuals((), np.zeros(0), pl.DataFrame(schema=SCHEMA), (), course)
-    fitted = any(p.free and p.kind == "rate" for p in problem.parameters)
-    tests: list[Test] = []
     uniform = should_be_uniform(climber, vector, expected, time, of_channel, 0.0, seed)
-    if data.by_day and len(uniform):
+    tests = _of_waits(uniform, expected, time, of_channel[channel], n_classes, data.by_day)
+    if n_classes > 1:
+        tests += _of_channels(problem.model, expected, of_channel[channel], n_classes)
+        tests += _by_facts(climber, expected, time, channel)
+    fitted = any(p.free and p.kind == "rate" for p in problem.parameters)
+    in_time, rows = _of_time(expected, time, fitted)
+    of_mechanisms, more, untested = _of_mechanisms(climber, vector, expected)
+    return Residuals(
+        (*tests, *in_time, *of_mechanisms), uniform, pl.DataFrame(rows + more, schema=SCHEMA), tuple(untested), course
+    )
+
+
+def _of_waits(
+    uniform: Floats, expected: Expected, time: Floats, of_class: Ints, n_classes: int, by_day: bool
+) -> list[Test]:
+    """Do acts come when they are expected: daily totals by rank, or gaps; and does one gap or day tell the next?"""
+    tests: list[Test] = []
+    if by_day and len(uniform):
         tests.append(
             uniformity(
                 "daily_totals", "daily totals, by rank", uniform,
                 "days are busier or quieter than the days before let expect",
             )
         )  # fmt: skip
-    elif not data.by_day:
+    elif not by_day:
         tests.append(
             uniformity(
                 "gaps", "gaps between acts", uniform,
@@ -145,46 +161,58 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
         if n_classes > 1:
             tests.append(
                 uniformity(
-                    "channel_gaps", "gaps within channels", _within(expected, time, of_channel[channel], n_classes),
+                    "channel_gaps", "gaps within channels", _within(expected, time, of_class, n_classes),
                     "who acts when is off; look at who answers whom, and at gates",
                 )
             )  # fmt: skip
     if len(uniform):
-        tests.append(_carry_over(uniform, "days" if data.by_day else "gaps"))
+        tests.append(_carry_over(uniform, "days" if by_day else "gaps"))
+    return tests
 
-    seen = np.bincount(of_channel[channel], minlength=n_classes).astype(np.float64)
+
+def _of_channels(model: Model, expected: Expected, of_class: Ints, n_classes: int) -> list[Test]:
+    """Do those act who are expected to: by channel, and by kind of act where that is another question."""
+    seen = np.bincount(of_class, minlength=n_classes).astype(np.float64)
     by_class = expected.by_class.sum(axis=0)
-    if n_classes > 1:
-        tests.append(_chi_square("channels", "acts by channel", seen, by_class, 0, "some channels act more or less"))
-        acts, act_of = np.unique([c.act for c in model.channels[: model.n_acts]], return_inverse=True)
-        if 1 < len(acts) < n_classes:
-            by_kind = _chi_square(
-                "acts", "acts by kind", _sums(act_of, seen), _sums(act_of, by_class), 0,
-                "some kinds of act come more or less often",
-            )  # fmt: skip
-            if by_kind.statistic > ALIKE * by_kind.cells:
-                tests.append(by_kind)
-    if n_classes > 1:
-        tests += _by_facts(climber, expected, time, channel)
-    piece = expected.piece_of(time)
-    rows = []
-    begun, cut = _stretches(expected.total, expected.edge, STRETCH, MOST_STRETCHES)
-    if len(begun) > 2:
-        many = np.histogram(piece, cut)[0].astype(np.float64)
-        mean = np.add.reduceat(expected.total, cut[:-1])
-        rows += _rows("all", begun, many, mean, np.sqrt(mean))
-        tests.append(
-            _chi_square(
-                "time", "acts by stretch of time", many, mean, int(fitted),
-                "the world changed and the fit does not know; try another background",
-            )
+    tests = [_chi_square("channels", "acts by channel", seen, by_class, 0, "some channels act more or less")]
+    acts, act_of = np.unique([c.act for c in model.channels[: model.n_acts]], return_inverse=True)
+    if 1 < len(acts) < n_classes:
+        by_kind = _chi_square(
+            "acts", "acts by kind", _sums(act_of, seen), _sums(act_of, by_class), 0,
+            "some kinds of act come more or less often",
         )  # fmt: skip
+        if by_kind.statistic > ALIKE * by_kind.cells:
+            tests.append(by_kind)
+    return tests
+
+
+def _of_time(expected: Expected, time: Floats, fitted: bool) -> tuple[list[Test], list[dict[str, Any]]]:
+    """Is the whole as busy as expected at all times? The test, and its rows, where there are three stretches."""
+    begun, cut = _stretches(expected.total, expected.edge, STRETCH, MOST_STRETCHES)
+    if len(begun) < 3:
+        return [], []
+    many = np.histogram(expected.piece_of(time), cut)[0].astype(np.float64)
+    mean = np.add.reduceat(expected.total, cut[:-1])
+    test = _chi_square(
+        "time", "acts by stretch of time", many, mean, int(fitted),
+        "the world changed and the fit does not know; try another background",
+    )  # fmt: skip
+    return [test], _rows("all", begun, many, mean, np.sqrt(mean))
+
+
+def _of_mechanisms(
+    climber: Climber, vector: Floats, expected: Expected
+) -> tuple[list[Test], list[dict[str, Any]], list[str]]:
+    """Is every mechanism as strong at all times? Tests, their rows, and mechanisms with too few offspring to tell."""
+    problem = climber.problem
+    tests: list[Test] = []
+    rows: list[dict[str, Any]] = []
     untested = []
     causes = find_causes(climber, vector)
     born = causes.by_mechanism()
     inside = causes.time >= 0
     at_piece = expected.piece_of(causes.time[inside])
-    for m, name in enumerate(model.mechanisms):
+    for m, name in enumerate(problem.model.mechanisms):
         mean = expected.by_origin[:, 1 + m]
         if mean.sum() < 2 * OWN_STRETCH:
             if mean.sum() > 0:
@@ -197,7 +225,7 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
             continue
         many = np.histogram(at_piece, cut, weights=own)[0]
         mean = np.add.reduceat(mean, cut[:-1])
-        # An act that the mechanism bore with chance p adds p^2 to the variance, so where causes are blurred it is
+        # An act that the mechanism set off with chance p adds p^2 to the variance, so where causes are blurred it is
         # smaller than the count. The mean p of the whole window stands for every stretch: its own would lean on its
         # own count, and reject 20 times in 100 where a stretch has five.
         sure = float((own**2 / causes.acts[inside]).sum()) / max(float(own.sum()), 1e-12)
@@ -208,11 +236,11 @@ def residuals(climber: Climber, vector: Floats, seed: int = 1) -> Residuals:
         cells = len(many) - int(free)
         tests.append(
             Test(
-                f"mechanism {name}", f"what {name} bore, by stretch of time", value, cells,
+                f"mechanism {name}", f"what {name} set off, by stretch of time", value, cells,
                 float(stats.chi2.sf(value, cells)), "it was stronger at some times than at others",
             )
         )  # fmt: skip
-    return Residuals(tuple(tests), uniform, pl.DataFrame(rows, schema=SCHEMA), tuple(untested), course)
+    return tests, rows, untested
 
 
 def should_be_uniform(
