@@ -18,6 +18,7 @@ from powderkeg.events.files import TEXT_SHOWN, FileFault
 BLOCK = 16 << 20
 LONGEST_RECORD = 1 << 20
 LONGEST_HEADER = 1 << 16
+STRETCH = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,17 @@ def below_header(data: bytes, skip: int, has_header: bool, quoted: bool) -> int:
 
 
 def _block(name: str, data: bytes) -> Block:
-    # NumPy counts in a thread without holding up the others; bytes.count does not let go.
-    return Block(name, data, int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10)))
+    return Block(name, data, count_of(b"\n", data))
+
+
+def count_of(letter: bytes, data: bytes) -> int:
+    """How often a byte stands in `data`.
+
+    NumPy counts without holding up other threads, which bytes.count does; and by stretches that stay in the processor's
+    cache: the comparison of a whole block at once would take as much new memory as the block, twice the time.
+    """
+    raw, code = np.frombuffer(data, np.uint8), ord(letter)
+    return sum(int(np.count_nonzero(raw[at : at + STRETCH] == code)) for at in range(0, len(raw), STRETCH))
 
 
 def last_end(data: bytes, quoted: bool) -> int:

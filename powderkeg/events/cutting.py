@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from powderkeg.events.blocks import last_end
+from powderkeg.events.blocks import count_of, last_end
 from powderkeg.events.encodings import recoded as recoded_line
 from powderkeg.events.files import TEXT_SHOWN
 from powderkeg.events.layout import Layout
@@ -141,19 +141,17 @@ def shown(text: str | bytes) -> str:
 
 def _cut_clean(data: bytes, layout: Layout) -> pl.DataFrame | None:
     """The fields of unquoted text, if every row is sound; None if any may not be."""
-    raw = np.frombuffer(data, np.uint8)
-    if layout.quoted or not raw.size or not raw.min():
+    if layout.quoted or not data or b"\0" in data:
         return None
     width = len(layout.names)
     try:
         frame = _parse(data, layout, None)
     except pl.exceptions.PolarsError:
         return None
-    separators = int(np.count_nonzero(raw == ord(layout.separator)))
     if layout.format.line:
         blank = frame.height and frame["time"].null_count()
         return None if blank else frame.drop("reaches")
-    if separators != frame.height * (width - 1):
+    if count_of(layout.separator.encode(), data) != frame.height * (width - 1):
         return None
     if frame.height and not frame["reaches"][0] and not _every_row_has(data, layout.separator, width):
         # Only the last column may be empty: a row too long does not make up for one too short.

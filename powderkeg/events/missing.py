@@ -46,14 +46,15 @@ def is_missing(text: pl.Expr, is_name: bool, also: tuple[str, ...] = (), country
 
 def without_marks(frame: pl.DataFrame, also: tuple[str, ...], countries: frozenset[str]) -> pl.DataFrame:
     """Missing marks of Categorical columns of names and codes, and of texts, as nulls."""
-    changed = []
-    for name in frame.columns:
-        if frame.schema[name] == pl.Categorical:
-            marks = _categories(name in NAMES, also, name in countries)
-            marked = pl.col(name).is_in(marks.implode())
-            if frame.select(marked.any())[0, 0]:
-                changed.append(pl.when(~marked).then(name).alias(name))
-        elif frame.schema[name] == pl.String:
+    marked = {
+        name: pl.col(name).is_in(_categories(name in NAMES, also, name in countries).implode())
+        for name, kind in frame.schema.items()
+        if kind == pl.Categorical
+    }
+    met = frame.select(one.any().alias(name) for name, one in marked.items()).row(0, named=True) if marked else {}
+    changed = [pl.when(~marked[name]).then(name).alias(name) for name in marked if met[name]]
+    for name, kind in frame.schema.items():
+        if kind == pl.String:
             text = pl.col(name).str.strip_chars()
             changed.append(pl.when(~is_missing(text, False, also)).then(text).alias(name))
     return frame.with_columns(changed)

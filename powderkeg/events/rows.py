@@ -124,10 +124,12 @@ def _months(days: pl.Series, counts: pl.Series | None = None) -> pl.DataFrame:
     if first == last:
         events = len(days) if counts is None else int(counts.sum())
         return pl.DataFrame({"month": [first], "events": [events]}, schema={"month": pl.Date, "events": pl.UInt32})
-    month = days.cast(pl.Int32).cast(pl.Date).dt.truncate("1mo").alias("month")
-    if counts is not None:
-        return pl.DataFrame([month, counts]).group_by("month").agg(events=pl.col("count").sum()).sort("month")
-    return month.to_frame().group_by("month").agg(events=pl.len()).sort("month")
+    # By days first: they are few, and only each different one is taken to its month.
+    day = days.cast(pl.Int32).alias("day")
+    by_day = day.to_frame() if counts is None else pl.DataFrame([day, counts])
+    by_days = by_day.group_by("day").agg(events=pl.len() if counts is None else pl.col("count").sum())
+    month = pl.col("day").cast(pl.Date).dt.truncate("1mo").alias("month")
+    return by_days.group_by(month).agg(pl.col("events").sum()).sort("month")
 
 
 _EMPTY_BAD = pl.DataFrame(schema={"file": pl.Categorical, "line": pl.UInt32, "reason": pl.String})
@@ -204,6 +206,8 @@ def _identified(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFra
     if "event_id" not in frame.columns:
         return frame
     texts = frame["event_id"]
+    if not layout.plain_ids and texts.cast(pl.Int64, strict=False).null_count() == texts.null_count():
+        return frame  # whole numbers, as most ids are: nothing odd can be among them
     odd = texts.filter(~texts.str.contains(r"^[ -~]*[0-9][ -~]*$") | texts.str.contains(ROUNDED_ID)).drop_nulls()
     if not len(odd) and not layout.plain_ids:
         return frame

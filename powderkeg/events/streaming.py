@@ -185,7 +185,8 @@ class Reading:
     def _block(self, block: Block) -> Iterator[Callable[[], _Done]]:
         data, line = block.data, self._line
         self._line += block.lines
-        self.account.unknown_letters += data.count(UNKNOWN_LETTER)
+        if UNKNOWN_LETTER[:1] in data:  # one byte is found twenty times as fast as three are counted
+            self.account.unknown_letters += data.count(UNKNOWN_LETTER)
         if self._skip or not self._begun:
             start = below_header(data, self._skip, not self._begun, self._layout is not None and self._layout.quoted)
             data, line = data[start:], line + data.count(b"\n", 0, start)
@@ -344,6 +345,9 @@ def count_unknown(frame: pl.DataFrame, book: str | None, account: Account) -> No
     if book is None:
         return
     known = entries(book)
+    unknown = [code for code in frame["code"].unique() if code not in known]
+    if not unknown:
+        return
     for code, number in frame.group_by("code").agg(pl.len()).iter_rows():
         if code not in known:
             account.unknown_codes[code] += number
