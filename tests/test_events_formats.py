@@ -338,6 +338,28 @@ def test_codes_that_are_in_two_books_are_asked_about_and_not_guessed(tmp_path: P
 # --- declared once ----------------------------------------------------------------------------------------------------
 
 
+def test_gdelts_reduced_file_is_no_keds_even_without_its_header(tmp_path: Path) -> None:
+    """Its first four columns look like a line of KEDS; the fifth says how many events a row is."""
+    places = "\t".join(["1", "42.1", "20.1"] * 3)
+    rows = [("USAMIL", "SRB", "195", "3"), ("RUS", "USA", "010", "1"), ("RUS", "USA", "042", "1")]
+    lines = [
+        f"1999032{n}\t{a}\t{b}\t{code}\t{count}\t9\t4\t-10\t{places}" for n, (a, b, code, count) in enumerate(rows)
+    ]
+    path = tmp_path / "reduced.txt"
+    path.write_text("\n".join(lines) + "\n")
+    table = read_events(path)
+    assert (table.account["format"], table.account["codebooks"]) == ("gdelt", ["cameo"])
+    assert table.frame.height == 5
+
+
+@pytest.mark.parametrize("first", ["2015-03-01,A,B,attack", "1;1.3.2015;A;B;attack", "20150301,A,B,190,x"])
+def test_a_file_without_a_header_is_told_as_such(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "bare.csv"
+    path.write_text(f"{first}\n{first}\n")
+    with pytest.raises(EventError, match="no header row"):
+        read_events(path)
+
+
 def test_the_table_of_formats_in_the_docs_is_what_is_declared() -> None:
     rows = [f"| `{k.name}` | {k.about} | {k.known} | {k.sides} | {k.codes} |" for k in DECLARED]
     assert "\n".join(rows) in DOCS.read_text(), "put these rows into docs/events.md:\n" + "\n".join(rows)

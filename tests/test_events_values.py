@@ -285,6 +285,55 @@ def test_partial_dates_leave_days_open(tmp_path: Path, stamps: tuple[str, ...], 
     assert str(table.start) == first and column(table, "span") == spans and table.resolution == "day"
 
 
+@pytest.mark.parametrize("day", ["0", "00", "99", "-9", "-99", "NA", "", "?"])
+def test_a_day_of_the_month_that_its_source_does_not_know_leaves_the_month_open(tmp_path: Path, day: str) -> None:
+    text = f"year,month,day,source,target,act\n2015,3,4,A,B,hit\n2015,4,{day},B,A,hit\n2015,{day or 0},{day},B,A,hit\n"
+    frame = read(tmp_path, text).frame.sort("time", "span")
+    assert frame["span"].to_list() == [365.0, 1.0, 30.0]
+
+
+@pytest.mark.parametrize("month", ["March", "mar.", "März", "3", "03", "3.0"])
+def test_a_month_apart_may_be_a_word(tmp_path: Path, month: str) -> None:
+    table = read(tmp_path, f"Year,Month,source,target,act\n2015,{month},A,B,hit\n2015,{month},B,A,hit\n")
+    assert (table.start, table.resolution, table.frame.height) == (date(2015, 3, 1), "month", 2)
+
+
+@pytest.mark.parametrize("names", ["start_date,end_date", "startdate,enddate", "Date,End Date", "date_from,date_to"])
+def test_first_and_last_days_go_by_their_usual_names(tmp_path: Path, names: str) -> None:
+    table = read(tmp_path, f"{names},source,target,act\n2015-03-01,2015-03-04,A,B,hit\n2015-03-02,,B,A,hit\n")
+    assert table.frame["span"].to_list() == [4.0, 1.0]
+
+
+def test_last_days_settle_the_order_of_day_and_month(tmp_path: Path) -> None:
+    """Each column alone may leave it open, but both were written by one hand."""
+    rows = "3/4/2023,3/4/2023,A,B,hit\n3/1/2023,{last},B,A,hit\n"
+    header = "date,date_end,source,target,act\n"
+    table = read(tmp_path, header + rows.format(last="3/31/2023"))
+    assert table.start == date(2023, 3, 1)
+    assert table.frame["span"].to_list() == [31.0, 1.0]
+    assert "two ways" in fault_of(tmp_path, header + rows.format(last="3/9/2023"))
+
+
+def test_a_clock_beside_the_date_is_no_date(tmp_path: Path) -> None:
+    table = read(tmp_path, "date,time,source,target,act\n2015-03-01,13:45,A,B,hit\n2015-03-02,9:10,B,A,hit\n")
+    assert (table.start, table.frame["time"].to_list()) == (date(2015, 3, 1), [0.0, 1.0])
+    assert any("'time' beside it is not read" in one for one in table.account["said"])
+
+
+def test_a_day_of_ucdp_that_bounds_nothing_is_as_long_as_its_precision(tmp_path: Path) -> None:
+    rows = "".join(f"{n},1,A,B,{n},2023-06-01,2023-06-01\n" for n in (1, 2, 4))
+    text = "id,type_of_violence,side_a,side_b,date_prec,date_start,date_end\n" + rows
+    assert sorted(read(tmp_path, text).frame["span"]) == [1.0, 6.0, 31.0]
+
+
+def test_a_missing_count_among_counts_makes_them_no_numbering(tmp_path: Path) -> None:
+    text = "date,source,target,cameo,n\n2015-03-01,A,B,190,3\n2015-03-02,A,B,190,0\n2015-03-03,A,B,190,NA\n"
+    table = read(tmp_path, text)
+    assert table.frame.height == 3
+    assert table.account["set_aside_by_reason"] == {"bad count of events": 1}
+    assert table.account["rows_dropped"] == {"a count of 0": 1}
+
+
 def test_months_alone_stay_months(tmp_path: Path) -> None:
     assert read(tmp_path, dated("2012-05", "2012-06")).resolution == "month"
 

@@ -103,13 +103,14 @@ def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
     if not lines:
         raise FileFault(file, "no readable text", "event rows")
     wanted = format_named(wishes.format, file)
-    for kind in FORMATS.values():
-        if kind.line and (wanted is kind or (wanted is None and not wishes.mapping and _is_in_lines(kind, lines))):
-            return _line_layout(file, lines, kind, wishes)
+    # Columns before lines: the first four of GDELT's reduced file look like a line of KEDS.
     for kind in FORMATS.values() if wanted is None else (wanted,):
         bare = None if wishes.mapping else _bare(kind, lines, text)
         if bare is not None:
             return _bare_layout(file, text, kind, bare, wishes)
+    for kind in FORMATS.values():
+        if kind.line and (wanted is kind or (wanted is None and not wishes.mapping and _is_in_lines(kind, lines))):
+            return _line_layout(file, lines, kind, wishes)
     return _header_layout(file, text, lines, wanted, wishes)
 
 

@@ -12,9 +12,13 @@ import polars as pl
 
 from powderkeg.events.codes import entries, labels
 from powderkeg.events.layout import Layout
+from powderkeg.events.missing import is_missing
+from powderkeg.events.months import MONTHS
 
 NO_ID = ("", "NA", "N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none", "\\N", "-", "--", "---", ".", "?")
 PARTS = ("year", "month", "day")
+NOT_KNOWN = ("-1", "-7", "-8", "-9", "-77", "-88", "-99", "-999", "88", "97", "98", "99", "999")
+"""What codebooks (MID, GTD, ICB, SCAD) write for a month or day that is not known; none can be one."""
 IN_WORDS = ("acled",)
 """Books whose codes are words, which releases write with other capitals."""
 
@@ -37,10 +41,20 @@ def pieced(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
 
 def _day(parts: list[str]) -> pl.Expr:
-    """A day as 2018-06-01, whatever the width of its parts; without a day of the month, 2018-06."""
-    text = [pl.col(part).str.strip_chars().str.strip_suffix(".0") for part in parts]
-    return pl.concat_str([one if part == "year" else one.str.zfill(2) for part, one in zip(parts, text, strict=True)],
-                         separator="-")  # fmt: skip
+    """A day as 2018-06-01, whatever the width of its parts; without a day of the month, 2018-06. A month may be a word;
+    a month or day that its source does not know (0, -9, 99, empty) is 00, and leaves the days open."""
+    made = []
+    for part in parts:
+        text = pl.col(part).str.strip_chars().str.strip_suffix(".0")
+        if part == "month":
+            word = text.str.to_lowercase().str.strip_suffix(".")
+            text = word.replace_strict(list(MONTHS), [str(n) for n in MONTHS.values()], default=text,
+                                       return_dtype=pl.String)  # fmt: skip
+        if part != "year":
+            known = ~is_missing(text, False) & ~text.is_in(list(NOT_KNOWN))
+            text = pl.when(known).then(text.str.zfill(2)).otherwise(pl.lit("00"))
+        made.append(text)
+    return pl.concat_str(made, separator="-")
 
 
 def _code(titles: pl.Series, book: str | None) -> pl.Series:

@@ -10,11 +10,13 @@ event is refused by that name: guessed into a table of the user's own, its newsp
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from powderkeg.errors import nearest_name
 from powderkeg.events.files import FileFault
+from powderkeg.events.missing import MARKS, STROKES
 from powderkeg.formats import FIELDS, FORMATS, OWN, Format, spelt, squashed
 from powderkeg.formats.own import SIDES
 
@@ -23,6 +25,8 @@ ENOUGH, SURE = 2, 3
 NEWS = ("notes", "headline", "title", "url", "link", "location", "fatalities", "deaths", "country", "latitude")
 """Beside one of these, a lone column `source` may well be where the news is from."""
 PARTS = ("year", "month", "day")
+DATED = r"(?:\d{4}([-/.])\d\d?\1\d\d?|(?:18|19|20)\d{6}(?:\d{6})?|\d\d?([-/.])\d\d?\2\d{2,4})(?:\D|$)"
+"""A date, which is no name of a column."""
 Agrees = Callable[[Format], bool]
 
 
@@ -102,6 +106,9 @@ def columns_of(kind: Format, names: Sequence[str], mapping: Mapping[str, str], f
     parts = _is_in_parts(kind, names, found, mapped)
     for key in PARTS if not parts else ("time",):
         found.pop(key, None)
+    clock = {name: number for number, name in enumerate(spelt(names))}.get("time")
+    if kind.is_own and clock is not None and clock not in found.values() and "time" in found:
+        said.append(f"days are read from {names[found['time']]!r}; {names[clock]!r} beside it is not read")
     if "target" not in found:
         said.append("no column for the other side: events have no target")
     if "code" not in found and "coarse" in found:
@@ -113,7 +120,8 @@ def columns_of(kind: Format, names: Sequence[str], mapping: Mapping[str, str], f
 
 def are_counts(texts: Sequence[str]) -> bool:
     """Whether a column called count, n or events counts events: whole numbers that do not merely number the rows."""
-    values = [text.strip().removesuffix(".0") for text in texts if text.strip()]
+    stripped = [text.strip().removesuffix(".0") for text in texts]
+    values = [text for text in stripped if text.casefold() not in (*MARKS, *STROKES)]
     if not values or not all(value.isdecimal() for value in values):
         return False
     numbers = [int(value) for value in values]
@@ -165,6 +173,13 @@ def _lacks(kind: Format, names: Sequence[str], missing: Sequence[str], file: str
     if kind.is_own:
         word = {"code": "code or act"}
         what = "; ".join(f"{word.get(key, key)} ({wanted(key)})" for key in missing)
+        if any(re.match(DATED, name) for name in names):
+            return FileFault(
+                file,
+                "no header row: the first line looks like an event",
+                f"a first line that names the columns; {found}",
+                1,
+            )
         return FileFault(file, f"no column for {what}", f"one of these names, or a mapping; {found}")
     what = "; ".join(f"{key} ({wanted(key)})" for key in missing)
     return FileFault(
@@ -212,5 +227,5 @@ def _is_in_parts(kind: Format, names: Sequence[str], found: Mapping[str, int], m
         return True
     if "time" in mapped:
         return False
-    bare_day = "day" in found and found["time"] == found["day"]
-    return bare_day or (kind.parts_first and "day" in found)
+    bare = any(found["time"] == found.get(part) for part in PARTS)
+    return bare or (kind.parts_first and "day" in found)

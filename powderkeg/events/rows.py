@@ -240,8 +240,10 @@ def _dated(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         own = pl.col("span") if "span" in frame.columns else pl.lit(1.0)
         if "precision" in frame.columns and layout.format.name == "ucdp":
             own = ucdp_span(_digit("precision"))
-        one = pl.when(pl.col("until").is_null()).then(own)
         frame = frame.with_columns(last=last.floor())
+        # A day that is its own last one, and known to a month by its precision, bounds nothing.
+        bounds = (pl.col("last") != pl.col("day").floor()) | (own == 1)
+        one = pl.when(pl.col("until").is_null() | ~bounds).then(own)
         frame = frame.with_columns(span=one.otherwise(pl.col("last") - pl.col("day").floor() + 1))
     elif "precision" in frame.columns:
         precision = _digit("precision")

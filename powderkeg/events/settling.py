@@ -135,7 +135,25 @@ def settled(layout: Layout, seen: Seen, wishes: Wishes, start: date | None, file
 def _form(layout: Layout, seen: Seen, wishes: Wishes, start: date | None) -> tuple[str, tuple[str, ...]]:
     if layout.form or wishes.date_format is not None:
         return layout.form or str(wishes.date_format), ()
-    return form_of(seen.dates.get("time", Dates()), _documented(layout), start is not None)
+    dates = seen.dates.get("time", Dates())
+    try:
+        return form_of(dates, _documented(layout), start is not None)
+    except UnknownDates as error:
+        return _form_by_the_last_day(dates, seen.dates.get("until", Dates()), error)
+
+
+def _form_by_the_last_day(dates: Dates, until: Dates, error: UnknownDates) -> tuple[str, tuple[str, ...]]:
+    """First and last day of a file are written in one way: 3/31/2023 among the last days settles 3/1/2023.
+
+    Raises the error where it does not.
+    """
+    if not until.parts.len() or dates.is_numeric or until.is_numeric:
+        raise error
+    parts = pl.concat([dates.parts, until.parts]).unique(maintain_order=True)
+    try:
+        return form_of(replace(dates, parts=parts))
+    except UnknownDates:
+        raise error from None
 
 
 def _documented(layout: Layout) -> tuple[str, ...]:

@@ -69,11 +69,17 @@ FORMAT = Format(
     or_name=True,
 )  # fmt: skip
 
+_REDUCED = (
+    "Date", "Source", "Target", "CAMEOCode", "NumEvents", "NumArts", "QuadClass", "Goldstein", "SourceGeoType",
+    "SourceGeoLat", "SourceGeoLong", "TargetGeoType", "TargetGeoLat", "TargetGeoLong", "ActionGeoType",
+    "ActionGeoLat", "ActionGeoLong",
+)  # fmt: skip
+
 REDUCED = Format(
     "gdelt-reduced",
     "GDELT 1.0 reduced file (MASTERREDUCEDV2)",
     about="GDELT's reduced file of 1979 to 2013: a row for each kind of event of two actors on a day",
-    known="its columns",
+    known="its columns, or their number",
     sides="Source, Target",
     codes="CAMEO; NumEvents events a row",
     columns={
@@ -84,8 +90,11 @@ REDUCED = Format(
         "count": ("NumEvents",),
     },
     telling=("CAMEOCode", "NumEvents", "NumArts", "SourceGeoType", "SourceGeoLat", "TargetGeoType", "ActionGeoType"),
-    others=("QuadClass", "Goldstein", "SourceGeoLong", "TargetGeoLat", "TargetGeoLong", "ActionGeoLat",
-            "ActionGeoLong"),
+    others=_REDUCED,
+    bare=(
+        Bare("GDELT 1.0 reduced file without a header (17 columns)", _REDUCED,
+             {"Date": r"\d{8}", "CAMEOCode": r"\d{2,4}", "NumEvents": r"\d+", "NumArts": r"\d+", "QuadClass": "[1-4]"}),
+    ),
     like="gdelt",
     separator="\t",
     form="compact",

@@ -30,7 +30,8 @@ FORMAT = Format(
     sides="by column name or mapping",
     codes="by column name, or found from the codes",
     columns={
-        "time": ("time", "date", "event_date", "timestamp", "datetime", "when", "day"),
+        "time": ("date", "event_date", "datetime", "time", "timestamp", "when", "day", "start_date", "date_start",
+                 "date_from", "from_date", "first_date", "first_day", "begin_date", "date_begin", "month"),
         "year": ("year",),
         "month": ("month",),
         "day": ("day", "day_of_month", "mday"),
@@ -48,7 +49,7 @@ FORMAT = Format(
         "goldstein": ("goldstein", "intensity"),
         "tone": ("tone", "quad", "class"),
         "deaths": ("deaths", "fatalities"),
-        "until": ("until", "date_end", "end_date", "last_day"),
+        "until": ("until", "date_end", "end_date", "date_to", "to_date", "last_date", "last_day", "date_until"),
         "count": ("count", "counts", "n", "events", "n_events", "num_events", "number_of_events", "event_count",
                   "freq", "frequency"),
     },
