@@ -76,7 +76,7 @@ def timed(words: list[str], cache: Path | None = None, cwd: Path | None = None) 
 def resident(pid: int) -> float:
     """Megabytes a process holds now; 0 where the system does not say."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     except (OSError, ValueError, IndexError):
         return 0.0
     return pages * resource.getpagesize() / 2**20

@@ -224,7 +224,7 @@ def run(job: str, kind: str, path: Path) -> dict[str, float]:
 def child(job: str, kind: str, path: str) -> None:
     """What the process of a job does."""
     # Imports are not part of the job.
-    import powderkeg.events
+    import powderkeg.events  # noqa: F401
     import powderkeg.scenario  # noqa: F401
 
     before = resource.getrusage(resource.RUSAGE_SELF)

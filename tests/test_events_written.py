@@ -84,7 +84,7 @@ GOOD, BAD = "2018-01-01,a,b,x\n", "nodate,a,b,x\n"
 
 
 def own_table(path: Path, rows: str) -> Path:
-    path.write_text("date,source,target,act\n" + rows)
+    path.write_text("date,source,target,act\n" + rows, encoding="utf-8")
     return path
 
 

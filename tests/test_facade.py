@@ -13,7 +13,7 @@ import pytest
 
 import powderkeg as pk
 
-SOURCE = Path(pk.__file__ or "").read_text()
+SOURCE = Path(pk.__file__ or "").read_text(encoding="utf-8")
 
 
 def run(code: str) -> str:

@@ -38,7 +38,7 @@ def test_the_scenario_has_ten_lines_and_runs(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     text = block("yaml")
     assert len(text.splitlines()) == 10
-    Path("neighbours.yaml").write_text(text)
+    Path("neighbours.yaml").write_text(text, encoding="utf-8")
     scenario = pk.load("neighbours.yaml")
     assert pk.stability(pk.compile(scenario)).worst == pytest.approx(0.6)
     ours = [line for line in COMMANDS if "neighbours.yaml" in line]

@@ -122,11 +122,12 @@ def test_progress_rises_to_one():
 def test_ctrl_c_leaves_the_finished_replicates():
     """They are those of a job with fewer replicates. Stopped within a second, however long one chunk would take."""
     system = systems.small(scale=2.0)
-    started = threading.Event()
+    started, asked = threading.Event(), []
 
     def interrupt():
-        started.wait(20)
+        started.wait(300)  # compiling comes first where no compiled code is kept; a try at 20 s fell into it
         time.sleep(0.5)
+        asked.append(time.monotonic())
         _thread.interrupt_main()
 
     thread = threading.Thread(target=interrupt)
@@ -137,7 +138,7 @@ def test_ctrl_c_leaves_the_finished_replicates():
     thread.join()
     done = caught.value.runs
     assert 0 < done.replicates < 10**6
-    assert time.monotonic() - stopped < 5
+    assert stopped - asked[0] < 5
     n = min(done.replicates, 5)
     again = simulate(system, days=3000.0, replicates=n)
     assert np.array_equal(again.time, done.time[: done.offsets[n]])

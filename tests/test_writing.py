@@ -300,7 +300,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, err
     place.write_text("old")
 
     def fill(path: Path) -> None:
-        path.write_text("half")
+        path.write_text("half", encoding="utf-8")
         raise error
 
     with pytest.raises(DiskError) as caught:

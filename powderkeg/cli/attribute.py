@@ -23,6 +23,7 @@ from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
+from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
     from powderkeg.attribute.family import Family
@@ -340,10 +341,10 @@ def write(folder: Folder, found: Attribution, told: dict[str, Any], tree: Family
     folder.write("influential.csv", csv_of(found.influential(100)))
     folder.write("acts.parquet", found.acts().write_parquet)
     folder.write("links.parquet", found.links(least).write_parquet)
-    folder.write("attribution.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    folder.write("attribution.json", text_of(text + "\n"))
     if tree is not None:
         folder.write("family.csv", csv_of(tree.tree.join(tree.acts, on="event", how="left")))
     for name, (chart, _) in charts(found, tree).items():
         folder.write(f"{name}.svg", partial(plots.save, chart))
     files = list(folder.finished)
-    folder.write("attribution.html", lambda path: path.write_text(page(found, tree, files), encoding="utf-8"))
+    folder.write("attribution.html", text_of(page(found, tree, files)))

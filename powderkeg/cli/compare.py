@@ -30,6 +30,7 @@ from powderkeg.cli.options import (
 )
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
+from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
     from powderkeg.compare import Comparison
@@ -175,8 +176,8 @@ def write(folder: Folder, found: Comparison) -> None:
     chart = plots.differences(figure_rows(found), level=found.level)
     text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
     folder.write("comparison.csv", csv_of(found.table()))
-    folder.write("comparison.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    folder.write("comparison.json", text_of(text + "\n"))
     folder.write("comparison.svg", lambda path: plots.save(chart, path))
     files = list(folder.finished)
     typed = shlex.join(["powderkeg", *sys.argv[1:]])
-    folder.write("comparison.html", lambda path: path.write_text(page(found, files, typed), encoding="utf-8"))
+    folder.write("comparison.html", text_of(page(found, files, typed)))

@@ -25,6 +25,7 @@ from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
     from powderkeg.fit import Fit
@@ -192,8 +193,8 @@ def write_scenario(scenario: Destination, law: Destination, found: Fit) -> None:
     from powderkeg.fit import Joint
     from powderkeg.scenario import dump
 
-    law.write(lambda path: path.write_text(Joint.of(found).text(), encoding="utf-8"))
-    scenario.write(lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
+    law.write(text_of(Joint.of(found).text()))
+    scenario.write(text_of(dump(found.scenario)))
 
 
 def write(folder: Folder, found: Fit, told: Checks | None, command: str) -> None:
@@ -205,17 +206,17 @@ def write(folder: Folder, found: Fit, told: Checks | None, command: str) -> None
 
     data = found.as_dict() | {"checks": None if told is None else told.as_dict()}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2, default=str)
-    folder.write("fitted.yaml", lambda path: path.write_text(dump(found.scenario), encoding="utf-8"))
+    folder.write("fitted.yaml", text_of(dump(found.scenario)))
     law = Joint.of(found).text()
-    folder.write("fitted.covariance.json", lambda path: path.write_text(law, encoding="utf-8"))
+    folder.write("fitted.covariance.json", text_of(law))
     folder.write("parameters.csv", csv_of(found.table()))
-    folder.write("fit.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    folder.write("fit.json", text_of(text + "\n"))
     charts = fitted.figures(found, told)
     for name, chart in charts.items():
         folder.write(f"{name}.svg", _saver(plots.save, chart))
     files = list(folder.finished)
     page = fitted.page(found, told, charts, files, command)
-    folder.write("fit.html", lambda path: path.write_text(page, encoding="utf-8"))
+    folder.write("fit.html", text_of(page))
 
 
 def _saver(save: Any, chart: Any) -> Any:

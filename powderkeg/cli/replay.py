@@ -21,6 +21,7 @@ from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
+from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
     from powderkeg.compare import Replay
@@ -261,7 +262,7 @@ def write(folder: Folder, found: Replay) -> None:
     from powderkeg import plots
 
     text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2, default=str)
-    folder.write("replay.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    folder.write("replay.json", text_of(text + "\n"))
     folder.write("acts.csv", csv_of(found.acts))
     folder.write("counts.csv", csv_of(found.counts))
     folder.write("standoffs.csv", csv_of(found.standoffs))

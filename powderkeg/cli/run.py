@@ -32,6 +32,7 @@ from powderkeg.cli.options import (
 )
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
+from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -192,8 +193,8 @@ def write(
     summary = json.dumps(report.summary(results), ensure_ascii=False, allow_nan=False, indent=2)
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
     folder.write("outcomes.csv", csv_of(results.outcomes))
-    folder.write("outcomes.json", lambda path: path.write_text(summary + "\n", encoding="utf-8"))
-    folder.write("scenario.resolved.json", lambda path: path.write_text(resolved + "\n", encoding="utf-8"))
+    folder.write("outcomes.json", text_of(summary + "\n"))
+    folder.write("scenario.resolved.json", text_of(resolved + "\n"))
     folder.write("episodes.parquet", episodes.write_parquet)
     files = [*folder.finished, "events.parquet"]
     # The page keeps one core busy, the events another.

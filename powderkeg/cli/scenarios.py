@@ -27,6 +27,7 @@ from powderkeg.cli.options import (
 )
 from powderkeg.cli.screen import Screen
 from powderkeg.version import __version__
+from powderkeg.writing.files import text_of
 
 
 def check(
@@ -131,4 +132,4 @@ def write_or_print(text: str, out: Path | None, read: Sequence[str] = ()) -> Non
     if out is None:
         print(text)
     else:
-        Destination(out, read).write(lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        Destination(out, read).write(text_of(text + "\n"))

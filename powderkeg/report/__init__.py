@@ -20,7 +20,7 @@ from powderkeg.report.pages import FOLDER, environment
 from powderkeg.report.results import MOST_LISTED, SHARE_UNITS, Results, gather, summary
 from powderkeg.wording import measured as figures_of
 from powderkeg.wording import percent
-from powderkeg.writing.files import write_whole
+from powderkeg.writing.files import text_of, write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -35,7 +35,7 @@ def write(results: Results, path: str | Path, files: Sequence[str] = (), command
     """
     path = Path(path)
     text = page(results, files, command)
-    write_whole(path, lambda passing: passing.write_text(text, encoding="utf-8"))
+    write_whole(path, text_of(text))
     return path
 
 

@@ -163,6 +163,15 @@ def write_whole(place: Path, fill: Callable[[Path], object], kept: str = "") -> 
         raise DiskError(fault(place, error), kept or None) from error
 
 
+def text_of(text: str) -> Callable[[Path], None]:
+    """What writes a text to a path: the same bytes on every system."""
+
+    def fill(path: Path) -> None:
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+    return fill
+
+
 def to_disk(file: Path) -> None:
     """Have the system put a file's bytes on the disk, so that its new name never stands before them."""
     with file.open("rb+") as stream:

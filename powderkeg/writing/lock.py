@@ -87,7 +87,7 @@ class Lock:
             raise
         _HELD.add(self.token)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
                 about = {"token": self.token, "pid": os.getpid(), "host": platform.node(), "since": time.time()}
                 json.dump(about, file)
         except BaseException:

@@ -21,7 +21,7 @@ from typing import Any
 
 from powderkeg.errors import UsageError
 from powderkeg.reading.stored import ListShape, RecordShape, read_stored
-from powderkeg.writing.files import folder_to_disk, move, to_disk
+from powderkeg.writing.files import folder_to_disk, move, text_of, to_disk
 from powderkeg.writing.lock import Lock
 from powderkeg.writing.manifest import MANIFEST, NAME, digest_of, entry, read_manifest, written
 from powderkeg.writing.owners import PREFIX, kind_of, left_behind, passing_name, remove
@@ -71,7 +71,7 @@ def exchange(staged: Staged, about: Mapping[str, Any], read: Iterable[Path] = ()
     with Lock(staged.folder / LOCK, PATIENCE):
         _heal(staged.folder)
         plan = _plan(staged, about, read)
-        (staged.path / PLAN).write_text(json.dumps(plan), encoding="utf-8")
+        text_of(json.dumps(plan))(staged.path / PLAN)
         to_disk(staged.path / PLAN)
         folder_to_disk(staged.path / "new")
         # A name that can be seen: should a kill leave it, `old` and `new` in it tell what it is.
@@ -122,7 +122,7 @@ def _plan(staged: Staged, about: Mapping[str, Any], read: Iterable[Path]) -> dic
     keep = [file for file in out if file not in ours or not _is_as_listed(folder / file, ours[file], inputs)]
     sets = {name: one for name, one in sets.items() if name not in leaving}
     sets[staged.name] = entry(about, {file: staged.place(file) for file in sorted(incoming)})
-    (staged.path / MANIFEST).write_text(written(sets), encoding="utf-8")
+    text_of(written(sets))(staged.path / MANIFEST)
     to_disk(staged.path / MANIFEST)
     return {"out": out, "keep": [*keep, *([MANIFEST] if is_strange else [])], "in": sorted(incoming)}
 
