@@ -30,7 +30,7 @@ from scipy import stats
 
 import powderkeg as pk
 from powderkeg.compare import Step
-from powderkeg.engine.worlds import Act, world
+from powderkeg.engine.worlds import ForcedAct, world
 from powderkeg.model import from_arrays
 
 RESULTS = Path(__file__).parent / "results" / "rare_coverage.json"
@@ -56,7 +56,7 @@ def call(size: int, starts: int, seed: int, workers: int | None) -> list[float]:
     ladder = [Step(f"{n} acts", every, count=n) for n in (*range(5, size, 5), size)]
     found = pk.rare(
         model, ladder, days=DAYS, starts=starts, repetitions=REPETITIONS, seed=seed, workers=workers,
-        world=world(model.system, acts=(Act(0.0, 0),)),
+        world=world(model.system, acts=(ForcedAct(0.0, 0),)),
     )  # fmt: skip
     told = (found.probability, found.low, found.high, found.relative_error, found.work, found.seconds)
     return [-1.0 if x is None else float(f"{x:.7g}") for x in told]

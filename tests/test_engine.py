@@ -21,7 +21,7 @@ from scipy import linalg, stats
 
 from powderkeg.engine import draws
 from powderkeg.engine.simulation.alias import alias_rows
-from powderkeg.engine.worlds import Act, Past, Phase, Policy, world
+from powderkeg.engine.worlds import ForcedAct, Past, Phase, StandingPolicy, world
 from powderkeg.simulate import simulate
 
 quiet = pytest.mark.filterwarnings("ignore:.*replicates were stopped:powderkeg.errors.PowderkegWarning")
@@ -460,7 +460,7 @@ def some_world(system, rng):
         for _ in range(rng.integers(0, 4))
     ]
     acts = [
-        Act(float(rng.choice([0, 3, 12, 12, 16])), int(rng.integers(system.n_channels)))
+        ForcedAct(float(rng.choice([0, 3, 12, 12, 16])), int(rng.integers(system.n_channels)))
         for _ in range(rng.integers(0, 4))
     ]
     policies = []
@@ -471,7 +471,7 @@ def some_world(system, rng):
         end = start + 10 if rng.random() < 0.5 and start > 0 else np.inf
         chosen = tuple(sorted(set(rng.integers(0, n, 2).tolist())))
         policies.append(
-            Policy(fact, chosen, float(rng.choice([1, 2.5])), int(rng.integers(system.n_channels)), start, end)
+            StandingPolicy(fact, chosen, float(rng.choice([1, 2.5])), int(rng.integers(system.n_channels)), start, end)
         )
     return {"phases": phases, "acts": acts, "policies": policies, "layers": int(rng.integers(0, 3)), "past": past}
 
@@ -542,7 +542,7 @@ def test_a_world_in_which_nothing_is_different_is_identical_bit_for_bit(layers):
 
 def test_the_path_before_an_intervention_is_untouched():
     system = systems.small()
-    strong = world(system, (Phase(200.0, moved(system, edge_mass=2.0, rate=3.0)),), (Act(250.0, 0),))
+    strong = world(system, (Phase(200.0, moved(system, edge_mass=2.0, rate=3.0)),), (ForcedAct(250.0, 0),))
     for seed in range(50):
         base = simulate(system, days=365.0, replicates=1, seed=seed)
         other = simulate(system, days=365.0, replicates=1, seed=seed, world=strong)
@@ -586,7 +586,7 @@ def test_an_event_exactly_at_the_horizon_is_outside_the_window():
     b = systems.Builder()
     b.channel(0.0)
     system = b.build()
-    given = world(system, acts=(Act(9.0, 0), Act(10.0, 0), Act(3.0, 0)))
+    given = world(system, acts=(ForcedAct(9.0, 0), ForcedAct(10.0, 0), ForcedAct(3.0, 0)))
     runs = simulate(system, days=10.0, replicates=1, world=given)
     assert runs.time.tolist() == [3.0, 9.0]
     assert runs.mechanism.tolist() == [-2, -2]
@@ -601,7 +601,7 @@ def test_a_fixed_timer_fires_once_for_each_unbroken_standing():
     fires = b.channel()
     b.timer(fact, 1, 4.0, fires, fixed=True)
     system = b.build()
-    acts = tuple(Act(at, c) for at, c in ((0.0, on), (3.0, on), (3.9, off), (5.0, on)))
+    acts = tuple(ForcedAct(at, c) for at, c in ((0.0, on), (3.0, on), (3.9, off), (5.0, on)))
     runs = simulate(system, days=30.0, replicates=1, world=world(system, acts=acts))
     assert runs.time[runs.channel == fires].tolist() == [9.0]
     assert runs.parent[runs.channel == fires].tolist() == [3]
@@ -627,10 +627,12 @@ def test_a_policy_waits_for_an_unbroken_standing_and_acts_within_its_time():
     to = [b.channel(effects=((fact, level, 1.0),)) for level in range(3)]
     mediates = b.channel()
     system = b.build()
-    acts = tuple(Act(float(at), to[level]) for at, level in ((10, 1), (13, 2), (30, 0), (32, 1), (34, 0), (36, 2)))
+    acts = tuple(
+        ForcedAct(float(at), to[level]) for at, level in ((10, 1), (13, 2), (30, 0), (32, 1), (34, 0), (36, 2))
+    )
 
     def fires(start, end):
-        policy = Policy(fact, (1, 2), 5.0, mediates, start, end)
+        policy = StandingPolicy(fact, (1, 2), 5.0, mediates, start, end)
         runs = simulate(system, days=100.0, replicates=1, world=world(system, acts=acts, policies=(policy,)))
         return runs.time[runs.channel == mediates].tolist()
 
@@ -648,7 +650,7 @@ def test_removed_actors_do_nothing_of_their_own():
         system,
         days=1000.0,
         replicates=5,
-        world=world(system, (Phase(300.0, silenced(system, gone)),), (Act(500.0, 3),)),
+        world=world(system, (Phase(300.0, silenced(system, gone)),), (ForcedAct(500.0, 3),)),
     )
     late = runs.time >= 300.0
     assert np.isin(runs.channel[~late], gone).any()

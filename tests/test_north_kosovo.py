@@ -11,7 +11,7 @@ import pytest
 import powderkeg as pk
 from powderkeg.analyze import entanglement, episodes
 from powderkeg.compare import choose, intervene
-from powderkeg.engine.worlds import Act, world
+from powderkeg.engine.worlds import ForcedAct, world
 from powderkeg.model import Model, branching_ratio, stability
 from powderkeg.scenario import Quantity, Scenario, edit, paths
 from powderkeg.score import record
@@ -64,7 +64,7 @@ def edited(scenario: Scenario, **changes: object) -> Model:
 def forced(model: Model, *acts: tuple[float, str, str, str], seed: int = SEED, replicates: int = 3000) -> Runs:
     """Runs in which these acts (day, who, does, to) are made to happen."""
     index = {(c.source, c.act, c.target): i for i, c in enumerate(model.channels)}
-    deeds = tuple(Act(day, index[who, does, to]) for day, who, does, to in acts)
+    deeds = tuple(ForcedAct(day, index[who, does, to]) for day, who, does, to in acts)
     return simulate(model, days=400.0, replicates=replicates, seed=seed, world=world(model.system, acts=deeds))
 
 

@@ -20,7 +20,7 @@ from powderkeg.compare.rare.paths import Guide
 from powderkeg.compare.rare.rare import interval
 from powderkeg.engine.draws import root_key
 from powderkeg.engine.splitting.stages import Splitter, can_boost, proposed
-from powderkeg.engine.worlds import Act, Phase, Policy, world
+from powderkeg.engine.worlds import ForcedAct, Phase, StandingPolicy, world
 from powderkeg.errors import PowderkegWarning, UsageError
 from powderkeg.model import Channel, from_arrays
 from powderkeg.simulate import simulate
@@ -42,7 +42,7 @@ def borel_tail(size: int, branching: float = 0.5) -> float:
 def family():
     """One act put in by hand, half an offspring each."""
     model = from_arrays([0.0], [[0.5]], 1.0)
-    return model, world(model.system, acts=(Act(0.0, 0),))
+    return model, world(model.system, acts=(ForcedAct(0.0, 0),))
 
 
 def sizes(*counts: int) -> list[Step]:
@@ -217,8 +217,8 @@ def test_splitting_agrees_with_plain_runs_where_there_is_everything(which, chang
     worlds = world(system)
     if changes:
         stronger = system._replace(edge_mass=1.2 * system.edge_mass, kernel_decay=2.0 * system.kernel_decay)
-        policies = (Policy(0, (1,), 0.7, 0),) if system.n_facts else ()
-        worlds = world(system, (Phase(6.0, stronger),), (Act(3.0, 0), Act(8.0, 1)), policies)
+        policies = (StandingPolicy(0, (1,), 0.7, 0),) if system.n_facts else ()
+        worlds = world(system, (Phase(6.0, stronger),), (ForcedAct(3.0, 0), ForcedAct(8.0, 1)), policies)
     runs = simulate(system, days=12.0, replicates=8_000, seed=seed, world=worlds, limit=300)
     n = np.diff(runs.offsets)
     goal = max(int(np.quantile(n, 0.97)), 1)
@@ -242,8 +242,8 @@ def by_way_of_one_act(which: int, changes: bool, starts: int, repetitions: int, 
     worlds = world(system)
     if changes:
         stronger = system._replace(edge_mass=1.2 * system.edge_mass, kernel_decay=2.0 * system.kernel_decay)
-        policies = (Policy(0, (1,), 0.7, 0),) if system.n_facts else ()
-        worlds = world(system, (Phase(6.0, stronger),), (Act(3.0, 0), Act(8.0, 1)), policies)
+        policies = (StandingPolicy(0, (1,), 0.7, 0),) if system.n_facts else ()
+        worlds = world(system, (Phase(6.0, stronger),), (ForcedAct(3.0, 0), ForcedAct(8.0, 1)), policies)
     runs = simulate(system, days=12.0, replicates=40 * starts, seed=seed, world=worlds, limit=300)
     shares = [len(np.unique(runs.replicate[runs.channel == c])) / runs.replicates for c in range(system.n_channels)]
     rare_one = int(np.argmin([abs(share - 0.4) if share else 1.0 for share in shares]))

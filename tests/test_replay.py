@@ -13,7 +13,7 @@ from powderkeg.engine.draws import COPY, EFFECT_COIN, child, draw, root_key
 from powderkeg.engine.replay.intensity import ledger
 from powderkeg.engine.replay.particle_filter import hidden, impute
 from powderkeg.engine.replay.replay import Given, replays
-from powderkeg.engine.worlds import Act, Phase, Policy, silenced, world
+from powderkeg.engine.worlds import ForcedAct, Phase, StandingPolicy, silenced, world
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import loads
 from powderkeg.simulate import simulate
@@ -61,7 +61,7 @@ def worlds(base):
         "actor out": world(base, (Phase(30.0, silenced(base, np.arange(0, 32, 8))),)),
         "mechanism off": world(base, (Phase(30.0, off),)),
         "numbers, acts and policies": world(
-            base, (Phase(30.0, changed),), (Act(50.0, 3),), (Policy(4, (1,), 5.0, 40, 30.0),)
+            base, (Phase(30.0, changed),), (ForcedAct(50.0, 3),), (StandingPolicy(4, (1,), 5.0, 40, 30.0),)
         ),
     }
 
@@ -116,7 +116,7 @@ def test_systems_with_everything_in_them_have_the_law_of_the_other_world(number)
         edge_mass=base.edge_mass * rng.choice([0.0, 0.5, 1.5], base.n_edges),
         level_factor=base.level_factor * rng.choice([0.5, 1.0, 1.2], len(base.level_factor)),
     )
-    into = world(base, (Phase(5.0, changed),), (), (Policy(0, (0,), 3.0, 1, 5.0),))
+    into = world(base, (Phase(5.0, changed),), (), (StandingPolicy(0, (0,), 3.0, 1, 5.0),))
     z, p = law(base, into, 250, number, days=20.0, turn=5.0)
     assert z < 4.2
     assert p > 1e-4

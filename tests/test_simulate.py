@@ -19,7 +19,7 @@ import powderkeg as pk
 from powderkeg.engine.draws import root_key
 from powderkeg.engine.simulation.chunks import Workspace, simulate_chunk
 from powderkeg.engine.simulation.tables import tables
-from powderkeg.engine.worlds import Act, Past, Phase, world
+from powderkeg.engine.worlds import ForcedAct, Past, Phase, world
 from powderkeg.errors import ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate import Interrupted, past_of, simulate
 from powderkeg.simulate.checkpoints import JobFolder
@@ -241,7 +241,7 @@ def test_an_interrupted_job_goes_on_where_it_was(tmp_path, small_files):
         ({"replicates": 31}, "another replicates"),
         ({"limit": 7000}, "another limit"),
         ({"model": systems.small(scale=1.1)}, "another scenario or world"),
-        ({"world": world(systems.small(), acts=(Act(3.0, 1),))}, "another scenario or world"),
+        ({"world": world(systems.small(), acts=(ForcedAct(3.0, 1),))}, "another scenario or world"),
     ],
 )
 def test_a_folder_of_another_job_is_refused(tmp_path, changed, named):
@@ -342,12 +342,12 @@ def test_the_table_of_acts_leaves_out_what_nobody_did(model, runs):
 
 def test_an_act_set_off_by_a_pseudo_event_descends_from_the_act_before_it(model):
     """A policy waits for the roadblock to end; what ends it is a timer set by the block."""
-    from powderkeg.engine.worlds import Policy
+    from powderkeg.engine.worlds import StandingPolicy
 
     fact = model.facts.index("roadblock")
     mediate = next(i for i, c in enumerate(model.channels) if c.act == "appeal")
     system = model.system
-    given = world(system, policies=(Policy(fact, (0,), 1.0, mediate, 5.0),))
+    given = world(system, policies=(StandingPolicy(fact, (0,), 1.0, mediate, 5.0),))
     runs = simulate(model, replicates=50, world=given)
     frame = runs.table().frame.with_columns(row=pl.int_range(pl.len()).over("replicate"))
     forced = frame.filter(pl.col("mechanism") == "(timer)")
@@ -360,7 +360,7 @@ def test_an_act_set_off_by_a_pseudo_event_descends_from_the_act_before_it(model)
 
 
 def test_acts_put_in_by_hand_say_so(model):
-    runs = simulate(model, replicates=3, world=world(model.system, acts=(Act(100.0, 0),)))
+    runs = simulate(model, replicates=3, world=world(model.system, acts=(ForcedAct(100.0, 0),)))
     given = runs.table().frame.filter(pl.col("mechanism") == "(scheduled)")
     assert given["time"].to_list() == [100.0] * 3
     assert given["parent"].null_count() == 3

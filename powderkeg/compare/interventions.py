@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.engine.arrays import Ints, System
-from powderkeg.engine.worlds import Act, Phase, Policy, World, silenced, world
+from powderkeg.engine.worlds import ForcedAct, Phase, StandingPolicy, World, silenced, world
 from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, nearest_name
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
@@ -95,8 +95,8 @@ class Plan:
     model: Model
     named: Named
     turns: tuple[Turn, ...]
-    acts: tuple[Act, ...]
-    policies: tuple[Policy, ...]
+    acts: tuple[ForcedAct, ...]
+    policies: tuple[StandingPolicy, ...]
 
     def world(self, base: System, values: Mapping[str, float] | None = None) -> World:
         """The world over `base`, the model's arrays filled with `values`: what is edited stays edited.
@@ -139,7 +139,7 @@ def plan(model: Model, named: Named, days: float) -> Plan:
         raise ModelError("a model made from bare arrays has no key paths to change")
     faults = [*_too_late(named, days), *_contradictions(named)]
     acts = [
-        Act(float(deed.at), _channel(model, f"{name}.do", deed.who, deed.does, deed.to, faults))
+        ForcedAct(float(deed.at), _channel(model, f"{name}.do", deed.who, deed.does, deed.to, faults))
         for name, part in named.parts
         for deed in part.do
     ]
@@ -202,12 +202,12 @@ def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
 
 def _policy(
     model: Model, name: str, part: Intervention, condition: Any, stands: float, do: Forced, faults: list[Fault]
-) -> Policy:
+) -> StandingPolicy:
     fact, level = condition
     index = model.fact(fact)
     levels = tuple(range(1, len(model.levels[index]))) if level is None else (model.levels[index].index(level),)
     channel = _channel(model, f"{name}.whenever", do.who, do.does, do.to, faults)
-    return Policy(index, levels, stands, channel, float(part.at), _until(part))
+    return StandingPolicy(index, levels, stands, channel, float(part.at), _until(part))
 
 
 def _channel(model: Model, name: str, who: str, does: str, to: str, faults: list[Fault]) -> int:

@@ -34,14 +34,14 @@ class Phase(NamedTuple):
     levels: tuple[tuple[int, int], ...] = ()
 
 
-class Act(NamedTuple):
+class ForcedAct(NamedTuple):
     """An act that happens at `at`, whatever the state: forced, without a parent, with its effects and its offspring."""
 
     at: float
     channel: int
 
 
-class Policy(NamedTuple):
+class StandingPolicy(NamedTuple):
     """Each time `fact` has been at one of `levels` for `days` without a break, `channel` fires, once.
 
     It acts within [start, end): what has stood long enough when the policy starts makes it fire then.
@@ -60,8 +60,8 @@ class World(NamedTuple):
 
     base: System
     phases: tuple[Phase, ...]
-    acts: tuple[Act, ...]
-    policies: tuple[Policy, ...]
+    acts: tuple[ForcedAct, ...]
+    policies: tuple[StandingPolicy, ...]
     layers: int
 
 
@@ -83,8 +83,8 @@ class Past(NamedTuple):
 def world(
     base: System,
     phases: tuple[Phase, ...] = (),
-    acts: tuple[Act, ...] = (),
-    policies: tuple[Policy, ...] = (),
+    acts: tuple[ForcedAct, ...] = (),
+    policies: tuple[StandingPolicy, ...] = (),
     layers: int = 0,
 ) -> World:
     """A world over `base`; without further arguments the baseline itself.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from powderkeg.errors import argument
 from powderkeg.fit.background.courses import SLOWEST
 from powderkeg.fit.estimates import Estimate
-from powderkeg.fit.likelihood.problem import Parameter, Problem
+from powderkeg.fit.likelihood.problem import FitParameter, Problem
 from powderkeg.fit.maximum.climb import Solution
 from powderkeg.fit.maximum.covariance import Covariance
 
@@ -98,7 +98,7 @@ def advice(
     return said
 
 
-def _is_idle(problem: Problem, solution: Solution, p: Parameter) -> bool:
+def _is_idle(problem: Problem, solution: Solution, p: FitParameter) -> bool:
     """A half-life whose mechanism sets nothing off says nothing."""
     if p.kind != "half_life":
         return False

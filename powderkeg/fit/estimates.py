@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.fit.likelihood.problem import Parameter, Problem
+from powderkeg.fit.likelihood.problem import FitParameter, Problem
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import Covariance, covariance, profile_interval
 
@@ -62,7 +62,7 @@ def estimates_at(climber: Climber, solution: Solution, spread: Covariance, level
     return {p.path: _estimate(climber, solution, spread, p, level) for p in climber.problem.parameters}
 
 
-def _estimate(climber: Climber, solution: Solution, spread: Covariance, p: Parameter, level: float) -> Estimate:
+def _estimate(climber: Climber, solution: Solution, spread: Covariance, p: FitParameter, level: float) -> Estimate:
     problem = climber.problem
     vector = solution.vector
     natural = problem.natural(p, vector)
@@ -93,7 +93,7 @@ def _moved(vector: Floats, place: int, by: float) -> Floats:
     return result
 
 
-def note_of(parameter: Parameter, problem: Problem, vector: Floats) -> str:
+def note_of(parameter: FitParameter, problem: Problem, vector: Floats) -> str:
     """What to know about an estimate at its bound, or about a parameter that was held."""
     if not parameter.free:
         return parameter.why_held

@@ -20,7 +20,7 @@ from powderkeg.fit.background.courses import make_shape
 from powderkeg.fit.days.climb import DaysClimber
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.prior import make_prior
-from powderkeg.fit.likelihood.problem import Parameter, Problem, pose
+from powderkeg.fit.likelihood.problem import FitParameter, Problem, pose
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.gamma_rates import random_climber
 from powderkeg.model import Model
@@ -130,7 +130,7 @@ def _hold_unseen(problem: Problem, has_prior: bool, said: list[str] | None) -> P
     return held
 
 
-def _seen(problem: Problem, objective: Any, p: Parameter) -> tuple[float, float]:
+def _seen(problem: Problem, objective: Any, p: FitParameter) -> tuple[float, float]:
     """Events (in expectation, where facts are unseen) of the acts that a factor scales, while it was on and off."""
     terms, rows = problem.terms, objective.rows
     log_place = p.place - problem.n_linear

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import BACKGROUND, Ints, System
-from powderkeg.engine.splitting.copies import Entries
+from powderkeg.engine.splitting.copies import Entrances
 from powderkeg.engine.worlds import World
 from powderkeg.model import Model
 
@@ -78,7 +78,7 @@ class Guide:
         ends = system.effect_start.tolist()
         self.effects = [list(zip(facts[a:b], levels[a:b], strict=True)) for a, b in pairwise(ends)]
 
-    def follow(self, entries: Entries, i: int) -> Way:
+    def follow(self, entries: Entrances, i: int) -> Way:
         """The way of entry i; nobody's where no act brought it about, such as a world's phase that turned a fact."""
         events = slice(int(entries.start[i]), int(entries.start[i + 1]))
         if events.start == events.stop or entries.time[events.stop - 1] < entries.floats[i, 0]:
@@ -163,7 +163,7 @@ class Guide:
         return system
 
 
-def sample(entries: Entries, most: int) -> list[int]:
+def sample(entries: Entrances, most: int) -> list[int]:
     """About `most` of the entries, each as often as its share of the weights."""
     until = np.cumsum(entries.weight)
     n = min(most, entries.n)

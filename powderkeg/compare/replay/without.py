@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from powderkeg.compare.interventions import JOINT, Named, plan
 from powderkeg.engine.arrays import Floats, Ints, System
-from powderkeg.engine.worlds import Act, Phase, World, silenced, world
+from powderkeg.engine.worlds import ForcedAct, Phase, World, silenced, world
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.model import Model
 from powderkeg.reading.quantity import Quantity
@@ -59,7 +59,7 @@ class Without:
     turn: float
     gone: NDArray[np.bool_]
     build: Build
-    acts: tuple[Act, ...] = ()
+    acts: tuple[ForcedAct, ...] = ()
 
 
 def leave_out(model: Model, seen: Observed, name: str, since: float | None = None) -> Without:
@@ -255,7 +255,7 @@ def _one_act(
     gone[one] = True
     at, channel = float(seen.time[one]), int(seen.channel[one])
     turn = max(at, seen.begin)
-    act = Act(turn + 0.5 if seen.by_day else turn, channel)
+    act = ForcedAct(turn + 0.5 if seen.by_day else turn, channel)
 
     def build(base: System, values: Mapping[str, float]) -> World:
         return world(base)

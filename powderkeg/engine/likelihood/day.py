@@ -75,7 +75,7 @@ class DayRows(NamedTuple):
     day: Ints
 
 
-class Past(NamedTuple):
+class DayPast(NamedTuple):
     """What is remembered of the days before: of slots and of groups, by component, and on which day it stood so.
 
     reach, reach_age   (slots, components) sum of mass * e^(-b lag), and the same times lag;  reach_day (slots,)
@@ -112,7 +112,7 @@ class Today(NamedTuple):
     slot_echo: Floats
 
 
-class Links(NamedTuple):
+class DayLinks(NamedTuple):
     """Room for who may answer whom today; `by_row` sorts them by the row that answers."""
 
     to: Ints
@@ -240,7 +240,7 @@ def _write_answers(
 
 @inner
 def _write_echoes(
-    c: int, at: int, f: Facts, n_effects: int, d: Fades, links: Links, first_link: Ints, today: Ints, place: Ints,
+    c: int, at: int, f: Facts, n_effects: int, d: Fades, links: DayLinks, first_link: Ints, today: Ints, place: Ints,
     first_row: int, slot_group: Ints, group_mechanism: Ints, group_pair: Ints, group_term: Ints, slope_here: Floats,
     term: Ints, value: Floats, bend: Floats, echo_from: Ints, echo_term: Ints, echo_value: Floats, echo_bend: Floats,
     used: int, echoes: int,
@@ -326,8 +326,8 @@ def _room_needed(today: Ints, n_today: int, slot_start: Ints, links: int) -> int
 
 @loop
 def _pass(
-    d: Design, k: Fades, day: Ints, channel: Ints, slot_channel: Ints, f: Facts, past: Past, t: Today, links: Links,
-    rows: DayRows, slope_here: Floats, done: Ints,
+    d: Design, k: Fades, day: Ints, channel: Ints, slot_channel: Ints, f: Facts, past: DayPast, t: Today,
+    links: DayLinks, rows: DayRows, slope_here: Floats, done: Ints,
 ) -> int:  # fmt: skip
     """Days from event done[EVENTS] on; says what it lacks room for, with everything as it was before that day."""
     # A tuple of many arrays is unpacked once: wherever it is handed on, its parts are copied.
@@ -438,7 +438,7 @@ def _pass(
 
 @loop
 def _expose_rest(
-    days: int, config: Ints, k: Fades, past: Past, group_pair: Ints, group_mechanism: Ints, group_term: Ints,
+    days: int, config: Ints, k: Fades, past: DayPast, group_pair: Ints, group_mechanism: Ints, group_term: Ints,
     ground_pair: Ints, ground_profile: Ints, ground_term: Ints, ground_scale: Floats, n_shapes: int, cell_time: Floats,
     cell_value: Floats, cell_shape: Ints, swing: Floats, peak: Floats, exposure: Floats, exposure_bend: Floats,
 ) -> None:  # fmt: skip
@@ -475,7 +475,7 @@ def day_pass(d: Design, decay: Floats, day: Ints, channel: Ints, days: int, slop
         d.initial_level.copy(), d.initial_level.copy(), d.initial_config.copy(), d.initial_config.copy(),
         np.zeros(n_pairs, np.int64), np.empty((most_effects, 3), np.int64), d.dep_start, d.dep_pair, d.dep_stride,
     )  # fmt: skip
-    past = Past(
+    past = DayPast(
         np.zeros((n_slots, widest)), np.zeros((n_slots, widest)), np.full(n_slots, origin),
         np.zeros((n_groups, widest)), np.zeros((n_groups, widest)), np.full(n_groups, origin),
         np.zeros(len(d.ground_term), np.int64),
@@ -506,9 +506,9 @@ def day_pass(d: Design, decay: Floats, day: Ints, channel: Ints, days: int, slop
     return cut(rows, done)
 
 
-def room_for_links(n: int) -> Links:
+def room_for_links(n: int) -> DayLinks:
     """Room for so many links of one day."""
-    return Links(
+    return DayLinks(
         np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)
     )
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.simulation.candidates import floats, ints, propose, with_past
-from powderkeg.engine.worlds import Past, Phase, Policy, World
+from powderkeg.engine.worlds import Past, Phase, StandingPolicy, World
 
 
-class Layout(NamedTuple):
+class TableLayout(NamedTuple):
     """Where each thing begins in the blocks of `Tables`, and how many there are. P phases, L streams, C channels.
 
     In `ints`, rows of a CSR table hold `start`s; in `floats`, numbers that change from phase to phase come P times,
@@ -89,7 +89,7 @@ class Layout(NamedTuple):
 class Tables(NamedTuple):
     """All that the simulation loop reads, in three blocks: every array handed to it costs seconds of compilation."""
 
-    at: Layout
+    at: TableLayout
     ints: Ints
     floats: Floats
     # Eight words each, one line of the cache: edge, target, mechanism, gate, other, certain, kernel component or -1,
@@ -151,7 +151,7 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
     set_start = np.cumsum([0] + [len(phase.levels) for phase in phases])
 
     whole, real = _Block(np.int64), _Block(np.float64)
-    at = Layout(
+    at = TableLayout(
         n_channels=base.n_channels,
         n_facts=base.n_facts,
         n_phases=len(phases),
@@ -256,7 +256,7 @@ def expected_events(t: Tables, days: float, most: float = 1e7) -> float:
     return min(total, most)
 
 
-def _policies(policies: list[Policy], base: System) -> tuple[list[bool], Ints]:
+def _policies(policies: list[StandingPolicy], base: System) -> tuple[list[bool], Ints]:
     """For each policy at which levels it holds, and first cell of that, channel, address, fact."""
     holds: list[bool] = []
     rows = np.zeros((len(policies), 4), np.int64)

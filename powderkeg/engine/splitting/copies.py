@@ -100,7 +100,7 @@ class Levels(NamedTuple):
     allowed: NDArray[np.bool_]  # (., most levels of a fact)
 
 
-class Entries(NamedTuple):
+class Entrances(NamedTuple):
     """Where copies start: rows of whole numbers and of floats, their weights, and their histories end to end."""
 
     ints: Ints

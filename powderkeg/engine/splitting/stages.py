@@ -16,7 +16,7 @@ from powderkeg.engine.simulation.chunks import most_waiting
 from powderkeg.engine.simulation.queue import WIDTH, clear
 from powderkeg.engine.simulation.tables import Tables, tables
 from powderkeg.engine.simulation.thinning import FULL, MOST_WAITING, N_CONTROL, NO_SLOTS, STOP, STOPPED
-from powderkeg.engine.splitting.copies import DEEP, N_HISTORY, Entries, Levels, offers, slowest, split, widths
+from powderkeg.engine.splitting.copies import DEEP, N_HISTORY, Entrances, Levels, offers, slowest, split, widths
 from powderkeg.engine.worlds import World, boosted
 
 BYTES = 26 + 26
@@ -30,7 +30,7 @@ class TooLong(ValueError):
 class Stage(NamedTuple):
     """What came of a stage: entries reached, candidates and events that it took, copies stopped at the limit."""
 
-    reached: Entries
+    reached: Entrances
     candidates: int
     events: int
     exploded: int
@@ -110,15 +110,15 @@ class Splitter:
             np.empty(events, np.int64),
         )  # fmt: skip
 
-    def nowhere(self) -> Entries:
+    def nowhere(self) -> Entrances:
         """No entries: copies start at the beginning."""
-        return Entries(
+        return Entrances(
             np.zeros((0, len(self.state)), np.int64), np.zeros((0, len(self.state_f))), np.zeros(0),
             np.zeros(1, np.int64), np.zeros(0), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int16),
             np.zeros(0, np.int64),
         )  # fmt: skip
 
-    def stage(self, root: np.uint64, repetition: int, stage: int, n_copies: int, entries: Entries) -> Stage | None:
+    def stage(self, root: np.uint64, repetition: int, stage: int, n_copies: int, entries: Entrances) -> Stage | None:
         """`n_copies` copies from these entries until they reach level `stage`, counted from 0; None if stopped.
         Raises TooLong.
         """
@@ -154,5 +154,5 @@ class Splitter:
                 break
         columns: list[NDArray[Any]] = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         start = np.concatenate([[0], np.cumsum(columns[0][:, N_HISTORY])]).astype(np.int64)
-        reached = Entries(columns[0], columns[1], columns[2], start, *columns[3:])
+        reached = Entrances(columns[0], columns[1], columns[2], start, *columns[3:])
         return Stage(reached, int(got[2]), int(got[4]), int(got[3]))

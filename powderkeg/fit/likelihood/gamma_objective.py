@@ -75,7 +75,7 @@ class _Entries:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _AtVector:
     """What is known at one parameter vector; rows sorted by channel, as in `RandomObjective.sorted`.
 
     acts       (N,) acts that a row stands for: 1, or by day those not born on their day
@@ -99,7 +99,7 @@ class _Found:
     born: Floats
 
 
-def _factors(found: _Found) -> Floats:
+def _factors(found: _AtVector) -> Floats:
     """(N, 2) what to multiply background and excitation of a row by, so that shares and sum are as expected."""
     rate = np.exp(found.log_rate)
     return np.stack([rate * found.by_ground, rate * found.by_past], axis=1)
@@ -257,7 +257,7 @@ class RandomObjective:
         rows = self.rows._replace(start=entries.start, term=entries.term, value=value, bend=entries.bend)
         return replace(self.plain, rows=rows)
 
-    def at(self, parameters: Floats, curved: bool, logs: bool = False) -> _Found:
+    def at(self, parameters: Floats, curved: bool, logs: bool = False) -> _AtVector:
         """Everything that is known at these parameters."""
         terms, d = self.terms, self.problem.design
         slope = terms.slopes(parameters[terms.n_linear :])
@@ -268,7 +268,7 @@ class RandomObjective:
         ground_total = self.unit @ coefficient
         shape = np.exp(parameters[self.shape_place])
 
-        def marginal(acts: Floats, bent: bool, logs: bool) -> _Found:
+        def marginal(acts: Floats, bent: bool, logs: bool) -> _AtVector:
             entries = self.sorted
             value, by_shape, pull, hessian, mean, by_ground, by_past, log_rate = evaluate_marginal(
                 self.row_start, entries.start, entries.term, entries.value, acts, self.is_ground, coefficient, slope,
@@ -277,7 +277,7 @@ class RandomObjective:
             )  # fmt: skip
             gradient = np.zeros(terms.n_linear + terms.n_log)
             gradient[self.shape_place] = by_shape
-            return _Found(
+            return _AtVector(
                 value, gradient, hessian, coefficient, pull, acts, mean, by_ground, by_past, log_rate,
                 self.rows.exposure, np.zeros(0),
             )  # fmt: skip
@@ -310,8 +310,8 @@ class RandomObjective:
         return result
 
     def _split(
-        self, marginal: Callable[[Floats, bool, bool], _Found], coefficient: Floats, slope: Floats, curved: bool
-    ) -> _Found:
+        self, marginal: Callable[[Floats, bool, bool], _AtVector], coefficient: Floats, slope: Floats, curved: bool
+    ) -> _AtVector:
         """Split each day's acts and integrate rates until both agree: the best bound of its kind.
 
         With the law of each rate held, a day is split as if row i's intensity were exp(E[log intensity]); with the

@@ -33,7 +33,7 @@ STEEPEST = 8.0
 
 
 @dataclass(frozen=True)
-class Parameter:
+class FitParameter:
     """One number of the scenario that the likelihood can see.
 
     path      key path, as in `mechanisms.retaliation.answers`
@@ -71,7 +71,7 @@ class Problem:
     data: Data
     design: Design
     terms: Terms
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[FitParameter, ...]
     shape: Shape
     start: Floats
     lower: Floats
@@ -131,7 +131,7 @@ class Problem:
         result: NDArray[np.bool_] = self.held[: self.n_linear] & (self.start[: self.n_linear] == 0)
         return result
 
-    def natural(self, parameter: Parameter, vector: Floats) -> float:
+    def natural(self, parameter: FitParameter, vector: Floats) -> float:
         """A parameter as the scenario writes it: per day, days, a factor."""
         value = float(vector[parameter.place])
         if parameter.kind in ("factor", "shape"):
@@ -140,7 +140,7 @@ class Problem:
             return LN2 / float(np.exp(value))
         return value
 
-    def inside(self, parameter: Parameter, natural: float) -> float:
+    def inside(self, parameter: FitParameter, natural: float) -> float:
         """The reverse of `natural`."""
         if parameter.kind in ("factor", "shape"):
             return float(np.log(natural))
@@ -240,7 +240,7 @@ def pose(
     )
 
 
-def _at(parameter: Parameter, place: int) -> Parameter:
+def _at(parameter: FitParameter, place: int) -> FitParameter:
     return replace(parameter, place=place)
 
 
@@ -251,40 +251,40 @@ def _shifted(system: System, shift: float) -> System:
     return system._replace(step_time=system.step_time - shift, profile_peak=system.profile_peak - shift)
 
 
-def _listed(model: Model, index: Ints) -> tuple[Ints, list[Parameter]]:
+def _listed(model: Model, index: Ints) -> tuple[Ints, list[FitParameter]]:
     """(position among the parameters that occur, those parameters) for indices into `model.parameters`."""
     used = np.unique(index[index >= 0])
     position = np.full(len(model.parameters) + 1, -1, np.int64)
     position[used] = np.arange(len(used))
     found = [model.parameters[k] for k in used]
-    return position[index], [Parameter(p.path, p.kind, p.value, p.low, p.high, -1, False) for p in found]
+    return position[index], [FitParameter(p.path, p.kind, p.value, p.low, p.high, -1, False) for p in found]
 
 
-def _rates(model: Model) -> tuple[Ints, list[Parameter]]:
+def _rates(model: Model) -> tuple[Ints, list[FitParameter]]:
     index = model.rate_parameter[: model.n_acts]
     if (index >= 0).all():
         return _listed(model, index)
     names = [str(c) for c in model.channels[: model.n_acts]]  # bare arrays: every channel has its own rate
     rate = model.system.rate
     return np.arange(model.n_acts), [
-        Parameter(f"rates.{name}", "rate", float(rate[k]), None, None, -1, False) for k, name in enumerate(names)
+        FitParameter(f"rates.{name}", "rate", float(rate[k]), None, None, -1, False) for k, name in enumerate(names)
     ]
 
 
-def _answers(model: Model) -> list[Parameter]:
+def _answers(model: Model) -> list[FitParameter]:
     named = {p.path: p for p in model.parameters if p.kind == "answers"}
     result = []
     for name in model.mechanisms:
         path = f"mechanisms.{name}.answers"
         p = named.get(path)
         if p is None:  # bare arrays: the matrix as given, times one number
-            result.append(Parameter(path, "answers", 1.0, None, None, -1, False))
+            result.append(FitParameter(path, "answers", 1.0, None, None, -1, False))
         else:
-            result.append(Parameter(path, "answers", p.value, p.low, p.high, -1, False))
+            result.append(FitParameter(path, "answers", p.value, p.low, p.high, -1, False))
     return result
 
 
-def _factors(model: Model) -> tuple[Ints, list[Parameter]]:
+def _factors(model: Model) -> tuple[Ints, list[FitParameter]]:
     """Free factors; one that is written as 0 is a guard and stays one."""
     index = model.factor_parameter.astype(np.int64).copy()
     for k in np.flatnonzero(index >= 0):
@@ -293,7 +293,7 @@ def _factors(model: Model) -> tuple[Ints, list[Parameter]]:
     return _listed(model, index)
 
 
-def _half_lives(model: Model) -> tuple[Ints, list[Parameter]]:
+def _half_lives(model: Model) -> tuple[Ints, list[FitParameter]]:
     index = model.kernel_parameter.astype(np.int64)
     if (index >= 0).all():
         return _listed(model, index)
@@ -304,13 +304,13 @@ def _half_lives(model: Model) -> tuple[Ints, list[Parameter]]:
         several = start[m + 1] - start[m] > 1
         paths += [f"mechanisms.{name}.half_life" + (f".{k}" if several else "") for k in range(start[m + 1] - start[m])]
     return np.arange(len(decay)), [
-        Parameter(path, "half_life", LN2 / float(decay[k]), None, None, -1, False) for k, path in enumerate(paths)
+        FitParameter(path, "half_life", LN2 / float(decay[k]), None, None, -1, False) for k, path in enumerate(paths)
     ]
 
 
 def _choose(
-    model: Model, known: list[Parameter], free: Sequence[str] | None, fix: Sequence[str] | None
-) -> list[Parameter]:
+    model: Model, known: list[FitParameter], free: Sequence[str] | None, fix: Sequence[str] | None
+) -> list[FitParameter]:
     """Mark what is free. Raises UsageError with every unknown path, FitError if nothing is left to estimate."""
     paths = [p.path for p in known]
     every = [p.path for p in model.parameters]

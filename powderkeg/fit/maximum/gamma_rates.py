@@ -26,7 +26,7 @@ from powderkeg.errors import Fault, FitError, UsageError, argument
 from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
 from powderkeg.fit.likelihood.objective import Beliefs, Objective, Terms
 from powderkeg.fit.likelihood.prior import Prior
-from powderkeg.fit.likelihood.problem import Parameter, Problem
+from powderkeg.fit.likelihood.problem import FitParameter, Problem
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.newton import Function, Maximum, uphill
 
@@ -48,7 +48,7 @@ FARTHEST = 1.0
 """Most that the log of a shape or a factor moves in a step."""
 
 
-def lawful_rates(problem: Problem, uneven: float) -> list[Parameter]:
+def lawful_rates(problem: Problem, uneven: float) -> list[FitParameter]:
     """Free rates shared by many channels whose counts vary by more than `uneven` times their mean."""
     d, data = problem.design, problem.data
     stands = stands_for(problem)
@@ -69,10 +69,10 @@ def lawful_rates(problem: Problem, uneven: float) -> list[Parameter]:
     return found
 
 
-def with_laws(problem: Problem, rates: Sequence[Parameter]) -> Problem:
+def with_laws(problem: Problem, rates: Sequence[FitParameter]) -> Problem:
     """The problem with a shape for each of these rates, placed before the half-lives."""
     n, k = problem.n_smooth, len(rates)
-    laws = [Parameter(f"{p.path}.shape", "shape", 1.0, None, None, n + i, True) for i, p in enumerate(rates)]
+    laws = [FitParameter(f"{p.path}.shape", "shape", 1.0, None, None, n + i, True) for i, p in enumerate(rates)]
     moved = [replace(p, place=p.place + k) if p.place >= n else p for p in problem.parameters]
     after = sum(p.place < n for p in moved)
     return replace(
