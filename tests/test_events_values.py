@@ -334,6 +334,26 @@ def test_a_missing_count_among_counts_makes_them_no_numbering(tmp_path: Path) ->
     assert table.account["rows_dropped"] == {"a count of 0": 1}
 
 
+@pytest.mark.parametrize("stamps", [("2015 Q1", "2015 Q2"), ("2015q1", "2015q2"), ("Q1 2015", "Q2-2015")])
+def test_quarters_leave_their_days_open(tmp_path: Path, stamps: tuple[str, str]) -> None:
+    table = read(tmp_path, f"date,source,target,act\n{stamps[0]},A,B,hit\n{stamps[1]},B,A,hit\n")
+    assert (table.start, table.frame["time"].to_list()) == (date(2015, 1, 1), [0.0, 90.0])
+    assert table.frame["span"].to_list() == [90.0, 91.0]
+
+
+def test_months_as_stata_writes_them_are_months(tmp_path: Path) -> None:
+    table = read(tmp_path, "date,source,target,act\n2015m3,A,B,hit\n2015m12,B,A,hit\n")
+    assert (table.start, table.resolution, table.frame["time"][1]) == (date(2015, 3, 1), "month", 275.0)
+
+
+def test_types_of_violence_in_words_are_those_of_ucdp(tmp_path: Path) -> None:
+    words = ("State-based conflict", "non-state violence", "One-sided Violence")
+    rows = "".join(f"{n},{word},A,B,2023-06-0{n},2023-06-0{n}\n" for n, word in enumerate(words, 1))
+    frame = read(tmp_path, "id,type_of_violence,side_a,side_b,date_start,date_end\n" + rows).frame
+    assert frame["code"].to_list() == ["1", "2", "3"]
+    assert frame["undirected"].to_list() == [True, True, False]
+
+
 def test_months_alone_stay_months(tmp_path: Path) -> None:
     assert read(tmp_path, dated("2012-05", "2012-06")).resolution == "month"
 

@@ -28,7 +28,7 @@ from powderkeg.events.times import (
 )
 
 TEXTUAL = ("day", "compact", "slashed", "words", "dotted", "dotted-month-first", "day-first", "month-first",
-           "year-first", "month", "partial", "week", "ordinal")  # fmt: skip
+           "year-first", "month", "partial", "week", "quarter", "ordinal")  # fmt: skip
 """In the order in which they are preferred where they read the same texts to the same days."""
 ORDERS = ("day-first", "month-first", "year-first")
 MOST_DATES = 200_000

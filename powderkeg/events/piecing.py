@@ -19,6 +19,8 @@ NO_ID = ("", "NA", "N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "none", 
 PARTS = ("year", "month", "day")
 NOT_KNOWN = ("-1", "-7", "-8", "-9", "-77", "-88", "-99", "-999", "88", "97", "98", "99", "999")
 """What codebooks (MID, GTD, ICB, SCAD) write for a month or day that is not known; none can be one."""
+UCDP_TYPES = {"statebas": "1", "nonstate": "2", "onesided": "3"}
+"""By the first letters of UCDP's own words for them: state-based conflict, non-state violence, one-sided violence."""
 IN_WORDS = ("acled",)
 """Books whose codes are words, which releases write with other capitals."""
 
@@ -33,6 +35,8 @@ def pieced(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     for key in ("code", "coarse") if layout.book in IN_WORDS else ():
         if key in layout.columns:
             made.append(_spelt(frame[key], layout.book or "").alias(key))
+    if layout.book == "ucdp" and "code" in layout.columns:
+        made.append(_typed(frame["code"]).alias("code"))
     if "event_id" in layout.columns and not _are_numbers(frame["event_id"], layout):
         made.append(_id(layout).alias("event_id"))
     if not made:
@@ -69,6 +73,13 @@ def _spelt(codes: pl.Series, book: str) -> pl.Series:
     """Codes as their book writes them, whatever their capitals and spaces."""
     known = _written(book)
     met = {code: known.get(_plain(code), code) for code in codes.drop_nulls().unique().to_list()}
+    changed = {code: own for code, own in met.items() if own != code}
+    return codes.replace(changed) if changed else codes
+
+
+def _typed(codes: pl.Series) -> pl.Series:
+    """UCDP's types of violence as numbers, where labels took their place ("One-sided violence")."""
+    met = {code: UCDP_TYPES.get(_plain(code)[:8], code) for code in codes.drop_nulls().unique().to_list()}
     changed = {code: own for code, own in met.items() if own != code}
     return codes.replace(changed) if changed else codes
 

@@ -57,6 +57,7 @@ TIME_FORMS = {
     "year": Form((), "day", "2018, some day of that year"),
     "partial": Form((), "day", "2018-06-01, 2018-06, 2018, 2018-06-XX, 2018-06-01/2018-06-03, 2018-06-01..2018-06-03"),
     "week": Form(("%G-W%V-%u",), "day", "2018-W22-5, or 2018-W22, some day of that week"),
+    "quarter": Form((), "day", "2018-Q2 or Q2 2018, some day of those three months"),
     "ordinal": Form(("%Y-%j",), "day", "2018-152"),
     "second": Form(
         ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"),
@@ -244,7 +245,8 @@ def _tidied(texts: pl.Expr, name: str) -> pl.Expr:
         short = text.str.extract(r"^([0-9]{2})/[0-9]{1,2}/[0-9]{1,2}$")
         return pl.when(short.is_not_null()).then(_year(short) + text.str.slice(2))
     if name == "month":
-        text = texts.str.replace_all(r"[/.]", "-")
+        # Stata writes 2018m6.
+        text = texts.str.replace_all(r"[/.]", "-").str.replace(r"^([0-9]{4})[mM]([0-9]{1,2})$", "${1}-${2}")
         first = pl.when(text.str.contains(r"^[0-9]{4}-[0-9]{1,2}$")).then(text + "-01")
         return first.when(text.str.contains(r"^[0-9]{1,2}-[0-9]{4}$")).then("01-" + text)
     if name == "keds":
@@ -324,6 +326,18 @@ def _weeks(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return days, pl.when(day.is_null()).then(7.0).otherwise(1.0)
 
 
+def _quarters(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Quarters of a year: the first day and how many there are."""
+    text = texts.str.to_uppercase()
+    after = text.str.extract_groups(r"^([0-9]{4})[\s\-/.:]*Q([1-4])$")
+    before = text.str.extract_groups(r"^Q([1-4])[\s\-/.:]*([0-9]{4})$")
+    year = pl.coalesce(after.struct.field("1"), before.struct.field("2"))
+    month = 3 * pl.coalesce(after.struct.field("2"), before.struct.field("1")).cast(pl.Int32, strict=False)
+    first = _ymd(year, (month - 2).cast(pl.String), pl.lit("1"))
+    last_month = _ymd(year, month.cast(pl.String), pl.lit("1"))
+    return first, last_month + _month_length(last_month) - first
+
+
 def _years(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     year = texts.str.extract(r"^([0-9]{4})(?:\.0*)?$")
     first = _ymd(year, pl.lit("1"), pl.lit("1"))
@@ -360,6 +374,7 @@ _SPECIAL: dict[str, Callable[[pl.Expr], tuple[pl.Expr, pl.Expr | None]]] = {
     "compact-number": _compact_number,
     "words": _words,
     "week": _weeks,
+    "quarter": _quarters,
     "year": _years,
     "partial": _partial,
 }
