@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from powderkeg.version import __version__
 
+if sys.flags.optimize > 1:
+    import_module(f"{__name__}.docstrings").keep()
+
 # Where a function's module has its name too, type checkers must be led past the module.
 if TYPE_CHECKING:
     from powderkeg.analyze import Rules as Rules

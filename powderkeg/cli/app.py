@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from powderkeg.cli import attribute, brink, compare, events, fit, rare, replay, run, scenarios, sweep
+from powderkeg.cli import attribute, brink, compare, events, fit, letters, rare, replay, run, scenarios, sweep
 from powderkeg.cli.arguments import spoken, typed, typed_error
 from powderkeg.cli.screen import Lasting, Screen, say_error
 from powderkeg.cli.signals import CTRL_C, heeded, is_interruption
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         # A letter that the terminal or the pipe cannot hold is no reason to stop.
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=letters.NAME)
     with warnings.catch_warnings():
         warnings.simplefilter("always", PowderkegWarning)
         warnings.showwarning = _show_warning

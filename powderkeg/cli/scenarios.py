@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from powderkeg.cli.letters import is_unicode
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
@@ -73,7 +75,9 @@ def resolve(scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, out: O
     """
     from powderkeg.scenario import resolve as resolve_scenario
 
-    text = json.dumps(resolve_scenario(read_scenario(scenario, sets)), ensure_ascii=False, allow_nan=False, indent=2)
+    plain = resolve_scenario(read_scenario(scenario, sets))
+    is_ascii = out is None and not is_unicode(sys.stdout)
+    text = json.dumps(plain, ensure_ascii=is_ascii, allow_nan=False, indent=2)
     write_or_print(text, out, [scenario])
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from powderkeg.cli.arguments import typed
+from powderkeg.cli.letters import is_unicode
 
 WIDEST = 110
 """Columns beyond which text is no longer read with ease."""
@@ -112,7 +113,9 @@ class Screen:
     def data(self, data: Mapping[str, Any]) -> None:
         """One JSON object. A number that is not one is a bug of ours, and raises."""
         if self.as_json:
-            print(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2, default=str))
+            # Where the pipe has another encoding, as on Windows, ASCII alone is the same in all of them.
+            is_ascii = not is_unicode(sys.stdout)
+            print(json.dumps(data, ensure_ascii=is_ascii, allow_nan=False, indent=2, default=str))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
         """Rows under heads; a column of numbers stands right. On a terminal with rules, in a pipe plain."""
