@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import polars as pl
@@ -126,6 +126,7 @@ def likeliest_book(codes: Iterable[str]) -> str | None:
     return best
 
 
+@lru_cache(100_000)
 def without_dress(text: str) -> str:
     """The code without what a spreadsheet or a table of numbers put around it: '0841, ="0841", 190.0, 1.9E+02."""
     bare = text.strip()
