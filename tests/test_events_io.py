@@ -29,6 +29,7 @@ from polars.testing import assert_frame_equal
 
 from powderkeg.errors import EventError, PowderkegWarning
 from powderkeg.events import EventTable, balance, convert, read_events
+from powderkeg.events.blocks import STRETCH, count_of
 
 ROWS = [icews_row(n, day=f"2018-06-{n % 28 + 1:02}", source=f"Ž{n} (Åland)") for n in range(1, 40)]
 TEXT = icews(ROWS).encode()
@@ -573,3 +574,19 @@ def test_without_the_reader_a_workbook_says_what_to_install(tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "fastexcel", None)
     said = fault_of(write(tmp_path, workbook({"A": SHEET}), "a.xlsx"))
     assert "pip install 'powderkeg[excel]'" in said and said.count("\n") == 2
+
+
+@pytest.mark.parametrize("size", [0, 1, STRETCH - 1, STRETCH, STRETCH + 1, 3 * STRETCH])
+def test_a_byte_is_counted_in_blocks_of_any_length(size):
+    """Blocks are counted by stretches: none may be left out or counted twice, at whatever length."""
+    data = (b"ab\n\t" * (size // 4 + 1))[:size]
+    assert [count_of(letter, data) for letter in (b"\n", b"\t")] == [data.count(b"\n"), data.count(b"\t")]
+
+
+def test_letters_that_could_not_be_read_are_counted_beside_those_that_begin_alike(tmp_path):
+    """A full-width letter begins with the same byte as the mark of an unreadable one."""
+    rows = ["time,source,target,code", "2018-06-01,\uff21,B\ufffd\ufffd,190", "2018-06-02,\uff23,D,190"]
+    path = tmp_path / "letters.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    said = read_events(path).account["said"]
+    assert [one for one in said if "could not be read" in one] == ["2 letters could not be read and stand as \ufffd"]
