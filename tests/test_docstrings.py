@@ -32,15 +32,16 @@ def test_help_and_figures_are_there_without_docstrings() -> None:
     assert "no fault." in done.stdout
 
 
-@pytest.mark.parametrize("name", ["powderkeg.wording", "altair.utils.core"])
-def test_only_what_needs_its_docstrings_is_loaded_with_them(name: str) -> None:
-    package = __import__(name.partition(".")[0])
-    found = Finder().find_spec(name, list(package.__path__))
-    assert found is not None and isinstance(found.loader, Keeping)
-    assert found.loader.get_code(name).co_consts[0].strip()
+def test_only_what_needs_its_docstrings_is_loaded_with_them() -> None:
+    for name in ("powderkeg.wording", "altair.utils"):
+        package = __import__(name.partition(".")[0])
+        found = Finder().find_spec(name, list(package.__path__))
+        assert found is not None and isinstance(found.loader, Keeping)
     assert Finder().find_spec("json", None) is None
 
 
 def test_asserts_are_left_out_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text('"""Said."""\nassert False\n', encoding="utf-8", newline="\n")
-    exec(Keeping("m", str(tmp_path / "m.py")).get_code("m"), {})
+    names: dict[str, object] = {}
+    exec(Keeping("m", str(tmp_path / "m.py")).get_code("m"), names)
+    assert names["__doc__"] == "Said."
