@@ -20,7 +20,7 @@ from scipy import sparse
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
-from powderkeg.fit.maximum.newton import BLAS
+from powderkeg.fit.maximum.newton import one_thread
 from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
 from powderkeg.hawkes.decays import climb_decays, search
 from powderkeg.hawkes.exact import ExactLikelihood, LinkLayout, Point, lay_out
@@ -102,7 +102,7 @@ def hawkes(
     layout = _layout(streams, support, background, decays, components, per_source)
     known = None if decays is None else _given(decays, layout, per_source) * streams.stamp
     lower, upper = np.log(LN2 / (LONGEST * streams.longest)), np.log(_fastest(streams))
-    with BLAS.limit(limits=1):
+    with one_thread():
         rows = (DayLikelihood if streams.by_day else ExactLikelihood)(streams, layout)
         found = _climbed(rows, known, penalty, float(lower), float(upper))
     cautions = _cautions(found, streams, layout, known is None, float(lower), float(upper))

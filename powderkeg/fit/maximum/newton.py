@@ -9,7 +9,9 @@ negative definite, because the likelihood is concave in rates and in log gates b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,15 @@ Function = Callable[[Floats, bool], tuple[float, Floats, Floats]]
 """parameters, whether the Hessian is wanted -> (value, gradient, Hessian)."""
 
 
-BLAS = ThreadpoolController().select(user_api="blas")
+def _one_thread() -> Callable[[], AbstractContextManager[Any]]:
+    """A context in which matrices are worked on by one thread, as far as the system tells what works on them."""
+    try:
+        return partial(ThreadpoolController().select(user_api="blas").limit, limits=1)
+    except OSError:  # Linux without /proc, as some sandboxes are
+        return nullcontext
+
+
+one_thread = _one_thread()
 """Matrices of a hundred rows are slower on several threads, several times so where other work keeps the cores busy."""
 ROUNDING = 1e-3
 """Share of the value's size by which the tolerance grows: what a large sum rounds off cannot be climbed, only wandered
@@ -58,7 +68,7 @@ def maximise(
     most_steps: int = 200,
 ) -> Maximum:
     """Climb from `start` (inside the bounds, finite value) until the Newton decrement falls below `tolerance`."""
-    with BLAS.limit(limits=1):
+    with one_thread():
         return _climb(function, start, lower, upper, held, tolerance, most_steps)
 
 
