@@ -99,7 +99,7 @@ def test_one_day_above_twelve_decides_for_the_whole_file_wherever_it_stands(tmp_
     assert days(months_first)[11] == "2017-12-01" and days(months_first)[-1] == "2017-01-13"
     days_first = read(tmp_path, dated(*stamps, "13/1/2017"))
     assert days(days_first)[11] == "2017-01-12" and days(days_first)[-1] == "2017-01-13"
-    assert "date_format: day-first or month-first" in fault_of(tmp_path, dated(*stamps))
+    assert "date_format='day-first' or date_format='month-first'" in fault_of(tmp_path, dated(*stamps))
     told = fault_of(tmp_path, dated("13/1/2017", *stamps, "1/13/2017"))
     assert "two kinds in one column: '13/1/2017' (day-first) and '1/13/2017' (month-first)" in told
 
@@ -119,11 +119,13 @@ def test_the_official_icews_file_of_2017_is_month_first_even_where_no_day_decide
 
 def test_dates_that_no_row_decides_are_asked_for_and_the_answer_is_taken(tmp_path: Path) -> None:
     text = acled([acled_row(n, day) for n, day in enumerate(["01/02/2020", "03/02/2020", "07/02/2020"])])
-    assert "expected a date_format: day-first or month-first" in fault_of(tmp_path, text)
+    assert "expected date_format='day-first' or date_format='month-first'" in fault_of(tmp_path, text)
     assert days(read(tmp_path, text, date_format="day-first")) == ["2020-02-01", "2020-02-03", "2020-02-07"]
     assert days(read(tmp_path, text, date_format="month-first")) == ["2020-01-02", "2020-03-02", "2020-07-02"]
     assert days(read(tmp_path, text, date_format="%d/%m/%Y")) == ["2020-02-01", "2020-02-03", "2020-02-07"]
-    assert "day-first or month-first or year-first" in fault_of(tmp_path, dated("01-02-03", "04-05-06"))
+    assert "date_format='day-first' or date_format='month-first' or date_format='year-first'" in fault_of(
+        tmp_path, dated("01-02-03", "04-05-06")
+    )
     assert days(read(tmp_path, dated("01-02-03", "30-05-45"))) == ["2003-02-01", "1945-05-30"]
 
 
@@ -556,7 +558,7 @@ def test_a_date_comes_back_from_each_way_of_writing_it(form: str, written: list[
     try:
         name, _ = form_of(seen)
     except UnknownDates as error:
-        assert "first" in form and "first or" in error.expected
+        assert "first" in form and " or date_format=" in error.expected
         return
     texts = pl.DataFrame({"t": [WRITTEN[form](day) for day in written]})
     found = texts.select(day=days_of(pl.col("t"), name).floor())["day"].to_list()

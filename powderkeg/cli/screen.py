@@ -115,7 +115,7 @@ class Screen:
         if self.as_json:
             # Where the pipe has another encoding, as on Windows, ASCII alone is the same in all of them.
             is_ascii = not is_unicode(sys.stdout)
-            print(json.dumps(data, ensure_ascii=is_ascii, allow_nan=False, indent=2, default=str))
+            print(json.dumps(_typed(data), ensure_ascii=is_ascii, allow_nan=False, indent=2, default=str))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
         """Rows under heads; a column of numbers stands right. On a terminal with rules, in a pipe plain."""
@@ -219,3 +219,12 @@ def _plain_markup(text: str) -> str:
 
 def _is_number(text: str) -> bool:
     return not text or text[0].isdigit() or text == "–" or (text[0] in "-<+.±" and text[1:2].isdigit())
+
+
+def _typed(data: Any) -> Any:
+    """The data with the arguments that its texts name as options."""
+    if isinstance(data, Mapping):
+        return {key: _typed(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_typed(one) for one in data]
+    return typed(data) if isinstance(data, str) else data

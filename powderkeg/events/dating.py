@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from powderkeg.errors import argument, joined
 from powderkeg.events.missing import is_missing
 from powderkeg.events.times import (
     CLOCK,
@@ -172,11 +173,15 @@ def _number_form(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]]:
         found = f"times that are plain numbers, {shown}: {_day_of('serial', low)} as a spreadsheet counts, "
         raise UnknownDates(
             f"{found}{_day_of('unix-days', low)} as days since 1970",
-            f"a date_format: {known}; or start: the day that they count from",
+            argument("date_format") + f" {known}; or " + argument("start") + ", the day that they count from",
         )
     raise UnknownDates(
         f"times that are plain numbers, {shown}",
-        f"dates, or start: the day that they count from, or a date_format: {known}",
+        "dates, or "
+        + argument("start")
+        + ", the day that they count from, or "
+        + argument("date_format")
+        + f" {known}",
     )
 
 
@@ -195,7 +200,8 @@ def _date_form(seen: Dates, first_choice: tuple[str, ...]) -> tuple[str, tuple[s
         shown = ", ".join(repr(text[:40]) for text in seen.parts.head(3))
         raise UnknownDates(
             f"dates such as {shown} cannot be read",
-            "a date_format: day-first, month-first, a format such as %d/%m/%Y, or another of docs/events.md",
+            argument("date_format")
+            + " day-first, month-first, a format such as %d/%m/%Y, or another of docs/events.md",
         )
     name = next(one for one in TEXTUAL if count.get(one) == best)
     if name not in ORDERS:
@@ -230,7 +236,7 @@ def _ordered(
     shown = ", ".join(repr(text[:40]) for text in seen.parts.head(3))
     raise UnknownDates(
         f"dates such as {shown} can be read in {'two' if len(winners) == 2 else 'three'} ways",
-        f"a date_format: {' or '.join(winners)}",
+        joined(" or ", (argument("date_format", one) for one in winners)),
     )
 
 

@@ -15,6 +15,7 @@ from datetime import date
 
 import polars as pl
 
+from powderkeg.errors import argument, joined
 from powderkeg.events.archives import Member
 from powderkeg.events.blocks import Block, below_header, blocks, head
 from powderkeg.events.codes import zeros_of
@@ -172,7 +173,10 @@ def _marks(layout: Layout, seen: Seen, file: str, wishes: Wishes) -> dict[str, s
             found[name] = wishes.decimal or decimal_mark(name, layout.names[layout.columns[name]], one, marks)
         except MixedNumbers as error:
             raise FileFault(
-                file, error.found, "one decimal mark in the whole column, or decimal: point or comma"
+                file,
+                error.found,
+                "one decimal mark in the whole column, or "
+                + joined(" or ", (argument("decimal", mark) for mark in MARKS)),
             ) from error
     return found
 
