@@ -136,6 +136,7 @@ SHARE = st.floats(0.05, 0.45)
 DECAY = st.floats(-4.0, 4.0).map(lambda x: 10.0**x)
 
 
+@pytest.mark.nightly
 @settings(max_examples=25, deadline=None)
 @given(rate=RATE, parts=st.lists(st.tuples(SHARE, DECAY), min_size=1, max_size=2), seed=st.integers(0, 10_000))
 def test_no_fit_is_less_likely_than_the_truth(rate: float, parts: list[tuple[float, float]], seed: int) -> None:

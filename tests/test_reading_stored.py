@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from powderkeg.cli.folder import JobFolder as ResultFolder
+from powderkeg.cli.folder import Folder as ResultFolder
 from powderkeg.compare.sweep.sweeps import POINTS
 from powderkeg.errors import PowderkegError, UsageError
 from powderkeg.fit.joint_law import Joint, read

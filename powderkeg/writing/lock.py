@@ -62,10 +62,11 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         self.done.set()
-        _HELD.discard(self.token)
         if self._read().get("token") == self.token:
             with suppress(OSError):
                 self.place.unlink()
+        # After the file: one whose token nobody held any more would be broken by others, and with it a newer one.
+        _HELD.discard(self.token)
 
     def check(self) -> None:
         """Raises LostError if another process took it, as one may after this one slept."""
