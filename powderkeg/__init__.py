@@ -116,7 +116,12 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    home = import_module(f"{__name__}.{_HOME[name]}")
+    value = getattr(home, name)
+    if name == _HOME[name]:
+        # `import powderkeg.fit.checks.report as report` asks the function for `checks`: what is in the module of its
+        # name can be reached through it.
+        value.__dict__ = vars(home)
     globals()[name] = value
     _say_once()
     return value

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ import pytest
 from scipy import stats
 
 import powderkeg as pk
-from powderkeg.attribute.family import best_tree
+from powderkeg.attribute.family import _number, best_tree
 from powderkeg.attribute.result import Attribution
 from powderkeg.engine.branching.parents import Feeds, feed_slots
 from powderkeg.engine.likelihood.day_steps import later_share, same_day
@@ -558,3 +559,15 @@ def test_an_episode_that_is_not_there_is_told(attributed: dict[str, list[Attribu
         attributed["exact"][0].family(100_000)
     with pytest.raises(PowderkegError, match="such as 2018-03-26"):
         attributed["exact"][0].family("last spring")
+
+
+def test_a_day_is_in_the_standoff_that_begins_on_it(attributed: dict[str, list[Attribution]]) -> None:
+    """The one before may still be fading, or end as that day begins; it had been taken."""
+    a = replace(attributed["day"][0])
+    rows = {"start": [2.0, 9.0, 30.0, 33.0], "last": [4.0, 12.0, 33.0, 36.0], "end": [9.5, 20.0, 33.0, 40.0]}
+    a.__dict__["standoffs"] = pl.DataFrame(rows | {"events": [3, 3, 3, 3]})
+    day = lambda n: a.table.start + timedelta(days=n)  # noqa: E731
+    assert [_number(a, day(n)) for n in (2, 4, 8, 9, 19, 32, 33, 39)] == [0, 0, 0, 1, 1, 2, 3, 3]
+    for outside in (1, 20, 40):
+        with pytest.raises(PowderkegError, match="no standoff on"):
+            _number(a, day(outside))

@@ -65,6 +65,22 @@ def test_a_function_keeps_its_place_when_its_module_is_imported(name: str) -> No
     assert run(code) == "True True"
 
 
+def test_every_module_can_be_imported_by_its_dotted_name() -> None:
+    """`import powderkeg.fit.checks.report as report` asks `powderkeg.fit`, which is a function, for `checks`."""
+    code = (
+        "import pkgutil, sys, powderkeg\n"
+        "for module in pkgutil.walk_packages(powderkeg.__path__, 'powderkeg.'):\n"
+        "    if not module.name.endswith('__main__'):\n"
+        "        found = {}\n"
+        "        exec(f'import {module.name} as found', found)\n"
+        "        public = [n for n in vars(sys.modules[module.name]) if not n.startswith('_')]\n"
+        "        if '.' not in module.name.removeprefix('powderkeg.'):\n"
+        "            assert all(hasattr(found['found'], n) for n in public), module.name\n"
+        "print('all')"
+    )
+    assert run(code) == "all"
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'simulat'"):
         _ = pk.simulat

@@ -128,11 +128,9 @@ def _number(a: Attribution, which: int | str | date) -> int:
             ) from None
     if isinstance(which, date):
         day = float((which - a.table.start).days)
-        inside = found.with_row_index("row").filter(
-            pl.col("start").floor() <= day, pl.max_horizontal("last", "end").floor() >= day
-        )
-        if inside.height:
-            return int(inside["row"][0])
+        row = _on_day(found, day)
+        if row is not None:
+            return row
         gap = np.minimum(np.abs(found["start"].to_numpy() - day), np.abs(found["last"].to_numpy() - day))
         near = int(gap.argmin())
         first, last = (a.table.start + timedelta(days=int(found[x][near])) for x in ("start", "last"))
@@ -145,6 +143,20 @@ def _number(a: Attribution, which: int | str | date) -> int:
     if not 0 <= which < found.height:
         raise UsageError(Fault(None, None, "episode", f"standoff {which}", f"0 to {found.height - 1}"))
     return which
+
+
+def _on_day(found: pl.DataFrame, day: float) -> int | None:
+    """The row of the standoff that a day is most plainly in: it began then, had acts around then, or was fading then.
+
+    An end is an instant: what ends as a day begins was over on the day before.
+    """
+    start, last = np.floor(found["start"].to_numpy()), np.floor(found["last"].to_numpy())
+    end = np.maximum(np.ceil(found["end"].to_numpy()) - 1.0, last)
+    for inside in (start == day, (start <= day) & (day <= last), (start <= day) & (day <= end)):
+        rows = np.flatnonzero(inside)
+        if len(rows):
+            return int(rows[-1])  # the newest, where a new matter cut in
+    return None
 
 
 def _best_tree(acts: pl.DataFrame, links: pl.DataFrame) -> tuple[pl.DataFrame, float]:

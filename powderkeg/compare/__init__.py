@@ -3,6 +3,8 @@
 In: scenarios and named interventions. Out: differences with their uncertainty.
 """
 
+import sys
+
 from powderkeg.compare.brink import Brink, brink
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.interventions import Named, Plan, choose, intervene, plan
@@ -13,6 +15,10 @@ from powderkeg.compare.rare.rare import Rare, rare
 from powderkeg.compare.replay.replaying import replay
 from powderkeg.compare.replay.result import Replay
 from powderkeg.compare.sweep.sweeps import Axis, Sensitivity, Sweep, axis, sensitivity, sweep
+
+# Functions with the name of their package: what is in that package can be reached through them, as dotted imports ask.
+for _function in (rare, replay, sweep):
+    _function.__dict__ = vars(sys.modules[f"{__name__}.{_function.__name__}"])
 
 __all__ = [
     "Axis",

@@ -448,7 +448,7 @@ def _stretches(stretches: pl.DataFrame, start: date) -> Any:
                 "middle": _day(start, 0.5 * (row["begin"] + row["end"])), "ratio": row["seen"] / share,
                 "low": max(1.0 - half, 0.0), "high": 1.0 + half, "out": "outside" if out else "inside",
                 "what": words(
-                    f"{_day(start, row['begin'])} to {_day(start, row['end'])}: {row['seen']:.1f} set off, "
+                    f"{_day(start, row['begin'])} to {_last_day(start, row['end'])}: {row['seen']:.1f} set off, "
                     f"{row['expected']:.1f} expected"
                 ),
             }
@@ -502,3 +502,8 @@ def _cap(values: Sequence[float], top: float) -> float:
 
 def _day(start: date, day: float) -> str:
     return (start + timedelta(days=float(day))).isoformat()
+
+
+def _last_day(start: date, end: float) -> str:
+    """The last day before an instant: what ends as a day begins does not hold that day."""
+    return _day(start, float(np.ceil(end)) - 1.0)
