@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inner, loop
+from powderkeg.engine.likelihood.day_calendar import DayPast, fold, read_calendar, repeating_terms, see
 from powderkeg.engine.likelihood.day_steps import (
     Facts,
     Fades,
@@ -38,6 +39,8 @@ from powderkeg.engine.likelihood.day_steps import (
     settle_facts,
     sort_links,
     turn_pairs,
+    weigh_acts,
+    weigh_links,
 )
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact import SMALLEST, cell_of, season_integral
@@ -75,33 +78,18 @@ class DayRows(NamedTuple):
     day: Ints
 
 
-class DayPast(NamedTuple):
-    """What is remembered of the days before: of slots and of groups, by component, and on which day it stood so.
-
-    reach, reach_age   (slots, components) sum of mass * e^(-b lag), and the same times lag;  reach_day (slots,)
-    total, total_age   (groups, components);  total_day (groups,)
-    ground_day         (grounds,) day up to which the background is counted
-    """
-
-    reach: Floats
-    reach_age: Floats
-    reach_day: Ints
-    total: Floats
-    total_age: Floats
-    total_day: Ints
-    ground_day: Ints
-
-
 class Today(NamedTuple):
     """Room for one day's rows: channels that act, how often, the blocks they form, and facts that they changed.
 
     row_of   (C,) row of each channel today, or -1
+    stands   how many acts each row stands for as a cause, where some days see less than others
     order    row at each place, rows of a block together;  place its inverse
     """
 
     row_of: Ints
     today: Ints
     times: Floats
+    stands: Floats
     parent: Ints
     order: Ints
     place: Ints
@@ -122,8 +110,8 @@ class DayLinks(NamedTuple):
     by_row: Ints
 
 
-# What a pass has done so far: events read, rows, entries, blocks and echoes written; what it lacks room for.
-EVENTS, ROWS, ENTRIES, BLOCKS, ECHOES, LACKS = range(6)
+# What a pass has done so far: events read; rows, entries, blocks and echoes written; lines of the calendar read.
+EVENTS, ROWS, ENTRIES, BLOCKS, ECHOES, FLIPS = range(6)
 FINISHED, MORE_ENTRIES, MORE_LINKS = 0, 1, 2
 
 
@@ -284,7 +272,8 @@ def _write_echoes(
 def _excite_groups(
     now: int, scored: bool, n_today: int, today: Ints, times: Floats, f: Facts, n_effects: int, d: Fades,
     feed_start: Ints, feed_group: Ints, feed_mass: Floats, group_mechanism: Ints, group_pair: Ints, group_term: Ints,
-    total: Floats, total_age: Floats, total_day: Ints, exposure: Floats, exposure_bend: Floats,
+    total: Floats, total_age: Floats, total_day: Ints, exposure: Floats, exposure_bend: Floats, stands: Floats,
+    repeats: Ints,
 ) -> None:  # fmt: skip
     """Today's acts raise what groups hold for tomorrow and after; their echoes are expected today."""
     for r in range(n_today):
@@ -292,6 +281,7 @@ def _excite_groups(
         for k in range(feed_start[c], feed_start[c + 1]):
             g = feed_group[k]
             m = group_mechanism[g]
+            many = stands[r] if repeats[m] == 0 else times[r]
             now_config = f.config[group_pair[g]]
             begun = total_day[g]
             expose_group(
@@ -301,16 +291,16 @@ def _excite_groups(
             age(d.kernel_start, d.decay, m, total, total_age, g, now + 1 - begun)
             total_day[g] = now + 1
             for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                total[g, h] += feed_mass[k] * times[r]
+                total[g, h] += feed_mass[k] * many
             if scored:
-                mass = d.echo_share[m] * feed_mass[k] * times[r]
+                mass = d.echo_share[m] * feed_mass[k] * many
                 before = now_config
                 if f.flipped[group_pair[g]] != 0:
                     before = before_config(f, group_pair[g], n_effects, c)
                 exposure[group_term[g] + before] += 0.5 * mass
                 exposure[group_term[g] + now_config] += 0.5 * mass
                 for j in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
-                    lift = 0.5 * feed_mass[k] * times[r] * d.echo_slope[m, j]
+                    lift = 0.5 * feed_mass[k] * many * d.echo_slope[m, j]
                     exposure_bend[group_term[g] + before, j] += lift
                     exposure_bend[group_term[g] + now_config, j] += lift
 
@@ -326,8 +316,8 @@ def _room_needed(today: Ints, n_today: int, slot_start: Ints, links: int) -> int
 
 @loop
 def _pass(
-    d: Design, k: Fades, day: Ints, channel: Ints, slot_channel: Ints, f: Facts, past: DayPast, t: Today,
-    links: DayLinks, rows: DayRows, slope_here: Floats, done: Ints,
+    d: Design, k: Fades, day: Ints, channel: Ints, worth: Floats, term_repeats: Ints, slot_channel: Ints, f: Facts,
+    past: DayPast, t: Today, links: DayLinks, rows: DayRows, slope_here: Floats, done: Ints,
 ) -> int:  # fmt: skip
     """Days from event done[EVENTS] on; says what it lacks room for, with everything as it was before that day."""
     # A tuple of many arrays is unpacked once: wherever it is handed on, its parts are copied.
@@ -347,6 +337,7 @@ def _pass(
     out_start, out_slot, out_mass = d.out_start, d.out_slot, d.out_mass
     feed_start, feed_group, feed_mass = d.feed_start, d.feed_group, d.feed_mass
     kernel_start, kernel_share, decay = k.kernel_start, k.kernel_share, k.decay
+    flip_time, repeats, share, stands = d.flip_time, d.mechanism_repeats, past.share, t.stands
     row_of, today, times, parent, order, place = t.row_of, t.today, t.times, t.parent, t.order, t.place
     is_new, pairs_flipped, slot_echo, first_link, sizes = t.is_new, t.pairs_flipped, t.slot_echo, t.first_link, t.sizes
     link_to, link_from, link_slot, link_value = links.to, links.source, links.slot, links.value
@@ -356,16 +347,25 @@ def _pass(
     exposure, exposure_bend = rows.exposure, rows.exposure_bend
     echo_from, echo_term, echo_value, echo_bend = rows.echo_from, rows.echo_term, rows.echo_value, rows.echo_bend
     i, n_rows, used, blocks, echoes = done[EVENTS], done[ROWS], done[ENTRIES], done[BLOCKS], done[ECHOES]
+    origin = 0
+    if len(day) > 0 and day[0] < 0:
+        origin = day[0]
     lacks = FINISHED
     while i < len(day):
         now = day[i]
         scored = now >= 0
+        if done[FLIPS] < len(flip_time):
+            done[FLIPS] = read_calendar(done[FLIPS], now, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
         last, n_today = collect(day, channel, i, row_of, today, times)
+        weigh_acts(channel, worth, i, last, row_of, n_today, stands)
         n_links = 0
         if scored:
             n_links = link_acts(
                 today, n_today, times, row_of, parent, out_start, out_slot, out_mass, slot_channel, slot_group,
                 group_mechanism, k.echo_share, link_to, link_from, link_slot, link_value,
+            )  # fmt: skip
+            weigh_links(
+                n_links, link_from, link_slot, link_value, times, stands, slot_group, group_mechanism, repeats
             )  # fmt: skip
             if n_links < 0:
                 lacks = MORE_LINKS
@@ -402,6 +402,7 @@ def _pass(
             for at in range(n_today):
                 r = order[at]
                 c = today[r]
+                first_entry, first_echo = used, echoes
                 used = _write_background(
                     c, now, cell, f, n_effects, channel_ground, channel_scale, ground_profile, ground_pair,
                     ground_term, n_shapes, cell_value, cell_shape, swing, peak, term, value, used,
@@ -415,6 +416,9 @@ def _pass(
                     group_pair, group_term, slope_here, term, value, bend, echo_from, echo_term, echo_value, echo_bend,
                     used, echoes,
                 )  # fmt: skip
+                if share[0] != 1.0:
+                    see(share[0], first_entry, used, term, value, bend, term_repeats)
+                    see(share[0], first_echo, echoes, echo_term, echo_value, echo_bend, term_repeats)
                 rows.acts[n_rows] = times[r]
                 rows.channel[n_rows] = c
                 rows.day[n_rows] = now
@@ -422,12 +426,12 @@ def _pass(
                 start[n_rows] = used
                 rows.echo_start[n_rows] = echoes
         excite_slots(
-            today, n_today, times, now, out_start, out_slot, out_mass, slot_group, group_mechanism, kernel_start,
+            today, n_today, stands, now, out_start, out_slot, out_mass, slot_group, group_mechanism, kernel_start,
             decay, reach, reach_age, reach_day,
         )  # fmt: skip
         _excite_groups(
             now, scored, n_today, today, times, f, n_effects, k, feed_start, feed_group, feed_mass, group_mechanism,
-            group_pair, group_term, total, total_age, total_day, exposure, exposure_bend,
+            group_pair, group_term, total, total_age, total_day, exposure, exposure_bend, stands, repeats,
         )  # fmt: skip
         settle_facts(f, n_effects, is_new, pairs_flipped, n_pairs)
         forget_day(row_of, today, n_today)
@@ -438,32 +442,45 @@ def _pass(
 
 @loop
 def _expose_rest(
-    days: int, config: Ints, k: Fades, past: DayPast, group_pair: Ints, group_mechanism: Ints, group_term: Ints,
-    ground_pair: Ints, ground_profile: Ints, ground_term: Ints, ground_scale: Floats, n_shapes: int, cell_time: Floats,
-    cell_value: Floats, cell_shape: Ints, swing: Floats, peak: Floats, exposure: Floats, exposure_bend: Floats,
+    days: int, origin: int, line: int, d: Design, f: Facts, k: Fades, past: DayPast, term_repeats: Ints,
+    exposure: Floats, exposure_bend: Floats,
 ) -> None:  # fmt: skip
     """What is still expected between what happened last and the end of the window."""
-    for g in range(len(group_term)):
+    config, total_day, ground_day = f.config, past.total_day, past.ground_day
+    read_calendar(line, days - 1, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
+    for g in range(len(d.group_term)):
         expose_group(
-            g, past.total, past.total_age, past.total_day[g], days, config[group_pair[g]], 1.0, group_mechanism,
-            group_term, k.kernel_start, k.kernel_share, k.decay, exposure, exposure_bend,
+            g, past.total, past.total_age, total_day[g], days, config[d.group_pair[g]], 1.0, d.group_mechanism,
+            d.group_term, k.kernel_start, k.kernel_share, k.decay, exposure, exposure_bend,
         )  # fmt: skip
-    for b in range(len(ground_term)):
+    for b in range(len(d.ground_term)):
         expose_ground(
-            b, past.ground_day[b], days, config[ground_pair[b]], 1.0, ground_profile, ground_term, ground_scale,
-            n_shapes, cell_time, cell_value, cell_shape, swing, peak, exposure,
+            b, ground_day[b], days, config[d.ground_pair[b]], 1.0, d.ground_profile, d.ground_term, d.ground_scale,
+            d.n_shapes, d.cell_time, d.cell_value, d.cell_shape, d.profile_swing, d.profile_peak, exposure,
         )  # fmt: skip
+    if len(past.seen) > 0:
+        fold(past.share[0], term_repeats, exposure, exposure_bend, past)
+        for j in range(len(exposure)):
+            exposure[j] = past.seen[j]
+            if len(exposure_bend) > 0:
+                for h in range(exposure_bend.shape[1]):
+                    exposure_bend[j, h] = past.seen_bend[j, h]
 
 
-def day_pass(d: Design, decay: Floats, day: Ints, channel: Ints, days: int, sloped: bool) -> DayRows:
+def day_pass(
+    d: Design, decay: Floats, day: Ints, channel: Ints, days: int, sloped: bool, worth: Floats | None = None
+) -> DayRows:
     """Rows, echoes, blocks and exposures over days 0..days-1.
 
     decay    (kernel components,) 1/day
     day      (N,) whole days, sorted; days before 0 are history: they excite and set facts but are not scored
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
+    worth    (N,) how many acts an event stands for as a cause of others; 1 each by default
     """
     n, origin = len(day), min(0, int(day[0])) if len(day) else 0
+    worth = np.ones(n) if worth is None else np.ascontiguousarray(worth, np.float64)
+    term_repeats, shares_change = repeating_terms(d), bool((d.flip_fact < 0).any())
     n_groups, n_slots, n_pairs = len(d.group_term), len(d.slot_group), len(d.initial_config)
     k = fades(d.kernel_start, d.kernel_share, np.ascontiguousarray(decay, np.float64))
     widest = k.echo_slope.shape[1]
@@ -478,19 +495,24 @@ def day_pass(d: Design, decay: Floats, day: Ints, channel: Ints, days: int, slop
     past = DayPast(
         np.zeros((n_slots, widest)), np.zeros((n_slots, widest)), np.full(n_slots, origin),
         np.zeros((n_groups, widest)), np.zeros((n_groups, widest)), np.full(n_groups, origin),
-        np.zeros(len(d.ground_term), np.int64),
+        np.zeros(len(d.ground_term), np.int64), np.ones(1), np.zeros(int(shares_change) * d.n_terms),
+        np.zeros((int(shares_change and sloped) * d.n_terms, widest)),
     )  # fmt: skip
     most = busiest_day(day)
     ints = np.empty((6, most + 1), np.int64)
     today = Today(
-        np.full(len(d.channel_ground), -1, np.int64), ints[0], np.empty(most), ints[1], ints[2], ints[3], ints[4],
-        ints[5], np.zeros(len(d.initial_level), np.int64), np.empty(n_pairs, np.int64), np.zeros(n_slots),
+        np.full(len(d.channel_ground), -1, np.int64), ints[0], np.empty(most), np.empty(most), ints[1], ints[2],
+        ints[3], ints[4], ints[5], np.zeros(len(d.initial_level), np.int64), np.empty(n_pairs, np.int64),
+        np.zeros(n_slots),
     )  # fmt: skip
     links = room_for_links(64)
     rows = room_for_rows(n, 4 * n + 16, n + 16, d.n_terms, widest, sloped)
     done = np.zeros(6, np.int64)
     while True:
-        lacks = _pass(d, k, day, channel, slot_channel, facts, past, today, links, rows, np.zeros(widest), done)
+        lacks = _pass(
+            d, k, day, channel, worth, term_repeats, slot_channel, facts, past, today, links, rows, np.zeros(widest),
+            done,
+        )  # fmt: skip
         if lacks == FINISHED:
             break
         if lacks == MORE_LINKS:
@@ -499,9 +521,7 @@ def day_pass(d: Design, decay: Floats, day: Ints, channel: Ints, days: int, slop
             need = int(4 * len(links.to))
             rows = with_more_entries(rows, max(len(rows.term), need), max(len(rows.echo_from), need))
     _expose_rest(
-        days, facts.config, k, past, d.group_pair, d.group_mechanism, d.group_term, d.ground_pair, d.ground_profile,
-        d.ground_term, d.ground_scale, d.n_shapes, d.cell_time, d.cell_value, d.cell_shape, d.profile_swing,
-        d.profile_peak, rows.exposure, rows.exposure_bend,
+        days, origin, int(done[FLIPS]), d, facts, k, past, term_repeats, rows.exposure, rows.exposure_bend
     )  # fmt: skip
     return cut(rows, done)
 

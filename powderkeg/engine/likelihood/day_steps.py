@@ -262,6 +262,29 @@ def link_acts(
 
 
 @inner
+def weigh_acts(
+    channel: Ints, worth: Floats, i: int, last: int, row_of: Ints, n_today: int, stands: Floats
+) -> None:  # fmt: skip
+    """How many acts each of today's rows stands for as a cause: the sum of `worth` over its events i..last-1."""
+    for r in range(n_today):
+        stands[r] = 0.0
+    for e in range(i, last):
+        stands[row_of[channel[e]]] += worth[e]
+
+
+@inner
+def weigh_links(
+    n_links: int, link_from: Ints, link_slot: Ints, link_value: Floats, times: Floats, stands: Floats,
+    slot_group: Ints, group_mechanism: Ints, repeats: Ints,
+) -> None:  # fmt: skip
+    """Let links come from as many acts as their rows stand for; further reports come from the reports themselves."""
+    for k in range(n_links):
+        r = link_from[k]
+        if stands[r] != times[r] and repeats[group_mechanism[slot_group[link_slot[k]]]] == 0:
+            link_value[k] *= stands[r] / times[r]
+
+
+@inner
 def find_blocks(parent: Ints, n_today: int, place: Ints, order: Ints, sizes: Ints) -> int:
     """Order today's rows by block: `order[at]` is the row at place `at`, `place` its inverse; returns the blocks."""
     n_blocks = 0

@@ -106,6 +106,13 @@ class Design(NamedTuple):
     calm_add_index: Ints
     calm_add_amount: Floats
 
+    # what the calendar says beforehand, and which mechanisms are further reports of one act
+    flip_time: Floats  # (F,) ascending
+    flip_fact: Ints  # (F,) fact that comes to `flip_level`, or -1: from then on `flip_share` of what happens is seen
+    flip_level: Ints
+    flip_share: Floats
+    mechanism_repeats: Ints  # (M,) 1 where answers are further reports of the act itself: no gate, no share
+
     @property
     def n_terms(self) -> int:
         return len(self.term_linear)
@@ -119,6 +126,7 @@ class Sources(NamedTuple):
     edge_scale        (E,) mass = scale * parameter of the mechanism
     factor_parameter  (len level_factor,) log parameter of a gate's factor, -1 where it is fixed
     n_rates, n_factors
+    repeats           (M,) mechanisms whose answers are further reports of the act itself; None where there are none
     """
 
     rate_parameter: Ints
@@ -127,6 +135,7 @@ class Sources(NamedTuple):
     factor_parameter: Ints
     n_rates: int
     n_factors: int
+    repeats: NDArray[np.bool_] | None = None
 
 
 class Shape(NamedTuple):
@@ -142,6 +151,26 @@ class Shape(NamedTuple):
     offset: Floats
     row: Ints
     basis: Floats
+
+
+class Calendar(NamedTuple):
+    """What is known beforehand, whatever happens: facts with a known path, and how much a source sees.
+
+    time   (F,) days of the window, ascending; before the first entry facts stand where the system starts them
+    fact   (F,) fact that comes to a level then, or -1: from then on a known share of what happens is seen
+    level  (F,) the level, where a fact is named
+    share  (F,) the share, where none is; 1 before the first
+    """
+
+    time: Floats
+    fact: Ints
+    level: Ints
+    share: Floats
+
+
+def empty_calendar() -> Calendar:
+    """Nothing is known beforehand."""
+    return Calendar(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 def flat_shape(days: float) -> Shape:
@@ -167,17 +196,26 @@ def edge_source(system: System) -> Ints:
 
 
 def build(
-    system: System, sources: Sources, days: float, shape: Shape | None = None, n_acts: int | None = None
+    system: System,
+    sources: Sources,
+    days: float,
+    shape: Shape | None = None,
+    n_acts: int | None = None,
+    calendar: Calendar | None = None,
 ) -> Design:
     """The design of a system for a window of `days`; channels from `n_acts` on (timers) are left out.
+
+    calendar  facts that change on known days, and how much is seen; none by default
 
     Raises ValueError where there is no channel, or one channel's gates read so many facts that they cannot be listed.
     """
     shape = flat_shape(days) if shape is None else shape
+    calendar = empty_calendar() if calendar is None else calendar
+    repeats = np.zeros(system.n_mechanisms, bool) if sources.repeats is None else sources.repeats
     n_acts = system.n_channels if n_acts is None else n_acts
     if n_acts == 0:
         raise ValueError("the system has no channel")
-    pairs = _Pairs(system, sources)
+    pairs = _Pairs(system, sources, calendar)
     calm_set, sets = _calm_sets(system, n_acts)
 
     # Backgrounds that share parameter, gates, profile and calm are one ground.
@@ -202,9 +240,10 @@ def build(
     mechanism, gate, mass = system.edge_mechanism[kept], system.edge_gate[kept], sources.edge_scale[kept]
     slots, edge_slot = _unique_rows(np.stack([target, mechanism, gate], axis=1))
     slot_target = slots[:, 0]
-    groups, slot_group = _unique_rows(
-        np.stack([slots[:, 1], system.channel_gate[slot_target], slots[:, 2], calm_set[slot_target]], axis=1)
-    )
+    plain = ~repeats[slots[:, 1]]  # a further report of an act comes whatever the gates say by now
+    target_gate = np.where(plain, system.channel_gate[slot_target], 0)
+    target_calm = np.where(plain, calm_set[slot_target], -1)
+    groups, slot_group = _unique_rows(np.stack([slots[:, 1], target_gate, slots[:, 2], target_calm], axis=1))
     group_pair = np.array([pairs.number(int(k[1]), int(k[2])) for k in groups], np.int64)
 
     out, out_edge = _unique_rows(np.stack([origin, edge_slot], axis=1))
@@ -282,6 +321,11 @@ def build(
         calm_add_start=system.calm_add_start[: n_acts + 1].astype(np.int64),
         calm_add_index=system.calm_add_index.astype(np.int64),
         calm_add_amount=system.calm_add_amount.astype(np.float64),
+        flip_time=calendar.time.astype(np.float64),
+        flip_fact=calendar.fact.astype(np.int64),
+        flip_level=calendar.level.astype(np.int64),
+        flip_share=calendar.share.astype(np.float64),
+        mechanism_repeats=repeats.astype(np.int64),
     )
 
 
@@ -358,9 +402,10 @@ def _cells(system: System, shape: Shape, days: float) -> tuple[Floats, Floats, I
 class _Pairs:
     """Pairs of gate rows, numbered as they are asked for, and the facts that each reads."""
 
-    def __init__(self, system: System, sources: Sources) -> None:
+    def __init__(self, system: System, sources: Sources, calendar: Calendar) -> None:
         self.system, self.parameter = system, sources.factor_parameter
         self.moving = moving_facts(system)
+        self.moving[calendar.fact[calendar.fact >= 0]] = True
         self.levels = np.diff(system.level_start)
         self.numbers: dict[tuple[int, int], int] = {}
         self.facts: list[list[int]] = []

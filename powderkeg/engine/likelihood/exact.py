@@ -194,9 +194,41 @@ def age_slot(kernel_start: Ints, m: int, level: Floats, moment: Floats, decay: F
             level[k] *= fade
 
 
+@inner
+def expose_pair(
+    d: Design, pair: int, config: int, t: float, total: Floats, total_age: Floats, total_time: Floats,
+    ground_time: Floats, decay: Floats, x: Floats, x_time: float, out: Floats, sink: Floats, sink_bend: Floats,
+) -> None:  # fmt: skip
+    """Count groups (into `sink`) and grounds (into `out`) of a pair up to time t."""
+    for r in range(d.pair_group_start[pair], d.pair_group_start[pair + 1]):
+        g = d.pair_group[r]
+        expose_group(
+            d, g, config, total[g], total_age[g], decay, total_time[g], t, x, x_time, sink, sink_bend
+        )  # fmt: skip
+        total_time[g] = max(t, total_time[g])
+    for r in range(d.pair_ground_start[pair], d.pair_ground_start[pair + 1]):
+        b = d.pair_ground[r]
+        expose_ground(d, b, config, ground_time[b], t, x, x_time, out)
+        ground_time[b] = max(t, ground_time[b])
+
+
+@inner
+def fold_shares(
+    share: float, term_repeats: Ints, exposure: Floats, exposure_bend: Floats, seen: Floats, seen_bend: Floats
+) -> None:
+    """Put away what was added up under a share, times it; further reports of an act come whatever is seen."""
+    for j in range(len(exposure)):
+        times = 1.0 if term_repeats[j] != 0 else share
+        seen[j] += times * exposure[j]
+        exposure[j] = 0.0
+        for k in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
+            seen_bend[j, k] += times * exposure_bend[j, k]
+            exposure_bend[j, k] = 0.0
+
+
 @allocating_loop
 def exact_pass(
-    d: Design, decay: Floats, time: Floats, channel: Ints, end: float, sloped: bool
+    d: Design, decay: Floats, time: Floats, channel: Ints, end: float, sloped: bool, worth: Floats, term_repeats: Ints
 ) -> tuple[Ints, Ints, Floats, Floats, Floats, Floats, Ints]:
     """Terms of every event's intensity and exposure of every term, over [0, end].
 
@@ -204,6 +236,8 @@ def exact_pass(
     time     (N,) days, sorted; events before 0 are history: they excite and set facts but are not scored
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
+    worth    (N,) how many acts an event stands for as a cause of others
+    term_repeats (T,) 1 where a term stands for further reports of an act
     returns  the fields of `Rows`
     """
     n = len(time)
@@ -240,12 +274,19 @@ def exact_pass(
     x_time = origin
     has_calm = len(d.calm_decay) > 0
     opened = origin >= 0.0
+    share = 1.0
+    seen = np.zeros(len(d.term_linear))
+    seen_bend = np.zeros(exposure_bend.shape)
+    line = 0
     used = 0
     row = 0
     i = 0
-    while i < n:
-        t = time[i]
-        if not opened and t >= 0.0:
+    while i <= n:
+        # what comes next: an event, the start of the window, a line of the calendar; after the last event, its end
+        t = time[i] if i < n else end
+        turns = line < len(d.flip_time) and d.flip_time[line] <= t and (i < n or d.flip_time[line] < end)
+        upcoming = max(d.flip_time[line], origin) if turns else t
+        if not opened and upcoming >= 0.0:
             for g in range(len(d.group_term)):
                 expose_group(
                     d,
@@ -265,6 +306,29 @@ def exact_pass(
             opened = True
         sink = exposure if opened else before
         sink_bend = exposure_bend if opened else before_bend
+        if turns:
+            f = d.flip_fact[line]
+            change = d.flip_level[line] - level[f] if f >= 0 else 0
+            first, last = (0, len(config)) if f < 0 else (0, 0)
+            if change != 0:
+                first, last = d.dep_start[f], d.dep_start[f + 1]
+            for q in range(first, last):
+                pair = d.dep_pair[q] if f >= 0 else q
+                expose_pair(
+                    d, pair, config[pair], upcoming, total, total_age, total_time, ground_time, decay, x, x_time,
+                    exposure, sink, sink_bend,
+                )  # fmt: skip
+                if f >= 0:
+                    config[pair] += d.dep_stride[q] * change
+            if f >= 0:
+                level[f] = d.flip_level[line]
+            else:
+                fold_shares(share, term_repeats, exposure, exposure_bend, seen, seen_bend)
+                share = d.flip_share[line]
+            line += 1
+            continue
+        if i == n:
+            break
         last = i
         while last < n and time[last] == t:
             last += 1
@@ -280,6 +344,7 @@ def exact_pass(
                 v = d.channel_scale[c] * d.cell_value[p, cell] * calm
                 if d.profile_swing[p] != 0.0:
                     v *= 1.0 + d.profile_swing[p] * np.cos(2.0 * np.pi * (t - d.profile_peak[p]) / YEAR)
+                v *= share
                 if v > 0.0:
                     term[used] = d.ground_term[b] + config[d.ground_pair[b]] * d.n_shapes + d.cell_shape[cell]
                     value[used] = v
@@ -288,6 +353,7 @@ def exact_pass(
                     g = d.slot_group[s]
                     m = d.group_mechanism[g]
                     v = 0.0
+                    here_share = calm * (share if d.mechanism_repeats[m] == 0 else 1.0)
                     age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
                     reach_time[s] = t
                     for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
@@ -295,10 +361,10 @@ def exact_pass(
                         part = d.kernel_share[j] * decay[j]
                         v += part * reach[s, k]
                         if sloped:
-                            bend[used, k] = part * (reach[s, k] - decay[j] * reach_age[s, k]) * calm
+                            bend[used, k] = part * (reach[s, k] - decay[j] * reach_age[s, k]) * here_share
                     if v > SMALLEST:
                         term[used] = d.group_term[g] + config[d.group_pair[g]]
-                        value[used] = v * calm
+                        value[used] = v * here_share
                         used += 1
                     elif sloped:
                         bend[used, :] = 0.0
@@ -313,7 +379,7 @@ def exact_pass(
                 age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
                 reach_time[s] = t
                 for here in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                    reach[s, here] += d.out_mass[k]
+                    reach[s, here] += d.out_mass[k] * (worth[e] if d.mechanism_repeats[m] == 0 else 1.0)
             for k in range(d.feed_start[c], d.feed_start[c + 1]):
                 g = d.feed_group[k]
                 m = d.group_mechanism[g]
@@ -333,7 +399,7 @@ def exact_pass(
                 )
                 total_time[g] = t
                 for here in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                    total[g, here] += d.feed_mass[k]
+                    total[g, here] += d.feed_mass[k] * (worth[e] if d.mechanism_repeats[m] == 0 else 1.0)
             for k in range(d.effect_start[c], d.effect_start[c + 1]):
                 f = d.effect_fact[k]
                 change = d.effect_level[k] - level[f]
@@ -393,7 +459,7 @@ def exact_pass(
                     x[d.calm_add_index[k]] += d.calm_add_amount[k]
         i = last
     for g in range(len(d.group_term)):
-        if not opened:
+        if not opened:  # no event within the window
             expose_group(
                 d,
                 g,
@@ -425,6 +491,9 @@ def exact_pass(
         )
     for b in range(len(d.ground_term)):
         expose_ground(d, b, config[d.ground_pair[b]], ground_time[b], end, x, x_time, exposure)
+    if line > 0:
+        fold_shares(share, term_repeats, exposure, exposure_bend, seen, seen_bend)
+        exposure, exposure_bend = seen, seen_bend
     kept = bend[:used].copy() if sloped else bend
     return start, term[:used].copy(), value[:used].copy(), kept, exposure, exposure_bend, event
 

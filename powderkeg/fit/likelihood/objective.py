@@ -16,6 +16,7 @@ from scipy import sparse, special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import DayRows, day_pass
+from powderkeg.engine.likelihood.day_calendar import repeating_terms
 from powderkeg.engine.likelihood.day_filtered import Trail, hidden_day_pass, no_trail
 from powderkeg.engine.likelihood.day_value import bend_days, evaluate_days
 from powderkeg.engine.likelihood.design import Design
@@ -28,6 +29,8 @@ class Data(NamedTuple):
 
     first, last  (N,) days on which an event may have happened, where the source does not know the day of every event;
                  `time` is then one of them for each
+    worth        (N,) how many acts an event stands for as a cause of others, where a source sees less on some days than
+                 on others or tells one act several times; None: one each
     """
 
     time: Floats
@@ -36,6 +39,7 @@ class Data(NamedTuple):
     by_day: bool
     first: Ints | None = None
     last: Ints | None = None
+    worth: Floats | None = None
 
 
 class Replies(NamedTuple):
@@ -174,9 +178,10 @@ def prepare(
     """
     if data.by_day:
         day = _whole(data)
-        rows = day_pass(design, decay, day, data.channel, round(data.days), sloped)
+        rows = day_pass(design, decay, day, data.channel, round(data.days), sloped, data.worth)
         return _day_objective(rows, data, terms, dead)
-    found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days, sloped))
+    worth = np.ones(len(data.time)) if data.worth is None else data.worth
+    found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days, sloped, worth, repeating_terms(design)))
     return _exact_objective(found, terms, dead)
 
 
