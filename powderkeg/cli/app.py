@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from powderkeg.cli import attribute, brink, compare, events, fit, letters, rare, replay, run, scenarios, sweep
+from powderkeg.cli import attribute, brink, compare, events, fit, letters, new, rare, replay, run, scenarios, sweep
 from powderkeg.cli.arguments import spoken, typed, typed_error
 from powderkeg.cli.screen import Lasting, Screen, say_error
 from powderkeg.cli.signals import CTRL_C, heeded, is_interruption
@@ -41,9 +41,12 @@ app = typer.Typer(
 )
 SCENARIO = "A scenario"
 app.command("run", rich_help_panel=SCENARIO)(run.run)
+app.command(rich_help_panel=SCENARIO)(new.new)
+app.command("scenarios", rich_help_panel=SCENARIO)(scenarios.built_in)
 app.command(rich_help_panel=SCENARIO)(scenarios.check)
 app.command(rich_help_panel=SCENARIO)(scenarios.describe)
 app.command(rich_help_panel=SCENARIO)(scenarios.resolve)
+app.command(rich_help_panel=SCENARIO)(scenarios.schema)
 app.command(rich_help_panel=SCENARIO)(scenarios.record)
 app.command(rich_help_panel=SCENARIO)(compare.compare)
 app.command(rich_help_panel=SCENARIO)(rare.rare)

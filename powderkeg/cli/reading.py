@@ -138,8 +138,12 @@ class ReadingOptions:
 
 
 def reads_events(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, its parameter `reading` replaced by everything that can be said about the files."""
+    """The command, its parameter `reading` replaced by everything that can be said about the files.
+
+    What the command asks for itself under a name of `ReadingOptions`, such as `files`, is not asked for twice.
+    """
     hints = get_type_hints(ReadingOptions, include_extras=True)
+    own = inspect.signature(command, eval_str=True).parameters
     asked = [
         inspect.Parameter(
             one.name,
@@ -148,16 +152,18 @@ def reads_events(command: Callable[..., None]) -> Callable[..., None]:
             annotation=hints[one.name],
         )
         for one in fields(ReadingOptions)
+        if one.name not in own
     ]
     names = [one.name for one in asked]
+    shared = [one.name for one in fields(ReadingOptions) if one.name in own]
 
     @wraps(command)
     def run(**given: Any) -> None:
-        command(reading=ReadingOptions(**{name: given.pop(name) for name in names}), **given)
+        said = {name: given.pop(name) for name in names} | {name: given[name] for name in shared}
+        command(reading=ReadingOptions(**said), **given)
 
-    own = inspect.signature(command, eval_str=True).parameters.values()
     parameters: list[inspect.Parameter] = []
-    for one in own:
+    for one in own.values():
         parameters += asked if one.name == "reading" else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters}

@@ -1,6 +1,6 @@
-"""Commands about a scenario and what it is held against: check, describe, resolve, record.
+"""Commands about scenarios and what they are held against: scenarios, check, describe, resolve, schema, record.
 
-In: a scenario's name or path. Out: faults, words, the resolved scenario.
+In: a scenario's name or path. Out: faults, words, the resolved scenario; the built-in ones; the schema of all.
 """
 
 from __future__ import annotations
@@ -30,6 +30,39 @@ from powderkeg.cli.options import (
 from powderkeg.cli.screen import Screen
 from powderkeg.version import __version__
 from powderkeg.writing.files import text_of
+
+
+def built_in(as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """List the scenarios that come with powderkeg, a line each.
+
+    [bold]Example:[/] powderkeg scenarios
+    """
+    from powderkeg.scenario import load, names
+
+    screen = Screen(as_json, quiet)
+    found = [load(name) for name in names()]
+    told = [
+        {"name": one.name, "title": one.title, "about": one.about, "start": one.start.isoformat(),
+         "years": float(one.years), "actors": len(one.actors), "acts": len(one.acts),
+         "interventions": [*one.interventions]}
+        for one in found
+    ]  # fmt: skip
+    screen.data({"scenarios": told})
+    rows = [[one.name, one.title, len(one.actors), len(one.mechanisms), len(one.interventions)] for one in found]
+    screen.table(["name", "about", "actors", "mechanisms", "interventions"], rows)
+    screen.say(
+        f"powderkeg run NAME runs one; powderkeg new FILE starts one of your own; {DEFAULT_SCENARIO} is the default."
+    )
+
+
+def schema(out: OutFile = None) -> None:
+    """Print the JSON Schema of scenario files, with which editors complete and check them while you write.
+
+    [bold]Example:[/] powderkeg schema --out scenario.schema.json
+    """
+    from powderkeg.scenario.shipped import schema_text
+
+    write_or_print(schema_text().rstrip("\n"), out)
 
 
 def check(

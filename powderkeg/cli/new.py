@@ -1,0 +1,70 @@
+"""The command that starts a scenario file: a small one that runs, or one drawn up from events.
+
+In: where to write, and perhaps event files. Out: a commented scenario.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from powderkeg.cli.folder import Destination
+from powderkeg.cli.options import AsJson, Quiet
+from powderkeg.cli.reading import ReadingOptions, reads_events
+from powderkeg.cli.screen import Screen
+from powderkeg.errors import Fault, UsageError
+from powderkeg.writing.files import text_of
+
+
+@reads_events
+def new(
+    reading: ReadingOptions,
+    out: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="The scenario file to write.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from", metavar="EVENTS", help="Draw it up from these events: who acts, by what, how often. "
+            "[dim]repeatable[/]"
+        ),
+    ] = None,
+    actors: Annotated[
+        int | None, typer.Option(min=2, max=200, help="With --from: at most so many actors. By default up to eight.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Start a scenario file: a small one that runs, or one drawn up from your events.
+
+    [bold]Example:[/] powderkeg new mine.yaml --from events.csv
+    """
+    from powderkeg.draft import from_events, start
+    from powderkeg.draft.naming import file_name
+    from powderkeg.scenario import loads
+
+    screen = Screen(as_json, quiet)
+    if out.exists() and not force:
+        raise UsageError(Fault(str(out), None, "", "a file that is there already", "another name, or --force"))
+    if actors is not None and not files:
+        raise UsageError(Fault(None, None, "--actors", "without events", "--from EVENTS"))
+    place = Destination(out, reading.paths if files else [])
+    name = file_name(out)
+    text = start(name) if not files else from_events(reading.table(screen), name, shown_names(files), actors)
+    read = loads(text)
+    place.write(text_of(text))
+    found = {"actors": len(read.actors), "acts": len(read.acts), "moves": len(read.moves),
+             "mechanisms": len(read.mechanisms)}  # fmt: skip
+    screen.data({"out": str(out), "scenario": read.name, **found})
+    screen.say(f"Written to {out}: {', '.join(f'{number} {what}' for what, number in found.items())}.")
+    asked = text.count("ASKED:")
+    if asked:
+        screen.say(f"What the events cannot say is asked for in {asked} comments, marked ASKED.")
+    again = [*(files or ()), *(f"--map {one}" for one in reading.maps or ())]
+    screen.say(f"Next: powderkeg {' '.join(['fit', str(out), *again]) if files else f'run {out}'}")
+
+
+def shown_names(files: list[str]) -> list[str]:
+    """Files by name alone: a scenario is passed on, folders of its author's are not."""
+    return ["standard input" if one == "-" else Path(one).name for one in files]

@@ -1,0 +1,10 @@
+"""A scenario to start from: a small one that runs, or one drawn up from observed events.
+
+`start` gives the text of a commented scenario; `from_events` that of one with the actors, acts and rates of a record.
+Both texts are files like any other: read, checked and run by everything that takes a scenario.
+"""
+
+from powderkeg.draft.observed import from_events
+from powderkeg.draft.small import start
+
+__all__ = ["from_events", "start"]

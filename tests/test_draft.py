@@ -1,0 +1,157 @@
+"""Scenarios to start from: small ones that run, and ones drawn up from events that fit those events at once."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import powderkeg as pk
+from powderkeg.cli import main
+from powderkeg.draft import from_events, start
+from powderkeg.draft.naming import file_name, keys
+from powderkeg.events import match
+
+ODD = ["Республика Српска", 'The "Old" Guard, 3rd: [Wing]', "x", "any", "2nd Army", "مصر", "N'Djaména", "مصر 2"]
+
+
+def rows(pairs: list[tuple[str, str | None, str]], book: str | None = "cameo", **columns: object) -> pk.EventTable:
+    """Events on successive days: who, to whom, what."""
+    who, whom, what = zip(*pairs, strict=True)
+    days = [date(2020, 1, 1) + timedelta(days=i) for i in range(len(pairs))]
+    return pk.events(
+        pl.DataFrame({"date": days, "source": who, "target": whom, "code": what, **columns}), codebook=book
+    )
+
+
+def drawn_up(table: pk.EventTable, **asked: int) -> tuple[pk.Scenario, str]:
+    text = from_events(table, "trial", ["events.csv"], **asked)
+    return pk.loads(text), text
+
+
+def run(*words: str | Path) -> int:
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_the_small_scenario_is_without_fault_and_runs() -> None:
+    scenario = pk.loads(start("border-town"))
+    assert (scenario.name, scenario.title) == ("border-town", "Border town")
+    model = pk.compile(scenario)
+    assert 0 < pk.stability(model).initial < 0.9
+    runs = pk.simulate(model, replicates=20, seed=1)
+    assert {"accuse", "offer", "mediate"} <= set(runs.table().frame["act"].unique())
+    difference = pk.compare(scenario, interventions=[*scenario.interventions], replicates=50, seed=1)
+    assert difference is not None
+
+
+def test_names_in_any_letters_become_names_that_a_scenario_takes() -> None:
+    found = keys(ODD, "actor")
+    assert len({*found.values()}) == len(ODD)
+    assert found["N'Djaména"] == "n_djamena"
+    assert found["2nd Army"] == "actor_2nd_army"
+    assert found["x"] != "x" and found["any"] != "any"
+    assert [file_name(one) for one in ("My file.v2.yaml", "2020.yaml", "Śląsk.yaml")] == [
+        "my-file-v2", "scenario-2020", "slask",
+    ]  # fmt: skip
+
+
+def test_every_event_between_the_chosen_matches_the_draft_that_was_made_of_it() -> None:
+    pairs = [(a, b, "190") for a in ODD for b in ODD if a != b] * 2
+    scenario, text = drawn_up(rows([(a, b, c) for a, b, c in pairs]))
+    assert {one.title for one in scenario.actors.values()} == {*ODD}
+    matched, report = match(scenario, rows(pairs))
+    assert report.kept == len(pairs) == len(matched)
+    assert f"{len(pairs)} events, of which {len(pairs)} are" in text.replace("\n# ", " ")
+
+
+def test_counts_and_rates_are_those_of_the_record() -> None:
+    """30 days, a attacks b 12 times, b attacks a 6 times, a talks to b 12 times: less the guessed answers."""
+    pairs = [("a", "b", "190")] * 12 + [("b", "a", "193")] * 6 + [("a", "b", "040")] * 12
+    scenario, text = drawn_up(rows(pairs))
+    assert [*scenario.acts] == ["talk", "fight"]
+    assert "a: # acts 24 times, is met 6 times" in text
+    assert float(scenario.moves["a_fights"].rate) == pytest.approx(0.7 * 12 / 30, rel=0.05)
+    assert float(scenario.moves["b_fights"].rate) == pytest.approx(0.7 * 6 / 30, rel=0.05)
+    assert {"goes_on", "retaliation", "keeps_talking"} <= {*scenario.mechanisms}
+    assert "reciprocity" not in scenario.mechanisms, "b never talks: no act of the record could be such an answer"
+
+
+def test_codes_of_no_book_are_kept_and_their_tone_asked_for_where_no_word_tells_it() -> None:
+    scenario, text = drawn_up(rows([("a", "b", "attack"), ("b", "a", "talks"), ("a", "b", "blorb")] * 10, book=None))
+    assert {name: act.tone for name, act in scenario.acts.items()} == {
+        "attack": "hostile", "blorb": "neutral", "talks": "cooperative",
+    }  # fmt: skip
+    assert text.count("tone ASKED") == 1
+    assert "x talks y" in text
+
+
+def test_whoever_shares_most_with_those_chosen_joins_first() -> None:
+    pairs = [("a", "b", "190")] * 50 + [("c", "a", "190")] * 20 + [("d", "e", "190")] * 30 + [("f", "a", "190")] * 2
+    assert [one.title for one in drawn_up(rows(pairs), actors=3)[0].actors.values()] == ["a", "b", "c"]
+    scenario, text = drawn_up(rows(pairs))
+    assert [one.title for one in scenario.actors.values()] == ["a", "b", "c", "f"]
+    assert "Left out, with their events: d (30), e (30)." in text
+
+
+def test_sides_are_countries_where_the_record_is_between_countries() -> None:
+    names = [f"Ministry {i}" for i in range(40)]
+    land = ["Austria" if i % 2 else "Bhutan" for i in range(40)]
+    other = ["Bhutan" if i % 2 else "Austria" for i in range(40)]
+    table = rows([(one, f"Party {i}", "190") for i, one in enumerate(names)], source_country=land, target_country=other)
+    scenario, _ = drawn_up(table)
+    assert [one.title for one in scenario.actors.values()] == ["Austria", "Bhutan"]
+    assert match(scenario, table)[1].kept == 40
+
+
+def test_events_without_two_sides_are_refused_in_words() -> None:
+    with pytest.raises(pk.EventError, match=r"none of 3 events is between two different named sides"):
+        from_events(rows([("a", "a", "190"), ("b", "b", "190"), ("c", None, "190")]), "trial")
+
+
+@pytest.mark.slow
+def test_a_draft_is_fitted_to_its_own_events_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = pk.compile(pk.loads(start("two")))
+    frame = pk.simulate(model, replicates=1, years=6, seed=5).table().frame
+    first = date(2001, 1, 1)
+    frame.select(
+        date=pl.lit(first) + pl.duration(days=pl.col("time").floor().cast(pl.Int64)), source="source", target="target",
+        act="act",
+    ).write_csv(tmp_path / "events.csv")  # fmt: skip
+    assert run("new", tmp_path / "mine.yaml", "--from", tmp_path / "events.csv", "--quiet") == 0
+    assert run("check", tmp_path / "mine.yaml", "--quiet") == 0
+    capsys.readouterr()
+    assert (
+        run("fit", tmp_path / "mine.yaml", tmp_path / "events.csv", "--no-checks", "--background", "constant", "--json")
+        == 0
+    )
+    fitted = json.loads(capsys.readouterr().out)
+    assert fitted["events_used"] == frame.height
+    assert 0 < fitted["branching_ratio"] < 1
+
+
+def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "mine.yaml"
+    place.write_text("mine\n", encoding="utf-8", newline="\n")
+    assert run("new", place) == 2
+    assert "--force" in capsys.readouterr().err
+    assert place.read_text(encoding="utf-8") == "mine\n"
+    assert run("new", place, "--actors", "3", "--force") == 2
+    assert "--from EVENTS" in capsys.readouterr().err
+    assert run("new", place, "--force", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["scenario"] == "mine"
+    assert pk.load(place).name == "mine"
+
+
+def test_built_in_scenarios_are_listed_and_the_schema_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("scenarios", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)["scenarios"]
+    assert [one["name"] for one in listed] == [*pk.names()]
+    assert all(one["title"] and one["actors"] > 1 for one in listed)
+    assert run("schema") == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "powderkeg scenario"
