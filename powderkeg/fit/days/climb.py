@@ -150,7 +150,9 @@ class DaysClimber(Climber):
         return absolute(own, self.day.copy())
 
     def lost_without(self, solution: Solution, place: int) -> float:
-        """Twice the log posterior of what was seen that is lost with the parameter at `place` held at 0."""
+        """Twice the log likelihood of what was seen that is lost with the parameter at `place` held at 0."""
+        bare = self.without_prior_of(place)
+        top = solution.vector if bare is self else bare.inner(solution.objective, solution.vector, self.problem.held)[0]
         held, vector = self.without(solution, place)
         day = self.day.copy()
         for number in NULL_ROUNDS:
@@ -159,11 +161,11 @@ class DaysClimber(Climber):
             objective = average(
                 self.problem, self.possible, drawer.draws(day, number, 2), vector, False, None
             )  # fmt: skip
-            vector, found = self.inner(objective, vector, held)
+            vector, found = bare.inner(objective, vector, held)
             if not np.isfinite(found.value):
                 return float("inf")
-        gain = along(self.drawer, vector, solution.vector, day)
-        prior = self.prior.evaluate(solution.vector)[0] - self.prior.evaluate(vector)[0]
+        gain = along(self.drawer, vector, top, day)
+        prior = bare.prior.evaluate(top)[0] - bare.prior.evaluate(vector)[0]
         return max(0.0, 2.0 * (gain + prior))
 
 

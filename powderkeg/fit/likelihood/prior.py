@@ -5,7 +5,7 @@ In: a `Problem`. Out: a `Prior`: log density with derivatives over the parameter
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,14 @@ class Prior:
             gradient[self.normal] -= z / self.normal_spread
             bend[self.normal] -= 1.0 / self.normal_spread**2
         return value, gradient, bend
+
+    def without(self, place: int) -> Prior:
+        """The same with nothing held likely of the rate or answers at `place`."""
+        gamma, lognormal = self.gamma != place, self.lognormal != place
+        return replace(
+            self, gamma=self.gamma[gamma], gamma_mean=self.gamma_mean[gamma], lognormal=self.lognormal[lognormal],
+            lognormal_centre=self.lognormal_centre[lognormal], lognormal_spread=self.lognormal_spread[lognormal],
+        )  # fmt: skip
 
     @property
     def keeps_off_zero(self) -> NDArray[np.int64]:

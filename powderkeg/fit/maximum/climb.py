@@ -13,7 +13,9 @@ come from the sandwich of that equation's slope and variance (`uncertainty`).
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,11 +112,28 @@ class Climber:
         vector[rates] = np.where(problem.held[rates], vector[rates], np.maximum(vector[rates], 1e-9))
         return held, vector
 
+    def without_prior_of(self: Self, place: int) -> Self:
+        """The same with nothing held likely beforehand of the rate or answers at `place`, so that it may be 0.
+
+        A test of a parameter asks the data. Its own prior has no place in it: one that keeps answers off 0 would call
+        every mechanism needed, whatever the events say.
+        """
+        if place not in self.prior.keeps_off_zero:
+            return self
+        result = copy(self)
+        result.prior, result.lower = self.prior.without(place), self.lower.copy()
+        result.lower[place] = self.problem.lower[place]
+        return result
+
     def lost_without(self, solution: Solution, place: int) -> float:
-        """Twice the log posterior lost with the linear parameter at `place` held at 0; half-lives and beliefs held."""
-        held, vector = self.without(solution, place)
-        top = self.inner(solution.objective, solution.vector, self.problem.held)[1].value
-        return max(0.0, 2.0 * (top - self.inner(solution.objective, vector, held)[1].value))
+        """Twice the log likelihood lost with the linear parameter at `place` held at 0; half-lives and beliefs held.
+
+        Priors of the other parameters hold on both sides, that of this one on neither.
+        """
+        bare = self.without_prior_of(place)
+        held, vector = bare.without(solution, place)
+        top = bare.inner(solution.objective, solution.vector, self.problem.held)[1].value
+        return max(0.0, 2.0 * (top - bare.inner(solution.objective, vector, held)[1].value))
 
     def new_beliefs(self) -> Beliefs:
         return no_beliefs(self.problem.data, int(self.problem.system.level_start[-1]))
