@@ -26,11 +26,11 @@ from powderkeg.fit.background.courses import coverage_offset
 from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
-from powderkeg.fit.likelihood.problem import ratio
 from powderkeg.fit.likelihood.spans import settle_spans
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
+from powderkeg.fit.ratios import ratio_told
 from powderkeg.fit.result import Fit
 from powderkeg.fit.unexplained import unexplained_events
 from powderkeg.model import Model
@@ -114,6 +114,8 @@ def fit(
     tell(0.95, "leaving out each mechanism in turn")
     tests = _test_mechanisms(climber, solution) if test_mechanisms else _no_tests()
     unexplained = unexplained_events(problem, solution.objective.unexplained, frame, start)
+    told = ratio_told(problem, solution.vector)
+    said += told.said
     said += advice(problem, solution, spread, estimates, unexplained.height, use_ranges)
     paths = {p.place: p.path for p in problem.parameters}
     named = [k for k, place in enumerate(spread.places) if int(place) in paths]
@@ -125,7 +127,7 @@ def fit(
         prior=climber.prior.words,
         events_used=int((data.time >= 0).sum()) - len(solution.objective.unexplained),
         unexplained=unexplained,
-        branching_ratio=ratio(problem, solution.vector),
+        ratio=told,
         background=tried["background"][tried["chosen"].arg_max() or 0],
         backgrounds=tried.drop("chosen"),
         mechanisms=tests,

@@ -22,6 +22,7 @@ from powderkeg.fit.estimates import AT_ZERO, Estimate
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.likelihood.spans import Spans
 from powderkeg.fit.maximum.climb import Climber, Solution
+from powderkeg.fit.ratios import Ratio
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Move, Profile, Quantity, Scenario, Source, edit
@@ -49,7 +50,7 @@ class Fit:
     prior             which prior, in words
     events_used       events that the likelihood scores
     unexplained       events it does not: no rule of the scenario allows them (columns day, source, act, target, rule)
-    branching_ratio   with every fact at its initial level
+    ratio             the branching ratio and what it rests on; its value is `branching_ratio`
     background        course of the background that was chosen
     backgrounds       all that were tried: background, parameters, log_likelihood, aic, branching_ratio, one column of
                       answers for each mechanism
@@ -69,7 +70,7 @@ class Fit:
     prior: str
     events_used: int
     unexplained: pl.DataFrame
-    branching_ratio: float
+    ratio: Ratio
     background: str
     backgrounds: pl.DataFrame
     mechanisms: pl.DataFrame
@@ -90,6 +91,11 @@ class Fit:
     def __repr__(self) -> str:
         free = sum(e.free for e in self.parameters.values())
         return f"Fit({free} parameters, {self.events_used} events, log likelihood {self.log_likelihood:.1f})"
+
+    @property
+    def branching_ratio(self) -> float:
+        """With every fact at its initial level, among acts that can happen: `pk.stability(fit.model).initial`."""
+        return self.ratio.value
 
     @cached_property
     def model(self) -> Model:
@@ -137,6 +143,8 @@ class Fit:
             "events_unexplained": self.unexplained.height,
             "unexplained": [_plain(row) for row in self.unexplained.to_dicts()],
             "branching_ratio": self.branching_ratio,
+            "branching_ratio_all_acts": self.ratio.all_acts,
+            "branching_ratio_held": self.ratio.held,
             "background": self.background,
             "backgrounds": [_plain(row) for row in self.backgrounds.to_dicts()],
             "mechanisms": [_plain(row) for row in self.mechanisms.to_dicts()],
@@ -167,7 +175,8 @@ class Fit:
             f"{self.events_used:,} events over {self.problem.data.days:,.0f} days; likelihood: {self.likelihood}; "
             f"{self.prior}; background: {self.background}",
             f"log likelihood {self.log_likelihood:.2f}; branching ratio {self.branching_ratio:.3f}"
-            + (f" ({self._band()})" if self.backgrounds.height > 1 else ""),
+            + (f" ({self._band()})" if self.backgrounds.height > 1 else "")
+            + (f"; {100 * self.ratio.held:.0f} % of it held at the file's values" if self.ratio.held_paths else ""),
             "",
         ]
         percent = f"{100 * self.level:.0f} %"

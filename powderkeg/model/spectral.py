@@ -68,6 +68,11 @@ def spectral_radius(matrix: sparse.csr_array) -> float:
     return _worst_class(matrix)[0]
 
 
+def ratio_of_masses(system: System, masses: Floats) -> float:
+    """Branching ratio where mean direct offspring along the edges are (E,) `masses`."""
+    return spectral_radius(_matrix(system, masses))
+
+
 def edge_weights(system: System, masses: Floats) -> Floats:
     """(E,) share of each edge in the spectral radius of a matrix of edge masses.
 

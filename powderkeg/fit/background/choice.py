@@ -21,9 +21,10 @@ from powderkeg.errors import argument
 from powderkeg.fit.background.courses import SLOWEST, candidate_names, with_offset
 from powderkeg.fit.background.epochs import best_changes, border_cost, cell_bounds, epochs_shape, level_table, starts_of
 from powderkeg.fit.job import Job, begin
-from powderkeg.fit.likelihood.problem import carry, ratio
+from powderkeg.fit.likelihood.problem import carry
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.gamma_rates import acts_unevenly, first_shapes, law_is_settled
+from powderkeg.fit.ratios import ratio
 
 Tell = Callable[[float, str], None]
 """Told the share that is done, 0 to 1, and what is being done."""

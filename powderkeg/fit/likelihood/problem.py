@@ -20,7 +20,7 @@ from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, moving_facts
 from powderkeg.errors import Fault, FitError, UsageError, argument, nearest_name
 from powderkeg.fit.likelihood.objective import Data, Terms
-from powderkeg.model import Model, branching_ratio
+from powderkeg.model import Model
 from powderkeg.units import LN2
 
 FITTED_KINDS = ("rate", "answers", "half_life", "factor")
@@ -395,11 +395,6 @@ def filled_arrays(problem: Problem, vector: Floats) -> Model:
         model,
         system=system._replace(rate=rate, edge_mass=mass, kernel_decay=problem.decay(vector), level_factor=factor),
     )
-
-
-def ratio(problem: Problem, vector: Floats) -> float:
-    """Branching ratio of a problem's model at a parameter vector."""
-    return float(branching_ratio(filled_arrays(problem, vector)))
 
 
 def carry(old: Problem, vector: Floats, new: Problem) -> Floats:
