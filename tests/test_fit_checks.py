@@ -295,8 +295,39 @@ def test_daily_totals_are_drawn_from_the_law_of_borel_and_tanner() -> None:
     assert p_value(1.1 * kappa) < 1e-4
 
 
+@pytest.mark.parametrize("silent", [[], ["strike"], ["strike", "mourn", "mediate"]])
+@pytest.mark.parametrize("stamp", ["exact", "day"])
+def test_a_model_without_answers_is_neither_ahead_of_the_constant_rate_nor_behind_it(
+    stamp: str, silent: list[str]
+) -> None:
+    """What never happened in the first part counts as rare, in the model as in the reference, and takes from the others
+    what it gets. Half an act was added to each, and two such channels made the model "clearly worse" than itself."""
+    acts = ["threaten", "strike", "mourn", "mediate"]
+    moves = "".join(
+        f"  {who}_{act}s: {{who: {who}, does: {act}, to: {to}, rate: 0.15 per day}}\n"
+        for act in acts
+        for who, to in (("north", "south"), ("south", "north"))
+    )
+    text = (
+        "powderkeg: 1\nname: calm\nstart: 2010-01-01\nyears: 4\nactors: {north: {}, south: {}}\nacts: {"
+        + ", ".join(f"{act}: {{tone: hostile}}" for act in acts)
+        + "}\nmoves:\n"
+        + moves
+        + "mechanisms:\n  echo: {when: x threatens y, then: y threatens x, answers: 0, half_life: 2 days}\n"
+    )
+    events = one_history(text)
+    late = events.frame.filter(~pl.col("act").is_in(silent) | (pl.col("time") > 0.9 * events.days))
+    events = replace(events, frame=late)
+    fit = pk.fit(pk.loads(text), events if stamp == "exact" else by_day(events), background="constant")
+    found = held_out(fit)
+    assert found is not None
+    lead = next(lead for lead in found.leads if lead.reference == "constant rate")
+    assert lead.nats == pytest.approx(0.0, abs=1e-3)
+    assert not lead.is_clear
+
+
 def test_the_held_out_score_of_a_constant_rate_is_that_of_the_reference() -> None:
-    """Without mechanisms the model is the constant reference, but for half an act that the reference adds a channel."""
+    """Without mechanisms the model is the constant reference, but for the shares of the channels of one rate."""
     alone = pk.edit(pk.loads(RIVALS), dict.fromkeys(ANSWERS, 0.0))
     for events in (one_history(RIVALS), by_day(one_history(RIVALS))):
         fit = pk.fit(alone, events, background="constant", test_mechanisms=False)

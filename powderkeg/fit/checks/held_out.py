@@ -5,7 +5,8 @@ given the past, thought of it: the log of the chance of what came, day after day
 model is better than a constant rate, and than the mean rate of the last 60 days, with an interval.
 
 All three say how likely which channel acted when. The references know each channel's share of the acts from the first
-part. The interval takes stretches of the held-out time as what varies, because days of one crisis hang together.
+part. What did not act there counts as rare and not as never, in the model as in the references, and the acts of a day
+still add up to what the first part shows: a model without answers scores what the constant rate does. The interval takes stretches of the held-out time as what varies, because days of one crisis hang together.
 Source: logarithmic score, Gneiting & Raftery (2007), JASA 102, 359-378.
 """
 
@@ -46,7 +47,9 @@ PSEUDO_DAYS = 5.0
 WHAT = {False: "gaps between held-out acts", True: "totals of held-out days, by rank"}
 MEANING = "what came after the fitted part does not come as the model says; compare the same test on the whole window"
 UNSEEN = 0.5
-"""Acts of a channel that were not seen in the first part, for its share, and the rate of a move: rare is not never."""
+"""Acts that a channel, or a move with a rate of 0, counts as having done in the first part if it did none."""
+LEAST_NATS = 1e-3
+"""Lead that is more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Lead:
 
     @property
     def is_clear(self) -> bool:
-        return self.low > 0 or self.high < 0
+        return abs(self.nats) > LEAST_NATS and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def held_out(
     counts = np.ones(len(data.time), bool)
     counts[lost] = False
     scored = counts & (data.time >= border)
-    constant, moving = _references(first, data, edges, scored, len(climber.problem.design.channel_ground))
+    constant, moving = _references(first, data, edges, scored, climber.problem)
     scores = {"model": model, "constant rate": constant, f"mean of the last {MEMORY} days": moving}
     if not all(np.isfinite(one).all() for one in scores.values()):
         return None
@@ -184,11 +187,14 @@ def _epochs_before(fit: Fit, first: Data) -> Shape:
 
 
 def _off_zero(problem: Problem, vector: Floats) -> Floats:
-    """Rates estimated as 0 at what `UNSEEN` acts would make of them, as in the references."""
+    """Rates estimated as 0 at what `UNSEEN` acts would make of them, as in the references; all free rates together
+    bring as many acts as before."""
     result, scale = vector.copy(), problem.rate_scale
-    for p in problem.parameters:
-        if p.kind == "rate" and p.free and scale[p.place] > 0:
-            result[p.place] = max(result[p.place], UNSEEN / (scale[p.place] * problem.data.days))
+    places = [p.place for p in problem.parameters if p.kind == "rate" and p.free and scale[p.place] > 0]
+    before = float(vector[places] @ scale[places])
+    result[places] = np.maximum(vector[places], UNSEEN / (scale[places] * problem.data.days))
+    if before > 0:
+        result[places] *= before / float(result[places] @ scale[places])
     return result
 
 
@@ -211,12 +217,23 @@ def _extended(fit: Fit, fitted: Problem, data: Data, name: str) -> Problem:
     return replace(posed, held=fitted.held, start=fitted.start, design=design)
 
 
-def _references(first: Data, data: Data, edges: Floats, scored: Any, n_channels: int) -> tuple[Floats, Floats]:
+def _shares(first: Data, problem: Problem) -> Floats:
+    """(C,) each channel's share of the acts of the first part; where a whole move did nothing, `UNSEEN` is shared."""
+    d = problem.design
+    n = len(d.channel_ground)
+    rate_of = d.term_linear[d.ground_term[d.channel_ground]]
+    counts = np.bincount(first.channel[first.time >= 0], minlength=n).astype(np.float64)
+    of_rate = np.bincount(rate_of, weights=counts, minlength=problem.n_rates)
+    part = d.channel_scale / np.maximum(problem.rate_scale[rate_of], 1e-300)
+    seen = np.where(counts > 0, counts, UNSEEN * np.where(of_rate[rate_of] > 0, 1.0, part))
+    return np.asarray(seen / seen.sum())
+
+
+def _references(first: Data, data: Data, edges: Floats, scored: Any, problem: Problem) -> tuple[Floats, Floats]:
     """Log scores by stretch of a constant rate by channel, and of the moving average times each channel's share."""
     inside = first.time >= 0
-    seen = np.bincount(first.channel[inside], minlength=n_channels) + UNSEEN
     rate = float(inside.sum()) / first.days
-    share = seen / seen.sum()
+    share = _shares(first, problem)
     n_days = int(np.ceil(data.days))
     day = np.minimum(np.floor(data.time).astype(np.int64), n_days - 1)
     by_day = np.bincount(day[data.time >= 0], minlength=n_days).astype(np.float64)
