@@ -92,7 +92,7 @@ def _asleep(model: Model, value: float, every: float) -> str:
     found = _shares(model, edge_masses(model.system, model.system.initial_level))
     named = ", ".join(f"{path} ({100 * share:.0f} %)" for path, share in list(found.items())[:3])
     return (
-        f"the branching ratio of {value:.3f} is among acts that can happen at these numbers. Others cannot, because their "
-        f"rates are 0 and nothing sets them off; if one did, it would be {every:.3f}, by {named}: no act of the record "
-        "speaks for or against that. Hold such rates above 0 with " + argument("fix") + ", or the answers lower"
+        f"the branching ratio of {value:.3f} is among acts that can happen at these numbers. Others cannot, because "
+        f"their rates are 0 and nothing sets them off; if one did, it would be {every:.3f}, by {named}: no act of the "
+        "record speaks for or against that. Hold such rates above 0 with " + argument("fix") + ", or the answers lower"
     )

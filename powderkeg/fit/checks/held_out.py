@@ -6,7 +6,8 @@ model is better than a constant rate, and than the mean rate of the last 60 days
 
 All three say how likely which channel acted when. The references know each channel's share of the acts from the first
 part. What did not act there counts as rare and not as never, in the model as in the references, and the acts of a day
-still add up to what the first part shows: a model without answers scores what the constant rate does. The interval takes stretches of the held-out time as what varies, because days of one crisis hang together.
+still add up to what the first part shows: a model without answers scores what the constant rate does. The interval
+takes stretches of the held-out time as what varies, because days of one crisis hang together.
 Source: logarithmic score, Gneiting & Raftery (2007), JASA 102, 359-378.
 """
 
