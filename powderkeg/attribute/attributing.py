@@ -6,7 +6,7 @@ are; those of a fit are drawn within its errors, so that what they leave open is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,13 +25,16 @@ from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_da
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import Problem, pose
 from powderkeg.fit.likelihood.spans import settle_spans
+from powderkeg.fit.maximum.bounded import draw_bounded
 from powderkeg.fit.maximum.climb import Climber
-from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.parents import UNEXPLAINED, Causes, find_causes
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario
+
+HARDLY = 1e-12
+"""What stands for an estimate of 0: an act that nothing else explains is then possible, as the fit says it is."""
 
 
 def attribute(
@@ -75,9 +78,9 @@ def attribute(
             raise UsageError(Fault(None, None, "events", "no events", "a record; only a Fit brings its own"))
         compiled = model.model if isinstance(model, Fit) else model
         events, spans = settle_spans(compiled, events, reads_by_day(events, likelihood), None)
-        climber, table = posed(compiled, events, likelihood, unmatched)
-        vector = climber.problem.start
         law = Joint.of(model) if isinstance(model, Fit) and fitted is None else fitted
+        climber, table = posed(compiled, events, likelihood, unmatched, () if law is None else law.paths)
+        vector = climber.problem.start
         vectors = [] if law is None else _draws_by_path(law, climber.problem, draws, seed)
     said, unknown = [], spans.words
     if climber.problem.data.first is not None:
@@ -150,15 +153,22 @@ def _check_options(forests: int | None, draws: int, level: float) -> None:
         raise UsageError(faults)
 
 
-def posed(model: Model, events: EventTable, likelihood: str | None, unmatched: str) -> tuple[Climber, EventTable]:
-    """The likelihood of the events under the model's own numbers, and the events it is of."""
+def posed(
+    model: Model, events: EventTable, likelihood: str | None, unmatched: str, known: Sequence[str] = ()
+) -> tuple[Climber, EventTable]:
+    """The likelihood of the events under the model's own numbers, and the events it is of.
+
+    known  paths of numbers whose law is known: where they are 0 they may be more
+    """
     shift = calendar_shift(model, events)
     frame = events.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})
     data, kept = read_data(model, replace(events, frame=frame), likelihood, unmatched, 0.0, fitting=False)
     problem = pose(model, data, ["*"], None, flat_shape(data.days), shift)
     # What is 0 in the scenario explains nothing: held, so that acts which rest on it alone are told.
     off = {p.path: "0" for p in problem.parameters if p.kind in ("rate", "answers") and p.value == 0}
-    problem = problem.hold(off)
+    maybe = [p.place for p in problem.parameters if p.path in off and p.path in set(known)]
+    problem = problem.hold({path: why for path, why in off.items() if path not in set(known)})
+    problem.start[maybe] = HARDLY
     return Climber(problem, make_prior(problem, None, False)), replace(events, frame=kept)
 
 
@@ -171,13 +181,21 @@ def _table_of_fit(fit: Fit) -> EventTable:
 
 
 def _draws_of_fit(fit: Fit, draws: int, seed: int) -> list[Floats]:
-    """Parameter vectors drawn within a fit's errors."""
-    place = {p.path: p.place for p in fit.problem.parameters}
-    matrix, places = fit.covariance, [place[path] for path in fit.covariance_paths]
-    if fit.problem.shape.basis.shape[1]:  # the course of the background has no path, but errors too
-        whole = covariance(fit.climber, fit.solution, fit.problem.held)
-        matrix, places = whole.matrix, [int(p) for p in whole.places]
-    return _drawn_vectors(fit.solution.vector, fit.climber.lower, fit.problem.upper, matrix, places, draws, seed)
+    """Parameter vectors drawn within a fit's errors, the course of the background included."""
+    law, centre = fit.law, fit.solution.vector
+    if not len(law.places):
+        return []
+    rng = np.random.default_rng([seed, 0x617474])
+    found = draw_bounded(centre[law.places], law.matrix, law.slope, law.bounded, draws, rng)
+    # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
+    least = np.where(law.bounded, np.minimum(1e-3 * np.abs(centre[law.places]), 1e-6), -np.inf)
+    least = np.maximum(least, fit.climber.lower[law.places])
+    result = []
+    for row in found:
+        vector = centre.copy()
+        vector[law.places] = np.clip(row, least, fit.problem.upper[law.places])
+        result.append(vector)
+    return result
 
 
 def _draws_by_path(law: Joint, problem: Problem, draws: int, seed: int) -> list[Floats]:
@@ -192,24 +210,4 @@ def _draws_by_path(law: Joint, problem: Problem, draws: int, seed: int) -> list[
             # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
             vector[p.place] = problem.inside(p, max(value, min(1e-3 * p.value, 1e-6)))
         result.append(np.clip(vector, problem.lower, problem.upper))
-    return result
-
-
-def _drawn_vectors(
-    centre: Floats, lower: Floats, upper: Floats, matrix: Floats, places: list[int], draws: int, seed: int
-) -> list[Floats]:
-    if not places:
-        return []
-    value, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
-    root = axes * np.sqrt(np.maximum(value, 0.0))
-    rng = np.random.default_rng([seed, 0x617474])
-    low = np.full(len(centre), -np.inf)
-    low[places] = lower[places]
-    # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
-    low[places] = np.where(low[places] == 0.0, np.minimum(1e-3 * np.abs(centre[places]), 1e-6), low[places])
-    result = []
-    for _ in range(draws):
-        vector = centre.copy()
-        vector[places] += root @ rng.standard_normal(len(places))
-        result.append(np.minimum(np.maximum(vector, low), upper))
     return result

@@ -153,7 +153,8 @@ class Attribution:
         """For each actor, the share of its acts by what set them off: background, a mechanism, unexplained, history.
 
         actor, mechanism, share, low, high, acts (expected number), sd_parents, sd_parameters. The shares of an actor
-        sum to 1. The rows with actor null are those of all actors together.
+        sum to 1. The rows with actor null are those of all actors together. What is 0 by the
+        estimates has a row if it may be more.
         """
         kinds = self._kinds()
         actor = self.people.source[self.causes.channel]
@@ -179,7 +180,7 @@ class Attribution:
             ]
         )
         kept = ["actor", "mechanism", "share", "low", "high", "acts", "sd_parents", "sd_parameters"]
-        return frame.filter(pl.col("acts") > 0).select(kept).sort(
+        return frame.filter((pl.col("acts") > 0) | (pl.col("high") > 0)).select(kept).sort(
             "actor", "share", "mechanism", descending=[False, True, False], nulls_last=True
         )  # fmt: skip
 
@@ -259,7 +260,7 @@ class Attribution:
         for (by,), rows in split.group_by("by"):
             index = -1 if by is None else self.people.names.index(str(by))
             parts.append(self._of_actor(is_kind & (way[3] == index + 1), rows).with_columns(by=pl.lit(by, pl.String)))
-        frame = pl.concat([whole, *parts]).filter(pl.col("acts_per_run") > 0)
+        frame = pl.concat([whole, *parts]).filter((pl.col("acts_per_run") > 0) | (pl.col("high") > 0))
         kept = ["actor", "by", "share", "low", "high", "acts_per_run", "runs", "sd_parents", "sd_parameters"]
         return frame.select(kept).sort("actor", "share", "by", descending=[False, True, False], nulls_last=False)
 

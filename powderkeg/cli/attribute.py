@@ -39,6 +39,9 @@ MOST_WAYS = 4
 FAINTEST = 0.005
 """Share below which a row is left to --json and --out."""
 
+MAY_BE_MORE = 0.05
+"""End of an interval from which a row is shown, however faint its share."""
+
 
 @reads_events
 def attribute(
@@ -213,7 +216,7 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
     rows = [
         [row["mechanism"], f"{row['acts']:.1f}", percent(row["share"]), span(row)]
         for row in found.shares().to_dicts()
-        if row["actor"] is None and row["share"] >= FAINTEST
+        if row["actor"] is None and (row["share"] >= FAINTEST or row["high"] >= MAY_BE_MORE)
     ]
     _table(screen, ["what set acts off", "acts", "of all", ""], rows)
     rows = [

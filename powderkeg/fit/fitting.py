@@ -27,6 +27,7 @@ from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.spans import settle_spans
+from powderkeg.fit.maximum.bounded import law_at
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
@@ -136,6 +137,7 @@ def fit(
         converged=solution.converged,
         gradient=solution.maximum.steepest,
         covariance=spread.matrix[np.ix_(named, named)],
+        law=law_at(climber, solution, spread, estimates, level),
         covariance_paths=tuple(paths[int(spread.places[k])] for k in named),
         problem=problem,
         climber=climber,

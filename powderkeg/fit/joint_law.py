@@ -4,7 +4,8 @@ In: a `Fit`, or the file in which its law was kept. Out: a `Joint`: sets of valu
 together: where two mechanisms share out the same answers, one is high where the other is low, and their ranges, each by
 itself, would let both be high at once.
 The law is normal around the estimates, with the fit's covariance, on the scales of the fit: rates and answers as they
-are, cut off at 0; factors and half-lives by their logarithms.
+are, cut off at 0; factors and half-lives by their logarithms. What is estimated as 0 has a slope too: how fast the
+likelihood falls from there (`maximum.bounded`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.fit.maximum.bounded import draw_bounded
 from powderkeg.fit.result import Fit
 from powderkeg.reading.stored import (
     AnyShape,
@@ -36,11 +38,8 @@ from powderkeg.reading.stored import (
 from powderkeg.scenario import Scenario, digest
 from powderkeg.scenario import paths as paths_of
 
-ROUNDS = 100
-"""How often a draw with a rate or answers below 0 is drawn again, before what is below 0 is put at 0."""
-
-VERSION = 2
-"""1 had neither seal nor scenario; it is still read."""
+VERSION = 3
+"""1 had neither seal nor scenario, 2 nothing of what is estimated as 0; both are still read."""
 WRITTEN = "the file that `powderkeg fit --out` wrote beside its scenario"
 _DIGEST = TextShape(pattern=r"([0-9a-f]{64})?", words="a SHA-256 digest")
 _PARTS = {
@@ -52,7 +51,19 @@ _PARTS = {
 _SHAPES = {
     1: RecordShape({"powderkeg covariance": AnyShape(), **_PARTS}),
     2: RecordShape({"powderkeg covariance": AnyShape(), "scenario": _DIGEST, "seal": _DIGEST, **_PARTS}),
-}
+    3: RecordShape(
+        {
+            "powderkeg covariance": AnyShape(), "scenario": _DIGEST, "seal": _DIGEST,
+            "numbers": ListShape(
+                RecordShape(
+                    {"path": TextShape(), "scale": TextShape(choices=("log", "as it is")), "estimate": NumberShape(),
+                     "slope": NumberShape()}
+                )
+            ),
+            "covariance": _PARTS["covariance"],
+        }
+    ),
+}  # fmt: skip
 
 SAME = 1e-9
 """Relative difference up to which a value is the estimate: files round."""
@@ -66,6 +77,7 @@ class Joint:
     is_log      (K,) whether the scale is that of the logarithm
     covariance  (K, K) on these scales
     scenario    digest of the fitted scenario, "" where it is not known
+    slope       (K,) fall of the log likelihood per unit, of what is estimated as 0; 0 elsewhere
     """
 
     paths: tuple[str, ...]
@@ -73,19 +85,29 @@ class Joint:
     estimate: Floats
     covariance: Floats
     scenario: str = ""
+    slope: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if len(self.slope) != len(self.paths):
+            object.__setattr__(self, "slope", np.zeros(len(self.paths)))
 
     @staticmethod
     def of(fit: Fit) -> Joint:
-        """What a fit left open; numbers at a bound, or that the events could not tell, are not in it."""
-        kinds = [fit.parameters[path].kind for path in fit.covariance_paths]
+        """What a fit left open; numbers at a bound other than 0, or that the events could not tell, are not in it."""
+        named = {p.place: p.path for p in fit.problem.parameters}
+        law = fit.law
+        kept = [k for k, place in enumerate(law.places) if int(place) in named]
+        paths = tuple(named[int(law.places[k])] for k in kept)
+        kinds = [fit.parameters[path].kind for path in paths]
         # The fit's own scale for a half-life is the logarithm of the decay, which falls where the half-life rises.
         turn = np.array([-1.0 if kind == "half_life" else 1.0 for kind in kinds])
         return Joint(
-            tuple(fit.covariance_paths),
+            paths,
             tuple(kind in ("half_life", "factor") for kind in kinds),
-            np.array([fit.parameters[path].estimate for path in fit.covariance_paths]),
-            fit.covariance * turn[:, None] * turn[None, :],
+            np.array([fit.parameters[path].estimate for path in paths]),
+            law.matrix[np.ix_(kept, kept)] * turn[:, None] * turn[None, :],
             digest(fit.scenario),
+            law.slope[kept],
         )
 
     def among(self, values: Mapping[str, float]) -> Joint:
@@ -97,7 +119,7 @@ class Joint:
         ]
         return Joint(
             tuple(self.paths[k] for k in kept), tuple(self.is_log[k] for k in kept), self.estimate[kept],
-            self.covariance[np.ix_(kept, kept)], self.scenario,
+            self.covariance[np.ix_(kept, kept)], self.scenario, self.slope[kept],
         )  # fmt: skip
 
     def draw(self, sets: int, seed: int) -> list[dict[str, float]]:
@@ -108,23 +130,17 @@ class Joint:
         log = np.array(self.is_log)
         centre = self.estimate.copy()
         centre[log] = np.log(centre[log])
-        spread, axes = np.linalg.eigh(0.5 * (self.covariance + self.covariance.T))
-        root = axes * np.sqrt(np.maximum(spread, 0.0))
-        found = centre + rng.standard_normal((sets, len(centre))) @ root.T
-        for _ in range(ROUNDS):
-            below = np.flatnonzero((found[:, ~log] < 0.0).any(axis=1))
-            if not len(below):
-                break
-            found[below] = centre + rng.standard_normal((len(below), len(centre))) @ root.T
-        found[:, ~log] = np.maximum(found[:, ~log], 0.0)
+        found = draw_bounded(centre, self.covariance, self.slope, ~log, sets, rng)
         found[:, log] = np.exp(found[:, log])
         return [dict(zip(self.paths, row, strict=True)) for row in found.tolist()]
 
     def text(self) -> str:
         """As a file keeps it: JSON that `read` reads to the same bits."""
         numbers = [
-            {"path": path, "scale": "log" if log else "as it is", "estimate": value}
-            for path, log, value in zip(self.paths, self.is_log, self.estimate.tolist(), strict=True)
+            {"path": path, "scale": "log" if log else "as it is", "estimate": value, "slope": slope}
+            for path, log, value, slope in zip(
+                self.paths, self.is_log, self.estimate.tolist(), self.slope.tolist(), strict=True
+            )
         ]
         matrix = self.covariance.tolist()
         rows = ",\n  ".join(json.dumps(row) for row in matrix)
@@ -154,6 +170,12 @@ def read(path: Path) -> Joint:
         for k, name in enumerate(paths)
         if name in paths[:k]
     ]
+    slope = np.array([number.get("slope", 0.0) for number in numbers], np.float64)
+    faults += [
+        Fault(str(path), None, f"numbers[{k}].slope", f"{value:g}", "0, or above it where the estimate is 0")
+        for k, (value, at) in enumerate(zip(slope, estimate, strict=True))
+        if value < 0 or (value > 0 and at > SAME)
+    ]
     faults += [
         Fault(str(path), None, f"numbers[{k}].estimate", f"{value:g}", f"{'above' if is_log else 'not below'} 0")
         for k, (value, is_log) in enumerate(zip(estimate, log, strict=True))
@@ -170,7 +192,7 @@ def read(path: Path) -> Joint:
     covariance = np.array(matrix, np.float64).reshape(len(paths), len(paths))
     if not _is_covariance(covariance):
         raise UsageError(Fault(str(path), None, "covariance", "a matrix that is no covariance", WRITTEN))
-    return Joint(paths, tuple(log.tolist()), estimate, covariance, data.get("scenario", ""))
+    return Joint(paths, tuple(log.tolist()), estimate, covariance, data.get("scenario", ""), slope)
 
 
 def read_beside(scenario: Scenario, path: Path) -> Joint:
@@ -214,7 +236,7 @@ def _data(path: Path) -> dict[str, Any]:
     version = data.get("powderkeg covariance")
     if not (isinstance(version, int) and not isinstance(version, bool) and version in _SHAPES):
         found = "no version" if version is None else f"version {said(version)}"
-        raise UsageError(Fault(str(path), None, "powderkeg covariance", found, f"{WRITTEN}, of version 1 or {VERSION}"))
+        raise UsageError(Fault(str(path), None, "powderkeg covariance", found, f"{WRITTEN}, of version 1 to {VERSION}"))
     checked(data, _SHAPES[version], str(path), WRITTEN)
     if "seal" in data and data["seal"] != seal_of([data["scenario"], data["numbers"], data["covariance"]]):
         raise UsageError(Fault(str(path), None, "seal", "the file has been changed since it was written", WRITTEN))

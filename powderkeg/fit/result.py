@@ -21,6 +21,7 @@ from powderkeg.fit.background.courses import shape_steps
 from powderkeg.fit.estimates import AT_ZERO, Estimate
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.likelihood.spans import Spans
+from powderkeg.fit.maximum.bounded import Law
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.ratios import Ratio
 from powderkeg.model import Model
@@ -60,7 +61,8 @@ class Fit:
     warnings          sentences that name a parameter and a remedy
     level             of the intervals
     gradient          largest step, in standard errors, that the gradient still asked for: near 0 at the maximum
-    covariance        (k, k) of `covariance_paths`, log scale for factors and half-lives
+    covariance        (k, k) of `covariance_paths`, log scale for factors and half-lives: what stands clear of a bound
+    law               of all that was left open, what is at 0 included
     """
 
     scenario_before: Scenario | None
@@ -80,6 +82,7 @@ class Fit:
     gradient: float
     covariance: Floats
     covariance_paths: tuple[str, ...]
+    law: Law = field(repr=False)
     problem: Problem = field(repr=False)
     climber: Climber = field(repr=False)
     solution: Solution = field(repr=False)
