@@ -21,7 +21,7 @@ from powderkeg.fit.background.courses import shape_steps
 from powderkeg.fit.estimates import AT_ZERO, Estimate
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.likelihood.spans import Spans
-from powderkeg.fit.maximum.bounded import Law
+from powderkeg.fit.maximum.bounded import FitLaw
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.ratios import Ratio
 from powderkeg.model import Model
@@ -82,7 +82,7 @@ class Fit:
     gradient: float
     covariance: Floats
     covariance_paths: tuple[str, ...]
-    law: Law = field(repr=False)
+    law: FitLaw = field(repr=False)
     problem: Problem = field(repr=False)
     climber: Climber = field(repr=False)
     solution: Solution = field(repr=False)

@@ -1,6 +1,6 @@
 """What numbers may be that a fit puts at their bound: the law of all that it left open, zeros included.
 
-In: a climber at its maximum, the covariance of what stands clear of a bound. Out: a `Law`, and vectors drawn from it.
+In: a climber at its maximum, the covariance of what stands clear of a bound. Out: a `FitLaw`, and vectors drawn from it.
 
 At a bound of 0 the likelihood falls by slope * x + curvature * x^2 / 2 and there is nothing on the other side: where
 the slope is steep the number is exponential, where it is flat half a normal, in between a normal cut off at 0. The
@@ -36,7 +36,7 @@ FAR_TAIL = 30.0
 
 
 @dataclass(frozen=True)
-class Law:
+class FitLaw:
     """exp(-slope'd - d' matrix^-1 d / 2) in d, the distance from the estimate, where nothing linear falls below 0.
 
     places   (K,) positions in the parameter vector
@@ -53,7 +53,7 @@ class Law:
 
 def law_at(
     climber: Climber, solution: Solution, spread: Covariance, estimates: Mapping[str, Estimate], level: float
-) -> Law:
+) -> FitLaw:
     """The law of everything that is free, identified, and not at a bound other than 0.
 
     level  of the estimates' intervals
@@ -67,7 +67,7 @@ def law_at(
     }
     zeros = np.array([place for place in high if place not in set(own.tolist())], np.int64)
     if not len(zeros):
-        return Law(own, spread.matrix, np.zeros(len(own)), bounded)
+        return FitLaw(own, spread.matrix, np.zeros(len(own)), bounded)
     k = len(own)
     information = curvature(climber, solution, np.concatenate([own, zeros]), replay=True)
     across = information[:k, k:]
@@ -79,7 +79,7 @@ def law_at(
     own_curvature = np.maximum(2.0 * (fall - slope * ends) / ends**2, least)
     of_zeros = _covariance_of(information[k:, k:] + across.T @ response, own_curvature)
     both = response @ of_zeros
-    return Law(
+    return FitLaw(
         np.concatenate([own, zeros]),
         np.block([[spread.matrix + both @ response.T, both], [both.T, of_zeros]]),
         np.concatenate([np.zeros(k), slope]),
@@ -110,7 +110,7 @@ def _covariance_of(curvature: Floats, diagonal: Floats) -> Floats:
 def draw_bounded(
     centre: Floats, matrix: Floats, slope: Floats, bounded: NDArray[np.bool_], sets: int, rng: np.random.Generator
 ) -> Floats:
-    """(sets, K) draws from a `Law` around `centre`; independent of each other."""
+    """(sets, K) draws from a `FitLaw` around `centre`; independent of each other."""
     sd = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     near = np.flatnonzero(bounded & (sd > 0) & ((slope > 0) | (centre < NEAR * sd)))
     rest = np.setdiff1d(np.arange(len(centre)), near)
