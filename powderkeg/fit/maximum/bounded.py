@@ -1,6 +1,6 @@
 """What numbers may be that a fit puts at their bound: the law of all that it left open, zeros included.
 
-In: a climber at its maximum, the covariance of what stands clear of a bound. Out: a `FitLaw`, and vectors drawn from it.
+In: a climber at its maximum, the covariance of what stands clear of a bound. Out: a `FitLaw`, vectors drawn from it.
 
 At a bound of 0 the likelihood falls by slope * x + curvature * x^2 / 2 and there is nothing on the other side: where
 the slope is steep the number is exponential, where it is flat half a normal, in between a normal cut off at 0. The
