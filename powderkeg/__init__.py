@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from powderkeg.events import events as events
     from powderkeg.events import read_events as read_events
     from powderkeg.fit import fit as fit
+    from powderkeg.forecast import forecast as forecast
     from powderkeg.hawkes import hawkes as hawkes
     from powderkeg.model import Model as Model
     from powderkeg.model import branching_matrix as branching_matrix
@@ -95,6 +96,7 @@ _HOMES = {
     ),
     "events": ("EventTable", "events", "read_events"),
     "fit": ("fit",),
+    "forecast": ("forecast",),
     "hawkes": ("hawkes",),
     "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),

@@ -16,7 +16,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "powderkeg"
 LAYERS = (
     "docstrings", "units", "version", "errors", "wording", "reading", "writing", "formats", "scenario", "events",
-    "draft", "engine", "model", "simulate", "analyze", "fit", "hawkes", "attribute", "compare", "score", "plots",
+    "draft", "engine", "model", "simulate", "analyze", "fit", "hawkes", "attribute", "compare", "score", "forecast",
+    "plots",
     "report", "web", "cli",
 )  # fmt: skip
 DOORS = ("__init__", "__main__")

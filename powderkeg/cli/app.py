@@ -17,7 +17,21 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from powderkeg.cli import attribute, brink, compare, events, fit, letters, new, rare, replay, run, scenarios, sweep
+from powderkeg.cli import (
+    attribute,
+    brink,
+    compare,
+    events,
+    fit,
+    forecast,
+    letters,
+    new,
+    rare,
+    replay,
+    run,
+    scenarios,
+    sweep,
+)
 from powderkeg.cli.arguments import spoken, typed, typed_error
 from powderkeg.cli.screen import Lasting, Screen, say_error
 from powderkeg.cli.signals import CTRL_C, heeded, is_interruption
@@ -58,6 +72,7 @@ app.command(rich_help_panel=OBSERVED)(events.episodes)
 app.command(rich_help_panel=OBSERVED)(fit.fit)
 app.command(rich_help_panel=OBSERVED)(attribute.attribute)
 app.command(rich_help_panel=OBSERVED)(replay.replay)
+app.command(rich_help_panel=OBSERVED)(forecast.forecast)
 
 
 def _print_version(asked: bool) -> None:

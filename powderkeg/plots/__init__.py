@@ -9,6 +9,7 @@ from powderkeg.plots.comparison import differences
 from powderkeg.plots.family import family_tree, who_sets_off_whom
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.fitted import background, estimates, foreseen, mechanism, predictive, residual_ranks
+from powderkeg.plots.forecast import fans
 from powderkeg.plots.record import against_record
 from powderkeg.plots.replay import replayed
 from powderkeg.plots.standoffs import ends, lengths, openers
@@ -24,6 +25,7 @@ __all__ = [
     "entanglement",
     "estimates",
     "family_tree",
+    "fans",
     "foreseen",
     "history",
     "hostility",

@@ -103,22 +103,29 @@ def propose(base: System, phases: list[Phase], initial: Ints, layers: int) -> En
 
 def with_past(entries: Entries, base: System, system: System, past: Past) -> Entries:
     """Add a row for each stream and past event: the candidates it may still have in store when the window begins."""
-    entry, entry_f, weight, counts = [entries.entry], [entries.entry_f], list[float](), list[int]()
+    entry, entry_f = [entries.entry], [entries.entry_f]
     age = past.begin - past.time
+    weight: list[Floats] = []
+    counts: list[Ints] = []
+    parts = np.diff(base.kernel_start)
     for s in range(len(entries.stream)):
-        for h, c in enumerate(past.channel):
-            row = slice(*entries.start[s * base.n_channels + c : s * base.n_channels + c + 2])
-            n = 0
-            for x, numbers in zip(entries.entry[row], entries.entry_f[row], strict=True):
-                for j in range(base.kernel_start[x[2]], base.kernel_start[x[2] + 1]):
-                    left = numbers[2] * system.kernel_share[j] * np.exp(-system.kernel_decay[j] * age[h])
-                    if left > FORGOTTEN:
-                        entry.append(np.array([[*x[:6], j]], np.int32))
-                        entry_f.append(numbers[None])
-                        weight.append(left)
-                        n += 1
-            counts.append(n)
-    start, weights = np.cumsum([0, *counts]), floats(weight)
+        row = s * base.n_channels + past.channel
+        n_row = entries.start[row + 1] - entries.start[row]
+        x = _runs(entries.start[row], n_row)
+        h = np.repeat(np.arange(len(row)), n_row)
+        n_parts = parts[entries.entry[x, 2]]
+        j = _runs(base.kernel_start[entries.entry[x, 2]], n_parts)
+        x, h = np.repeat(x, n_parts), np.repeat(h, n_parts)
+        left = entries.entry_f[x, 2] * system.kernel_share[j] * np.exp(-system.kernel_decay[j] * age[h])
+        kept = left > FORGOTTEN
+        x, j, h = x[kept], j[kept], h[kept]
+        more = entries.entry[x].copy()
+        more[:, 6] = j
+        entry.append(more)
+        entry_f.append(entries.entry_f[x])
+        weight.append(left[kept])
+        counts.append(np.bincount(h, minlength=len(row)))
+    start, weights = np.cumsum(np.concatenate([np.zeros(1, np.int64), *counts])), np.concatenate(weight)
     keep, other, means = _alias(start, weights)
     old = len(entries.entry)
     all_entries, all_numbers = np.concatenate(entry), np.concatenate(entry_f)
@@ -130,6 +137,13 @@ def with_past(entries: Entries, base: System, system: System, past: Past) -> Ent
         entry=all_entries,
         entry_f=all_numbers,
     )
+
+
+def _runs(start: Ints, length: Ints) -> Ints:
+    """The numbers from each start on, as many as each length, one run after the other."""
+    offset = np.cumsum(length) - length
+    number: Ints = np.arange(int(length.sum())) + np.repeat(start - offset, length)
+    return number
 
 
 def _reachable(base: System, systems: list[System], pairs: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:

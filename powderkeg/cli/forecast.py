@@ -1,0 +1,195 @@
+"""`powderkeg forecast`: what may happen in the next days, given what was seen.
+
+In: a scenario and event files. Out: tables on the screen; with --out tables, draws, a figure and a page in a folder.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from powderkeg.cli.compare import beside
+from powderkeg.cli.events import accounted
+from powderkeg.cli.fit import ROWS, warnings_after
+from powderkeg.cli.folder import Folder
+from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
+from powderkeg.cli.reading import ReadingOptions, reads_events
+from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.tables import csv_of
+from powderkeg.writing.files import text_of
+
+if TYPE_CHECKING:
+    from powderkeg.forecast import Forecast
+
+MOST_ROWS = 12
+"""Rows of a table on the screen; --json and --out have all."""
+
+
+@reads_events
+def forecast(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
+    reading: ReadingOptions,
+    sets: Sets = None,
+    days: Annotated[int, typer.Option(help="How many days ahead.")] = 30,
+    draws: Annotated[int, typer.Option(help="Histories ahead.")] = 1000,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="First day that is foretold; by default the day after the last of the files."
+        ),
+    ] = None,
+    doing: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--if",
+            metavar="WHAT",
+            help='An intervention of the scenario, or an act such as "west talk serbia", made on the first day: what '
+            "would it change? [dim]repeatable[/]",
+        ),
+    ] = None,
+    with_fit: Annotated[
+        bool, typer.Option("--fit", help="Estimate the scenario's mechanisms from the events first.")
+    ] = False,
+    background: Annotated[
+        str, typer.Option(help="local: a level that drifts, from what was seen; scenario: the scenario's as it stands.")
+    ] = "local",
+    weekdays: Annotated[
+        bool, typer.Option("--weekdays/--no-weekdays", help="Days of the week are reported unevenly.")
+    ] = True,
+    refuse_unmatched: Annotated[
+        bool, typer.Option("--refuse-unmatched", help="Stop at acts that no move of the scenario allows.")
+    ] = False,
+    seed: Seed = 1,
+    level: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for tables, draws, a figure and a page.")
+    ] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """What may happen in the next days, between whom, how sure that is, and which recent acts carry it.
+
+    [bold]Example:[/] powderkeg forecast fitted.yaml icews.tab --days 30 --if "west talk serbia" --out ahead
+    """
+    screen = Screen(as_json, quiet)
+    read = read_scenario(scenario, sets)
+    folder = None if out is None else Folder(out, [scenario, *reading.paths])
+    events = reading.table(screen, scenario)
+    rows = {key: events.account[key] for key in ROWS if key in events.account}
+    if len(rows) == len(ROWS):
+        screen.say(accounted(events.account))
+
+    from powderkeg.forecast import forecast as forecast_from
+
+    model: Any = read
+    if with_fit:
+        model = fitted(screen, read, events, origin)
+    law = None if with_fit else beside(scenario)
+    with warnings_after(), screen.progress(f"{draws:,} histories of {days} days ahead") as progress:
+        found = forecast_from(
+            model, events, days=days, draws=draws, seed=seed, origin=origin, interventions=doing or (), fitted=law,
+            background=background, weekdays=weekdays, unmatched="refuse" if refuse_unmatched else "drop", level=level,
+            workers=workers, progress=progress,
+        )  # fmt: skip
+    told = found.as_dict() | {"rows": rows or None}
+    screen.data(told)
+    show(screen, found)
+    if folder is not None:
+        with screen.waiting("writing"), folder.results("forecast", read, seed):
+            write(folder, found, told)
+        for line in folder.said():
+            screen.say(line)
+        screen.say(f"Open {(folder.path / 'forecast.html').resolve()}")
+
+
+def fitted(screen: Screen, scenario: Any, events: Any, origin: str | None) -> Any:
+    """A fit to what came before the origin."""
+    from datetime import timedelta
+
+    from powderkeg.fit import fit
+
+    known = events if origin is None else events.between(None, date.fromisoformat(origin) - timedelta(days=1))
+    with warnings_after(), screen.stages(f"fitting {len(known):,} events") as stages:
+        return fit(scenario, known, unmatched="drop", test_mechanisms=False, progress=stages)
+
+
+def show(screen: Screen, found: Forecast) -> None:
+    """The results as tables."""
+    if screen.is_silent:
+        return
+    from powderkeg.wording import measured, percent
+
+    screen.say()
+    screen.say(f"From {found.origin}, {found.days} days, {found.draws:,} histories; numbers {found.parameters}")
+    for note in found.notes:
+        screen.paragraph(note[0].upper() + note[1:] + ".")
+    screen.say()
+    heads = ["outcome", "chance", "", "how often", "5 to 95 %", "likely from"]
+    rows = [
+        [row["title"], percent(row["chance"]), f"{percent(row['low'])} to {percent(row['high'])}",
+         measured(row["mean"]),
+         f"{row['q05']:.0f} to {row['q95']:.0f}", str(row["first_50"] or "")]
+        for row in found.outcomes.to_dicts()
+    ]  # fmt: skip
+    _table(screen, heads, rows)
+    heads = ["who", "to whom", "acts", "5 to 95 %", "half", "any"]
+    rows = [
+        [row["source"], row["target"], measured(row["mean"]), f"{row['q05']:.0f} to {row['q95']:.0f}",
+         f"{row['q25']:.0f} to {row['q75']:.0f}", percent(row["any"])]
+        for row in found.dyads.sort("mean", descending=True).to_dicts()
+    ]  # fmt: skip
+    _table(screen, heads, rows)
+    told = found.as_dict()["why"]
+    screen.say(f"{percent(told['from_acts_seen'])} of the {measured(told['acts'])} acts ahead go back to acts seen:")
+    rows = [
+        [str(row["day"]), " ".join(str(row[k]) for k in ("source", "act", "target") if row[k]), measured(row["brings"]),
+         percent(row["share"])]
+        for row in found.why().to_dicts()
+    ]  # fmt: skip
+    _table(screen, ["day", "act", "brings", "of all ahead"], rows)
+    if len(found.worlds) > 1:
+        rows = [
+            [row["intervention"], row["name"].replace("_", " "), measured(row["without"]), measured(row["with"]),
+             f"{row['difference']:+.3g}", f"{row['low']:+.3g} to {row['high']:+.3g}"]
+            for row in found.changes.to_dicts()
+            if row["low"] > 0 or row["high"] < 0
+        ]  # fmt: skip
+        if rows:
+            _table(screen, ["if", "what changes", "without", "with", "difference", ""], rows)
+        else:
+            screen.paragraph("What was to be done changes nothing that these draws could show.")
+    for warning in found.warnings:
+        say_error(f"warning: {warning}")
+
+
+def _table(screen: Screen, heads: list[str], rows: list[list[str]]) -> None:
+    if rows:
+        screen.table(heads, rows[:MOST_ROWS])
+        if len(rows) > MOST_ROWS:
+            screen.say(f"(first {MOST_ROWS} of {len(rows):,}; --json and --out have all)")
+        screen.say()
+
+
+def write(folder: Folder, found: Forecast, told: dict[str, Any]) -> None:
+    """All tables, the draws, the figure, the page."""
+    from powderkeg import plots
+    from powderkeg.report.forecasted import charts, page
+
+    text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2, default=str)
+    folder.write("forecast.json", text_of(text + "\n"))
+    for name in ("outcomes", "dyads", "classes", "daily", "facts"):
+        folder.write(f"{name}.csv", csv_of(getattr(found, name)))
+    folder.write("why.csv", csv_of(found.why()))
+    if len(found.worlds) > 1:
+        folder.write("changes.csv", csv_of(found.changes))
+    folder.write("draws.parquet", found.draws_frame().write_parquet)
+    folder.write("acts.parquet", found.table().frame.write_parquet)
+    for name, (chart, _) in charts(found).items():
+        folder.write(f"{name}.svg", partial(plots.save, chart))
+    folder.write("forecast.html", text_of(page(found, list(folder.finished))))

@@ -1,0 +1,101 @@
+"""What earlier acts set off, day by day, and at what level that leaves the background.
+
+In: the acts of a past with their hours, the links of a `System`. Out: expected answers by day and channel; a filtered
+level of the background by group of channels.
+
+The level is a Gamma law (shape a, exposure b) that forgets: each day both fade by a factor towards a law as wide as a0
+acts about a slow mean, then take in what the day showed of the background: of each act the probability that no
+earlier act set it off. Source: Smith & Miller (1986), JRSS B 48, 79-88 (the model that fades); Harvey & Fernandes
+(1989), J. Bus. Econ. Stat. 7, 407-417. Ours differs in that answers are taken out, and in what it fades to.
+"""
+
+from __future__ import annotations
+
+import math
+
+from powderkeg.engine.compiled import loop
+
+
+@loop
+def excited_days(  # type: ignore[no-untyped-def]
+    time, channel, n_days, edge_start, edge_target, edge_mechanism, edge_mass, edge_slot, kernel_start, share, decay,
+    slot_target, slot_component, slot_gate, channel_gate, gates, held, expected,
+):  # fmt: skip
+    """Fill expected[d, c], acts that earlier ones are expected to set off on day d; held is what is left at the end.
+
+    time      (N,) days since the first day, sorted; channel (N,)
+    edge_slot (E,) first slot of the edge: one for each component of its mechanism
+    slot_...  (slots,) where answers go, as what component, through which gate row
+    gates     (1 or n_days, R) products of the gate rows, the same every day or day by day
+    held      (slots,) zeros; expected (n_days, C) zeros
+    """
+    n = len(time)
+    i = 0
+    for d in range(n_days):
+        g = min(d, gates.shape[0] - 1)
+        for s in range(len(held)):
+            if held[s] > 0.0:
+                left = math.exp(-decay[slot_component[s]])
+                c = slot_target[s]
+                expected[d, c] += held[s] * (1.0 - left) * gates[g, slot_gate[s]] * gates[g, channel_gate[c]]
+                held[s] *= left
+        while i < n and time[i] < d + 1:
+            rest = d + 1 - time[i]
+            for e in range(edge_start[channel[i]], edge_start[channel[i] + 1]):
+                m = edge_mechanism[e]
+                c = edge_target[e]
+                for j in range(kernel_start[m], kernel_start[m + 1]):
+                    s = edge_slot[e] + j - kernel_start[m]
+                    mass = edge_mass[e] * share[j]
+                    left = math.exp(-decay[j] * rest)
+                    expected[d, c] += mass * (1.0 - left) * gates[g, slot_gate[s]] * gates[g, channel_gate[c]]
+                    held[s] += mass * left
+            i += 1
+
+
+@loop
+def filter_levels(  # type: ignore[no-untyped-def]
+    count, expected, open_, week, share, group, keep, strength, slow_keep, mean, a, b, slow_a, slow_b, prior, told,
+    told_a,
+):  # fmt: skip
+    """Run the level of every group through the days.
+
+    count, expected  (D, C) acts seen; acts that earlier ones are expected to set off
+    open_            (1 or D, C) factor of the background's gates
+    week             (D,) how densely each day is reported
+    share, group     (C,) share of the channel in its group's background; its group, -1 for none
+    keep, strength   what is kept of the law from day to day; acts that the slow mean is worth
+    slow_keep        the same for the slow mean, which starts at `mean` (G,), worth `prior` acts
+    a, b             (G,) shape and exposure, filled; slow_a, slow_b (G,) those of the slow mean
+    told, told_a     (D, G) what the law of the day before said: level, and the acts it rests on
+    """
+    D, C = count.shape
+    G = len(mean)
+    for g in range(G):
+        slow_a[g] = prior
+        slow_b[g] = prior / mean[g]
+        a[g] = strength
+        b[g] = strength / mean[g]
+    for d in range(D):
+        o = min(d, open_.shape[0] - 1)
+        for g in range(G):
+            slow = slow_a[g] / slow_b[g]
+            a[g] = keep * a[g] + (1.0 - keep) * strength
+            b[g] = keep * b[g] + (1.0 - keep) * strength / slow
+            told[d, g] = a[g] / b[g]
+            told_a[d, g] = a[g]
+            slow_a[g] = slow_keep * slow_a[g] + (1.0 - slow_keep) * prior
+            slow_b[g] = slow_keep * slow_b[g] + (1.0 - slow_keep) * prior / mean[g]
+        for c in range(C):
+            g = group[c]
+            if g < 0:
+                continue
+            exposure = week[d] * open_[o, c] * share[c]
+            if exposure > 0.0:
+                b[g] += exposure
+                slow_b[g] += exposure
+                if count[d, c] > 0.0:
+                    own = told[d, g] * exposure
+                    mine = count[d, c] * own / (own + week[d] * expected[d, c])
+                    a[g] += mine
+                    slow_a[g] += mine

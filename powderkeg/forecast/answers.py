@@ -1,0 +1,168 @@
+"""What may happen, and why: outcomes of the scenario, new standoffs, and what was seen that carries them.
+
+In: `Ahead` histories ahead, what was seen. Out: tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg.analyze.episodes import Rules, episodes
+from powderkeg.analyze.intervals import proportion
+from powderkeg.analyze.outcomes import channel_mask, mechanism_mask
+from powderkeg.engine.arrays import HISTORY, Floats, Ints
+from powderkeg.errors import UsageError
+from powderkeg.events.table import EventTable
+from powderkeg.forecast.drawing import Ahead
+from powderkeg.forecast.seen import Watched
+from powderkeg.model import Model
+from powderkeg.simulate import Runs
+
+NEW_STANDOFF = "new_standoff"
+WARM_DAYS = 90.0
+"""Days before the origin whose acts still count towards a standoff."""
+MOST_ACTS = 20
+"""Acts seen that `why` names."""
+
+
+def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, Floats, Floats]]:
+    """For each outcome and for a new standoff: title, (R,) how often, (R,) days to the first, infinite where it never.
+
+    Outcomes that are shares of time are told by the fact they ask for: how often is then the share of the days.
+    """
+    found: dict[str, tuple[str, Floats, Floats]] = {}
+    scenario = model.scenario
+    R = runs.replicates
+    replicate = runs.replicate
+    after = runs.time - runs.begin
+    for name, outcome in ({} if scenario is None else dict(scenario.outcomes)).items():
+        pattern = outcome.any or outcome.count or outcome.first
+        if pattern is None:
+            continue
+        hit = channel_mask(model, pattern)[runs.channel]
+        hit &= mechanism_mask(model, pattern)[runs.mechanism.astype(np.int64) - HISTORY]
+        count = np.bincount(replicate[hit], minlength=R).astype(np.float64)
+        first = np.full(R, np.inf)
+        np.minimum.at(first, replicate[hit], after[hit])
+        found[name] = (outcome.title or name, count, first)
+    if scenario is not None and model.heat.any():
+        count, first = new_standoffs(model, runs, seen)
+        found[NEW_STANDOFF] = ("A new standoff begins", count, first)
+    return found
+
+
+def new_standoffs(model: Model, runs: Runs, seen: Watched) -> tuple[Floats, Floats]:
+    """((R,) standoffs that begin ahead, (R,) days to the first of them, infinite where none does)."""
+    late = seen.time >= seen.days - WARM_DAYS
+    time, channel = seen.time[late] + seen.shift, seen.channel[late]
+    n, R = len(time), runs.replicates
+    counts = np.diff(runs.offsets)
+    start = runs.offsets[:-1] + n * np.arange(R)
+    total = len(runs.time) + n * R
+    old = (start[:, None] + np.arange(n)).ravel()
+    new = np.arange(len(runs.time)) + np.repeat(n * np.arange(1, R + 1), counts)
+    columns: dict[str, Any] = {}
+    for name, before in (("time", time), ("channel", channel), ("mechanism", np.full(n, HISTORY))):
+        values = getattr(runs, name)
+        column = np.empty(total, values.dtype)
+        column[old], column[new] = np.tile(before, R), values
+        columns[name] = column
+    offsets = runs.offsets + n * np.arange(R + 1)
+    columns["parent"] = np.full(total, -1, np.int32)
+    begin = min(float(time[0]), seen.begin) if n else seen.begin
+    whole = replace(runs, **columns, offsets=offsets, begin=begin, days=runs.begin + runs.days - begin)
+    table = episodes(whole, rules=Rules.of(model.scenario)).filter(pl.col("start") >= seen.begin)
+    first = np.full(R, np.inf)
+    of = table["replicate"].to_numpy().astype(np.int64)
+    np.minimum.at(first, of, table["start"].to_numpy() - seen.begin)
+    return np.bincount(of, minlength=R).astype(np.float64), first
+
+
+def outcome_table(found: dict[str, tuple[str, Floats, Floats]], seen: Watched, level: float) -> pl.DataFrame:
+    """One row an outcome: chance that it happens, with its interval; how often; when first, as a date."""
+    rows = []
+    for name, (title, count, first) in found.items():
+        hits, R = int(np.isfinite(first).sum()), len(first)
+        _, low, high, _ = proportion(hits, R, level)
+        early, middle, late = (_day(first, p) for p in (0.1, 0.5, 0.9))
+        rows.append(
+            {
+                "name": name, "title": title, "chance": hits / R, "low": low, "high": high, "mean": float(count.mean()),
+                "q05": float(np.quantile(count, 0.05, method="inverted_cdf")),
+                "q95": float(np.quantile(count, 0.95, method="inverted_cdf")),
+                "first_10": _date(seen, early), "first_50": _date(seen, middle), "first_90": _date(seen, late),
+            }
+        )  # fmt: skip
+    schema = {"name": pl.String, "title": pl.String} | dict.fromkeys(
+        ("chance", "low", "high", "mean", "q05", "q95"), pl.Float64
+    )
+    return pl.DataFrame(rows, schema=schema | dict.fromkeys(("first_10", "first_50", "first_90"), pl.Date))
+
+
+def _day(first: Floats, share: float) -> float | None:
+    """Day by which it has happened in this share of draws, None where it never comes to that."""
+    day = float(np.quantile(first, share, method="inverted_cdf"))
+    return day if np.isfinite(day) else None
+
+
+def _date(seen: Watched, day: float | None) -> Any:
+    return None if day is None else seen.origin + timedelta(days=int(day))
+
+
+def carriers(model: Model, drawn: Ahead, events: EventTable, mask: Ints | None = None) -> pl.DataFrame:
+    """Acts seen that acts ahead go back to, most first: day, source, act, target, acts they bring, share of all.
+
+    mask  (C,) channels whose acts ahead are counted; default: all acts
+    """
+    runs = drawn.runs
+    counted = runs.channel < model.n_acts
+    if mask is not None:
+        counted &= mask[runs.channel].astype(bool)
+    total = int(counted.sum())
+    rows = drawn.root[counted & (drawn.root >= 0)]
+    number = np.bincount(rows, minlength=len(events)) if len(events) else np.zeros(0, np.int64)
+    top = np.argsort(-number, kind="stable")[:MOST_ACTS]
+    top = top[number[top] > 0]
+    frame = events.frame[top.tolist()].select("time", *(pl.col(k).cast(pl.String) for k in ("source", "act", "target")))
+    days = [events.start + timedelta(days=int(t)) for t in frame["time"].to_list()]
+    return pl.DataFrame(
+        {
+            "day": pl.Series(days, dtype=pl.Date), "source": frame["source"], "act": frame["act"],
+            "target": frame["target"], "brings": number[top] / runs.replicates, "share": number[top] / max(total, 1),
+        }
+    )  # fmt: skip
+
+
+def origins_of_risk(model: Model, drawn: Ahead, mask: Ints | None = None) -> dict[str, float]:
+    """Acts ahead; the shares of them that go back to acts seen, and that begin of themselves."""
+    runs = drawn.runs
+    counted = runs.channel < model.n_acts
+    if mask is not None:
+        counted &= mask[runs.channel].astype(bool)
+    total = max(int(counted.sum()), 1)
+    seen = int((counted & (drawn.root >= 0)).sum())
+    return {"acts": float(counted.sum()) / runs.replicates, "from_acts_seen": seen / total,
+            "of_themselves": 1.0 - seen / total}  # fmt: skip
+
+
+def facts_now(model: Model, level: Ints) -> pl.DataFrame:
+    """Facts and ties at the origin: the level each stands at, and how sure that is."""
+    rows = []
+    for s, name in enumerate(model.facts):
+        values, number = np.unique(level[:, s], return_counts=True)
+        for value, count in zip(values.tolist(), number.tolist(), strict=True):
+            rows.append({"fact": name, "level": model.levels[s][value], "chance": count / len(level)})
+    return pl.DataFrame(rows, schema={"fact": pl.String, "level": pl.String, "chance": pl.Float64})
+
+
+def known_mask(model: Model, source: str, target: str) -> Ints:
+    """(C,) acts of one directed dyad. Raises UsageError for one that no move allows."""
+    mask = np.array([c.source == source and c.target == target for c in model.channels], np.int64)
+    if not mask.any():
+        raise UsageError(f"no move lets {source} do anything to {target}")
+    return mask

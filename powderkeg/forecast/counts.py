@@ -1,0 +1,108 @@
+"""How many acts of which class, in which dyad, on which day: of draws, and of what was observed.
+
+In: `Runs`, or acts by channel and day. Out: arrays (draws, days, units) and the names of the units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.model import Model
+from powderkeg.simulate import Runs
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+CLASSES = ("verbal cooperation", "material cooperation", "verbal conflict", "material conflict")
+_BY_TONE = {"hostile": "verbal conflict", "cooperative": "verbal cooperation", "neutral": "verbal cooperation"}
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is counted: unit (C,) of each channel, -1 for none; keys, one a unit."""
+
+    of_channel: Ints
+    keys: tuple[tuple[str, ...], ...]
+    columns: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def names(self) -> dict[str, list[str]]:
+        return {column: [key[i] for key in self.keys] for i, column in enumerate(self.columns)}
+
+
+def act_class(model: Model, act: str) -> str:
+    """Words or deeds, cooperation or conflict: by the root of its CAMEO code, else by its tone (then words)."""
+    known = None if model.scenario is None else model.scenario.acts.get(act)
+    if known is None:
+        return "acts"
+    if known.cameo:
+        root = int(known.cameo[:2])
+        return CLASSES[0 if root <= 5 else 1 if root <= 8 else 2 if root <= 13 else 3]
+    return _BY_TONE[known.tone]
+
+
+def units_of(model: Model, by: str = "dyad") -> Units:
+    """Directed dyads ("dyad"), dyads by class of act ("class"), or single channels ("channel")."""
+    place: dict[tuple[str, ...], int] = {}
+    of = np.full(model.n_channels, -1, np.int64)
+    for c, channel in enumerate(model.channels[: model.n_acts]):
+        key: tuple[str, ...] = (channel.source or "", channel.target or "")
+        if model.scenario is None:
+            key = (channel.act, "")
+        if by == "class":
+            key = (*key, act_class(model, channel.act))
+        elif by == "channel":
+            key = (*key, channel.act)
+        of[c] = place.setdefault(key, len(place))
+    columns = ("source", "target", *({"class": ("class",), "channel": ("act",)}.get(by, ())))
+    return Units(of, tuple(place), columns)
+
+
+def daily(runs: Runs, units: Units) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """(draws, days, units) acts of each draw on each day ahead."""
+    H, U = int(np.ceil(runs.days)), len(units)
+    unit = units.of_channel[runs.channel]
+    day = np.minimum((runs.time - runs.begin).astype(np.int64), H - 1)
+    kept = unit >= 0
+    cell = (runs.replicate[kept].astype(np.int64) * H + day[kept]) * U + unit[kept]
+    return np.bincount(cell, minlength=runs.replicates * H * U).reshape(runs.replicates, H, U).astype(np.int32)
+
+
+def observed(day: Ints, channel: Ints, days: int, units: Units) -> Floats:
+    """(days, units) acts that came, by day from the origin on."""
+    unit = units.of_channel[channel]
+    kept = (unit >= 0) & (day >= 0) & (day < days)
+    cell = day[kept] * len(units) + unit[kept]
+    return np.bincount(cell, minlength=days * len(units)).reshape(days, len(units)).astype(np.float64)
+
+
+def summary(counts: np.ndarray[Any, Any], units: Units) -> pl.DataFrame:
+    """One row a unit: mean and quantiles of its acts over all days, chance of any, median first day."""
+    total = counts.sum(axis=1)
+    q = np.quantile(total, QUANTILES, axis=0, method="inverted_cdf")
+    came = counts.cumsum(axis=1) > 0
+    by_day = came.mean(axis=0)
+    likely = by_day[-1] >= 0.5
+    first = np.where(likely, (by_day >= 0.5).argmax(axis=0) + 1, 0)
+    columns: dict[str, Any] = units.names() | {"mean": total.mean(axis=0), "sd": total.std(axis=0)}
+    columns |= {f"q{round(100 * p):02d}": q[i].astype(np.float64) for i, p in enumerate(QUANTILES)}
+    columns |= {"any": by_day[-1], "first_day": [int(d) if ok else None for d, ok in zip(first, likely, strict=True)]}
+    return pl.DataFrame(columns, schema_overrides={"first_day": pl.Int64})
+
+
+def by_day(counts: np.ndarray[Any, Any], units: Units) -> pl.DataFrame:
+    """One row a unit and day: mean and quantiles of the acts of the day, and of all up to it."""
+    H, U = counts.shape[1:]
+    names = units.names()
+    columns: dict[str, Any] = {column: np.repeat(values, H) for column, values in names.items()}
+    columns["day"] = np.tile(np.arange(1, H + 1), U)
+    for prefix, part in (("", counts), ("total_", counts.cumsum(axis=1))):
+        q = np.quantile(part, QUANTILES, axis=0, method="inverted_cdf")
+        columns[f"{prefix}mean"] = part.mean(axis=0).T.ravel()
+        columns |= {f"{prefix}q{round(100 * p):02d}": q[i].T.ravel().astype(float) for i, p in enumerate(QUANTILES)}
+    return pl.DataFrame(columns)

@@ -1,0 +1,242 @@
+"""Histories ahead, set by set: numbers drawn from a fit, hours from their days, levels from their law.
+
+In: a model, `Watched`, how many. Out: `Ahead`: `Runs` of each world, and every act's root among what was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.draws import root_key
+from powderkeg.engine.simulation.chunks import Chunk, Workspace
+from powderkeg.engine.worlds import Past
+from powderkeg.forecast.ahead import Paths, Turns, live, paths
+from powderkeg.forecast.completed import Completed, imputed, is_hidden, order_last, past_at, with_hours
+from powderkeg.forecast.ground import Ground, Groups, ground_of, groups_of
+from powderkeg.forecast.links import expected_answers, gates_at, levels_along, links_of
+from powderkeg.forecast.seen import Watched
+from powderkeg.forecast.weeks import week_profile, weekdays
+from powderkeg.model import Model, filled
+from powderkeg.simulate import Runs
+from powderkeg.simulate.workers import Spares, in_order, workers_for
+
+LIMIT = 100_000
+"""Acts in one history ahead before it is stopped and called exploded."""
+SETS = 40
+"""Sets of numbers, hours and levels' laws; draws are shared out among them."""
+WORLDS = Callable[[System, Mapping[str, float]], Turns]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of the model of reporting and of the background is used.
+
+    background  "local": a level that drifts, estimated; "scenario": the scenario's rates and courses as they stand
+    weekdays    days of the week are reported unevenly
+    spread      a pair's days are luckier or less
+    mechanisms  earlier acts set off later ones
+    drift       levels move on; without, they stay where they are, as unsure as they are
+    """
+
+    background: str = "local"
+    weekdays: bool = True
+    spread: bool = True
+    mechanisms: bool = True
+    drift: bool = True
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Histories ahead in one world; rows (N,) of the act seen that each act descends from, -1 for the background, -2
+    for what was put in by hand or by a policy; level (R, S) facts at the origin."""
+
+    runs: Runs
+    root: Ints
+    level: Ints
+    ground: Ground
+
+
+def without_mechanisms(system: System) -> System:
+    """The same arrays, but nothing answers."""
+    return system._replace(edge_mass=np.zeros_like(system.edge_mass))
+
+
+class Draughtsman:
+    """What all sets share: counts, the week, how fast levels drift."""
+
+    def __init__(
+        self, model: Model, seen: Watched, days: int, settings: Settings, sets: list[dict[str, float]], seed: int,
+        ground: Ground | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.seen, self.days, self.settings, self.seed = model, seen, days, settings, seed
+        self.sets = sets
+        self.groups: Groups = groups_of(model)
+        self.counts = seen.counts(model.n_channels)
+        self.day = weekdays(seen.start, len(self.counts))
+        total = self.counts.sum(axis=1)
+        self.week = week_profile(total, seen.start) if settings.weekdays else np.ones(7)
+        self.week_ahead = self.week[weekdays(seen.origin, days)]
+        self.hidden = is_hidden(model.system, model.n_acts)
+        system = self._system({})
+        self.links = links_of(system)
+        rng = np.random.default_rng([seed, 0x66637374])
+        self.point = self._ground(system, with_hours(seen, rng), ground)
+
+    def _system(self, values: Mapping[str, float]) -> System:
+        system = filled(self.model, values) if values else self.model.system
+        return system if self.settings.mechanisms else without_mechanisms(system)
+
+    def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
+        return gates_at(system, levels_along(system, time, channel, len(self.counts)))
+
+    def _ground(self, system: System, time: Floats, chosen: Ground | None) -> Ground:
+        """The levels that acts at these times leave, their law chosen or that of `chosen`."""
+        order = np.argsort(time, kind="stable")
+        time, channel = time[order], self.seen.channel[order]
+        gates = self._gates(system, time, channel)
+        expected, _ = expected_answers(system, self.links, time, channel, len(self.counts), gates)
+        open_ = gates[:, system.background_gate] * gates[:, system.channel_gate]
+        return ground_of(self.groups, self.counts, expected, open_, self.week, self.day, chosen)
+
+    def one(self, number: int, first: int, draws: int, worlds: list[WORLDS], space: Workspace) -> list[Any]:
+        """Set `number`: for each world its chunks; the completed past; the levels of facts at the origin."""
+        rng = np.random.default_rng([self.seed, number, 0x66637374])
+        values = self.sets[number % len(self.sets)] if self.sets else {}
+        system = self._system(values)
+        if self.hidden:
+            completed = imputed(system, self.model.n_acts, self.seen, self.seed, number)
+            time, channel = completed.past.time - self.seen.shift, completed.past.channel
+            own = time[completed.row >= 0]
+        else:
+            own = with_hours(self.seen, rng)
+            gates = self._gates(system, own, self.seen.channel)[-1]
+            own = order_last(self.seen, own, system, self._rate(system, gates), gates, rng)
+            completed = past_at(self.seen, own, system)
+            time, channel = own, self.seen.channel
+        ground = self._ground(system, own, self.point) if not self.hidden else self.point
+        path = self._paths(system, ground, draws, rng)
+        order = np.argsort(time, kind="stable")
+        level = levels_along(system, time[order], channel[order], len(self.counts))[-1]
+        root = root_key(self.seed)
+        lived = [
+            live(system, completed.past, path, self.groups.pair, build(system, values), root, first, LIMIT, space)
+            for build in worlds
+        ]
+        return [lived, completed, np.tile(level, (draws, 1))]
+
+    def _rate(self, system: System, gates: Floats) -> Floats:
+        """(C,) background as it stands, its gates taken in."""
+        if self.settings.background == "scenario":
+            rate = system.rate
+        else:
+            known = self.point.group >= 0
+            rate = np.zeros(system.n_channels)
+            rate[known] = self.point.level[self.point.group[known]] * self.point.share[known]
+        return np.maximum(rate * gates[system.background_gate] * gates[system.channel_gate], 1e-12)
+
+    def _paths(self, system: System, ground: Ground, draws: int, rng: np.random.Generator) -> Paths:
+        from dataclasses import replace
+
+        if not self.settings.spread:
+            ground = replace(ground, spread=1.0)
+        if not self.settings.drift:
+            ground = replace(ground, keep=1.0)
+        made = paths(ground, self.week_ahead, draws, rng)
+        if self.settings.background == "scenario":
+            shape = courses_ahead(system, self.seen.begin, self.days)
+            rate = system.rate * shape * made.times[:, :, self.groups.pair]
+            return Paths(rate, made.times)
+        # Facts that come up by themselves keep the scenario's rates.
+        made.rate[:, :, self.model.n_acts :] = system.rate[self.model.n_acts :]
+        return made
+
+
+def courses_ahead(system: System, begin: float, days: int) -> Floats:
+    """(days, C) factor of each channel's profile at the middle of each day ahead."""
+    factor = np.ones((days, system.n_channels))
+    middle = begin + np.arange(days) + 0.5
+    for p in range(len(system.profile_start) - 1):
+        rows = slice(int(system.profile_start[p]), int(system.profile_start[p + 1]))
+        step = np.searchsorted(system.step_time[rows], middle, side="right") - 1
+        season = 1.0 + system.profile_swing[p] * np.cos(2 * np.pi * (middle - system.profile_peak[p]) / 365.25)
+        factor[:, system.profile == p] = (system.step_value[rows][np.maximum(step, 0)] * season)[:, None]
+    return factor
+
+
+def draw(
+    drawer: Draughtsman, draws: int, worlds: list[WORLDS], workers: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> list[Ahead]:  # fmt: skip
+    """All draws of all worlds, paired: draw r of each world shares its numbers, hours, levels and luck."""
+    n_sets = min(SETS, draws)
+    edges = np.linspace(0, draws, n_sets + 1).astype(np.int64)
+    n_workers = workers_for(n_sets, workers)
+    spaces = Spares([Workspace() for _ in range(n_workers)])
+
+    def work(number: int) -> list[Any]:
+        with spaces.one() as space:
+            first = int(edges[number])
+            return drawer.one(number, first, int(edges[number + 1]) - first, worlds, space)
+
+    done: list[list[Any]] = []
+    for one in in_order(partial(work), n_sets, n_workers):
+        done.append(one)
+        if progress is not None:
+            progress(len(done) / n_sets)
+    level = np.concatenate([one[2] for one in done])
+    found = []
+    for w in range(len(worlds)):
+        chunks = [chunk for one in done for chunk in one[0][w]]
+        completed = [one[1] for one, a, b in zip(done, edges, edges[1:], strict=False) for _ in range(int(b - a))]
+        runs = _runs(drawer, chunks)
+        found.append(Ahead(runs, roots(chunks, completed), level, drawer.point))
+    return found
+
+
+def _runs(drawer: Draughtsman, chunks: list[Chunk]) -> Runs:
+    def join(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(chunk, name) for chunk in chunks])
+
+    counts = join("n_events")
+    return Runs(
+        model=drawer.model,
+        seed=drawer.seed,
+        days=float(drawer.days),
+        replicates=len(chunks),
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        time=join("time"),
+        channel=join("channel"),
+        parent=join("parent"),
+        mechanism=join("mechanism"),
+        exploded=join("exploded"),
+        reached=join("reached"),
+        limit=LIMIT,
+        level_time=join("level_time").reshape(len(chunks), -1),
+        begin=drawer.seen.begin,
+        candidates=int(join("n_candidates").sum()),
+        asked=len(chunks),
+    )
+
+
+def roots(chunks: list[Chunk], completed: list[Completed]) -> Ints:
+    """For every act ahead the row of the act seen that it goes back to; -1 where it goes back to none."""
+    found = []
+    for chunk, one in zip(chunks, completed, strict=True):
+        root = np.full(len(chunk.parent), -1, np.int64)
+        parent = chunk.parent
+        old = parent <= -2
+        root[old] = one.row[-2 - parent[old].astype(np.int64)]
+        for i in np.flatnonzero(parent >= 0).tolist():  # parents stand before their children
+            root[i] = root[parent[i]]
+        found.append(root)
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+__all__ = ["Ahead", "Draughtsman", "Past", "Settings", "draw"]

@@ -1,0 +1,75 @@
+"""The acts of the week up to each day: as seen, as foretold, as they came.
+
+In: counts of a forecast, what was watched. Out: a frame for the fan figure. Weeks, because single days of most dyads
+hold no act or one, and a running week of the first days ahead still holds days that were seen.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.events.table import EventTable
+from powderkeg.forecast.counts import Units, observed
+from powderkeg.forecast.seen import Watched, channels_of
+from powderkeg.model import Model
+
+WEEK = 7
+
+
+def fan(
+    model: Model, seen: Watched, units: Units, ahead: NDArray[np.int32], level: float, before: int,
+    after: EventTable | None,
+) -> pl.DataFrame:  # fmt: skip
+    """See `Forecast.fan`; ahead is (draws, days, units)."""
+    n_past = min(before, int(seen.days))
+    first = int(np.ceil(seen.days - 1e-9)) - n_past - WEEK
+    day = np.floor(seen.time).astype(np.int64) - first
+    past = observed(day, seen.channel, n_past + WEEK, units)
+    R, H, U = ahead.shape
+    tail = np.broadcast_to(past[-(WEEK - 1) :], (R, WEEK - 1, U))
+    week = _running(np.concatenate([tail, ahead], axis=1))[:, WEEK - 1 :]
+    tail_share = (1.0 - level) / 2.0
+    ends = np.quantile(week, (tail_share, 0.25, 0.5, 0.75, 1.0 - tail_share), axis=0, method="inverted_cdf")
+    before_week = _running(past)[WEEK:]
+    came = None if after is None else _came(model, seen, units, after, past, H)
+    rows: list[dict[str, Any]] = []
+    for u in np.argsort(-ahead.mean(axis=(0, 1)), kind="stable").tolist():
+        name = " → ".join(part.replace("_", " ") for part in units.keys[u] if part)
+        empty = dict.fromkeys(("seen", "low", "q25", "median", "q75", "high", "came"))
+        for k in range(n_past):
+            when = seen.origin - timedelta(days=n_past - k)
+            rows.append({"name": name, "day": when, **empty, "seen": float(before_week[k, u])})
+        for d in range(H):
+            low, q25, median, q75, high = (float(x) for x in ends[:, d, u])
+            told = {"low": low, "q25": q25, "median": median, "q75": q75, "high": high}
+            later = None if came is None or d >= len(came) else float(came[d, u])
+            rows.append({"name": name, "day": seen.origin + timedelta(days=d), **empty, **told, "came": later})
+    numbers = dict.fromkeys(("seen", "low", "q25", "median", "q75", "high", "came"), pl.Float64)
+    return pl.DataFrame(rows, schema={"name": pl.String, "day": pl.Date, **numbers})
+
+
+def _running(counts: Any) -> Floats:
+    """Sums over the week up to each day, along the last axis but one; the first days have fewer."""
+    total = np.cumsum(counts, axis=-2).astype(np.float64)
+    result = total.copy()
+    result[..., WEEK:, :] -= total[..., :-WEEK, :]
+    return result
+
+
+def _came(model: Model, seen: Watched, units: Units, after: EventTable, past: Floats, days: int) -> Floats:
+    """(days known, units) acts of the week up to each day ahead that the table reaches."""
+    shift = (seen.origin - after.start).days
+    reach = min(days, int(np.floor(after.days)) - shift)
+    if reach <= 0:
+        return np.zeros((0, past.shape[1]))
+    frame = after.frame.filter((pl.col("time") >= shift) & (pl.col("time") < shift + reach))
+    channel = channels_of(model, frame)
+    day = np.floor(frame["time"].to_numpy()).astype(np.int64) - shift
+    got = observed(day[channel >= 0], channel[channel >= 0], reach, units)
+    return _running(np.concatenate([past[-(WEEK - 1) :], got]))[WEEK - 1 :]

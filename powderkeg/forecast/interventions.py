@@ -1,0 +1,122 @@
+"""What would it change if something were done tomorrow?
+
+In: interventions of the scenario, or an act such as "west talk serbia". Out: worlds to live in, and what they change on
+paired draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from powderkeg.analyze.intervals import average
+from powderkeg.compare.interventions import Plan, choose, plan
+from powderkeg.engine.arrays import System
+from powderkeg.engine.worlds import ForcedAct
+from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.forecast.ahead import Turns
+from powderkeg.forecast.answers import first_days
+from powderkeg.forecast.counts import daily, units_of
+from powderkeg.forecast.drawing import Ahead, without_mechanisms
+from powderkeg.forecast.seen import Watched
+from powderkeg.model import Model
+
+NOTHING = "nothing is done"
+
+
+def nothing(system: System, values: Mapping[str, float]) -> Turns:
+    """The world in which nothing is done."""
+    return Turns()
+
+
+def worlds_of(
+    model: Model, asked: Sequence[str], begin: float, days: int, mechanisms: bool
+) -> dict[str, Callable[[System, Mapping[str, float]], Turns]]:
+    """The world without, and one for each that is asked for: name of an intervention, or who does what to whom.
+
+    An intervention's own days count from the origin. Raises UsageError, with the nearest name, for what is neither.
+    """
+    found: dict[str, Callable[[System, Mapping[str, float]], Turns]] = {NOTHING: nothing}
+    known = () if model.scenario is None else tuple(model.scenario.interventions)
+    faults = []
+    for name in asked:
+        if name in found:
+            faults.append(Fault(None, None, "interventions", f"{name!r} asked for twice", "each once"))
+            continue
+        words = name.split()
+        if len(words) in (2, 3):
+            try:
+                found[name] = _deed(model.channel(words[0], words[1], words[2] if len(words) == 3 else None), begin)
+            except UsageError as error:
+                faults += [replace(fault, path="interventions") for fault in error.faults]
+        elif all(part.strip() in known for part in name.split("+")):
+            (one,) = choose(_scenario(model), [name])
+            found[name] = _planned(plan(model, one, float(days)), begin, mechanisms)
+        else:
+            near = nearest_name(name, known)
+            expected = "an intervention of the scenario" + (f" ({', '.join(known)})" if known else " (it has none)")
+            expected += ', or an act in words: "who does whom", such as "west talk serbia"'
+            faults.append(Fault(None, None, "interventions", f"unknown intervention {name!r}", expected, near))
+    if faults:
+        raise UsageError(faults)
+    return found
+
+
+def _scenario(model: Model):  # type: ignore[no-untyped-def]
+    assert model.scenario is not None
+    return model.scenario
+
+
+def _deed(channel: int, begin: float) -> Callable[[System, Mapping[str, float]], Turns]:
+    """One act, put in by hand at noon of the first day."""
+    return lambda system, values: Turns(acts=(ForcedAct(begin + 0.5, channel),))
+
+
+def _planned(made: Plan, begin: float, mechanisms: bool) -> Callable[[System, Mapping[str, float]], Turns]:
+    def build(system: System, values: Mapping[str, float]) -> Turns:
+        world = made.world(system, values)
+        turns = []
+        for phase, turn in zip(world.phases[1:], made.turns, strict=True):
+            changed = phase.system if mechanisms else without_mechanisms(phase.system)
+            turns.append((max(phase.at, 0.0), changed, turn.idle, phase.levels))
+        acts = tuple(act._replace(at=act.at + begin) for act in world.acts)
+        policies = tuple(one._replace(start=one.start + begin, end=one.end + begin) for one in world.policies)
+        return Turns(tuple(turns), acts, policies)
+
+    return build
+
+
+def changes(model: Model, worlds: Mapping[str, Ahead], seen: Watched, level: float) -> pl.DataFrame:
+    """Differences of each world from the first, in which nothing is done, draw by draw."""
+    names = list(worlds)
+    units = units_of(model)
+    without = first_days(model, worlds[names[0]].runs, seen)
+    acts_without = daily(worlds[names[0]].runs, units).sum(axis=1).astype(np.float64)
+    rows = []
+    for world in names[1:]:
+        other = first_days(model, worlds[world].runs, seen)
+        for name, (title, count, _) in without.items():
+            pairs = ((f"{name}: chance", count > 0, other[name][1] > 0), (f"{name}: how often", count, other[name][1]))
+            for told, before, after in pairs:
+                rows.append(_row(world, told, title, before, after, level))
+        acts_with = daily(worlds[world].runs, units).sum(axis=1).astype(np.float64)
+        for u, key in enumerate(units.keys):
+            title = f"acts of {key[0]} towards {key[1]}" if key[1] else f"acts of {key[0]}"
+            rows.append(_row(world, " ".join(key).strip(), title, acts_without[:, u], acts_with[:, u], level))
+    schema = {"intervention": pl.String, "name": pl.String, "title": pl.String} | dict.fromkeys(
+        ("without", "with", "difference", "low", "high"), pl.Float64
+    )
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _row(world: str, name: str, title: str, before, after, level: float) -> dict[str, object]:  # type: ignore[no-untyped-def]
+    before, after = np.asarray(before, np.float64), np.asarray(after, np.float64)
+    difference = after - before
+    mean, low, high, _ = average(difference, level)
+    if not difference.any():
+        low = high = 0.0
+    return {"intervention": world, "name": name, "title": title, "without": float(before.mean()),
+            "with": float(after.mean()), "difference": mean, "low": low, "high": high}  # fmt: skip

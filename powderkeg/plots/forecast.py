@@ -1,0 +1,80 @@
+"""Forecasts: fans by dyad, with what came before and, where it is known, what came after; and how they scored.
+
+In: frames of a `Forecast` or of scores. Out: charts.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, config, words
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_FANS = 6
+HEIGHT = 110
+
+
+def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST_FANS) -> alt.VConcatChart:
+    """Acts in the week up to each day, dyad by dyad: seen before the origin, foretold after it.
+
+    table  as `Forecast.fan()`: name, day (date), seen (null ahead), low, q25, median, q75, high (null before the
+           origin), came (what came in the end, null where it is not known)
+    """
+    panels = []
+    names = list(dict.fromkeys(table["name"].to_list()))[:most]
+    for k, name in enumerate(names):
+        rows = table.filter(table["name"] == name).to_dicts()
+        last = k == len(names) - 1
+        panels.append(_panel(rows, words(name), origin, last))
+    share = f"{100 * level:.0f} %"
+    lines = [
+        f"Acts in the seven days up to each day. Wide band: {share} of the histories ahead; narrow band: half of them; "
+        "line: the middle one.",
+        "Dark line: what was seen before the origin (dashed rule)."
+        + (" Orange: what came." if table["came"].is_not_null().any() else ""),
+    ]
+    head = alt.TitleParams(f"What may come from {origin} on", subtitle=lines, offset=14)
+    chart: alt.VConcatChart = alt.vconcat(*panels, spacing=12).properties(title=head).configure(**config())
+    return chart
+
+
+def _panel(rows: list[dict[str, object]], name: str, origin: date, last: bool) -> Any:
+    data = [{**row, "when": str(row["day"])} for row in rows]
+    for row in data:
+        row.pop("day")
+        row["what"] = words(f"{name}, {row['when']}")
+    axis = alt.Axis(format="%-d %b %Y", tickCount=6, labels=last, ticks=last, title=None)
+    x = alt.X("when:T", axis=axis)
+    top = alt.Axis(tickCount=3, grid=True, gridColor="#eaeef2")
+    ahead = chart_of([row for row in data if row["low"] is not None])
+    seen = chart_of([row for row in data if row["seen"] is not None])
+    came = chart_of([row for row in data if row["came"] is not None])
+    rule = chart_of([{"when": str(origin - timedelta(days=1))}])
+    layers = [
+        ahead.mark_area(color=PALE, opacity=0.45, interpolate="step-after", aria=False).encode(
+            x, alt.Y("low:Q", title="", axis=top), y2="high:Q"
+        ),
+        ahead.mark_area(color=PALE, opacity=0.9, interpolate="step-after", aria=False).encode(
+            x, alt.Y("q25:Q", title=""), y2="q75:Q"
+        ),
+        ahead.mark_line(color=MODEL, strokeWidth=2, interpolate="step-after", aria=False).encode(
+            x, alt.Y("median:Q", title="")
+        ),
+        seen.mark_line(color=INK, strokeWidth=1.4, interpolate="step-after").encode(
+            x, alt.Y("seen:Q", title=""), description="what:N"
+        ),
+        rule.mark_rule(color=SOFT, strokeDash=[4, 4], aria=False).encode(x),
+    ]
+    if any(row["came"] is not None for row in data):
+        layers.append(
+            came.mark_line(color=HOSTILE, strokeWidth=1.8, interpolate="step-after").encode(
+                x, alt.Y("came:Q", title=""), description="what:N"
+            )
+        )
+    title = alt.TitleParams(name, fontSize=13, frame="group", anchor="start")
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=title)

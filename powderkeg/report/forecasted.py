@@ -1,0 +1,95 @@
+"""One page that says what may come, how sure that is, and what carries it.
+
+In: a `Forecast`, perhaps what came. Out: one HTML file without scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from powderkeg import plots
+from powderkeg.forecast.answers import origins_of_risk
+from powderkeg.report.pages import FOLDER, template
+from powderkeg.scenario import digest
+from powderkeg.version import __version__
+from powderkeg.wording import measured, percent
+
+if TYPE_CHECKING:
+    from powderkeg.events import EventTable
+    from powderkeg.forecast import Forecast
+
+MOST_ROWS = 40
+
+
+def charts(found: Forecast, after: EventTable | None = None) -> dict[str, tuple[Any, str]]:
+    """The fan by dyad, and what it shows in words."""
+    label = f"Acts of the week up to each day, by dyad: seen until {found.origin}, foretold for {found.days} days."
+    return {"fan": (plots.fans(found.fan(after=after), found.origin, found.level), label)}
+
+
+def page(found: Forecast, files: Sequence[str] = (), after: EventTable | None = None) -> str:
+    """The page as text; `files` are the names of those that lie beside it."""
+    from altair.utils.schemapi import debug_mode
+    from markupsafe import Markup
+
+    with debug_mode(False):
+        figures = {
+            name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts(found, after).items()
+        }
+    scenario = found.model.scenario
+    shares = origins_of_risk(found.model, found.drawn)
+    return template("forecasted.html").render(
+        f=found,
+        title="a model of bare arrays" if scenario is None else scenario.title or scenario.name,
+        version=__version__,
+        digest="" if scenario is None else digest(scenario),
+        level=percent(found.level),
+        acts=measured(shares["acts"]),
+        share=percent(shares["from_acts_seen"]),
+        outcomes=[_outcome(row) for row in found.outcomes.to_dicts()],
+        dyads=[_counted(row) for row in found.dyads.sort("mean", descending=True).head(MOST_ROWS).to_dicts()],
+        why=[_carrier(row) for row in found.why().to_dicts()],
+        facts=[{**row, "chance": percent(row["chance"])} for row in found.facts.head(MOST_ROWS).to_dicts()],
+        changes=[_change(row) for row in found.changes.to_dicts()] if len(found.worlds) > 1 else [],
+        figures=figures,
+        files=files,
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+    )
+
+
+def _outcome(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "title": row["title"],
+        "chance": percent(row["chance"]),
+        "span": f"{percent(row['low'])} to {percent(row['high'])}",
+        "mean": measured(row["mean"]),
+        "often": f"{row['q05']:.0f} to {row['q95']:.0f}",
+        "first": "" if row["first_50"] is None else str(row["first_50"]),
+    }
+
+
+def _counted(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "dyad": " → ".join(part.replace("_", " ") for part in (row["source"], row["target"]) if part),
+        "mean": measured(row["mean"]),
+        "wide": f"{row['q05']:.0f} to {row['q95']:.0f}",
+        "half": f"{row['q25']:.0f} to {row['q75']:.0f}",
+        "any": percent(row["any"]),
+    }
+
+
+def _carrier(row: Mapping[str, Any]) -> dict[str, str]:
+    act = " ".join(str(row[k]).replace("_", " ") for k in ("source", "act", "target") if row[k])
+    return {"day": str(row["day"]), "act": act, "brings": measured(row["brings"]), "share": percent(row["share"])}
+
+
+def _change(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "what": row["intervention"].replace("_", " "),
+        "name": row["name"].replace("_", " "),
+        "without": measured(row["without"]),
+        "with": measured(row["with"]),
+        "difference": f"{row['difference']:+.3g}",
+        "span": f"{row['low']:+.3g} to {row['high']:+.3g}",
+    }

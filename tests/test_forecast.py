@@ -1,0 +1,195 @@
+"""Forecasts: the law of what comes next, given what was seen; what carries it; what an act tomorrow changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import forecast_systems as quarrel
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+import powderkeg as pk
+from powderkeg.forecast.completed import order_last
+from powderkeg.forecast.links import gates_at
+from powderkeg.forecast.seen import seen
+
+PLAIN = {"background": "scenario", "weekdays": False, "spread": False}
+"""The scenario's own law: nothing of reporting, no drift."""
+
+
+def totals(found: pk.forecast, by: str = "dyad", world: str | None = None) -> np.ndarray:  # type: ignore[valid-type]
+    return found.counts(by, world).sum(axis=1).astype(float)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_comes_has_the_law_of_a_simulator_that_tracks_intensities(seed: int) -> None:
+    """Counts of three kinds of act in ten days after a simulated past, with a fact that gates one of them.
+
+    Chi-square of binned counts and z of means; false alarm 1e-5 each. A past of half the answers is refused below.
+    """
+    past = quarrel.simulated(60.0, seed)
+    found = pk.forecast(quarrel.scenario(), past, days=10, draws=4000, seed=seed, **PLAIN)
+    expected = quarrel.ahead(past, 10.0, 2000, seed + 10)
+    assert _differ(totals(found), expected) > 1e-5
+
+
+def test_a_past_that_is_forgotten_is_refused() -> None:
+    """The same without what the last days set off."""
+    past = quarrel.simulated(60.0, 1)
+    early = replace(past, frame=past.frame.filter(pl.col("time") < past.days - 6.0))
+    found = pk.forecast(quarrel.scenario(), early, days=10, draws=4000, seed=1, **PLAIN)
+    assert _differ(totals(found), quarrel.ahead(past, 10.0, 2000, 11)) < 1e-5
+
+
+def _differ(some: np.ndarray, others: np.ndarray) -> float:
+    """Smallest p of two samples of counts, over the columns: means by z, laws by chi-square."""
+    least = 1.0
+    for one, other in zip(some.T, others.T, strict=True):
+        z = (one.mean() - other.mean()) / np.sqrt(one.var() / len(one) + other.var() / len(other) + 1e-12)
+        top = int(np.quantile(other, 0.98)) + 1
+        table = [np.bincount(np.minimum(x, top).astype(int), minlength=top + 1) for x in (one, other)]
+        kept = np.array(table)[:, np.sum(table, axis=0) >= 10]
+        least = min(least, 2 * stats.norm.sf(abs(z)), stats.chi2_contingency(kept).pvalue)
+    return float(least)
+
+
+def test_with_hours_drawn_day_stamps_give_the_means_of_exact_times() -> None:
+    """Twelve pasts, one day ahead; midnight for every stamp puts the answers to come too low.
+
+    The mean over the pasts is held to 3 standard errors; midnight misses it by more.
+    """
+    difference, midnight = [], []
+    for seed in range(12):
+        past = quarrel.simulated(80.0, 100 + seed)
+        exact = totals(pk.forecast(quarrel.scenario(), past, days=1, draws=3000, seed=seed, **PLAIN)).sum(axis=1)
+        stamped = quarrel.by_day(past)
+        drawn = totals(pk.forecast(quarrel.scenario(), stamped, days=1, draws=3000, seed=seed, **PLAIN)).sum(axis=1)
+        early = totals(
+            pk.forecast(
+                quarrel.scenario(), replace(stamped, resolution="exact"), days=1, draws=3000, seed=seed, **PLAIN
+            )
+        ).sum(axis=1)
+        difference.append(drawn.mean() - exact.mean())
+        midnight.append(early.mean() - exact.mean())
+    error = np.std(difference, ddof=1) / np.sqrt(12)
+    assert abs(np.mean(difference)) < 3 * error
+    assert np.mean(midnight) < -3 * np.std(midnight, ddof=1) / np.sqrt(12)
+
+
+def test_hours_of_the_last_day_follow_the_model() -> None:
+    """A block and its answer on one day: the likelier order is block first, by the ratio that the model gives."""
+    model = pk.compile(quarrel.scenario())
+    table = quarrel.record([9.0, 9.0], [0, 1], 10.0, "day")
+    watched = seen(model, table)
+    gates = gates_at(model.system, model.system.initial_level[None])[-1]
+    rng = np.random.default_rng(1)
+    after = []
+    for _ in range(1500):
+        time = order_last(watched, watched.time + rng.random(2), model.system, model.system.rate, gates, rng)
+        after.append(time[1] > time[0])
+    # By quadrature: density of the two hours, the exposure of what either sets off until the end of the day included.
+    u = (np.arange(400) + 0.5) / 400
+    first, second = np.meshgrid(u, u, indexing="ij")
+    b, a = np.log(2) / 2.0, np.log(2) / 4.0
+    gap = second - first
+    lik = np.where(gap > 0, 0.1 + 0.6 * b * np.exp(-b * np.maximum(gap, 0)), 0.1)
+    lik *= np.where(gap < 0, 0.2 + 0.5 * a * np.exp(-a * np.maximum(-gap, 0)), 0.2)
+    lik *= np.exp(-0.6 * (1 - np.exp(-b * (1 - first))) - 0.4 * (1 - np.exp(-np.log(2) * (1 - first))))
+    lik *= np.exp(-0.5 * (1 - np.exp(-a * (1 - second))))
+    expected = lik[gap > 0].sum() / lik.sum()
+    assert abs(np.mean(after) - expected) < 4 * np.sqrt(expected * (1 - expected) / 1500)
+    assert expected > 0.55
+
+
+def test_the_same_seed_gives_the_same_draws_whatever_the_workers() -> None:
+    past = quarrel.by_day(quarrel.simulated(200.0, 5))
+    one, other = (pk.forecast(quarrel.scenario(), past, days=14, draws=200, seed=4, workers=w) for w in (1, 2))
+    assert one.drawn.runs.digest() == other.drawn.runs.digest()
+    assert one.as_dict() == other.as_dict()
+    assert pk.forecast(quarrel.scenario(), past, days=14, draws=200, seed=5).drawn.runs.digest() != (
+        one.drawn.runs.digest()
+    )
+
+
+def test_nothing_from_the_origin_on_is_looked_at() -> None:
+    whole = quarrel.by_day(quarrel.simulated(200.0, 6))
+    origin = whole.start + timedelta(days=150)
+    cut = whole.between(None, origin - timedelta(days=1))
+    from_whole = pk.forecast(quarrel.scenario(), whole, days=10, draws=100, origin=origin)
+    assert (
+        from_whole.drawn.runs.digest() == pk.forecast(quarrel.scenario(), cut, days=10, draws=100).drawn.runs.digest()
+    )
+    assert from_whole.origin == origin
+
+
+def test_an_intervention_leaves_alone_what_it_does_not_touch() -> None:
+    past = quarrel.by_day(quarrel.simulated(200.0, 7))
+    asked = ["no_retaliation", "nothing", "guard calm north"]
+    found = pk.forecast(quarrel.scenario(), past, days=20, draws=400, interventions=asked)
+    assert found.worlds["nothing"].runs.digest() == found.drawn.runs.digest()
+    changes = {(row["intervention"], row["name"]): row for row in found.changes.to_dicts()}
+    assert changes["no_retaliation", "south north"]["high"] < 0
+    assert changes["guard calm north", "guard north"]["low"] > 0.5
+    assert all(
+        row["difference"] == row["low"] == row["high"] == 0.0 for key, row in changes.items() if key[0] == "nothing"
+    )
+    alone = pk.forecast(quarrel.scenario(), past, days=20, draws=400)
+    assert alone.drawn.runs.digest() == found.drawn.runs.digest()
+
+
+def test_why_names_acts_that_were_seen_and_their_shares_add_up() -> None:
+    past = quarrel.by_day(quarrel.simulated(200.0, 8))
+    found = pk.forecast(quarrel.scenario(), past, days=5, draws=2000)
+    told = found.as_dict()["why"]
+    assert 0.0 < told["from_acts_seen"] < 1.0
+    acts = found.why()
+    assert acts["share"].sum() <= told["from_acts_seen"] + 1e-9
+    assert acts["day"].max() < found.origin
+    known = set(past.frame.select("source", "act", "target").rows())
+    assert set(acts.select("source", "act", "target").rows()) <= known
+    # The last days carry most: half-lives are of days.
+    assert acts["day"][0] >= found.origin - timedelta(days=10)
+
+
+def test_the_level_at_the_origin_is_that_of_the_last_months_not_of_the_whole_record() -> None:
+    """Rates ten times as high in the last 200 of 800 days: what is foretold follows them."""
+    rng = np.random.default_rng(2)
+    times = np.sort(np.concatenate([rng.uniform(0, 600, 60), rng.uniform(600, 800, 200)]))
+    table = quarrel.record(np.floor(times).tolist(), [0] * len(times), 800.0, "day")
+    found = pk.forecast(quarrel.scenario(), table, days=30, draws=1000, mechanisms=False)
+    mean = float(found.dyads.filter(source="north", target="south")["mean"][0])
+    assert 22.0 < mean < 40.0
+    assert 3 <= float(found.dyads.filter(source="north")["q05"][0]) < mean - 5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"days": 0}, "days: 0"),
+        ({"draws": 0}, "draws: 0"),
+        ({"origin": "2031-01-01"}, "but the events end on"),
+        ({"origin": "2019-01-01"}, "but the events begin on"),
+        ({"origin": "soon"}, "a day such as 2018-06-30"),
+        ({"background": "lokal"}, "one of local, scenario"),
+        ({"level": 1.0}, "a share between 0 and 1"),
+        ({"interventions": ["no_retaliatoin"]}, "nearest: 'no_retaliation'"),
+        ({"interventions": ["guard calms north"]}, "no channel 'guard calms north'"),
+    ],
+)
+def test_what_cannot_be_foretold_is_said(options: dict[str, object], said: str) -> None:
+    with pytest.raises(pk.UsageError, match=said):
+        pk.forecast(quarrel.scenario(), quarrel.by_day(quarrel.simulated(100.0, 1)), **options)  # type: ignore[arg-type]
+
+
+def test_a_gap_before_the_origin_is_said() -> None:
+    past = quarrel.by_day(quarrel.simulated(300.0, 9))
+    empty = replace(past, frame=past.frame.filter(pl.col("time") < 260))
+    with pytest.warns(pk.PowderkegWarning, match="no act in the last 4"):
+        found = pk.forecast(quarrel.scenario(), empty, days=5, draws=50)
+    assert any("taken as silence" in sentence for sentence in found.warnings)
+    full = pk.forecast(quarrel.scenario(), past, days=5, draws=50)
+    assert full.warnings == ()
+    assert full.origin == date(2020, 1, 1) + timedelta(days=300)
