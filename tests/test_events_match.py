@@ -373,3 +373,29 @@ def test_the_weeks_that_icews_2018_is_known_for_are_its_most_hostile(shared_data
     assert told.classes == {
         "verbal cooperation": 2025, "material conflict": 187, "verbal conflict": 163, "material cooperation": 37,
     }  # fmt: skip
+
+
+def test_only_events_with_an_actor_that_was_asked_for_are_kept(tmp_path: Path) -> None:
+    rows = [
+        icews_row(n, source=source, target=target, country="Nowhere", sectors="")
+        for n, (source, target) in enumerate(
+            [("Kosovo", "Serbia"), ("Serbia", "Kosovo"), ("Oliver Ivanovic", "Serbia"), ("Oliver Ivanovic", "Kosovo")]
+        )
+    ]
+    path = tmp_path / "some.tab"
+    path.write_text(icews(rows), encoding="utf-8")
+    whole = read_events(path, scenario=scenario(), start="2018-01-01", end="2018-12-31")
+    part = read_events(path, scenario=scenario(), start="2018-01-01", end="2018-12-31", touching=["kosovo"])
+    assert len(whole) == 4 and len(part) == 3
+    assert (part.start, part.days) == (whole.start, whole.days)
+    assert part.account["rows_dropped"]["between others"] == 1 and part.account["touching"] == ["kosovo"]
+    later, report = match(scenario(), read_events(path), touching=["kosovo"])
+    assert later.frame["source"].cast(pl.String).to_list() == part.frame["source"].cast(pl.String).to_list()
+    assert report.dropped["between others"] == 1 and report.kept == 3
+    account = convert(path, tmp_path / "part.parquet", scenario=scenario(), touching=["kosovo"])
+    assert account["rows_kept"] == 3 and account["touching"] == ["kosovo"]
+    with pytest.raises(UsageError, match="unknown actor 'kosova'") as caught:
+        read_events(path, scenario=scenario(), touching=["kosova"])
+    assert "nearest: 'kosovo'" in str(caught.value)
+    with pytest.raises(UsageError, match="without a scenario"):
+        read_events(path, touching=["kosovo"])

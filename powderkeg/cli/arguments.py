@@ -24,6 +24,7 @@ SAME = (
     "free", "fix", "prior", "likelihood", "background", "exposure", "level", "history_days", "baselines", "spans",
     "codebook", "date_format", "decimal", "separator", "encoding", "sheet", "max_lag", "doubles", "aliases", "format",
     "start", "end", "replicates", "imputations", "seed", "years", "by", "acts",
+    "touching",
 )  # fmt: skip
 """Arguments that are options of the same name."""
 

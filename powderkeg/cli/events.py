@@ -145,8 +145,8 @@ def match_(
 
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario)
-    table = replace(reading, aliases=None).table(screen)
-    _, found = match(read, table, reading.aliases, source=kind, acts=acts)
+    table = replace(reading, aliases=None, touching=None).table(screen)
+    _, found = match(read, table, reading.aliases, source=kind, acts=acts, touching=reading.actors)
     screen.data(found.as_dict())
     screen.say(f"{found.kept:,} of {found.rows:,} rows are between two actors of {read.name}, by an act of it.")
     rows_table(screen, "matched", found.matched.to_dicts())

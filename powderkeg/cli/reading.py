@@ -90,6 +90,14 @@ class ReadingOptions:
     aliases: Annotated[
         Path | None, _option("--aliases", help="Your own names: a CSV file with columns name, actor.")
     ] = None
+    touching: Annotated[
+        str | None,
+        _option(
+            "--touching",
+            metavar="ACTOR,...",
+            help="With a scenario: keep only events with one of these actors on a side, such as kosovo,serbia.",
+        ),
+    ] = None
     skip_bad_files: Annotated[
         bool, _option("--skip-bad-files", help="List files at fault instead of stopping at the first.")
     ] = False
@@ -112,8 +120,14 @@ class ReadingOptions:
             "doubles": doubles_of(self.doubles),
             "scenario": None if scenario is None else read_scenario(scenario),
             "aliases": self.aliases,
+            "touching": self.actors,
             "bad_files": "skip" if self.skip_bad_files else "raise",
         }
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Those that an event must touch; none for all."""
+        return tuple(name.strip() for name in (self.touching or "").split(",") if name.strip())
 
     @property
     def paths(self) -> list[str | Path]:

@@ -56,6 +56,7 @@ class Account:
     files: int = 0
     faults: list[Fault] = field(default_factory=list)
     said: dict[str, None] = field(default_factory=dict)
+    touching: tuple[str, ...] = ()
     passed_over: list[str] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
 
@@ -110,6 +111,8 @@ class Account:
         """The account as plain data."""
         formats = list(self.formats)
         more: dict[str, Any] = {"rows_added": dict(sorted(self.added.items()))} if self.added else {}
+        if self.touching:
+            more["touching"] = list(self.touching)
         return {
             "format": formats[0] if len(formats) == 1 else formats,
             "codebooks": sorted(self.books),

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from powderkeg.errors import Fault, UsageError
+from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events import prepare
 from powderkeg.events.codes import entries, title
 from powderkeg.events.table import EventTable
@@ -51,6 +51,7 @@ SOURCE_ONLY = "target not matched"
 TARGET_ONLY = "source not matched"
 WITHIN = "within one actor"
 NO_ACT = "act not matched"
+ELSEWHERE = "between others"
 KEYS = ("", "_name", "_country", "_sectors")
 FALLBACKS = ("class", "none")
 MOST_NEAREST = 500
@@ -106,6 +107,7 @@ def match(
     source: str | None = None,
     acts: str = "class",
     doubles: Sequence[str] = (),
+    touching: Sequence[str] = (),
 ) -> tuple[EventTable, MatchReport]:
     """The events between the actors of a scenario, in its terms, and what matched what.
 
@@ -114,8 +116,9 @@ def match(
              the user's own those that alone match nearly all that any rules match, or else the rules of every source
     acts     "class": an act without an act of like code becomes the nearest of its class; "none": it is dropped
     doubles  policies of DOUBLES that drop rows after matching
+    touching actors of the scenario: only events with at least one of them on a side are kept
     """
-    return match_with(Matcher(scenario, aliases, acts=acts), table, source=source, doubles=doubles)
+    return match_with(Matcher(scenario, aliases, acts=acts, touching=touching), table, source=source, doubles=doubles)
 
 
 def match_with(
@@ -149,6 +152,8 @@ def match_with(
         before_all = account.get("rows_dropped", {})
         account["rows_dropped"] = {k: before_all.get(k, 0) + dropped.get(k, 0) for k in {**before_all, **dropped}}
         account["rows_kept"] = frame.height
+    if matcher.touching:
+        account["touching"] = list(matcher.touching)
     report = matcher.report()
     report = replace(report, kept=frame.height, dropped=dict(dropped))
     return replace(table, frame=frame, account=account), report
@@ -169,6 +174,7 @@ class Matcher:
     scenario: Scenario
     aliases: str | Path | Mapping[str, str] | None = None
     acts: str = "class"
+    touching: Sequence[str] = ()
     rules: list[ActorRule] = field(init=False)
     rows: int = field(init=False, default=0)
     dropped: Counter[str] = field(init=False, default_factory=Counter)
@@ -181,6 +187,16 @@ class Matcher:
     def __post_init__(self) -> None:
         if self.acts not in FALLBACKS:
             raise UsageError(Fault(None, None, "acts", repr(self.acts), f"one of {', '.join(FALLBACKS)}"))
+        self.touching = (self.touching,) if isinstance(self.touching, str) else tuple(self.touching)
+        known = list(self.scenario.actors)
+        expected = f"actors of {self.scenario.name}: {', '.join(known)}"
+        faults = [
+            Fault(None, None, "touching", f"unknown actor {name!r}", expected, nearest_name(name, known))
+            for name in self.touching
+            if name not in known
+        ]
+        if faults:
+            raise UsageError(faults)
         self.rules = rules_of(self.scenario, self.aliases)
 
     def apply(self, frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -200,6 +216,12 @@ class Matcher:
         if lost:
             dropped[NO_ACT] = lost
             frame = frame.filter(pl.col("_act").is_not_null())
+        if self.touching:
+            sides = (pl.col(f"{side}_actor").cast(pl.String).is_in(self.touching) for side in ("source", "target"))
+            near = frame.filter(pl.any_horizontal(*sides))
+            if near.height < frame.height:
+                dropped[ELSEWHERE] = frame.height - near.height
+            frame = near
         self.dropped.update(dropped)
         return _in_terms(frame), dropped
 

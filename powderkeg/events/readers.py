@@ -63,6 +63,7 @@ def read_events(
     doubles: Sequence[str] = ("same_event",),
     scenario: Scenario | None = None,
     aliases: str | Path | Mapping[str, str] | None = None,
+    touching: Sequence[str] = (),
     bad_files: str = "raise",
     quarantine: str | Path | None = None,
     progress: Progress | None = None,
@@ -87,6 +88,7 @@ def read_events(
     doubles      policies of DOUBLES that drop rows, in this order; with a scenario after matching
     scenario     keep only events between its actors, in its terms: what `match` does, but while reading
     aliases      a user's own names for that: a CSV file with columns name, actor, or a mapping
+    touching     actors of that scenario: only events with one of them on a side are kept
     bad_files    "raise": a file at fault stops the reading; "skip": it is listed in the account
     quarantine   write rows that cannot be read to this CSV file
     progress     called with the name of a file and the rows read so far
@@ -99,14 +101,15 @@ def read_events(
             decimal=decimal,
         ),
         RowWindow(_day("start", start), _day("end", end), max_lag),
-        doubles, scenario, aliases, bad_files, progress,
+        doubles, scenario, aliases, touching, bad_files, progress,
     )  # fmt: skip
     with gathered(paths) as sources:
         own = _own_table(sources, options)
         if own is not None:
             return own
         read = [source.path for source in sources.files]
-        account = Account(None if quarantine is None else Quarantine(Path(quarantine), read))
+        account = _account(options)
+        account.quarantine = None if quarantine is None else Quarantine(Path(quarantine), read)
         try:
             return _table(list(Reading(options, account).frames(sources)), options, account)
         finally:
@@ -132,6 +135,7 @@ def convert(
     doubles: Sequence[str] = ("same_event",),
     scenario: Scenario | None = None,
     aliases: str | Path | Mapping[str, str] | None = None,
+    touching: Sequence[str] = (),
     bad_files: str = "raise",
     quarantine: str | Path | None = None,
     progress: Progress | None = None,
@@ -148,9 +152,9 @@ def convert(
             decimal=decimal,
         ),
         RowWindow(_day("start", start), _day("end", end), max_lag),
-        doubles, scenario, aliases, bad_files, progress,
+        doubles, scenario, aliases, touching, bad_files, progress,
     )  # fmt: skip
-    account = Account()
+    account = _account(options)
     try:
         with gathered(paths) as sources, working_folder(target.parent) as folder:
             read = [source.path for source in sources.files]
@@ -183,6 +187,7 @@ def events(
     doubles: Sequence[str] = ("same_event",),
     scenario: Scenario | None = None,
     aliases: str | Path | Mapping[str, str] | None = None,
+    touching: Sequence[str] = (),
     name: str = "dataframe",
 ) -> EventTable:
     """An event table from any dataframe: Polars, pandas, Arrow, DuckDB, Dask, or another that Narwhals knows.
@@ -197,9 +202,9 @@ def events(
     options = _options(
         Wishes(format, dict(mapping or {}), None, date_format, codebook, directed=directed, decimal=decimal),
         RowWindow(_day("start", start), _day("end", end)),
-        doubles, scenario, aliases, "raise", None,
+        doubles, scenario, aliases, touching, "raise", None,
     )  # fmt: skip
-    account = Account()
+    account = _account(options)
     try:
         made = plain(polars_of(frame), name)
         rows = made.frame
@@ -216,6 +221,7 @@ def _options(
     doubles: Sequence[str],
     scenario: Scenario | None,
     aliases: str | Path | Mapping[str, str] | None,
+    touching: Sequence[str],
     bad_files: str,
     progress: Progress | None,
 ) -> Options:
@@ -248,10 +254,17 @@ def _options(
     if scenario is not None:
         from powderkeg.events.match import Matcher
 
-        matcher = Matcher(scenario, aliases)
+        matcher = Matcher(scenario, aliases, touching=touching)
+    elif touching:
+        raise UsageError(Fault(None, None, "touching", "actors without a scenario", "a scenario to match to"))
     elif aliases is not None:
         raise UsageError(Fault(None, None, "aliases", "aliases without a scenario", "a scenario to match to"))
     return Options(wishes, window, policies, bad_files, matcher, progress)
+
+
+def _account(options: Options) -> Account:
+    """An account that has counted nothing yet."""
+    return Account(touching=() if options.matcher is None else tuple(options.matcher.touching))
 
 
 def _day(name: str, value: date | str | None) -> date | None:

@@ -34,6 +34,7 @@ from powderkeg.fit.maximum.gamma_rates import check_baselines
 from powderkeg.fit.ratios import ratio_told
 from powderkeg.fit.result import Fit
 from powderkeg.fit.unexplained import unexplained_events
+from powderkeg.fit.used import used_events, without_intervals
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario
@@ -112,11 +113,14 @@ def fit(
     tell(0.85, "errors and intervals")
     spread = covariance(climber, solution, problem.held)
     estimates = estimates_at(climber, solution, spread, level)
+    law = law_at(climber, solution, spread, estimates, level)
+    used = used_events(model, events, frame, solution.objective.unexplained, history_days)
+    estimates = without_intervals(estimates) if used.withholds else estimates
     tell(0.95, "leaving out each mechanism in turn")
     tests = _test_mechanisms(climber, solution) if test_mechanisms else _no_tests()
     unexplained = unexplained_events(problem, solution.objective.unexplained, frame, start)
     told = ratio_told(problem, solution.vector)
-    said += told.said
+    said += [*told.said, *used.said]
     said += advice(problem, solution, spread, estimates, unexplained.height, use_ranges)
     paths = {p.place: p.path for p in problem.parameters}
     named = [k for k, place in enumerate(spread.places) if int(place) in paths]
@@ -127,6 +131,7 @@ def fit(
         likelihood=_likelihood_words(climber),
         prior=climber.prior.words,
         events_used=int((data.time >= 0).sum()) - len(solution.objective.unexplained),
+        used=used,
         unexplained=unexplained,
         ratio=told,
         background=tried["background"][tried["chosen"].arg_max() or 0],
@@ -137,7 +142,7 @@ def fit(
         converged=solution.converged,
         gradient=solution.maximum.steepest,
         covariance=spread.matrix[np.ix_(named, named)],
-        law=law_at(climber, solution, spread, estimates, level),
+        law=law,
         covariance_paths=tuple(paths[int(spread.places[k])] for k in named),
         problem=problem,
         climber=climber,

@@ -24,6 +24,7 @@ from powderkeg.fit.likelihood.spans import Spans
 from powderkeg.fit.maximum.bounded import FitLaw
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.ratios import Ratio
+from powderkeg.fit.used import Used
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Move, Profile, Quantity, Scenario, Source, edit
@@ -50,6 +51,7 @@ class Fit:
     likelihood        which likelihood it is, in words
     prior             which prior, in words
     events_used       events that the likelihood scores
+    used              how many of the events that were given these are, and between whom
     unexplained       events it does not: no rule of the scenario allows them (columns day, source, act, target, rule)
     ratio             the branching ratio and what it rests on; its value is `branching_ratio`
     background        course of the background that was chosen
@@ -71,6 +73,7 @@ class Fit:
     likelihood: str
     prior: str
     events_used: int
+    used: Used
     unexplained: pl.DataFrame
     ratio: Ratio
     background: str
@@ -143,6 +146,9 @@ class Fit:
             "likelihood": self.likelihood,
             "prior": self.prior,
             "events_used": self.events_used,
+            "events_given": self.used.given,
+            "explained": self.used.share,
+            "pairs": self.used.pairs.to_dicts(),
             "events_unexplained": self.unexplained.height,
             "unexplained": [_plain(row) for row in self.unexplained.to_dicts()],
             "branching_ratio": self.branching_ratio,
@@ -175,11 +181,12 @@ class Fit:
         written  how a warning is told that names arguments; by default as they are in Python
         """
         lines = [
-            f"{self.events_used:,} events over {self.problem.data.days:,.0f} days; likelihood: {self.likelihood}; "
+            f"{self._events()} over {self.problem.data.days:,.0f} days; likelihood: {self.likelihood}; "
             f"{self.prior}; background: {self.background}",
             f"log likelihood {self.log_likelihood:.2f}; branching ratio {self.branching_ratio:.3f}"
             + (f" ({self._band()})" if self.backgrounds.height > 1 else "")
             + (f"; {100 * self.ratio.held:.0f} % of it held at the file's values" if self.ratio.held_paths else ""),
+            *([f"events by pair: {self.used.words()}"] if self.used.pairs.height > 1 else []),
             "",
         ]
         percent = f"{100 * self.level:.0f} %"
@@ -220,6 +227,11 @@ class Fit:
         for warning in self.warnings:
             lines += ["", f"look at: {written(warning)}"]
         return "\n".join(lines)
+
+    def _events(self) -> str:
+        if self.used.share < 1.0:
+            return f"{self.events_used:,} of {self.used.given:,} events ({100 * self.used.share:.0f} %)"
+        return f"{self.events_used:,} events"
 
     def _band(self) -> str:
         ratios = self.backgrounds["branching_ratio"].drop_nulls()
