@@ -42,7 +42,12 @@ def test_every_argument_of_reading_can_be_given() -> None:
     for function in (read_events, convert):
         asked = set(inspect.signature(function).parameters) - {"paths", "out", "progress", "quarantine"}
         assert asked == told
-    assert set(inspect.signature(match).parameters) - {"scenario", "table", "doubles"} <= {"aliases", "source", "acts", "touching"}
+    assert set(inspect.signature(match).parameters) - {"scenario", "table", "doubles"} <= {
+        "aliases",
+        "source",
+        "acts",
+        "touching",
+    }
     assert {"--acts", "--source"} <= options_of("events match")
 
 
