@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from powderkeg.score.record import record as record
     from powderkeg.simulate import Runs as Runs
     from powderkeg.simulate import simulate as simulate
+    from powderkeg.text import classify as classify
+    from powderkeg.text import code as code
+    from powderkeg.text import score_coding as score_coding
 
 _HOMES = {
     "analyze": (
@@ -102,6 +105,7 @@ _HOMES = {
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
     "score": ("record",),
     "simulate": ("Runs", "simulate"),
+    "text": ("classify", "code", "score_coding"),
 }
 """Public names by the module they live in: the same as the imports above, which only type checkers read."""
 

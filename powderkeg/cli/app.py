@@ -31,6 +31,7 @@ from powderkeg.cli import (
     run,
     scenarios,
     sweep,
+    texts,
 )
 from powderkeg.cli.arguments import spoken, typed, typed_error
 from powderkeg.cli.screen import Lasting, Screen, say_error
@@ -68,6 +69,8 @@ app.command(rich_help_panel=SCENARIO)(sweep.sweep)
 app.command(rich_help_panel=SCENARIO)(brink.brink)
 OBSERVED = "Observed events"
 app.add_typer(events.events, name="events", rich_help_panel=OBSERVED)
+events.events.command("code")(texts.code)
+events.events.command("score-coding")(texts.score_coding)
 app.command(rich_help_panel=OBSERVED)(events.episodes)
 app.command(rich_help_panel=OBSERVED)(fit.fit)
 app.command(rich_help_panel=OBSERVED)(attribute.attribute)

@@ -1,0 +1,165 @@
+"""Commands about reports: code them into events, and say how well that was done.
+
+In: texts, pages, tables of texts. Out: an event table in which every event says on which words it rests; a score.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from powderkeg.cli.events import MOST_ROWS, accounted, rows_table
+from powderkeg.cli.folder import Destination
+from powderkeg.cli.options import AsJson, Quiet, Workers
+from powderkeg.cli.reading import mapping_of
+from powderkeg.cli.screen import Screen
+
+
+def code(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="Reports (text, Markdown, HTML), tables of texts, folders; - is standard input."
+        ),
+    ],
+    day: Annotated[
+        str | None, typer.Option("--date", help="The day of every report that says none, as 2022-12-27.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", dir_okay=False, help="The table to write, as .parquet.")
+    ] = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="FIELD=COLUMN", help="A column of a table: text=Body, date=Day. [dim]repeatable[/]"
+        ),
+    ] = None,
+    patterns: Annotated[
+        list[Path] | None,
+        typer.Option("--patterns", help="Your own words for acts, laid over ours. [dim]repeatable[/]"),
+    ] = None,
+    actors: Annotated[
+        list[Path] | None,
+        typer.Option("--actors", help="Your own names: a CSV file with columns name, actor. [dim]repeatable[/]"),
+    ] = None,
+    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least probability of an event that is told.")] = 0.4,
+    mentions: Annotated[bool, typer.Option("--mentions", help="Every mention is a row, not one row an event.")] = False,
+    statements: Annotated[bool, typer.Option("--statements", help="Also what was only said (CAMEO 01).")] = False,
+    given: Annotated[
+        bool,
+        typer.Option(
+            "--given", help="A table names source and target of each text: say what the one does to the other."
+        ),
+    ] = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read reports into events: who did what to whom, on which words that rests, how sure it is.
+
+    [bold]Example:[/] powderkeg events code reports/ --date 2022-12-27 --out coded.parquet
+    """
+    from powderkeg.events import write_events
+    from powderkeg.text import code as coded
+    from powderkeg.text.given import code_given
+
+    screen = Screen(as_json, quiet)
+    place = None if out is None else Destination(out, [*files, *(patterns or []), *(actors or [])])
+    paths = [one if one == "-" else Path(one) for one in files]
+    with screen.counting("coding") as progress:
+        shared: dict[str, Any] = {"mapping": mapping_of(maps), "patterns": patterns or [], "actors": actors or []}
+        if given:
+            table = code_given(paths, day, statements=statements, **shared)
+        else:
+            table = coded(
+                paths, day, least=least, mentions=mentions, statements=statements, workers=workers, progress=progress,
+                **shared,
+            )  # fmt: skip
+    screen.data(
+        {
+            "events": [_told(row, table.start) for row in table.frame.iter_rows(named=True)],
+            "sentences": table.account["sentences"],
+            "set_aside": {"count": table.account["rows_set_aside"], "by_reason": table.account["set_aside_by_reason"]},
+            "account": table.account,
+            "out": None if out is None else str(out),
+        }
+    )
+    screen.say(f"{table.account['reports']:,} reports, {table.account['sentences']:,} sentences.")
+    screen.say(accounted(table.account).replace("rows read", "acts found and parts set aside"))
+    for reason, count in table.account["set_aside_by_reason"].items():  # type: ignore[attr-defined]
+        screen.say(f"set aside: {reason} ({count:,})")
+    rows_table(
+        screen, "events", [_shown(row, table.start) for row in table.frame.head(MOST_ROWS + 1).iter_rows(named=True)]
+    )
+    if place is not None:
+        place.write(lambda path: write_events(table, path))
+        screen.say(f"Written to {out}")
+
+
+def score_coding(
+    coded: Annotated[Path, typer.Argument(metavar="CODED", help="A table that `events code` wrote.")],
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="Sentences coded by hand: CSV, JSON, JSON Lines.")],
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how often coding was right, against sentences coded by hand.
+
+    [bold]Example:[/] powderkeg events score-coding coded.parquet gold.csv
+    """
+    from powderkeg.events import read_table
+    from powderkeg.text.scoring import score_coding as score
+
+    screen = Screen(as_json, quiet)
+    found = score(read_table(coded), gold)
+    screen.data(found.as_dict())
+    what = "source and target given: the class alone" if found.given else "end to end: source, act, target"
+    screen.say(f"{found.sentences:,} sentences, {found.level}; {what}")
+    screen.table(["", ""], [[name.replace("_", " "), _number(value)] for name, value in found.events.items()])
+    screen.table(
+        ["", "mean F1", "share right"],
+        [[name, f"{found.macro[name]:.3f}", f"{found.accuracy[name]:.3f}"] for name in ("types", "classes")],
+    )
+    rows_table(screen, "by type", found.by_type)
+    rows_table(screen, "by class", found.by_class)
+    rows_table(screen, "taken for something else, most often first", found.confusion)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _told(row: dict[str, Any], start: Any) -> dict[str, Any]:
+    """An event for machines."""
+    from datetime import timedelta
+
+    day = start + timedelta(days=int(row["time"]))
+    words = json.loads(row["words"]) if row["words"] else None
+    rest = {
+        key: value
+        for key, value in row.items()
+        if key not in ("time", "act", "cameo", "words", "tone", "rule", "unsure")
+    }
+    return {
+        "date": day.isoformat(), **rest, "class": row["tone"], "words": words,
+        "rule": row["rule"], "unsure": row["unsure"].split("; ") if row["unsure"] else [],
+    }  # fmt: skip
+
+
+def _shown(row: dict[str, Any], start: Any) -> dict[str, Any]:
+    """An event for people."""
+    from datetime import timedelta
+
+    from powderkeg.events.codes import title
+
+    sentence = row["sentence"]
+    return {
+        "day": (start + timedelta(days=int(row["time"]))).isoformat(),
+        "source": row["source"],
+        "act": f"{row['code']} {title(row['code'], 'cameo')}",
+        "target": row["target"] or "",
+        "sure": f"{row['probability']:.2f}",
+        "sentence": sentence if len(sentence) <= 60 else sentence[:59] + "…",
+    }

@@ -1,0 +1,250 @@
+"""Who acts and who is acted on in a sentence?
+
+In: a parsed sentence and a gazetteer. Out: mentions: which words name an actor, and which. An actor is a name that the
+gazetteer knows, another proper name, or a kind of people ("police", "protesters") with the country that its words name.
+"Serbian police" is Police (Serbia), written as ICEWS writes it, so that match rules for such names hold here too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from powderkeg.text.days import MONTHS, WEEKDAYS
+from powderkeg.text.names import LONGEST, Entity, Gazetteer
+from powderkeg.text.sentences import Sentence, Word
+
+MODIFIERS = frozenset({"compound", "amod", "nmod", "poss", "appos", "nummod", "det"})
+PLACE_PREPOSITIONS = frozenset({"of", "in", "from", "on", "at", "with", "to", "for", "against", "between", "near",
+                                "over", "by", "inside", "outside", "around", "among", "amongst", "along", "toward",
+                                "towards", "into", "through", "throughout", "across", "within",
+                                "representing"})  # fmt: skip
+PERSONAL = frozenset({"he", "she", "they", "it", "who", "which", "that", "him", "her", "them"})
+MONTHS_NAMED = frozenset(MONTHS)
+PLACE = "Place"
+_START = re.compile(r"[.'’-]")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """Words that name an actor.
+
+    at       position of the head word in the parsed text
+    start    first and last letter of the words, as offsets into the parsed text
+    name     as it goes into the table: "Serbia", "Police (Serbia)", "Kosovo Force"
+    country  ISO code, or ""
+    kind     kind of people (see names.KINDS), or ""
+    sure     0 to 1: how sure it is that this is an actor, and which
+    """
+
+    at: int
+    start: int
+    end: int
+    name: str
+    text: str
+    country: str
+    kind: str
+    code: str
+    sure: float
+
+
+class Mentions:
+    """The mentions of one sentence, found when asked for."""
+
+    def __init__(self, sentence: Sentence, names: Gazetteer, day: date | None) -> None:
+        self.names, self.day, self.sentence = names, day, sentence
+        self.known: dict[int, tuple[Entity, int, int]] = {}
+        self._found: dict[int, Mention | None] = {}
+        self._scan()
+
+    def _scan(self) -> None:
+        """Names that the gazetteer knows, the longest first."""
+        tokens, n, starts = self.sentence.words, 0, self.names.starts
+        while n < len(tokens):
+            step = 1
+            if tokens[n].text in starts or _START.split(tokens[n].text)[0] in starts:
+                for length in range(min(LONGEST, len(tokens) - n), 0, -1):
+                    text = self.sentence.between(n, n + length - 1)
+                    entity = self.names.who(text, self.day)
+                    if entity is not None:
+                        if n == 0 and length == 1 and tokens[n].pos in ("VERB", "AUX", "ADP"):
+                            break
+                        for token in tokens[n : n + length]:
+                            self.known[token.i] = (entity, tokens[n].i, tokens[n + length - 1].i)
+                        step = length
+                        break
+            n += step
+
+    def at(self, token: Word) -> Mention | None:
+        """The actor that a noun phrase with this head names, or None."""
+        if token.i not in self._found:
+            self._found[token.i] = None  # while looking, so that nothing turns in a circle
+            self._found[token.i] = self._read(token)
+        return self._found[token.i]
+
+    def under(self, token: Word, depth: int = 2) -> list[Mention]:
+        """The actors of a noun phrase: its head and those joined to it by "and"; else those in its modifiers."""
+        own = [one for part in joined(token) if (one := self.at(part)) is not None]
+        return own or self.inside(token, depth)
+
+    def inside(self, token: Word, depth: int = 2) -> list[Mention]:
+        """Actors that a noun phrase names beside its head: "Iran's programme", "the border with Iraq"."""
+        if depth == 0:
+            return []
+        near: list[Mention] = []
+        for child in token.children:
+            if child.dep in ("poss", "amod", "compound", "nmod", "appos"):
+                near += self.under(child, depth - 1)
+        if near:
+            return near
+        for child in token.children:
+            if child.dep in ("prep", "agent") and child.lower in PLACE_PREPOSITIONS:
+                for noun in child.children:
+                    if noun.dep == "pobj":
+                        near += self.under(noun, depth - 1)
+        return near
+
+    def all(self) -> list[Mention]:
+        """Every mention of the sentence, in order."""
+        found: dict[str, Mention] = {}
+        for token in self.sentence:
+            if token.pos in ("NOUN", "PROPN", "ADJ") and token.dep not in ("compound",):
+                one = self.at(token)
+                if one is not None:
+                    found.setdefault(f"{one.start}", one)
+        return list(found.values())
+
+    def _read(self, token: Word) -> Mention | None:
+        if token.pos not in ("NOUN", "PROPN", "ADJ", "NUM", "DET", "X") and token.i not in self.known:
+            return None
+        if token.i in self.known:
+            entity, first, last = self.known[token.i]
+            start, end = self._edges_of(first, last)
+            if entity.kind or not self._agent(token):
+                role = self._role_before(token) if not entity.kind else None
+                if token.pos == "ADJ" and token.dep in ("amod", "compound") and not entity.kind:
+                    role = None
+                return self._mention(token, start, end, entity, role, 0.95)
+        agent = self._agent(token)
+        if agent is None and token.dep in ("nummod", "det", "quantmod"):
+            return None
+        country, words = self._country_of(token)
+        start, end = self._edges(token, words)
+        if agent is not None:
+            kind, title = agent
+            if title == PLACE:
+                if country is None or country.kind in ("IGO", "NGO"):
+                    return None
+                return self._mention(token, start, end, country, None, 0.75)
+            if country is None:
+                return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, 0.45)
+            return self._mention(token, start, end, country, (kind, title), 0.95)
+        if token.pos == "PROPN" and token.dep not in ("compound", "amod", "npadvmod") and token.text[0].isupper():
+            role = self._role_before(token)
+            if token.lower in WEEKDAYS or token.lower in MONTHS_NAMED:
+                return None
+            if country is not None:
+                return self._mention(token, start, end, country, role or ("", ""), 0.85)
+            name = _entity_text(token)
+            kind = role[0] if role else ""
+            sure = 0.7 if role else 0.55
+            return Mention(token.i, start, end, name, self.sentence.whole[start:end], "", kind, kind, sure)
+        return None
+
+    def _mention(
+        self, token: Word, start: int, end: int, entity: Entity, role: tuple[str, str] | None, sure: float
+    ) -> Mention:
+        text = self.sentence.whole[start:end]
+        kind, title = role or ("", "")
+        name = entity.name
+        if kind and title and not entity.title and entity.kind not in ("REB", "UAF"):
+            name = f"{title} ({entity.name})"
+        elif entity.title and entity.country in self.names.countries:
+            kind = "GOV"
+        return Mention(token.i, start, end, name, text, entity.country, kind or entity.kind, entity.code + kind, sure)
+
+    def _agent(self, token: Word) -> tuple[str, str] | None:
+        """The kind of people that a head names, with the word before it where both are one term."""
+        for text in (token.lower, token.lemma):
+            before = token.before
+            if before is not None and before.dep in ("compound", "amod", "nmod"):
+                found = self.names.kinds.get(f"{before.lower} {text}")
+                if found is not None:
+                    return found
+            found = self.names.kinds.get(text)
+            if found is not None and not (token.pos == "ADJ" and token.dep in ("amod", "compound", "acomp")):
+                return found
+        return None
+
+    def _role_before(self, token: Word) -> tuple[str, str] | None:
+        """The office before a person's name: "Foreign Minister Wang Yi"."""
+        for child in token.children:
+            if child.dep in ("compound", "nmod", "appos"):
+                found = self._agent(child)
+                if found is not None and found[1] != PLACE:
+                    return found
+        return None
+
+    def _country_of(self, token: Word) -> tuple[Entity | None, list[Word]]:
+        """The country or organisation in a noun phrase, and the words that say it."""
+        for child in token.children:
+            if child.dep in ("amod", "compound", "nmod", "poss", "appos"):
+                if child.i in self.known:
+                    return self.known[child.i][0], [child]
+                if child.dep in ("compound", "nmod", "amod", "appos", "poss"):
+                    deeper, words = self._country_of(child)
+                    if deeper is not None:
+                        return deeper, [child, *words]
+        for child in token.children:
+            if child.dep == "prep" and child.lower in (
+                "of",
+                "in",
+                "from",
+                "at",
+                "on",
+                "for",
+                "to",
+                "throughout",
+                "across",
+            ):
+                for noun in child.children:
+                    if noun.dep == "pobj":
+                        if noun.i in self.known:
+                            return self.known[noun.i][0], [noun]
+                        deeper, words = self._country_of(noun)
+                        if deeper is not None:
+                            return deeper, [noun, *words]
+        return None, []
+
+    def _edges(self, token: Word, words: list[Word]) -> tuple[int, int]:
+        first = min([token.i, *(child.i for child in token.children if child.dep in MODIFIERS and child.i < token.i)])
+        first = min([first, *(word.i for word in words)])
+        last = max([token.i, *(word.i for word in words)])
+        words, since = self.sentence.words, self.sentence.first
+        while first < token.i and words[first - since].dep == "det":
+            first += 1
+        return self._edges_of(first, last)
+
+    def _edges_of(self, first: int, last: int) -> tuple[int, int]:
+        words, since = self.sentence.words, self.sentence.first
+        end = words[last - since]
+        return words[first - since].idx, end.idx + len(end)
+
+
+def joined(token: Word) -> Iterator[Word]:
+    """A head and the nouns joined to it by "and" or commas."""
+    yield token
+    for child in token.children:
+        if child.dep == "conj" and child.pos in ("NOUN", "PROPN", "ADJ", "X", "NUM"):
+            yield from joined(child)
+
+
+def _entity_text(token: Word) -> str:
+    """The whole proper name that a word belongs to."""
+    words, at = token.sentence.words, token.i - token.sentence.first
+    first = last = at
+    while first > 0 and words[first - 1].pos == "PROPN" and words[first - 1].head is token:
+        first -= 1
+    return token.sentence.between(first, last)

@@ -1,0 +1,334 @@
+"""Where do the parts of a clause stand: who does, who suffers, what belongs to a word, what stands inside it?
+
+In: a word of a parsed sentence. Out: words around it, by their place in the tree. Nothing here knows what words mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from powderkeg.text.patterns import WordPattern
+from powderkeg.text.sentences import Word
+
+OBJECTS = ("dobj", "dative", "nsubjpass", "attr", "oprd")
+UNREAL = frozenset({"if", "unless", "whether"})
+BACKGROUND = frozenset({"after", "before", "since", "following", "when", "while", "until", "as", "amid", "because",
+                        "once", "during", "although", "though", "despite"})  # fmt: skip
+PREFERRED = ("against", "on", "with", "to", "at", "into", "from", "of", "upon", "toward", "towards", "over",
+             "between", "inside", "near", "in", "for", "behind", "about", "around", "through", "across",
+             "outside", "by")  # fmt: skip
+SEES_THROUGH = frozenset({"report", "news", "statement", "announcement", "series", "wave", "campaign", "round",
+                          "act", "spate", "part", "form", "kind", "number", "group", "result", "use",
+                          "means", "way"})  # fmt: skip
+DEEPEST = 6
+
+
+class Beside:
+    """The words that stand beside a word, and the phrases they form."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, Word] = {}
+        self.phrases: list[tuple[str, Word]] = []
+
+    def put(self, token: Word) -> None:
+        """One word, in its plain form and as it stands."""
+        self.words.setdefault(token.lemma, token)
+        self.words.setdefault(token.lower, token)
+
+    def phrase(self, head: Word) -> None:
+        """A noun with what stands before it."""
+        before = [one for one in head.children if one.i < head.i and one.dep in ("compound", "amod", "nmod", "poss")]
+        for one in (*before, head):
+            self.put(one)
+        if before:
+            for last in (head.lemma, head.lower):
+                self.phrases.append((" ".join([*(one.lower for one in before), last]), head))
+
+    def holding(self, pattern: WordPattern) -> tuple[Word, ...] | None:
+        """The words that a pattern asks for, or None where one is missing."""
+        found = []
+        for alternatives in pattern.words:
+            word = next((self.words[one] for one in alternatives if one in self.words), None)
+            if word is None:
+                word = next(
+                    (head for text, head in self.phrases for one in alternatives if " " in one and text.endswith(one)),
+                    None,
+                )
+            if word is None:
+                return None
+            found.append(word)
+        return tuple(found)
+
+
+def neighbours(token: Word) -> Beside:
+    """What stands beside a word: particles, adverbs, prepositions and their nouns, objects with what qualifies them."""
+    found = Beside()
+    for child in token.children:
+        if child.dep in ("prep", "agent"):
+            found.put(child)
+            for noun in child.children:
+                if noun.dep in ("pobj", "pcomp"):
+                    for one in (noun, *conjuncts(noun)):
+                        found.phrase(one)
+                        _of(one, found)
+                        if noun.dep == "pcomp":
+                            for object_ in noun.children:
+                                if object_.dep == "dobj":
+                                    found.phrase(object_)
+                elif noun.dep == "prep":
+                    found.put(noun)
+                    for one in noun.children:
+                        if one.dep == "pobj":
+                            found.phrase(one)
+        elif child.dep in OBJECTS:
+            for one in (child, *conjuncts(child)):
+                found.phrase(one)
+                _of(one, found)
+        elif child.dep in ("prt", "advmod", "acomp", "neg", "npadvmod", "xcomp", "ccomp"):
+            found.put(child)
+            if child.dep == "xcomp":
+                for one in child.children:
+                    if one.dep in ("dobj", "attr", "acomp"):
+                        found.phrase(one)
+        elif child.dep in ("compound", "amod", "nmod") and not is_verb(token):
+            found.put(child)
+            for one in child.children:
+                if one.dep in ("compound", "amod"):
+                    found.put(one)
+    return found
+
+
+def _of(noun: Word, into: Beside) -> None:
+    for child in noun.children:
+        if child.dep == "prep" and child.lower in ("of", "for", "on"):
+            for one in child.children:
+                if one.dep == "pobj":
+                    into.phrase(one)
+
+
+def conjuncts(token: Word) -> Iterator[Word]:
+    """Words joined to this one by "and"."""
+    for child in token.children:
+        if child.dep == "conj":
+            yield child
+            yield from conjuncts(child)
+
+
+def forms(token: Word) -> tuple[str, ...]:
+    """The forms under which a word may stand in the lexicon."""
+    plain, lower = token.lemma, token.lower
+    found = [plain]
+    if lower != plain:
+        found.append(lower)
+    if not is_verb(token) and plain.endswith("s") and token.pos == "PROPN":
+        found.append(plain[:-1])
+    return tuple(found)
+
+
+def is_verb(token: Word) -> bool:
+    """Whether a word is a verb, also where the tagger took it for a noun with a subject."""
+    return token.pos in ("VERB", "AUX") and token.dep not in ("aux", "auxpass", "amod", "compound")
+
+
+def passive(verb: Word) -> bool:
+    """Whether the one who stands as subject is acted on."""
+    if any(child.dep in ("nsubjpass", "auxpass", "agent", "csubjpass") for child in verb.children):
+        return True
+    return verb.dep == "acl" and verb.tag == "VBN"
+
+
+def subjects_of(verb: Word, depth: int = 0) -> Iterator[Word]:
+    """Whoever does what a verb says."""
+    if passive(verb):
+        yield from agents_of(verb)
+        return
+    own = [child for child in verb.children if child.dep in ("nsubj", "csubj", "expl")]
+    if own:
+        for child in own:
+            if child.lower in ("who", "which", "that") and verb.dep == "relcl":
+                yield verb.head
+            else:
+                yield child
+        return
+    if depth > DEEPEST:
+        return
+    head = verb.head
+    if verb.dep == "conj" and is_verb(head):
+        if passive(head):
+            yield from (child for child in head.children if child.dep == "nsubjpass")
+        else:
+            yield from subjects_of(head, depth + 1)
+    elif verb.dep == "xcomp" and is_verb(head):
+        objects = [child for child in head.children if child.dep in ("dobj", "dative")]
+        if objects and verb.i > objects[0].i:
+            yield from objects
+        elif passive(head):
+            yield from (child for child in head.children if child.dep == "nsubjpass")
+        else:
+            yield from subjects_of(head, depth + 1)
+    elif verb.dep in ("advcl", "ccomp") and is_verb(head) and verb.tag in ("VBG", "VB", "VBN"):
+        if passive(head):
+            yield from (child for child in head.children if child.dep == "nsubjpass")
+        else:
+            yield from subjects_of(head, depth + 1)
+    elif verb.dep == "pcomp" and head.dep == "prep":
+        objects = [child for child in head.head.children if child.dep == "dobj"]
+        if is_verb(head.head):
+            yield from (
+                objects
+                if objects and head.lower in ("of", "from", "for", "into")
+                else subjects_of(head.head, depth + 1)
+            )
+        else:
+            yield from owners_of(head.head)
+    elif verb.dep == "acl":
+        if verb.tag == "VBG":
+            yield head
+        else:
+            yield from owners_of(head)
+            if is_verb(head.head) and head.dep in ("dobj", "nsubj"):
+                yield from subjects_of(head.head, depth + 1)
+    elif verb.dep == "relcl":
+        yield head
+
+
+def agents_of(verb: Word) -> Iterator[Word]:
+    """Whoever stands behind "by"."""
+    for child in verb.children:
+        if child.dep == "agent" or (child.dep == "prep" and child.lower == "by"):
+            yield from (one for one in child.children if one.dep == "pobj")
+
+
+def owners_of(noun: Word) -> Iterator[Word]:
+    """Whoever does what a noun says: B's attack, an attack by B, the Israeli attack."""
+    for child in noun.children:
+        if child.dep == "poss" or (child.dep in ("amod", "compound", "nmod") and child.i < noun.i):
+            yield child
+    for child in noun.children:
+        if child.dep in ("prep", "agent") and child.lower in ("by", "from", "between", "among"):
+            yield from (one for one in child.children if one.dep == "pobj")
+
+
+def objects_of(token: Word, words: tuple[Word, ...], said: set[int]) -> Iterator[Word]:
+    """Whoever may be acted on, the likeliest first; words that belong to the pattern come last."""
+    later: list[Word] = []
+    preferred = [word for word in words if word.dep in ("prep", "agent")]
+    for prep in preferred:
+        yield from (one for one in prep.children if one.dep == "pobj" and one.i not in said)
+    verb = is_verb(token)
+    if verb:
+        for child in token.children:
+            if child.dep in OBJECTS:
+                if child.i in said:
+                    later.append(child)
+                else:
+                    yield child
+    preps = [child for child in token.children if child.dep == "prep" and child.lower in PREFERRED]
+    for child in token.children:  # "launched an attack on B": what hangs on the object
+        if child.i in said and child.dep in OBJECTS:
+            preps += [one for one in child.children if one.dep == "prep" and one.lower in PREFERRED]
+    preps.sort(key=lambda one: PREFERRED.index(one.lower))
+    for prep in preps:
+        if prep.lower == "by" and not verb:
+            continue
+        if prep in preferred:
+            continue
+        for one in prep.children:
+            if one.dep == "pobj":
+                if one.i in said:
+                    later.append(one)
+                else:
+                    yield one
+            elif one.dep == "prep":
+                yield from (two for two in one.children if two.dep == "pobj")
+            elif one.dep == "pcomp":
+                yield from objects_of(one, (), said)
+    if (
+        verb
+        and token.dep == "relcl"
+        and any(c.dep == "dobj" and c.lower in ("which", "that", "whom") for c in token.children)
+    ):
+        yield token.head
+    if verb and token.dep == "acl" and token.tag == "VBN":
+        yield token.head
+    if verb:
+        for child in token.children:
+            if child.dep in ("xcomp", "ccomp", "advcl") and child.tag in ("VB", "VBG", "VBN", "VBD", "VBP", "VBZ"):
+                yield from (one for one in child.children if one.dep in ("nsubj", "dobj"))
+    yield from later
+
+
+def addressees(token: Word, complement: Word) -> Iterator[Word]:
+    """Whoever is spoken to: "urged B to", "called on B to", "accused B of"."""
+    for child in token.children:
+        if (child.dep in ("dobj", "dative", "nsubjpass") and child != complement) or (
+            child.dep == "dobj" and child == complement and child.pos == "PROPN"
+        ):
+            yield child
+    for child in token.children:
+        if child.dep == "prep" and child.lower in ("on", "upon", "to", "with", "against", "at", "from", "for"):
+            yield from (one for one in child.children if one.dep == "pobj" and one != complement)
+    if complement.dep in ("xcomp", "ccomp", "advcl"):
+        yield from (child for child in complement.children if child.dep in ("nsubj", "nsubjpass"))
+
+
+def complements(token: Word) -> Iterator[Word]:
+    """What may stand inside a frame: clauses first, then objects, then the nouns of prepositions."""
+    for child in token.children:
+        if child.dep in ("xcomp", "ccomp", "acl", "relcl") and child.i > token.i - 30:
+            if child.dep == "relcl" and is_verb(token):
+                continue
+            yield child
+    for child in token.children:
+        bare = not any(one.dep == "dobj" for one in token.children)
+        if child.dep in ("dobj", "nsubjpass", "attr", "oprd", "dative", "csubj") or (
+            child.dep == "advcl" and _to(child) and bare
+        ):
+            yield child
+            for prep in child.children if child.lemma in SEES_THROUGH else ():
+                yield from (one for one in prep.children if one.dep == "pobj")
+    for child in token.children:
+        if child.dep in ("prep", "agent"):
+            yield from (one for one in child.children if one.dep in ("pcomp", "pobj"))
+            for one in child.children:
+                if one.dep == "prep":
+                    yield from (two for two in one.children if two.dep in ("pcomp", "pobj"))
+        elif child.dep in ("acomp", "prt", "advmod") and is_verb(token):
+            yield from (one for one in child.children if one.dep in ("xcomp", "ccomp", "advcl"))
+            for prep in child.children:
+                if prep.dep == "prep":
+                    yield from (one for one in prep.children if one.dep in ("pcomp", "pobj"))
+        elif child.dep in ("compound", "amod") and not is_verb(token):
+            yield child
+
+
+def _to(verb: Word) -> bool:
+    return any(child.dep == "aux" and child.lower == "to" for child in verb.children)
+
+
+def circumstances(token: Word) -> list[str]:
+    """Reasons why an act that a word says may not be one that happened now."""
+    found = []
+    if token.sentence.text.rstrip().rstrip("\"'”’)").endswith("?"):
+        found.append("question")
+    one = token
+    for _ in range(12):
+        marks = {child.lower for child in one.children if child.dep in ("mark", "advmod")}
+        if one.dep == "advcl" and marks & UNREAL:
+            found.append("condition")
+        elif (
+            (one.dep == "advcl" and (marks & BACKGROUND or _to(one)))
+            or (one.dep == "pobj" and one.head.lower in BACKGROUND | {"if", "in", "of", "for"} and one is not token)
+            or (one.dep == "pcomp" and one.head.lower in BACKGROUND)
+        ):
+            found.append("background")
+        elif one.dep in ("relcl",) or (one.dep == "acl" and one.tag in ("VBN", "VB")):
+            found.append("relative clause")
+        if one.head is one:
+            break
+        one = one.head
+    if not is_verb(token):
+        found.append("noun")
+        if token.dep == "pobj":
+            found.append("background")
+    return found

@@ -1,0 +1,117 @@
+"""Which parts of a text can be parsed, and which are set aside?
+
+In: a text of any kind. Out: pieces of ordinary length with their offsets, and what was set aside and why: another
+language than English (by its share of known small words), a sentence of hundreds of words, a line without end. Nothing
+long ever reaches the parser, so no text takes minutes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_SMALL = """the of and to in a is that for it as was with be by on not he his but at are this have from or had an they
+which one were all she there would their we him been has when who will more no if out so said what up its
+about into than them can only other new some could time these two may then do first any my now such like our
+over man me even most made after also did many before must through years where much your way well down
+should because each just those people how too little state good very make world still own see men work long
+get here between both life being under never day same another know while last might us great old year off
+come since against go came right used take three says say told minister president government officials
+police army troops war week monday tuesday wednesday thursday friday saturday sunday"""
+SMALL_WORDS = frozenset(_SMALL.split())
+LEAST_SHARE = 0.2
+LEAST_WORDS = 12
+LONGEST_PIECE = 4_000
+MOST_WORDS = 120
+MOST_LETTERS = 1_500
+_BREAK = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•#>]|\d+[.)]\s))")
+_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n")
+_WORD = re.compile(r"[^\W\d_]+")
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_MARKUP = re.compile(r"^[ \t]*(?:[#>*•-]+|\d+[.)])[ \t]+")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some sentences of a text: the letters from `start` on."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A part of a text that was not coded, and why."""
+
+    reason: str
+    text: str
+    start: int = 0
+
+
+def english_share(text: str) -> tuple[float, int]:
+    """The share of words that are small words of English, and how many words there are."""
+    words = _WORD.findall(text[:20_000].lower())
+    return (sum(word in SMALL_WORDS for word in words) / len(words) if words else 0.0), len(words)
+
+
+def pieces(text: str) -> Iterator[Piece | SetAside]:
+    """The pieces of a text, in order."""
+    share, words = english_share(text)
+    if words == 0:
+        yield SetAside("no words", text[:200])
+        return
+    if words >= LEAST_WORDS and share < LEAST_SHARE:
+        wanted = f"at least {LEAST_SHARE:.0%} expected"
+        yield SetAside(f"not English: {share:.0%} of its words are small words of English, {wanted}", text[:200])
+        return
+    for start, end in _paragraphs(text):
+        yield from _of_paragraph(text, start, end, words >= LEAST_WORDS)
+
+
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    last = 0
+    for match in _BREAK.finditer(text):
+        if text[last : match.start()].strip():
+            yield last, match.start()
+        last = match.end()
+    if text[last:].strip():
+        yield last, len(text)
+
+
+def _of_paragraph(text: str, start: int, end: int, long_text: bool) -> Iterator[Piece | SetAside]:
+    """A paragraph whole, or cut at ends of sentences where it is long."""
+    own = text[start:end]
+    mark = _MARKUP.match(own)
+    if mark:
+        start += mark.end()
+        own = own[mark.end() :]
+    share, words = english_share(own)
+    if long_text and words >= 2 * LEAST_WORDS and share < LEAST_SHARE / 2:
+        yield SetAside(f"not English: {share:.0%} of its words are small words of English", own[:200], start)
+        return
+    begun = last = 0
+    for match in [*_SENTENCE_END.finditer(own), None]:
+        until = match.end() if match else len(own)
+        sentence = own[last:until]
+        if len(sentence) > MOST_LETTERS or len(sentence.split()) > MOST_WORDS:
+            if own[begun:last].strip():
+                yield Piece(_clean(own[begun:last]), start + begun)
+            count = len(sentence.split())
+            reason = (
+                f"a sentence of {count:,} words" if count > MOST_WORDS else f"a sentence of {len(sentence):,} letters"
+            )
+            yield SetAside(reason, sentence[:200], start + last)
+            begun = until
+        elif until - begun > LONGEST_PIECE:
+            yield Piece(_clean(own[begun:until]), start + begun)
+            begun = until
+        last = until
+    if own[begun:].strip():
+        yield Piece(_clean(own[begun:]), start + begun)
+
+
+def _clean(text: str) -> str:
+    """Letter for letter, so that offsets stay: line breaks, unseen marks and quotation marks as parsers know them."""
+    text = _INVISIBLE.sub(" ", text.replace("\n", " ").replace("\r", " ").replace("\t", " "))
+    return text.replace("“", '"').replace("”", '"').replace("’", "'").replace("‘", "'").replace("\u00a0", " ")

@@ -1,0 +1,295 @@
+"""What does each verb or noun of a sentence say that was done, by whom, to whom?
+
+In: a parsed sentence, a lexicon, and the actors in the sentence. Out: readings: a code, the words of the one who acts
+and of the one acted on, and why. A word that means an act is read by the pattern that says most; a word that opens a
+frame ("urged", "refused to", "condemned") is read together with the act inside it, down to the innermost; a future or
+a "must" is a frame too. What is only thought of (questions, conditions, negations, anniversaries) is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from powderkeg.text.actors import Mentions
+from powderkeg.text.grammar import (
+    Beside,
+    addressees,
+    agents_of,
+    circumstances,
+    complements,
+    forms,
+    is_verb,
+    neighbours,
+    objects_of,
+    owners_of,
+    passive,
+    subjects_of,
+)
+from powderkeg.text.patterns import Frame, Lexicon, WordPattern
+from powderkeg.text.sentences import Sentence, Word
+
+WILL = frozenset({"will", "would", "shall", "'ll", "wo", "'d", "may", "might", "could"})
+MUST = frozenset({"must", "ought"})
+SHOULD = frozenset({"should"})
+LIGHT, SAY, INTEND, ASK, DEMAND, REFUSE = "begin", "say", "intend", "ask", "demand", "refuse"
+COPULAS = frozenset(
+    {"be", "call", "describe", "consider", "find", "remain", "become", "seem", "term", "label", "brand", "feel"}
+)
+DEEPEST = 6
+
+
+@dataclass(frozen=True)
+class ActReading:
+    """One act as a word says it.
+
+    code      CAMEO
+    at        the word it hangs on
+    words     positions of the words that carry it
+    doers     heads of the noun phrases of whoever acts
+    sufferers heads of the noun phrases of whoever is acted on, the likeliest first
+    weight    how particular the patterns were
+    rules     patterns and frames, outermost first
+    both      both sides act alike
+    unsure    reasons to doubt: "question", "condition", "negated", "background", "relative clause", "weak word"
+    inner     positions of words that were read as part of it
+    """
+
+    code: str
+    at: int
+    words: tuple[int, ...]
+    doers: tuple[Word, ...]
+    sufferers: tuple[Word, ...]
+    weight: float
+    rules: tuple[str, ...]
+    both: bool = False
+    unsure: tuple[str, ...] = ()
+    inner: frozenset[int] = frozenset()
+
+
+class SentenceReader:
+    """Reads the words of one sentence; each once."""
+
+    def __init__(self, sentence: Sentence, lexicon: Lexicon, cast: Mentions) -> None:
+        self.sentence, self.lexicon, self.cast = sentence, lexicon, cast
+        self._known: dict[tuple[int, bool], ActReading | None] = {}
+
+    def all(self) -> list[ActReading]:
+        """Every act of the sentence that is not part of another one."""
+        found = []
+        for token in self.sentence:
+            if is_verb(token) or token.pos in ("NOUN", "PROPN"):
+                one = self.read(token)
+                if one is not None and not (one.at == token.i and not is_verb(token) and self._names_people(token)):
+                    found.append(replace(one, unsure=tuple(dict.fromkeys((*one.unsure, *circumstances(token))))))
+        inside = {at for one in found for at in (*one.inner, *(word for word in one.words if word != one.at))}
+        return [one for one in found if one.at not in inside]
+
+    def read(self, token: Word, depth: int = 0, bare: bool = False) -> ActReading | None:
+        """The act that a word says, with all that stands inside it. `bare`: without the future or "must" around it."""
+        key = (token.i, bare)
+        if key not in self._known:
+            self._known[key] = None
+            if depth < DEEPEST:
+                found = self._verb(token, depth) if is_verb(token) else self._noun(token, depth)
+                self._known[key] = found if bare or found is None else self._mood(token, found)
+        return self._known[key]
+
+    # -------------------------------------------------------------------------------------------------- verbs
+
+    def _verb(self, verb: Word, depth: int) -> ActReading | None:
+        beside = neighbours(verb)
+        candidates = [*self._acts(verb, "verb", beside), *self._judged(verb)]
+        candidates += self._framed(verb, "verb", beside, depth)
+        return best(candidates)
+
+    def _acts(self, token: Word, kind: str, beside: Beside) -> Iterator[ActReading]:
+        for head in forms(token):
+            for pattern in self.lexicon.acts.get((kind, head), ()):
+                words = beside.holding(pattern)
+                if words is not None:
+                    yield self._act(token, pattern, words)
+
+    def _act(self, token: Word, pattern: WordPattern, words: tuple[Word, ...]) -> ActReading:
+        said = {token.i, *(word.i for word in words)}
+        subjects = tuple(subjects_of(token)) if is_verb(token) else tuple(owners_of(token))
+        objects = tuple(one for one in objects_of(token, words, said) if one not in subjects)
+        if pattern.roles == "turned":
+            subjects, objects = objects, subjects
+        unsure = ("weak word",) if pattern.weak else ()
+        return ActReading(pattern.means, token.i, tuple(sorted(said)), subjects, objects, pattern.weight,
+                       (f"{pattern.place} {pattern.text}",), pattern.roles == "both", unsure)  # fmt: skip
+
+    def _judged(self, verb: Word) -> Iterator[ActReading]:
+        """A is grateful; the speaker calls B's doing unacceptable."""
+        if verb.lemma not in COPULAS:
+            return
+        for child in verb.children:
+            words = [child, *(one for one in child.children if one.dep in ("amod", "pobj", "prep"))]
+            if child.dep not in ("acomp", "attr", "oprd", "prep", "advmod", "xcomp", "ccomp") and child.pos != "ADJ":
+                continue
+            for word in words:
+                for pattern in self.lexicon.acts.get(("be", word.lemma), ()):
+                    subjects = tuple(subjects_of(verb))
+                    others = tuple(objects_of(verb, (), {verb.i})) + tuple(objects_of(child, (), {child.i}))
+                    if pattern.roles == "said":
+                        named = verb.lemma not in ("be", "remain", "become", "seem")
+                        doers, sufferers = (subjects, others) if named else ((), subjects)
+                    else:
+                        doers, sufferers = subjects, others
+                    yield ActReading(pattern.means, verb.i, (verb.i, word.i), doers, sufferers, pattern.weight,
+                                  (f"{pattern.place} {pattern.text}",))  # fmt: skip
+
+    def _framed(self, token: Word, kind: str, beside: Beside, depth: int) -> Iterator[ActReading]:
+        openers = [
+            (pattern, words)
+            for head in forms(token)
+            for pattern in self.lexicon.openers.get((kind, head), ())
+            if (words := beside.holding(pattern)) is not None
+        ]
+        if kind == "verb" and token.lemma in COPULAS:
+            openers += self._adjectives(token)
+        if not openers:
+            return
+        inside = list(self._inside(token, depth))
+        for pattern, words in openers:
+            frame = self.lexicon.frames[pattern.means]
+            held = False
+            for complement, inner in inside:
+                made = self._compose(token, pattern, words, frame, complement, inner)
+                if made is not None:
+                    held = True
+                    yield made
+                    break
+            if frame.alone is not None and not held:
+                act = self._act(token, pattern, words)
+                yield replace(
+                    act, code=frame.alone, weight=pattern.weight - 0.15, rules=(f"{frame.name} {pattern.text}",)
+                )
+
+    def _adjectives(self, verb: Word) -> Iterator[tuple[WordPattern, tuple[Word, ...]]]:
+        for child in verb.children:
+            if child.dep in ("acomp", "attr", "oprd", "prep", "advmod", "ccomp", "xcomp") or child.pos == "ADJ":
+                for pattern in self.lexicon.openers.get(("be", child.lemma), ()):
+                    yield pattern, (child,)
+
+    def _compose(
+        self,
+        token: Word,
+        pattern: WordPattern,
+        words: tuple[Word, ...],
+        frame: Frame,
+        complement: Word,
+        inner: ActReading,
+    ) -> ActReading | None:
+        code = frame.code(inner.code)
+        if code is None:
+            return None
+        own = {token.i, *(word.i for word in words)}
+        subjects = tuple(subjects_of(token)) if is_verb(token) else tuple(owners_of(token))
+        turned = "said" in pattern.roles
+        spoken_to = tuple(one for one in addressees(token, complement) if one.i not in own)
+        doers, sufferers = subjects, inner.sufferers
+        if frame.name in (LIGHT, SAY):
+            doers = inner.doers if frame.name == SAY and inner.doers else subjects or inner.doers
+            if frame.name == LIGHT and inner.doers and not self._is_actor(subjects):
+                doers = inner.doers
+            if frame.name == LIGHT and passive(token):
+                doers = tuple(agents_of(token)) or inner.doers
+            if frame.name == LIGHT:
+                sufferers = (*inner.sufferers, *(one for one in objects_of(token, (complement,), own | {complement.i})))
+        elif frame.target == "addressee":
+            if turned:
+                doers, sufferers = (), (*subjects, *inner.doers)
+            else:
+                sufferers = (*spoken_to, *inner.doers, *inner.sufferers)
+        else:
+            sufferers = (*inner.sufferers, *spoken_to)
+        if inner.both and not inner.sufferers and frame.name not in (LIGHT, SAY):
+            sufferers = (*sufferers, *inner.doers)
+        transparent = frame.name in (LIGHT, SAY)
+        # A frame says a little more than the words inside it: less than one more word of a pattern would.
+        weight = inner.weight + 0.2 if transparent else 0.5 + max(inner.weight, pattern.weight)
+        rules = inner.rules if transparent else (f"{frame.name} {pattern.text}", *inner.rules)
+        unsure = inner.unsure if transparent else tuple(one for one in inner.unsure if one != "negated")
+        return ActReading(
+            code, token.i, tuple(sorted({*own, *inner.words})), doers, sufferers, weight, rules,
+            inner.both and transparent, unsure,
+            inner.inner | {inner.at, complement.i},
+        )  # fmt: skip
+
+    def _inside(self, token: Word, depth: int) -> Iterator[tuple[Word, ActReading]]:
+        """The acts that stand inside a word: its clauses, its object, the nouns of its prepositions."""
+        for complement in complements(token):
+            bare = token.lemma not in ("say", "announce", "tell", "add", "declare", "state", "warn", "report")
+            inner = self.read(complement, depth + 1, bare=False)
+            if inner is None and complement.dep in ("dobj", "pobj", "nsubjpass"):
+                for deeper in complements(complement):
+                    inner = self.read(deeper, depth + 2)
+                    if inner is not None:
+                        break
+            if inner is not None and not (bare and inner.code.startswith("01") and inner.weight < 1):
+                yield complement, inner
+
+    # -------------------------------------------------------------------------------------------------- nouns
+
+    def _noun(self, noun: Word, depth: int) -> ActReading | None:
+        if any(child.lemma == "anniversary" for child in noun.head.children) or noun.head.lemma == "anniversary":
+            return None
+        beside = neighbours(noun)
+        candidates = list(self._acts(noun, "noun", beside))
+        candidates += self._framed(noun, "noun", beside, depth)
+        return best(candidates)
+
+    # --------------------------------------------------------------------------------------------------- mood
+
+    def _mood(self, verb: Word, found: ActReading) -> ActReading | None:
+        """The reading inside its future, its "must", its "not"."""
+        if not is_verb(verb):
+            return found
+        auxiliaries = {child.lower for child in verb.children if child.dep in ("aux", "auxpass")}
+        negated = any(child.dep == "neg" for child in verb.children) or any(
+            child.lower == "never" for child in verb.children
+        )
+        if verb.head.lower == "going" and verb.dep == "xcomp":
+            auxiliaries.add("will")
+        frame = None
+        if negated:
+            will = auxiliaries & (WILL | {"can", "ca", "could", "shall"})
+            if will or verb.lemma in ("allow", "accept", "recognize", "tolerate", "agree", "attend"):
+                frame = self.lexicon.frames[REFUSE]
+            else:
+                return replace(found, unsure=(*found.unsure, "negated"), weight=found.weight * 0.5)
+        elif auxiliaries & MUST or (verb.head.lemma in ("have", "need") and verb.dep == "xcomp"):
+            frame = self.lexicon.frames[DEMAND]
+        elif auxiliaries & SHOULD:
+            frame = self.lexicon.frames[ASK]
+        elif auxiliaries & WILL:
+            frame = self.lexicon.frames[INTEND]
+        if frame is None:
+            return found
+        code = frame.code(found.code)
+        if code is None:
+            return None
+        if frame.name in (ASK, DEMAND):
+            # Who must is spoken to; who says so is found in the words around.
+            return replace(found, code=code, doers=(), sufferers=(*found.doers, *found.sufferers), both=False,
+                           rules=(f"{frame.name} {'/'.join(sorted(auxiliaries))}", *found.rules))  # fmt: skip
+        unsure = (*found.unsure, "may") if auxiliaries & {"may", "might", "could"} else found.unsure
+        rule = f"{frame.name} {'not ' if negated else ''}{'/'.join(sorted(auxiliaries))}"
+        if code == found.code:
+            return replace(found, unsure=unsure)
+        return replace(found, code=code, rules=(rule, *found.rules), unsure=unsure)
+
+    def _names_people(self, noun: Word) -> bool:
+        """Peacekeepers are people before they are an act."""
+        mention = self.cast.at(noun)
+        return mention is not None and mention.kind != ""
+
+    def _is_actor(self, tokens: tuple[Word, ...]) -> bool:
+        return any(self.cast.at(one) is not None or one.lower in ("he", "she", "they", "it") for one in tokens)
+
+
+def best(candidates: list[ActReading]) -> ActReading | None:
+    """The reading that says most; of equal ones the first."""
+    return max(candidates, key=lambda one: one.weight, default=None)

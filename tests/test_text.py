@@ -1,0 +1,286 @@
+"""Reports become events: who did what to whom, on which day, and on which words that rests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from pages import examples_hold
+
+import powderkeg as pk
+from powderkeg.cli import main
+from powderkeg.errors import EventError, UsageError
+from powderkeg.events import balance, match, read_table
+from powderkeg.text.days import day_written, days_in
+from powderkeg.text.patterns import lexicon
+from powderkeg.text.pieces import MOST_WORDS, SetAside, pieces
+
+REPORT = """PRISTINA - Kosovo police on Tuesday closed the main border crossing with Serbia.
+
+Serbian President Aleksandar Vucic accused Kosovo's government of provoking the Serb minority. He urged NATO
+peacekeepers to protect Serbs in Mitrovica.
+
+Local Serbs blocked roads in northern Kosovo on Monday. Serbia denied that its army was behind the attack.
+"""
+
+
+def run(*words: str | Path) -> int:
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def told(text: str, day: str = "2022-12-27", **more: Any) -> list[dict[str, Any]]:
+    return list(pk.code(text, day, **{"least": 0.3, **more}).frame.iter_rows(named=True))
+
+
+def acts(text: str) -> set[tuple[str, str, str | None]]:
+    return {(row["source"], row["code"][:2], row["target"]) for row in told(text)}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source", "root", "target"),
+    [
+        ("China urged Japan to withdraw its warships.", "China", "02", "Japan"),
+        ("Turkey was accused by Greece of violating its airspace.", "Greece", "11", "Turkey"),
+        ("Russia rejected a request by Ukraine for talks.", "Russia", "12", "Ukraine"),
+        ("France will not lift the sanctions on Iran.", "France", "12", "Iran"),
+        ("Germany said Turkey must release the journalist.", "Germany", "10", "Turkey"),
+        ("Iran threatened to attack Israel.", "Iran", "13", "Israel"),
+        ("Israel launched an air strike on Syria.", "Israel", "19", "Syria"),
+        ("Egypt lifted its blockade of Qatar.", "Egypt", "08", "Qatar"),
+        ("India agreed to meet Pakistan.", "India", "03", "Pakistan"),
+        ("The United Nations imposed sanctions on Iraq.", "United Nations", "16", "Iraq"),
+        ("Norway sent food to Somalia.", "Norway", "07", "Somalia"),
+        ("Protesters in Serbia threw stones at Kosovo police.", "Protester (Serbia)", "14", "Police (Kosovo)"),
+        ("Serbia said that Kosovo had attacked Albania.", "Kosovo", "19", "Albania"),
+    ],
+)
+def test_a_sentence_is_read_through_its_frames(sentence: str, source: str, root: str, target: str) -> None:
+    """What is asked for, refused, threatened or said to have happened is not what happened."""
+    assert (source, root, target) in acts(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Did Israel attack Syria?",
+        "Israel did not attack Syria.",
+        "If Iran attacks Israel, the region will burn.",
+        "Paris marked the anniversary of the German invasion of France.",
+    ],
+)
+def test_what_is_asked_or_denied_or_remembered_is_no_event(sentence: str) -> None:
+    assert not {row["code"][:2] for row in told(sentence, least=0.4)} & {"18", "19"}
+
+
+def test_every_event_says_on_which_words_it_rests() -> None:
+    for row in told(REPORT):
+        words = json.loads(row["words"])
+        assert REPORT[slice(*words["source"])].replace("\n", " ") == row["source_name"]
+        assert REPORT[slice(*words["target"])].replace("\n", " ") == row["target_name"]
+        assert all(REPORT[first:last].isalpha() for first, last in words["verb"])
+
+
+def test_words_for_days_move_an_event_and_leave_open_what_they_leave_open() -> None:
+    rows = {row["code"]: row for row in told(REPORT)}
+    table = pk.code(REPORT, "2022-12-27", least=0.3)
+    assert table.start == date(2022, 12, 26)  # "on Monday"
+    assert rows["144"]["time"] == 0.0
+    (last_week,) = days_in("They met last week.", date(2022, 12, 27))
+    assert (last_week.first, last_week.span) == (date(2022, 12, 19), 7.0)
+    (december,) = days_in("It was in December 2021.", date(2022, 12, 27))
+    assert (december.first, december.span) == (date(2021, 12, 1), 31.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        *((text, date(2022, 12, 27)) for text in ("report-2022-12-27", "20221227", "27 Dec 2022", "December 27, 2022")),
+        *((text, date(2022, 12, 27)) for text in ("27.12.2022", "12/27/2022")),
+        ("1/2/2022", None), ("2022-13-41", None), ("notes", None),
+    ],
+)  # fmt: skip
+def test_a_date_is_read_where_it_can_be_read_in_one_way_only(text: str, day: date | None) -> None:
+    assert day_written(text) == day
+
+
+def test_a_coded_table_goes_on_like_any_other(tmp_path: Path) -> None:
+    """Written by the command, read back, matched to a scenario by its rules for names as ICEWS writes them."""
+    report = tmp_path / "2022-12-27.txt"
+    report.write_text(REPORT, encoding="utf-8")
+    assert run("events", "code", report, "--out", tmp_path / "coded.parquet", "-q", "--workers", "1") == 0
+    table = read_table(tmp_path / "coded.parquet")
+    assert balance(table.account) == 0
+    _, found = match(pk.load("north-kosovo"), table)
+    assert found.kept == len(table) >= 3
+    assert run("episodes", tmp_path / "coded.parquet", "--scenario", "north-kosovo", "-q") == 0
+
+
+def test_json_says_what_was_coded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text(REPORT, encoding="utf-8")
+    assert run("events", "code", report, "--date", "2022-12-27", "--json", "--workers", "1") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {"events", "sentences", "set_aside"} <= set(said)
+    for one in said["events"]:
+        assert {"date", "source", "target", "code", "class", "sentence", "words", "probability"} <= set(one)
+
+
+def test_without_a_date_the_ways_to_give_one_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text(REPORT, encoding="utf-8")
+    assert run("events", "code", report) == 1
+    said = capsys.readouterr().err
+    assert "--date 2022-12-27" in said and "front matter" in said and "column named date" in said
+    with pytest.raises(EventError, match=r"date='2022-12-27'"):
+        pk.code(REPORT)
+
+
+def test_tables_pages_and_front_matter_are_read(tmp_path: Path) -> None:
+    pl.DataFrame(
+        {
+            "id": ["a", "b"],
+            "published": ["2022-12-27", "2022-12-28"],
+            "body": ["Iran attacked Iraq.", "Chad attacked Mali."],
+        }
+    ).write_csv(tmp_path / "table.csv")
+    (tmp_path / "page.html").write_text(
+        "<html><head><title>x</title><script>var a = 'Iran attacked Chad';</script></head><body><article><p>"
+        + "Serbia sent troops to the border with Kosovo on Monday. " * 3
+        + "</p></article></body></html>",
+        encoding="utf-8",
+    )
+    (tmp_path / "note.md").write_text("---\ndate: 2022-12-29\n---\n# Note\n\nMali attacked Niger.\n", encoding="utf-8")
+    table = pk.code(tmp_path, "2022-12-30")
+    days = {row["source"]: (row["time"], row["event_id"]) for row in table.frame.iter_rows(named=True)}
+    assert days["Iran"][0] == days["Chad"][0] - 1 and days["Iran"][1].startswith("a:")
+    assert "Serbia" in days and "Mali" in days
+    assert not any("script" in row or "var a" in row for row in table.frame["sentence"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        (
+            "Der Minister hat gestern die Grenze geschlossen und die Armee in Alarmbereitschaft versetzt, hieß es.",
+            "not English",
+        ),
+        ("The minister said that " + "the police and " * 3_400, "a sentence too long"),
+        ("x" * 1_000_000, "a sentence too long"),
+        ("😀😀😀 🤖", "no words"),
+        ("وقالت الشرطة إن المحتجين أغلقوا الطريق الرئيسي يوم الثلاثاء في شمال البلاد بعد اجتماع طويل", "not English"),
+    ],
+)
+def test_what_cannot_be_coded_is_set_aside_and_counted(text: str, reason: str) -> None:
+    account = pk.code(text, "2022-12-27").account
+    assert account["rows_set_aside"] >= 1
+    assert reason in str(account["set_aside_by_reason"])
+    assert balance(account) == 0
+
+
+def test_bytes_that_are_no_text_are_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "picture.txt").write_bytes(b"\x89PNG\x00\x01\x02" * 100)
+    assert "not a text" in str(pk.code(tmp_path / "picture.txt", "2022-12-27").account["set_aside_by_reason"])
+
+
+def test_nested_quotes_and_marks_do_no_harm() -> None:
+    text = (
+        '"He said: "They said \'Iran attacked Iraq\' and “left”"," she said.\u202e \u200f Serbia attacked Bosnia. (((('
+        * 20
+    )
+    assert pk.code(text, "2022-12-27").account["sentences"]
+
+
+def test_the_share_of_english_is_said() -> None:
+    (found,) = pieces("Der Minister hat gestern die Grenze geschlossen und die Armee in Alarm versetzt, hieß es hier.")
+    assert isinstance(found, SetAside) and "% of its words" in found.reason
+    kept = list(
+        pieces("The minister said that it was closed. And " + "and " * (MOST_WORDS + 5) + ". Then they left the room.")
+    )
+    assert sum(isinstance(one, SetAside) for one in kept) == 1 and len(kept) == 3
+
+
+def test_slips_in_a_file_of_words_are_told_at_once(tmp_path: Path) -> None:
+    own = tmp_path / "mine.txt"
+    own.write_text("[19]\nverb zap $aid\nnuon raid\n[1999]\nverb zip\n[threaten]\n04 > 999\n", encoding="utf-8")
+    with pytest.raises(EventError) as slips:
+        lexicon((str(own),))
+    said = str(slips.value)
+    assert "mine.txt:2" in said and "mine.txt:3" in said and "mine.txt:4" in said and "mine.txt:7" in said
+    assert "nearest: 'noun'" in said
+
+
+def test_own_words_and_names_lie_over_ours(tmp_path: Path) -> None:
+    words, names = tmp_path / "words.txt", tmp_path / "names.csv"
+    words.write_text("[163]\nverb serenade\nverb attack\n", encoding="utf-8")
+    names.write_text("name,actor,country,kind\nGreen Shirts,Green Shirts,SRB,OPP\n", encoding="utf-8")
+    found = told("The Green Shirts serenaded Kosovo. Iran attacked Iraq.", patterns=[words], actors=[names])
+    assert {(row["source"], row["code"], row["target"]) for row in found} == {
+        ("Green Shirts", "163", "Kosovo"), ("Iran", "163", "Iraq"),
+    }  # fmt: skip
+
+
+def test_a_story_told_twice_is_one_event_with_two_mentions() -> None:
+    texts = ["Iran attacked Iraq on Monday.", "On Monday Iran launched an attack on Iraq.", "Chad attacked Mali."]
+    table = pk.code(texts, "2022-12-27")
+    assert sorted(table.frame["mentions"].to_list()) == [1, 2]
+    assert balance(table.account) == 0
+    assert len(pk.code(texts, "2022-12-27", mentions=True)) == 3
+
+
+def test_a_given_source_and_target_always_have_an_act() -> None:
+    assert pk.classify("Israel shelled Lebanon.", "Israel", "Lebanon").tone == "material conflict"
+    assert pk.classify("The weather in Peru was fine for Chile.", "Peru", "Chile").code
+    assert pk.classify("Iran was attacked by Iraq.", "Iraq", "Iran").code.startswith("19")
+
+
+def test_scores_count_what_is_right_and_what_is_false(tmp_path: Path) -> None:
+    gold = tmp_path / "gold.csv"
+    pl.DataFrame(
+        {
+            "text": ["Iran attacked Iraq.", "Chad praised Mali.", "Peru rejected talks with Chile."],
+            "source": ["Iran", "Chad", "Peru"], "target": ["Iraq", "Mali", "Chile"], "code": ["190", "051", "042"],
+        }
+    ).write_csv(gold)  # fmt: skip
+    score = pk.score_coding(pk.code(gold, "2000-01-01"), gold)
+    assert score.events["right"] == 2 and score.events["coded"] == 3
+    assert score.events["false_per_100"] == pytest.approx(100 / 3)
+    assert {"gold": "04", "coded": "12", "events": 1} in score.confusion
+
+
+def test_without_spacy_one_sentence_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from powderkeg.text import parsing
+
+    parsing.language.cache_clear()
+    monkeypatch.setitem(sys.modules, parsing.MODEL, None)
+    with pytest.raises(UsageError, match=r"pip install 'powderkeg\[text\]'"):
+        pk.code("Iran attacked Iraq.", "2022-12-27")
+    parsing.language.cache_clear()
+
+
+def test_nothing_else_loads_spacy() -> None:
+    """Every other command starts as fast as before."""
+    asked = (
+        "import powderkeg.cli.app, powderkeg.text, sys; print('spacy' in sys.modules or 'trafilatura' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "False"
+
+
+def test_the_examples_of_the_page_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    examples_hold("text", capsys)
+
+
+def test_results_do_not_depend_on_the_number_of_workers() -> None:
+    texts = [f"Country report {n}. Iran attacked Iraq on day {n}. Chad praised Mali." for n in range(90)]
+    one, two = pk.code(texts, "2022-12-27", mentions=True), pk.code(texts, "2022-12-27", mentions=True, workers=2)
+    assert one.frame.equals(two.frame)
