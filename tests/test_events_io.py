@@ -422,6 +422,17 @@ def test_digits_of_json_numbers_stay(tmp_path: Path) -> None:
     assert table.frame["source"].to_list() == ["12345678901234567890"] and table.frame["deaths"].to_list() == [1.5]
 
 
+@pytest.mark.parametrize("odd", [["x", {}], {"name": "x"}, [{"name": "x"}]])
+def test_one_record_with_an_object_takes_no_column_from_the_others(tmp_path: Path, odd: object) -> None:
+    """A list of records under `target` in one record of three used to leave all events without a target."""
+    records = [
+        {"date": f"2018-06-0{n}", "source": "a", "target": odd if n == 2 else f"b{n}", "code": "190"} for n in (1, 2, 3)
+    ]
+    table = read_events(write(tmp_path, json.dumps(records), "a.json"))
+    assert table.frame["target"].to_list() == ["b1", "b3"] and balance(table.account) == 0
+    assert table.quarantine is not None and "'target' holds an object" in table.quarantine["reason"][0]
+
+
 def test_objects_in_records_give_columns_of_their_own(tmp_path: Path) -> None:
     records = [{"date": "2018-06-01", "who": {"name": "Ana", "id": 3}, "code": "190", "steps": [{"a": 1}]}]
     table = read_events(write(tmp_path, json.dumps(records), "a.json"), mapping={"source": "who.name"})

@@ -157,6 +157,19 @@ def test_numbers_that_may_be_two_dates_are_asked_for(tmp_path: Path, stamps: tup
     assert expected in fault_of(tmp_path, dated(*stamps))
 
 
+@pytest.mark.parametrize("odd", ["99999999", "1e999", "0", "1e300", "-1"])
+@pytest.mark.parametrize("day", [20180601, 43252, 1_527_811_200])
+def test_a_number_that_is_no_date_does_not_hide_what_the_others_are(tmp_path: Path, odd: str, day: int) -> None:
+    step = 86_400 if day > 1e9 else 1
+    text = dated(*[str(day + n * step) for n in range(20)], odd)
+    if day != 20180601 and odd in ("0", "99999999")[: 1 + (day > 1e9)]:  # a day of 1970 or 1899, so it is asked about
+        assert "plain numbers" in fault_of(tmp_path, text)
+        return
+    table = read(tmp_path, text)
+    assert days(table) == [f"2018-06-{n + 1:02}" for n in range(20)]
+    assert table.account["rows_set_aside"] == 1
+
+
 def test_days_from_a_start_are_read_from_files_too(tmp_path: Path) -> None:
     table = read(tmp_path, dated("1", "152"), start="2018-01-01")
     assert days(table) == ["2018-01-02", "2018-06-02"]

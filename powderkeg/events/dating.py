@@ -36,6 +36,7 @@ MOST_DATES = 200_000
 MOST_CLOCKS = 100
 NUMERIC = r"^(?:[0-9]+(?:[.,][0-9]*)?(?:[eE]\+?[0-9]{1,3})?|inf)$"
 LOW, HIGH = (EARLIEST - EPOCH).days, (LATEST - EPOCH).days + 1
+BEYOND = 1e19
 SERIAL_RANGE = (25_569.0, 73_415.0)
 """1970 to 2100 as a spreadsheet counts; below, the same numbers are as likely to be days since 1970."""
 UNIX_RANGES = {"unix": (3e8, 4.2e9), "unix-ms": (3e11, 4.2e12), "unix-us": (3e14, 4.2e15), "unix-ns": (3e17, 4.2e18)}
@@ -90,8 +91,12 @@ class Dates:
             self._texts(rest)
 
     def _numbers(self, texts: pl.Series) -> None:
-        value = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).drop_nulls()
+        value = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+        # Beyond the nanoseconds of any date: no number of a date, whatever the others are.
+        value = value.filter(value.abs() < BEYOND)
         self.numeric += len(texts)
+        if not len(value):
+            return
         self.dotted |= bool(texts.str.contains(r"\D").any())
         self.low = min(self.low, float(value.min()))  # type: ignore[arg-type]
         self.high = max(self.high, float(value.max()))  # type: ignore[arg-type]
@@ -147,6 +152,44 @@ def form_of(seen: Dates, first_choice: tuple[str, ...] = (), starts: bool = Fals
 
 
 def _number_form(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]]:
+    found = _form_of_numbers(seen, starts)
+    if found is None and not starts:
+        # A few numbers that are no dates, such as 99999999 for a day that is not known, do not hide what the others
+        # are: their rows are set aside.
+        inner = _without_ends(seen)
+        found = None if inner is None else _form_of_numbers(inner, starts)
+        if found is not None and _are_days(found[0].split(" ")[0], (seen.low, seen.high)):
+            found = None
+    if found is not None:
+        return found
+    if starts:
+        return ("whole" if seen.whole else "exact"), ()
+    raise _unknown_numbers(seen.low, seen.high)
+
+
+def _are_days(form: str, ends: tuple[float, ...]) -> bool:
+    """Whether an end beyond what the form is taken for would be read as a day all the same: 0 as 1 January 1970."""
+    if form not in (*SERIALS, *UNITS):
+        return False
+    least, most = UNIX_RANGES.get(form, SERIAL_RANGE)
+    days = [end / UNITS[form] if form in UNITS else end + SERIALS[form] for end in ends if not least <= end <= most]
+    return any(LOW <= day < HIGH for day in days)
+
+
+def _without_ends(seen: Dates) -> Dates | None:
+    """What the middle nine tenths of the different numbers show; None where they are too few to leave any out."""
+    texts = seen.parts.filter(seen.parts.str.contains(NUMERIC))
+    if len(texts) < 10:
+        return None
+    value = pl.col("date").str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    frame = texts.to_frame("date").with_columns(value=value).sort("value", nulls_last=True)
+    few = max(len(texts) // 20, 1)
+    inner = Dates()
+    inner._numbers(frame["date"][few : len(texts) - few])
+    return inner
+
+
+def _form_of_numbers(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]] | None:
     low, high, whole = seen.low, seen.high, seen.whole
     if whole and 18_000_101 <= high <= 21_001_231 and low >= 0:
         inside = seen.parts.str.contains(r"^(18|19|20)[0-9]{6}$").mean()
@@ -165,17 +208,19 @@ def _number_form(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]]:
         said = f"dates are read as a spreadsheet's day numbers: {low:g} is {shown} (or serial-1904: "
         said += f"{_day_of('serial-1904', low)})"
         return ("serial" if whole else "serial second"), (said,)
-    if starts:
-        return ("whole" if whole else "exact"), ()
+    return None
+
+
+def _unknown_numbers(low: float, high: float) -> UnknownDates:
     shown = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     known = "serial, serial-1904 (a spreadsheet's day numbers), unix-days, unix, unix-ms (since 1970)"
     if low >= 7_000 and high <= SERIAL_RANGE[1]:
         found = f"times that are plain numbers, {shown}: {_day_of('serial', low)} as a spreadsheet counts, "
-        raise UnknownDates(
+        return UnknownDates(
             f"{found}{_day_of('unix-days', low)} as days since 1970",
             argument("date_format") + f" {known}; or " + argument("start") + ", the day that they count from",
         )
-    raise UnknownDates(
+    return UnknownDates(
         f"times that are plain numbers, {shown}",
         "dates, or "
         + argument("start")

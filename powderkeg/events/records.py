@@ -15,7 +15,8 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,10 +78,10 @@ def table_of_json(member: Member, encoding: str | None) -> RecordsText:
     else:
         found = _records(member.name, _document(member, encoding), table.said)
         rows = lambda: iter(found)  # noqa: E731
-    names, left = _names(member.name, rows())
-    if left:
-        table.said.append(f"left out, for they hold lists of records: {', '.join(sorted(left)[:20])}")
-    table.member = Member(member.name, member.path, "text", lambda: _text(table, names, rows()))
+    keys = _keys(member.name, rows())
+    if keys.left:
+        table.said.append(f"left out, for they hold lists of records: {', '.join(sorted(keys.left)[:20])}")
+    table.member = Member(member.name, member.path, "text", lambda: _text(table, keys, rows()))
     return table
 
 
@@ -263,30 +264,46 @@ def _of_columns(found: Mapping[str, Any]) -> list[object] | None:
     return None
 
 
-def _names(file: str, rows: Iterator[object]) -> tuple[list[str], set[str]]:
-    """Every key of the records in the order they are met; and those that hold lists of records."""
+@dataclass(frozen=True)
+class _Keys:
+    """What the records hold.
+
+    names  keys that become columns, in the order they are met
+    plain  those under which most records hold a plain value: one that holds an object there is no row
+    left   keys that hold lists of records
+    """
+
+    names: list[str]
+    plain: frozenset[str]
+    left: frozenset[str]
+
+
+def _keys(file: str, rows: Iterator[object]) -> _Keys:
     names: dict[str, None] = {}
-    left: set[str] = set()
+    full, nested, lists = Counter[str](), Counter[str](), set[str]()
     for row in rows:
         if isinstance(row, dict):
             for key, value in _flat(row):
-                if value is _NESTED:
-                    left.add(key)
-                elif key not in names:
-                    names[key] = None
+                if value is _OBJECT or value is _NESTED:
+                    nested[key] += 1
+                    lists |= {key} if value is _NESTED else set()
+                else:
+                    names.setdefault(key)
+                    full[key] += value not in (None, "", [])
             if len(names) > MOST_KEYS:
                 raise FileFault(file, f"records with more than {MOST_KEYS:,} different keys", "records that are alike")
+    left = frozenset(key for key in lists if full[key] <= nested[key])
     kept = [name for name in names if name not in left]
     if not kept:
         raise FileFault(file, "no event row", "records with a date, a source and a code")
-    return kept, left
+    return _Keys(kept, frozenset(key for key in kept if full[key] > nested[key] > 0), left)
 
 
-_NESTED = object()
+_NESTED, _OBJECT = object(), object()
 
 
 def _flat(record: Mapping[str, Any], before: str = "", level: int = 1) -> Iterator[tuple[str, object]]:
-    """(column, plain value) of a record; objects in it give columns of their own."""
+    """(column, plain value) of a record; objects in it give columns of their own, and are told before them."""
     for key, value in record.items():
         if key == TWICE:
             continue
@@ -295,6 +312,7 @@ def _flat(record: Mapping[str, Any], before: str = "", level: int = 1) -> Iterat
             if level >= MOST_LEVELS:
                 yield name, _NESTED
             else:
+                yield name, _OBJECT
                 yield from _flat(value, f"{name}.", level + 1)
         elif isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
             yield name, _NESTED
@@ -302,26 +320,33 @@ def _flat(record: Mapping[str, Any], before: str = "", level: int = 1) -> Iterat
             yield name, value
 
 
-def _text(table: RecordsText, names: list[str], rows: Iterator[object]) -> Iterator[bytes]:
+def _text(table: RecordsText, keys: _Keys, rows: Iterator[object]) -> Iterator[bytes]:
     table.unread.clear()
-    number = {name: place for place, name in enumerate(names)}
-    yield from text_of_rows(
-        itertools.chain([names], (_row(table, number, line, row) for line, row in enumerate(rows, start=1)))
-    )
+    number = {name: place for place, name in enumerate(keys.names)}
+    made = (_row(table, number, keys.plain, line, row) for line, row in enumerate(rows, start=1))
+    yield from text_of_rows(itertools.chain([keys.names], made))
 
 
-def _row(table: RecordsText, number: Mapping[str, int], line: int, record: object) -> list[str] | None:
+def _row(
+    table: RecordsText, number: Mapping[str, int], plain: Collection[str], line: int, record: object
+) -> list[str] | None:
     """The texts of a record, one a column; None where it is none, which is then told."""
     if record is None:
         return None
     if isinstance(record, dict) and TWICE not in record:
         row = [""] * len(number)
+        odd = ""
         for key, value in _flat(record):
-            if value is not _NESTED and key in number:
+            if value is _NESTED or value is _OBJECT:
+                odd = odd or (key if key in plain else "")
+            elif key in number:
                 row[number[key]] = _plain(value)
-        if any(row):
+        if any(row) and not odd:
             return row
         reason, text = "an empty record", "{}"
+        if odd:
+            reason = f"{odd!r} holds an object or a list of records, where others hold a value"
+            text = json.dumps(record, ensure_ascii=False)
     elif isinstance(record, _BadRecord):
         reason, text = record.reason, record.text
     else:

@@ -208,11 +208,14 @@ def _dates(texts: pl.Expr, name: str) -> tuple[pl.Expr, pl.Expr | None]:
         return texts.cast(pl.Float64, strict=False), None
     if name in SERIALS:
         number = _number(texts)
+        number = pl.when(number >= 0).then(number)
         # The spreadsheet of 1900 counts a 29 February that never was: day 60. Before it the numbers are one less.
         leap = pl.when(number < 60).then(1.0).otherwise(0.0) if name == "serial" else 0.0
         return number + SERIALS[name] + leap, None
     if name in UNITS:
-        return _number(texts) / UNITS[name], None
+        # -1 is what programs put for a time that is not known; only a number of days can be one that is.
+        number = _number(texts)
+        return (number if name == "unix-days" else pl.when(number != -1).then(number)) / UNITS[name], None
     one = TIME_FORMS[name]
     return _by_formats(_tidied(texts, name), one.formats, one.resolution), None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 FIELDS = (
     "time", "year", "month", "day", "source", "target", "code", "label", "act", "mode", "coarse", "event_id",
@@ -127,6 +127,12 @@ _REPAIR = re.compile(r"\.\.\.\d+$")
 def squashed(name: str) -> str:
     """A column name as it is compared: letters and digits alone, small. "Event Date", "Event.Date", "event_date" and
     "EventDate" are one name; what a byte order mark became on its way through R is left out."""
+    # A header is compared with every name of every format; a "name" as long as a page is no header's, and is not kept.
+    return _squashed(name) if len(name) < 1000 else _squashed.__wrapped__(name)
+
+
+@lru_cache(maxsize=4096)
+def _squashed(name: str) -> str:
     plain = _REPAIR.sub("", _MARKS.sub("", name.strip().strip('"')))
     return "".join(letter for letter in plain.casefold() if letter.isalnum())
 

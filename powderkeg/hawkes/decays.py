@@ -10,6 +10,10 @@ looked at on a grid over all that the window can tell, every pair of decays, fur
 top of the grid is climbed. Fewer components are fitted first, and the best of them with one more decay beside is a
 start too: a component more never explains less. Last, at exact times, the slope towards a component at every decay of
 the grid says where another answer may lie, and decays are exchanged for those.
+
+One decay is looked for on a finer grid, bounds included. Where hardly anything answers anything, the best value is flat
+(no link helps) but for low hills that may lie between two decays of any grid; but the slope towards a link, where there
+is none yet, is smooth, and its tops say where the hills are.
 Source: Lindsay (1983), Ann. Stat. 11(1), 86-94, for that slope in mixtures.
 """
 
@@ -27,10 +31,14 @@ from powderkeg.hawkes.exact import ExactLikelihood, LinkLayout, Point, lay_out
 
 SPACING = 1.1
 """Log distance of the grid's decays, a factor of three."""
+FINE = 0.4
+"""Log distance where only one decay is sought: half of it is a small part of a kernel's width."""
 BEAM = 6
 """Sets of decays on the grid to which one more is added."""
 MOST_TOPS = 4
-"""Tops of the grid that are climbed."""
+"""Tops of the grid that are climbed; of one decay and few events, twice as many."""
+HARDLY = 0.1
+"""Nats above nothing at all, below which hills between the decays of the grid count."""
 NEAR = 12.0
 """A top this many nats below the best of a part of the events may still be the best of all."""
 MOST_SCANS = 400
@@ -57,6 +65,8 @@ def search(rows: AnyRows, lower: float, upper: float) -> tuple[AnyPoint, bool]:
         starts.append(_one_more(rows, fewer, lower, upper))
     found = [climb_decays(rows, start, lower, upper) for start in _promising(rows, starts)]
     best, settled = max(found, key=lambda one: one[0].value)
+    if isinstance(rows, ExactLikelihood) and d.n_components == 1:
+        return _risen(rows, cast(Point, best), settled, lower, upper)
     if isinstance(rows, ExactLikelihood) and d.n_components > 1:
         return _exchanged(rows, cast(Point, best), settled, lower, upper)
     return best, settled
@@ -152,6 +162,15 @@ def grid(lower: float, upper: float) -> Floats:
     return np.linspace(lower, upper, n)[1:-1]
 
 
+def fine_grid(lower: float, upper: float) -> Floats:
+    """Log decays over all that can be told, bounds with them."""
+    return np.linspace(lower, upper, max(int(np.ceil((upper - lower) / FINE)) + 1, 9))
+
+
+def _with_bounds(lower: float, upper: float) -> Floats:
+    return np.concatenate([[lower], grid(lower, upper), [upper]])
+
+
 def _with(d: LinkLayout, n_components: int, per_source: bool = False) -> LinkLayout:
     """The same pairs and background with so many components."""
     first = d.in_column < d.n_types
@@ -161,8 +180,12 @@ def _with(d: LinkLayout, n_components: int, per_source: bool = False) -> LinkLay
 def _tops(rows: AnyRows, lower: float, upper: float) -> list[Floats]:
     """Log decays to climb from: tops of a grid on the first events, climbed on some more of them."""
     d = rows.layout
-    points = grid(lower, upper)
     few = rows.head(rows.first_events // 4)
+    whole = len(few.streams.time) == len(rows.streams.time)
+    closely = whole and d.n_components == 1 and isinstance(rows, ExactLikelihood)
+    points = fine_grid(lower, upper) if closely else grid(lower, upper)
+    if d.n_components == 1 and not closely:
+        points = _with_bounds(lower, upper)
     sets: list[tuple[int, ...]] = [(k,) for k in range(len(points))]
     values: dict[tuple[int, ...], float] = {}
     for n in range(1, d.n_components + 1):
@@ -174,10 +197,11 @@ def _tops(rows: AnyRows, lower: float, upper: float) -> list[Floats]:
         if n == 1 and d.n_components > 1:
             continue  # every pair is looked at
         part = few.under(_with(d, n).without_pieces())
-        values = {one: part.rough(np.exp(points[list(one)])) for one in sets}
-    tops = _highest(values)
+        # One decay of few events is looked at closely: rough values differ by more than low hills are high.
+        values = {one: _looked(part, np.exp(points[list(one)]), closely) for one in sets}
+    tops = _highest(values, 2 * MOST_TOPS if closely else MOST_TOPS)
     starts = [points[list(one)][::-1] for one in tops]
-    if len(few.streams.time) == len(rows.streams.time) or len(starts) == 0:
+    if whole or len(starts) == 0:
         return starts
     some = rows.head(rows.first_events).under(d.without_pieces())
     around = max(1.0, 1.5 * float(points[1] - points[0]))
@@ -192,6 +216,10 @@ def _tops(rows: AnyRows, lower: float, upper: float) -> list[Floats]:
     return [np.log(point.decay) for point in climbed]
 
 
+def _looked(rows: AnyRows, decay: Floats, closely: bool) -> float:
+    return rows.climb(decay).value if closely else rows.rough(decay)
+
+
 def _promising(rows: AnyRows, starts: list[Floats]) -> list[Floats]:
     """Of many events only the highest starts are climbed: there is hardly another top that high."""
     if len(rows.streams.time) <= rows.first_events or len(starts) == 1:
@@ -201,20 +229,24 @@ def _promising(rows: AnyRows, starts: list[Floats]) -> list[Floats]:
     return [starts[k] for k in order if values[k] > values[order[0]] - NEAR]
 
 
-def _highest(values: dict[tuple[int, ...], float]) -> list[tuple[int, ...]]:
-    """Sets that no neighbour on the grid exceeds, the highest first; none that stands far below the highest."""
+def _highest(values: dict[tuple[int, ...], float], most: int) -> list[tuple[int, ...]]:
+    """Sets that no neighbour on the grid exceeds, the highest first; none that stands far below the highest, and of a
+    plain where nothing rises only one."""
     tops = []
     for one, value in values.items():
         beside = (tuple(sorted({*one[:q], one[q] + move, *one[q + 1 :]})) for q in range(len(one)) for move in (-1, 1))
         if all(values.get(other, -np.inf) <= value for other in beside):
             tops.append(one)
     tops.sort(key=lambda one: -values[one])
-    return [one for one in tops[:MOST_TOPS] if values[one] > values[tops[0]] - 4.0 * NEAR]
+    plain = min(values.values()) + 1e-9 * max(abs(values[tops[0]]), 1.0)
+    tops = [tops[0], *(one for one in tops[1:] if values[one] > plain)]
+    return [one for one in tops[:most] if values[one] > values[tops[0]] - 4.0 * NEAR]
 
 
 def _one_more(rows: AnyRows, fewer: AnyPoint, lower: float, upper: float) -> Floats:
     """The decays of a fit with one component fewer, and the decay at which another would help most."""
-    points = grid(lower, upper)
+    few = isinstance(rows, ExactLikelihood) and len(rows.streams.time) <= rows.first_events
+    points = fine_grid(lower, upper) if few else _with_bounds(lower, upper)
     known = np.log(fewer.decay)
     if isinstance(rows, ExactLikelihood):
         asked = rows.under(_with(rows.layout, len(known))).asks(cast(Point, fewer), np.exp(points))
@@ -227,10 +259,48 @@ def _one_more(rows: AnyRows, fewer: AnyPoint, lower: float, upper: float) -> Flo
 # -- another decay for one that stands ---------------------------------------------------------------------------------
 
 
+def _risen(rows: ExactLikelihood, best: Point, settled: bool, lower: float, upper: float) -> tuple[Point, bool]:
+    """The best point, or a higher one on a hill that the grid may have missed, where hardly anything answers anything.
+
+    With no link yet, the slope towards one is a smooth function of its decay. Where it is negative at every decay of
+    the grid, its tops between them are found by parabolas; where it is positive, a link helps.
+    """
+    d = rows.layout
+    many = len(rows.streams.time) > rows.first_events
+    if many and best.a[d.link_places].any():
+        return best, settled
+    alone = rows.unanswered(best.decay)
+    if best.value > alone.value + HARDLY:
+        return best, settled
+    points = _with_bounds(lower, upper) if many else fine_grid(lower, upper)
+    pulls = rows.pulls(alone, np.exp(points))
+    starts = [*points[(pulls > 0).any(axis=1)], *_between(points, pulls)]
+    asked = rows.asks(alone, np.exp(starts)) if starts else np.zeros(0)
+    for k in np.argsort(-asked)[: MOST_TOPS if many else 3 * MOST_TOPS]:
+        if asked[k] <= 0:
+            break
+        found, done = climb_decays(rows, np.array([starts[k]]), lower, upper)
+        if found.value > best.value + 1e-9:
+            best, settled = cast(Point, found), done
+    return best, settled
+
+
+def _between(points: Floats, pulls: Floats) -> list[float]:
+    """Where, between points, parabolas through three negative pulls of a link have their tops, if near or above 0."""
+    before, here, after = pulls[:-2], pulls[1:-1], pulls[2:]
+    bend = before - 2.0 * here + after
+    tops = (here >= before) & (here >= after) & (here <= 0.0) & (bend < 0.0)
+    shift = 0.5 * (before - after) / np.where(tops, bend, -1.0)
+    height = here - 0.125 * (before - after) ** 2 / np.where(tops, bend, -1.0)
+    near = tops & (height > 0.3 * bend)
+    places = points[1:-1, None] + shift * (points[1] - points[0])
+    return sorted(set(places[near].round(2).tolist()))
+
+
 def _exchanged(rows: ExactLikelihood, best: Point, settled: bool, lower: float, upper: float) -> tuple[Point, bool]:
     """Decays exchanged for those towards which the likelihood still rises, while that helps."""
-    points = grid(lower, upper)
     many = len(rows.streams.time) > rows.first_events
+    points = _with_bounds(lower, upper) if many else fine_grid(lower, upper)
     near = NEAR if many else 4.0 * NEAR
     for _ in range(2 if many else ROUNDS):
         asked = rows.asks(best, np.exp(points))

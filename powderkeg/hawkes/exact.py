@@ -320,11 +320,16 @@ class ExactLikelihood:
     def noise(self, decay: Floats) -> Floats:
         """(P,) standard deviation of the slope of each link where there are no links; 0 for the background."""
         background = self.layout.is_background
-        alone = self.restrict(None, ~background)
-        begin = np.where(background, alone.start(alone.cost(alone.exposures(decay, 0)[0])), 0.0)
-        diagonal = self.diagonal(alone.climb(decay, begin))
+        diagonal = self.diagonal(self.unanswered(decay))
         result: Floats = np.where(background, 0.0, np.sqrt(np.maximum(diagonal, 0.0)))
         return result
+
+    def unanswered(self, decay: Floats) -> Point:
+        """The best point without any link."""
+        background = self.layout.is_background
+        alone = self.restrict(None, ~background)
+        begin = np.where(background, alone.start(alone.cost(alone.exposures(decay, 0)[0])), 0.0)
+        return alone.climb(decay, begin)
 
     def asks(self, point: Point, decays: Floats) -> Floats:
         """(len decays,) log-likelihood that links through one more decay promise at `point`, each link by itself.
@@ -332,12 +337,18 @@ class ExactLikelihood:
         The slope towards it is positive where a better mixture has mass at that decay; it promises, by a parabola, half
         its square over the curvature.
         """
+        promised: Floats = (0.5 * np.maximum(self.pulls(point, decays), 0.0) ** 2).sum(axis=1)
+        return promised
+
+    def pulls(self, point: Point, decays: Floats) -> Floats:
+        """(len decays, links of one component) slope at `point` towards a link through one more decay, over the root of
+        its curvature: how many standard errors away from 0 it wants to be. Not above 0: no such link helps."""
         d = self.layout
         source, target = d.link_source, d.link_target
         mine = d.in_column < d.n_types
         single = lay_out(d.n_types, 1, False, source[mine], target[mine], np.array([0.0, np.inf]))
         one = self.under(single)
-        promised = np.zeros(len(decays))
+        pulled = np.zeros((len(decays), len(single.in_column)))
         for wanted in self.turns(0):
             first, x, _, _ = self.fill(point.decay, wanted, 0)
             weights = {int(i): self._weights(int(i), first, x, point) for i in wanted}
@@ -346,12 +357,11 @@ class ExactLikelihood:
                 exposure = one.exposures(other, 0)[0]
                 place, y, _, _ = one.fill(other, wanted, 0)
                 for i in wanted:
+                    links = slice(int(single.in_start[i]), int(single.in_start[i + 1]))
                     slope, curve = one.pull(int(i), place, y, weights[int(i)])
-                    slope = np.maximum(
-                        slope - exposure[single.in_column[single.in_start[i] : single.in_start[i + 1]]], 0.0
-                    )
-                    promised[q] += float((0.5 * slope**2 / np.maximum(curve, 1e-300)).sum())
-        return promised
+                    slope = slope - exposure[single.in_column[links]]
+                    pulled[q, links] = np.where(curve > 0, slope / np.sqrt(np.maximum(curve, 1e-300)), 0.0)
+        return pulled
 
     def _blocks(self, i: int, first: Ints, x: Floats) -> Floats:
         """(blocks, p, BLOCK) rows of channel i, those that are not there at 0."""

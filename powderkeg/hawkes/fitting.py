@@ -312,7 +312,7 @@ def _fastest(streams: TypeStreams) -> float:
     gaps = np.diff(streams.time)
     gaps = gaps[gaps > 0]
     usual = 100.0 * len(streams.time) / streams.watched
-    return max(usual, 3.0 / float(np.quantile(gaps, 0.01))) if len(gaps) else usual
+    return max(usual, 3.0 / float(np.quantile(gaps, 0.01, method="lower"))) if len(gaps) else usual
 
 
 def _climbed(
