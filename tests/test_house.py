@@ -42,7 +42,6 @@ STEPS = "one thing after the other, each step a call: cut further it would only 
 
 LONG_FUNCTIONS = {
     "engine.likelihood.day_filtered.hidden_day_pass": TO_BE_CUT,
-    "engine.likelihood.exact.exact_pass": TO_BE_CUT,
     "engine.likelihood.exact_filtered.hidden_pass": TO_BE_CUT,
     "engine.likelihood.gamma_rates.evaluate_marginal": TO_BE_CUT,
     "engine.simulation.thinning.run": TO_BE_CUT,

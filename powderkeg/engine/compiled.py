@@ -1,9 +1,11 @@
 """How the engine's functions are compiled, and how a caller sees that it waits for the compiler.
 
-`loop` for what Python calls (kept in Numba's cache), `inner` for what loops call. Both let go of the interpreter's
-lock, divide as NumPy does, and allocate nothing: told so, Numba leaves out the reference counts that it would
-otherwise keep on every array handed to a function. They cost more than the simulation itself, and more than half of the
-time of compiling; so buffers are made in Python, and a loop that runs out of room says so and goes on with more.
+`loop` for what Python calls (kept in Numba's cache), `inner` for what loops call, `inlined` for steps that are to stand
+in their caller: a call hands over every part of every array, so a step of thirty arrays that is called for each event
+pays more for the call than for its work. All let go of the interpreter's lock, divide as NumPy does, and allocate
+nothing: told so, Numba leaves out the reference counts that it would otherwise keep on every array handed to a
+function. They cost more than the simulation itself, and more than half of the time of compiling; so buffers are made in
+Python, and a loop that runs out of room says so and goes on with more.
 `allocating_loop` and `allocating` are for the few that make arrays of a size which only they find out.
 
 What makes a kernel slow to compile, as measured: reference counts; a tuple of many arrays handed to a function that is
@@ -29,6 +31,7 @@ except Exception:  # an unpublished option: a Numba without it runs the same loo
     del _OPTIONS["_nrt"]
 
 inner = njit(**_OPTIONS)
+inlined = njit(forceinline=True, **_OPTIONS)
 loop = njit(cache=True, **_OPTIONS)
 allocating = njit(**_COMMON)
 allocating_loop = njit(cache=True, **_COMMON)

@@ -43,7 +43,7 @@ from powderkeg.engine.likelihood.day_steps import (
     weigh_links,
 )
 from powderkeg.engine.likelihood.design import Design
-from powderkeg.engine.likelihood.exact import SMALLEST, cell_of, season_integral
+from powderkeg.engine.likelihood.exact_steps import SMALLEST, cell_of, season_integral
 
 
 class DayRows(NamedTuple):

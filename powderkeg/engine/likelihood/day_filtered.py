@@ -32,7 +32,6 @@ from powderkeg.engine.likelihood.day_steps import (
     sort_links,
 )
 from powderkeg.engine.likelihood.design import Design
-from powderkeg.engine.likelihood.exact import SMALLEST, calm_level, cell_of, season_integral
 from powderkeg.engine.likelihood.exact_filtered import (
     FAINT,
     Drift,
@@ -44,6 +43,7 @@ from powderkeg.engine.likelihood.exact_filtered import (
     learn_from_silence,
     weigh,
 )
+from powderkeg.engine.likelihood.exact_steps import SMALLEST, Calms, calm_level, cell_of, season_integral
 
 MOST_ORDERED = 10
 """Acts of one day up to which their orders are weighed."""
@@ -439,6 +439,10 @@ def hidden_day_pass(
     reach_day = np.full(len(d.slot_group), origin)
     total = np.zeros((n_groups, widest))
     total_age = np.zeros((n_groups, widest))
+    q_calm = Calms(
+        d.calm_decay, d.calm_set_start, d.calm_set_index, d.calm_set_strength, d.calm_add_start, d.calm_add_index,
+        d.calm_add_amount,
+    )  # fmt: skip
     x = np.zeros(len(d.calm_decay))
     n_calms = len(d.calm_set_start) - 1
     calm_now = np.ones(n_calms + 1)  # last place: no calm
@@ -511,7 +515,7 @@ def hidden_day_pass(
 
         # what is expected today of the days before, were every gate 1
         for k in range(n_calms):
-            calm_now[k] = calm_level(d, x, 0.0, k, 0.5)
+            calm_now[k] = calm_level(q_calm, x, 0.0, k, 0.5)
         for q in range(n_pairs):
             pair_mass[q] = 0.0
         expect_groups(

@@ -15,7 +15,7 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inner, loop
-from powderkeg.engine.likelihood.exact import SMALLEST, cell_of, season_integral
+from powderkeg.engine.likelihood.exact_steps import SMALLEST, cell_of, season_integral
 
 
 class Fades(NamedTuple):

@@ -19,14 +19,31 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.compiled import allocating_loop, inner, loop
+from powderkeg.engine.compiled import allocating_loop, inlined, inner, loop
 from powderkeg.engine.likelihood.design import Design
-from powderkeg.units import YEAR
-
-SMALLEST = 1e-12
-"""Excitation below this (events/day) is dropped: it cannot move a log-likelihood, and exp underflows are slow."""
-
-NODES = np.polynomial.legendre.leggauss(8)
+from powderkeg.engine.likelihood.exact_steps import (
+    SMALLEST,
+    AnswerGroups,
+    Calms,
+    Carried,
+    Delays,
+    Grounds,
+    Timeline,
+    add_calm,
+    age_slot,
+    calm_level,
+    calms_of,
+    carried,
+    cell_of,
+    delays_of,
+    excite_slots,
+    expose_ground,
+    expose_group,
+    grounds_of,
+    groups_of,
+    season,
+    timeline_of,
+)
 
 
 class Rows(NamedTuple):
@@ -49,176 +66,160 @@ class Rows(NamedTuple):
     event: Ints
 
 
-@loop
-def season_integral(swing: float, peak: float, a: float, b: float) -> float:
-    """Integral of 1 + swing * cos(2 pi (t - peak) / 365.25) from a to b, in days."""
-    if swing == 0.0:
-        return b - a
-    w = 2.0 * np.pi / YEAR
-    return float((b - a) + swing / w * (np.sin(w * (b - peak)) - np.sin(w * (a - peak))))
+class ChannelSlots(NamedTuple):
+    """What excites each channel, and what its acts excite; C channels, CSR as in `Design`.
 
-
-@inner
-def cell_of(cell_time: Floats, t: float) -> int:
-    """Index of the time cell that holds t; the last cell holds the end of the window."""
-    low, high = 0, len(cell_time)  # np.searchsorted would take a second to compile
-    while low < high:
-        middle = (low + high) // 2
-        if cell_time[middle] <= t:
-            low = middle + 1
-        else:
-            high = middle
-    return min(max(low - 1, 0), len(cell_time) - 2)
-
-
-@inner
-def calm_level(d: Design, x: Floats, x_time: float, s: int, t: float) -> float:
-    """exp(-sum strength * x) of calm set s at time t, from levels x at x_time."""
-    total = 0.0
-    for k in range(d.calm_set_start[s], d.calm_set_start[s + 1]):
-        i = d.calm_set_index[k]
-        total += d.calm_set_strength[k] * x[i] * np.exp(-d.calm_decay[i] * (t - x_time))
-    return float(np.exp(-total))
-
-
-@inner
-def expose_ground(d: Design, b: int, config: int, a: float, z: float, x: Floats, x_time: float, out: Floats) -> None:
-    """Add the background exposure of ground b from a to z, in configuration `config`, to `out`."""
-    if z <= a:
-        return
-    p = d.ground_profile[b]
-    first = d.ground_term[b] + config * d.n_shapes
-    k = cell_of(d.cell_time, a)
-    low = a
-    while low < z:
-        high = min(z, d.cell_time[k + 1]) if k < len(d.cell_value[0]) - 1 else z
-        if d.ground_calm[b] < 0:
-            mass = season_integral(d.profile_swing[p], d.profile_peak[p], low, high)
-        else:
-            mass = 0.0
-            steps = calm_panels(d, d.ground_calm[b], x, x_time, low, high, 0.0)
-            for j in range(steps):
-                left = low + (high - low) * j / steps
-                half = 0.5 * (high - low) / steps
-                for node in range(8):
-                    t = left + half * (1.0 + NODES[0][node])
-                    season = 1.0 + d.profile_swing[p] * np.cos(2.0 * np.pi * (t - d.profile_peak[p]) / YEAR)
-                    mass += half * NODES[1][node] * season * calm_level(d, x, x_time, d.ground_calm[b], t)
-        out[first + d.cell_shape[k]] += d.ground_scale[b] * d.cell_value[p, k] * mass
-        low = high
-        k += 1
-
-
-@inner
-def calm_panels(d: Design, s: int, x: Floats, x_time: float, a: float, z: float, decay: float) -> int:
-    """Panels of an 8-point Gauss-Legendre rule that keep rate times width at 2 or less; 1 where calm is spent."""
-    fastest = decay
-    spent = True
-    for k in range(d.calm_set_start[s], d.calm_set_start[s + 1]):
-        i = d.calm_set_index[k]
-        if d.calm_set_strength[k] * x[i] * np.exp(-d.calm_decay[i] * (a - x_time)) > 1e-10:
-            spent = False
-            fastest = max(fastest, d.calm_decay[i])
-    if spent and decay == 0.0:
-        return 1
-    return max(1, min(int(np.ceil(fastest * (z - a) / 2.0)), 4096))
-
-
-@inner
-def expose_group(
-    d: Design,
-    g: int,
-    config: int,
-    level: Floats,
-    moment: Floats,
-    decay: Floats,
-    a: float,
-    z: float,
-    x: Floats,
-    x_time: float,
-    out: Floats,
-    out_bend: Floats,
-) -> None:
-    """Add the exposure of group g from a to z to `out`, and let its levels (at a) decay to z.
-
-    level   (components,) sum of mass * exp(-decay * age);  moment (components,) the same times age
+    start, group, mechanism   slots of a channel: CSR (C + 1,); the group and the mechanism of each slot
+    out_start, out, out_mass  slots that an act raises
+    feed_start, feed, feed_mass   groups that it raises
+    repeats                   (M,) 1 where answers of a mechanism are further reports of the act itself
     """
-    m = d.group_mechanism[g]
-    width = z - a
-    if width <= 0.0:
-        return
-    calm = d.group_calm[g]
-    row = d.group_term[g] + config
-    sloped = len(out_bend) > 0
-    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-        k = j - d.kernel_start[m]
-        if level[k] <= 0.0:
-            continue
-        share, b = d.kernel_share[j], decay[j]
-        fade = np.exp(-b * width)
-        if calm < 0:
-            out[row] -= share * level[k] * np.expm1(-b * width)
+
+    start: Ints
+    group: Ints
+    mechanism: Ints
+    out_start: Ints
+    out: Ints
+    out_mass: Floats
+    feed_start: Ints
+    feed: Ints
+    feed_mass: Floats
+    repeats: Ints
+
+
+class Flips(NamedTuple):
+    """What the calendar says beforehand, as in `Design`, and room for what was expected under each share seen.
+
+    repeats         (T,) 1 where a term stands for further reports of an act
+    seen, seen_bend (T,), (T, components) exposures under the shares so far
+    """
+
+    time: Floats
+    fact: Ints
+    level: Ints
+    share: Floats
+    repeats: Ints
+    seen: Floats
+    seen_bend: Floats
+
+
+class FactChanges(NamedTuple):
+    """What acts do to facts, and what hangs on a fact: the pairs that read it, their groups and grounds."""
+
+    start: Ints
+    fact: Ints
+    level: Ints
+    dep_start: Ints
+    dep_pair: Ints
+    dep_stride: Ints
+    group_start: Ints
+    group: Ints
+    ground_start: Ints
+    ground: Ints
+
+
+class Sink(NamedTuple):
+    """Where exposures go, by term, with their derivatives by the log decays; no rows of those where none are wanted."""
+
+    exposure: Floats
+    bend: Floats
+
+
+@inlined
+def _write_background(
+    c: int, t: float, cell: int, config: Ints, channel_ground: Ints, channel_scale: Floats, grounds: Grounds,
+    clock: Timeline, q: Calms, x: Floats, x_time: float, share: float, term: Ints, value: Floats, used: int,
+) -> tuple[int, float]:  # fmt: skip
+    """What channel c does by itself at time t; returns the entries used, and how calm the channel is."""
+    b = channel_ground[c]
+    p = grounds.profile[b]
+    calm = 1.0
+    if grounds.calm[b] >= 0:
+        calm = calm_level(q, x, x_time, grounds.calm[b], t)
+    v = channel_scale[c] * clock.cell_value[p, cell] * calm
+    if clock.swing[p] != 0.0:
+        v *= season(clock.swing[p], clock.peak[p], t)
+    v *= share
+    if v > 0.0:
+        term[used] = grounds.term[b] + config[grounds.pair[b]] * clock.n_shapes + clock.cell_shape[cell]
+        value[used] = v
+        used += 1
+    return used, calm
+
+
+@inlined
+def _write_answers(
+    c: int, t: float, calm: float, share: float, config: Ints, slots: ChannelSlots, groups: AnswerGroups,
+    delays: Delays, reach: Carried, term: Ints, value: Floats, bend: Floats, used: int,
+) -> int:  # fmt: skip
+    """What channel c is excited to at time t; returns the entries used."""
+    sloped = len(bend) > 0
+    for s in range(slots.start[c], slots.start[c + 1]):
+        g = slots.group[s]
+        m = slots.mechanism[s]
+        age_slot(delays.start, delays.decay, m, s, t, reach)
+        v = 0.0
+        here_share = calm * (share if slots.repeats[m] == 0 else 1.0)
+        for j in range(delays.start[m], delays.start[m + 1]):
+            k = j - delays.start[m]
+            part = delays.share[j] * delays.decay[j]
+            v += part * reach.level[s, k]
             if sloped:
-                later = fade * (moment[k] + width * level[k])
-                out_bend[row, k] += share * b * (later - moment[k])
-        else:
-            steps = calm_panels(d, calm, x, x_time, a, z, b)
-            for panel in range(steps):
-                half = 0.5 * width / steps
-                left = a + 2.0 * half * panel
-                for node in range(8):
-                    t = left + half * (1.0 + NODES[0][node])
-                    weight = half * NODES[1][node] * share * b * calm_level(d, x, x_time, calm, t)
-                    now = np.exp(-b * (t - a))
-                    out[row] += weight * level[k] * now
-                    if sloped:
-                        out_bend[row, k] += weight * now * (level[k] - b * (moment[k] + (t - a) * level[k]))
-        moment[k] = fade * (moment[k] + width * level[k])
-        level[k] *= fade
-        if level[k] < SMALLEST:
-            level[k] = 0.0
-            moment[k] = 0.0
+                bend[used, k] = part * (reach.level[s, k] - delays.decay[j] * reach.moment[s, k]) * here_share
+        if v > SMALLEST:
+            term[used] = groups.term[g] + config[groups.pair[g]]
+            value[used] = v * here_share
+            used += 1
+        elif sloped:
+            for k in range(bend.shape[1]):
+                bend[used, k] = 0.0
+    return used
 
 
-@inner
-def age_slot(kernel_start: Ints, m: int, level: Floats, moment: Floats, decay: Floats, width: float) -> None:
-    """Let a slot's levels and moments decay over `width` days."""
-    # Helpers take the arrays they need, not the Design: its sixty arrays would be unpacked in every compiled copy.
-    if width <= 0.0:
-        return
-    for j in range(kernel_start[m], kernel_start[m + 1]):
-        k = j - kernel_start[m]
-        if level[k] > 0.0:
-            fade = np.exp(-decay[j] * width)
-            moment[k] = fade * (moment[k] + width * level[k])
-            level[k] *= fade
-
-
-@inner
-def expose_pair(
-    d: Design, pair: int, config: int, t: float, total: Floats, total_age: Floats, total_time: Floats,
-    ground_time: Floats, decay: Floats, x: Floats, x_time: float, out: Floats, sink: Floats, sink_bend: Floats,
+@inlined
+def _excite_groups(
+    c: int, t: float, worth: float, config: Ints, slots: ChannelSlots, groups: AnswerGroups, delays: Delays, q: Calms,
+    x: Floats, x_time: float, total: Carried, out: Floats, out_bend: Floats,
 ) -> None:  # fmt: skip
-    """Count groups (into `sink`) and grounds (into `out`) of a pair up to time t."""
-    for r in range(d.pair_group_start[pair], d.pair_group_start[pair + 1]):
-        g = d.pair_group[r]
-        expose_group(
-            d, g, config, total[g], total_age[g], decay, total_time[g], t, x, x_time, sink, sink_bend
-        )  # fmt: skip
-        total_time[g] = max(t, total_time[g])
-    for r in range(d.pair_ground_start[pair], d.pair_ground_start[pair + 1]):
-        b = d.pair_ground[r]
-        expose_ground(d, b, config, ground_time[b], t, x, x_time, out)
-        ground_time[b] = max(t, ground_time[b])
+    """An act of channel c at time t raises what groups hold."""
+    for k in range(slots.feed_start[c], slots.feed_start[c + 1]):
+        g = slots.feed[k]
+        m = groups.mechanism[g]
+        expose_group(g, t, config, groups, delays, q, x, x_time, total.level, total.moment, total.since, out, out_bend)
+        for h in range(delays.start[m + 1] - delays.start[m]):
+            total.level[g, h] += slots.feed_mass[k] * (worth if slots.repeats[m] == 0 else 1.0)
+
+
+@inlined
+def _set_fact(
+    f: int, to: int, t: float, level: Ints, config: Ints, effects: FactChanges, groups: AnswerGroups, grounds: Grounds,
+    clock: Timeline, delays: Delays, q: Calms, x: Floats, x_time: float, total: Carried, ground_time: Floats,
+    exposure: Floats, out: Floats, out_bend: Floats,
+) -> None:  # fmt: skip
+    """Fact f comes to level `to` at time t: what hangs on it is counted up to now before it changes."""
+    change = to - level[f]
+    if change == 0:
+        return
+    level[f] = to
+    for r in range(effects.dep_start[f], effects.dep_start[f + 1]):
+        pair = effects.dep_pair[r]
+        for i in range(effects.group_start[pair], effects.group_start[pair + 1]):
+            expose_group(
+                effects.group[i], t, config, groups, delays, q, x, x_time, total.level, total.moment, total.since,
+                out, out_bend,
+            )  # fmt: skip
+        for i in range(effects.ground_start[pair], effects.ground_start[pair + 1]):
+            expose_ground(effects.ground[i], t, config, grounds, clock, q, x, x_time, ground_time, exposure)
+        config[pair] += effects.dep_stride[r] * change
 
 
 @inner
-def fold_shares(
-    share: float, term_repeats: Ints, exposure: Floats, exposure_bend: Floats, seen: Floats, seen_bend: Floats
+def _fold_shares(
+    share: float, repeats: Ints, exposure: Floats, exposure_bend: Floats, seen: Floats, seen_bend: Floats
 ) -> None:
     """Put away what was added up under a share, times it; further reports of an act come whatever is seen."""
     for j in range(len(exposure)):
-        times = 1.0 if term_repeats[j] != 0 else share
+        times = 1.0 if repeats[j] != 0 else share
         seen[j] += times * exposure[j]
         exposure[j] = 0.0
         for k in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
@@ -226,10 +227,120 @@ def fold_shares(
             exposure_bend[j, k] = 0.0
 
 
-@allocating_loop
+@inlined
+def _expose_all(
+    t: float, calmed_only: bool, config: Ints, groups: AnswerGroups, grounds: Grounds, clock: Timeline, delays: Delays,
+    q: Calms, x: Floats, x_time: float, total: Carried, ground_time: Floats, exposure: Floats, out: Floats,
+    out_bend: Floats,
+) -> None:  # fmt: skip
+    """Count all groups and grounds up to t, or those only that some calm lowers."""
+    for g in range(len(groups.calm)):
+        if not calmed_only or groups.calm[g] >= 0:
+            expose_group(
+                g, t, config, groups, delays, q, x, x_time, total.level, total.moment, total.since, out, out_bend
+            )
+    for b in range(len(grounds.calm)):
+        if not calmed_only or grounds.calm[b] >= 0:
+            expose_ground(b, t, config, grounds, clock, q, x, x_time, ground_time, exposure)
+
+
+@inner
+def _take_back(exposure: Floats, exposure_bend: Floats, seen: Floats, seen_bend: Floats) -> None:
+    """What was put away is the exposure."""
+    for j in range(len(exposure)):
+        exposure[j] = seen[j]
+        for k in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
+            exposure_bend[j, k] = seen_bend[j, k]
+
+
+@loop
+def _pass(
+    time: Floats, channel: Ints, worth: Floats, end: float, level: Ints, config: Ints, channel_ground: Ints,
+    channel_scale: Floats, slots: ChannelSlots, effects: FactChanges, flips: Flips, groups: AnswerGroups,
+    grounds: Grounds, clock: Timeline, delays: Delays, q: Calms, x: Floats, reach: Carried, total: Carried,
+    ground_time: Floats, rows: Rows, before: Sink,
+) -> int:  # fmt: skip
+    """Fill rows and exposures; returns the entries used. What is exposed before the window goes to `before`."""
+    start, term, value, bend, event = rows.start, rows.term, rows.value, rows.bend, rows.event
+    exposure = rows.exposure
+    out, out_bend = before.exposure, before.bend
+    origin = min(0.0, time[0]) if len(time) > 0 else 0.0
+    x_time, share, opened = origin, 1.0, False
+    used, row, line, i = 0, 0, 0, 0
+    while i <= len(time):
+        # what comes next: an event, the start of the window, a line of the calendar; after the last event, its end
+        t = time[i] if i < len(time) else end
+        turns = line < len(flips.time) and flips.time[line] <= t and (i < len(time) or flips.time[line] < end)
+        if turns:
+            t = max(flips.time[line], origin)
+        if not opened and t >= 0.0:
+            for g in range(len(groups.calm)):  # grounds are counted from 0 on, whatever happened before
+                expose_group(
+                    g, 0.0, config, groups, delays, q, x, x_time, total.level, total.moment, total.since, out, out_bend
+                )
+            out, out_bend = exposure, rows.exposure_bend
+            opened = True
+        if turns and flips.fact[line] >= 0:
+            _set_fact(
+                flips.fact[line], flips.level[line], t, level, config, effects, groups, grounds, clock, delays, q, x,
+                x_time, total, ground_time, exposure, out, out_bend,
+            )  # fmt: skip
+        elif turns or i == len(time):
+            _expose_all(
+                t, False, config, groups, grounds, clock, delays, q, x, x_time, total, ground_time, exposure, out,
+                out_bend,
+            )  # fmt: skip
+            if turns or line > 0:
+                _fold_shares(share, flips.repeats, exposure, rows.exposure_bend, flips.seen, flips.seen_bend)
+                share = flips.share[line] if turns else share
+            if not turns and line > 0:
+                _take_back(exposure, rows.exposure_bend, flips.seen, flips.seen_bend)
+        if turns:
+            line += 1
+            continue
+        if i == len(time):
+            break
+        last = i
+        while last < len(time) and time[last] == t:
+            last += 1
+        if opened:
+            cell = cell_of(clock.cell_time, t)
+            for e in range(i, last):
+                c = channel[e]
+                used, calm = _write_background(
+                    c, t, cell, config, channel_ground, channel_scale, grounds, clock, q, x, x_time, share, term,
+                    value, used,
+                )  # fmt: skip
+                used = _write_answers(c, t, calm, share, config, slots, groups, delays, reach, term, value, bend, used)
+                event[row] = e
+                row += 1
+                start[row] = used
+        for e in range(i, last):
+            c = channel[e]
+            excite_slots(
+                c, t, worth[e], slots.out_start, slots.out, slots.out_mass, slots.mechanism, slots.repeats,
+                delays.start, delays.decay, reach,
+            )  # fmt: skip
+            _excite_groups(c, t, worth[e], config, slots, groups, delays, q, x, x_time, total, out, out_bend)
+            for k in range(effects.start[c], effects.start[c + 1]):
+                _set_fact(
+                    effects.fact[k], effects.level[k], t, level, config, effects, groups, grounds, clock, delays, q, x,
+                    x_time, total, ground_time, exposure, out, out_bend,
+                )  # fmt: skip
+            if q.add_start[c + 1] > q.add_start[c]:
+                _expose_all(
+                    t, True, config, groups, grounds, clock, delays, q, x, x_time, total, ground_time, exposure, out,
+                    out_bend,
+                )  # fmt: skip
+                add_calm(q, x, x_time, c, t)
+                x_time = t
+        i = last
+    return used
+
+
 def exact_pass(
     d: Design, decay: Floats, time: Floats, channel: Ints, end: float, sloped: bool, worth: Floats, term_repeats: Ints
-) -> tuple[Ints, Ints, Floats, Floats, Floats, Floats, Ints]:
+) -> Rows:
     """Terms of every event's intensity and exposure of every term, over [0, end].
 
     decay    (kernel components,) 1/day
@@ -238,264 +349,37 @@ def exact_pass(
     sloped   whether derivatives by the log decays are wanted
     worth    (N,) how many acts an event stands for as a cause of others
     term_repeats (T,) 1 where a term stands for further reports of an act
-    returns  the fields of `Rows`
     """
-    n = len(time)
-    widest = 1
-    for m in range(len(d.kernel_start) - 1):
-        widest = max(widest, d.kernel_start[m + 1] - d.kernel_start[m])
-    capacity = 0
-    n_rows = 0
-    for i in range(n):
-        if time[i] >= 0.0:
-            n_rows += 1
-            capacity += 1 + d.slot_start[channel[i] + 1] - d.slot_start[channel[i]]
-    start = np.zeros(n_rows + 1, np.int64)
-    term = np.empty(capacity, np.int64)
-    value = np.empty(capacity, np.float64)
-    event = np.empty(n_rows, np.int64)
-    exposure = np.zeros(len(d.term_linear))
-    before = np.zeros(len(d.term_linear))  # exposure before the window: thrown away
-    bend = np.zeros((capacity if sloped else 0, widest))
-    exposure_bend = np.zeros((len(d.term_linear) if sloped else 0, widest))
-    before_bend = np.zeros((0, widest))
-
-    origin = min(0.0, time[0]) if n > 0 else 0.0
-    level = d.initial_level.copy()
-    config = d.initial_config.copy()
-    reach = np.zeros((len(d.slot_group), widest))
-    reach_age = np.zeros((len(d.slot_group), widest))
-    reach_time = np.full(len(d.slot_group), origin)
-    total = np.zeros((len(d.group_term), widest))
-    total_age = np.zeros((len(d.group_term), widest))
-    total_time = np.full(len(d.group_term), origin)
-    ground_time = np.zeros(len(d.ground_term))
-    x = np.zeros(len(d.calm_decay))
-    x_time = origin
-    has_calm = len(d.calm_decay) > 0
-    opened = origin >= 0.0
-    share = 1.0
-    seen = np.zeros(len(d.term_linear))
-    seen_bend = np.zeros(exposure_bend.shape)
-    line = 0
-    used = 0
-    row = 0
-    i = 0
-    while i <= n:
-        # what comes next: an event, the start of the window, a line of the calendar; after the last event, its end
-        t = time[i] if i < n else end
-        turns = line < len(d.flip_time) and d.flip_time[line] <= t and (i < n or d.flip_time[line] < end)
-        upcoming = max(d.flip_time[line], origin) if turns else t
-        if not opened and upcoming >= 0.0:
-            for g in range(len(d.group_term)):
-                expose_group(
-                    d,
-                    g,
-                    config[d.group_pair[g]],
-                    total[g],
-                    total_age[g],
-                    decay,
-                    total_time[g],
-                    0.0,
-                    x,
-                    x_time,
-                    before,
-                    before_bend,
-                )
-                total_time[g] = 0.0
-            opened = True
-        sink = exposure if opened else before
-        sink_bend = exposure_bend if opened else before_bend
-        if turns:
-            f = d.flip_fact[line]
-            change = d.flip_level[line] - level[f] if f >= 0 else 0
-            first, last = (0, len(config)) if f < 0 else (0, 0)
-            if change != 0:
-                first, last = d.dep_start[f], d.dep_start[f + 1]
-            for q in range(first, last):
-                pair = d.dep_pair[q] if f >= 0 else q
-                expose_pair(
-                    d, pair, config[pair], upcoming, total, total_age, total_time, ground_time, decay, x, x_time,
-                    exposure, sink, sink_bend,
-                )  # fmt: skip
-                if f >= 0:
-                    config[pair] += d.dep_stride[q] * change
-            if f >= 0:
-                level[f] = d.flip_level[line]
-            else:
-                fold_shares(share, term_repeats, exposure, exposure_bend, seen, seen_bend)
-                share = d.flip_share[line]
-            line += 1
-            continue
-        if i == n:
-            break
-        last = i
-        while last < n and time[last] == t:
-            last += 1
-        if t >= 0.0:
-            cell = cell_of(d.cell_time, t)
-            for e in range(i, last):
-                c = channel[e]
-                b = d.channel_ground[c]
-                p = d.ground_profile[b]
-                calm = 1.0
-                if has_calm and d.ground_calm[b] >= 0:
-                    calm = calm_level(d, x, x_time, d.ground_calm[b], t)
-                v = d.channel_scale[c] * d.cell_value[p, cell] * calm
-                if d.profile_swing[p] != 0.0:
-                    v *= 1.0 + d.profile_swing[p] * np.cos(2.0 * np.pi * (t - d.profile_peak[p]) / YEAR)
-                v *= share
-                if v > 0.0:
-                    term[used] = d.ground_term[b] + config[d.ground_pair[b]] * d.n_shapes + d.cell_shape[cell]
-                    value[used] = v
-                    used += 1
-                for s in range(d.slot_start[c], d.slot_start[c + 1]):
-                    g = d.slot_group[s]
-                    m = d.group_mechanism[g]
-                    v = 0.0
-                    here_share = calm * (share if d.mechanism_repeats[m] == 0 else 1.0)
-                    age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
-                    reach_time[s] = t
-                    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-                        k = j - d.kernel_start[m]
-                        part = d.kernel_share[j] * decay[j]
-                        v += part * reach[s, k]
-                        if sloped:
-                            bend[used, k] = part * (reach[s, k] - decay[j] * reach_age[s, k]) * here_share
-                    if v > SMALLEST:
-                        term[used] = d.group_term[g] + config[d.group_pair[g]]
-                        value[used] = v * here_share
-                        used += 1
-                    elif sloped:
-                        bend[used, :] = 0.0
-                event[row] = e
-                row += 1
-                start[row] = used
-        for e in range(i, last):
-            c = channel[e]
-            for k in range(d.out_start[c], d.out_start[c + 1]):
-                s = d.out_slot[k]
-                m = d.group_mechanism[d.slot_group[s]]
-                age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
-                reach_time[s] = t
-                for here in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                    reach[s, here] += d.out_mass[k] * (worth[e] if d.mechanism_repeats[m] == 0 else 1.0)
-            for k in range(d.feed_start[c], d.feed_start[c + 1]):
-                g = d.feed_group[k]
-                m = d.group_mechanism[g]
-                expose_group(
-                    d,
-                    g,
-                    config[d.group_pair[g]],
-                    total[g],
-                    total_age[g],
-                    decay,
-                    total_time[g],
-                    t,
-                    x,
-                    x_time,
-                    sink,
-                    sink_bend,
-                )
-                total_time[g] = t
-                for here in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                    total[g, here] += d.feed_mass[k] * (worth[e] if d.mechanism_repeats[m] == 0 else 1.0)
-            for k in range(d.effect_start[c], d.effect_start[c + 1]):
-                f = d.effect_fact[k]
-                change = d.effect_level[k] - level[f]
-                if change == 0:
-                    continue
-                level[f] = d.effect_level[k]
-                for q in range(d.dep_start[f], d.dep_start[f + 1]):
-                    pair = d.dep_pair[q]
-                    for r in range(d.pair_group_start[pair], d.pair_group_start[pair + 1]):
-                        g = d.pair_group[r]
-                        expose_group(
-                            d,
-                            g,
-                            config[pair],
-                            total[g],
-                            total_age[g],
-                            decay,
-                            total_time[g],
-                            t,
-                            x,
-                            x_time,
-                            sink,
-                            sink_bend,
-                        )
-                        total_time[g] = t
-                    for r in range(d.pair_ground_start[pair], d.pair_ground_start[pair + 1]):
-                        b = d.pair_ground[r]
-                        expose_ground(d, b, config[pair], ground_time[b], t, x, x_time, exposure)
-                        ground_time[b] = max(t, 0.0)
-                    config[pair] += d.dep_stride[q] * change
-            if d.calm_add_start[c + 1] > d.calm_add_start[c]:
-                for g in range(len(d.group_term)):
-                    if d.group_calm[g] >= 0:
-                        expose_group(
-                            d,
-                            g,
-                            config[d.group_pair[g]],
-                            total[g],
-                            total_age[g],
-                            decay,
-                            total_time[g],
-                            t,
-                            x,
-                            x_time,
-                            sink,
-                            sink_bend,
-                        )
-                        total_time[g] = t
-                for b in range(len(d.ground_term)):
-                    if d.ground_calm[b] >= 0:
-                        expose_ground(d, b, config[d.ground_pair[b]], ground_time[b], t, x, x_time, exposure)
-                        ground_time[b] = max(t, 0.0)
-                for k in range(len(d.calm_decay)):
-                    x[k] *= np.exp(-d.calm_decay[k] * (t - x_time))
-                x_time = t
-                for k in range(d.calm_add_start[c], d.calm_add_start[c + 1]):
-                    x[d.calm_add_index[k]] += d.calm_add_amount[k]
-        i = last
-    for g in range(len(d.group_term)):
-        if not opened:  # no event within the window
-            expose_group(
-                d,
-                g,
-                config[d.group_pair[g]],
-                total[g],
-                total_age[g],
-                decay,
-                total_time[g],
-                0.0,
-                x,
-                x_time,
-                before,
-                before_bend,
-            )
-            total_time[g] = 0.0
-        expose_group(
-            d,
-            g,
-            config[d.group_pair[g]],
-            total[g],
-            total_age[g],
-            decay,
-            total_time[g],
-            end,
-            x,
-            x_time,
-            exposure,
-            exposure_bend,
-        )
-    for b in range(len(d.ground_term)):
-        expose_ground(d, b, config[d.ground_pair[b]], ground_time[b], end, x, x_time, exposure)
-    if line > 0:
-        fold_shares(share, term_repeats, exposure, exposure_bend, seen, seen_bend)
-        exposure, exposure_bend = seen, seen_bend
-    kept = bend[:used].copy() if sloped else bend
-    return start, term[:used].copy(), value[:used].copy(), kept, exposure, exposure_bend, event
+    delays = delays_of(d, decay)
+    widest = int(np.diff(d.kernel_start).max(initial=1))
+    scored = channel[time >= 0.0]
+    n, origin = len(scored), min(0.0, float(time[0])) if len(time) else 0.0
+    entries, slopes = n + int(np.diff(d.slot_start)[scored].sum()), int(sloped)
+    rows = Rows(
+        start=np.zeros(n + 1, np.int64), term=np.empty(entries, np.int64), value=np.empty(entries),
+        bend=np.zeros((slopes * entries, widest)), exposure=np.zeros(d.n_terms),
+        exposure_bend=np.zeros((slopes * d.n_terms, widest)), event=np.empty(n, np.int64),
+    )  # fmt: skip
+    slots = ChannelSlots(
+        d.slot_start, d.slot_group, d.group_mechanism[d.slot_group], d.out_start, d.out_slot, d.out_mass, d.feed_start,
+        d.feed_group, d.feed_mass, d.mechanism_repeats,
+    )  # fmt: skip
+    flips = Flips(
+        d.flip_time, d.flip_fact, d.flip_level, d.flip_share, term_repeats, np.zeros(d.n_terms),
+        np.zeros(rows.exposure_bend.shape),
+    )  # fmt: skip
+    effects = FactChanges(
+        d.effect_start, d.effect_fact, d.effect_level, d.dep_start, d.dep_pair, d.dep_stride, d.pair_group_start,
+        d.pair_group, d.pair_ground_start, d.pair_ground,
+    )  # fmt: skip
+    used = _pass(
+        time, channel, worth, float(end), d.initial_level.copy(), d.initial_config.copy(), d.channel_ground,
+        d.channel_scale, slots, effects, flips, groups_of(d), grounds_of(d), timeline_of(d), delays, calms_of(d),
+        np.zeros(len(d.calm_decay)), carried(len(d.slot_group), widest, origin),
+        carried(len(d.group_term), widest, origin), np.zeros(len(d.ground_term)), rows,
+        Sink(np.zeros(d.n_terms), np.zeros((0, widest))),
+    )  # fmt: skip
+    return rows._replace(term=rows.term[:used].copy(), value=rows.value[:used].copy(), bend=rows.bend[:used].copy())
 
 
 @allocating_loop

@@ -23,7 +23,15 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.compiled import allocating_loop, inner, loop
 from powderkeg.engine.likelihood.design import Design, starts
-from powderkeg.engine.likelihood.exact import SMALLEST, age_slot, calm_level, cell_of, season_integral
+from powderkeg.engine.likelihood.exact_steps import (
+    SMALLEST,
+    Calms,
+    Carried,
+    age_slot,
+    calm_level,
+    cell_of,
+    season_integral,
+)
 from powderkeg.units import YEAR
 
 FIRST_STEP = 0.05
@@ -266,6 +274,11 @@ def hidden_pass(
     reach_time = np.full(len(d.slot_group), origin)
     total = np.zeros((n_groups, widest))
     total_age = np.zeros((n_groups, widest))
+    carried = Carried(reach, reach_age, reach_time)
+    q_calm = Calms(
+        d.calm_decay, d.calm_set_start, d.calm_set_index, d.calm_set_strength, d.calm_add_start, d.calm_add_index,
+        d.calm_add_amount,
+    )  # fmt: skip
     x = np.zeros(len(d.calm_decay))
     x_time = origin
     n_calms = len(d.calm_set_start) - 1
@@ -299,7 +312,7 @@ def hidden_pass(
             scored = high > 0.0
             # what is expected in this step, were every gate 1
             for k in range(n_calms):
-                calm_now[k] = calm_level(d, x, x_time, k, 0.5 * (low + high))
+                calm_now[k] = calm_level(q_calm, x, x_time, k, 0.5 * (low + high))
             pair_mass[:] = 0.0
             for g in range(n_groups):
                 mass[g] = 0.0
@@ -396,7 +409,7 @@ def hidden_pass(
             cell = cell_of(d.cell_time, t)
             calm = 1.0
             if d.ground_calm[b] >= 0:
-                calm = calm_level(d, x, x_time, d.ground_calm[b], t)
+                calm = calm_level(q_calm, x, x_time, d.ground_calm[b], t)
             v = d.channel_scale[c] * d.cell_value[q, cell] * calm
             if d.profile_swing[q] != 0.0:
                 v *= 1.0 + d.profile_swing[q] * np.cos(2.0 * np.pi * (t - d.profile_peak[q]) / YEAR)
@@ -426,8 +439,7 @@ def hidden_pass(
                     m = d.group_mechanism[g]
                     pair = d.group_pair[g]
                     first, apart = d.group_term[g], 1
-                    age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
-                    reach_time[s] = t
+                    age_slot(d.kernel_start, decay, m, s, t, carried)
                     v = 0.0
                     for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
                         h = j - d.kernel_start[m]
@@ -489,8 +501,7 @@ def hidden_pass(
             for k in range(d.out_start[c], d.out_start[c + 1]):
                 s = d.out_slot[k]
                 m = d.group_mechanism[d.slot_group[s]]
-                age_slot(d.kernel_start, m, reach[s], reach_age[s], decay, t - reach_time[s])
-                reach_time[s] = t
+                age_slot(d.kernel_start, decay, m, s, t, carried)
                 for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
                     reach[s, h] += d.out_mass[k]
             for k in range(d.feed_start[c], d.feed_start[c + 1]):

@@ -26,7 +26,7 @@ from powderkeg.engine.compiled import allocating_loop, inner
 from powderkeg.engine.draws import child, draw
 from powderkeg.engine.likelihood.day_steps import expose_ground, next_day, same_day
 from powderkeg.engine.likelihood.design import Design
-from powderkeg.engine.likelihood.exact import cell_of, season_integral
+from powderkeg.engine.likelihood.exact_steps import cell_of, season_integral
 
 LATENT_TAG = np.uint64(11)
 """Kind of descent of the draws here, beside those of `draws`."""

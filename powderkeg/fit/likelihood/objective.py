@@ -181,7 +181,7 @@ def prepare(
         rows = day_pass(design, decay, day, data.channel, round(data.days), sloped, data.worth)
         return _day_objective(rows, data, terms, dead)
     worth = np.ones(len(data.time)) if data.worth is None else data.worth
-    found = Rows(*exact_pass(design, decay, data.time, data.channel, data.days, sloped, worth, repeating_terms(design)))
+    found = exact_pass(design, decay, data.time, data.channel, data.days, sloped, worth, repeating_terms(design))
     return _exact_objective(found, terms, dead)
 
 
