@@ -18,6 +18,7 @@ from powderkeg.cli import main
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events import balance, match, read_table
 from powderkeg.text.days import day_written, days_in
+from powderkeg.text.giving import classified
 from powderkeg.text.patterns import lexicon
 from powderkeg.text.pieces import MOST_WORDS, SetAside, pieces
 
@@ -241,6 +242,16 @@ def test_a_given_source_and_target_always_have_an_act() -> None:
     assert pk.classify("Israel shelled Lebanon.", "Israel", "Lebanon").tone == "material conflict"
     assert pk.classify("The weather in Peru was fine for Chile.", "Peru", "Chile").code
     assert pk.classify("Iran was attacked by Iraq.", "Iraq", "Iran").code.startswith("19")
+
+
+def test_own_sentences_of_news_are_classified() -> None:
+    """Sentences of ours in the manner of news, one act each; read while patterns were written, so not a measure."""
+    path = Path(__file__).parent / "text" / "sentences.csv"
+    rows = pl.read_csv(path, separator=";", schema_overrides={"root": pl.String}).to_dicts()
+    found = classified([(row["sentence"], row["source"], row["target"]) for row in rows])
+    right = [row["root"] == one.code[:2] for row, one in zip(rows, found, strict=True)]
+    assert sum(right) / len(right) > 0.95
+    assert {row["root"] for row in rows} == {f"{root:02d}" for root in range(2, 21)}
 
 
 def test_scores_count_what_is_right_and_what_is_false(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def code(
         list[Path] | None,
         typer.Option("--actors", help="Your own names: a CSV file with columns name, actor. [dim]repeatable[/]"),
     ] = None,
-    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least probability of an event that is told.")] = 0.4,
+    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least probability of an event that is told.")] = 0.5,
     mentions: Annotated[bool, typer.Option("--mentions", help="Every mention is a row, not one row an event.")] = False,
     statements: Annotated[bool, typer.Option("--statements", help="Also what was only said (CAMEO 01).")] = False,
     given: Annotated[

@@ -23,7 +23,15 @@ PLACE_PREPOSITIONS = frozenset({"of", "in", "from", "on", "at", "with", "to", "f
                                 "representing"})  # fmt: skip
 PERSONAL = frozenset({"he", "she", "they", "it", "who", "which", "that", "him", "her", "them"})
 MONTHS_NAMED = frozenset(MONTHS)
+_NO_ACTORS = """memorandum agreement treaty accord accords act resolution strait sea ocean river gulf square street
+conference summit ramadan christmas easter protocol convention charter constitution war pact declaration law code peace
+prize plan festival cup olympics valley mountain desert canal highway road article chapter gmt dollar euro islam"""
+NO_ACTORS = frozenset(_NO_ACTORS.split())
 PLACE = "Place"
+NAMED, GENERIC = 0.5, 0.65
+"""How sure a proper name is an actor that no file knows, and a kind of people without a country."""
+ARMED = frozenset({"police", "army", "military", "rebel", "navy", "militia", "guerrilla"})
+PEOPLE = ("CVL", "Citizen")
 _START = re.compile(r"[.'’-]")
 
 
@@ -87,7 +95,7 @@ class Mentions:
     def under(self, token: Word, depth: int = 2) -> list[Mention]:
         """The actors of a noun phrase: its head and those joined to it by "and"; else those in its modifiers."""
         own = [one for part in joined(token) if (one := self.at(part)) is not None]
-        return own or self.inside(token, depth)
+        return own or [one for one in self.inside(token, depth) if one.country or one.sure >= NAMED]
 
     def inside(self, token: Word, depth: int = 2) -> list[Mention]:
         """Actors that a noun phrase names beside its head: "Iran's programme", "the border with Iraq"."""
@@ -126,6 +134,8 @@ class Mentions:
                 role = self._role_before(token) if not entity.kind else None
                 if token.pos == "ADJ" and token.dep in ("amod", "compound") and not entity.kind:
                     role = None
+                elif self._is_people(token, entity):
+                    role = PEOPLE
                 return self._mention(token, start, end, entity, role, 0.95)
         agent = self._agent(token)
         if agent is None and token.dep in ("nummod", "det", "quantmod"):
@@ -139,17 +149,17 @@ class Mentions:
                     return None
                 return self._mention(token, start, end, country, None, 0.75)
             if country is None:
-                return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, 0.45)
+                return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, GENERIC)
             return self._mention(token, start, end, country, (kind, title), 0.95)
         if token.pos == "PROPN" and token.dep not in ("compound", "amod", "npadvmod") and token.text[0].isupper():
             role = self._role_before(token)
-            if token.lower in WEEKDAYS or token.lower in MONTHS_NAMED:
+            if token.lower in WEEKDAYS or token.lower in MONTHS_NAMED or token.lower in NO_ACTORS:
                 return None
             if country is not None:
                 return self._mention(token, start, end, country, role or ("", ""), 0.85)
             name = _entity_text(token)
             kind = role[0] if role else ""
-            sure = 0.7 if role else 0.55
+            sure = 0.8 if role else NAMED + 0.15
             return Mention(token.i, start, end, name, self.sentence.whole[start:end], "", kind, kind, sure)
         return None
 
@@ -174,9 +184,17 @@ class Mentions:
                 if found is not None:
                     return found
             found = self.names.kinds.get(text)
+            if found is not None and found[1] == PLACE:
+                found = next((self.names.kinds[one.lower] for one in token.children if one.lower in ARMED), found)
             if found is not None and not (token.pos == "ADJ" and token.dep in ("amod", "compound", "acomp")):
                 return found
         return None
+
+    def _is_people(self, token: Word, entity: Entity) -> bool:
+        """Serbs are people; the Serbs may be Serbia."""
+        if entity.kind or token.text not in self.names.people or not token.text.endswith("s"):
+            return False
+        return not any(child.dep == "det" for child in token.children)
 
     def _role_before(self, token: Word) -> tuple[str, str] | None:
         """The office before a person's name: "Foreign Minister Wang Yi"."""

@@ -34,7 +34,7 @@ from powderkeg.text.reports import AFTERMATH, Report, reports, without_day
 from powderkeg.text.sentences import Sentence
 from powderkeg.text.stories import MENTIONS, one_story
 
-LEAST = 0.4
+LEAST = 0.5
 """Least probability of an event that is told, by default: where precision and recall balance on textbook sentences."""
 PORTION = 40
 LETTERS = 200_000

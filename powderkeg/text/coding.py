@@ -13,7 +13,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 
-from powderkeg.text.actors import Mention, Mentions
+from powderkeg.text.actors import NAMED, Mention, Mentions
 from powderkeg.text.names import Gazetteer
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ActReading, SentenceReader
@@ -22,10 +22,13 @@ from powderkeg.text.sentences import Sentence, Word
 STATEMENTS = "01"
 DOUBTS = {
     "question": 0.1, "condition": 0.15, "negated": 0.1, "background": 0.35, "relative clause": 0.45, "weak word": 0.35,
-    "noun": 0.45, "may": 0.6, "pronoun": 0.85, "statement": 0.2,
+    "noun": 0.45, "may": 0.6, "pronoun": 0.85, "aside": 0.75, "target outside the clause": 0.75, "statement": 0.2,
 }  # fmt: skip
 """What a probability is multiplied by for each doubt. Guesses, set on the pattern half of the textbook sentences."""
 MAY_LACK_TARGET = ("14", "0871", "0831", "15", "1723", "1724", "0813", "0814", "082")
+ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0871", "125", "127")
+"""What two who are named together do with each other, unless it says with whom."""
+TOGETHER = ("03", "05")
 MOST_SIDES = 3
 
 
@@ -144,13 +147,18 @@ def _between(reading: ActReading, cast: Mentions, before: list[Mention], speaker
             targets = found
             break
     both = reading.both
-    if not targets and len(sources) > 1 and (both or not reading.sufferers):
+    if len(sources) > 1 and (both or reading.code.startswith(ALIKE)) and not _with(reading):
+        sources, targets, both = sources[:1], sources[1:], True
+    if not targets and len(sources) > 1 and reading.code.startswith(TOGETHER):
         sources, targets, both = sources[:1], sources[1:], True
     if not sources and both and len(targets) > 1:
         sources, targets = targets[:1], targets[1:]
     if not sources:
         return
     unsure = [*reading.unsure, *(["pronoun"] if guessed else [])]
+    if not targets:
+        targets = _farther(reading, cast, sources, speaker)
+        unsure += ["target outside the clause"] if targets else []
     if targets:
         for source in sources[:MOST_SIDES]:
             for target in targets[:MOST_SIDES]:
@@ -159,6 +167,23 @@ def _between(reading: ActReading, cast: Mentions, before: list[Mention], speaker
     elif reading.code.startswith(MAY_LACK_TARGET):
         for source in sources[:MOST_SIDES]:
             yield _made(reading, source, None, cast, False, tuple(unsure))
+
+
+def _farther(reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None) -> list[Mention]:
+    """Where the clause names nobody who is acted on: the next one named after the verb, be it in another clause."""
+    taken = {one.name for one in sources} | ({speaker.name} if speaker is not None else set())
+    countries = {one.country for one in sources if one.country}
+    last = max(reading.words)
+    for one in cast.all():
+        known = one.country or one.sure > NAMED
+        if one.at > last and known and one.name not in taken and one.country not in countries:
+            return [one]
+    return []
+
+
+def _with(reading: ActReading) -> bool:
+    """Whether the sentence says with whom."""
+    return any(one.head.lower in ("with", "against") for one in reading.sufferers[:2])
 
 
 def _apart(source: Mention, target: Mention) -> bool:
@@ -258,7 +283,7 @@ def _fit(reading: ActReading, source: set[int], target: set[int], sentence: Sent
         score -= 1.5
     for doubt in reading.unsure:
         score -= {"negated": 2.0, "background": 1.5, "relative clause": 1.2, "condition": 1.5, "question": 0.0,
-                  "noun": 1.0, "weak word": 1.0}.get(doubt, 0.0)  # fmt: skip
+                  "noun": 1.0, "weak word": 1.0, "aside": 0.8}.get(doubt, 0.0)  # fmt: skip
     if reading.code.startswith(STATEMENTS):
         score -= 2.0
     if sentence.root.i in (reading.at, *reading.words):

@@ -15,7 +15,7 @@ UNREAL = frozenset({"if", "unless", "whether"})
 BACKGROUND = frozenset({"after", "before", "since", "following", "when", "while", "until", "as", "amid", "because",
                         "once", "during", "although", "though", "despite"})  # fmt: skip
 PREFERRED = ("against", "on", "with", "to", "at", "into", "from", "of", "upon", "toward", "towards", "over",
-             "between", "inside", "near", "in", "for", "behind", "about", "around", "through", "across",
+             "between", "among", "inside", "near", "in", "for", "behind", "about", "around", "through", "across",
              "outside", "by")  # fmt: skip
 SEES_THROUGH = frozenset({"report", "news", "statement", "announcement", "series", "wave", "campaign", "round",
                           "act", "spate", "part", "form", "kind", "number", "group", "result", "use",
@@ -65,6 +65,8 @@ def neighbours(token: Word) -> Beside:
     found = Beside()
     for child in token.children:
         if child.dep in ("prep", "agent"):
+            if child.lower in BACKGROUND and child.lower != "as":
+                continue
             found.put(child)
             for noun in child.children:
                 if noun.dep in ("pobj", "pcomp"):
@@ -100,6 +102,8 @@ def neighbours(token: Word) -> Beside:
 
 def _of(noun: Word, into: Beside) -> None:
     for child in noun.children:
+        if child.dep == "prep":
+            into.put(child)
         if child.dep == "prep" and child.lower in ("of", "for", "on"):
             for one in child.children:
                 if one.dep == "pobj":
@@ -223,7 +227,18 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int]) -> Iterator
                     later.append(child)
                 else:
                     yield child
-    preps = [child for child in token.children if child.dep == "prep" and child.lower in PREFERRED]
+    if verb and not any(child.dep in OBJECTS for child in token.children):
+        for other in conjuncts(token):  # "arrested and deported two men": the object of the last is that of all
+            if is_verb(other) and other.i - token.i < 5:
+                yield from (child for child in other.children if child.dep in ("dobj", "dative"))
+                yield from (
+                    one
+                    for prep in other.children
+                    if prep.dep in ("prep", "dative")
+                    for one in prep.children
+                    if one.dep == "pobj"
+                )
+    preps = [child for child in token.children if child.dep in ("prep", "dative") and child.lower in PREFERRED]
     for child in token.children:  # "launched an attack on B": what hangs on the object
         if child.i in said and child.dep in OBJECTS:
             preps += [one for one in child.children if one.dep == "prep" and one.lower in PREFERRED]
@@ -302,6 +317,11 @@ def complements(token: Word) -> Iterator[Word]:
             yield child
 
 
+def told_to(verb: Word) -> bool:
+    """Whether a clause says what somebody is to do: "told Pakistan to leave"."""
+    return verb.dep in ("xcomp", "ccomp") and is_verb(verb) and _to(verb)
+
+
 def _to(verb: Word) -> bool:
     return any(child.dep == "aux" and child.lower == "to" for child in verb.children)
 
@@ -322,6 +342,10 @@ def circumstances(token: Word) -> list[str]:
             or (one.dep == "pcomp" and one.head.lower in BACKGROUND)
         ):
             found.append("background")
+        elif (one.dep == "advcl" and one.tag in ("VBG", "VBN")) or (
+            one.dep == "pcomp" and one.head.lower in ("by", "in")
+        ):
+            found.append("aside")
         elif one.dep in ("relcl",) or (one.dep == "acl" and one.tag in ("VBN", "VB")):
             found.append("relative clause")
         if one.head is one:

@@ -56,12 +56,14 @@ class Gazetteer:
     starts     first word of a name -> whether longer names begin with it
     kinds      word or words in small letters -> kind, and how ICEWS names it: "Police"
     countries  code -> name
+    people     names of people by country: Serb, Serbs
     """
 
     names: dict[str, list[Entity]] = field(default_factory=dict)
     starts: set[str] = field(default_factory=set)
     kinds: dict[str, tuple[str, str]] = field(default_factory=dict)
     countries: dict[str, str] = field(default_factory=dict)
+    people: set[str] = field(default_factory=set)
 
     def add(self, text: str, entity: Entity) -> None:
         """Let a name stand for somebody."""
@@ -82,6 +84,7 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
         book.countries[row["code"]] = row["name"]
         country = Entity(row["name"], row["code"], "", row["code"])
         people = [one for one in row["people"].split("|") if one]
+        book.people.update(people)
         also = [one for one in row["also"].split("|") if one]
         for text in (row["name"], row["capital"], *people, *also):
             if text:

@@ -19,7 +19,18 @@ from powderkeg.errors import EventError, Fault, nearest_name
 from powderkeg.events.codes import entries
 
 ACTS, FRAMES = "acts.txt", "frames.txt"
-KINDS = ("verb", "verb both", "verb turned", "noun", "noun both", "be", "be said", "weak verb", "weak noun")
+KINDS = (
+    "verb",
+    "verb both",
+    "verb turned",
+    "verb said",
+    "noun",
+    "noun both",
+    "be",
+    "be said",
+    "weak verb",
+    "weak noun",
+)
 SETTINGS = ("alone", "target")
 TARGETS = ("addressee", "sufferer")
 NAMES = ("say", "begin", "intend", "agree", "threaten", "ask", "demand", "accuse", "condemn", "praise", "refuse",
@@ -37,7 +48,7 @@ class WordPattern:
     """Words that mean an act or open a frame.
 
     head    the word it hangs on: a verb in its plain form, a noun in the singular, an adjective
-    words   what must stand beside it: sets of alternatives
+    words   what must stand beside it, each with its alternatives, the first found of which counts
     means   a CAMEO code, or the name of a frame
     kind    verb, noun or be
     roles   "", "both" (both sides act alike), "turned" (the subject suffers), "said" (the speaker judges)
@@ -47,7 +58,7 @@ class WordPattern:
     """
 
     head: str
-    words: tuple[frozenset[str], ...]
+    words: tuple[tuple[str, ...], ...]
     means: str
     kind: str
     roles: str
@@ -134,7 +145,7 @@ def lexicon(own: tuple[str, ...] = ()) -> Lexicon:
 
 def _read(text: str, name: str, own: bool, into: Lexicon, faults: list[Fault]) -> None:
     """Add what one file says."""
-    lists: dict[str, frozenset[str]] = {}
+    lists: dict[str, tuple[str, ...]] = {}
     frames: dict[str, dict[str, object]] = {}
     section = ""
     for number, raw in enumerate(text.splitlines(), start=1):
@@ -145,7 +156,7 @@ def _read(text: str, name: str, own: bool, into: Lexicon, faults: list[Fault]) -
             section = _section(line, name, number, frames, faults)
         elif line.startswith("list "):
             key, _, words = line[5:].partition(":")
-            lists[key.strip()] = frozenset(_clean(word) for word in words.split(",") if word.strip())
+            lists[key.strip()] = tuple(_clean(word) for word in words.split(",") if word.strip())
         elif not section:
             faults.append(Fault(name, number, "", f"{line!r} above any code", "a line such as [112] above it"))
         else:
@@ -173,7 +184,7 @@ def _section(line: str, name: str, number: int, frames: dict[str, dict[str, obje
 
 
 def _line(
-    line: str, section: str, place: tuple[str, int, bool], lists: dict[str, frozenset[str]],
+    line: str, section: str, place: tuple[str, int, bool], lists: dict[str, tuple[str, ...]],
     frames: dict[str, dict[str, object]], into: Lexicon, faults: list[Fault],
 ) -> None:  # fmt: skip
     """One line below a code or frame."""
@@ -220,7 +231,7 @@ def _setting(
 
 
 def _patterns(
-    text: str, kind: str, means: str, place: tuple[str, int, bool], lists: dict[str, frozenset[str]],
+    text: str, kind: str, means: str, place: tuple[str, int, bool], lists: dict[str, tuple[str, ...]],
     faults: list[Fault],
 ) -> Iterator[WordPattern]:  # fmt: skip
     """A pattern for each head. Of a noun, the word before the first preposition is the head; of a verb the first."""
@@ -242,7 +253,7 @@ def _patterns(
                 return
             sets.append(lists[word[1:]])
         else:
-            sets.append(frozenset(_clean(one) for one in word.split("|")))
+            sets.append(tuple(_clean(one) for one in word.split("|")))
     for head in words[at].split("|"):
         if not re.fullmatch(r"[a-zà-ÿ'’.-]+", _clean(head)):
             expected = "a word, and further words beside it: open fire on"

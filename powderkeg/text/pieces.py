@@ -29,6 +29,10 @@ _BREAK = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•#>]|\d+[.)]\s))")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n")
 _WORD = re.compile(r"[^\W\d_]+")
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_DATELINE = re.compile(
+    r"(?:[A-Z][A-Z.'’-]+(?: [A-Z][A-Z.'’-]+)*)(?:,[A-Za-z .]{1,30})?(?:,? (?:[A-Z][a-z]{2,8}\.? \d{1,2}))?"
+    r"(?:,? \d{4})?(?: \([A-Za-z ,./-]{2,30}\))?:? [-–—]+ "
+)
 _MARKUP = re.compile(r"^[ \t]*(?:[#>*•-]+|\d+[.)])[ \t]+")
 
 
@@ -82,7 +86,7 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
 def _of_paragraph(text: str, start: int, end: int, long_text: bool) -> Iterator[Piece | SetAside]:
     """A paragraph whole, or cut at ends of sentences where it is long."""
     own = text[start:end]
-    mark = _MARKUP.match(own)
+    mark = _MARKUP.match(own) or _DATELINE.match(own)
     if mark:
         start += mark.end()
         own = own[mark.end() :]

@@ -25,6 +25,7 @@ from powderkeg.text.grammar import (
     owners_of,
     passive,
     subjects_of,
+    told_to,
 )
 from powderkeg.text.patterns import Frame, Lexicon, WordPattern
 from powderkeg.text.sentences import Sentence, Word
@@ -37,6 +38,8 @@ COPULAS = frozenset(
     {"be", "call", "describe", "consider", "find", "remain", "become", "seem", "term", "label", "brand", "feel"}
 )
 DEEPEST = 6
+OF_THE_SPEAKER = frozenset({"he", "she", "it", "they", "we", "i"})
+"""In what is said, these mostly stand for whoever says it."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ class SentenceReader:
         objects = tuple(one for one in objects_of(token, words, said) if one not in subjects)
         if pattern.roles == "turned":
             subjects, objects = objects, subjects
+        if pattern.roles == "said":
+            subjects, objects = (), subjects
         unsure = ("weak word",) if pattern.weak else ()
         return ActReading(pattern.means, token.i, tuple(sorted(said)), subjects, objects, pattern.weight,
                        (f"{pattern.place} {pattern.text}",), pattern.roles == "both", unsure)  # fmt: skip
@@ -155,7 +160,12 @@ class SentenceReader:
         for pattern, words in openers:
             frame = self.lexicon.frames[pattern.means]
             held = False
+            if frame.name == SAY and token.lemma == "tell" and any(told_to(one) for one in token.children):
+                frame = self.lexicon.frames[DEMAND]
+            only_object = pattern.means == LIGHT and not words and kind == "verb"
             for complement, inner in inside:
+                if only_object and complement.dep in ("pobj", "pcomp") and _has_object(token):
+                    continue
                 made = self._compose(token, pattern, words, frame, complement, inner)
                 if made is not None:
                     held = True
@@ -192,6 +202,8 @@ class SentenceReader:
         doers, sufferers = subjects, inner.sufferers
         if frame.name in (LIGHT, SAY):
             doers = inner.doers if frame.name == SAY and inner.doers else subjects or inner.doers
+            if frame.name == SAY and subjects and inner.doers and inner.doers[0].lower in OF_THE_SPEAKER:
+                doers = subjects
             if frame.name == LIGHT and inner.doers and not self._is_actor(subjects):
                 doers = inner.doers
             if frame.name == LIGHT and passive(token):
@@ -225,6 +237,8 @@ class SentenceReader:
             inner = self.read(complement, depth + 1, bare=False)
             if inner is None and complement.dep in ("dobj", "pobj", "nsubjpass"):
                 for deeper in complements(complement):
+                    if deeper.dep in ("compound", "amod"):
+                        continue
                     inner = self.read(deeper, depth + 2)
                     if inner is not None:
                         break
@@ -288,6 +302,10 @@ class SentenceReader:
 
     def _is_actor(self, tokens: tuple[Word, ...]) -> bool:
         return any(self.cast.at(one) is not None or one.lower in ("he", "she", "they", "it") for one in tokens)
+
+
+def _has_object(verb: Word) -> bool:
+    return any(child.dep in ("dobj", "nsubjpass") for child in verb.children)
 
 
 def best(candidates: list[ActReading]) -> ActReading | None:

@@ -6,7 +6,8 @@ what was taken for what; where source and target were given, how often the class
 
 A side is right if the words that carry it overlap the gold's words in the sentence, or, where gold names no words that
 stand there, if its country is the gold's. An act is right if it has the gold's type: CAMEO's first two digits, or
-PLOVER's type. Each coded event can be right once. A false event is one that is not right.
+PLOVER's type. Each coded event can be right once; one with several targets, coded once for each, counts once. A false
+event is one that is not right.
 """
 
 from __future__ import annotations
@@ -273,11 +274,10 @@ def _score_events(
 ) -> Score:
     pairs: list[tuple[str, str]] = []
     tones: list[tuple[str, str]] = []
-    right = dyads = 0
+    right = dyads = repeated = 0
     by_text: dict[str, list[Gold]] = defaultdict(list)
     for one in hand:
         by_text[one.text].append(one)
-    coded = sum(map(len, rows.values()))
     for text, golds in by_text.items():
         left = list(rows.get(text, ()))
         for gold in golds:
@@ -290,9 +290,15 @@ def _score_events(
             if best is not None:
                 left.remove(best)
                 right += types.of(best["code"]) == types.of(gold.code)
-        for row in left:
+        # An event of several targets may be coded once for each of them.
+        again = [
+            row for row in left if any(types.of(row["code"]) == types.of(g.code) and _agrees(row, g) for g in golds)
+        ]
+        repeated += len(again)
+        for row in (one for one in left if one not in again):
             pairs.append((NONE, types.of(row["code"])))
             tones.append((NONE, types.tone(row["code"])))
+    coded = sum(map(len, rows.values())) - repeated
     precision, recall = right / coded if coded else 0.0, right / len(hand)
     events = {
         "gold": len(hand), "coded": coded, "right": right, "both_sides_right": dyads, "precision": precision,
