@@ -15,6 +15,7 @@ from pages import blocks
 
 from powderkeg.errors import ModelError, UsageError
 from powderkeg.model import Model, compile, from_arrays
+from powderkeg.model.filling import filled
 from powderkeg.model.gates import disjoint, row_values
 from powderkeg.model.spectral import edge_sources
 from powderkeg.scenario import (
@@ -37,6 +38,7 @@ from powderkeg.scenario import (
     names,
     paths,
 )
+from powderkeg.scenario import edit as edit_scenario
 from powderkeg.scenario import load as load_scenario
 
 SMALL = """
@@ -231,6 +233,33 @@ def test_profiles_are_in_days_since_the_start(small: Model) -> None:
     assert system.profile_swing.tolist() == [0.2]
     assert system.profile_peak.tolist() == [13.0]
     assert system.profile.tolist() == [0, *[-1] * 11]
+
+
+def test_single_pairs_have_their_own_rate_and_profile() -> None:
+    """`times` multiplies the move's rate and `follows` wins over `varies`; a pair that the move lacks is named."""
+    text = """
+powderkeg: 1
+name: pairs
+start: 2020-01-01
+actors: {north: {}, south: {}, east: {}}
+acts: {threaten: {tone: hostile}}
+profiles: {louder: {steps: {2020-01-01: 1, 2021-01-01: 3}}, quieter: {steps: {2020-01-01: 1, 2021-01-01: 0.5}}}
+moves:
+  threats: {who: any, does: threaten, to: any, rate: 0.2 per day, varies: quieter,
+    times: {north: {south: 2.5}}, follows: {south: {north: louder}}}
+"""
+    model = compile(loads(text))
+    at = {(c.source, c.target): k for k, c in enumerate(model.channels)}
+    assert model.system.rate[at["north", "south"]] == 0.2 * 2.5
+    assert model.system.rate[at["south", "north"]] == 0.2
+    assert model.scenario is not None
+    assert model.system.profile[at["south", "north"]] == 0
+    assert model.system.profile[at["north", "south"]] == 1
+    other = edit_scenario(model.scenario, {"moves.threats.times.north.south": 4, "moves.threats.rate": "0.1 per day"})
+    values = {"moves.threats.times.north.south": 4.0, "moves.threats.rate": 0.1}
+    assert (filled(model, values).rate == compile(other).system.rate).all()
+    with pytest.raises(ModelError, match="no pair of this move"):
+        compile(loads(text.replace("who: any", "who: [north, east]")))
 
 
 def test_calms_add_to_one_level_and_lower_the_others(small: Model) -> None:

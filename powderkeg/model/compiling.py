@@ -8,7 +8,7 @@ The work follows the channels and the matches of the patterns, never all pairs o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, expa
 from powderkeg.model.parts import Channel, Model
 from powderkeg.model.register import Register
 from powderkeg.model.states import States
-from powderkeg.scenario import Scenario
+from powderkeg.scenario import Quantity, Scenario
 from powderkeg.units import LN2
 
 HURTS = {"none": 0, "injury": 1, "death": 2}
@@ -79,6 +79,7 @@ def assemble(draft: Draft, links: list[Links], stands_for: Ints | None = None) -
         factor_parameter=np.array(gates.parameter, dtype=np.int64),
         other_parameters=_other_parameters(draft),
         stands_for=stands_for,
+        times_parameter=background["times_parameter"] if (background["times_parameter"] >= 0).any() else None,
         **edge_labels,
         **_marks(draft),
     )
@@ -242,11 +243,19 @@ def _gate_entries(draft: Draft, gates: GateTable) -> _Factors:
 
 
 def _background(draft: Draft, gates: GateTable, factors: _Factors) -> dict[str, NDArray[Any]]:
-    """rate, rate_parameter, profile, background_gate, channel_gate of every channel."""
+    """rate, rate_parameter, times_parameter, profile, background_gate, channel_gate of every channel."""
     scenario, states, register = draft.scenario, draft.states, draft.register
     moves = scenario.moves
     number = {name: index for index, name in enumerate(scenario.profiles)}
     rate = draft.of_move((float(move.rate) for move in moves.values()), 0.0)
+    profile = draft.of_move((-1 if m.varies is None else number[m.varies] for m in moves.values()), -1, np.int64)
+    times_parameter = np.full(draft.size, -1, np.int64)
+    for channel, where, times, follows in _of_pairs(draft):
+        if times is not None:
+            times_parameter[channel] = register[where]
+            rate[channel] *= float(times)
+        if follows is not None:
+            profile[channel] = number[follows]
     rate_parameter = draft.of_move((register[f"moves.{name}.rate"] for name in moves), -1, np.int64)
     background_gate = draft.of_move((gates.row(factors.background[name]) for name in moves), 0, np.int64)
     base = [states.guards(move.needs, move.forbids, gates) + factors.moves[name] for name, move in moves.items()]
@@ -262,10 +271,34 @@ def _background(draft: Draft, gates: GateTable, factors: _Factors) -> dict[str, 
     return {
         "rate": rate,
         "rate_parameter": rate_parameter,
-        "profile": draft.of_move((-1 if m.varies is None else number[m.varies] for m in moves.values()), -1, np.int64),
+        "times_parameter": times_parameter,
+        "profile": profile,
         "background_gate": background_gate,
         "channel_gate": channel_gate,
     }
+
+
+def _of_pairs(draft: Draft) -> Iterator[tuple[int, str, Quantity | None, str | None]]:
+    """(channel, path of its factor, factor, profile) of every pair that a move names by itself. Raises ModelError."""
+    moves, table, actors = list(draft.scenario.moves.items()), draft.table, draft.cast.actors
+    faults = []
+    for index, (name, move) in enumerate(moves):
+        if not (move.times or move.follows):
+            continue
+        own = np.flatnonzero(table.move == index).tolist()
+        channel = {(actors[table.source[c]], actors[table.target[c]]): c for c in own}
+        pairs = {(a, b) for given in (move.times, move.follows) for a, row in given.items() for b in row}
+        for source, target in sorted(pairs):
+            times = move.times.get(source, {}).get(target)
+            follows = move.follows.get(source, {}).get(target)
+            key = f"moves.{name}.{'times' if times is not None else 'follows'}.{source}.{target}"
+            if (source, target) in channel:
+                path = f"moves.{name}.times.{source}.{target}"
+                yield channel[source, target], path, times, follows
+            else:
+                faults.append(Fault(None, None, key, f"{source} to {target}, no pair of this move", "a pair of it"))
+    if faults:
+        raise error_of(draft.scenario, faults)
 
 
 def _edges(

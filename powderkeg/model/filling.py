@@ -42,7 +42,10 @@ def filled(model: Model, values: Mapping[str, float]) -> System:
         array = getattr(system, name).copy()
         named = np.flatnonzero(cells >= 0)
         filling = value[cells[named]]
-        if name == "edge_mass":
+        if name == "rate" and model.times_parameter is not None:
+            times = model.times_parameter[named]
+            filling = np.where(times >= 0, value[times], 1.0) * filling
+        elif name == "edge_mass":
             filling = model.edge_weight[named] * filling
         elif name in ("kernel_decay", "calm_decay"):
             filling = LN2 / filling

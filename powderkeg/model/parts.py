@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
 
 ParameterKind = Literal[
-    "rate", "answers", "half_life", "factor", "strength", "duration", "probability", "step", "swing"
+    "rate", "answers", "half_life", "factor", "strength", "duration", "probability", "step", "swing", "times"
 ]
 
 
@@ -85,6 +85,7 @@ class Model:
     n_own_facts       number of facts that are not ties
     parameters        every number of the scenario that the arrays depend on
     rate_parameter    (C,) parameter a channel's rate comes from, -1 if none
+    times_parameter   (C,) parameter that multiplies a channel's rate, -1 if none; None where no pair has a factor
     edge_parameter    (E,) parameter with the answers that scale an edge, -1 if none
     edge_weight       (E,) mass of an edge per unit of answers: edge_mass = answers * edge_weight
     kernel_parameter  (K,) parameter with the half-life behind a decay, -1 if none
@@ -123,6 +124,7 @@ class Model:
     suspends: NDArray[np.bool_]
     other_parameters: Mapping[str, Ints] = field(default_factory=dict)
     stands_for: Ints | None = None
+    times_parameter: Ints | None = None
 
     def __repr__(self) -> str:
         name = self.scenario.name if self.scenario is not None else "bare arrays"

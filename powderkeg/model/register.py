@@ -27,6 +27,9 @@ class Register:
             self._add(f"profiles.{name}.season.swing", "swing", profile.season.swing if profile.season else None)
         for name, move in scenario.moves.items():
             self._add(f"moves.{name}.rate", "rate", move.rate)
+            for source, row in move.times.items():
+                for target, times in row.items():
+                    self._add(f"moves.{name}.times.{source}.{target}", "times", times)
             for effect in move.effects:
                 self._add(f"moves.{name}.sets.{effect.fact}.{effect.level}", "probability", effect.probability)
         for name, mechanism in scenario.mechanisms.items():

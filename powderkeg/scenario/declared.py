@@ -270,6 +270,16 @@ class Move:
         spoken="0 per year: only in answer to something",
     )
     varies: str | None = declare(Reference("profile"), "The profile its rate follows.", default=None)
+    times: dict[str, dict[str, Quantity]] = declare(
+        ByName(ByName(FACTOR, "target"), "source"),
+        "How many times the rate single pairs do it, by who does it and to whom; 1 for all that are not named.",
+        default={},
+    )
+    follows: dict[str, dict[str, str]] = declare(
+        ByName(ByName(Reference("profile"), "target"), "source"),
+        "The profile that single pairs follow in place of `varies`, by who does it and to whom.",
+        default={},
+    )
     given: tuple[TiePattern, ...] = declare(
         Several(TiePatternKind(("who", "to"))),
         "Ties that must hold between the two, such as who contests to.",
@@ -294,9 +304,22 @@ def _needs(item: Any, reader: Reader, path: str) -> Iterator[Slip]:
 
 def _move(move: Move, reader: Reader, path: str) -> Iterator[Slip]:
     yield from _needs(move, reader, path)
+    yield from _pairs(move, reader)
     classes = reader.names.get("class")
     if classes is not None and move.who == move.to and len(move.who) == 1 and move.who[0] not in (*classes, ANY):
         yield Slip("to", f"{move.to[0]}, who also does it", "another actor")
+
+
+def _pairs(move: Move, reader: Reader) -> Iterator[Slip]:
+    """Pairs of `times` and `follows` are of actors that there are."""
+    actors = reader.names.get("actor")
+    if actors is None:
+        return
+    for key in ("times", "follows"):
+        for source, row in getattr(move, key).items():
+            for name, where in [(source, key), *((target, f"{key}.{source}") for target in row)]:
+                if name not in actors:
+                    yield Slip(where, f"unknown actor {name!r}", "an actor", reader.nearest(name, [*actors]))
 
 
 @dataclass(frozen=True, kw_only=True)
