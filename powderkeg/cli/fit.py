@@ -74,9 +74,17 @@ def fit(
     baselines: Annotated[
         str,
         typer.Option(
-            help="shared: channels of a move are equally busy; gamma: each has its own rate, integrated out; or auto."
+            help="shared: channels of a move are equally busy; dyad: dyads and acts in them differ; gamma: each channel"
+            " has its own rate, for thousands of them; or auto."
         ),
     ] = "auto",
+    actors: Annotated[
+        str, typer.Option(help="vary: senders, receivers and dyads differ, by how much is estimated; alike; or auto.")
+    ] = "auto",
+    courses: Annotated[
+        str,
+        typer.Option(help="Courses of the background that wander: none, common, or by class (of act), act, or dyad."),
+    ] = "none",
     spans: Annotated[
         str | None,
         typer.Option(
@@ -125,7 +133,7 @@ def fit(
             read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
             unmatched="drop" if drop_unmatched else "refuse", baselines=baselines,
-            spans=None if spans is None else spans.replace("-", " "), progress=stages,
+            actors=actors, courses=courses, spans=None if spans is None else spans.replace("-", " "), progress=stages,
         )  # fmt: skip
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):

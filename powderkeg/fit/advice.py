@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from powderkeg.errors import argument
 from powderkeg.fit.background.courses import SLOWEST
 from powderkeg.fit.estimates import Estimate
-from powderkeg.fit.likelihood.problem import FitParameter, Problem
+from powderkeg.fit.likelihood.parameter import FitParameter
+from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Solution
 from powderkeg.fit.maximum.covariance import Covariance
 
@@ -116,6 +117,8 @@ def _silent_moves(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
 
 def _uneven(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
     """Channels of one rate that act much more unevenly than chance: a slow mechanism would be read out of that."""
+    if problem.varying is not None and problem.varying.effects.level.shape[1]:
+        return []
     d = problem.design
     rate_of = d.term_linear[d.ground_term[d.channel_ground]]
     said: list[str] = []

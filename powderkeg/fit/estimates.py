@@ -13,7 +13,8 @@ import numpy as np
 from scipy import stats
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.fit.likelihood.problem import FitParameter, Problem
+from powderkeg.fit.likelihood.parameter import FitParameter
+from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import Covariance, covariance, profile_interval
 

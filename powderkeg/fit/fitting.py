@@ -23,14 +23,17 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
 from powderkeg.fit.background.courses import coverage_offset
+from powderkeg.fit.differences import advice_of, with_rates
 from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
+from powderkeg.fit.likelihood.effects import Differences, check_differences
 from powderkeg.fit.likelihood.spans import settle_spans
 from powderkeg.fit.maximum.bounded import law_at
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
+from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.fit.ratios import ratio_told
 from powderkeg.fit.result import Fit
 from powderkeg.fit.unexplained import unexplained_events
@@ -55,6 +58,8 @@ def fit(
     history_days: float = 0.0,
     unmatched: str = "refuse",
     baselines: str = "auto",
+    actors: str = "auto",
+    courses: str = "none",
     spans: str | None = None,
     test_mechanisms: bool = True,
     progress: Tell | None = None,
@@ -74,8 +79,12 @@ def fit(
     history_days     first days whose events only act on later ones
     unmatched        "refuse" or "drop": events that no move allows
     baselines        "shared": channels of one move are equally busy; "gamma": each has its own multiple of the
-                     move's rate, integrated out under a Gamma law; "auto": that where many channels act unevenly, if
-                     AIC agrees
+                     move's rate, integrated out under a Gamma law; "dyad": dyads, and acts in them, have effects;
+                     "auto": one of these where channels act unevenly, if AIC agrees
+    actors           "vary": senders, receivers and dyads have effects on the rates, with spreads that are estimated;
+                     "alike": none has; "auto": as `baselines` says
+    courses          "none": the course of the background is the same for all, as `background` says; "common", "class",
+                     "act", "dyad": one that wanders, and by class of act, by act or by dyad its own around it
     spans            events of which the source does not know the day: "reckon" with all days on which they may have
                      happened; "leave out"; "first day": take the first for the day. None: reckoned with where that can
                      be done, else left out, and said
@@ -85,27 +94,33 @@ def fit(
     data cannot answer.
     """
     check_baselines(baselines)
+    check_differences(actors, courses)
+    differences = Differences(actors == "vary", baselines == "dyad" or courses == "dyad", courses)
+    if differences.any and baselines == "gamma":
+        raise UsageError(
+            Fault(None, None, "baselines", "'gamma' beside actors or courses that vary",
+                  argument("baselines", "dyad") + " or " + argument("baselines", "shared"))
+        )  # fmt: skip
     if isinstance(model, Scenario):
         model = compile_model(model, events)
     if not 0.0 < level < 1.0:
         raise UsageError(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
     by_day = reads_by_day(events, likelihood)
-    gamma = (
-        "rates of channels are integrated out (" + argument("baselines", "gamma") + ")" if baselines == "gamma" else ""
-    )
+    gamma = "rates of channels are integrated out" if baselines == "gamma" or differences.any else ""
     events, unknown = settle_spans(model, events, by_day, spans, gamma)
     data, frame = read_data(model, events, likelihood, unmatched, history_days)
     if data.by_day:
         history_days = float(np.floor(history_days))
     shift = calendar_shift(model, events, history_days)
     start = events.start + timedelta(days=int(history_days))
-    job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure), baselines)
+    job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure),
+              baselines, differences, actors == "alike")  # fmt: skip
     said: list[str] = [unknown.words] if unknown.way else []
     tell = progress or tell_nobody
     fallen, tried = choose_background(job, background, said, tell)
     climber, solution = fallen
     problem = climber.problem
-    job = replace(job, baselines="gamma" if len(problem.law_rates) else "shared")
+    job = replace(job, baselines="gamma" if len(problem.law_rates) else "shared", differences=climber.differences)
     if not np.isfinite(solution.log_likelihood):
         raise FitError(
             "the likelihood is 0 wherever it was tried; look at events.unexplained and the scenario's guards"
@@ -115,7 +130,6 @@ def fit(
     estimates = estimates_at(climber, solution, spread, level)
     law = law_at(climber, solution, spread, estimates, level)
     used = used_events(model, events, frame, solution.objective.unexplained, history_days)
-    estimates = without_intervals(estimates) if used.withholds else estimates
     tell(0.95, "leaving out each mechanism in turn")
     tests = _test_mechanisms(climber, solution) if test_mechanisms else _no_tests()
     unexplained = unexplained_events(problem, solution.objective.unexplained, frame, start)
@@ -124,6 +138,11 @@ def fit(
     said += advice(problem, solution, spread, estimates, unexplained.height, use_ranges)
     paths = {p.place: p.path for p in problem.parameters}
     named = [k for k, place in enumerate(spread.places) if int(place) in paths]
+    matrix, covered = spread.matrix[np.ix_(named, named)], tuple(paths[int(spread.places[k])] for k in named)
+    if isinstance(climber, VaryingClimber):
+        estimates, matrix, covered = with_rates(climber, solution, spread, estimates, level)
+        said += advice_of(climber, solution.vector)
+    estimates = without_intervals(estimates) if used.withholds else estimates
     result = Fit(
         scenario_before=model.scenario,
         parameters=estimates,
@@ -141,9 +160,9 @@ def fit(
         level=level,
         converged=solution.converged,
         gradient=solution.maximum.steepest,
-        covariance=spread.matrix[np.ix_(named, named)],
+        covariance=matrix,
         law=law,
-        covariance_paths=tuple(paths[int(spread.places[k])] for k in named),
+        covariance_paths=covered,
         problem=problem,
         climber=climber,
         solution=solution,
@@ -214,6 +233,8 @@ def _likelihood_words(climber: Climber) -> str:
         words += ", facts that no act reports filtered"
     if climber.is_drawn:
         words += ", days that the source does not know summed over"
+    if climber.problem.varying is not None:
+        words += ", differences between rates integrated out under normal laws"
     if len(climber.problem.law_rates):
         words += ", rates of channels integrated out under a Gamma law"
     return words

@@ -16,13 +16,16 @@ import numpy as np
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.design import Shape
 from powderkeg.errors import Fault, FitError, argument
-from powderkeg.fit.background.courses import make_shape
+from powderkeg.fit.background.courses import WANDERING, make_shape
 from powderkeg.fit.days.climb import DaysClimber
+from powderkeg.fit.likelihood.effects import NOTHING, Differences, n_courses, walk_shape
 from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.prior import make_prior
-from powderkeg.fit.likelihood.problem import FitParameter, Problem, pose
+from powderkeg.fit.likelihood.problem import Problem, pose
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.gamma_rates import random_climber
+from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.model import Model
 
 LEAST_EXPOSED = 0.05
@@ -47,9 +50,19 @@ class Job:
     start: date
     offset: dict[date, float] | None
     baselines: str = "auto"
+    differences: Differences = NOTHING
+    alike: bool = False
+    """Whether `auto` may not look for differences."""
+
+    def wandering(self) -> Shape:
+        """The shape for courses that wander."""
+        data, many = self.data, n_courses(self.model, self.differences.courses)
+        return walk_shape(data.days, data.by_day, many, self.shape("constant"))
 
     def shape(self, name: str) -> Shape:
         """The course called `name`, other than epochs: those are searched for."""
+        if name == WANDERING:
+            return self.wandering()
         return make_shape(name, self.start, self.data.days, self.data.time, self.data.by_day, self.offset)
 
     def climber(self, name: str, said: list[str] | None = None) -> Climber:
@@ -59,6 +72,8 @@ class Job:
     def under(self, shape: Shape, said: list[str] | None = None) -> Climber:
         """The same under a shape."""
         problem = _hold_unseen(self.pose(shape), self.use_ranges or self.prior == "weak", said)
+        if problem.varying is not None:
+            return VaryingClimber(problem, make_prior(problem, self.prior, self.use_ranges))
         if self.baselines == "gamma":
             return random_climber(problem, lambda posed: make_prior(posed, self.prior, self.use_ranges))
         prior = make_prior(problem, self.prior, self.use_ranges)
@@ -66,7 +81,7 @@ class Job:
 
     def pose(self, shape: Shape) -> Problem:
         """The problem under a course of the background."""
-        return pose(self.model, self.data, self.free, self.fix, shape, self.shift)
+        return pose(self.model, self.data, self.free, self.fix, shape, self.shift, self.differences)
 
 
 def begin(problem: Problem) -> Floats:

@@ -94,10 +94,7 @@ class Joint:
     @staticmethod
     def of(fit: Fit) -> Joint:
         """What a fit left open; numbers at a bound other than 0, or that the events could not tell, are not in it."""
-        named = {p.place: p.path for p in fit.problem.parameters}
-        law = fit.law
-        kept = [k for k, place in enumerate(law.places) if int(place) in named]
-        paths = tuple(named[int(law.places[k])] for k in kept)
+        paths, matrix, slope = fit.law_by_path()
         kinds = [fit.parameters[path].kind for path in paths]
         # The fit's own scale for a half-life is the logarithm of the decay, which falls where the half-life rises.
         turn = np.array([-1.0 if kind == "half_life" else 1.0 for kind in kinds])
@@ -105,9 +102,9 @@ class Joint:
             paths,
             tuple(kind in ("half_life", "factor") for kind in kinds),
             np.array([fit.parameters[path].estimate for path in paths]),
-            law.matrix[np.ix_(kept, kept)] * turn[:, None] * turn[None, :],
+            matrix * turn[:, None] * turn[None, :],
             digest(fit.scenario),
-            law.slope[kept],
+            slope,
         )
 
     def among(self, values: Mapping[str, float]) -> Joint:

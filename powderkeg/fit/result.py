@@ -16,13 +16,17 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.errors import ModelError
+from powderkeg.errors import FitError, ModelError, argument
+from powderkeg.fit import differences
 from powderkeg.fit.background.courses import shape_steps
+from powderkeg.fit.differing_scenario import step_at, with_differences
 from powderkeg.fit.estimates import AT_ZERO, Estimate
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.likelihood.spans import Spans
 from powderkeg.fit.maximum.bounded import FitLaw
 from powderkeg.fit.maximum.climb import Climber, Solution
+from powderkeg.fit.maximum.told_rates import tell, told_model
+from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.fit.ratios import Ratio
 from powderkeg.fit.used import Used
 from powderkeg.model import Model
@@ -108,6 +112,9 @@ class Fit:
         """The model with the estimates in it: what simulates, attributes and forecasts."""
         if self.scenario_before is not None and self.problem.model.stands_for is None:
             return compile_model(self.scenario)
+        if isinstance(self.climber, VaryingClimber):
+            found = tell(self.problem, self.solution.vector, self.climber.spread)
+            return told_model(self.problem, self.solution.vector, found)
         return filled_arrays(self.problem, self.solution.vector)
 
     @cached_property
@@ -131,6 +138,51 @@ class Fit:
         from powderkeg.fit.maximum.gamma_rates import channel_rates
 
         return channel_rates(self.climber, self.solution)
+
+    def law_by_path(self) -> tuple[tuple[str, ...], Floats, Floats]:
+        """(paths, covariance, slope) of all that was left open, as `law`, by key path."""
+        if isinstance(self.climber, VaryingClimber):
+            return differences.law_by_path(self.climber, self.solution.vector, self.law, self.parameters)
+        named = {p.place: p.path for p in self.problem.parameters}
+        kept = [k for k, place in enumerate(self.law.places) if int(place) in named]
+        paths = tuple(named[int(self.law.places[k])] for k in kept)
+        return paths, self.law.matrix[np.ix_(kept, kept)], self.law.slope[kept]
+
+    @property
+    def random_effects(self) -> pl.DataFrame:
+        """By how much senders, receivers, dyads, acts in a dyad and courses differ; no rows where all are alike.
+
+        columns  what; numbers (how many may differ); sd (standard deviation of the log of a rate, or of a step of a
+                 course), low, high; times (exp(sd)); edf (effective degrees of freedom)
+        """
+        if not isinstance(self.climber, VaryingClimber):
+            return pl.DataFrame(schema=differences.SPREADS)
+        return pl.DataFrame(differences.spreads(self.climber, self.level), schema=differences.SPREADS)
+
+    @property
+    def effects(self) -> pl.DataFrame:
+        """How many times the usual rate each sender, receiver, dyad and act in a dyad has: what, name, times, low,
+        high, events."""
+        if not isinstance(self.climber, VaryingClimber):
+            return pl.DataFrame(schema=differences.EFFECTS)
+        return differences.effects(self.climber, self.solution.vector, self.level)
+
+    @property
+    def courses(self) -> pl.DataFrame:
+        """The course of each group's background that wanders, mean 1 over the window: group, from, until, times, low,
+        high."""
+        if not isinstance(self.climber, VaryingClimber):
+            return pl.DataFrame(schema=differences.STEPS)
+        return differences.courses(self.climber, self.solution.vector, self.level, self.window_start)
+
+    def courses_ahead(self, days: float, draws: int = 200, seed: int = 1) -> differences.CoursesAhead:
+        """Draws of how the courses go on after the window, as random walks with the steps that they had.
+
+        Raises FitError where no course is told apart from the background's.
+        """
+        if not isinstance(self.climber, VaryingClimber):
+            raise FitError("no rates differ in this fit; fit with " + argument("courses", "common"))
+        return differences.ahead(self.climber, self.solution.vector, days, draws, seed)
 
     def check(self, **options: Any) -> Checks:
         """Residuals, simulated histories, the last part foreseen: see `fit.checks.report.check` for options."""
@@ -157,6 +209,9 @@ class Fit:
             "background": self.background,
             "backgrounds": [_plain(row) for row in self.backgrounds.to_dicts()],
             "mechanisms": [_plain(row) for row in self.mechanisms.to_dicts()],
+            "random_effects": [_plain(row) for row in self.random_effects.to_dicts()],
+            "effects": [_plain(row) for row in self.effects.to_dicts()],
+            "courses": [_plain(row) for row in self.courses.to_dicts()],
             "level": self.level,
             "converged": self.converged,
             "gradient": self.gradient,
@@ -202,6 +257,7 @@ class Fit:
             lines.append(f"{e.path:<{width}}  {e.estimate:10.4g}  {error:>9}  {span:>23}  {e.before:.4g}{note}")
         if len(shown) < len(free):
             lines.append(f"{len(none)} more are {AT_ZERO}: {', '.join(e.path for e in none)}")
+        lines += differences.lines(self.random_effects)
         held = sum(not e.free for e in self.parameters.values())
         if held:
             lines.append(f"{held} parameters were held at the scenario's values.")
@@ -258,6 +314,9 @@ def _fitted_scenario(fit: Fit) -> Scenario:
     changes = {e.path: _quantity(e) for e in fit.parameters.values() if e.free and e.kind != "shape"}
     scenario = edit(scenario, changes)
     problem = fit.problem
+    if isinstance(fit.climber, VaryingClimber):
+        told = tell(problem, fit.solution.vector, fit.climber.spread)
+        return with_differences(scenario, problem, told, fit.window_start, COURSE, FITTED)
     if problem.shape.basis.shape[1]:
         steps = shape_steps(problem.shape, fit.solution.vector[problem.shape_places], fit.window_start)
         scenario = _with_course(scenario, steps)
@@ -285,19 +344,11 @@ def _with_course(scenario: Scenario, steps: list[Any]) -> Scenario:
         if made not in profiles:
             days = sorted({day for day, _ in steps} | {day for day, _ in (own.steps if own else ())})
             factors = [
-                (day, Quantity(_at(steps, day) * (_at(own.steps, day) if own else 1.0), source=FITTED)) for day in days
+                (day, Quantity(step_at(steps, day) * (step_at(own.steps, day) if own else 1.0), source=FITTED))
+                for day in days
             ]
             profiles[made] = Profile(
                 title="fitted course of the background", steps=tuple(factors), season=own.season if own else None
             )
         moves[name] = replace(move, varies=made) if float(move.rate) > 0 or own is not None else move
     return replace(scenario, profiles=profiles, moves=moves)
-
-
-def _at(steps: Any, day: Any) -> float:
-    """Value of a step function on a day; before the first step, the first value."""
-    value = 1.0
-    for k, (first, factor) in enumerate(steps):
-        if k == 0 or first <= day:
-            value = float(factor)
-    return value

@@ -173,6 +173,19 @@ def empty_calendar() -> Calendar:
     return Calendar(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
+class ChannelEffects(NamedTuple):
+    """What tells the backgrounds of channels apart beyond their rates: log parameters of their own, after the shape's.
+
+    level   (C, a) log parameters that hold all the time, counted from the first effect, or -1
+    course  (C, b) first of as many log parameters in a row as the shape has rows, one for each, or -1
+    many    number of these log parameters
+    """
+
+    level: Ints
+    course: Ints
+    many: int
+
+
 def flat_shape(days: float) -> Shape:
     """A background without a time course of its own."""
     return Shape(np.array([0.0, days]), np.ones(1), np.zeros(1, np.int64), np.zeros((1, 0)))
@@ -202,10 +215,12 @@ def build(
     shape: Shape | None = None,
     n_acts: int | None = None,
     calendar: Calendar | None = None,
+    effects: ChannelEffects | None = None,
 ) -> Design:
     """The design of a system for a window of `days`; channels from `n_acts` on (timers) are left out.
 
     calendar  facts that change on known days, and how much is seen; none by default
+    effects   what tells the backgrounds of channels apart beyond their rates, if anything does
 
     Raises ValueError where there is no channel, or one channel's gates read so many facts that they cannot be listed.
     """
@@ -218,8 +233,9 @@ def build(
     pairs = _Pairs(system, sources, calendar)
     calm_set, sets = _calm_sets(system, n_acts)
 
-    # Backgrounds that share parameter, gates, profile and calm are one ground.
+    # Backgrounds that share parameter, gates, profile, calm and effects are one ground.
     profile = system.profile[:n_acts] + 1
+    apart, own = _own_effects(effects, n_acts)
     keys = np.stack(
         [
             sources.rate_parameter[:n_acts],
@@ -227,6 +243,7 @@ def build(
             system.background_gate[:n_acts],
             profile,
             calm_set,
+            own,
         ],
         axis=1,
     )
@@ -258,7 +275,7 @@ def build(
         [terms.add(int(q), sources.n_rates + int(k[0])) for q, k in zip(group_pair, groups, strict=True)], np.int64
     )
     ground_term = np.array(
-        [terms.add(int(q), int(k[0]), shaped=True) for q, k in zip(ground_pair, grounds, strict=True)], np.int64
+        [terms.add(int(q), int(k[0]), apart[int(k[5])]) for q, k in zip(ground_pair, grounds, strict=True)], np.int64
     )
     pair_term = np.array([terms.add(q, 0) for q in range(len(pairs))], np.int64)
     effect_start, effect_fact, effect_level = sure_effects(system, n_acts)
@@ -327,6 +344,16 @@ def build(
         flip_share=calendar.share.astype(np.float64),
         mechanism_repeats=repeats.astype(np.int64),
     )
+
+
+def _own_effects(effects: ChannelEffects | None, n_acts: int) -> tuple[list[tuple[Ints, Ints]], Ints]:
+    """(levels and courses of each kind of channel, kind of each channel)."""
+    none = np.zeros(0, np.int64)
+    if effects is None:
+        return [(none, none)], np.zeros(n_acts, np.int64)
+    kinds, own = _unique_rows(np.concatenate([effects.level, effects.course], axis=1)[:n_acts])
+    cut = effects.level.shape[1]
+    return [(kind[:cut][kind[:cut] >= 0], kind[cut:][kind[cut:] >= 0]) for kind in kinds], own
 
 
 def _sums(owner: Ints, value: Floats, n_owners: int) -> Floats:
@@ -495,16 +522,24 @@ class _Terms:
         self.value: list[float] = []
         self.known: dict[int, list[tuple[float, dict[int, float]]]] = {}
 
-    def add(self, q: int, parameter: int, shaped: bool = False) -> int:
-        """Terms for every configuration of pair `q` (times every shape); returns the first one's number."""
+    def add(self, q: int, parameter: int, effects: tuple[Ints, Ints] | None = None) -> int:
+        """Terms for every configuration of pair `q`; returns the first one's number.
+
+        effects  of a background, for which each is listed for every row of the shape: its own levels and courses
+        """
         first = len(self.linear)
         if q not in self.known:
             self.known[q] = self.pairs.configurations(q)
+        after = self.n_factors + self.basis.shape[1]
         for fixed, free in self.known[q]:
-            for row in self.basis if shaped else self.basis[:1] * 0.0:
+            for h, row in enumerate(self.basis if effects is not None else self.basis[:1] * 0.0):
                 here = dict(free)
                 for s in np.flatnonzero(row):
                     here[self.n_factors + int(s)] = float(row[s])
+                if effects is not None:
+                    here.update(
+                        {after + int(k): 1.0 for k in effects[0]} | {after + h + int(k): 1.0 for k in effects[1]}
+                    )
                 self.linear.append(parameter)
                 self.factor.append(fixed)
                 self.counts.append(len(here))

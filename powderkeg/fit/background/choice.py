@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from powderkeg.errors import argument
-from powderkeg.fit.background.courses import SLOWEST, candidate_names, with_offset
+from powderkeg.engine.likelihood.design import Shape
+from powderkeg.errors import Fault, UsageError, argument
+from powderkeg.fit.background.courses import SLOWEST, WANDERING, candidate_names, with_offset
 from powderkeg.fit.background.epochs import best_changes, border_cost, cell_bounds, epochs_shape, level_table, starts_of
 from powderkeg.fit.job import Job, begin
+from powderkeg.fit.likelihood.effects import Differences
 from powderkeg.fit.likelihood.problem import carry
 from powderkeg.fit.maximum.climb import Climber, Solution
-from powderkeg.fit.maximum.gamma_rates import acts_unevenly, first_shapes, law_is_settled
+from powderkeg.fit.maximum.gamma_rates import acts_unevenly, dyads_may_differ, first_shapes, law_is_settled
 from powderkeg.fit.ratios import ratio
 
 Tell = Callable[[float, str], None]
@@ -48,8 +50,10 @@ class Candidate:
 
     @property
     def count(self) -> int:
-        """Parameters that are free, those at a bound included."""
-        return int((~self.climber.problem.held).sum())
+        """Parameters that are free, those at a bound included; of effects the spreads of their laws."""
+        problem = self.climber.problem
+        free = int((~problem.held).sum())
+        return free if problem.varying is None else free - problem.varying.count + len(problem.varying.blocks)
 
     @property
     def aic(self) -> float:
@@ -80,6 +84,7 @@ class Candidate:
         problem = self.climber.problem
         row: dict[str, Any] = {
             "background": self.name,
+            "rates": "shared" if problem.varying is None and not len(problem.law_rates) else "differ",
             "parameters": self.count,
             "log_likelihood": self.solution.log_likelihood,
             "aic": self.aic,
@@ -100,36 +105,15 @@ def choose_background(
     job: Job, background: str, said: list[str], tell: Tell = tell_nobody
 ) -> tuple[tuple[Climber, Solution], pl.DataFrame]:
     """The fit under the best background, and a table of all that were tried."""
+    if job.differences.any:
+        return _with_differences(job, background, said, tell)
     first = "constant" if background in ("auto", "scenario", "epochs") else background
     tell(0.0, f"background {first}")
     climber = job.climber(first, said)
     top = climber.elsewhere(_climb(climber), climber.problem.held)
     found = [Candidate("scenario" if background == "scenario" else first, climber, top)]
-    if climber.is_drawn and job.baselines == "auto" and acts_unevenly(climber):
-        said.append(
-            "channels act unevenly, and their rates cannot be told apart while days are reckoned with, so each move "
-            "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see what "
-            + argument("baselines", "gamma")
-            + " with "
-            + argument("spans", "leave out")
-            + " finds"
-        )
-    elif job.baselines == "auto" and acts_unevenly(climber):
-        tell(0.1, "channels that are not equally busy")
-        uneven = replace(job, baselines="gamma")
-        random = uneven.climber(first)
-        start = carry(climber.problem, found[0].solution.vector, random.problem)
-        better = Candidate(
-            found[0].name, random, random.climb(first_shapes(random.problem, start), random.problem.held)
-        )
-        if not law_is_settled(random.problem, better.solution):
-            said.append(
-                "channels act unevenly, but the law of their rates could not be settled on these events, so each move "
-                "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see "
-                "what " + argument("baselines", "gamma") + " finds"
-            )
-        elif better.aic < found[0].aic:
-            job, climber, found = uneven, random, [better]
+    job, found[0] = _uneven(job, found[0], said, tell)
+    climber = found[0].climber
     if background in ("auto", "epochs"):
         names = candidate_names(job.data.days)[1:] if background == "auto" else []
         for k, name in enumerate(names):
@@ -149,6 +133,84 @@ def choose_background(
     return (best.climber, best.solution), tried
 
 
+def _uneven(job: Job, alike: Candidate, said: list[str], tell: Tell) -> tuple[Job, Candidate]:
+    """(the job from here on, the fit to go on from): with rates that differ where they seem to, if AIC agrees."""
+    climber, auto = alike.climber, job.baselines == "auto" and not job.alike
+    if climber.is_drawn and auto and acts_unevenly(climber):
+        said.append(
+            "channels act unevenly, and their rates cannot be told apart while days are reckoned with, so each move "
+            "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see what "
+            + argument("baselines", "gamma")
+            + " with "
+            + argument("spans", "leave out")
+            + " finds"
+        )
+    elif auto and not climber.is_drawn and dyads_may_differ(climber):
+        tell(0.1, "dyads that differ")
+        uneven = replace(job, baselines="shared", differences=Differences(by_dyad=True))
+        better = _differing(uneven, alike, climber.problem.shape)
+        if better.solution.converged and better.aic < alike.aic:
+            said.append(
+                "dyads differ in how busy they are: the fit with rates that differ by dyad has an AIC "
+                f"{alike.aic - better.aic:,.1f} lower and is the one told; "
+                + argument("baselines", "shared")
+                + " keeps one rate a move"
+            )
+            return uneven, better
+    elif auto and acts_unevenly(climber):
+        tell(0.1, "channels that are not equally busy")
+        uneven = replace(job, baselines="gamma")
+        random = uneven.under(climber.problem.shape)
+        start = first_shapes(random.problem, carry(climber.problem, alike.solution.vector, random.problem))
+        better = Candidate(alike.name, random, random.climb(start, random.problem.held))
+        if not law_is_settled(random.problem, better.solution):
+            said.append(
+                "channels act unevenly, but the law of their rates could not be settled on these events, so each move "
+                "has one rate: slow answers may be overstated; give the busiest channels a move of their own, or see "
+                "what " + argument("baselines", "gamma") + " finds"
+            )
+        elif better.aic < alike.aic:
+            return uneven, better
+    return job, alike
+
+
+def _with_differences(
+    job: Job, background: str, said: list[str], tell: Tell
+) -> tuple[tuple[Climber, Solution], pl.DataFrame]:
+    """The fit with what was asked to differ, from the best fit without; courses that wander are the background's."""
+    alike = replace(job, differences=Differences(), baselines="shared")
+    wanders = job.differences.courses != "none"
+    if wanders and background not in ("auto", "scenario", "constant"):
+        raise UsageError(
+            Fault(None, None, "background", f"{background!r} beside courses that wander",
+                  argument("background", "constant") + ", or " + argument("courses", "none"))
+        )  # fmt: skip
+    (plain, first), tried = choose_background(
+        alike, "constant" if wanders else background, said, lambda share, what: tell(0.4 * share, what)
+    )
+    tell(0.4, "rates that differ")
+    name = tried["background"][tried["chosen"].arg_max() or 0]
+    found = _differing(job, Candidate(name, plain, first), job.wandering() if wanders else plain.problem.shape)
+    found = replace(found, name=WANDERING) if wanders else found
+    rows = [found.row()] if wanders and background == "scenario" else [*tried.drop("chosen").to_dicts(), found.row()]
+    made = pl.DataFrame(rows)
+    chosen = pl.Series([k == len(rows) - 1 for k in range(len(rows))])
+    return (found.climber, found.solution), made.with_columns(chosen=chosen)
+
+
+def _differing(job: Job, alike: Candidate, shape: Shape) -> Candidate:
+    """The fit with differences under a shape, from where that without them ended."""
+    climber = job.under(shape)
+    start = begin(climber.problem)
+    known = {p.path: p.place for p in alike.climber.problem.parameters}
+    for p in climber.problem.parameters:
+        if p.free and p.path in known and p.kind != "rate":
+            start[p.place] = alike.solution.vector[known[p.path]]
+            if p.kind == "answers":
+                start[p.place] = max(start[p.place], 1e-3)
+    return replace(alike, climber=climber, solution=climber.climb(start, climber.problem.held))
+
+
 def _climb(climber: Climber) -> Solution:
     return climber.climb(first_shapes(climber.problem, begin(climber.problem)), climber.problem.held)
 
@@ -159,7 +221,8 @@ def _climb_from(one: Candidate, other: Climber) -> Solution:
     problem = other.problem
     other.begin_at(one.climber, one.solution)
     solution = other.climb(carry(one.climber.problem, one.solution.vector, problem), problem.held)
-    if not (other.hidden or other.is_drawn) and not problem.held[problem.n_smooth :].all():
+    slow = other.hidden or other.is_drawn or problem.varying is not None
+    if not slow and not problem.held[problem.n_smooth :].all():
         again = _climb(other)
         if again.log_posterior > solution.log_posterior:
             return again

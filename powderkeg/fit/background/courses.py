@@ -23,6 +23,8 @@ from powderkeg.units import YEAR
 
 CANDIDATES = ("constant", "season", "season2", "blocks365", "blocks180", "blocks90", "blocks45")
 """Courses of a given form; epochs, whose borders are found from the events, come on top (`epochs`)."""
+WANDERING = "wandering"
+"""Courses that are effects, with a law of their own, are none of the candidates: they are asked for."""
 SEASON_CELLS = 24
 """Cells of a year within which a yearly wave is taken as constant: half-months."""
 SLOWEST = 10.0

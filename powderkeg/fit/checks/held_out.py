@@ -27,6 +27,7 @@ from powderkeg.fit.background.courses import with_offset
 from powderkeg.fit.background.epochs import epochs_shape
 from powderkeg.fit.checks.expected import classes_of, expected_acts
 from powderkeg.fit.checks.residuals import Test, should_be_uniform, uniformity
+from powderkeg.fit.likelihood.effects import Differences
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.problem import Problem, carry
 from powderkeg.fit.maximum.climb import Climber
@@ -203,7 +204,7 @@ def _extended(fit: Fit, fitted: Problem, data: Data, name: str) -> Problem:
     """The problem of the first part over a longer window: the same parameters, held where they are free or not."""
     shape = fitted.shape
     known = fit.problem.shape
-    if name.startswith("blocks") or name == "epochs":
+    if name.startswith("blocks") or name == "epochs" or fit.problem.varying is not None:
         own_time, own_row = np.append(shape.time[:-1], data.days), shape.row
     else:
         made = replace(fit.job, data=data, offset=None).shape(name)
@@ -212,10 +213,13 @@ def _extended(fit: Fit, fitted: Problem, data: Data, name: str) -> Problem:
     middle = 0.5 * (time[1:] + time[:-1])
     row = own_row[np.clip(np.searchsorted(own_time, middle, side="right") - 1, 0, len(own_row) - 1)]
     offset = known.offset[np.clip(np.searchsorted(known.time, middle, side="right") - 1, 0, len(known.offset) - 1)]
-    posed: Problem = replace(fit.job, data=data).pose(Shape(time, offset, row, shape.basis))
+    job = replace(fit.job, data=data)
+    if fit.problem.varying is not None:  # rates and courses of the first part stand in its model's arrays
+        job = replace(job, model=fitted.model, free=None, fix=None, differences=Differences())
+    posed: Problem = job.pose(Shape(time, offset, row, shape.basis))
     own = fitted.design
     design = posed.design._replace(channel_scale=own.channel_scale, ground_scale=own.ground_scale)
-    return replace(posed, held=fitted.held, start=fitted.start, design=design)
+    return replace(posed, held=fitted.held, start=fitted.start, design=design, parameters=fitted.parameters)
 
 
 def _shares(first: Data, problem: Problem) -> Floats:

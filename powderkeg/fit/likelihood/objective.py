@@ -107,10 +107,25 @@ class Objective:
 
     def evaluate(self, parameters: Floats, curved: bool = True) -> tuple[float, Floats, Floats]:
         """(value, gradient, Hessian) at parameters (linear, log); the Hessian is zeros unless `curved`."""
+        terms = self.terms
+        slope = terms.slopes(parameters[terms.n_linear :])
+        coefficient = slope * parameters[: terms.n_linear][terms.linear]
+        value, gradient, pull, hessian = self.seen(slope, coefficient, curved)
+        if not np.isfinite(value):
+            return -np.inf, gradient, hessian
+        value += self.constant - float(self.rows.exposure @ coefficient)
+        gradient = gradient + terms.chain(-self.rows.exposure, slope, coefficient)
+        if curved:
+            hessian = hessian + terms.bend(pull - self.rows.exposure, slope, coefficient)
+        return float(value), gradient, hessian
+
+    def seen(self, slope: Floats, coefficient: Floats, curved: bool) -> tuple[float, Floats, Floats, Floats]:
+        """What the acts that were seen bring: (value, gradient, derivative by each coefficient, Hessian).
+
+        slope  (T,) coefficient of every term per unit of its linear parameter. The Hessian is without that of the
+               coefficients themselves, and zeros unless `curved`
+        """
         terms, rows = self.terms, self.rows
-        linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
-        slope = terms.slopes(log)
-        coefficient = slope * linear[terms.linear]
         shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, curved)
         if isinstance(rows, DayRows):
             value, gradient, pull, hessian, _, _ = evaluate_days(
@@ -121,19 +136,17 @@ class Objective:
             value, gradient, pull, hessian = evaluate_rows(
                 rows.start, rows.term, rows.value, self.weight, coefficient, slope, *shape
             )
-        if not np.isfinite(value):
-            return -np.inf, gradient, hessian
-        value += self.constant - float(rows.exposure @ coefficient)
-        gradient = gradient + terms.chain(-rows.exposure, slope, coefficient)
-        if curved:
-            hessian = hessian + terms.bend(pull - rows.exposure, slope, coefficient)
-        return float(value), gradient, hessian
+        return value, gradient, pull, hessian
 
     def decay_gradient(self, parameters: Floats, kernel_start: Ints) -> Floats:
         """(kernel components,) derivative of the value by the log decays; the pass must have been `sloped`."""
+        return self.decay_gradient_at(parameters, kernel_start, None)
+
+    def decay_gradient_at(self, parameters: Floats, kernel_start: Ints, times: Floats | None) -> Floats:
+        """The same with the coefficients of backgrounds `times` (T,) as large; 1 for every answer."""
         terms, rows = self.terms, self.rows
         linear, log = parameters[: terms.n_linear], parameters[terms.n_linear :]
-        slope = terms.slopes(log)
+        slope = terms.slopes(log) if times is None else terms.slopes(log) * times
         coefficient = slope * linear[terms.linear]
         n_components = int(kernel_start[-1])
         n_rates = terms.n_linear - (len(kernel_start) - 1)

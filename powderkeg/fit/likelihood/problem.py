@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, moving_facts
 from powderkeg.errors import Fault, FitError, UsageError, argument, nearest_name
+from powderkeg.fit.likelihood.effects import Differences, Varying, make_varying, pool_rates
 from powderkeg.fit.likelihood.objective import Data, Terms
+from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.model import Model
 from powderkeg.units import LN2
 
@@ -33,29 +35,6 @@ STEEPEST = 8.0
 
 
 @dataclass(frozen=True)
-class FitParameter:
-    """One number of the scenario that the likelihood can see.
-
-    path      key path, as in `mechanisms.retaliation.answers`
-    kind      rate, answers, half_life, factor, or shape (of the law of the channels that share a rate)
-    value     as the scenario has it, in days, per day or as a plain number
-    low, high range that the scenario gives, or None
-    place     position in the parameter vector
-    free      whether it is estimated
-    why_held  why not, where it would have been by default
-    """
-
-    path: str
-    kind: str
-    value: float
-    low: float | None
-    high: float | None
-    place: int
-    free: bool
-    why_held: str = ""
-
-
-@dataclass(frozen=True)
 class Problem:
     """Arrays, parameters, bounds. P = n_linear + n_log + n_decays.
 
@@ -64,6 +43,9 @@ class Problem:
     component_value  (kernel components,) decays as the scenario has them, 1/day
     law_rates        positions of the rates whose channels each have a multiple of it, drawn from a law; its log shapes
                      are the last of the log parameters
+    varying          what tells backgrounds apart beyond rates, None where nothing does; its effects are the last of the
+                     log parameters
+    shift            days from the model's start to the start of the window
     """
 
     model: Model
@@ -82,6 +64,8 @@ class Problem:
     n_rates: int
     n_factors: int
     law_rates: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    varying: Varying | None = None
+    shift: float = 0.0
 
     @property
     def n_linear(self) -> int:
@@ -98,7 +82,11 @@ class Problem:
 
     @property
     def shape_places(self) -> slice:
-        return slice(self.n_linear + self.n_factors, self.n_smooth - len(self.law_rates))
+        return slice(self.n_linear + self.n_factors, self.effect_places.start - len(self.law_rates))
+
+    @property
+    def effect_places(self) -> slice:
+        return slice(self.n_smooth - (self.varying.count if self.varying is not None else 0), self.n_smooth)
 
     @property
     def kernel_start(self) -> Ints:
@@ -166,6 +154,7 @@ def pose(
     fix: Sequence[str] | None,
     shape: Shape,
     shift: float,
+    differences: Differences | None = None,
 ) -> Problem:
     """The problem of fitting `model` to `data`.
 
@@ -174,18 +163,34 @@ def pose(
     fix    key paths to hold at the scenario's value
     shape  course of the background beyond the scenario's profiles
     shift  days from the scenario's start to the start of the window
+    differences  what tells backgrounds apart beyond rates, if anything may
     """
     system = _shifted(model.system, shift)
     rate_of, rates = _rates(model)
     factor_of, factors = _factors(model)
     half_life_of, half_lives = _half_lives(model)
     answers = _answers(model)
+    known = _choose(model, [*rates, *answers, *factors, *half_lives], free, fix)
+    cuts = np.cumsum([len(rates), len(answers), len(factors)])
+    rates, answers, factors, half_lives = (
+        list(known[a:b]) for a, b in zip([0, *cuts], [*cuts, len(known)], strict=True)
+    )
+    varying = None
+    if differences is not None and differences.any:
+        rate_of, rates, before = pool_rates(model, rate_of, rates)
+        varying = make_varying(model, differences, rate_of, rates, before, shape)
     n_rates, n_mechanisms, n_factors, n_shape = len(rates), len(answers), len(factors), shape.basis.shape[1]
+    n_shape += varying.count if varying is not None else 0
     scale = np.array([p.value if p.value > 0 else 1.0 for p in rates])
+    paths = varying.rate_path if varying is not None else [rates[k].path for k in rate_of]
     sources = Sources(
         rate_parameter=rate_of,
         rate_scale=np.where(
-            np.array([rates[k].value > 0 for k in rate_of], bool), system.rate[: model.n_acts] / scale[rate_of], 1.0
+            np.array(
+                [rates[k].value > 0 and rates[k].path == own for k, own in zip(rate_of, paths, strict=True)], bool
+            ),
+            system.rate[: model.n_acts] / scale[rate_of],
+            1.0,
         ),
         edge_scale=model.edge_weight,
         factor_parameter=factor_of,
@@ -193,7 +198,7 @@ def pose(
         n_factors=n_factors,
     )
     try:
-        design = build(system, sources, data.days, shape, model.n_acts)
+        design = build(system, sources, data.days, shape, model.n_acts, effects=varying.effects if varying else None)
     except ValueError as error:
         raise FitError(f"{error}; give the move fewer gates, or make some facts ties") from None
     terms = Terms(design, n_rates + n_mechanisms, n_factors + n_shape)
@@ -204,7 +209,6 @@ def pose(
         *(_at(p, n_rates + n_mechanisms + k) for k, p in enumerate(factors)),
         *(_at(p, base + k) for k, p in enumerate(half_lives)),
     ]
-    known = _choose(model, known, free, fix)
     start, lower, upper = np.zeros(base + len(half_lives)), np.zeros(base + len(half_lives)), np.zeros(0)
     lower = np.full(len(start), -STEEPEST)
     upper = np.full(len(start), STEEPEST)
@@ -237,6 +241,8 @@ def pose(
         component_value=system.kernel_decay.astype(np.float64),
         n_rates=n_rates,
         n_factors=n_factors,
+        varying=varying,
+        shift=shift,
     )
 
 

@@ -98,8 +98,9 @@ def _solved(matrix: Floats, right: Floats) -> Floats:
 
 def _covariance_of(curvature: Floats, diagonal: Floats) -> Floats:
     """Inverse of a curvature whose diagonal is put at `diagonal`, its correlations kept as far as they are definite."""
-    size = np.sqrt(np.maximum(np.diag(curvature), 1e-300))
-    together = curvature / size[:, None] / size[None, :]
+    bends = np.diag(curvature) > 1e-100  # what no act has in it has no curvature, and hangs together with nothing
+    size = np.sqrt(np.where(bends, np.diag(curvature), 1.0))
+    together = np.where(bends[:, None] & bends[None, :], curvature, 0.0) / size[:, None] / size[None, :]
     together = np.where(np.isfinite(together) & (np.abs(together) <= 1.0), together, 0.0)
     np.fill_diagonal(together, 1.0)
     values, axes = linalg.eigh(0.5 * (together + together.T))

@@ -23,6 +23,7 @@ from scipy import optimize
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.exact_filtered import Drift, drift, is_hidden
+from powderkeg.fit.likelihood.effects import NOTHING
 from powderkeg.fit.likelihood.objective import Beliefs, Data, Objective, no_beliefs, prepare, prepare_hidden
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
@@ -76,6 +77,8 @@ class Climber:
 
     is_drawn = False
     """Whether days are drawn for events whose day is not known."""
+    differences = NOTHING
+    """What tells backgrounds apart beside rates."""
 
     def __init__(self, problem: Problem, prior: Prior) -> None:
         self.problem, self.prior = problem, prior

@@ -25,14 +25,19 @@ from powderkeg.engine.likelihood.day import DayRows
 from powderkeg.errors import Fault, FitError, UsageError, argument
 from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
 from powderkeg.fit.likelihood.objective import Beliefs, Objective, Terms
+from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.prior import Prior
-from powderkeg.fit.likelihood.problem import FitParameter, Problem
+from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.newton import Function, Maximum, uphill
 
-BASELINES = ("auto", "shared", "gamma")
+BASELINES = ("auto", "shared", "gamma", "dyad")
 LEAST_CHANNELS = 20
 """Channels that must share a rate before their differences are worth a law."""
+FEWEST_CHANNELS = 3
+"""The same where dyads have effects, whose law has a width only."""
+MOST_DYADS = 300
+"""Channels up to which effects of dyads are tried by themselves; beyond, a law for the rates is cheaper."""
 LEAST_EVENTS = 40
 """Events that they must have between them."""
 UNEVEN = 2.0
@@ -48,8 +53,8 @@ FARTHEST = 1.0
 """Most that the log of a shape or a factor moves in a step."""
 
 
-def lawful_rates(problem: Problem, uneven: float) -> list[FitParameter]:
-    """Free rates shared by many channels whose counts vary by more than `uneven` times their mean."""
+def lawful_rates(problem: Problem, uneven: float, least: int = LEAST_CHANNELS) -> list[FitParameter]:
+    """Free rates shared by `least` channels or more whose counts vary by more than `uneven` times their mean."""
     d, data = problem.design, problem.data
     stands = stands_for(problem)
     rate_of = d.term_linear[d.ground_term[d.channel_ground]]
@@ -62,7 +67,7 @@ def lawful_rates(problem: Problem, uneven: float) -> list[FitParameter]:
         if p.kind != "rate" or not p.free:
             continue
         n, events = channels[p.place], total[p.place]
-        if n >= LEAST_CHANNELS and events >= LEAST_EVENTS:
+        if n >= least and events >= LEAST_EVENTS:
             mean = events / n
             if square[p.place] / n - mean**2 > uneven * mean:
                 found.append(p)
@@ -242,6 +247,13 @@ def random_climber(problem: Problem, prior: Callable[[Problem], Prior]) -> Rando
 def acts_unevenly(climber: Climber) -> bool:
     """Whether some rate is shared by many channels whose counts vary so much that a law is worth trying."""
     return not climber.hidden and bool(lawful_rates(climber.problem, UNEVEN))
+
+
+def dyads_may_differ(climber: Climber) -> bool:
+    """Whether effects of dyads are worth trying when nothing was asked for: few channels, some of them uneven."""
+    problem = climber.problem
+    few = problem.model.stands_for is None and problem.model.n_acts <= MOST_DYADS
+    return few and not climber.hidden and bool(lawful_rates(problem, UNEVEN, FEWEST_CHANNELS))
 
 
 def check_baselines(baselines: str) -> None:

@@ -12,20 +12,48 @@ from typing import Any
 import numpy as np
 
 from powderkeg.engine.arrays import Floats
+from powderkeg.engine.likelihood.design import Shape
 from powderkeg.fit.likelihood.gamma_objective import stands_for
 from powderkeg.fit.likelihood.objective import Terms
-from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.fit.likelihood.prior import make_prior
+from powderkeg.fit.likelihood.problem import Problem, pose
 from powderkeg.fit.maximum.climb import Climber
+from powderkeg.fit.maximum.told_rates import rates_by_path, tell, told_model
+from powderkeg.fit.maximum.varying import VaryingClimber
 
 
 def settled(climber: Climber, vector: Floats) -> tuple[Climber, Floats]:
     """The climber with each channel's rate at its posterior mean, and the vector without the laws' shapes."""
     problem = climber.problem
+    if isinstance(climber, VaryingClimber):
+        return _with_effects(climber, vector)
     k = len(problem.law_rates)
     if k == 0:
         return climber, vector
     plain = without_laws(problem, multiples(climber, vector))
     return Climber(plain, climber.prior), np.delete(vector, np.arange(problem.n_smooth - k, problem.n_smooth))
+
+
+def _with_effects(climber: VaryingClimber, vector: Floats) -> tuple[Climber, Floats]:
+    """The same where effects tell channels apart: a model with every channel's rate and course in its arrays."""
+    old = climber.problem
+    told = tell(old, vector, climber.spread)
+    shape = Shape(old.shape.time, old.shape.offset, np.zeros_like(old.shape.row), np.zeros((1, 0)))
+    new = pose(told_model(old, vector, told), old.data, None, None, shape, old.shift)
+    known, rates = {p.path: p for p in old.parameters}, rates_by_path(old, told)
+    result, held = new.start.copy(), new.held.copy()
+    parameters = []
+    for p in new.parameters:
+        before = known.get(p.path)
+        if p.kind == "rate":
+            result[p.place] = rates[p.path]
+        elif before is not None:
+            result[p.place] = vector[before.place]
+        is_free = before.free if before is not None else True
+        held[p.place] = not is_free
+        parameters.append(replace(p, free=is_free, why_held="" if before is None else before.why_held))
+    new = replace(new, parameters=tuple(parameters), held=held)
+    return Climber(new, make_prior(new, None, False)), result
 
 
 def multiples(climber: Climber, vector: Floats) -> Floats:

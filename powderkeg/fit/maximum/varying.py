@@ -1,0 +1,129 @@
+"""Climb with effects on the backgrounds: parameters by Newton, the effects' spread and their laws in turns with it.
+
+In: a `Problem` with `varying`, a `Prior`. Out: a `VaryingClimber`, which is climbed like any other. Its log likelihood
+is the bound of the marginal one (`varying_objective`), so tests and AIC compare what is left when effects are
+integrated out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.errors import Fault, FitError, argument
+from powderkeg.fit.likelihood.objective import Beliefs, Objective
+from powderkeg.fit.likelihood.prior import Prior
+from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.fit.likelihood.varying_objective import Laws, Spread, VaryingObjective, first_spread
+from powderkeg.fit.maximum.climb import Climber, Solution
+from powderkeg.fit.maximum.newton import Maximum, maximise
+
+MOST_TURNS = 60
+"""Turns of parameters and spread at given half-lives."""
+SETTLED = 2e-3
+"""What a turn may still bring, in log likelihood, for it to be the last."""
+FARTHEST = 1.5
+"""Most that the log of a standard deviation moves in a turn."""
+
+
+def _ahead(at: list[Floats], step: list[Floats]) -> Floats:
+    """Where steps of the logs of standard deviations are heading: by secants, because steps towards 0 hardly shrink."""
+    if len(at) < 2:
+        return step[-1]
+    moved = at[-1] - at[-2]
+    slope = (step[-2] - step[-1]) / np.where(np.abs(moved) > 1e-9, moved, np.inf)
+    return np.clip(step[-1] / np.clip(slope, 0.15, 1.5), -FARTHEST, FARTHEST)
+
+
+class VaryingClimber(Climber):
+    """As `Climber`, with effects on backgrounds integrated out."""
+
+    def __init__(self, problem: Problem, prior: Prior) -> None:
+        super().__init__(problem, prior)
+        if self.hidden:
+            raise FitError(
+                Fault(
+                    None, None, "actors", "rates that differ where facts change without an act, or gates read acts of "
+                    "one day",
+                    argument("actors", "alike") + " and " + argument("courses", "none")
+                    + "; or leave out the facts that come and go by themselves",
+                )
+            )  # fmt: skip
+        self.laws = Laws(problem)
+        self.differences = self.laws.varying.asked
+        self.spread: Spread = first_spread(self.laws.varying, self.laws.n_terms)
+
+    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Any, Beliefs | None]:
+        """The likelihood at `vector`, the effects as widely spread as was found last."""
+        plain, _ = super().filter(vector, sloped)
+        return VaryingObjective(plain, self.laws, self.spread), None
+
+    def for_causes(self, vector: Floats) -> Objective:
+        """The likelihood with every effect where its events put it."""
+        plain: Objective = super().filter(vector)[0]
+        return plain
+
+    def elsewhere(self, solution: Solution, held: NDArray[np.bool_]) -> Solution:
+        """Other lengths of half-lives are tried where rates are shared, from where this climb begins."""
+        return solution
+
+    def climb(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
+        """The maximum over everything not held, from `start`; then spread and laws are held where they are."""
+        solution = super().climb(start, held)
+        objective: Any = solution.objective
+        objective.is_settled = True
+        self.spread = objective.spread
+        return solution
+
+    def lost_without(self, solution: Solution, place: int) -> float:
+        """Twice the log likelihood lost with the linear parameter at `place` at 0; the effects find other laws."""
+        settled: Any = solution.objective
+        bare = self.without_prior_of(place)
+        n = self.problem.n_smooth
+        top = bare.inner(settled, solution.vector, self.problem.held)[1].value
+        held, vector = bare.without(solution, place)
+        free = VaryingObjective(settled.plain, self.laws, settled.spread)
+        possible = np.isfinite(free.evaluate(vector[:n], False)[0])
+        rest = bare.inner(free, vector, held)[1].value if possible else -np.inf
+        self.spread = settled.spread
+        return float(max(0.0, 2.0 * (top - rest)))
+
+    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
+        """Best rates, answers, gates and effects at the half-lives of `vector`, and how widely effects spread."""
+        if objective.is_settled:
+            return super().inner(objective, vector, held)
+        at: list[Floats] = []
+        step: list[Floats] = []
+        value, gain = -np.inf, np.inf
+        for _ in range(MOST_TURNS):
+            vector, found = self._newton(objective, vector, held, rough=gain > 0.1)
+            fresh = objective.spread_at(found.hessian, objective.spread.sd)
+            at.append(np.log(fresh.sd))
+            step.append(np.log(self.laws.improved(vector[self.laws.places], fresh)) - at[-1])
+            objective.hold(replace(fresh, sd=self.laws.clipped(np.exp(at[-1] + _ahead(at, step)))))
+            gain, value = found.value - value, found.value
+            if abs(gain) < SETTLED and np.abs(step[-1]).max() < 0.02:
+                break
+        vector, found = self._newton(objective, vector, held, rough=False)
+        self.spread = objective.spread
+        return vector, found
+
+    def _newton(self, objective: Any, vector: Floats, held: NDArray[np.bool_], rough: bool) -> tuple[Floats, Maximum]:
+        n = self.problem.n_smooth
+
+        def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
+            value, gradient, hessian = objective.evaluate(x, curved)
+            prior_value, prior_gradient, prior_bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
+            np.fill_diagonal(hessian, hessian.diagonal() + prior_bend[:n])
+            return value + prior_value, gradient + prior_gradient[:n], hessian
+
+        found = maximise(
+            function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n], tolerance=1e-2 if rough else 1e-7
+        )
+        result = vector.copy()
+        result[:n] = found.parameters
+        return result, found
