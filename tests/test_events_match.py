@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,8 @@ from powderkeg.errors import EventError, UsageError
 from powderkeg.events import EventTable, balance, convert, events, match, read_events, summary
 from powderkeg.events.match import scenario_act
 from powderkeg.events.who import Described, answer, bracketed, plain, rules_of
-from powderkeg.scenario import Scenario, load, loads
+from powderkeg.scenario import Scenario, load, loads, names
+from powderkeg.scenario.leaders import Leader, leaders
 
 ACTORS = """
   kosovo:
@@ -399,3 +401,58 @@ def test_only_events_with_an_actor_that_was_asked_for_are_kept(tmp_path: Path) -
     assert "nearest: 'kosovo'" in str(caught.value)
     with pytest.raises(UsageError, match="without a scenario"):
         read_events(path, touching=["kosovo"])
+
+
+def test_who_leads_a_country_is_known_by_date() -> None:
+    """Names ended in 2018; a president is the country's as long as he is in office, however he is spelt."""
+    nru = load("nato-russia-ukraine")
+    rules = rules_of(nru)
+
+    def actor(name: str, day: date) -> str | None:
+        at = float((day - date(1970, 1, 1)).days)
+        return next(
+            (span.rule.actor if span.rule else None)
+            for span in answer(Described(name), [r for r in rules if r.source in ("any", "icews")]).spans
+            if span.first <= at <= span.last
+        )
+
+    assert actor("Volodymyr Zelenskyy", date(2022, 2, 24)) == "ukraine"
+    assert actor("Volodymyr Zelensky", date(2019, 5, 19)) is None
+    assert actor("Joe Biden", date(2022, 2, 24)) == "usa"
+    assert actor("Joe Biden", date(2025, 1, 21)) is None
+    assert actor("Mark Rutte", date(2025, 6, 1)) == "nato" and actor("Mark Rutte", date(2020, 6, 1)) is None
+    assert actor("Ulf Kristersson", date(2024, 3, 6)) == "neighbour"
+    assert actor("Ulf Kristersson", date(2024, 3, 7)) == "edge"
+    assert actor("Kaja Kallas", date(2022, 6, 1)) == "edge" and actor("Kaja Kallas", date(2025, 6, 1)) is None
+
+
+def test_the_table_of_leaders_is_whole() -> None:
+    """Terms of one office follow each other, and every row says where it can be looked up."""
+    table = leaders()
+    assert {leader.country for leader in table} >= {"XKX", "SRB", "RUS", "UKR", "USA", "NATO", "EUU", "UNO"}
+    assert all(leader.source.startswith("https://") for leader in table)
+    by_office: dict[tuple[str, str], list[Leader]] = {}
+    for leader in table:
+        assert leader.last is None or leader.first < leader.last
+        by_office.setdefault((leader.country, leader.source), []).append(leader)
+    for terms in by_office.values():
+        ordered = sorted(terms, key=lambda leader: leader.first)
+        for one, after in pairwise(ordered):
+            assert one.last is not None and one.last <= after.first, (one, after)
+    for name in names():
+        for actor in load(name).actors.values():
+            for rules in actor.match.values():
+                for rule in rules:
+                    assert not rule.leaders or rule.from_ is not None
+
+
+def test_what_did_not_match_is_ranked_by_the_actors_asked_for(tmp_path: Path) -> None:
+    rows = [
+        *(icews_row(n, source="A Minister", target="Serbia", country="Nowhere", sectors="") for n in range(3)),
+        *(icews_row(n, source="A Mayor", target="Kosovo", country="Nowhere", sectors="") for n in range(3, 5)),
+    ]
+    path = tmp_path / "some.tab"
+    path.write_text(icews(rows), encoding="utf-8")
+    table = read_events(path)
+    first = [match(scenario(), table, touching=who)[1].unmatched["name"][0] for who in ((), ("kosovo",))]
+    assert first == ["A Minister", "A Mayor"]

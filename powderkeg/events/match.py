@@ -66,7 +66,8 @@ class MatchReport:
     dropped     rows by policy
     matched     columns name, actor, rule, how, events (sides of rows: a row has two)
     unmatched   columns name, country, events, with_actor (events whose other side is an actor: what a further rule
-                would win), nearest (the actor it may belong to); those with most `with_actor` first
+                would win; with `touching`, one of those), nearest (the actor it may belong to); those with most
+                `with_actor` first
     acts        columns code, title, cameo, act (null: none), how, events
     source      the kind of data whose match rules were held against them; csv: those of every kind
     unused      rules that match no name of these data
@@ -230,7 +231,8 @@ class Matcher:
         used = {rule.path for one in self._answers.values() for rule in one.fitting}
         played = {rule.source for one in self._answers.values() for rule in one.fitting}
         played |= {source for source, _ in self._answers if source != OWN.name} | {ALIASES, "any"}
-        unused = [r.path for r in self.rules if r.path not in used and r.source in played and "own name" not in r.path]
+        told = [r for r in self.rules if "own name" not in r.path and ", leaders: " not in r.path]
+        unused = [r.path for r in told if r.path not in used and r.source in played]
         return MatchReport(
             self.rows,
             self.rows - sum(self.dropped.values()),
@@ -296,6 +298,8 @@ class Matcher:
         for side, other in (("source", "target"), ("target", "source")):
             names = [f"{side}{key}" for key in keys]
             matched = pl.col(f"{other}_actor").is_not_null()
+            if self.touching:
+                matched = pl.col(f"{other}_actor").cast(pl.String).is_in(self.touching).fill_null(False)
             counted = frame.group_by(*names, f"{side}_actor").agg(events=pl.len(), with_actor=matched.sum())
             for *values, actor, events, with_actor in counted.iter_rows():
                 one = _described(keys, values)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING
 
 from powderkeg.errors import EventError, Fault, nearest_name
 from powderkeg.events.times import EPOCH
+from powderkeg.scenario.leaders import leaders
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
+    from powderkeg.scenario.declared import MatchRule
 
 ALWAYS = (float("-inf"), float("inf"))
 RANKS = ("alias", "name", "code", "pattern", "country or sector")
@@ -157,25 +159,50 @@ def rules_of(scenario: Scenario, aliases: str | Path | Mapping[str, str] | None 
     for name, actor in scenario.actors.items():
         for source, rules in actor.match.items():
             for number, rule in enumerate(rules, start=1):
-                found.append(
-                    ActorRule(
-                        name,
-                        source,
-                        f"actors.{name}.match.{source}" + (f" rule {number}" if len(rules) > 1 else ""),
-                        frozenset(map(plain, rule.names)),
-                        tuple(map(plain, rule.patterns)),
-                        tuple(map(plain, rule.codes)),
-                        frozenset(map(plain, rule.countries)),
-                        frozenset(map(plain, rule.sectors)),
-                        ALWAYS[0] if rule.from_ is None else float((rule.from_ - EPOCH).days),
-                        # Both days count, and a stamp within the last day too.
-                        ALWAYS[1] if rule.to is None else float((rule.to - EPOCH).days) + 1 - 1e-9,
-                    )
-                )
+                path = f"actors.{name}.match.{source}" + (f" rule {number}" if len(rules) > 1 else "")
+                found += _rules_as_written(name, source, path, rule)
+                found += _rules_of_leaders(name, source, path, rule)
     for name, actor in scenario.actors.items():
         own = frozenset(plain(text) for text in (name, actor.title) if text)
         found.append(ActorRule(name, "any", f"actors.{name}: its own name", own))
     return found
+
+
+def _rules_as_written(actor: str, source: str, path: str, rule: MatchRule) -> Iterator[ActorRule]:
+    if rule.names or rule.patterns or rule.codes or rule.countries or rule.sectors:
+        yield ActorRule(
+            actor,
+            source,
+            path,
+            frozenset(map(plain, rule.names)),
+            tuple(map(plain, rule.patterns)),
+            tuple(map(plain, rule.codes)),
+            frozenset(map(plain, rule.countries)),
+            frozenset(map(plain, rule.sectors)),
+            *_span_of(rule.from_, rule.to),
+        )
+
+
+def _rules_of_leaders(actor: str, source: str, path: str, rule: MatchRule) -> Iterator[ActorRule]:
+    """One rule a person who led one of the rule's countries, from the first day in office to the last."""
+    terms = [leader for leader in leaders() if leader.country in rule.leaders]
+    for leader in terms:
+        first = max(leader.first, rule.from_ or leader.first)
+        ends = [day for day in (leader.last, rule.to) if day is not None]
+        last = min(ends) if ends else None
+        if last is None or first <= last:
+            names = frozenset(map(plain, leader.names))
+            told = f"{path}, leaders: {leader.names[0]}"
+            span = _span_of(first, last)
+            yield ActorRule(actor, source, told, names, (), (), frozenset(), frozenset(), *span)
+
+
+def _span_of(first: date | None, last: date | None) -> tuple[float, float]:
+    """Days since 1970. Both days count, and a stamp within the last day too."""
+    return (
+        ALWAYS[0] if first is None else float((first - EPOCH).days),
+        ALWAYS[1] if last is None else float((last - EPOCH).days) + 1 - 1e-9,
+    )
 
 
 def answer(described: Described, rules: Iterable[ActorRule] | Rulebook) -> Identification:

@@ -66,6 +66,7 @@ from powderkeg.scenario.language import (
     TiePattern,
     reserved_words,
 )
+from powderkeg.scenario.leaders import countries
 from powderkeg.scenario.shares import AnswersKind, HalfLives
 
 VERSION: Final = Version(1)
@@ -75,6 +76,7 @@ LONG: Final = Text(20_000)
 ACTS: Final = Several(Reference("act"))
 MOVES: Final = Several(Reference("move"))
 EVENT_SOURCES: Final = (*FORMAT_KINDS, "any")
+LED: Final = countries()
 HURTS: Final = ("none", "injury", "death")
 FIRST_HEAT: Final = {**dict.fromkeys((10, 11, 12, 13), 1.0), **dict.fromkeys((14, 15, 16, 17), 2.0),
                      **dict.fromkeys((18, 19, 20), 3.0)}  # fmt: skip
@@ -101,13 +103,20 @@ class MatchRule:
     codes: tuple[str, ...] = declare(Several(SHORT), "Actor codes, or their beginnings with *.", default=())
     countries: tuple[str, ...] = declare(Several(SHORT), "Countries, by name or code.", default=())
     sectors: tuple[str, ...] = declare(Several(SHORT), "Sectors or roles, by name or code.", default=())
+    leaders: tuple[str, ...] = declare(
+        Several(Choice(LED)),
+        "Heads of state and government of these countries (ISO codes; NATO, EUU, UNO), each while in office; the "
+        "rule's other conditions do not bind them, its dates do.",
+        default=(),
+    )
     from_: date | None = declare(Day(), "First day on which the rule is good.", default=None, key="from")
     to: date | None = declare(Day(), "Last day on which the rule is good.", default=None)
 
 
 def _match_rule(rule: MatchRule, reader: Reader, path: str) -> Iterator[Slip]:
-    if not (rule.names or rule.patterns or rule.codes or rule.countries or rule.sectors):
-        yield Slip(None, "a rule that matches nothing", "at least one of names, patterns, codes, countries, sectors")
+    if not (rule.names or rule.patterns or rule.codes or rule.countries or rule.sectors or rule.leaders):
+        expected = "at least one of names, patterns, codes, countries, sectors, leaders"
+        yield Slip(None, "a rule that matches nothing", expected)
     if rule.from_ is not None and rule.to is not None and rule.from_ > rule.to:
         yield Slip("to", f"{rule.to}, before from", f"{rule.from_} or later")
 
