@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from powderkeg.model import describe as describe
     from powderkeg.model import from_arrays as from_arrays
     from powderkeg.model import stability as stability
+    from powderkeg.ranking import ranking as ranking
     from powderkeg.scenario import Scenario as Scenario
     from powderkeg.scenario import digest as digest
     from powderkeg.scenario import dump as dump
@@ -103,6 +104,7 @@ _HOMES = {
     "hawkes": ("hawkes",),
     "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
+    "ranking": ("ranking",),
     "score": ("record",),
     "simulate": ("Runs", "simulate"),
     "text": ("classify", "code", "score_coding"),

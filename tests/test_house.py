@@ -25,7 +25,7 @@ ASKED_BACK = {
 """The two methods that import what stands after their module."""
 
 ROOMS: dict[str, tuple[str, ...]] = {
-    "engine": ("simulation", "splitting", "likelihood", "branching", "replay", "forecast"),
+    "engine": ("simulation", "splitting", "likelihood", "branching", "replay", "forecast", "ranking"),
     "fit": ("likelihood", "maximum", "background", "days", "checks"),
     "compare": ("rare", "replay", "sweep"),
 }

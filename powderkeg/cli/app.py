@@ -26,6 +26,7 @@ from powderkeg.cli import (
     forecast,
     letters,
     new,
+    rank,
     rare,
     replay,
     run,
@@ -76,6 +77,7 @@ app.command(rich_help_panel=OBSERVED)(fit.fit)
 app.command(rich_help_panel=OBSERVED)(attribute.attribute)
 app.command(rich_help_panel=OBSERVED)(replay.replay)
 app.command(rich_help_panel=OBSERVED)(forecast.forecast)
+app.command(rich_help_panel=OBSERVED)(rank.rank)
 
 
 def _print_version(asked: bool) -> None:
