@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from powderkeg.text.days import MONTHS, WEEKDAYS
@@ -31,6 +31,8 @@ PLACE = "Place"
 NAMED, GENERIC = 0.5, 0.65
 """How sure a proper name is an actor that no file knows, and a kind of people without a country."""
 ARMED = frozenset({"police", "army", "military", "rebel", "navy", "militia", "guerrilla"})
+ARMED_KINDS = frozenset({"REB", "UAF"})
+OF_A_COUNTRY = frozenset({"GOV", "LEG", "JUD", "COP", "MIL", "OPP", "CVL", "LAB", "MED", "EDU"})
 PEOPLE = ("CVL", "Citizen")
 _START = re.compile(r"[.'’-]")
 
@@ -58,11 +60,28 @@ class Mention:
     sure: float
 
 
+@dataclass
+class Surroundings:
+    """What the text around a sentence says of its actors.
+
+    day     of the report, which says whom a leader's name stands for
+    home    the country that the text is about, if it is about one: "the army" is its army
+    actors  who acted in the sentences before, the last first: whom "he" stands for
+    groups  armed groups that were named, the last first: whom "the rebels" stand for
+    """
+
+    day: date | None = None
+    home: Entity | None = None
+    actors: list[Mention] = field(default_factory=list)
+    groups: list[Entity] = field(default_factory=list)
+
+
 class Mentions:
     """The mentions of one sentence, found when asked for."""
 
-    def __init__(self, sentence: Sentence, names: Gazetteer, day: date | None) -> None:
-        self.names, self.day, self.sentence = names, day, sentence
+    def __init__(self, sentence: Sentence, names: Gazetteer, around: Surroundings | None = None) -> None:
+        self.around = around or Surroundings()
+        self.names, self.day, self.sentence = names, self.around.day, sentence
         self.known: dict[int, tuple[Entity, int, int]] = {}
         self._found: dict[int, Mention | None] = {}
         self._scan()
@@ -149,7 +168,10 @@ class Mentions:
                     return None
                 return self._mention(token, start, end, country, None, 0.75)
             if country is None:
-                return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, GENERIC)
+                return self._general(token, start, end, kind, title)
+            leader = self._in_apposition(token)
+            if leader is not None and kind == "GOV":
+                return self._mention(token, start, end, leader, None, 0.95)
             return self._mention(token, start, end, country, (kind, title), 0.95)
         if token.pos == "PROPN" and token.dep not in ("compound", "amod", "npadvmod") and token.text[0].isupper():
             role = self._role_before(token)
@@ -162,6 +184,28 @@ class Mentions:
             sure = 0.8 if role else NAMED + 0.15
             return Mention(token.i, start, end, name, self.sentence.whole[start:end], "", kind, kind, sure)
         return None
+
+    def _general(self, token: Word, start: int, end: int, kind: str, title: str) -> Mention:
+        """A kind of people without a country: "the rebels" of whom the text spoke, the army of the one country."""
+        definite = any(child.lower in ("the", "these", "those") for child in token.children)
+        leader = self._in_apposition(token)
+        if leader is not None:
+            return self._mention(token, start, end, leader, None, 0.9)
+        if any(child.lower in ("his", "her", "its", "their") for child in token.children):
+            owner = next((self.known[at][0] for at in sorted(self.known) if at < token.i), None)
+            if owner is not None and owner.country in self.names.countries:
+                land = self.names.who(self.names.countries[owner.country]) or owner
+                return self._mention(token, start, end, land, (kind, title), 0.8)
+        if kind in ARMED_KINDS and definite and self.around.groups:
+            return self._mention(token, start, end, self.around.groups[0], None, 0.75)
+        if self.around.home is not None and kind in OF_A_COUNTRY:
+            return self._mention(token, start, end, self.around.home, (kind, title), 0.8)
+        return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, GENERIC)
+
+    def _in_apposition(self, token: Word) -> Entity | None:
+        """The leader in "Serbia's president, Aleksandar Vucic"."""
+        found = [self.known[one.i][0] for one in token.children if one.dep == "appos" and one.i in self.known]
+        return next((one for one in found if one.title), None)
 
     def _mention(
         self, token: Word, start: int, end: int, entity: Entity, role: tuple[str, str] | None, sure: float

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,10 +24,10 @@ import polars as pl
 from powderkeg.errors import EventError, Fault, UsageError
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.table import EventTable
-from powderkeg.text.actors import Mention
+from powderkeg.text.actors import ARMED_KINDS, Mentions, Surroundings
 from powderkeg.text.coding import Coded, coded
 from powderkeg.text.days import Days, day_written, days_in, days_near
-from powderkeg.text.names import Gazetteer, gazetteer
+from powderkeg.text.names import Entity, Gazetteer, gazetteer
 from powderkeg.text.parsing import language, parsed
 from powderkeg.text.patterns import Lexicon, lexicon
 from powderkeg.text.pieces import Piece, SetAside, pieces
@@ -36,6 +37,8 @@ from powderkeg.text.stories import MENTIONS, one_story
 
 LEAST = 0.5
 """Least probability of an event that is told, by default: where precision and recall balance on textbook sentences."""
+LEAST_NAMED, SHARE_NAMED = 3, 0.7
+_NAME = re.compile(r"[A-Z][\w.]*\w")
 PORTION = 40
 LETTERS = 200_000
 MOST_SHOWN = 10_000
@@ -256,22 +259,22 @@ def code_portion(portion: list[Report], options: CodingOptions) -> tuple[list[tu
                 work.append((report, piece))
     parsed_pieces = parsed((piece.text for _, piece in work), words)
     last: Report | None = None
-    before: list[Mention] = []
+    around = Surroundings()
     for (report, piece), found in zip(work, parsed_pieces, strict=True):
         if report is not last:
-            last, before = report, []
+            last, around = report, Surroundings(report.day, home_of(report.text, names))
         for sentence in found:
             tally.sentences += 1
-            rows += _rows_of(sentence, report, piece, (words, names), options, before, tally)
+            rows += _rows_of(sentence, report, piece, (words, names), options, around, tally)
     return rows, tally
 
 
 def _rows_of(
     sentence: Sentence, report: Report, piece: Piece, books: tuple[Lexicon, Gazetteer], options: CodingOptions,
-    before: list[Mention], tally: CodingTally,
+    around: Surroundings, tally: CodingTally,
 ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     assert report.day is not None
-    found = coded(sentence, *books, report.day, before, options.statements)
+    found = coded(sentence, *books, around, options.statements)
     days = days_in(sentence.text, report.day) if found else []
     for number, one in enumerate(found, start=1):
         tally.found += 1
@@ -284,8 +287,35 @@ def _rows_of(
         yield _row(one, when, sentence, report, piece, number)
     if found:
         surest = max(found, key=lambda one: one.probability)
-        before.insert(0, surest.source)
-        del before[5:]
+        around.actors.insert(0, surest.source)
+        del around.actors[5:]
+    _note_groups(sentence, books[1], around)
+
+
+def _note_groups(sentence: Sentence, names: Gazetteer, around: Surroundings) -> None:
+    """Remember the armed groups that a sentence names."""
+    # The one that is named first, mostly as the one who acts, comes to stand before the others.
+    for one in reversed(list(Mentions(sentence, names, around).known.values())):
+        if one[0].kind in ARMED_KINDS:
+            around.groups.insert(0, one[0])
+            del around.groups[5:]
+
+
+def home_of(text: str, names: Gazetteer) -> Entity | None:
+    """The one country that a text is about: most of the countries it names, and often enough to be sure."""
+    counts: dict[str, int] = {}
+    first: dict[str, Entity] = {}
+    for word in _NAME.findall(text[:20_000]):
+        entity = names.who(word)
+        if entity is not None and entity.country and not entity.title:
+            counts[entity.country] = counts.get(entity.country, 0) + 1
+            if not entity.kind:
+                first.setdefault(entity.country, entity)
+    if not counts:
+        return None
+    home = max(counts, key=lambda one: counts[one])
+    enough = counts[home] >= LEAST_NAMED and counts[home] >= SHARE_NAMED * sum(counts.values())
+    return first.get(home) if enough else None
 
 
 def _row(one: Coded, when: Days, sentence: Sentence, report: Report, piece: Piece, number: int) -> tuple[Any, ...]:

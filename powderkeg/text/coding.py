@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from importlib import resources
 
-from powderkeg.text.actors import NAMED, Mention, Mentions
+from powderkeg.text.actors import NAMED, Mention, Mentions, Surroundings
 from powderkeg.text.names import Gazetteer
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ActReading, SentenceReader
@@ -28,6 +27,7 @@ DOUBTS = {
 MAY_LACK_TARGET = ("14", "0871", "0831", "15", "1723", "1724", "0813", "0814", "082")
 ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0871", "125", "127")
 """What two who are named together do with each other, unless it says with whom."""
+MOVED = ("15", "138", "0874", "0873")
 TOGETHER = ("03", "05")
 MOST_SIDES = 3
 
@@ -96,27 +96,29 @@ def coded(
     sentence: Sentence,
     lexicon: Lexicon,
     names: Gazetteer,
-    day: date | None,
-    before: list[Mention],
+    around: Surroundings,
     statements: bool = False,
 ) -> list[Coded]:
     """The acts of a sentence between actors, the surest reading of each two.
 
-    before  mentions of the sentences before this one, the last first: whom "he" or "the government" may stand for
+    around  what the text around the sentence says of its actors
     """
-    cast = Mentions(sentence, names, day)
+    cast = Mentions(sentence, names, around)
     found: list[Coded] = []
     speaker = speaker_of(sentence, cast)
     for reading in SentenceReader(sentence, lexicon, cast).all():
         if reading.code.startswith(STATEMENTS) and not statements and reading.code not in ("015", "018"):
             continue
-        found += _between(reading, cast, before, speaker)
-    best: dict[tuple[str, str], Coded] = {}
+        found += _between(reading, cast, around.actors, speaker)
+    best: dict[tuple[str, str, str], Coded] = {}
     for one in found:
-        key = (one.source.name, one.target.name if one.target else "")
-        key = min(key, key[::-1]) if one.both else key
+        sides = (one.source.name, one.target.name if one.target else "")
+        sides = min(sides, sides[::-1]) if one.both else sides
+        key = (*sides, "" if one.unsure else one.code[:2])
         if key not in best or best[key].probability < one.probability:
             best[key] = one
+    firm = {key[:2] for key in best if key[2]}
+    best = {key: one for key, one in best.items() if key[2] or key[:2] not in firm}
     told = sorted(best.values(), key=lambda one: one.words[0])
     whole = {one.source.name for one in told if one.target is not None}
     return [one for one in told if one.target is not None or one.source.name not in whole]
@@ -142,7 +144,7 @@ def _between(reading: ActReading, cast: Mentions, before: list[Mention], speaker
     targets: list[Mention] = []
     taken = {one.name for one in sources}
     for token in reading.sufferers:
-        found = [one for one in cast.under(token) if one.name not in taken]
+        found = [one for one in cast.under(token) if one.name not in taken and not _own_forces(reading.code, one)]
         if found:
             targets = found
             break
@@ -167,6 +169,11 @@ def _between(reading: ActReading, cast: Mentions, before: list[Mention], speaker
     elif reading.code.startswith(MAY_LACK_TARGET):
         for source in sources[:MOST_SIDES]:
             yield _made(reading, source, None, cast, False, tuple(unsure))
+
+
+def _own_forces(code: str, one: Mention) -> bool:
+    """Whether it is the source's own army or police that is moved: they are no target."""
+    return code.startswith(MOVED) and not one.country and one.kind in ("MIL", "COP")
 
 
 def _farther(reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None) -> list[Mention]:
@@ -248,7 +255,7 @@ def chosen(
 
     returns  code, probability, rules
     """
-    cast = Mentions(sentence, names, None)
+    cast = Mentions(sentence, names)
     reader = SentenceReader(sentence, lexicon, cast)
     first, last = _tokens_in(sentence, source), _tokens_in(sentence, target)
     options: list[tuple[float, ActReading]] = []

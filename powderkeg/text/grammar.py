@@ -213,8 +213,8 @@ def owners_of(noun: Word) -> Iterator[Word]:
             yield from (one for one in child.children if one.dep == "pobj")
 
 
-def objects_of(token: Word, words: tuple[Word, ...], said: set[int]) -> Iterator[Word]:
-    """Whoever may be acted on, the likeliest first; words that belong to the pattern come last."""
+def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: bool = False) -> Iterator[Word]:
+    """Whoever may be acted on, the likeliest first; words of the pattern come last, unless these are `people`."""
     later: list[Word] = []
     preferred = [word for word in words if word.dep in ("prep", "agent")]
     for prep in preferred:
@@ -223,7 +223,7 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int]) -> Iterator
     if verb:
         for child in token.children:
             if child.dep in OBJECTS:
-                if child.i in said:
+                if child.i in said and not people:
                     later.append(child)
                 else:
                     yield child
@@ -268,7 +268,8 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int]) -> Iterator
         yield token.head
     if verb:
         for child in token.children:
-            if child.dep in ("xcomp", "ccomp", "advcl") and child.tag in ("VB", "VBG", "VBN", "VBD", "VBP", "VBZ"):
+            of_clause = child.dep in ("xcomp", "ccomp") or (child.dep == "advcl" and _to(child))
+            if of_clause and child.tag in ("VB", "VBG", "VBN", "VBD", "VBP", "VBZ"):
                 yield from (one for one in child.children if one.dep in ("nsubj", "dobj"))
     yield from later
 

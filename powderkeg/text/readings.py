@@ -34,6 +34,7 @@ WILL = frozenset({"will", "would", "shall", "'ll", "wo", "'d", "may", "might", "
 MUST = frozenset({"must", "ought"})
 SHOULD = frozenset({"should"})
 LIGHT, SAY, INTEND, ASK, DEMAND, REFUSE = "begin", "say", "intend", "ask", "demand", "refuse"
+ON_PEOPLE = ("17", "18", "19", "20", "0841", "11")
 COPULAS = frozenset(
     {"be", "call", "describe", "consider", "find", "remain", "become", "seem", "term", "label", "brand", "feel"}
 )
@@ -116,7 +117,8 @@ class SentenceReader:
     def _act(self, token: Word, pattern: WordPattern, words: tuple[Word, ...]) -> ActReading:
         said = {token.i, *(word.i for word in words)}
         subjects = tuple(subjects_of(token)) if is_verb(token) else tuple(owners_of(token))
-        objects = tuple(one for one in objects_of(token, words, said) if one not in subjects)
+        people = pattern.means.startswith(ON_PEOPLE)
+        objects = tuple(one for one in objects_of(token, words, said, people) if one not in subjects)
         if pattern.roles == "turned":
             subjects, objects = objects, subjects
         if pattern.roles == "said":
@@ -223,7 +225,9 @@ class SentenceReader:
         # A frame says a little more than the words inside it: less than one more word of a pattern would.
         weight = inner.weight + 0.2 if transparent else 0.5 + max(inner.weight, pattern.weight)
         rules = inner.rules if transparent else (f"{frame.name} {pattern.text}", *inner.rules)
-        unsure = inner.unsure if transparent else tuple(one for one in inner.unsure if one != "negated")
+        unsure = (
+            inner.unsure if transparent else tuple(one for one in inner.unsure if one not in ("negated", "weak word"))
+        )
         return ActReading(
             code, token.i, tuple(sorted({*own, *inner.words})), doers, sufferers, weight, rules,
             inner.both and transparent, unsure,
