@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from powderkeg.engine.likelihood.exact_filtered import is_hidden
+from powderkeg.engine.likelihood.filtered_facts import is_hidden
 from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError, argument
 from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice

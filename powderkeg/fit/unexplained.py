@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.likelihood.exact_filtered import act_on_facts, drift
+from powderkeg.engine.likelihood.filtered_facts import act_on_facts, drift
 from powderkeg.fit.likelihood.problem import Problem
 
 SCHEMA = {

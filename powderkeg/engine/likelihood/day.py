@@ -548,7 +548,11 @@ def room_for_rows(n: int, n_entries: int, n_echoes: int, n_terms: int, widest: i
 
 def longer(a: NDArray[Any], more: int) -> NDArray[Any]:
     """The array with room for so many rows more."""
-    return np.concatenate([a, np.zeros((more, *a.shape[1:]), a.dtype)])
+    if more == 0:
+        return a
+    made = np.zeros((len(a) + more, *a.shape[1:]), a.dtype)
+    made[: len(a)] = a
+    return made
 
 
 def with_more_entries(rows: DayRows, entries: int, echoes: int) -> DayRows:

@@ -1,18 +1,14 @@
-"""Facts that no event reports: what the acts so far say about them, and the likelihood that follows.
+"""The likelihood at exact times of a system with facts that no event reports.
 
 In: a `Design`, what moves the facts by themselves, decays, parameters, events at exact times. Out: the probability of
-every level of every fact just before each event and along a grid of steps; and `Rows` as `likelihood` gives them, in
-which every gate is its mean over those probabilities.
-
-A fact that runs out after an exponential time, comes up by itself, or is set with a probability is not seen in a record
-of acts. Its level is filtered: between acts it drifts by its own rates, and silence where acts were expected speaks
-against the levels that bring them; an act speaks for the levels under which it was likely (one that needs a fact proves
-it); then the act's own effects follow. Facts are filtered one by one, each against the mean of the others (the joint
-distribution is taken as a product, after Boyen & Koller 1998, UAI, 33-42). Given the probabilities, which the past
-alone determines, the expected intensity is a sum of terms like any other.
+every level of every fact just before each event and along a grid of steps; and `Rows` as `exact` gives them, in which
+every gate is its mean over those probabilities (see `filtered_facts`). Given the probabilities, which the past alone
+determines, the expected intensity is a sum of terms like any other.
 
 `replay` uses probabilities found before instead of filtering: the passes of a fit at other parameters.
 """
+
+# mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
 
@@ -20,188 +16,118 @@ from typing import NamedTuple
 
 import numpy as np
 
-from powderkeg.engine.arrays import Floats, Ints, System
-from powderkeg.engine.compiled import allocating_loop, inner, loop
-from powderkeg.engine.likelihood.design import Design, starts
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.compiled import inlined, loop
+from powderkeg.engine.likelihood.design import Design
+from powderkeg.engine.likelihood.exact import Rows
 from powderkeg.engine.likelihood.exact_steps import (
     SMALLEST,
+    AnswerGroups,
     Calms,
     Carried,
+    Delays,
+    Grounds,
+    Timeline,
+    add_calm,
     age_slot,
     calm_level,
+    calms_of,
+    carried,
     cell_of,
+    delays_of,
+    excite_slots,
+    grounds_of,
+    groups_of,
+    season,
     season_integral,
+    timeline_of,
 )
-from powderkeg.units import YEAR
+from powderkeg.engine.likelihood.filtered_facts import (
+    FAINT,
+    Assumed,
+    Drift,
+    GatePairs,
+    act_on_facts,
+    add_alike,
+    clear,
+    configurations,
+    copy_into,
+    drift_facts,
+    expect_by_level,
+    expose_pair,
+    initial_belief,
+    learn_from_act,
+    learn_from_silence,
+    note_reads,
+    pairs_of,
+    weigh,
+)
 
 FIRST_STEP = 0.05
 """Days of the first step after an event; each next one is longer by `STEP_GROWTH`, up to `LONGEST_STEP`."""
 STEP_GROWTH = 1.6
 LONGEST_STEP = 1.0
-FAINT = 1e-9
-"""Probability of a configuration below which it is left out."""
 
 
-class Drift(NamedTuple):
-    """What moves facts apart from sure effects. S facts, cells = (fact, level).
+class EventPaths(NamedTuple):
+    """What excites each channel and what its acts excite, as in `Design`; `mechanism` is that of each slot's group.
 
-    level_start  (S + 1,)
-    run_out      (cells,) rate at which a level falls back to the first, 1/day
-    comes        (S,) rate at which a two-level fact switches on, 1/day
-    start, fact, level, probability   CSR by channel (C + 1,): all effects of acts, in order
+    most     (C,) entries that an act of a channel may need
+    repeats  (M,) 1 where answers are further reports of the act itself
+    ground, scale  (C,) ground of a channel, rate per unit of its parameter
     """
 
-    level_start: Ints
-    run_out: Floats
-    comes: Floats
     start: Ints
-    fact: Ints
-    level: Ints
-    probability: Floats
+    group: Ints
+    mechanism: Ints
+    out_start: Ints
+    out: Ints
+    out_mass: Floats
+    feed_start: Ints
+    feed: Ints
+    feed_mass: Floats
+    most: Ints
+    repeats: Ints
+    ground: Ints
+    scale: Floats
 
 
-def drift(system: System, n_acts: int) -> Drift:
-    """What moves the facts of a system by themselves; timers that fire after a fixed delay do not belong here."""
-    n_cells = int(system.level_start[-1])
-    run_out, comes = np.zeros(n_cells), np.zeros(system.n_facts)
-    fact_of = np.repeat(np.arange(system.n_facts), np.diff(system.level_start))
-    for cell in range(n_cells):
-        for k in range(system.timer_start[cell], system.timer_start[cell + 1]):
-            c = system.timer_channel[k]
-            falls = (system.effect_start[c + 1] - system.effect_start[c]) == 1 and (
-                system.effect_fact[system.effect_start[c]] == fact_of[cell]
-                and system.effect_level[system.effect_start[c]] == 0
-            )
-            if falls and not system.timer_is_fixed[k]:
-                run_out[cell] += 1.0 / system.timer_delay[k]
-    fired = set(system.timer_channel.tolist())
-    for c in range(n_acts, system.n_channels):
-        if c not in fired and system.rate[c] > 0:
-            comes[system.effect_fact[system.effect_start[c]]] += system.rate[c]
-    owner = np.repeat(np.arange(system.n_channels), np.diff(system.effect_start))
-    kept = owner < n_acts
-    return Drift(
-        level_start=system.level_start.astype(np.int64),
-        run_out=run_out,
-        comes=comes,
-        start=starts(np.bincount(owner[kept], minlength=n_acts)),
-        fact=system.effect_fact[kept].astype(np.int64),
-        level=system.effect_level[kept].astype(np.int64),
-        probability=system.effect_probability[kept].astype(np.float64),
-    )
+class Expectation(NamedTuple):
+    """What is expected in a step, were every gate 1: of groups (with derivatives), of grounds, and of pairs in all."""
+
+    mass: Floats
+    mass_bend: Floats
+    ground_mass: Floats
+    pair_mass: Floats
 
 
-def is_hidden(system: System, n_acts: int) -> bool:
-    """Whether some fact changes without an act that reports it."""
-    found = drift(system, n_acts)
-    return bool(found.run_out.any() or found.comes.any() or ((found.probability > 0) & (found.probability < 1)).any())
+class Filtering(NamedTuple):
+    """Probabilities of the facts' levels, and room for one step of the filter.
 
-
-@loop
-def copy_into(to: Floats, values: Floats) -> None:
-    """to[:] = values, which would compile a message for shapes that differ wherever it stands."""
-    for i in range(len(to)):
-        to[i] = values[i]
-
-
-@loop
-def drift_facts(f: Drift, p: Floats, width: float) -> None:
-    """Let probabilities p (cells,) drift by the facts' own rates over `width` days."""
-    for s in range(len(f.comes)):
-        first, last = f.level_start[s], f.level_start[s + 1]
-        if f.comes[s] > 0.0:
-            total = f.comes[s] + f.run_out[first + 1]
-            target = f.comes[s] / total
-            p[first + 1] = target + (p[first + 1] - target) * np.exp(-total * width)
-            p[first] = 1.0 - p[first + 1]
-            continue
-        for cell in range(first + 1, last):
-            if f.run_out[cell] > 0.0 and p[cell] > 0.0:
-                gone = -p[cell] * np.expm1(-f.run_out[cell] * width)
-                p[cell] -= gone
-                p[first] += gone
-
-
-@loop
-def act_on_facts(f: Drift, p: Floats, c: int) -> None:
-    """The effects of an act of channel c on the probabilities."""
-    for k in range(f.start[c], f.start[c + 1]):
-        s, share = f.fact[k], f.probability[k]
-        for cell in range(f.level_start[s], f.level_start[s + 1]):
-            p[cell] *= 1.0 - share
-        p[f.level_start[s] + f.level[k]] += share
-
-
-@loop
-def configurations(facts: Ints, level_start: Ints, p: Floats, out: Floats) -> None:
-    """Probability of every configuration of a pair that reads `facts`, to out[:size]."""
-    out[0] = 1.0
-    size = 1
-    for s in facts:
-        first, n_levels = level_start[s], level_start[s + 1] - level_start[s]
-        for level in range(n_levels - 1, -1, -1):
-            for i in range(size):
-                out[level * size + i] = out[i] * p[first + level]
-        size *= n_levels
-
-
-@inner
-def weigh(
-    facts: Ints, level_start: Ints, size: int, p: Floats, chance: Floats, gate: Floats, mass: float, out: Floats
-) -> float:
-    """Add to out (cells,) the mass of a pair given each level of each fact it reads; returns its mean mass.
-
-    chance, gate  (size,) probability of every configuration, from `configurations`, and the gate's value in it
+    p, middle, expected   (cells,) now, as read, and what is expected given each level
+    chance                (largest,) of the configurations of a pair
+    reads, is_read        (facts,) facts that an act's channel reads
+    part_pair, part_mean  of the parts of its intensity
+    slope_here            (components,)
     """
-    mean = 0.0
-    for i in range(size):
-        if chance[i] <= 0.0:
-            continue
-        part = chance[i] * gate[i] * mass
-        mean += part
-        if part == 0.0:
-            continue
-        rest = i
-        for s in facts:
-            n_levels = level_start[s + 1] - level_start[s]
-            cell = level_start[s] + rest % n_levels
-            rest //= n_levels
-            out[cell] += part / p[cell]
-    return mean
+
+    p: Floats
+    middle: Floats
+    expected: Floats
+    chance: Floats
+    reads: Ints
+    is_read: Ints
+    part_pair: Ints
+    part_mean: Floats
+    slope_here: Floats
 
 
-@inner
-def learn_from_silence(f: Drift, p: Floats, expected: Floats, share: float) -> None:
-    """p proportional to p * exp(-share * expected count given the level), fact by fact."""
-    for s in range(len(f.comes)):
-        first, last = f.level_start[s], f.level_start[s + 1]
-        least = np.inf
-        for cell in range(first, last):
-            if p[cell] > 0.0:
-                least = min(least, expected[cell])
-        total = 0.0
-        for cell in range(first, last):
-            if p[cell] > 0.0:
-                p[cell] *= np.exp(-share * (expected[cell] - least))
-                total += p[cell]
-        for cell in range(first, last):
-            p[cell] /= total
+# What a pass has done so far: events read, rows and entries written, steps taken.
+EVENTS, ROWS, ENTRIES, STEPS = range(4)
+NOW, CALM_AT = range(2)
 
 
-@inner
-def learn_from_act(f: Drift, p: Floats, intensity: Floats, reads: Ints, n_reads: int) -> None:
-    """p proportional to p * intensity given the level, for the facts that the act's channel reads."""
-    for k in range(n_reads):
-        s = reads[k]
-        total = 0.0
-        for cell in range(f.level_start[s], f.level_start[s + 1]):
-            total += p[cell] * intensity[cell]
-        if total > 0.0:
-            for cell in range(f.level_start[s], f.level_start[s + 1]):
-                p[cell] *= intensity[cell] / total
-
-
-@inner
+@loop
 def step_end(t: float, step: float, last: float) -> float:
     """End of the step that starts at t: no step crosses an event or the start of the window."""
     high = min(t + step, last)
@@ -224,300 +150,304 @@ def count_steps(time: Floats, end: float) -> int:
     return total
 
 
-@allocating_loop
+@inlined
+def _expect_groups(
+    width: float, calm_now: Floats, assumed: Assumed, groups: AnswerGroups, delays: Delays,
+    level: Floats, moment: Floats, mass: Floats, mass_bend: Floats, pair_mass: Floats,
+) -> None:  # fmt: skip
+    """Answers that each group expects within `width` days, were every gate 1; levels go on to the end of them."""
+    for g in range(len(groups.term)):
+        mass[g] = 0.0
+        m = groups.mechanism[g]
+        calm = calm_now[groups.calm[g]]
+        for j in range(delays.start[m], delays.start[m + 1]):
+            k = j - delays.start[m]
+            mass_bend[g, k] = 0.0
+            if level[g, k] <= 0.0:
+                continue
+            b = delays.decay[j]
+            fade = np.exp(-b * width)
+            mass[g] -= delays.share[j] * calm * level[g, k] * np.expm1(-b * width)
+            later = fade * (moment[g, k] + width * level[g, k])
+            mass_bend[g, k] = delays.share[j] * calm * b * (later - moment[g, k])
+            moment[g, k] = later
+            level[g, k] *= fade
+            if level[g, k] < SMALLEST:
+                level[g, k] = 0.0
+                moment[g, k] = 0.0
+        pair_mass[groups.pair[g]] += mass[g] * assumed.linear[assumed.term_linear[groups.term[g]]]
+
+
+@inlined
+def _expect_grounds(
+    low: float, high: float, cell: int, calm_now: Floats, assumed: Assumed, grounds: Grounds, clock: Timeline,
+    ground_mass: Floats, pair_mass: Floats,
+) -> None:  # fmt: skip
+    """What each ground expects from low to high by itself, likewise."""
+    for b in range(len(grounds.term)):
+        q = grounds.profile[b]
+        length = season_integral(clock.swing[q], clock.peak[q], low, high)
+        ground_mass[b] = grounds.scale[b] * clock.cell_value[q, cell] * length * calm_now[grounds.calm[b]]
+        own = assumed.course[clock.cell_shape[cell]] * assumed.linear[assumed.term_linear[grounds.term[b]]]
+        pair_mass[grounds.pair[b]] += ground_mass[b] * own
+
+
+@inlined
+def _filter_step(width: float, f: Drift, pairs: GatePairs, pair_mass: Floats, slope: Floats, b: Filtering) -> None:
+    """Beliefs over a step in which nothing happened: half the drift, what silence says, half the drift."""
+    drift_facts(f, b.p, 0.5 * width)
+    expect_by_level(pairs, pair_mass, slope, b.p, b.chance, b.expected)
+    copy_into(b.middle, b.p)
+    learn_from_silence(f, b.middle, b.expected, 0.5)
+    learn_from_silence(f, b.p, b.expected, 1.0)
+    drift_facts(f, b.p, 0.5 * width)
+
+
+@inlined
+def _expose_step(
+    shape: int, n_shapes: int, pairs: GatePairs, b: Filtering, groups: AnswerGroups, grounds: Grounds,
+    seen: Expectation, exposure: Floats, exposure_bend: Floats,
+) -> None:  # fmt: skip
+    """What was expected in this step goes to the terms, by how likely each configuration was."""
+    for q in range(len(pairs.size)):
+        configurations(q, pairs.fact_start, pairs.fact, pairs.level_start, b.middle, b.chance)
+        expose_pair(
+            q, pairs.size[q], b.chance, shape, n_shapes, pairs.group_start, pairs.group, pairs.ground_start,
+            pairs.ground, groups.term, grounds.term, seen.mass, seen.mass_bend, seen.ground_mass, exposure,
+            exposure_bend,
+        )  # fmt: skip
+
+
+@inlined
+def _excitation(s: int, m: int, t: float, calm: float, delays: Delays, reach: Carried, slope_here: Floats) -> float:
+    """What slot s adds to its channel at time t, were the gate 1, with its derivatives by the log decays."""
+    age_slot(delays.start, delays.decay, m, s, t, reach)
+    v = 0.0
+    for j in range(delays.start[m], delays.start[m + 1]):
+        h = j - delays.start[m]
+        part = delays.share[j] * delays.decay[j] * calm
+        v += part * reach.level[s, h]
+        slope_here[h] = part * (reach.level[s, h] - delays.decay[j] * reach.moment[s, h])
+    return v
+
+
+@inlined
+def _act(
+    c: int, t: float, replay: bool, f: Drift, pairs: GatePairs, assumed: Assumed,
+    paths: EventPaths, groups: AnswerGroups, grounds: Grounds,
+    clock: Timeline, delays: Delays, q: Calms, x: Floats, x_time: float, reach: Carried, b: Filtering,
+    term: Ints, value: Floats, bend: Floats, used: int,
+) -> int:  # fmt: skip
+    """An act of channel c at time t: its row, and what it says of the facts; returns the entries used."""
+    clear(b.expected)
+    n_reads, n_parts = 0, 0
+    slope, linear, term_linear = assumed.slope, assumed.linear, assumed.term_linear
+    ground = paths.ground[c]
+    profile = grounds.profile[ground]
+    cell = cell_of(clock.cell_time, t)
+    calm = 1.0
+    if grounds.calm[ground] >= 0:
+        calm = calm_level(q, x, x_time, grounds.calm[ground], t)
+    v = paths.scale[c] * clock.cell_value[profile, cell] * calm
+    if clock.swing[profile] != 0.0:
+        v *= season(clock.swing[profile], clock.peak[profile], t)
+    clear(b.slope_here)
+    pair = grounds.pair[ground]
+    first, apart = grounds.term[ground] + clock.cell_shape[cell], clock.n_shapes
+    weight = v * assumed.course[clock.cell_shape[cell]] * linear[term_linear[first]]
+    for s in range(paths.start[c] - 1, paths.start[c + 1]):
+        if s >= paths.start[c]:
+            g = paths.group[s]
+            pair, first, apart = groups.pair[g], groups.term[g], 1
+            v = _excitation(s, paths.mechanism[s], t, calm, delays, reach, b.slope_here)
+            weight = v * linear[term_linear[first]]
+        if v <= SMALLEST:
+            continue
+        configurations(pair, pairs.fact_start, pairs.fact, pairs.level_start, b.middle, b.chance)
+        for h in range(pairs.size[pair]):
+            if b.chance[h] > FAINT and t >= 0.0:
+                term[used] = first + h * apart
+                value[used] = v * b.chance[h]
+                if len(bend) > 0:
+                    for k in range(bend.shape[1]):
+                        bend[used, k] = b.slope_here[k] * b.chance[h]
+                used += 1
+        if not replay:
+            b.part_pair[n_parts] = pair
+            b.part_mean[n_parts] = weigh(
+                pair, pairs.fact_start, pairs.fact, pairs.level_start, pairs.size[pair], b.middle, b.chance, slope,
+                pairs.term[pair], weight, b.expected,
+            )  # fmt: skip
+            n_parts += 1
+            n_reads = note_reads(pair, pairs.fact_start, pairs.fact, b.is_read, b.reads, n_reads)
+    if not replay:
+        add_alike(
+            b.reads, n_reads, b.is_read, b.part_pair, b.part_mean, n_parts, pairs.fact_start, pairs.fact,
+            pairs.level_start, b.expected,
+        )  # fmt: skip
+        learn_from_act(f, b.p, b.expected, b.reads, n_reads)
+    return used
+
+
+@loop
+def _pass(
+    time: Floats, channel: Ints, end: float, replay: bool, f: Drift, pairs: GatePairs, assumed: Assumed,
+    paths: EventPaths, groups: AnswerGroups,
+    grounds: Grounds, clock: Timeline, delays: Delays, q: Calms, x: Floats, calm_now: Floats, reach: Carried,
+    total: Carried, seen: Expectation, b: Filtering, at_event: Floats, at_step: Floats, rows: Rows, done: Ints,
+    times: Floats,
+) -> bool:  # fmt: skip
+    """Events from done[EVENTS] on; False where the acts of an instant need more room, with all as it was before."""
+    start, term, value, bend, event = rows.start, rows.term, rows.value, rows.bend, rows.event
+    n = len(time)
+    i, row, used, steps = done[EVENTS], done[ROWS], done[ENTRIES], done[STEPS]
+    t, x_time = times[NOW], times[CALM_AT]
+    fits = True
+    while i <= n:
+        last = time[i] if i < n else end
+        step = FIRST_STEP
+        while t < last - 1e-12:
+            low, high = t, step_end(t, step, last)
+            middle = 0.5 * (low + high)
+            for k in range(len(q.set_start) - 1):
+                calm_now[k] = calm_level(q, x, x_time, k, middle)
+            clear(seen.pair_mass)
+            _expect_groups(
+                high - low, calm_now, assumed, groups, delays, total.level, total.moment, seen.mass,
+                seen.mass_bend, seen.pair_mass,
+            )  # fmt: skip
+            cell = cell_of(clock.cell_time, middle)
+            _expect_grounds(
+                low, high, cell, calm_now, assumed, grounds, clock, seen.ground_mass,
+                seen.pair_mass,
+            )  # fmt: skip
+            if replay:
+                copy_into(b.middle, at_step[steps])
+            else:
+                _filter_step(high - low, f, pairs, seen.pair_mass, assumed.slope, b)
+                copy_into(at_step[steps], b.middle)
+            steps += 1
+            if high > 0.0:
+                _expose_step(
+                    clock.cell_shape[cell], clock.n_shapes, pairs, b, groups, grounds, seen, rows.exposure,
+                    rows.exposure_bend,
+                )  # fmt: skip
+            t = high
+            step = min(step * STEP_GROWTH, LONGEST_STEP)
+        t = last
+        if i == n:
+            break
+        until, need = i, used
+        while until < n and time[until] == t:
+            need += paths.most[channel[until]]
+            until += 1
+        fits = need <= len(term)
+        if not fits:
+            break
+        for e in range(i, until):
+            if replay:
+                copy_into(b.p, at_event[e])
+            else:
+                copy_into(at_event[e], b.p)
+        for e in range(i, until):
+            copy_into(b.middle, at_event[e])
+            used = _act(
+                channel[e], t, replay, f, pairs, assumed, paths, groups, grounds, clock, delays, q, x, x_time, reach,
+                b, term, value, bend, used,
+            )  # fmt: skip
+            if t >= 0.0:
+                event[row] = e
+                row += 1
+                start[row] = used
+        for e in range(i, until):
+            c = channel[e]
+            if not replay:
+                act_on_facts(f, b.p, c)
+            excite_slots(
+                c, t, 1.0, paths.out_start, paths.out, paths.out_mass, paths.mechanism, paths.repeats, delays.start,
+                delays.decay, reach,
+            )  # fmt: skip
+            for k in range(paths.feed_start[c], paths.feed_start[c + 1]):
+                m = groups.mechanism[paths.feed[k]]
+                for h in range(delays.start[m + 1] - delays.start[m]):
+                    total.level[paths.feed[k], h] += paths.feed_mass[k]
+            if q.add_start[c + 1] > q.add_start[c]:
+                add_calm(q, x, x_time, c, t)
+                x_time = t
+        i = until
+    done[EVENTS], done[ROWS], done[ENTRIES], done[STEPS] = i, row, used, steps
+    times[NOW], times[CALM_AT] = t, x_time
+    return fits
+
+
 def hidden_pass(
-    d: Design,
-    f: Drift,
-    decay: Floats,
-    slope: Floats,
-    linear: Floats,
-    course: Floats,
-    time: Floats,
-    channel: Ints,
-    end: float,
-    sloped: bool,
-    at_event: Floats,
-    at_step: Floats,
-    replay: bool,
-) -> tuple[Ints, Ints, Floats, Floats, Floats, Floats, Ints]:
+    d: Design, f: Drift, decay: Floats, slope: Floats, linear: Floats, course: Floats, time: Floats, channel: Ints,
+    end: float, sloped: bool, at_event: Floats, at_step: Floats, replay: bool,
+) -> Rows:  # fmt: skip
     """Rows and exposures with every gate at its mean over what is believed of the facts.
 
     slope     (T,) coefficient of every term per unit of its linear parameter;  linear (n,) those parameters
     course    (shapes,) factor of the background in each shape
     at_event  (N, cells) probabilities just before each event;  at_step (steps, cells) in the middle of each step:
               read if `replay`, else filled
-    returns   the fields of `Rows`
     """
-    n = len(time)
-    n_groups, n_grounds, n_pairs = len(d.group_term), len(d.ground_term), len(d.pair_size)
-    widest = 1
-    for m in range(len(d.kernel_start) - 1):
-        widest = max(widest, d.kernel_start[m + 1] - d.kernel_start[m])
-    largest = 1
-    for q in range(n_pairs):
-        largest = max(largest, d.pair_size[q])
-    n_cells = f.level_start[-1]
-    p = np.zeros(n_cells)
-    for s in range(len(f.comes)):
-        p[f.level_start[s] + d.initial_level[s]] = 1.0
-    capacity = 16 * n + 64
-    term = np.empty(capacity, np.int64)
-    value = np.empty(capacity, np.float64)
-    bend = np.zeros((capacity if sloped else 0, widest))
-    start = np.zeros(n + 1, np.int64)
-    event = np.empty(n, np.int64)
-    exposure = np.zeros(len(d.term_linear))
-    exposure_bend = np.zeros((len(d.term_linear) if sloped else 0, widest))
-    reach = np.zeros((len(d.slot_group), widest))
-    reach_age = np.zeros((len(d.slot_group), widest))
-    origin = min(0.0, time[0]) if n > 0 else 0.0
-    reach_time = np.full(len(d.slot_group), origin)
-    total = np.zeros((n_groups, widest))
-    total_age = np.zeros((n_groups, widest))
-    carried = Carried(reach, reach_age, reach_time)
-    q_calm = Calms(
-        d.calm_decay, d.calm_set_start, d.calm_set_index, d.calm_set_strength, d.calm_add_start, d.calm_add_index,
-        d.calm_add_amount,
+    n, origin = len(time), min(0.0, float(time[0])) if len(time) else 0.0
+    n_groups, n_facts = len(d.group_term), len(f.comes)
+    widest = int(np.diff(d.kernel_start).max(initial=1))
+    largest = int(d.pair_size.max(initial=1))
+    most_slots = int(np.diff(d.slot_start).max(initial=0))
+    p = initial_belief(d, f)
+    most = d.pair_size[d.ground_pair[d.channel_ground]] + np.diff(
+        np.concatenate([[0], np.cumsum(d.pair_size[d.group_pair[d.slot_group]])])[d.slot_start]
+    )
+    paths = EventPaths(
+        d.slot_start, d.slot_group, d.group_mechanism[d.slot_group], d.out_start, d.out_slot, d.out_mass, d.feed_start,
+        d.feed_group, d.feed_mass, most.astype(np.int64), d.mechanism_repeats,
+        d.channel_ground, d.channel_scale,
     )  # fmt: skip
-    x = np.zeros(len(d.calm_decay))
-    x_time = origin
-    n_calms = len(d.calm_set_start) - 1
-    calm_now = np.ones(n_calms + 1)  # last place: no calm
-    mass = np.zeros(n_groups)
-    mass_bend = np.zeros((n_groups, widest))
-    ground_mass = np.zeros(n_grounds)
-    pair_mass = np.zeros(n_pairs)
-    expected = np.zeros(n_cells)
-    chance = np.zeros(largest)
-    middle = np.zeros(n_cells)
-    reads = np.empty(len(f.comes), np.int64)
-    is_read = np.zeros(len(f.comes), np.bool_)
-    slope_here = np.zeros(widest)
-    most_slots = 0
-    for c in range(len(d.slot_start) - 1):
-        most_slots = max(most_slots, d.slot_start[c + 1] - d.slot_start[c])
-    part_pair = np.empty(most_slots + 1, np.int64)
-    part_mean = np.empty(most_slots + 1)
-    used = 0
-    rows = 0
-    steps = 0
-    t = origin
-    i = 0
-    while i <= n:
-        last = time[i] if i < n else end
-        step = FIRST_STEP
-        while t < last - 1e-12:
-            low, high = t, step_end(t, step, last)
-            width = high - low
-            scored = high > 0.0
-            # what is expected in this step, were every gate 1
-            for k in range(n_calms):
-                calm_now[k] = calm_level(q_calm, x, x_time, k, 0.5 * (low + high))
-            pair_mass[:] = 0.0
-            for g in range(n_groups):
-                mass[g] = 0.0
-                m = d.group_mechanism[g]
-                calm = calm_now[d.group_calm[g]]
-                for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-                    k = j - d.kernel_start[m]
-                    mass_bend[g, k] = 0.0
-                    if total[g, k] <= 0.0:
-                        continue
-                    fade = np.exp(-decay[j] * width)
-                    mass[g] -= d.kernel_share[j] * calm * total[g, k] * np.expm1(-decay[j] * width)
-                    later = fade * (total_age[g, k] + width * total[g, k])
-                    mass_bend[g, k] = d.kernel_share[j] * calm * decay[j] * (later - total_age[g, k])
-                    total_age[g, k] = later
-                    total[g, k] *= fade
-                    if total[g, k] < SMALLEST:
-                        total[g, k] = 0.0
-                        total_age[g, k] = 0.0
-                pair_mass[d.group_pair[g]] += mass[g] * linear[d.term_linear[d.group_term[g]]]
-            cell = cell_of(d.cell_time, 0.5 * (low + high))
-            for b in range(n_grounds):
-                q = d.ground_profile[b]
-                season = season_integral(d.profile_swing[q], d.profile_peak[q], low, high)
-                ground_mass[b] = d.ground_scale[b] * d.cell_value[q, cell] * season * calm_now[d.ground_calm[b]]
-                own = course[d.cell_shape[cell]] * linear[d.term_linear[d.ground_term[b]]]
-                pair_mass[d.ground_pair[b]] += ground_mass[b] * own
-            if replay:
-                copy_into(middle, at_step[steps])
-            else:
-                drift_facts(f, p, 0.5 * width)
-                expected[:] = 0.0
-                for q in range(n_pairs):
-                    if pair_mass[q] > 0.0 and d.pair_size[q] > 1:
-                        facts = d.pair_fact[d.pair_fact_start[q] : d.pair_fact_start[q + 1]]
-                        configurations(facts, f.level_start, p, chance)
-                        weigh(
-                            facts,
-                            f.level_start,
-                            d.pair_size[q],
-                            p,
-                            chance,
-                            slope[d.pair_term[q] :],
-                            pair_mass[q],
-                            expected,
-                        )
-                copy_into(middle, p)
-                learn_from_silence(f, middle, expected, 0.5)
-                learn_from_silence(f, p, expected, 1.0)
-                drift_facts(f, p, 0.5 * width)
-                copy_into(at_step[steps], middle)
-            steps += 1
-            if scored:
-                for q in range(n_pairs):
-                    facts = d.pair_fact[d.pair_fact_start[q] : d.pair_fact_start[q + 1]]
-                    configurations(facts, f.level_start, middle, chance)
-                    for r in range(d.pair_group_start[q], d.pair_group_start[q + 1]):
-                        g = d.pair_group[r]
-                        if mass[g] <= 0.0:
-                            continue
-                        for k in range(d.pair_size[q]):
-                            if chance[k] > FAINT:
-                                exposure[d.group_term[g] + k] += chance[k] * mass[g]
-                                if sloped:
-                                    exposure_bend[d.group_term[g] + k] += chance[k] * mass_bend[g]
-                    for r in range(d.pair_ground_start[q], d.pair_ground_start[q + 1]):
-                        b = d.pair_ground[r]
-                        for k in range(d.pair_size[q]):
-                            if chance[k] > FAINT:
-                                where = d.ground_term[b] + k * d.n_shapes + d.cell_shape[cell]
-                                exposure[where] += chance[k] * ground_mass[b]
-            t = high
-            step = min(step * STEP_GROWTH, LONGEST_STEP)
-        t = last
-        if i == n:
-            break
-        # the events of this instant
-        until = i
-        while until < n and time[until] == t:
-            until += 1
-        for e in range(i, until):
-            c = channel[e]
-            if replay:
-                copy_into(p, at_event[e])
-            else:
-                copy_into(at_event[e], p)
-        for e in range(i, until):
-            c = channel[e]
-            copy_into(middle, at_event[e])
-            expected[:] = 0.0
-            n_reads = 0
-            b = d.channel_ground[c]
-            q = d.ground_profile[b]
-            cell = cell_of(d.cell_time, t)
-            calm = 1.0
-            if d.ground_calm[b] >= 0:
-                calm = calm_level(q_calm, x, x_time, d.ground_calm[b], t)
-            v = d.channel_scale[c] * d.cell_value[q, cell] * calm
-            if d.profile_swing[q] != 0.0:
-                v *= 1.0 + d.profile_swing[q] * np.cos(2.0 * np.pi * (t - d.profile_peak[q]) / YEAR)
-            n_slots = d.slot_start[c + 1] - d.slot_start[c]
-            if used + (n_slots + 1) * largest > len(term):
-                size = max(2 * len(term), used + (n_slots + 1) * largest)
-                more_term = np.empty(size, np.int64)
-                more_term[:used] = term[:used]
-                term = more_term
-                more_value = np.empty(size, np.float64)
-                more_value[:used] = value[:used]
-                value = more_value
-                if sloped:
-                    more_bend = np.zeros((size, widest))
-                    more_bend[:used] = bend[:used]
-                    bend = more_bend
-            n_parts = 0
-            for k in range(-1, n_slots):
-                if k < 0:
-                    slope_here[:] = 0.0
-                    pair = d.ground_pair[b]
-                    first, apart = d.ground_term[b] + d.cell_shape[cell], d.n_shapes
-                    weight = v * course[d.cell_shape[cell]] * linear[d.term_linear[first]]
-                else:
-                    s = d.slot_start[c] + k
-                    g = d.slot_group[s]
-                    m = d.group_mechanism[g]
-                    pair = d.group_pair[g]
-                    first, apart = d.group_term[g], 1
-                    age_slot(d.kernel_start, decay, m, s, t, carried)
-                    v = 0.0
-                    for j in range(d.kernel_start[m], d.kernel_start[m + 1]):
-                        h = j - d.kernel_start[m]
-                        part = d.kernel_share[j] * decay[j] * calm
-                        v += part * reach[s, h]
-                        slope_here[h] = part * (reach[s, h] - decay[j] * reach_age[s, h])
-                    weight = v * linear[d.term_linear[first]]
-                if v <= SMALLEST:
-                    continue
-                facts = d.pair_fact[d.pair_fact_start[pair] : d.pair_fact_start[pair + 1]]
-                configurations(facts, f.level_start, middle, chance)
-                for h in range(d.pair_size[pair]):
-                    if chance[h] > FAINT and t >= 0.0:
-                        term[used] = first + h * apart
-                        value[used] = v * chance[h]
-                        if sloped:
-                            bend[used] = slope_here * chance[h]
-                        used += 1
-                if not replay:
-                    part_pair[n_parts] = pair
-                    part_mean[n_parts] = weigh(
-                        facts,
-                        f.level_start,
-                        d.pair_size[pair],
-                        middle,
-                        chance,
-                        slope[d.pair_term[pair] :],
-                        weight,
-                        expected,
-                    )
-                    n_parts += 1
-                    for fact in facts:
-                        if not is_read[fact]:
-                            is_read[fact] = True
-                            reads[n_reads] = fact
-                            n_reads += 1
-            if not replay:
-                for r in range(n_reads):  # components that do not read a fact add to every level of it alike
-                    fact = reads[r]
-                    is_read[fact] = False
-                    alike = 0.0
-                    for k in range(n_parts):
-                        has = False
-                        for h in range(d.pair_fact_start[part_pair[k]], d.pair_fact_start[part_pair[k] + 1]):
-                            has = has or d.pair_fact[h] == fact
-                        if not has:
-                            alike += part_mean[k]
-                    for level in range(f.level_start[fact], f.level_start[fact + 1]):
-                        expected[level] += alike
-                learn_from_act(f, p, expected, reads, n_reads)
-            if t >= 0.0:
-                event[rows] = e
-                rows += 1
-                start[rows] = used
-        for e in range(i, until):
-            c = channel[e]
-            if not replay:
-                act_on_facts(f, p, c)
-            for k in range(d.out_start[c], d.out_start[c + 1]):
-                s = d.out_slot[k]
-                m = d.group_mechanism[d.slot_group[s]]
-                age_slot(d.kernel_start, decay, m, s, t, carried)
-                for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                    reach[s, h] += d.out_mass[k]
-            for k in range(d.feed_start[c], d.feed_start[c + 1]):
-                g = d.feed_group[k]
-                m = d.group_mechanism[g]
-                for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                    total[g, h] += d.feed_mass[k]
-            if d.calm_add_start[c + 1] > d.calm_add_start[c]:
-                for k in range(len(x)):
-                    x[k] *= np.exp(-d.calm_decay[k] * (t - x_time))
-                x_time = t
-                for k in range(d.calm_add_start[c], d.calm_add_start[c + 1]):
-                    x[d.calm_add_index[k]] += d.calm_add_amount[k]
-        i = until
-    kept = bend[:used].copy() if sloped else bend
-    return (
-        start[: rows + 1].copy(), term[:used].copy(), value[:used].copy(), kept, exposure, exposure_bend,
-        event[:rows].copy(),
+    room = Filtering(
+        p, p.copy(), np.zeros(len(p)), np.zeros(largest), np.empty(n_facts, np.int64), np.zeros(n_facts, np.int64),
+        np.empty(most_slots + 1, np.int64), np.empty(most_slots + 1), np.zeros(widest),
+    )  # fmt: skip
+    seen = Expectation(
+        np.zeros(n_groups), np.zeros((n_groups, widest)), np.zeros(len(d.ground_term)), np.zeros(len(d.pair_size))
+    )
+    entries, slopes = 16 * n + 64, int(sloped)
+    rows = Rows(
+        start=np.zeros(n + 1, np.int64), term=np.empty(entries, np.int64), value=np.empty(entries),
+        bend=np.zeros((slopes * entries, widest)), exposure=np.zeros(d.n_terms),
+        exposure_bend=np.zeros((slopes * d.n_terms, widest)), event=np.empty(n, np.int64),
+    )  # fmt: skip
+    arrays = (
+        f, pairs_of(d, f.level_start), Assumed(slope, linear, course, d.term_linear), paths,
+        groups_of(d), grounds_of(d), timeline_of(d), delays_of(d, decay), calms_of(d), np.zeros(len(d.calm_decay)),
+        np.ones(len(d.calm_set_start)),  # the last place stands for no calm
+        carried(len(d.slot_group), widest, origin), carried(n_groups, widest, origin), seen, room, at_event, at_step,
+    )  # fmt: skip
+    done, times = np.zeros(4, np.int64), np.array([origin, origin])
+    while not _pass(time, channel, float(end), replay, *arrays, rows, done, times):
+        rows = with_more_entries(rows, max(len(rows.term), int(most[channel].max()) * busiest_instant(time)))
+    return cut(rows, int(done[ROWS]), int(done[ENTRIES]))
+
+
+def busiest_instant(time: Floats) -> int:
+    """Most events at one time."""
+    return int(np.unique(time, return_counts=True)[1].max(initial=0))
+
+
+def with_more_entries(rows: Rows, entries: int) -> Rows:
+    """The rows with room for so many entries more."""
+    slopes = entries * int(len(rows.exposure_bend) > 0)
+    return rows._replace(
+        term=np.concatenate([rows.term, np.zeros(entries, np.int64)]),
+        value=np.concatenate([rows.value, np.zeros(entries)]),
+        bend=np.concatenate([rows.bend, np.zeros((slopes, rows.bend.shape[1]))]),
+    )
+
+
+def cut(rows: Rows, n: int, used: int) -> Rows:
+    """What a pass has written, without the room that it did not need."""
+    return rows._replace(
+        start=rows.start[: n + 1].copy(), term=rows.term[:used].copy(), value=rows.value[:used].copy(),
+        bend=rows.bend[:used].copy(), event=rows.event[:n].copy(),
     )  # fmt: skip

@@ -17,15 +17,8 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day_steps import next_day, same_day
 from powderkeg.engine.likelihood.design import Design
-from powderkeg.engine.likelihood.exact_filtered import (
-    FIRST_STEP,
-    LONGEST_STEP,
-    STEP_GROWTH,
-    Drift,
-    act_on_facts,
-    drift,
-    step_end,
-)
+from powderkeg.engine.likelihood.exact_filtered import FIRST_STEP, LONGEST_STEP, STEP_GROWTH, step_end
+from powderkeg.engine.likelihood.filtered_facts import Drift, act_on_facts, drift
 from powderkeg.fit.likelihood.objective import Beliefs, Data
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.units import YEAR

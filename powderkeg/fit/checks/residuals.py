@@ -31,7 +31,7 @@ from scipy import stats
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day_steps import same_day
 from powderkeg.engine.likelihood.design import moving_facts
-from powderkeg.engine.likelihood.exact_filtered import drift
+from powderkeg.engine.likelihood.filtered_facts import drift
 from powderkeg.fit.checks.expected import Expected, classes_of, expected_acts, gate_values
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.posterior_rates import settled

@@ -17,11 +17,12 @@ from scipy import sparse, special
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import DayRows, day_pass
 from powderkeg.engine.likelihood.day_calendar import repeating_terms
-from powderkeg.engine.likelihood.day_filtered import Trail, hidden_day_pass, no_trail
+from powderkeg.engine.likelihood.day_filtered import Replies, Trail, hidden_day_pass, no_trail
 from powderkeg.engine.likelihood.day_value import bend_days, evaluate_days
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact import Rows, bend_rows, evaluate_rows, exact_pass
-from powderkeg.engine.likelihood.exact_filtered import Drift, count_steps, hidden_pass
+from powderkeg.engine.likelihood.exact_filtered import count_steps, hidden_pass
+from powderkeg.engine.likelihood.filtered_facts import Drift
 
 
 class Data(NamedTuple):
@@ -40,15 +41,6 @@ class Data(NamedTuple):
     first: Ints | None = None
     last: Ints | None = None
     worth: Floats | None = None
-
-
-class Replies(NamedTuple):
-    """Answers within a day whose order is weighed: row that answers, channel answered, term, value."""
-
-    row: Ints
-    channel: Ints
-    term: Ints
-    value: Floats
 
 
 class Terms:
@@ -245,19 +237,19 @@ def prepare_hidden(
     linear = np.ascontiguousarray(parameters[: terms.n_linear])
     slope = terms.slopes(parameters[terms.n_linear :])
     if data.by_day:
-        rows, weight, trail, entropy, replies = hidden_day_pass(
+        seen = hidden_day_pass(
             design, drift, decay, slope, linear, course, _whole(data), data.channel, round(data.days), sloped,
             beliefs.at_event, beliefs.trail, replay,
         )  # fmt: skip
         if not replay:
-            beliefs = beliefs._replace(trail=trail, entropy=entropy)
-        objective = _day_objective(DayRows(*rows), data, terms, dead, weight, Replies(*replies))
+            beliefs = beliefs._replace(trail=seen.trail, entropy=seen.entropy)
+        objective = _day_objective(seen.rows, data, terms, dead, seen.weight, seen.replies)
         return replace(objective, constant=objective.constant + beliefs.entropy), beliefs
     found = hidden_pass(
         design, drift, decay, slope, linear, course, data.time, data.channel, data.days, sloped,
         beliefs.at_event, beliefs.at_step, replay,
     )  # fmt: skip
-    return _exact_objective(Rows(*found), terms, dead), beliefs
+    return _exact_objective(found, terms, dead), beliefs
 
 
 def _whole(data: Data) -> Ints:

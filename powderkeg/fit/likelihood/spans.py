@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.likelihood.design import moving_facts
-from powderkeg.engine.likelihood.exact_filtered import is_hidden
+from powderkeg.engine.likelihood.filtered_facts import is_hidden
 from powderkeg.engine.likelihood.latent_days import rooms
 from powderkeg.errors import EventError, Fault, UsageError, argument, nearest_name
 from powderkeg.events.spans import words_for_unsure

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.engine.likelihood.exact_filtered import Drift, drift, is_hidden
+from powderkeg.engine.likelihood.filtered_facts import Drift, drift, is_hidden
 from powderkeg.fit.likelihood.effects import NOTHING
 from powderkeg.fit.likelihood.objective import Beliefs, Data, Objective, no_beliefs, prepare, prepare_hidden
 from powderkeg.fit.likelihood.prior import Prior
