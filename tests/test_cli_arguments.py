@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_cli_reading import COMMANDS, options_of
+from test_cli_reading import every_command, options_of
 
 from powderkeg.cli.arguments import FLAGS, OPTIONS, SAME, option, typed, typed_error, typed_fault
 from powderkeg.errors import ASKED, Argument, EventError, Fault, UsageError, Words, argument, joined
@@ -62,7 +62,7 @@ def named() -> list[tuple[str, str, object]]:
 
 
 def test_every_argument_that_a_message_names_is_an_option_of_some_command() -> None:
-    known = set().union(*map(options_of, COMMANDS))
+    known = set().union(*map(options_of, every_command()))
     messages = named()
     assert len(messages) > 15
     for file, name, value in messages:

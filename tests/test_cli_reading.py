@@ -15,7 +15,9 @@ from powderkeg.cli.reading import ReadingOptions
 from powderkeg.events import convert, read_events
 from powderkeg.events.match import match
 
-COMMANDS = ("events read", "events summary", "events match", "episodes", "fit", "attribute", "replay")
+COMMANDS = (
+    "events read", "events summary", "events match", "episodes", "fit", "attribute", "replay", "forecast", "rank"
+)  # fmt: skip
 OWN = "date,source,target,code\n01/02/2018,a,b,111\n05/03/2018,b,a,042\n"
 
 
@@ -26,6 +28,16 @@ def options_of(command: str) -> set[str]:
     for word in command.split():
         found = found.commands[word]  # type: ignore[attr-defined]
     return {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
+
+
+def every_command() -> list[str]:
+    """All commands, those of a group as `events read`."""
+    from typer.main import get_command
+
+    groups = get_command(app).commands.items()  # type: ignore[attr-defined]
+    return [
+        words for name, one in groups for words in [f"{name} {sub}" for sub in getattr(one, "commands", {})] or [name]
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
