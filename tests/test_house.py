@@ -42,7 +42,6 @@ STEPS = "one thing after the other, each step a call: cut further it would only 
 
 LONG_FUNCTIONS = {
     "engine.likelihood.gamma_rates.evaluate_marginal": TO_BE_CUT,
-    "engine.simulation.thinning.run": TO_BE_CUT,
     "engine.splitting.copies.split": TO_BE_CUT,
     "engine.episodes._cut": TO_BE_CUT,
     "engine.replay.intensity.ledger": "an offset for each of 84 arrays, line by line",
@@ -64,7 +63,6 @@ LONG_FUNCTIONS = {
 
 MANY_PARAMETERS = {
     "engine.simulation.clusters.run_clusters": "the buffers of one chunk, flat for speed",
-    "engine.simulation.thinning.run": "the buffers of one chunk, flat for speed",
     "engine.splitting.copies.split": TO_BE_CUT,
     "engine.replay.replay.replay": "the blocks of two worlds, flat for speed",
 }

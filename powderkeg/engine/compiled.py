@@ -2,10 +2,11 @@
 
 `loop` for what Python calls (kept in Numba's cache), `inner` for what loops call, `inlined` for steps that are to stand
 in their caller: a call hands over every part of every array, so a step of thirty arrays that is called for each event
-pays more for the call than for its work. All let go of the interpreter's lock, divide as NumPy does, and allocate
-nothing: told so, Numba leaves out the reference counts that it would otherwise keep on every array handed to a
-function. They cost more than the simulation itself, and more than half of the time of compiling; so buffers are made in
-Python, and a loop that runs out of room says so and goes on with more.
+pays more for the call than for its work. Neither can be called by Python: the wrappers that this takes were a third of
+the time of compiling; `anywhere` is for the few that loops and Python call. All let go of the interpreter's lock,
+divide as NumPy does, and allocate nothing: told so, Numba leaves out the reference counts that it would otherwise keep
+on every array handed to a function. They cost more than the simulation itself, and more than half of the time of
+compiling; so buffers are made in Python, and a loop that runs out of room says so and goes on with more.
 `allocating_loop` and `allocating` are for the few that make arrays of a size which only they find out.
 
 What makes a kernel slow to compile, as measured: reference counts; a tuple of many arrays handed to a function that is
@@ -25,13 +26,17 @@ from powderkeg.engine.caching import njit
 
 _COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _OPTIONS: dict[str, Any] = {**_COMMON, "_nrt": False}
-try:
-    njit(**_OPTIONS)(lambda: None)
-except Exception:  # an unpublished option: a Numba without it runs the same loops, slower
-    del _OPTIONS["_nrt"]
+_WITHIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+for options in (_OPTIONS, _WITHIN):
+    try:
+        njit(**options)(lambda: None)
+    except Exception:  # unpublished options: a Numba without them runs the same loops, slower or later
+        options.clear()
+        options.update(_COMMON if options is _OPTIONS else {})
 
-inner = njit(**_OPTIONS)
-inlined = njit(forceinline=True, **_OPTIONS)
+inner = njit(**_WITHIN, **_OPTIONS)
+inlined = njit(forceinline=True, **_WITHIN, **_OPTIONS)
+anywhere = njit(**_OPTIONS)
 loop = njit(cache=True, **_OPTIONS)
 allocating = njit(**_COMMON)
 allocating_loop = njit(cache=True, **_COMMON)

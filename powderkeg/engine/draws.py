@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from powderkeg.engine.compiled import inner
+from powderkeg.engine.compiled import anywhere
 
 # What is drawn: the registry of j. An effect's coin has a number of its own: EFFECT_COIN + position of the effect.
 # All typed: Numba compiles a function once more for every literal number it is called with.
@@ -56,7 +56,7 @@ _12, _27, _30, _31, _33 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64
 _ONE = np.uint64(1)
 
 
-@inner
+@anywhere
 def draw(key, j):  # type: ignore[no-untyped-def]
     """Uniform in (0, 1), never 0 and never 1: number `j` (uint64) of the event with this key."""
     x = key + (j + _ONE) * _GOLDEN
@@ -67,7 +67,7 @@ def draw(key, j):  # type: ignore[no-untyped-def]
     return (np.float64(np.int64(x >> _12)) + 0.5) * 2.220446049250313e-16
 
 
-@inner
+@anywhere
 def child(key, tag, index):  # type: ignore[no-untyped-def]
     """Key of descendant `index` (int64) under `tag`."""
     x = key + tag * _TAG_STEP + (np.uint64(index) + _ONE) * _INDEX_STEP
@@ -76,7 +76,7 @@ def child(key, tag, index):  # type: ignore[no-untyped-def]
     return x ^ (x >> _33)
 
 
-@inner
+@anywhere
 def _poisson_part(u, mean, none):  # type: ignore[no-untyped-def]
     n = 0
     term = none
@@ -91,7 +91,7 @@ def _poisson_part(u, mean, none):  # type: ignore[no-untyped-def]
     return n
 
 
-@inner
+@anywhere
 def poisson(key, mean, parts, none):  # type: ignore[no-untyped-def]
     """Poisson count of the event with this key.
 

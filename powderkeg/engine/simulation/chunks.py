@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.simulation.clusters import DEEP, OVER_LIMIT, is_stateless, run_clusters
-from powderkeg.engine.simulation.queue import WIDTH
+from powderkeg.engine.simulation.queue import WIDTH, Queue
 from powderkeg.engine.simulation.tables import Tables
 from powderkeg.engine.simulation.thinning import (
     CANDIDATES,
@@ -23,6 +23,7 @@ from powderkeg.engine.simulation.thinning import (
     N_CONTROL,
     NO_SLOTS,
     STOPPED,
+    Recorded,
     run,
 )
 
@@ -72,6 +73,10 @@ class Workspace:
         self.slot = np.empty(slots * WIDTH, np.int64)
         self.heap_time = np.empty(slots)
         self.heap_slot = np.empty(slots, np.int64)
+
+    def queue(self) -> Queue:
+        """The queue that the loop shares with us."""
+        return Queue(self.waiting, self.slot_time, self.slot_key, self.slot, self.heap_time, self.heap_slot, self.head)
 
     def follow(self, n: int) -> None:
         """For families of so many events altogether, and half as many waiting to be followed."""
@@ -147,8 +152,8 @@ def simulate_chunk(
             # After a replicate that exploded the next is followed by family again.
             end = done + 1 if stateless else n
             done, why = run(
-                *tables, root, first, done, end, begin, horizon, limit, is_complete, result, state, state_f, w.waiting,
-                w.slot_time, w.slot_key, w.slot, w.heap_time, w.heap_slot, w.head, *w.out, w.control,
+                *tables, root, first, done, end, begin, horizon, limit, is_complete, result, state, state_f, w.queue(),
+                Recorded(*w.out), w.control,
             )  # fmt: skip
             if why == FINISHED and stateless:
                 by_family, why = True, FINISHED if done == n else _AGAIN

@@ -5,11 +5,11 @@ A row of buckets over the window holds what is far off, unsorted; a binary heap 
 one candidate a bucket both are O(1); with all of them in one bucket it is an ordinary heap. The order that comes out
 does not depend on the number of buckets.
 
-A queue is seven arrays, passed one by one and never replaced inside a loop: handing them over as one tuple, or growing
-them where they are used, makes Numba count references at every step, which cost 0.2 to 1.3 microseconds an event.
-Whoever runs out of slots starts the replicate again with more; its draws are the same.
+A queue is seven arrays, made outside and never replaced inside a loop: growing them where they are used makes Numba
+count references at every step, which cost 0.2 to 1.3 microseconds an event. Whoever runs out of slots starts the
+replicate again with more; its draws are the same.
 
-    count      (5,) int64, see below
+    counts     (5,) int64, see below
     slot_time, slot_key, slot   what waits; `slot` has WIDTH numbers each; free ones are chained by NEXT
     heap_time, heap_slot        the heap
     head       (buckets,) first slot of each bucket, or -1
@@ -17,9 +17,13 @@ Whoever runs out of slots starts the replicate again with more; its draws are th
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from powderkeg.engine.compiled import inner
+import numpy as np
+from numpy.typing import NDArray
+
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.compiled import anywhere, inner
 
 # Places in a row of `slot`.
 NEXT = 0  # written without its name below: it is the first
@@ -38,7 +42,19 @@ BUCKET = 3  # the bucket at hand; all that is in it or before it is in the heap
 PUSHED = 4  # candidates pushed since the count was last set to 0
 
 
-@inner
+class Queue(NamedTuple):
+    """The arrays of a queue, as above."""
+
+    counts: Ints
+    slot_time: Floats
+    slot_key: NDArray[np.uint64]
+    slot: Ints
+    heap_time: Floats
+    heap_slot: Ints
+    head: Ints
+
+
+@anywhere
 def clear(count, slot, head):  # type: ignore[no-untyped-def]
     """Forget every candidate."""
     for i in range(len(slot) // WIDTH):
