@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from powderkeg.analyze import compare_episodes as compare_episodes
     from powderkeg.analyze import drawn_in as drawn_in
     from powderkeg.analyze import episode_statistics as episode_statistics
+    from powderkeg.analyze import relative_rules as relative_rules
     from powderkeg.analyze.entanglement import entanglement as entanglement
     from powderkeg.analyze.episodes import episodes as episodes
     from powderkeg.analyze.outcomes import outcomes as outcomes
@@ -85,6 +86,7 @@ _HOMES = {
         "episode_statistics",
         "episodes",
         "outcomes",
+        "relative_rules",
     ),
     "attribute": ("attribute",),
     "compare": ("brink", "compare", "rare", "replay", "sensitivity", "sweep"),

@@ -16,6 +16,7 @@ from powderkeg.analyze.episodes import END_STATES, Rules, episodes
 from powderkeg.analyze.intervals import LEVEL, IntervalEstimate
 from powderkeg.analyze.outcomes import channel_mask, outcomes, per_run, time_to_first
 from powderkeg.analyze.statistics import EpisodeStatistics, episode_statistics, onset_gaps
+from powderkeg.analyze.usual import relative_rules
 
 _MOVED = {
     "Attribution": "powderkeg.attribute",
@@ -41,6 +42,7 @@ __all__ = [
     "onset_gaps",
     "outcomes",
     "per_run",
+    "relative_rules",
     "time_to_first",
 ]
 

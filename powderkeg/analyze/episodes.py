@@ -10,7 +10,7 @@ Singer 1996, CMPS 15(2), 163-213) they neither split one crisis at every pause n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -43,18 +43,24 @@ class Rules:
     opens_at        score from which hostility is a standoff
     closes_at       score below which it is over
     chained_within  days: a new bone of contention this long after the start of a standoff may begin another
+    usual           with by="dyad": the score that is usual between two actors, by dyad ("kosovo - serbia"); thresholds
+                    stand on top of it. See `relative_rules`
     """
 
     memory: float = 7.0
     opens_at: float = 6.0
     closes_at: float = 2.0
     chained_within: float = 3.0
+    usual: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         faults = []
         for name in ("memory", "opens_at", "closes_at"):
             if not getattr(self, name) > 0:
                 faults.append(Fault(None, None, f"standoffs.{name}", f"{getattr(self, name)}", "more than 0"))
+        low = [name for name, score in self.usual.items() if not 0 <= score < np.inf]
+        if low:
+            faults.append(Fault(None, None, "standoffs.usual", f"{self.usual[low[0]]} of {low[0]}", "0 or more"))
         if not self.chained_within >= 0:
             faults.append(Fault(None, None, "standoffs.chained_within", f"{self.chained_within}", "0 days or more"))
         if not faults and self.closes_at > self.opens_at:
@@ -105,13 +111,11 @@ def episodes(
     """
     if by not in ("system", "dyad"):
         raise UsageError(Fault(None, None, "by", repr(by), "system or dyad"))
-    compiled = _compiled(model)
-    if compiled is None and not isinstance(events, EventTable):
-        compiled = model_of(events)
-    rules = rules or Rules.of(compiled.scenario if compiled is not None else None)
+    known = compiled(model, events)
+    rules = rules or Rules.of(known.scenario if known is not None else None)
     if isinstance(events, EventTable) and has_unknown_days(events):
-        return over_days(events, rules.memory, lambda table: episodes(table, compiled, rules=rules, by=by, marks=marks))
-    stream = streams(events, compiled, by)
+        return over_days(events, rules.memory, lambda table: episodes(table, known, rules=rules, by=by, marks=marks))
+    stream = streams(events, known, by)
     cut = _cut(stream, rules)
     patterns = _patterns(marks, len(stream.heat))
     n_kinds = len(TONES) * (len(CLASSES) + 1)
@@ -119,7 +123,7 @@ def episodes(
     contents = describe_episodes(
         cut,
         stream.code,
-        stream.score_heat,
+        stream.score_heat * _weight_of_dyads(stream, rules),
         stream.heat > 0,
         stream.hurts,
         stream.source,
@@ -133,11 +137,11 @@ def episodes(
     return _frame(stream, cut, contents, tuple(marks or {}))
 
 
-def _compiled(model: Model | Scenario | None) -> Model | None:
-    """The model itself, or the model of a scenario."""
-    if model is None or isinstance(model, Model):
-        return model
-    return compile_scenario(model)
+def compiled(model: Model | Scenario | None, events: Runs | EventTable) -> Model | None:
+    """The model itself, or the model of a scenario; that of the runs where none is given."""
+    if model is None:
+        return None if isinstance(events, EventTable) else model_of(events)
+    return model if isinstance(model, Model) else compile_scenario(model)
 
 
 def _cut(stream: Streams, rules: Rules) -> Episodes:
@@ -146,7 +150,7 @@ def _cut(stream: Streams, rules: Rules) -> Episodes:
             stream.offsets,
             stream.time,
             stream.code,
-            stream.score_heat,
+            stream.score_heat * _weight_of_dyads(stream, rules),
             stream.marks,
             rules.memory,
             rules.opens_at,
@@ -156,6 +160,19 @@ def _cut(stream: Streams, rules: Rules) -> Episodes:
         )
     except ValueError as error:
         raise EventError(Fault(None, None, "time", str(error), "events in time order")) from None
+
+
+def _weight_of_dyads(stream: Streams, rules: Rules) -> NDArray[np.float64]:
+    """(codes,) what heat weighs between two actors: less where more is usual, so that the usual score stays below the
+    closing level and a standoff opens at as many times that as before."""
+    weight = np.ones(len(stream.heat))
+    if stream.dyad is None or not rules.usual:
+        return weight
+    for k, (a, b) in enumerate(zip(stream.source, stream.target, strict=True)):
+        if a >= 0 and b >= 0:
+            name = " - ".join(sorted((stream.actors[a], stream.actors[b])))
+            weight[k] = 1.0 / (1.0 + rules.usual.get(name, 0.0) / rules.closes_at)
+    return weight
 
 
 def _patterns(marks: Mapping[str, NDArray[np.bool_]] | None, n_codes: int) -> NDArray[np.uint64]:

@@ -24,6 +24,7 @@ from powderkeg.errors import Fault, PowderkegWarning, UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from powderkeg.analyze import Rules
     from powderkeg.events import EventTable
     from powderkeg.scenario import Scenario
 
@@ -162,6 +163,9 @@ def episodes(
     reading: ReadingOptions,
     scenario: Of = None,
     by: Annotated[str, typer.Option(help="system: all actors together. dyad: every two actors apart.")] = "system",
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Thresholds on top of the heat that is usual in these events.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write them as .csv, .json or .parquet.")
     ] = None,
@@ -186,9 +190,19 @@ def episodes(
     table = reading.table(screen, scenario)
     with screen.waiting("cutting standoffs"), warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", PowderkegWarning)
-        found = analyze.episodes(table, read, by=by)
+        rules = analyze.relative_rules(table, read, by=by) if relative else analyze.Rules.of(read)
+        found = analyze.episodes(table, read, rules=rules, by=by)
+    if relative:
+        screen.paragraph(_usual_told(rules, by))
     screen.data(
         {
+            "rules": {
+                "memory": rules.memory,
+                "opens_at": rules.opens_at,
+                "closes_at": rules.closes_at,
+                "chained_within": rules.chained_within,
+                "usual": dict(rules.usual),
+            },
             "events": len(table),
             "first_day": table.start,
             "days": table.days,
@@ -208,6 +222,22 @@ def episodes(
         chart = plots.hostility(hostile_acts(table, read), found, table.start, table.days)
         drawing.write(lambda path: plots.save(chart, path))
         screen.say(f"Drawn in {figure}")
+
+
+def _usual_told(rules: Rules, by: str) -> str:
+    """What thresholds on top of the usual are."""
+    if by == "dyad":
+        busy = sorted(((score, name) for name, score in rules.usual.items() if score > 0), reverse=True)
+        told = ", ".join(f"{name} {score:.3g}" for score, name in busy[:5])
+        return (
+            f"Usual scores (medians over days): {told or 'all 0'}{' and others' if len(busy) > 5 else ''}; a standoff "
+            f"closes that much higher and opens at {rules.opens_at / rules.closes_at:.3g} times where it closes."
+        )
+    return (
+        f"On top of what is usual in these events a standoff opens at {rules.opens_at:.3g} and closes below "
+        f"{rules.closes_at:.3g}. To judge simulated histories alike: --set standoffs.opens_at={rules.opens_at:.3g} "
+        f"--set standoffs.closes_at={rules.closes_at:.3g}"
+    )
 
 
 def accounted(account: Mapping[str, Any], kept: int | None = None) -> str:
