@@ -23,7 +23,7 @@ from scipy import linalg, special, stats
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.estimates import Estimate
 from powderkeg.fit.maximum.climb import Climber, Solution
-from powderkeg.fit.maximum.covariance import Covariance, curvature
+from powderkeg.fit.maximum.covariance import Covariance
 
 NEAR = 5.0
 """Standard deviations from 0 within which the bound is felt."""
@@ -65,11 +65,12 @@ def law_at(
         for p in problem.parameters
         if (e := estimates[p.path]).free and p.place < problem.n_linear and e.estimate <= 1e-9 and e.high
     }
-    zeros = np.array([place for place in high if place not in set(own.tolist())], np.int64)
-    if not len(zeros):
-        return FitLaw(own, spread.matrix, np.zeros(len(own)), bounded)
     k = len(own)
-    information = curvature(climber, solution, np.concatenate([own, zeros]), replay=True)
+    told = np.array([int(place) in high for place in spread.zeros], np.bool_)
+    zeros, kept = spread.zeros[told], np.append(np.ones(k, np.bool_), told)
+    if not len(zeros):
+        return FitLaw(own, spread.matrix, np.zeros(k), bounded)
+    information = spread.information[np.ix_(kept, kept)]
     across = information[:k, k:]
     response = -_solved(information[:k, :k], across)
     slope = np.maximum(-solution.maximum.gradient[zeros], 0.0)

@@ -30,12 +30,16 @@ class Covariance:
     matrix       (k, k) in the vector's own scales (natural for linear, log for the rest)
     condition    condition number of the scaled information
     blurred      positions left out because the information has a direction without curvature in which they lie
+    zeros        (z,) positions of rates and answers that are estimated as 0
+    information  (k + z, k + z) of `places` and then of `zeros`
     """
 
     places: NDArray[np.int64]
     matrix: Floats
     condition: float
     blurred: NDArray[np.int64]
+    zeros: NDArray[np.int64]
+    information: Floats
 
     def spread(self, place: int) -> float | None:
         """Standard deviation at a position, None if it is not covered."""
@@ -73,26 +77,34 @@ def covariance(climber: Climber, solution: Solution, held: NDArray[np.bool_]) ->
     places = np.array(
         [p for p in np.flatnonzero(~held & ~active) if not _idle_decay(climber, vector, int(p))], np.int64
     )
+    zeros = np.flatnonzero(~held[: problem.n_linear] & (vector[: problem.n_linear] <= 1e-9))
+    if len(places) + len(zeros) == 0:
+        return Covariance(places, np.zeros((0, 0)), 1.0, np.zeros(0, np.int64), zeros, np.zeros((0, 0)))
+    k = len(places)
+    whole = curvature(climber, solution, np.concatenate([places, zeros]), replay=True)
+    seen, condition = _identified(whole[:k, :k], vector[places]) if k else (np.zeros(0, np.bool_), 1.0)
+    kept = np.append(seen, np.ones(len(zeros), np.bool_))
+    blurred, places, whole = places[~seen], places[seen], whole[np.ix_(kept, kept)]
+    matrix = _spread(climber, solution, places, whole[: len(places), : len(places)])
+    return Covariance(places, matrix, condition, blurred, zeros, whole)
+
+
+def _spread(climber: Climber, solution: Solution, places: NDArray[np.int64], information: Floats) -> Floats:
+    """Covariance of what stands clear of a bound."""
     if len(places) == 0:
-        return Covariance(places, np.zeros((0, 0)), 1.0, np.zeros(0, np.int64))
-    information = curvature(climber, solution, places, replay=True)
-    seen, condition = _identified(information, vector[places])
-    blurred = places[~seen]
-    places, information = places[seen], information[np.ix_(seen, seen)]
-    if len(places) == 0:
-        return Covariance(places, np.zeros((0, 0)), condition, blurred)
+        return np.zeros((0, 0))
     plain = _inverse(information)
     if not climber.hidden:
-        return Covariance(places, plain, condition, blurred)
+        return plain
     slope = curvature(climber, solution, places, replay=False)
     try:
         inverse = linalg.inv(slope)
     except (linalg.LinAlgError, ValueError):
-        return Covariance(places, plain, condition, blurred)
+        return plain
     sandwich = inverse @ information @ inverse.T
     # Far from where the equations are regular the sandwich means nothing: no variance below half the plain one.
     good = np.isfinite(sandwich).all() and bool((np.diag(sandwich) > 0.5 * np.diag(plain)).all())
-    return Covariance(places, sandwich if good else plain, condition, blurred)
+    return np.asarray(sandwich if good else plain)
 
 
 def _idle_decay(climber: Climber, vector: Floats, place: int) -> bool:
