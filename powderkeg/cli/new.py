@@ -17,6 +17,9 @@ from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
 from powderkeg.writing.files import text_of
 
+LEAST_SURE = 0.35
+"""Least probability of what a draft takes from a report: it is read over anyway."""
+
 
 @reads_events
 def new(
@@ -29,6 +32,14 @@ def new(
             "[dim]repeatable[/]"
         ),
     ] = None,
+    reports: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from-report", metavar="REPORT", help="Draw it up from what reports tell: who, what, who backs whom. "
+            "[dim]repeatable[/]"
+        ),
+    ] = None,
+    day: Annotated[str | None, typer.Option("--date", help="The day of reports that say none.")] = None,
     actors: Annotated[
         int | None, typer.Option(min=2, max=200, help="With --from: at most so many actors. By default up to eight.")
     ] = None,
@@ -49,9 +60,14 @@ def new(
         raise UsageError(Fault(str(out), None, "", "a file that is there already", "another name, or --force"))
     if actors is not None and not files:
         raise UsageError(Fault(None, None, "--actors", "without events", "--from EVENTS"))
-    place = Destination(out, reading.paths if files else [])
+    if files and reports:
+        raise UsageError(Fault(None, None, "--from-report", "events and reports at once", "one of the two"))
+    place = Destination(out, [*reading.paths] if files else [*(reports or ())])
     name = file_name(out)
-    text = start(name) if not files else from_events(reading.table(screen), name, shown_names(files), actors)
+    if reports:
+        text = drawn_from(reports, day, name)
+    else:
+        text = start(name) if not files else from_events(reading.table(screen), name, shown_names(files), actors)
     read = loads(text)
     place.write(text_of(text))
     found = {"actors": len(read.actors), "acts": len(read.acts), "moves": len(read.moves),
@@ -60,9 +76,18 @@ def new(
     screen.say(f"Written to {out}: {', '.join(f'{number} {what}' for what, number in found.items())}.")
     asked = text.count("ASKED:")
     if asked:
-        screen.say(f"What the events cannot say is asked for in {asked} comments, marked ASKED.")
+        what = "reports" if reports else "events"
+        screen.say(f"What the {what} cannot say is asked for in {asked} comments, marked ASKED.")
     again = [*(files or ()), *(f"--map {one}" for one in reading.maps or ())]
     screen.say(f"Next: powderkeg {' '.join(['fit', str(out), *again]) if files else f'run {out}'}")
+
+
+def drawn_from(reports: list[Path], day: str | None, name: str) -> str:
+    """A scenario from what reports tell."""
+    from powderkeg.draft.reported import from_report
+    from powderkeg.text import code
+
+    return from_report(code(reports, day, least=LEAST_SURE), name, shown_names([str(one) for one in reports]))
 
 
 def shown_names(files: list[str]) -> list[str]:
