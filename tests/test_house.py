@@ -62,6 +62,7 @@ LONG_FUNCTIONS = {
 """`module.function` longer than the rule: why."""
 
 MANY_PARAMETERS = {
+    "cli.fit.fit": "one option each",
     "engine.simulation.clusters.run_clusters": "the buffers of one chunk, flat for speed",
     "engine.splitting.copies.split": TO_BE_CUT,
     "engine.replay.replay.replay": "the blocks of two worlds, flat for speed",

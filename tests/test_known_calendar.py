@@ -50,7 +50,10 @@ def record(by_day: bool, begin: float = -20.0) -> Data:
     rng = np.random.default_rng(4)
     time = np.sort(rng.uniform(begin, DAYS, 90))
     time = np.floor(time) if by_day else time
-    return Data(time, rng.integers(0, 2, 90), DAYS, by_day, worth=rng.uniform(0.5, 2.0, 90))
+    return Data(
+        time, rng.integers(0, 2, 90), DAYS, by_day, worth=rng.uniform(0.5, 2.0, 90),
+        worth_now=rng.uniform(0.5, 2.0, 90),
+    )  # fmt: skip
 
 
 def posed(builder: Builder, known: Calendar | None) -> tuple[Design, Terms, Floats]:
@@ -101,9 +104,10 @@ def day_reference() -> float:
     from scipy.special import gammaln
 
     data = record(True)
-    assert data.worth is not None
+    assert data.worth is not None and data.worth_now is not None
     _, level, share = calendar()
-    acts, stand = np.zeros((60, 2)), np.zeros((60, 2))
+    acts, stand, stand_now = np.zeros((60, 2)), np.zeros((60, 2)), np.zeros((60, 2))
+    np.add.at(stand_now, (data.time.astype(int) + 20, data.channel), data.worth_now)
     np.add.at(acts, (data.time.astype(int) + 20, data.channel), 1.0)
     np.add.at(stand, (data.time.astype(int) + 20, data.channel), data.worth)
     total = 0.0
@@ -113,7 +117,7 @@ def day_reference() -> float:
         old = (next_day(B) * np.exp(-B * (lag - 1)))[:, None] * stand[:day]
         first = factor * (MU + THETA * MASS @ old.sum(axis=0))
         # links of the day: K n, answers by what each act stands for, further reports by the reports
-        link = factor * THETA * same_day(B) * MASS * stand[day] + ECHO * np.diag(acts[day])
+        link = factor * THETA * same_day(B) * MASS * stand_now[day] + ECHO * np.diag(acts[day])
         r = first + link.sum(axis=1)
         has = acts[day] > 0
         inner = np.diag(r[has]) - link[np.ix_(has, has)]

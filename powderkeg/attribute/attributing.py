@@ -69,6 +69,12 @@ def attribute(
     _check_options(forests, draws, level)
     if isinstance(model, Scenario):
         model = compile_model(model)
+    if isinstance(model, Fit) and model.reporting is not None:
+        raise UsageError(
+            Fault(None, None, "", "a fit through what its source shows: acts that were not seen have no place in "
+                  "a list of who set off whom", "a fit without reporting; or the scenario of this fit, for "
+                  "which every report is an act")
+        )  # fmt: skip
     if isinstance(model, Fit) and events is None:
         climber, vector, table, spans = model.climber, model.solution.vector, _table_of_fit(model), model.spans
         vectors = _draws_of_fit(model, draws, seed)

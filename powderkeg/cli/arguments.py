@@ -22,7 +22,8 @@ OPTIONS: dict[str, str] = {"mapping": "--map", "scenario": "--set"}
 """Arguments whose option has another name."""
 SAME = (
     "free", "fix", "prior", "likelihood", "background", "exposure", "level", "history_days", "baselines", "spans",
-    "codebook", "date_format", "decimal", "separator", "encoding", "sheet", "max_lag", "doubles", "aliases", "format",
+    "reporting", "codebook", "date_format", "decimal", "separator", "encoding", "sheet", "max_lag", "doubles",
+    "aliases", "format",
     "start", "end", "replicates", "imputations", "seed", "years", "by", "acts",
     "touching",
 )  # fmt: skip

@@ -92,6 +92,13 @@ def fit(
             "default reckoned with where that can be done, else left out."
         ),
     ] = None,
+    reporting: Annotated[
+        str | None,
+        typer.Option(
+            help="What the source shows of what happens: weekday, holidays=XK, coverage, breaks=2018-07-01, batches, "
+            "with commas between; auto keeps weekday and batches if AIC agrees."
+        ),
+    ] = None,
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
     ] = False,
@@ -133,7 +140,8 @@ def fit(
             read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
             unmatched="drop" if drop_unmatched else "refuse", baselines=baselines,
-            actors=actors, courses=courses, spans=None if spans is None else spans.replace("-", " "), progress=stages,
+            actors=actors, courses=courses, spans=None if spans is None else spans.replace("-", " "),
+            reporting=reporting, progress=stages,
         )  # fmt: skip
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):

@@ -26,6 +26,8 @@ from powderkeg.fit.background.courses import coverage_offset
 from powderkeg.fit.differences import advice_of, with_rates
 from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
+from powderkeg.fit.laying import begin_layer
+from powderkeg.fit.likelihood.asked import read_asked
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.effects import Differences, check_differences
 from powderkeg.fit.likelihood.spans import settle_spans
@@ -35,7 +37,9 @@ from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
 from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.fit.ratios import ratio_told
+from powderkeg.fit.reported import reported
 from powderkeg.fit.result import Fit
+from powderkeg.fit.rounds import found_by, settle
 from powderkeg.fit.unexplained import unexplained_events
 from powderkeg.fit.used import used_events, without_intervals
 from powderkeg.model import Model
@@ -61,6 +65,7 @@ def fit(
     actors: str = "auto",
     courses: str = "none",
     spans: str | None = None,
+    reporting: Any = None,
     test_mechanisms: bool = True,
     progress: Tell | None = None,
 ) -> Fit:
@@ -88,6 +93,9 @@ def fit(
     spans            events of which the source does not know the day: "reckon" with all days on which they may have
                      happened; "leave out"; "first day": take the first for the day. None: reckoned with where that can
                      be done, else left out, and said
+    reporting        what the source shows of what happens: "weekday", "holidays=XK", "coverage", "breaks=2018-07-01",
+                     "batches", several with commas between, or a mapping of the same; "auto" keeps weekday and batches
+                     where AIC agrees. None: it shows everything, and every report is an act
     progress         called with the share done, 0 to 1, and what is being done
 
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
@@ -117,8 +125,18 @@ def fit(
               baselines, differences, actors == "alike")  # fmt: skip
     said: list[str] = [unknown.words] if unknown.way else []
     tell = progress or tell_nobody
+    asked, tried_layers = read_asked(reporting), None
+    if asked is not None:
+        tell(0.0, "what the source shows")
+        first = "constant" if background in ("auto", "scenario", "epochs") else background
+        job = replace(job, alike=job.alike or not job.differences.any)
+        job, tried_layers = begin_layer(job, asked, events, first)
     fallen, tried = choose_background(job, background, said, tell)
     climber, solution = fallen
+    if job.layer is not None:
+        tell(0.8, "what the source shows")
+        shape = climber.problem.shape
+        job, climber, solution = settle(job, lambda one: one.under(shape), (climber.problem, solution.vector), True)
     problem = climber.problem
     job = replace(job, baselines="gamma" if len(problem.law_rates) else "shared", differences=climber.differences)
     if not np.isfinite(solution.log_likelihood):
@@ -136,7 +154,11 @@ def fit(
     told = ratio_told(problem, solution.vector)
     said += [*told.said, *used.said]
     said += advice(problem, solution, spread, estimates, unexplained.height, use_ranges)
-    paths = {p.place: p.path for p in problem.parameters}
+    shown = None
+    if problem.layer is not None:
+        shown = reported(problem, solution.vector, spread, level, found_by(climber, solution.vector)[1], tried_layers)
+        said += shown.warnings
+    paths = {p.place: p.path for p in problem.parameters if not p.path.startswith("reporting.")}
     named = [k for k, place in enumerate(spread.places) if int(place) in paths]
     matrix, covered = spread.matrix[np.ix_(named, named)], tuple(paths[int(spread.places[k])] for k in named)
     if isinstance(climber, VaryingClimber):
@@ -145,7 +167,7 @@ def fit(
     estimates = without_intervals(estimates) if used.withholds else estimates
     result = Fit(
         scenario_before=model.scenario,
-        parameters=estimates,
+        parameters={path: e for path, e in estimates.items() if not path.startswith("reporting.")},
         log_likelihood=solution.log_likelihood,
         likelihood=_likelihood_words(climber),
         prior=climber.prior.words,
@@ -170,6 +192,7 @@ def fit(
         window_start=start,
         job=job,
         spans=unknown,
+        reporting=shown,
     )
     tell(1.0, "done")
     if not solution.converged:
@@ -235,6 +258,8 @@ def _likelihood_words(climber: Climber) -> str:
         words += ", days that the source does not know summed over"
     if climber.problem.varying is not None:
         words += ", differences between rates integrated out under normal laws"
+    if climber.problem.layer is not None:
+        words += ", through what the source shows"
     if len(climber.problem.law_rates):
         words += ", rates of channels integrated out under a Gamma law"
     return words

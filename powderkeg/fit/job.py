@@ -19,6 +19,7 @@ from powderkeg.errors import Fault, FitError, argument
 from powderkeg.fit.background.courses import WANDERING, make_shape
 from powderkeg.fit.days.climb import DaysClimber
 from powderkeg.fit.likelihood.effects import NOTHING, Differences, n_courses, walk_shape
+from powderkeg.fit.likelihood.layer import Layer
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.prior import make_prior
@@ -53,6 +54,7 @@ class Job:
     differences: Differences = NOTHING
     alike: bool = False
     """Whether `auto` may not look for differences."""
+    layer: Layer | None = None
 
     def wandering(self) -> Shape:
         """The shape for courses that wander."""
@@ -81,7 +83,9 @@ class Job:
 
     def pose(self, shape: Shape) -> Problem:
         """The problem under a course of the background."""
-        return pose(self.model, self.data, self.free, self.fix, shape, self.shift, self.differences)
+        return pose(
+            self.model, self.data, self.free, self.fix, shape, self.shift, self.differences, self.layer
+        )  # fmt: skip
 
 
 def begin(problem: Problem) -> Floats:

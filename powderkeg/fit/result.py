@@ -28,6 +28,7 @@ from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.told_rates import tell, told_model
 from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.fit.ratios import Ratio
+from powderkeg.fit.reported import Reported
 from powderkeg.fit.used import Used
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
@@ -64,6 +65,7 @@ class Fit:
     mechanisms        for each free mechanism: answers, lr (twice the log likelihood lost without it), p (half
                       chi-square law), aic (what leaving it out changes), needed at 5 % and 1 %
     spans             what was done with events whose day the source does not know
+    reporting         what the source shows of what happens, None where that was not asked
     warnings          sentences that name a parameter and a remedy
     level             of the intervals
     gradient          largest step, in standard errors, that the gradient still asked for: near 0 at the maximum
@@ -97,6 +99,7 @@ class Fit:
     window_start: Any = None
     spans: Spans = field(default_factory=Spans)
     job: Any = field(default=None, repr=False)
+    reporting: Reported | None = None
 
     def __repr__(self) -> str:
         free = sum(e.free for e in self.parameters.values())
@@ -216,6 +219,7 @@ class Fit:
             "converged": self.converged,
             "gradient": self.gradient,
             "spans": self.spans.as_dict(),
+            "reporting": None if self.reporting is None else self.reporting.as_dict(),
             "warnings": list(self.warnings),
         }
 
@@ -261,6 +265,8 @@ class Fit:
         held = sum(not e.free for e in self.parameters.values())
         if held:
             lines.append(f"{held} parameters were held at the scenario's values.")
+        if self.reporting is not None:
+            lines += ["", *self.reporting.lines(self.level)]
         if self.mechanisms.height:
             lines += ["", "does the record need the mechanism? (twice the log likelihood lost without it)"]
             idle = [row["mechanism"] for row in self.mechanisms.iter_rows(named=True) if row["lr"] == 0.0]

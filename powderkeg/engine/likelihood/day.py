@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inner, loop
-from powderkeg.engine.likelihood.day_calendar import DayPast, fold, read_calendar, repeating_terms, see
+from powderkeg.engine.likelihood.day_calendar import (
+    DayPast,
+    echo_unseen,
+    feed_unseen,
+    fold,
+    pass_days,
+    repeating_terms,
+    see,
+)
 from powderkeg.engine.likelihood.day_steps import (
     Facts,
     Fades,
@@ -29,6 +37,7 @@ from powderkeg.engine.likelihood.day_steps import (
     busiest_day,
     change_facts,
     collect,
+    excite_groups,
     excite_slots,
     expose_ground,
     expose_group,
@@ -82,7 +91,7 @@ class Today(NamedTuple):
     """Room for one day's rows: channels that act, how often, the blocks they form, and facts that they changed.
 
     row_of   (C,) row of each channel today, or -1
-    stands   how many acts each row stands for as a cause, where some days see less than others
+    stands, stands_now   how many acts each row stands for as a cause of later days, and of its own
     order    row at each place, rows of a block together;  place its inverse
     """
 
@@ -90,6 +99,7 @@ class Today(NamedTuple):
     today: Ints
     times: Floats
     stands: Floats
+    stands_now: Floats
     parent: Ints
     order: Ints
     place: Ints
@@ -110,8 +120,8 @@ class DayLinks(NamedTuple):
     by_row: Ints
 
 
-# What a pass has done so far: events read; rows, entries, blocks and echoes written; lines of the calendar read.
-EVENTS, ROWS, ENTRIES, BLOCKS, ECHOES, FLIPS = range(6)
+# What a pass has done so far: events read; rows, entries, blocks, echoes written; lines of the calendar, days passed.
+EVENTS, ROWS, ENTRIES, BLOCKS, ECHOES, FLIPS, NEXT_DAY = range(7)
 FINISHED, MORE_ENTRIES, MORE_LINKS = 0, 1, 2
 
 
@@ -269,43 +279,6 @@ def _write_echoes(
 
 
 @inner
-def _excite_groups(
-    now: int, scored: bool, n_today: int, today: Ints, times: Floats, f: Facts, n_effects: int, d: Fades,
-    feed_start: Ints, feed_group: Ints, feed_mass: Floats, group_mechanism: Ints, group_pair: Ints, group_term: Ints,
-    total: Floats, total_age: Floats, total_day: Ints, exposure: Floats, exposure_bend: Floats, stands: Floats,
-    repeats: Ints,
-) -> None:  # fmt: skip
-    """Today's acts raise what groups hold for tomorrow and after; their echoes are expected today."""
-    for r in range(n_today):
-        c = today[r]
-        for k in range(feed_start[c], feed_start[c + 1]):
-            g = feed_group[k]
-            m = group_mechanism[g]
-            many = stands[r] if repeats[m] == 0 else times[r]
-            now_config = f.config[group_pair[g]]
-            begun = total_day[g]
-            expose_group(
-                g, total, total_age, begun, now + 1, now_config, 1.0, group_mechanism, group_term, d.kernel_start,
-                d.kernel_share, d.decay, exposure, exposure_bend,
-            )  # fmt: skip
-            age(d.kernel_start, d.decay, m, total, total_age, g, now + 1 - begun)
-            total_day[g] = now + 1
-            for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
-                total[g, h] += feed_mass[k] * many
-            if scored:
-                mass = d.echo_share[m] * feed_mass[k] * many
-                before = now_config
-                if f.flipped[group_pair[g]] != 0:
-                    before = before_config(f, group_pair[g], n_effects, c)
-                exposure[group_term[g] + before] += 0.5 * mass
-                exposure[group_term[g] + now_config] += 0.5 * mass
-                for j in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
-                    lift = 0.5 * feed_mass[k] * many * d.echo_slope[m, j]
-                    exposure_bend[group_term[g] + before, j] += lift
-                    exposure_bend[group_term[g] + now_config, j] += lift
-
-
-@inner
 def _room_needed(today: Ints, n_today: int, slot_start: Ints, links: int) -> int:
     """Entries that today's rows may need."""
     need = 2 * links
@@ -316,8 +289,9 @@ def _room_needed(today: Ints, n_today: int, slot_start: Ints, links: int) -> int
 
 @loop
 def _pass(
-    d: Design, k: Fades, day: Ints, channel: Ints, worth: Floats, term_repeats: Ints, slot_channel: Ints, f: Facts,
-    past: DayPast, t: Today, links: DayLinks, rows: DayRows, slope_here: Floats, done: Ints,
+    d: Design, k: Fades, day: Ints, channel: Ints, worth: Floats, unseen: Floats, shows_less: Ints,
+    term_repeats: Ints, slot_channel: Ints, f: Facts, past: DayPast, t: Today, links: DayLinks, rows: DayRows,
+    slope_here: Floats, done: Ints,
 ) -> int:  # fmt: skip
     """Days from event done[EVENTS] on; says what it lacks room for, with everything as it was before that day."""
     # A tuple of many arrays is unpacked once: wherever it is handed on, its parts are copied.
@@ -337,7 +311,8 @@ def _pass(
     out_start, out_slot, out_mass = d.out_start, d.out_slot, d.out_mass
     feed_start, feed_group, feed_mass = d.feed_start, d.feed_group, d.feed_mass
     kernel_start, kernel_share, decay = k.kernel_start, k.kernel_share, k.decay
-    flip_time, repeats, share, stands = d.flip_time, d.mechanism_repeats, past.share, t.stands
+    flip_time, repeats, share = d.flip_time, d.mechanism_repeats, past.share
+    stands, stands_now = t.stands, t.stands_now
     row_of, today, times, parent, order, place = t.row_of, t.today, t.times, t.parent, t.order, t.place
     is_new, pairs_flipped, slot_echo, first_link, sizes = t.is_new, t.pairs_flipped, t.slot_echo, t.first_link, t.sizes
     link_to, link_from, link_slot, link_value = links.to, links.source, links.slot, links.value
@@ -354,10 +329,15 @@ def _pass(
     while i < len(day):
         now = day[i]
         scored = now >= 0
-        if done[FLIPS] < len(flip_time):
-            done[FLIPS] = read_calendar(done[FLIPS], now, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
+        if done[FLIPS] < len(flip_time) or len(unseen) > 0:
+            done[FLIPS] = pass_days(
+                done[FLIPS], done[NEXT_DAY], now, origin, unseen, shows_less, d, k, f, past, term_repeats, exposure,
+                exposure_bend,
+            )  # fmt: skip
+            done[NEXT_DAY] = now
         last, n_today = collect(day, channel, i, row_of, today, times)
-        weigh_acts(channel, worth, i, last, row_of, n_today, stands)
+        weigh_acts(channel, worth[0], i, last, row_of, n_today, stands)
+        weigh_acts(channel, worth[1], i, last, row_of, n_today, stands_now)
         n_links = 0
         if scored:
             n_links = link_acts(
@@ -365,7 +345,7 @@ def _pass(
                 group_mechanism, k.echo_share, link_to, link_from, link_slot, link_value,
             )  # fmt: skip
             weigh_links(
-                n_links, link_from, link_slot, link_value, times, stands, slot_group, group_mechanism, repeats
+                n_links, link_from, link_slot, link_value, times, stands_now, slot_group, group_mechanism, repeats
             )  # fmt: skip
             if n_links < 0:
                 lacks = MORE_LINKS
@@ -390,6 +370,11 @@ def _pass(
         if scored:
             for q in range(n_links):
                 slot_echo[link_slot[q]] += link_value[q]
+            if len(unseen) > 0 and shows_less[now] != 0:
+                echo_unseen(
+                    now, unseen, row_of, slot_channel, out_start, out_slot, out_mass, slot_group, group_mechanism,
+                    repeats, k.echo_share, slot_echo,
+                )  # fmt: skip
             n_blocks = find_blocks(parent, n_today, place, order, sizes)
             first = n_rows
             for b in range(n_blocks):
@@ -429,10 +414,15 @@ def _pass(
             today, n_today, stands, now, out_start, out_slot, out_mass, slot_group, group_mechanism, kernel_start,
             decay, reach, reach_age, reach_day,
         )  # fmt: skip
-        _excite_groups(
+        excite_groups(
             now, scored, n_today, today, times, f, n_effects, k, feed_start, feed_group, feed_mass, group_mechanism,
-            group_pair, group_term, total, total_age, total_day, exposure, exposure_bend, stands, repeats,
+            group_pair, group_term, total, total_age, total_day, exposure, exposure_bend, stands, stands_now,
+            repeats,
         )  # fmt: skip
+        if scored and len(unseen) > 0:
+            if shows_less[now] != 0:
+                feed_unseen(now, unseen, d, k, f, past, exposure, exposure_bend)
+            done[NEXT_DAY] = now + 1
         settle_facts(f, n_effects, is_new, pairs_flipped, n_pairs)
         forget_day(row_of, today, n_today)
         i = last
@@ -442,12 +432,16 @@ def _pass(
 
 @loop
 def _expose_rest(
-    days: int, origin: int, line: int, d: Design, f: Facts, k: Fades, past: DayPast, term_repeats: Ints,
-    exposure: Floats, exposure_bend: Floats,
+    days: int, origin: int, line: int, next_day: int, unseen: Floats, shows_less: Ints, d: Design, f: Facts, k: Fades,
+    past: DayPast, term_repeats: Ints, exposure: Floats, exposure_bend: Floats,
 ) -> None:  # fmt: skip
     """What is still expected between what happened last and the end of the window."""
     config, total_day, ground_day = f.config, past.total_day, past.ground_day
-    read_calendar(line, days - 1, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
+    line = pass_days(
+        line, next_day, days - 1, origin, unseen, shows_less, d, k, f, past, term_repeats, exposure, exposure_bend
+    )
+    if len(unseen) > 0 and next_day < days and shows_less[days - 1] != 0:
+        feed_unseen(days - 1, unseen, d, k, f, past, exposure, exposure_bend)
     for g in range(len(d.group_term)):
         expose_group(
             g, past.total, past.total_age, total_day[g], days, config[d.group_pair[g]], 1.0, d.group_mechanism,
@@ -468,18 +462,22 @@ def _expose_rest(
 
 
 def day_pass(
-    d: Design, decay: Floats, day: Ints, channel: Ints, days: int, sloped: bool, worth: Floats | None = None
-) -> DayRows:
+    d: Design, decay: Floats, day: Ints, channel: Ints, days: int, sloped: bool, worth: Floats | None = None,
+    unseen: Floats | None = None,
+) -> DayRows:  # fmt: skip
     """Rows, echoes, blocks and exposures over days 0..days-1.
 
     decay    (kernel components,) 1/day
     day      (N,) whole days, sorted; days before 0 are history: they excite and set facts but are not scored
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
-    worth    (N,) how many acts an event stands for as a cause of others; 1 each by default
+    worth    (2, N) how many acts an event stands for as a cause: on later days, and on its own; 1 each by default
+    unseen   (days, C) acts that are expected beside those that were seen: causes of others; none by default
     """
     n, origin = len(day), min(0, int(day[0])) if len(day) else 0
-    worth = np.ones(n) if worth is None else np.ascontiguousarray(worth, np.float64)
+    worth = np.ones((2, n)) if worth is None else np.ascontiguousarray(worth, np.float64)
+    unseen = np.zeros((0, 0)) if unseen is None else np.ascontiguousarray(unseen, np.float64)
+    shows_less = (unseen > 0).any(axis=1).astype(np.int64)
     term_repeats, shares_change = repeating_terms(d), bool((d.flip_fact < 0).any())
     n_groups, n_slots, n_pairs = len(d.group_term), len(d.slot_group), len(d.initial_config)
     k = fades(d.kernel_start, d.kernel_share, np.ascontiguousarray(decay, np.float64))
@@ -501,17 +499,17 @@ def day_pass(
     most = busiest_day(day)
     ints = np.empty((6, most + 1), np.int64)
     today = Today(
-        np.full(len(d.channel_ground), -1, np.int64), ints[0], np.empty(most), np.empty(most), ints[1], ints[2],
-        ints[3], ints[4], ints[5], np.zeros(len(d.initial_level), np.int64), np.empty(n_pairs, np.int64),
+        np.full(len(d.channel_ground), -1, np.int64), ints[0], np.empty(most), np.empty(most), np.empty(most), ints[1],
+        ints[2], ints[3], ints[4], ints[5], np.zeros(len(d.initial_level), np.int64), np.empty(n_pairs, np.int64),
         np.zeros(n_slots),
     )  # fmt: skip
     links = room_for_links(64)
     rows = room_for_rows(n, 4 * n + 16, n + 16, d.n_terms, widest, sloped)
-    done = np.zeros(6, np.int64)
+    done = np.zeros(7, np.int64)
     while True:
         lacks = _pass(
-            d, k, day, channel, worth, term_repeats, slot_channel, facts, past, today, links, rows, np.zeros(widest),
-            done,
+            d, k, day, channel, worth, unseen, shows_less, term_repeats, slot_channel, facts, past, today, links, rows,
+            np.zeros(widest), done,
         )  # fmt: skip
         if lacks == FINISHED:
             break
@@ -521,7 +519,8 @@ def day_pass(
             need = int(4 * len(links.to))
             rows = with_more_entries(rows, max(len(rows.term), need), max(len(rows.echo_from), need))
     _expose_rest(
-        days, origin, int(done[FLIPS]), d, facts, k, past, term_repeats, rows.exposure, rows.exposure_bend
+        days, origin, int(done[FLIPS]), int(done[NEXT_DAY]), unseen, shows_less, d, facts, k, past, term_repeats,
+        rows.exposure, rows.exposure_bend,
     )  # fmt: skip
     return cut(rows, done)
 

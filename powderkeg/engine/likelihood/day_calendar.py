@@ -123,6 +123,78 @@ def read_calendar(
     return line
 
 
+@loop
+def feed_unseen(
+    day: int, unseen: Floats, d: Design, k: Fades, f: Facts, past: DayPast, exposure: Floats, exposure_bend: Floats
+) -> None:
+    """Acts of a day that are expected and were not seen raise what slots and groups hold, like those that were.
+
+    unseen  (days, C) how many of each channel
+    """
+    total_day, reach_day = past.total_day, past.reach_day
+    for c in range(unseen.shape[1]):
+        mass = unseen[day, c]
+        if mass <= 0.0:
+            continue
+        for j in range(d.out_start[c], d.out_start[c + 1]):
+            s = d.out_slot[j]
+            m = d.group_mechanism[d.slot_group[s]]
+            if d.mechanism_repeats[m] == 0:
+                age(k.kernel_start, k.decay, m, past.reach, past.reach_age, s, day + 1 - reach_day[s])
+                reach_day[s] = max(day + 1, reach_day[s])
+                for h in range(k.kernel_start[m + 1] - k.kernel_start[m]):
+                    past.reach[s, h] += d.out_mass[j] * mass
+        for j in range(d.feed_start[c], d.feed_start[c + 1]):
+            g = d.feed_group[j]
+            m = d.group_mechanism[g]
+            if d.mechanism_repeats[m] != 0:
+                continue
+            config = f.config[d.group_pair[g]]
+            if total_day[g] < day + 1:
+                expose_group(
+                    g, past.total, past.total_age, total_day[g], day + 1, config, 1.0, d.group_mechanism,
+                    d.group_term, k.kernel_start, k.kernel_share, k.decay, exposure, exposure_bend,
+                )  # fmt: skip
+                age(k.kernel_start, k.decay, m, past.total, past.total_age, g, day + 1 - total_day[g])
+                total_day[g] = day + 1
+            for h in range(k.kernel_start[m + 1] - k.kernel_start[m]):
+                past.total[g, h] += d.feed_mass[j] * mass
+            exposure[d.group_term[g] + config] += k.echo_share[m] * d.feed_mass[j] * mass
+            for h in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
+                exposure_bend[d.group_term[g] + config, h] += k.echo_slope[m, h] * d.feed_mass[j] * mass
+
+
+@loop
+def pass_days(
+    line: int, first: int, until: int, origin: int, unseen: Floats, shows_less: Ints, d: Design, k: Fades, f: Facts,
+    past: DayPast, term_repeats: Ints, exposure: Floats, exposure_bend: Floats,
+) -> int:  # fmt: skip
+    """Days from `first` on up to the morning of day `until`, on which nothing was seen; returns lines read.
+
+    shows_less  (days,) 1 where `unseen` has any act
+    """
+    for day in range(max(first, 0), min(until, len(unseen))):
+        if shows_less[day] != 0:
+            line = read_calendar(line, day, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
+            feed_unseen(day, unseen, d, k, f, past, exposure, exposure_bend)
+    return read_calendar(line, until, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
+
+
+@inner
+def echo_unseen(
+    day: int, unseen: Floats, row_of: Ints, slot_channel: Ints, out_start: Ints, out_slot: Ints, out_mass: Floats,
+    slot_group: Ints, group_mechanism: Ints, repeats: Ints, echo_share: Floats, slot_echo: Floats,
+) -> None:  # fmt: skip
+    """What today's rows may answer of the day's unseen acts, where no gate turned today."""
+    for c in range(unseen.shape[1]):
+        if unseen[day, c] > 0.0:
+            for j in range(out_start[c], out_start[c + 1]):
+                s = out_slot[j]
+                m = group_mechanism[slot_group[s]]
+                if row_of[slot_channel[s]] >= 0 and repeats[m] == 0:
+                    slot_echo[s] += echo_share[m] * out_mass[j] * unseen[day, c]
+
+
 @inner
 def see(
     share: float, first: int, last: int, term: Ints, value: Floats, bend: Floats, term_repeats: Ints

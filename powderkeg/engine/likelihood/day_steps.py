@@ -442,3 +442,41 @@ def before_config(f: Facts, pair: int, n_effects: int, c: int) -> int:
         if last and effects[k, 2] != old_level[s]:
             result += (effects[k, 2] - old_level[s]) * stride_of(f.dep_start, f.dep_pair, f.dep_stride, s, pair)
     return result
+
+
+@inner
+def excite_groups(
+    now: int, scored: bool, n_today: int, today: Ints, times: Floats, f: Facts, n_effects: int, d: Fades,
+    feed_start: Ints, feed_group: Ints, feed_mass: Floats, group_mechanism: Ints, group_pair: Ints, group_term: Ints,
+    total: Floats, total_age: Floats, total_day: Ints, exposure: Floats, exposure_bend: Floats, stands: Floats,
+    stands_now: Floats, repeats: Ints,
+) -> None:  # fmt: skip
+    """Today's acts raise what groups hold for tomorrow and after; their echoes are expected today."""
+    for r in range(n_today):
+        c = today[r]
+        for k in range(feed_start[c], feed_start[c + 1]):
+            g = feed_group[k]
+            m = group_mechanism[g]
+            many = stands[r] if repeats[m] == 0 else times[r]
+            many_now = stands_now[r] if repeats[m] == 0 else times[r]
+            now_config = f.config[group_pair[g]]
+            begun = total_day[g]
+            expose_group(
+                g, total, total_age, begun, now + 1, now_config, 1.0, group_mechanism, group_term, d.kernel_start,
+                d.kernel_share, d.decay, exposure, exposure_bend,
+            )  # fmt: skip
+            age(d.kernel_start, d.decay, m, total, total_age, g, now + 1 - begun)
+            total_day[g] = now + 1
+            for h in range(d.kernel_start[m + 1] - d.kernel_start[m]):
+                total[g, h] += feed_mass[k] * many
+            if scored:
+                mass = d.echo_share[m] * feed_mass[k] * many_now
+                before = now_config
+                if f.flipped[group_pair[g]] != 0:
+                    before = before_config(f, group_pair[g], n_effects, c)
+                exposure[group_term[g] + before] += 0.5 * mass
+                exposure[group_term[g] + now_config] += 0.5 * mass
+                for j in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
+                    lift = 0.5 * feed_mass[k] * many_now * d.echo_slope[m, j]
+                    exposure_bend[group_term[g] + before, j] += lift
+                    exposure_bend[group_term[g] + now_config, j] += lift

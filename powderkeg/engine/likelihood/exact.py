@@ -178,8 +178,8 @@ def _write_answers(
 
 @inlined
 def _excite_groups(
-    c: int, t: float, worth: float, config: Ints, slots: ChannelSlots, groups: AnswerGroups, delays: Delays, q: Calms,
-    x: Floats, x_time: float, total: Carried, out: Floats, out_bend: Floats,
+    c: int, t: float, worth: float, reports: int, config: Ints, slots: ChannelSlots, groups: AnswerGroups,
+    delays: Delays, q: Calms, x: Floats, x_time: float, total: Carried, out: Floats, out_bend: Floats,
 ) -> None:  # fmt: skip
     """An act of channel c at time t raises what groups hold."""
     for k in range(slots.feed_start[c], slots.feed_start[c + 1]):
@@ -187,7 +187,7 @@ def _excite_groups(
         m = groups.mechanism[g]
         expose_group(g, t, config, groups, delays, q, x, x_time, total.level, total.moment, total.since, out, out_bend)
         for h in range(delays.start[m + 1] - delays.start[m]):
-            total.level[g, h] += slots.feed_mass[k] * (worth if slots.repeats[m] == 0 else 1.0)
+            total.level[g, h] += slots.feed_mass[k] * (worth if slots.repeats[m] == 0 else reports)
 
 
 @inlined
@@ -255,10 +255,10 @@ def _take_back(exposure: Floats, exposure_bend: Floats, seen: Floats, seen_bend:
 
 @loop
 def _pass(
-    time: Floats, channel: Ints, worth: Floats, end: float, level: Ints, config: Ints, channel_ground: Ints,
-    channel_scale: Floats, slots: ChannelSlots, effects: FactChanges, flips: Flips, groups: AnswerGroups,
-    grounds: Grounds, clock: Timeline, delays: Delays, q: Calms, x: Floats, reach: Carried, total: Carried,
-    ground_time: Floats, rows: Rows, before: Sink,
+    time: Floats, channel: Ints, worth: Floats, seen_act: Ints, end: float, level: Ints, config: Ints,
+    channel_ground: Ints, channel_scale: Floats, slots: ChannelSlots, effects: FactChanges, flips: Flips,
+    groups: AnswerGroups, grounds: Grounds, clock: Timeline, delays: Delays, q: Calms, x: Floats, reach: Carried,
+    total: Carried, ground_time: Floats, rows: Rows, before: Sink,
 ) -> int:  # fmt: skip
     """Fill rows and exposures; returns the entries used. What is exposed before the window goes to `before`."""
     start, term, value, bend, event = rows.start, rows.term, rows.value, rows.bend, rows.event
@@ -306,6 +306,8 @@ def _pass(
         if opened:
             cell = cell_of(clock.cell_time, t)
             for e in range(i, last):
+                if seen_act[e] == 0:
+                    continue
                 c = channel[e]
                 used, calm = _write_background(
                     c, t, cell, config, channel_ground, channel_scale, grounds, clock, q, x, x_time, share, term,
@@ -318,10 +320,14 @@ def _pass(
         for e in range(i, last):
             c = channel[e]
             excite_slots(
-                c, t, worth[e], slots.out_start, slots.out, slots.out_mass, slots.mechanism, slots.repeats,
+                c, t, worth[e], seen_act[e], slots.out_start, slots.out, slots.out_mass, slots.mechanism, slots.repeats,
                 delays.start, delays.decay, reach,
             )  # fmt: skip
-            _excite_groups(c, t, worth[e], config, slots, groups, delays, q, x, x_time, total, out, out_bend)
+            _excite_groups(
+                c, t, worth[e], seen_act[e], config, slots, groups, delays, q, x, x_time, total, out, out_bend
+            )
+            if seen_act[e] == 0:
+                continue
             for k in range(effects.start[c], effects.start[c + 1]):
                 _set_fact(
                     effects.fact[k], effects.level[k], t, level, config, effects, groups, grounds, clock, delays, q, x,
@@ -339,8 +345,9 @@ def _pass(
 
 
 def exact_pass(
-    d: Design, decay: Floats, time: Floats, channel: Ints, end: float, sloped: bool, worth: Floats, term_repeats: Ints
-) -> Rows:
+    d: Design, decay: Floats, time: Floats, channel: Ints, end: float, sloped: bool, worth: Floats, seen_act: Ints,
+    term_repeats: Ints,
+) -> Rows:  # fmt: skip
     """Terms of every event's intensity and exposure of every term, over [0, end].
 
     decay    (kernel components,) 1/day
@@ -348,11 +355,12 @@ def exact_pass(
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
     worth    (N,) how many acts an event stands for as a cause of others
+    seen_act (N,) 1 for events, 0 for acts that are expected and were not seen: `worth` of them as causes, nothing else
     term_repeats (T,) 1 where a term stands for further reports of an act
     """
     delays = delays_of(d, decay)
     widest = int(np.diff(d.kernel_start).max(initial=1))
-    scored = channel[time >= 0.0]
+    scored = channel[(time >= 0.0) & (seen_act != 0)]
     n, origin = len(scored), min(0.0, float(time[0])) if len(time) else 0.0
     entries, slopes = n + int(np.diff(d.slot_start)[scored].sum()), int(sloped)
     rows = Rows(
@@ -373,7 +381,7 @@ def exact_pass(
         d.pair_group, d.pair_ground_start, d.pair_ground,
     )  # fmt: skip
     used = _pass(
-        time, channel, worth, float(end), d.initial_level.copy(), d.initial_config.copy(), d.channel_ground,
+        time, channel, worth, seen_act, float(end), d.initial_level.copy(), d.initial_config.copy(), d.channel_ground,
         d.channel_scale, slots, effects, flips, groups_of(d), grounds_of(d), timeline_of(d), delays, calms_of(d),
         np.zeros(len(d.calm_decay)), carried(len(d.slot_group), widest, origin),
         carried(len(d.group_term), widest, origin), np.zeros(len(d.ground_term)), rows,

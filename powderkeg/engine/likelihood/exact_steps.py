@@ -292,13 +292,13 @@ def age_slot(kernel_start: Ints, decay: Floats, m: int, s: int, t: float, reach:
 
 @inlined
 def excite_slots(
-    c: int, t: float, worth: float, out_start: Ints, out_slot: Ints, out_mass: Floats, slot_mechanism: Ints,
-    repeats: Ints, kernel_start: Ints, decay: Floats, reach: Carried,
+    c: int, t: float, worth: float, reports: int, out_start: Ints, out_slot: Ints, out_mass: Floats,
+    slot_mechanism: Ints, repeats: Ints, kernel_start: Ints, decay: Floats, reach: Carried,
 ) -> None:  # fmt: skip
-    """An act of channel c at time t, which stands for `worth` acts as a cause, raises what slots hold."""
+    """Channel c acts at time t: `worth` acts as causes, of which so many reports are seen, raise what slots hold."""
     for k in range(out_start[c], out_start[c + 1]):
         s = out_slot[k]
         m = slot_mechanism[s]
         age_slot(kernel_start, decay, m, s, t, reach)
         for h in range(kernel_start[m + 1] - kernel_start[m]):
-            reach.level[s, h] += out_mass[k] * (worth if repeats[m] == 0 else 1.0)
+            reach.level[s, h] += out_mass[k] * (worth if repeats[m] == 0 else reports)

@@ -19,7 +19,7 @@ from powderkeg.engine.likelihood.day_steps import next_day, same_day
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact_filtered import FIRST_STEP, LONGEST_STEP, STEP_GROWTH, step_end
 from powderkeg.engine.likelihood.filtered_facts import Drift, act_on_facts, drift
-from powderkeg.fit.likelihood.objective import Beliefs, Data
+from powderkeg.fit.likelihood.objective import Beliefs, Data, causes_in_time
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.units import YEAR
 
@@ -73,7 +73,7 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
     linear = vector[: problem.n_linear]
     course = np.exp(problem.shape.basis @ vector[problem.shape_places])
     decay = problem.decay(vector)
-    n_pieces, n_mechanisms = len(edge) - 1, len(problem.model.mechanisms)
+    n_pieces, n_mechanisms = len(edge) - 1, len(d.kernel_start) - 1
     width, middle = np.diff(edge), 0.5 * (edge[1:] + edge[:-1])
     piece = np.searchsorted(edge, data.time).astype(np.int64)
 
@@ -85,6 +85,7 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
     calm = _calm(d, data, edge, piece)
     belief, gate, gate_after = _gates(d, facts, slope, data, beliefs, edge, piece)
     gate_before = gate_values(d, facts, slope, belief) if data.by_day else gate
+    share = _shares(d, edge)
 
     # backgrounds
     cell = np.clip(np.searchsorted(d.cell_time, middle, side="right") - 1, 0, len(d.cell_shape) - 1)
@@ -94,7 +95,7 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
         p = d.ground_profile[b]
         season = _season(float(d.profile_swing[p]), float(d.profile_peak[p]), edge)
         rate = linear[d.term_linear[d.ground_term[b]]] * ground.scale[k]
-        mean = rate * d.cell_value[p, cell] * season * at * calm[:, d.ground_calm[b]]
+        mean = rate * d.cell_value[p, cell] * season * at * calm[:, d.ground_calm[b]] * share
         found = mean * gate[:, d.ground_pair[b]]
         by_class[:, ground.owner[k]] += found
         if data.by_day:
@@ -108,7 +109,11 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
         echo = np.array([sum(d.kernel_share[j] * same_day(decay[j]) for j in own) for own in kernel])
         mechanism = d.group_mechanism[source.group]
         scale = linear[d.term_linear[d.group_term[source.group]]]
-        jump = _jumps(source, data, piece, n_keys)
+        causes = np.searchsorted(edge, causes_in_time(data)[0]).astype(np.int64)
+        jump = _jumps(source, data, causes, n_keys, d)
+        jump_now = jump if data.worth_now is None else _jumps(
+            source, data._replace(worth=data.worth_now), causes, n_keys, d
+        )  # fmt: skip
         key = np.concatenate([np.full(len(kernel[m]), k) for k, m in enumerate(mechanism)]).astype(np.int64)
         part = np.concatenate([kernel[m] for m in mechanism]).astype(np.int64)
         owner = np.zeros((n_keys, n_classes + n_mechanisms))
@@ -136,14 +141,15 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
             mass = np.zeros((size, n_keys))
             np.add.at(mass.T, key, (levels * weight).T)
             pair, damped = d.group_pair[source.group], calm[span][:, d.group_calm[source.group]] * scale
+            damped = damped * np.where(d.mechanism_repeats[mechanism] > 0, 1.0, share[span, None])
             if data.by_day:
                 morning[span] += (mass * gate_before[span][:, pair] * damped) @ owner[:, :n_classes]
             mass *= gate[span][:, pair] * damped
             if data.by_day:
                 today = np.zeros((size, n_keys))
                 for k in range(size):
-                    if first + k in jump:
-                        today[k, jump[first + k][0]] = jump[first + k][1]
+                    if first + k in jump_now:
+                        today[k, jump_now[first + k][0]] = jump_now[first + k][1]
                 today *= echo[mechanism] * gate_after[span][:, pair] * damped
                 mass += today
             found = mass @ owner
@@ -189,13 +195,18 @@ def _add(level: Floats, jump: dict[int, tuple[Ints, Floats]], piece: int, key: I
         level += full[key]
 
 
-def _jumps(source: _Sources, data: Data, piece: Ints, n_keys: int) -> dict[int, tuple[Ints, Floats]]:
+def _jumps(source: _Sources, data: Data, piece: Ints, n_keys: int, d: Design) -> dict[int, tuple[Ints, Floats]]:
     """Piece -> (keys, masses) that the acts at its start (of its day) add."""
-    sizes = np.diff(source.start)[data.channel]
-    entry = np.concatenate([np.arange(source.start[c], source.start[c + 1]) for c in data.channel] or [np.zeros(0)])
+    _, channel, worth, number = causes_in_time(data)
+    sizes = np.diff(source.start)[channel]
+    entry = np.concatenate([np.arange(source.start[c], source.start[c + 1]) for c in channel] or [np.zeros(0)])
     at = np.repeat(piece, sizes)
     cells, where = np.unique(at * n_keys + source.key[entry.astype(np.int64)], return_inverse=True)
-    mass = np.bincount(where, weights=source.mass[entry.astype(np.int64)], minlength=len(cells)).astype(np.float64)
+    weight = source.mass[entry.astype(np.int64)]
+    if data.worth is not None:  # further reports come from the reports, answers from what those stand for
+        repeats = d.mechanism_repeats[d.group_mechanism[source.group[source.key[entry.astype(np.int64)]]]] > 0
+        weight = weight * np.where(repeats, np.repeat(number >= 0, sizes), np.repeat(worth, sizes))
+    mass = np.bincount(where, weights=weight, minlength=len(cells)).astype(np.float64)
     pieces = cells // n_keys
     distinct, first = np.unique(pieces, return_index=True)
     bounds = np.append(first, len(cells))
@@ -203,6 +214,13 @@ def _jumps(source: _Sources, data: Data, piece: Ints, n_keys: int) -> dict[int, 
         int(p): ((cells[bounds[k] : bounds[k + 1]] % n_keys).astype(np.int64), mass[bounds[k] : bounds[k + 1]])
         for k, p in enumerate(distinct)
     }
+
+
+def _shares(d: Design, edge: Floats) -> Floats:
+    """(K,) known share of what happens that is seen in every piece."""
+    known = d.flip_fact < 0
+    at = np.searchsorted(d.flip_time[known], edge[:-1] + 1e-9, side="right")
+    return np.asarray(np.append(1.0, d.flip_share[known])[at])
 
 
 def _day_edges(data: Data) -> Floats:
@@ -214,7 +232,9 @@ def _edges(data: Data, d: Design, hidden: bool) -> Floats:
     """Bounds of the pieces: events; the grid of the filter where facts are hidden; else where the background steps."""
     origin = min(0.0, float(data.time[0])) if len(data.time) else 0.0
     if not hidden and len(d.calm_decay) == 0:
-        return np.unique(np.concatenate([[origin, 0.0, data.days], data.time, d.cell_time]))
+        turns = d.flip_time[(d.flip_time > origin) & (d.flip_time < data.days)]
+        time = causes_in_time(data)[0]
+        return np.unique(np.concatenate([[origin, 0.0, data.days], time, d.cell_time, turns]))
     edges = [origin]
     t = origin
     for last in [*data.time.tolist(), data.days]:
@@ -282,6 +302,7 @@ def _gates(
         return beliefs.at_step, found, found
     if beliefs is None:
         before, after = _replayed(d, facts, data, piece, n_pieces)
+        _follow_calendar(d, facts, edge, before, after)
         busy = np.flatnonzero((before != after).any(axis=1)) if data.by_day else np.zeros(0, np.int64)
         after = after[busy]
     else:
@@ -335,6 +356,17 @@ def _replayed(d: Design, facts: Drift, data: Data, piece: Ints, n_pieces: int) -
         touched[piece[acts]] = True
         after[~touched] = before[~touched]
     return before, after
+
+
+def _follow_calendar(d: Design, facts: Drift, edge: Floats, before: Floats, after: Floats) -> None:
+    """Put facts with a known path where they stand, in beliefs (K, cells) that know only of acts."""
+    for s in np.unique(d.flip_fact[d.flip_fact >= 0]):
+        own = d.flip_fact == s
+        at = np.searchsorted(d.flip_time[own], edge[:-1] + 1e-9, side="right")
+        level = np.append(d.initial_level[s], d.flip_level[own])[at]
+        for path in (before, after):
+            path[:, facts.level_start[s] : facts.level_start[s + 1]] = 0.0
+            path[np.arange(len(path)), facts.level_start[s] + level] = 1.0
 
 
 def gate_values(d: Design, facts: Drift, slope: Floats, belief: Floats, pairs: Ints | None = None) -> Floats:

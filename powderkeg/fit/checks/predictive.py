@@ -24,6 +24,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.days.completed import middle_ones
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
+from powderkeg.fit.likelihood.showing import reports_of
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated, settled
 from powderkeg.model import Model
 from powderkeg.simulate import simulate
@@ -118,7 +119,13 @@ def predictive(
     )  # fmt: skip
     replicates = runs.replicates  # fewer than asked for where the fitted model explodes from the first run on
     acts = (runs.channel < model.n_acts) & (runs.time >= before)
-    time, channel, replicate = runs.time[acts] - before, runs.channel[acts].astype(np.int64), runs.replicate[acts]
+    time, channel, replicate = reports_of(
+        problem.layer,
+        runs.time[acts] - before,
+        runs.channel[acts].astype(np.int64),
+        runs.replicate[acts].astype(np.int64),
+        seed,
+    )
     kinds, kind_of = np.unique([c.act for c in model.channels[: model.n_acts]], return_inverse=True)
     cuts = [slice(int(a), int(b)) for a, b in pairwise(np.searchsorted(replicate, np.arange(replicates + 1)))]
     many = np.array([_numbers(time[part], data.days) for part in cuts])
@@ -165,12 +172,15 @@ def window_shift(fit: Fit) -> float:
 
 
 def with_course(problem: Problem, vector: Floats, before: float) -> Model:
-    """The model at a parameter vector, its backgrounds following the fitted course and the known coverage.
+    """The model at a parameter vector, its backgrounds following the fitted course, the known coverage and the times at
+    which the source shows more or less.
 
     before  days from the model's start to the window; before the window the course stands at its first value
     """
     model = filled_arrays(problem, vector)
     shape = problem.shape
+    if problem.layer is not None:
+        shape = problem.layer.laid_over(shape)
     course = np.exp(shape.basis @ vector[problem.shape_places])[shape.row] * shape.offset
     if np.all(course == 1.0):
         return model

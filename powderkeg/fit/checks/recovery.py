@@ -18,9 +18,13 @@ from scipy import stats
 from powderkeg.errors import Fault, FitError, UsageError
 from powderkeg.fit.checks.predictive import LIMIT, window_shift, with_course
 from powderkeg.fit.estimates import Estimate, estimate_parameters
+from powderkeg.fit.job import Job
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.problem import carry
+from powderkeg.fit.likelihood.showing import reports_of
+from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.posterior_rates import drawn_multiples, settled, without_laws
+from powderkeg.fit.rounds import settle
 from powderkeg.simulate import simulate
 
 if TYPE_CHECKING:
@@ -98,8 +102,8 @@ def recover(
     plain, vector = settled(fit.climber, fit.solution.vector)
     model = with_course(plain.problem, vector, before)
     runs = simulate(model, days=days, replicates=1 if laws else refits, seed=seed, workers=workers, limit=LIMIT)
-    free = [p.path for p in problem.parameters if p.free]
-    asked = [p.path for p in problem.parameters if p.free and p.kind != "shape"]
+    free = [p.path for p in problem.parameters if p.free and p.path in fit.parameters]
+    asked = [p.path for p in problem.parameters if p.free and p.path in fit.parameters and p.kind != "shape"]
     found: list[dict[str, Estimate]] = []
     for r in range(refits if laws else runs.replicates):  # fewer where the fitted model explodes from the first on
         if laws:  # channels are busy anew in every history, as their law has it
@@ -110,12 +114,12 @@ def recover(
         span = slice(int(runs.offsets[own]), int(runs.offsets[own + 1]))
         time, channel = runs.time[span] - before, runs.channel[span].astype(np.int64)
         kept = (channel < model.n_acts) & (time >= min(0.0, float(data.time[0])))
-        one = Data(np.floor(time[kept]) if data.by_day else time[kept], channel[kept], data.days, data.by_day)
+        time, channel, _ = reports_of(problem.layer, time[kept], channel[kept], channel[kept], seed + r)
+        one = Data(np.floor(time) if data.by_day else time, channel, data.days, data.by_day)
         if int((one.time >= 0).sum()) >= 2 and not runs.exploded[own]:
             try:
-                climber = replace(fit.job, data=one, free=asked, fix=None).under(problem.shape)
-                start = carry(fit.problem, fit.solution.vector, climber.problem)
-                solution = climber.climb(start, climber.problem.held)
+                job = replace(fit.job, data=one, free=asked, fix=None)
+                climber, solution = _refitted(job, fit)
                 if np.isfinite(solution.log_likelihood):
                     found.append(estimate_parameters(climber, solution, fit.level))
             except FitError:
@@ -124,6 +128,17 @@ def recover(
             progress((r + 1) / refits)
     rows = [_row(fit.parameters[path].estimate, path, [one[path] for one in found if path in one]) for path in free]
     return Recovery(pl.DataFrame(rows, schema=SCHEMA), len(found), refits - len(found), fit.level)
+
+
+def _refitted(job: Job, fit: Fit) -> tuple[Climber, Solution]:
+    """The best fit of another record under the course, and through the kind of source, of the fit."""
+    shape = fit.problem.shape
+    if job.layer is not None:
+        begun = replace(job, layer=job.layer.anew())
+        return settle(begun, lambda one: one.under(shape), (fit.problem, fit.solution.vector), True)[1:]
+    climber = job.under(shape)
+    start = carry(fit.problem, fit.solution.vector, climber.problem)
+    return climber, climber.climb(start, climber.problem.held)
 
 
 def _row(truth: float, path: str, found: list[Estimate]) -> dict[str, Any]:

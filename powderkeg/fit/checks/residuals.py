@@ -444,7 +444,10 @@ def _draw_totals(
     group = d.slot_group[d.out_slot]
     calm, target = d.group_calm[group], np.repeat(np.arange(len(d.channel_ground)), np.diff(d.slot_start))[d.out_slot]
     highest = gate.max(axis=0)
-    running = np.append(0.0, np.cumsum(_same_day_mass(climber, vector) * highest[of_edge]))
+    again = d.mechanism_repeats[d.group_mechanism[group]] > 0
+    worth = _worth(climber, n_days)
+    mass = _same_day_mass(climber, vector) * highest[of_edge] * np.where(again, 1.0, worth.max())
+    running = np.append(0.0, np.cumsum(mass))
     kappa = running[d.out_start[1:]] - running[d.out_start[:-1]]
     share = np.cumsum(ancestors / np.maximum(mean[:, None], 1e-300), axis=1)
     flat = (np.minimum(share, 1.0) + np.arange(n_days)[:, None]).ravel()
@@ -458,10 +461,22 @@ def _draw_totals(
         edge = np.clip(edge - 1, d.out_start[kind], d.out_start[kind + 1] - 1)
         day = cell // DRAWS
         stands = gate[day, of_edge[edge]] / np.maximum(highest[of_edge[edge]], 1e-300)
+        stands *= np.where(again[edge], 1.0, worth[day] / worth.max())
         kept = generator.random(len(edge)) < stands * expected.calm[day, calm[edge]]
         cell, kind = cell[kept], target[edge[kept]]
         np.add.at(totals, cell, 1)
     return totals.reshape(n_days, DRAWS)
+
+
+def _worth(climber: Climber, n_days: int) -> Floats:
+    """(days,) what a seen act counts as a cause, times the known share of its answers that is seen that day."""
+    layer = climber.problem.layer
+    if layer is None:
+        return np.ones(n_days)
+    window = slice(-layer.origin, -layer.origin + n_days)
+    shown = layer.lasting if layer.counts_unseen else layer.seen
+    worth = layer.gain * (1.0 - (layer.repeats or 0.0)) / np.maximum(shown[window], 1e-3)
+    return np.asarray(worth * layer.known[window])
 
 
 def _same_day_mass(climber: Climber, vector: Floats) -> Floats:

@@ -32,6 +32,9 @@ class Data(NamedTuple):
                  `time` is then one of them for each
     worth        (N,) how many acts an event stands for as a cause of others, where a source sees less on some days than
                  on others or tells one act several times; None: one each
+    worth_now    (N,) the same for answers of the same day, which may not rest on how often the day told of it
+    unseen       (days, C) acts of each day that are expected beside those that were seen, causes of others like them;
+                 None: all were seen
     """
 
     time: Floats
@@ -41,6 +44,42 @@ class Data(NamedTuple):
     first: Ints | None = None
     last: Ints | None = None
     worth: Floats | None = None
+    worth_now: Floats | None = None
+    unseen: Floats | None = None
+
+
+def both_worths(data: Data) -> Floats | None:
+    """(2, N) worth of each event on later days and on its own; None where each is one act."""
+    if data.worth is None:
+        return None
+    return np.stack([data.worth, data.worth if data.worth_now is None else data.worth_now])
+
+
+PARTS_OF_DAY = 4
+"""Times of a day at which its unseen acts are taken to have happened, at exact times."""
+
+
+def causes_in_time(data: Data) -> tuple[Floats, Ints, Floats, Ints]:
+    """(time, channel, worth, number) of everything that acts on what comes later, in order.
+
+    number  index of the event, -1 for acts that were not seen
+    """
+    worth = np.ones(len(data.time)) if data.worth is None else data.worth
+    number = np.arange(len(data.time))
+    if data.unseen is None:
+        return data.time, data.channel, worth, number
+    day, channel = np.nonzero(data.unseen > 0)
+    mass = data.unseen[day, channel]
+    parts = 1 if data.by_day else PARTS_OF_DAY
+    at = day[:, None] + (0.0 if data.by_day else (np.arange(parts)[None, :] + 0.5) / parts)
+    time = np.broadcast_to(at, (len(day), parts)).ravel()
+    inside = time < data.days
+    time = np.concatenate([data.time, time[inside]])
+    order = np.argsort(time, kind="stable")
+    every = np.concatenate([data.channel, np.repeat(channel, parts)[inside]])
+    worth = np.concatenate([worth, np.repeat(mass / parts, parts)[inside]])
+    number = np.concatenate([number, np.full(int(inside.sum()), -1)])
+    return time[order], every[order].astype(np.int64), worth[order], number[order]
 
 
 class Terms:
@@ -183,10 +222,13 @@ def prepare(
     """
     if data.by_day:
         day = _whole(data)
-        rows = day_pass(design, decay, day, data.channel, round(data.days), sloped, data.worth)
+        rows = day_pass(design, decay, day, data.channel, round(data.days), sloped, both_worths(data), data.unseen)
         return _day_objective(rows, data, terms, dead)
-    worth = np.ones(len(data.time)) if data.worth is None else data.worth
-    found = exact_pass(design, decay, data.time, data.channel, data.days, sloped, worth, repeating_terms(design))
+    time, channel, worth, number = causes_in_time(data)
+    seen = (number >= 0).astype(np.int64)
+    repeats = repeating_terms(design)
+    found = exact_pass(design, decay, time, channel, data.days, sloped, worth, seen, repeats)
+    found = found._replace(event=number[found.event])
     return _exact_objective(found, terms, dead)
 
 

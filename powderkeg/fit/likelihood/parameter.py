@@ -13,7 +13,8 @@ class FitParameter:
     """One number of the scenario that the likelihood can see.
 
     path      key path, as in `mechanisms.retaliation.answers`
-    kind      rate, answers, half_life, factor, or shape (of the law of the channels that share a rate)
+    kind      rate, answers, half_life, factor, shape (of the law of the channels that share a rate), or repeats
+              (further reports of an act)
     value     as the scenario has it, in days, per day or as a plain number
     low, high range that the scenario gives, or None
     place     position in the parameter vector

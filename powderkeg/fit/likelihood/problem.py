@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
-from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, moving_facts
+from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, empty_calendar, moving_facts
 from powderkeg.errors import Fault, FitError, UsageError, argument, nearest_name
 from powderkeg.fit.likelihood.effects import Differences, Varying, make_varying, pool_rates
+from powderkeg.fit.likelihood.layer import Layer
 from powderkeg.fit.likelihood.objective import Data, Terms
 from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.model import Model
@@ -30,6 +31,8 @@ SHORTEST = 0.02
 """Half-lives are sought from this many days ..."""
 LONGEST = 0.2
 """... to this share of the window: what fades more slowly cannot be told from the background."""
+MOST_REPEATS = 0.95
+"""Share of reports that may tell an act once more: twenty reports an act are doubles, not a source."""
 STEEPEST = 8.0
 """Log factors are kept within plus and minus this: beyond it the data say never, or always, not how much."""
 
@@ -46,6 +49,8 @@ class Problem:
     varying          what tells backgrounds apart beyond rates, None where nothing does; its effects are the last of the
                      log parameters
     shift            days from the model's start to the start of the window
+    layer            what the source shows of what happens, None where it shows all; its factors are the last of the
+                     gate factors, its repeats the last of the answers
     """
 
     model: Model
@@ -66,6 +71,7 @@ class Problem:
     law_rates: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     varying: Varying | None = None
     shift: float = 0.0
+    layer: Layer | None = None
 
     @property
     def n_linear(self) -> int:
@@ -155,6 +161,7 @@ def pose(
     shape: Shape,
     shift: float,
     differences: Differences | None = None,
+    layer: Layer | None = None,
 ) -> Problem:
     """The problem of fitting `model` to `data`.
 
@@ -164,6 +171,7 @@ def pose(
     shape  course of the background beyond the scenario's profiles
     shift  days from the scenario's start to the start of the window
     differences  what tells backgrounds apart beyond rates, if anything may
+    layer  what the source shows of what happens; all, by default
     """
     system = _shifted(model.system, shift)
     rate_of, rates = _rates(model)
@@ -197,8 +205,22 @@ def pose(
         n_rates=n_rates,
         n_factors=n_factors,
     )
+    calendar, n_factors_own = empty_calendar(), n_factors
+    reported: list[FitParameter] = []
+    if layer is not None:
+        system, sources, calendar = layer.over(system, sources, model.n_acts)
+        data = data._replace(
+            worth=layer.worth(data), worth_now=layer.worth(data, now=True), unseen=layer.unseen_within(data.days)
+        )
+        n_factors = sources.n_factors
+        reported = [FitParameter(path, "factor", 1.0, None, None, -1, True) for path, _ in layer.free]
+        if layer.repeats is not None:
+            n_mechanisms += 1
+            half_life_of = np.append(half_life_of, -1)
     try:
-        design = build(system, sources, data.days, shape, model.n_acts, effects=varying.effects if varying else None)
+        design = build(
+            system, sources, data.days, shape, model.n_acts, calendar, effects=varying.effects if varying else None
+        )  # fmt: skip
     except ValueError as error:
         raise FitError(f"{error}; give the move fewer gates, or make some facts ties") from None
     terms = Terms(design, n_rates + n_mechanisms, n_factors + n_shape)
@@ -209,10 +231,16 @@ def pose(
         *(_at(p, n_rates + n_mechanisms + k) for k, p in enumerate(factors)),
         *(_at(p, base + k) for k, p in enumerate(half_lives)),
     ]
+    known += [_at(p, n_rates + n_mechanisms + n_factors_own + k) for k, p in enumerate(reported)]
+    if layer is not None and layer.repeats is not None:
+        place = n_rates + n_mechanisms - 1
+        known.append(FitParameter("reporting.batches", "repeats", layer.repeats, None, None, place, True))
     start, lower, upper = np.zeros(base + len(half_lives)), np.zeros(base + len(half_lives)), np.zeros(0)
     lower = np.full(len(start), -STEEPEST)
     upper = np.full(len(start), STEEPEST)
     lower[: n_rates + n_mechanisms], upper[: n_rates + n_mechanisms] = 0.0, np.inf
+    if layer is not None and layer.repeats is not None:
+        upper[n_rates + n_mechanisms - 1] = MOST_REPEATS
     longest = max(LONGEST * data.days, 2.0 * max((p.value for p in half_lives), default=1.0))
     lower[base:], upper[base:] = np.log(LN2 / longest), np.log(LN2 / SHORTEST)
     held = np.zeros(len(start), bool)
@@ -243,6 +271,7 @@ def pose(
         n_factors=n_factors,
         varying=varying,
         shift=shift,
+        layer=layer,
     )
 
 
@@ -391,6 +420,8 @@ def filled_arrays(problem: Problem, vector: Floats) -> Model:
     d = problem.design
     linear_of = d.term_linear[d.ground_term[d.channel_ground]]
     rate[: model.n_acts] = vector[linear_of] * d.channel_scale
+    if problem.layer is not None and len(problem.layer.detection):
+        rate[: model.n_acts] /= problem.layer.detection  # of acts, not of those that are reported
     mass = model.edge_weight * vector[problem.n_rates + system.edge_mechanism]
     factor = system.level_factor.copy()
     by_path = natural_values(problem, vector)
@@ -399,7 +430,12 @@ def filled_arrays(problem: Problem, vector: Floats) -> Model:
             factor[cell] = by_path.get(model.parameters[index].path, factor[cell])
     return replace(
         model,
-        system=system._replace(rate=rate, edge_mass=mass, kernel_decay=problem.decay(vector), level_factor=factor),
+        system=system._replace(
+            rate=rate,
+            edge_mass=mass,
+            kernel_decay=problem.decay(vector)[: len(system.kernel_decay)],
+            level_factor=factor,
+        ),
     )
 
 

@@ -1,0 +1,287 @@
+"""What a source shows of what happens, estimated with the rest: weekdays, holidays, coverage, breaks, batches."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+from pages import examples_hold
+
+import powderkeg as pk
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.errors import UsageError
+from powderkeg.events.table import EventTable
+from powderkeg.fit.checks.expected import expected_acts
+from powderkeg.fit.likelihood.layer import WEEKDAYS
+from powderkeg.fit.likelihood.objective import prepare
+
+MONDAY = date(2018, 1, 1)
+SCENARIO = """
+powderkeg: 1
+name: answers
+start: 2018-01-01
+years: 5
+actors: {north: {}, south: {}}
+acts: {threaten: {tone: hostile, cameo: "138"}}
+moves:
+  north_threats: {who: north, does: threaten, to: south, rate: 0.4 per day}
+  south_threats: {who: south, does: threaten, to: north, rate: 0.4 per day}
+mechanisms:
+  inertia: {when: x threatens y, then: x threatens y, answers: 0.3, half_life: 1.4 days}
+  retaliation: {when: x threatens y, then: y threatens x, answers: 0.2, half_life: 3.5 days}
+"""
+WEEK = np.array([1.0, 1.0, 1.0, 1.0, 0.9, 0.5, 0.35])
+
+
+def happened(days: float, seed: int) -> tuple[Floats, Ints]:
+    """(time, channel) of all acts: those of their own accord, then generation after generation."""
+    rng = np.random.default_rng(seed)
+    n = rng.poisson(0.8 * days)
+    time, channel = rng.uniform(0.0, days, n), rng.integers(0, 2, n)
+    times, channels = [time], [channel]
+    while len(time):
+        born_time, born_channel = [], []
+        for kind, (mean, half_life) in enumerate(((0.3, 1.4), (0.2, 3.5))):
+            many = rng.poisson(mean, len(time))
+            born_time.append(np.repeat(time, many) + rng.exponential(half_life / np.log(2), many.sum()))
+            born_channel.append(np.repeat(channel if kind == 0 else 1 - channel, many))
+        time, channel = np.concatenate(born_time), np.concatenate(born_channel)
+        time, channel = time[time < days], channel[time < days]
+        times.append(time)
+        channels.append(channel)
+    order = np.argsort(np.concatenate(times))
+    return np.concatenate(times)[order], np.concatenate(channels)[order]
+
+
+def table(time: Floats, channel: Ints, days: float, resolution: str = "day") -> EventTable:
+    frame = pl.DataFrame(
+        {
+            "time": np.floor(time) if resolution == "day" else time,
+            "source": np.where(channel == 0, "north", "south"),
+            "act": ["threaten"] * len(time),
+            "target": np.where(channel == 0, "south", "north"),
+        }
+    )
+    return EventTable(frame.sort("time"), MONDAY, days, resolution)
+
+
+@cache
+def weekly(resolution: str = "day", days: float = 1820.0, seed: int = 5) -> EventTable:
+    """A record that shows every act on Mondays to Thursdays and fewer at the week's end."""
+    time, channel = happened(days, seed)
+    kept = np.random.default_rng(seed).random(len(time)) < WEEK[np.floor(time).astype(int) % 7]
+    return table(time[kept], channel[kept], days, resolution)
+
+
+@cache
+def fitted(resolution: str = "day", reporting: str | None = "weekday") -> pk.Fit:
+    return pk.fit(pk.loads(SCENARIO), weekly(resolution), background="constant", reporting=reporting)
+
+
+@pytest.mark.parametrize("resolution", ["day", "exact"])
+def test_a_weekday_profile_is_found_with_intervals_that_hold_it(resolution: str) -> None:
+    """False alarm below 1e-3: five of seven 99.9 % intervals, and a profile of the right form."""
+    found = pk.fit(
+        pk.loads(SCENARIO), weekly(resolution), background="constant", reporting="weekday", level=0.999
+    ).reporting
+    assert found is not None
+    truth = WEEK / WEEK.mean()
+    assert next(one.name for one in found.shares) == "monday"
+    assert np.mean([one.factor for one in found.shares]) == pytest.approx(1.0)
+    assert all(one.low is not None and one.high is not None for one in found.shares)
+    assert sum(one.low <= w <= one.high for one, w in zip(found.shares, truth, strict=True)) >= 6
+    assert found.rounds_left < 1e-3
+
+
+def test_a_weekday_profile_left_out_costs_answers_and_likelihood() -> None:
+    """The planted error: without the profile the weeks' ends hide who answers whom, and AIC is hundreds worse."""
+    through, without = fitted(), fitted(reporting=None)
+    assert through.log_likelihood - without.log_likelihood > 60.0
+    assert without.branching_ratio < 0.85 * through.branching_ratio
+    assert through.branching_ratio == pytest.approx(0.5, abs=0.12)
+    assert through.reporting is not None and through.reporting.unseen == pytest.approx(1 - WEEK.mean(), abs=0.04)
+
+
+def test_rows_and_exposures_of_a_settled_fit_have_a_flat_top() -> None:
+    """Score equations at the end: as many acts as expected on every kind of day, by two ways of counting."""
+    for resolution in ("day", "exact"):
+        found = fitted(resolution)
+        d = found.problem.design
+        expected = expected_acts(found.climber, found.solution.vector, np.arange(len(d.channel_ground)), 2)
+        day = np.floor(expected.edge[:-1] + 1e-9).astype(int) % 7
+        mean = np.bincount(day, weights=expected.total, minlength=7)
+        seen = np.bincount(np.floor(found.problem.data.time).astype(int) % 7, minlength=7)
+        assert mean == pytest.approx(seen.astype(float), rel=5e-3)
+        assert expected.total.sum() == pytest.approx(float(found.solution.objective.expected(
+            found.solution.vector[: found.problem.n_smooth]).sum()), rel=1e-6)  # fmt: skip
+
+
+def test_a_flat_layer_leaves_the_likelihood_as_it_is() -> None:
+    """All factors 1, no repeats: value for value the likelihood without a layer."""
+    plain, through = fitted(reporting=None), fitted()
+    layer = through.problem.layer
+    assert layer is not None
+    flat = replace(layer, kind_factor=np.ones(7), unseen=None, gain=1.0)
+    problem = replace(through.job, layer=flat).pose(through.problem.shape)
+    own = {p.path: p.place for p in problem.parameters}
+    vector = problem.start.copy()
+    for p in plain.problem.parameters:
+        vector[own[p.path]] = plain.solution.vector[p.place]
+    at = prepare(problem.data, problem.design, problem.terms, problem.decay(vector), problem.dead)
+    assert at.evaluate(vector[: problem.n_smooth])[0] == pytest.approx(plain.log_likelihood, abs=1e-8)
+
+
+def reports(days: float, share: float, seed: int) -> EventTable:
+    """A record in which an act has a number of reports with Borel's law, all on its day."""
+    time, channel = happened(days, seed)
+    rng = np.random.default_rng(seed + 1)
+    number, left = np.ones(len(time), np.int64), np.ones(len(time), np.int64)
+    while left.any():
+        left = rng.poisson(share * left)
+        number += left
+    return table(np.repeat(time, number), np.repeat(channel, number), days)
+
+
+def test_a_story_told_again_is_not_an_answer() -> None:
+    """Every third report is a further one: with batches the branching ratio is that of acts, without it is far off."""
+    events = reports(2600.0, 0.3, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        through = pk.fit(pk.loads(SCENARIO), events, background="constant", reporting="batches")
+        without = pk.fit(pk.loads(SCENARIO), events, background="constant")
+    assert through.reporting is not None and through.reporting.repeats is not None
+    share, se, low, high = through.reporting.repeats
+    assert se is not None and low is not None and high is not None
+    assert abs(share - 0.3) < 3.0 * se and low < share < high
+    assert abs(through.branching_ratio - 0.5) < 0.1 < without.branching_ratio - 0.5
+    assert through.reporting.reports_an_act == pytest.approx(1 / (1 - share))
+
+
+def test_batches_are_at_zero_where_every_report_is_an_act() -> None:
+    """The planted opposite: nothing is told twice, and nothing is taken from the answers of a day."""
+    time, channel = happened(1800.0, 9)
+    found = pk.fit(pk.loads(SCENARIO), table(time, channel, 1800.0), background="constant", reporting="batches")
+    assert found.reporting is not None and found.reporting.repeats is not None
+    assert found.reporting.repeats[0] < 0.06
+
+
+def test_coverage_breaks_and_holidays_are_found_or_known() -> None:
+    days = 1820.0
+    time, channel = happened(days, 11)
+    rng = np.random.default_rng(1)
+    at = np.floor(time).astype(int)
+    free_days = [MONDAY + timedelta(days=k) for k in range(20, 1820, 61)]
+    is_free = np.isin(at, [(day - MONDAY).days for day in free_days])
+    share = np.where(at < 900, 1.0, 0.5) * np.where(is_free, 0.4, 1.0) * np.where(at // 30 % 2 == 0, 1.0, 0.6)
+    kept = rng.random(len(time)) < share
+    coverage = pl.DataFrame(
+        {"day": [MONDAY + timedelta(days=k) for k in range(0, 1830, 30)], "events": [100, 60] * 30 + [100]}
+    )
+    asked = {
+        "holidays": free_days, "breaks": [MONDAY + timedelta(days=900)], "coverage": coverage, "source": "wire",
+    }  # fmt: skip
+    found = pk.fit(
+        pk.loads(SCENARIO), table(time[kept], channel[kept], days), background="constant", reporting=asked, level=0.999
+    )
+    shown = found.reporting
+    assert shown is not None
+    holiday = {one.name: one for one in shown.shares}["holiday"]
+    assert holiday.low is not None and holiday.high is not None and holiday.low < 0.4 < holiday.high
+    before, after = shown.breaks
+    assert after.factor / before.factor == pytest.approx(0.5, abs=0.1)
+    assert shown.coverage and shown.source == "wire"
+    data = found.as_dict()["reporting"]
+    assert data["holidays"]["days"] == len(free_days) and data["weekday"] is None and data["batches"] is None
+
+
+def test_detection_makes_rates_those_of_acts() -> None:
+    """A fifth of all threats is reported, as given: rates are five times those seen, answers the same."""
+    known = pk.fit(pk.loads(SCENARIO), weekly(), background="constant", reporting={"detection": {"threaten": 0.2}})
+    plain = fitted(reporting=None)
+    path = "moves.north_threats.rate"
+    assert known.parameters[path].estimate == pytest.approx(5.0 * plain.parameters[path].estimate, rel=1e-3)
+    assert known.branching_ratio == pytest.approx(plain.branching_ratio, rel=1e-3)
+    assert known.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-4)
+
+
+def test_auto_keeps_what_aic_asks_for_and_says_what_each_part_brought() -> None:
+    found = pk.fit(pk.loads(SCENARIO), weekly(), background="constant", reporting="auto")
+    assert found.reporting is not None
+    tried = found.reporting.tried
+    assert tried["reporting"].to_list() == ["none", "weekday", "weekday, batches"]
+    assert tried["chosen"].sum() == 1 and "weekday" in tried.filter("chosen")["reporting"].item()
+    assert "AIC" in found.summary()
+
+
+def test_a_source_that_never_reports_on_sundays_is_said_and_nothing_is_not_a_number() -> None:
+    events = weekly()
+    events = replace(events, frame=events.frame.filter(pl.col("time").floor() % 7 != 6))
+    found = pk.fit(pk.loads(SCENARIO), events, background="constant", reporting="weekday")
+    assert found.reporting is not None
+    assert found.reporting.shares[6].factor == 0.0 and found.reporting.shares[6].se is None
+    assert any("no event on any sunday" in line for line in found.warnings)
+    assert np.isfinite([one.factor for one in found.reporting.shares]).all() and np.isfinite(found.log_likelihood)
+
+
+def test_the_page_and_json_say_how_often_a_sundays_act_is_seen() -> None:
+    found = fitted()
+    assert "a Sunday's act is seen 0." in found.summary()
+    weekday = found.as_dict()["reporting"]["weekday"]
+    assert [one["name"] for one in weekday] == list(WEEKDAYS)
+    assert "reporting" not in " ".join(found.parameters)
+
+
+@pytest.mark.parametrize(
+    ("reporting", "words"),
+    [
+        ("wekday", "nearest: 'weekday'"),
+        ("holidays", "holidays of no country"),
+        ("holidays=QQ", "unknown country 'QQ'"),
+        ("breaks", "breaks without a day"),
+        ("breaks=1999-01-01", "outside the window"),
+        ("breaks=soon", "a date such as"),
+        ({"detection": {"threaten": 2.0}}, "a share above 0"),
+        ({"detection": {"treaten": 0.5}}, "nearest: 'threaten'"),
+        ("coverage", "no coverage by month or day"),
+        (["weekday", "batches"], ""),
+    ],
+)
+def test_a_request_that_cannot_be_met_says_what_can(reporting: object, words: str) -> None:
+    if reporting == "holidays=QQ":
+        pytest.importorskip("holidays", reason="the package `holidays` is installed on its own")
+    resolution = "exact" if not words else "day"
+    with pytest.raises(UsageError) as error:
+        pk.fit(pk.loads(SCENARIO), weekly(resolution), background="constant", reporting=reporting)
+    assert (words or "batches asked of exact times") in str(error.value)
+
+
+def test_facts_that_no_act_reports_are_refused_with_a_sentence() -> None:
+    hidden = SCENARIO.replace("acts: {", "facts: {alert: {lasts: 5 days}}\nacts: {").replace(
+        "to: south, rate", "to: south, sets: alert, rate"
+    )
+    with pytest.raises(UsageError, match="facts that no act reports"):
+        pk.fit(pk.loads(hidden), weekly(), background="constant", reporting="weekday")
+
+
+def test_examples_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
+    examples_hold("reporting", capsys)
+
+
+def test_checks_see_histories_through_the_source() -> None:
+    """Simulated histories are thinned like the record: their number of acts is the record's, not that of all acts."""
+    checks = fitted().check(replicates=40, workers=1)
+    events = next(check for check in checks.checks if check.name == "events")
+    assert events.simulated == pytest.approx(len(weekly()), rel=0.1)
+    assert events.p > 0.01
+    daily = next(test for test in checks.tests if test.name == "daily_totals")
+    assert daily.p > 0.01
+
+
+def test_attribution_from_such_a_fit_is_refused() -> None:
+    with pytest.raises(UsageError, match="through what its source shows"):
+        pk.attribute(fitted())
