@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.likelihood.exact_filtered import is_hidden
+from powderkeg.engine.likelihood.filtered_facts import is_hidden
 from powderkeg.errors import Fault, UsageError, argument, nearest_name
 from powderkeg.events.holidays import holidays_of
 from powderkeg.events.table import EventTable
