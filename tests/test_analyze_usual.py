@@ -73,7 +73,7 @@ def test_known_crises_are_found_in_a_year_and_source_that_chose_nothing(shared_d
     events, _ = match(scenario, table, doubles=("mirrored", "same_day_matched"))
     assert pk.episodes(events, scenario).height == 0
     assert pk.episodes(events, scenario, rules=Rules())["calendar_days"].sum() > 0.35 * events.days
-    found = pk.episodes(events, scenario, rules=relative_rules(events, scenario, rules=Rules()))
+    found = pk.episodes(events, scenario, rules=relative_rules(events, scenario))
     assert found["first_day"].to_list() == [date(2018, 1, 16), date(2018, 3, 26), date(2018, 9, 8)]
     assert found["calendar_days"].sum() < 0.1 * events.days
 
@@ -86,7 +86,7 @@ def test_dyads_of_a_busy_system_are_judged_by_what_is_usual_between_them(shared_
     for year in ("14", "18"):
         table = read_events(shared_data / f"icews{year}" / "events.parquet")
         events, _ = match(scenario, table, doubles=("mirrored", "same_day_matched"))
-        rules = relative_rules(events, scenario, rules=Rules(), by="dyad")
+        rules = relative_rules(events, scenario, by="dyad")
         found[year] = pk.episodes(events, scenario, rules=rules, by="dyad")
     crimea = found["14"].filter(dyad="russia - ukraine").row(0, named=True)
     assert crimea["first_day"] == date(2014, 3, 19)

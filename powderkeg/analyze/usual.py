@@ -36,11 +36,15 @@ def relative_rules(
 ) -> Rules:
     """Rules whose thresholds stand on the usual score of these events.
 
-    by  "system": thresholds are raised for all together. "dyad": each two actors have their own usual score
-        (`Rules.usual`), and a dyad that these events do not have is judged as before
+    rules  what they are on top of; unless given 6 and 2, with the scenario's memory: thresholds that a scenario sets were
+           chosen for one source, and have its usual score in them
+    by     "system": thresholds are raised for all together. "dyad": each two actors have their own usual score
+           (`Rules.usual`), and a dyad that these events do not have is judged as before
     """
     known = compiled(model, events)
-    rules = rules or Rules.of(known.scenario if known is not None else None)
+    if rules is None:
+        own = Rules.of(known.scenario if known is not None else None)
+        rules = Rules(memory=own.memory, chained_within=own.chained_within)
     found = usual_scores(streams(events, known, by), rules.memory)
     if by == "dyad":
         return replace(rules, usual=found)
