@@ -36,8 +36,8 @@ def relative_rules(
 ) -> Rules:
     """Rules whose thresholds stand on the usual score of these events.
 
-    rules  what they are on top of; unless given 6 and 2, with the scenario's memory: thresholds that a scenario sets were
-           chosen for one source, and have its usual score in them
+    rules  what they are on top of; unless given 6 and 2, with the scenario's memory: thresholds that a scenario sets
+           were chosen for one source, and have its usual score in them
     by     "system": thresholds are raised for all together. "dyad": each two actors have their own usual score
            (`Rules.usual`), and a dyad that these events do not have is judged as before
     """
