@@ -43,7 +43,6 @@ STEPS = "one thing after the other, each step a call: cut further it would only 
 LONG_FUNCTIONS = {
     "engine.likelihood.gamma_rates.evaluate_marginal": TO_BE_CUT,
     "engine.splitting.copies.split": TO_BE_CUT,
-    "engine.episodes._cut": TO_BE_CUT,
     "engine.replay.intensity.ledger": "an offset for each of 84 arrays, line by line",
     "analyze.streams._lookup": STEPS,
     "attribute.attributing.attribute": STEPS,

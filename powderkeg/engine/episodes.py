@@ -116,14 +116,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
         i = begin
         while i < finish:
             now = time[i]
-            gain = 0.0
-            mark = 0
-            j = i
-            while j < finish and time[j] == now:
-                c = channel[j]
-                gain += heat[c]
-                mark |= marks[c]
-                j += 1
+            j, gain, mark = _batch(i, finish, time, channel, heat, marks)
             if j < finish and not time[j] > now:
                 return s, n, j
             # A batch ends at most one episode; two rows also leave room for the one that the window ends.
@@ -137,9 +130,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
             before = score * fade
             if inside and before < closes_at:
                 end = scored_at + memory * np.log(score / closes_at)
-                stop = i
-                while stop > first and time[stop - 1] > end:
-                    stop -= 1
+                stop = _last_until(end, i, first, time)
                 state, settled = _ending(
                     start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
                 )
@@ -180,14 +171,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
 
             if not inside:
                 if score >= opens_at:
-                    first = rise
-                    k = rise - 1
-                    while k >= free and time[k] >= time[rise] - memory:
-                        if marks[channel[k]] & OPENS:
-                            first = k
-                        k -= 1
-                    while first > free and time[first - 1] == time[first]:
-                        first -= 1
+                    first = _opened_by(rise, free, memory, time, channel, marks)
                     start = time[first]
                     if n > n_before and whole[n - 1, 3] == SPENT and start - real[n - 1, 1] <= chained_within:
                         whole[n - 1, 3] = CHAINED
@@ -235,12 +219,47 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
                 state, settled, end = OPEN, last, max(horizon[s], last)
             else:
                 end = scored_at + memory * np.log(score / closes_at)
-                while stop > first and time[stop - 1] > end:
-                    stop -= 1
+                stop = _last_until(end, finish, first, time)
             n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak)
         for e in range(n_before, n):
             whole[e, 4] = _first_act(whole[e, 1], time, channel, heat, marks)
     return len(offsets) - 1, n, -1
+
+
+@inner
+def _batch(i, finish, time, channel, heat, marks):  # type: ignore[no-untyped-def]
+    """Events with the stamp of event i: the first after them, their heat in all, their marks."""
+    gain = 0.0
+    mark = 0
+    j = i
+    while j < finish and time[j] == time[i]:
+        c = channel[j]
+        gain += heat[c]
+        mark |= marks[c]
+        j += 1
+    return j, gain, mark
+
+
+@inner
+def _last_until(end, stop, first, time):  # type: ignore[no-untyped-def]
+    """`stop`, less the events before it that come after `end`; not before `first`."""
+    while stop > first and time[stop - 1] > end:
+        stop -= 1
+    return stop
+
+
+@inner
+def _opened_by(rise, free, memory, time, channel, marks):  # type: ignore[no-untyped-def]
+    """The first event of an episode whose score rose with event `rise`: the act that put the matter on the table."""
+    first = rise
+    k = rise - 1
+    while k >= free and time[k] >= time[rise] - memory:
+        if marks[channel[k]] & OPENS:
+            first = k
+        k -= 1
+    while first > free and time[first - 1] == time[first]:
+        first -= 1
+    return first
 
 
 @inner
