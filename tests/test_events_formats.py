@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import pandas
 import polars as pl
 import pytest
-from event_files import ICEWS, POLECAT
+from event_files import ICEWS, POLECAT, gdelt_row
 
 from powderkeg import formats
 from powderkeg.errors import EventError
@@ -402,6 +403,68 @@ def test_a_new_format_needs_its_declaration_and_nothing_else(tmp_path: Path, mon
     assert table.account["format"] == "tin-drum" and table.frame["cameo"].to_list() == ["173"]
     with pytest.raises(EventError, match="Tin Drum incident files without a column for code"):
         read(tmp_path, "incident_day,drummer,drummed_at\n2020-01-03,a,b\n")
+
+
+TWICE = "date,source,target,code,source\n2015-05-03,A,B,0190,{}\n2015-05-04,B,A,0190,{}\n"
+
+
+def test_two_columns_of_one_name_that_differ_are_refused_until_one_is_chosen(tmp_path: Path) -> None:
+    with pytest.raises(EventError) as caught:
+        read(tmp_path, TWICE.format("A", "Reuters"))
+    assert "2 columns are called 'source' and differ, first in row 3: 'B' and 'Reuters'" in str(caught.value)
+    first = read(tmp_path, TWICE.format("A", "Reuters"), mapping={"source": "source"})
+    assert first.frame["source"].to_list() == ["A", "B"] and "the first is read, as asked" in str(first.account["said"])
+    second = read(tmp_path, TWICE.format("A", "Reuters"), mapping={"source": "source (2)"})
+    assert second.frame["source"].to_list() == ["A", "Reuters"]
+    frame = pandas.DataFrame([["2015-05-03", "A", "B", "0190", "C"]], columns=TWICE.split("\n")[0].split(","))
+    with pytest.raises(EventError, match="several columns called 'source'"):
+        events(frame)
+
+
+def test_two_columns_of_one_name_and_the_same_values_are_read_and_said(tmp_path: Path) -> None:
+    table = read(tmp_path, TWICE.format("A", "B"))
+    assert table.frame["source"].to_list() == ["A", "B"]
+    assert "2 columns are called 'source': the first is read; they are the same" in str(table.account["said"])
+
+
+def test_a_column_that_no_event_is_read_from_may_come_twice(tmp_path: Path) -> None:
+    read(tmp_path, "date,source,target,code,notes,notes\n2015-05-03,A,B,0190,x,y\n")
+
+
+@pytest.mark.parametrize("separator", [";", ",", "|"])
+@pytest.mark.parametrize("width", [61, 58])
+def test_gdelt_without_a_header_is_known_with_any_separator(tmp_path: Path, separator: str, width: int) -> None:
+    rows = [gdelt_row(n, width=width, name="BELGRADE, SERBIA; CENTRE | OLD") for n in range(1, 4)]
+    text = "".join(separator.join(f'"{field}"' if " " in field else field for field in row) + "\n" for row in rows)
+    table = read(tmp_path, text)
+    assert table.account["format"] == "gdelt" and table.frame["source"].cast(pl.String).to_list() == ["SRBGOV"] * 3
+    assert f"fields are separated by {separator!r}" in str(table.account["said"])
+
+
+def test_names_of_rows_may_be_words(tmp_path: Path) -> None:
+    head = '"date","source","target","code"\n'
+    rows = '"first","2015-05-03","A","B","0190"\n"second","2015-05-04","B","A","0190"\n'
+    table = read(tmp_path, head + rows)
+    assert table.frame["source"].to_list() == ["A", "B"] and "the rows begin with a name" in str(table.account["said"])
+    # A last separator too many is no name of a row.
+    table = read(tmp_path, "source,date,target,code\nA,2015-05-03,B,0190,\nB,2015-05-04,A,0190,\n")
+    assert table.frame["source"].to_list() == ["A", "B"]
+
+
+@pytest.mark.parametrize(("frequency", "span"), [("D", 1), ("W", 7), ("Q", 90)])
+def test_periods_of_pandas_are_spans(frequency: str, span: int) -> None:
+    day = pandas.period_range("2015-01-05", periods=2, freq=frequency)
+    table = events(pandas.DataFrame({"date": day, "source": ["A", "B"], "target": ["B", "A"], "code": "0190"}))
+    assert table.frame.height == 2
+    assert (table.frame["span"][0] if "span" in table.frame.columns else 1) == span
+
+
+def test_months_of_pandas_are_what_months_in_a_file_are(tmp_path: Path) -> None:
+    day = pandas.period_range("2015-01-05", periods=2, freq="M")
+    table = events(pandas.DataFrame({"date": day, "source": ["A", "B"], "target": ["B", "A"], "code": "0190"}))
+    same = read(tmp_path, "date,source,target,code\n2015-01,A,B,0190\n2015-02,B,A,0190\n")
+    assert table.frame["time"].to_list() == same.frame["time"].to_list()
+    assert table.resolution == same.resolution == "month"
 
 
 def test_pairs_of_sides_are_columns_of_ones_own() -> None:

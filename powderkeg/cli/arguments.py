@@ -6,6 +6,8 @@ is declared here is how an argument's option differs from its name; nothing look
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 
 from powderkeg.errors import ASKED, Argument, EventError, Fault, PowderkegError, Words
@@ -32,6 +34,8 @@ SAME = (
 
 def option(one: Argument) -> str:
     """An argument as it is typed: --date-format day-first, --drop-unmatched."""
+    if isinstance(one.value, Mapping):
+        return " ".join(shlex.join([option(Argument(one.name)), f"{key}={value}"]) for key, value in one.value.items())
     flags = FLAGS.get(one.name, {})
     if one.value in flags:
         return flags[one.value]

@@ -7,6 +7,7 @@ leave a choice it is asked for; where they contradict each other it is said.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -127,6 +128,20 @@ class Dates:
     @property
     def is_numeric(self) -> bool:
         return self.numeric > 0 and self.numeric >= 9 * (self.bare + self.clocked)
+
+
+def reads_as_dates(texts: Sequence[str]) -> bool:
+    """Whether most of these texts are dates of some form."""
+    seen = Dates()
+    seen.add(pl.Series("date", texts, dtype=pl.String))
+    if not seen.rows:
+        return False
+    try:
+        name, _ = form_of(seen)
+    except UnknownDates as error:
+        return "ways" in error.found
+    days = pl.select(days_of(pl.lit(pl.Series("date", texts, dtype=pl.String).str.strip_chars()), name)).to_series()
+    return 2 * days.null_count() < len(days)
 
 
 def form_of(seen: Dates, first_choice: tuple[str, ...] = (), starts: bool = False) -> tuple[str, tuple[str, ...]]:

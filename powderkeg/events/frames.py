@@ -30,6 +30,7 @@ def polars_of(frame: Any) -> pl.DataFrame:
 
     Raises EventError for anything else.
     """
+    frame = _plain_columns(frame)
     try:
         table = nw.from_native(frame)
     except TypeError as error:
@@ -43,6 +44,23 @@ def polars_of(frame: Any) -> pl.DataFrame:
     except FileFault as fault:
         raise EventError(fault.fault, "nothing was read") from fault
     return rows
+
+
+def _plain_columns(frame: Any) -> Any:
+    """A pandas frame with its periods as the texts that pandas writes of them (2015-05 for a month), which are read as
+    spans; any other frame as it is.
+
+    Raises EventError for several columns of one name.
+    """
+    names = getattr(frame, "columns", None)
+    if type(frame).__module__.partition(".")[0] != "pandas" or names is None:
+        return frame
+    repeated = sorted({str(name) for name in names if list(names).count(name) > 1})
+    if repeated:
+        shown = ", ".join(map(repr, repeated))
+        raise EventError(Fault(None, None, "events", f"several columns called {shown}", "one column of each name"))
+    periods = [name for name, kind in frame.dtypes.items() if str(kind).startswith("period[")]
+    return frame.assign(**{str(name): frame[name].astype(str) for name in periods}) if periods else frame
 
 
 def layout_of_frame(

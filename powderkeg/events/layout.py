@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from powderkeg.errors import argument, nearest_name
+from powderkeg.errors import argument, joined, nearest_name
 from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book, without_dress
+from powderkeg.events.dating import reads_as_dates
 from powderkeg.events.files import FileFault
 from powderkeg.events.preamble import is_quoted
 from powderkeg.events.recognition import Found, are_counts, columns_of, recognised
@@ -105,9 +106,9 @@ def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
     wanted = format_named(wishes.format, file)
     # Columns before lines: the first four of GDELT's reduced file look like a line of KEDS.
     for kind in FORMATS.values() if wanted is None else (wanted,):
-        bare = None if wishes.mapping else _bare(kind, lines, text)
-        if bare is not None:
-            return _bare_layout(file, text, kind, bare, wishes)
+        found = None if wishes.mapping else _bare(kind, lines, text, wishes)
+        if found is not None:
+            return _bare_layout(file, kind, *found, wishes)
     for kind in FORMATS.values():
         if kind.line and (wanted is kind or (wanted is None and not wishes.mapping and _is_in_lines(kind, lines))):
             return _line_layout(file, lines, kind, wishes)
@@ -235,19 +236,23 @@ def _line_layout(file: str, lines: list[str], kind: Format, wishes: Wishes) -> L
                   directed=directed_of(kind, wishes), said=tuple(said))  # fmt: skip
 
 
-def _bare(kind: Format, lines: list[str], text: str) -> Bare | None:
-    """The layout without a header that most of the first rows have."""
+def _bare(kind: Format, lines: list[str], text: str, wishes: Wishes) -> tuple[Bare, str] | None:
+    """The layout without a header that most of the first rows have, and what separates its fields."""
     for one in kind.bare:
-        if one.separator == "\t":
-            rows = [line.rstrip("\r").split("\t") for line in lines[:BARE_ROWS]]
-        else:
-            rows = _records(text[: 1 << 16], one.separator, True)[:BARE_ROWS]
-        if rows and not recognised(rows[0]).is_own:
-            return None
-        right = [row for row in rows if len(row) == len(one.columns)]
-        fitting = sum(_fits(one, row) for row in right)
-        if fitting and len(right) * 2 > len(rows) and fitting * 2 > len(right):
-            return one
+        # As published, or as somebody wrote it again.
+        for separator in (wishes.separator,) if wishes.separator else dict.fromkeys((one.separator, *"\t;,|")):
+            if separator != one.separator and lines[0].count(separator) < len(one.columns) - 1:
+                continue
+            if separator == "\t":
+                rows = [line.rstrip("\r").split("\t") for line in lines[:BARE_ROWS]]
+            else:
+                rows = _records(text[: 1 << 16], separator, True)[:BARE_ROWS]
+            if rows and not recognised(rows[0]).is_own:
+                return None
+            right = [row for row in rows if len(row) == len(one.columns)]
+            fitting = sum(_fits(one, row) for row in right)
+            if fitting and len(right) * 2 > len(rows) and fitting * 2 > len(right):
+                return one, separator
     return None
 
 
@@ -255,16 +260,21 @@ def _fits(bare: Bare, row: Sequence[str]) -> bool:
     return all(re.fullmatch(shape, row[bare.columns.index(name)].strip()) for name, shape in bare.shapes.items())
 
 
-def _bare_layout(file: str, text: str, kind: Format, bare: Bare, wishes: Wishes) -> Layout:
+def _bare_layout(file: str, kind: Format, bare: Bare, separator: str, wishes: Wishes) -> Layout:
     found = columns_of(kind, bare.columns, {}, file)
     ids, within = ids_of(kind, found.columns, bare.columns)
-    quoted = bare.separator != "\t"
+    quoted = separator != "\t"
     guard = None if kind.guard is None else bare.columns.index(kind.guard)
+    other = () if separator == bare.separator else (_separated(separator, bare.separator),)
     return Layout(
-        kind, bare.separator, quoted, bare.columns, {**found.columns, **within}, None, form_of_parts(found),
+        kind, separator, quoted, bare.columns, {**found.columns, **within}, None, form_of_parts(found),
         wishes.book or kind.book,
-        guard=guard, ids=ids, title=bare.title, directed=directed_of(kind, wishes), said=found.said,
+        guard=guard, ids=ids, title=bare.title, directed=directed_of(kind, wishes), said=(*other, *found.said),
     )  # fmt: skip
+
+
+def _separated(separator: str, usual: str) -> str:
+    return f"fields are separated by {separator!r}, not {usual!r}"
 
 
 def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None, wishes: Wishes) -> Layout:
@@ -279,7 +289,7 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     while header and not header[-1].strip():
         header = header[:-1]
     widths = Counter(len(row) for row in rows[:200])
-    if widths and widths.most_common(1)[0][0] == len(header) + 1 and _are_row_names(rows):
+    if widths and widths.most_common(1)[0][0] == len(header) + 1 and _are_row_names(header, rows, wishes):
         header = ["", *header]
         said.append("the rows begin with a name of their own, as R writes it, which the header leaves out")
     names = _different(header)
@@ -295,8 +305,9 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     kind = wanted or recognised(names, wishes.mapping, agrees)
     names = _published(kind, names, rows, said)
     if separator != kind.separator and not kind.is_own:
-        said.append(f"fields are separated by {separator!r}, not {kind.separator!r}")
+        said.append(_separated(separator, kind.separator))
     found = columns_of(kind, names, wishes.mapping, file)
+    _refuse_repeated(file, names, found.columns, rows, wishes, said)
     if not rows:
         raise FileFault(file, "no event row", "rows below the header", 1)
     usable = [row for row in rows if len(row) >= len(names)]
@@ -328,9 +339,23 @@ def _published(kind: Format, names: tuple[str, ...], rows: Sequence[Sequence[str
     return names
 
 
-def _are_row_names(rows: Sequence[Sequence[str]]) -> bool:
-    firsts = [row[0].strip() for row in rows[:200] if row]
-    return len(set(firsts)) == len(firsts) and all(one.isdecimal() for one in firsts)
+def _are_row_names(header: Sequence[str], rows: Sequence[Sequence[str]], wishes: Wishes) -> bool:
+    """Whether rows that are one field wider than the header begin with a name: a number, or a word where the dates are
+    under their name only if it is."""
+    full = [row for row in rows[:200] if len(row) == len(header) + 1]
+    firsts = [row[0].strip() for row in full]
+    if len(set(firsts)) != len(firsts):
+        return False
+    if all(one.isdecimal() for one in firsts):
+        return True
+    names = _different(header)
+    try:
+        at = columns_of(recognised(names, wishes.mapping), names, wishes.mapping, "").columns.get("time")
+    except FileFault:
+        return False
+    if at is None or not any(row[-1].strip() for row in full):
+        return False
+    return reads_as_dates([row[at + 1] for row in full]) and not reads_as_dates([row[at] for row in full])
 
 
 def _usual_separator(first: str) -> str | None:
@@ -376,6 +401,46 @@ def _different(header: list[str]) -> tuple[str, ...]:
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return tuple(names)
+
+
+def _refuse_repeated(
+    file: str, names: Sequence[str], columns: Mapping[str, int], rows: Sequence[Sequence[str]], wishes: Wishes,
+    said: list[str],
+) -> None:  # fmt: skip
+    """Say of which of several columns of one name an event is read.
+
+    Raises FileFault where they differ and nobody said which is meant.
+    """
+    faults: list[str] = []
+    choices: list[str] = []
+    for key, at in columns.items():
+        name = names[at]
+        twins = [n for n, other in enumerate(names) if re.fullmatch(re.escape(name) + r" \(\d+\)", other)]
+        if not twins:
+            continue
+        if key in wishes.mapping:
+            said.append(f"of {len(twins) + 1} columns {name!r} the first is read, as asked")
+            continue
+        pairs = ((n, row[at].strip(), row[twin].strip()) for n, row in enumerate(rows, 2) for twin in twins
+                 if len(row) > max(at, twin))  # fmt: skip
+        differing = next((pair for pair in pairs if pair[1] != pair[2]), None)
+        if differing is None:
+            said.append(
+                f"{len(twins) + 1} columns are called {name!r}: the first is read; they are the same in the "
+                f"{len(rows):,} row{'' if len(rows) == 1 else 's'} looked at"
+            )
+            continue
+        row, first, second = differing
+        faults.append(
+            f"{len(twins) + 1} columns are called {name!r} and differ, first in row {row}: {first[:40]!r} and "
+            f"{second[:40]!r}"
+        )
+        choices += [
+            argument("mapping", {key: name}) + " for the first",
+            argument("mapping", {key: names[twins[0]]}) + " for the second",
+        ]
+    if faults:
+        raise FileFault(file, "; ".join(faults), "one column of that name, or " + joined(" or ", choices), 1)
 
 
 def _first_line(text: str) -> str:
