@@ -1,0 +1,403 @@
+"""How good would such forecasts have been? A rolling-origin backtest, ours beside the baselines.
+
+In: a scenario or a fit, events, what is asked. Out: a `Backtest`: scores by model, horizon, metric, and paired differences.
+At every origin each model knows what was seen before it and nothing else. Scores are of counts by dyad (or by class): of the
+day `horizon` days ahead ("step"), and of the total of all days up to it ("window"). A row's value is the mean over origins
+and units; differences are paired, their intervals from a bootstrap of blocks of neighbouring origins, whose windows overlap.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.events.table import EventTable
+from powderkeg.fit import Fit
+from powderkeg.fit import fit as fit_model
+from powderkeg.fit.joint_law import Joint
+from powderkeg.forecast.answers import first_days
+from powderkeg.forecast.baselines import REFERENCE, Past, Stretch, baselines
+from powderkeg.forecast.counts import daily, observed, units_of
+from powderkeg.forecast.forecasting import forecast
+from powderkeg.forecast.result import Forecast
+from powderkeg.forecast.scores import (
+    COUNT_SCORES,
+
+    brier,
+    pit,
+    threshold_crps,
+)
+from powderkeg.forecast.seen import channels_of
+from powderkeg.forecast.weeks import week_profile, weekdays
+from powderkeg.model import Model
+from powderkeg.model import compile as compile_model
+from powderkeg.scenario import Scenario
+
+OURS = "powderkeg"
+HORIZONS = (1, 7, 30, 90)
+ORIGINS = 12
+BOOTSTRAPS = 2000
+QUIET_DAYS = 30
+"""A unit without any act in so many days before the origin starts quiet; such units are scored apart too."""
+VARIANTS: dict[str, dict[str, bool]] = {
+    f"{OURS}, without mechanisms": {"mechanisms": False},
+    f"{OURS}, without weekdays": {"weekdays": False},
+    f"{OURS}, without luck of days": {"spread": False},
+    f"{OURS}, without drift": {"drift": False},
+}
+"""Ours with a part left out."""
+REFITS = ("none", "first", "each")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Scores of one model at one origin for one horizon: metric -> (U,)."""
+
+    model: str
+    origin: date
+    horizon: int
+    over: str
+    scores: dict[str, Floats]
+    quiet: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Scores of a rolling-origin backtest.
+
+    origins    first days foretold;  horizons in days;  by: what the units are
+    reference  model that differences are taken to
+    cells      scores by model, origin, horizon
+    outcomes   Brier scores of outcomes: rows model, origin, horizon, name, chance, came
+    """
+
+    origins: tuple[date, ...]
+    horizons: tuple[int, ...]
+    by: str
+    reference: str
+    level: float
+    seed: int
+    cells: tuple[Cell, ...]
+    outcomes: pl.DataFrame
+    notes: tuple[str, ...]
+
+    def scores(self, against: str | None = None) -> pl.DataFrame:
+        """One row a model, horizon, `over` and metric: value, difference to the reference with its interval, n.
+
+        metric names that begin with "quiet:" count only units without an act in the 30 days before the origin.
+        """
+        return _table(self, against or self.reference)
+
+    @property
+    def reliability(self) -> pl.DataFrame:
+        """Chances of outcomes in five bands: how often was said, how often it came."""
+        band = (pl.col("chance") * 5).floor().clip(0, 4) / 5
+        grouped = self.outcomes.group_by("model", "horizon", band.alias("from")).agg(
+            said=pl.col("chance").mean(), came=pl.col("came").mean(), n=pl.len()
+        )
+        return grouped.sort("model", "horizon", "from")
+
+    def pit(self, model: str = OURS) -> pl.DataFrame:
+        """Ranks of what came among the draws, in ten bands: even if the draws have its law."""
+        rows = []
+        for horizon in self.horizons:
+            ranks = [c.scores["pit"] for c in self.cells if c.model == model and c.horizon == horizon and c.over == "window"]
+            values = np.concatenate(ranks) if ranks else np.zeros(0)
+            got = np.histogram(values, np.linspace(0, 1, 11))[0]
+            rows += [{"horizon": horizon, "from": k / 10, "share": n / max(len(values), 1)} for k, n in enumerate(got)]
+        return pl.DataFrame(rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The scoreboard as plain data, for `--json`."""
+        return {
+            "origins": [day.isoformat() for day in self.origins],
+            "horizons": list(self.horizons),
+            "units": self.by,
+            "reference": self.reference,
+            "level": self.level,
+            "scores": self.scores().to_dicts(),
+            "reliability": self.reliability.to_dicts(),
+            "pit": self.pit().to_dicts(),
+            "notes": list(self.notes),
+        }
+
+
+def backtest(
+    model: Scenario | Model | Fit,
+    events: EventTable,
+    *,
+    origins: int | Sequence[date] = ORIGINS,
+    horizons: Sequence[int] = HORIZONS,
+    draws: int = 1000,
+    by: str = "dyad",
+    refit: str = "none",
+    fitted: Joint | None = None,
+    variants: Sequence[str] = (f"{OURS}, without mechanisms",),
+    reference: str = REFERENCE,
+    seed: int = 1,
+    level: float = 0.9,
+    workers: int | None = None,
+    progress: Callable[[float, str], None] | None = None,
+    **options: Any,
+) -> Backtest:
+    """Forecasts from a row of origins, scored by what came, beside the baselines.
+
+    origins   how many, evenly spread over the last two fifths of the record so that the longest horizon fits; or dates
+    by        "dyad" or "class"
+    refit     "none": the scenario's numbers as they are; "first": its mechanisms fitted before the first origin; "each":
+              before each
+    variants  names of `VARIANTS`: ours with parts left out
+    options   of `forecast`
+
+    Raises UsageError for origins that the record does not hold, with what fits.
+    """
+    days = _origins(events, origins, tuple(horizons), refit)
+    compiled = model.model if isinstance(model, Fit) else compile_model(model) if isinstance(model, Scenario) else model
+    units = units_of(compiled, by)
+    channel = channels_of(compiled, events.frame)
+    stamp = np.floor(events.frame["time"].to_numpy()).astype(np.int64)
+    H, n_steps = max(horizons), len(days) * (2 + len(variants))
+    cells: list[Cell] = []
+    outcomes: list[dict[str, Any]] = []
+    now: Any = model
+    done = 0
+    asked = {OURS: {}} | {name: _variant(name) for name in variants}
+    for k, origin in enumerate(days):
+        first = (origin - events.start).days
+        known = events.between(None, origin - timedelta(days=1))
+        if refit == "each" or (refit == "first" and k == 0):
+            now = _refitted(model, known)
+        came = observed(stamp - first, channel, H, units)
+        past_counts = observed(stamp, channel, first, units)
+        quiet = past_counts[-QUIET_DAYS:].sum(axis=0) == 0
+        threshold = np.quantile(past_counts[-730:], 0.95, axis=0)
+        for name, without in asked.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PowderkegWarning)
+                made = forecast(
+                    now, known, days=H, draws=draws, seed=seed + 7919 * k, fitted=fitted, workers=workers,
+                    **{**options, **without},
+                )  # fmt: skip
+            ahead = daily(made.drawn.runs, units)
+            rng = np.random.default_rng([seed, k, 1])
+            for horizon in horizons:
+                for over, part in (("step", slice(horizon - 1, horizon)), ("window", slice(0, horizon))):
+                    totals = ahead[:, part].sum(axis=1).astype(np.float64)
+                    cells.append(_cell(name, origin, horizon, over, totals, came[part].sum(axis=0), quiet, threshold, rng))
+            outcomes += _outcomes(name, made, events, channel, tuple(horizons))
+            done += 1
+            _tell(progress, done / n_steps, f"{origin}: {name}")
+        cells += _baseline_cells(origin, past_counts, known.start, came, tuple(horizons), draws, quiet, threshold, seed + k)
+        done += 1
+        _tell(progress, done / n_steps, f"{origin}: baselines")
+    notes = (f"numbers: {'of the scenario' if refit == 'none' else 'fitted before ' + refit + ' origin'}",)
+    schema = {"model": pl.String, "origin": pl.Date, "horizon": pl.Int64, "name": pl.String, "chance": pl.Float64,
+              "came": pl.Float64}  # fmt: skip
+    return Backtest(
+        tuple(days), tuple(horizons), by, reference, level, seed, tuple(cells), pl.DataFrame(outcomes, schema=schema), notes
+    )
+
+
+def _tell(progress: Callable[[float, str], None] | None, share: float, what: str) -> None:
+    if progress is not None:
+        progress(share, what)
+
+
+def _variant(name: str) -> dict[str, bool]:
+    if name not in VARIANTS:
+        raise UsageError(Fault(None, None, "variants", repr(name), f"one of {'; '.join(VARIANTS)}"))
+    return VARIANTS[name]
+
+
+def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[int, ...], refit: str) -> list[date]:
+    """The origins as dates. Raises UsageError with every fault."""
+    faults = []
+    if not horizons or any(isinstance(h, bool) or not isinstance(h, int) or not 1 <= h <= 3660 for h in horizons):
+        faults.append(Fault(None, None, "horizons", f"{list(horizons)}", "whole numbers of days from 1 on"))
+    if refit not in REFITS:
+        faults.append(Fault(None, None, "refit", repr(refit), f"one of {', '.join(REFITS)}"))
+    if faults:
+        raise UsageError(faults)
+    longest = max(horizons)
+    last = events.start + timedelta(days=int(events.days) - longest)
+    if isinstance(origins, int):
+        first = events.start + timedelta(days=max(int(0.6 * events.days), 60))
+        if origins < 1 or (last - first).days < origins:
+            raise UsageError(
+                Fault(None, None, "origins", f"{origins} in {events.days:,.0f} days of events",
+                      f"at most {max((last - first).days, 0)} with horizons up to {longest} days: fewer origins, shorter "
+                      "horizons, or a longer record")
+            )  # fmt: skip
+        spread = np.linspace(0, (last - first).days, origins).round().astype(int)
+        return [first + timedelta(days=int(d)) for d in spread]
+    days = sorted(origins)
+    bad = [day for day in days if not events.start + timedelta(days=30) <= day <= last]
+    if bad or not days:
+        found = f"{bad[0]}" if bad else "none"
+        raise UsageError(
+            Fault(None, None, "origins", found,
+                  f"days from {events.start + timedelta(days=30)} to {last}, so that {longest} days ahead are known")
+        )  # fmt: skip
+    return days
+
+
+def _refitted(model: Any, known: EventTable) -> Fit:
+    """The mechanisms fitted to what was known, with a background that may move in blocks of half a year."""
+    scenario = model.scenario_before if isinstance(model, Fit) else getattr(model, "scenario", None) or model
+    background = "blocks180" if known.days > 400 else "blocks90" if known.days > 200 else "constant"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PowderkegWarning)
+        return fit_model(scenario, known, unmatched="drop", background=background, test_mechanisms=False)
+
+
+def _cell(
+    model: str, origin: date, horizon: int, over: str, totals: Any, came: Floats, quiet: Any, threshold: Floats,
+    rng: np.random.Generator,
+) -> Cell:  # fmt: skip
+    scores = {name: score(totals, came) for name, score in COUNT_SCORES.items()}
+    days = 1 if over == "step" else horizon
+    scores["crps_above"] = threshold_crps(totals, came, np.ceil(threshold * days) + 0.0)
+    scores["onset_brier"] = brier((totals > 0).mean(axis=0), (came > 0).astype(np.float64))
+    scores["pit"] = pit(totals, came, rng)
+    return Cell(model, origin, horizon, over, scores, quiet)
+
+
+def _baseline_cells(
+    origin: date, counts: Floats, start: date, came: Floats, horizons: tuple[int, ...], draws: int, quiet: Any,
+    threshold: Floats, seed: int,
+) -> list[Cell]:  # fmt: skip
+    """Scores of all baselines at one origin."""
+    D, H = len(counts), len(came)
+    profile = week_profile(counts.sum(axis=1), start)
+    week, week_ahead = profile[weekdays(start, D)], profile[weekdays(origin, H)]
+    cells = []
+    for number, (name, (law, by_week)) in enumerate(baselines().items()):
+        rng = np.random.default_rng([seed, number])
+        past = Past(counts, week if by_week else np.ones(D))
+        density = week_ahead if by_week else np.ones(H)
+        for horizon in horizons:
+            for over, first in (("step", horizon - 1), ("window", 0)):
+                totals = law(past, Stretch(density[:horizon], first), draws, rng)
+                cells.append(
+                    _cell(name, origin, horizon, over, totals, came[first:horizon].sum(axis=0), quiet, threshold, rng)
+                )
+    return cells
+
+
+def _outcomes(
+    name: str, made: Forecast, events: EventTable, channel: Any, horizons: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Chance of each outcome within each horizon, and whether it came, measured on what came as on the draws."""
+    runs, seen = made.drawn.runs, made.seen
+    ahead = first_days(made.model, runs, seen)
+    first = (made.origin - events.start).days
+    time = events.frame["time"].to_numpy()
+    inside = (time >= first) & (time < first + made.days) & (channel >= 0)
+    real = replace(
+        runs, replicates=1, offsets=np.array([0, int(inside.sum())]), time=time[inside] - first + seen.begin + 0.5,
+        channel=channel[inside].astype(np.int32), parent=np.full(int(inside.sum()), -1, np.int32),
+        mechanism=np.full(int(inside.sum()), -1, np.int16), exploded=np.zeros(1, bool), reached=runs.reached[:1],
+        level_time=runs.level_time[:1],
+    )  # fmt: skip
+    came = first_days(made.model, real, seen)
+    rows = []
+    for outcome, (_, _, days) in ahead.items():
+        one = getattr(made.model.scenario, "outcomes", {}).get(outcome)
+        pattern = None if one is None else one.any or one.count or one.first
+        if pattern is not None and pattern.via:
+            continue  # what set off an act is not seen in a record
+        for horizon in horizons:
+            chance, hit = float((days < horizon).mean()), float(came[outcome][2][0] < horizon)
+            rows.append({"model": name, "origin": made.origin, "horizon": horizon, "name": outcome, "chance": chance,
+                         "came": hit})  # fmt: skip
+    return rows
+
+
+def _table(found: Backtest, against: str) -> pl.DataFrame:
+    """See `Backtest.scores`."""
+    by_key: dict[tuple[str, int, str], list[Cell]] = {}
+    for cell in found.cells:
+        by_key.setdefault((cell.model, cell.horizon, cell.over), []).append(cell)
+    models = list(dict.fromkeys(cell.model for cell in found.cells))
+    if against not in models:
+        raise UsageError(Fault(None, None, "reference", repr(against), f"one of {'; '.join(models)}"))
+    rng = np.random.default_rng(found.seed)
+    rows = []
+    metrics = [name for name in found.cells[0].scores if name != "pit"]
+    for (model, horizon, over), cells in by_key.items():
+        other = by_key[against, horizon, over]
+        for quiet in (False, True):
+            for metric in metrics:
+                mine, theirs = _by_origin(cells, metric, quiet), _by_origin(other, metric, quiet)
+                kept = np.isfinite(mine) & np.isfinite(theirs)
+                if not kept.any() or (quiet and metric not in ("log_score", "crps", "onset_brier")):
+                    continue
+                n = int(sum(len(c.quiet) if not quiet else c.quiet.sum() for c in cells))
+                low, high = _block_interval(mine[kept] - theirs[kept], found.origins, horizon, found.level, rng)
+                rows.append(
+                    {"model": model, "horizon": horizon, "over": over, "metric": f"quiet: {metric}" if quiet else metric,
+                     "value": float(mine[kept].mean()), "difference": float((mine[kept] - theirs[kept]).mean()),
+                     "low": low, "high": high, "n": n}
+                )  # fmt: skip
+    for row in _outcome_rows(found, against, rng):
+        rows.append(row)
+    return pl.DataFrame(rows)
+
+
+def _outcome_rows(found: Backtest, against: str, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Brier scores of outcomes; baselines say nothing of them, so differences are to ours without mechanisms, or none."""
+    table = found.outcomes.with_columns(brier=(pl.col("chance") - pl.col("came")) ** 2)
+    models = table["model"].unique(maintain_order=True).to_list()
+    base = against if against in models else next((m for m in models if "without mechanisms" in m), None)
+    rows = []
+    for horizon in found.horizons:
+        each = {}
+        for model in models:
+            part = table.filter(pl.col("model") == model, pl.col("horizon") == horizon)
+            each[model] = part.group_by("origin", maintain_order=True).agg(pl.col("brier").mean())["brier"].to_numpy()
+        for model, values in each.items():
+            if not len(values):
+                continue
+            difference = values - each[base] if base is not None else np.zeros(len(values))
+            low, high = _block_interval(difference, found.origins, horizon, found.level, rng)
+            n = table.filter(pl.col("model") == model, pl.col("horizon") == horizon).height
+            rows.append({"model": model, "horizon": horizon, "over": "window", "metric": "outcome_brier",
+                         "value": float(values.mean()), "difference": float(difference.mean()), "low": low,
+                         "high": high, "n": n})  # fmt: skip
+    return rows
+
+
+def _by_origin(cells: list[Cell], metric: str, quiet: bool) -> Floats:
+    """Mean over units at each origin; infinite where there is no unit to count."""
+    means = []
+    for cell in cells:
+        values = cell.scores[metric][cell.quiet] if quiet else cell.scores[metric]
+        means.append(float(values.mean()) if len(values) else np.inf)
+    return np.array(means)
+
+
+def _block_interval(
+    difference: Floats, origins: tuple[date, ...], horizon: int, level: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Moving blocks of origins, as long as windows overlap."""
+    n = len(difference)
+    if n < 2 or not difference.any():
+        return float(difference.mean()), float(difference.mean())
+    step = max((origins[-1] - origins[0]).days / max(len(origins) - 1, 1), 1.0)
+    block = int(min(max(np.ceil(horizon / step), 1), max(n // 3, 1)))
+    starts = rng.integers(0, n - block + 1, (BOOTSTRAPS, -(-n // block)))
+    picked = (starts[:, :, None] + np.arange(block)).reshape(BOOTSTRAPS, -1)[:, :n]
+    means = difference[picked].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+__all__ = ["Backtest", "backtest"]
