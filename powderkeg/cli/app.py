@@ -31,6 +31,7 @@ from powderkeg.cli import (
     replay,
     run,
     scenarios,
+    score,
     sweep,
     texts,
 )
@@ -78,6 +79,7 @@ app.command(rich_help_panel=OBSERVED)(attribute.attribute)
 app.command(rich_help_panel=OBSERVED)(replay.replay)
 app.command(rich_help_panel=OBSERVED)(forecast.forecast)
 app.command(rich_help_panel=OBSERVED)(rank.rank)
+app.command(rich_help_panel=OBSERVED)(score.score)
 
 
 def _print_version(asked: bool) -> None:

@@ -16,7 +16,7 @@ import typer
 from powderkeg.cli.compare import beside
 from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
-from powderkeg.cli.folder import Folder
+from powderkeg.cli.folder import Destination, Folder
 from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
@@ -69,6 +69,27 @@ def forecast(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for tables, draws, a figure and a page.")
     ] = None,
+    score: Annotated[
+        bool,
+        typer.Option(
+            "--score", help="How good would such forecasts have been? From a row of origins, beside baselines."
+        ),
+    ] = False,
+    origins: Annotated[int, typer.Option(help="With --score: how many origins.")] = 12,
+    horizons: Annotated[str, typer.Option(help="With --score: days ahead that are scored.")] = "1,7,30,90",
+    by: Annotated[
+        str, typer.Option(help="With --score: dyad, or class (words or deeds, cooperation or conflict).")
+    ] = "dyad",
+    refit: Annotated[
+        str, typer.Option(help="With --score: none, or fit before the first origin or each: none, first, each.")
+    ] = "none",
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="With --score: ours without a part: mechanisms, weekdays, luck, drift."),
+    ] = None,
+    freeze: Annotated[
+        Path | None, typer.Option("--freeze", dir_okay=False, help="Write what is said to this file, sealed.")
+    ] = None,
     workers: Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -87,6 +108,12 @@ def forecast(
 
     from powderkeg.forecast import forecast as forecast_from
 
+    if score:
+        law = beside(scenario)
+        asked = _asked(origins, horizons, by, refit, without) | {"draws": draws, "seed": seed, "level": level}
+        scored(screen, read, events, folder, asked | {"workers": workers, "background": background, "fitted": law})
+        return
+    frozen = None if freeze is None else Destination(freeze, [scenario, *reading.paths])
     model: Any = read
     if with_fit:
         model = fitted(screen, read, events, origin)
@@ -100,12 +127,88 @@ def forecast(
     told = found.as_dict() | {"rows": rows or None}
     screen.data(told)
     show(screen, found)
+    if frozen is not None:
+        from powderkeg.forecast.frozen import freeze as sealed
+
+        content = sealed(found)
+        frozen.write(text_of(content.decode()))
+        screen.say(f"Frozen in {freeze}; seal {json.loads(content)['seal']}")
     if folder is not None:
         with screen.waiting("writing"), folder.results("forecast", read, seed):
             write(folder, found, told)
         for line in folder.said():
             screen.say(line)
         screen.say(f"Open {(folder.path / 'forecast.html').resolve()}")
+
+
+def _asked(origins: int, horizons: str, by: str, refit: str, without: list[str] | None) -> dict[str, Any]:
+    """Options of the backtest. Raises UsageError for horizons that are no numbers, and parts that there are not."""
+    from powderkeg.errors import Fault, UsageError, nearest_name
+
+    faults, days = [], []
+    for part in horizons.split(","):
+        if part.strip().isdigit() and int(part) > 0:
+            days.append(int(part))
+        else:
+            faults.append(Fault(None, None, "--horizons", repr(part.strip()), "days from 1 on, such as 1,7,30"))
+    if by not in ("dyad", "class"):
+        faults.append(Fault(None, None, "--by", repr(by), "dyad or class"))
+    parts = {"mechanisms": "mechanisms", "weekdays": "weekdays", "luck": "luck of days", "drift": "drift"}
+    for name in without or ():
+        if name not in parts:
+            near = nearest_name(name, parts)
+            faults.append(Fault(None, None, "--without", repr(name), f"one of {', '.join(parts)}", near))
+    if faults:
+        raise UsageError(faults)
+    variants = [f"powderkeg, without {parts[name]}" for name in (without or ["mechanisms"])]
+    return {"origins": origins, "horizons": tuple(dict.fromkeys(days)), "by": by, "refit": refit, "variants": variants}
+
+
+def scored(screen: Screen, scenario: Any, events: Any, folder: Folder | None, asked: dict[str, Any]) -> None:
+    """The scoreboard of a backtest."""
+    from powderkeg.forecast.backtest import backtest
+
+    with warnings_after(), screen.stages(f"forecasts from {asked['origins']} origins") as stages:
+        found = backtest(scenario, events, progress=stages, **asked)
+    screen.data(found.as_dict())
+    show_scores(screen, found)
+    if folder is not None:
+        with screen.waiting("writing"), folder.results("forecast", scenario, asked["seed"]):
+            folder.write("scores.csv", csv_of(found.scores()))
+            folder.write("reliability.csv", csv_of(found.reliability))
+            folder.write("pit.csv", csv_of(found.pit()))
+            text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
+            folder.write("scores.json", text_of(text + "\n"))
+        for line in folder.said():
+            screen.say(line)
+
+
+def show_scores(screen: Screen, found: Any) -> None:
+    """The log score and the CRPS of every model, best first at the longest horizon; wins and losses alike."""
+    if screen.is_silent:
+        return
+    import polars as pl
+
+    table = found.scores().filter(pl.col("over") == "window")
+    screen.say(f"{len(found.origins)} origins, {found.origins[0]} to {found.origins[-1]}; mean over {found.by}s")
+    screen.paragraph(
+        f"Differences are to '{found.reference}', chosen beforehand; brackets hold {100 * found.level:g} %."
+    )
+    for metric, said, best_first in (
+        ("log_score", "log score: more is better", True),
+        ("crps", "CRPS: less is better", False),
+    ):
+        part = table.filter(pl.col("metric") == metric)
+        last = part.filter(pl.col("horizon") == found.horizons[-1]).sort("value", descending=best_first)
+        rows = []
+        for model in last["model"].to_list():
+            cells = []
+            for horizon in found.horizons:
+                row = part.filter(pl.col("model") == model, pl.col("horizon") == horizon).row(0, named=True)
+                cells.append(f"{row['value']:.3f} ({row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}])")
+            rows.append([model, *cells])
+        screen.table([said, *(f"{h} day{'s' * (h > 1)}" for h in found.horizons)], rows)
+        screen.say()
 
 
 def fitted(screen: Screen, scenario: Any, events: Any, origin: str | None) -> Any:

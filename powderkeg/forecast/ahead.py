@@ -25,6 +25,8 @@ from powderkeg.forecast.ground import Ground
 LEAST_SHAPE = 0.15
 """Smallest shape of a day's luck: below it nearly all days of a pair are empty and few are crowded."""
 OVER = 1.0 + 1e-9
+WEEKS_TO_30 = 0.97
+"""Weekly steps that count in the mean over 30 days: those of days 7, 14, 21, 28 weigh (23, 16, 9, 2) / 30, squared."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Paths:
     """What multiplies what, for R draws and H days ahead.
 
     rate   (R, H, C) acts a day of the background, gates aside
-    times  (R, H, P) factor on the answers of a pair of actors: weekday and luck
+    times  (R, H, P) factor on the background of a pair of actors: weekday and luck
+    week   (H,) factor on answers. Luck on answers too would make answers of answers explode on a lucky day
     """
 
     rate: Floats
     times: Floats
+    week: Floats
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ def paths(ground: Ground, week: Floats, draws: int, rng: np.random.Generator) ->
     H, G = len(week), len(ground.shape)
     level = drift(ground, H, draws, rng)
     times = np.empty((draws, H, len(ground.busy)))
-    if ground.spread > 1.0:
-        shape = np.maximum(ground.busy / (ground.spread - 1.0), LEAST_SHAPE)
+    if ground.drift.spread > 1.0:
+        shape = np.maximum(ground.busy / (ground.drift.spread - 1.0), LEAST_SHAPE)
         times[:] = rng.standard_gamma(np.broadcast_to(shape, times.shape)) / shape
     else:
         times[:] = 1.0
@@ -69,29 +73,41 @@ def paths(ground: Ground, week: Floats, draws: int, rng: np.random.Generator) ->
     rate = np.zeros((draws, H, len(ground.group)))
     if G:
         rate[:, :, known] = level[:, :, ground.group[known]] * ground.share[known] * times[:, :, ground.pair[known]]
-    return Paths(rate, times)
+    return Paths(rate, times, week)
 
 
 def drift(ground: Ground, days: int, draws: int, rng: np.random.Generator) -> Floats:
-    """(draws, days, G) levels of the days ahead: each is what is kept of the day before and what is new.
+    """(draws, days, G) levels of the days ahead: on the mean they go to what they are drawn to.
 
-    A level is a Gamma law over its exposure; keeping a share of it with a Beta draw and adding a Gamma draw leaves a
-    Gamma law, of fewer acts or of those of the slow mean: see `engine.forecast.days`.
+    All levels of a dyad are off by one Gamma factor, as far as levels were off over a week before; from week to week
+    they move on, so far that over 30 days they are as far off as they were over 30 days.
     """
+    keep, strength = ground.drift.keep, ground.drift.strength
     a, b = ground.shape.copy(), ground.exposure.copy()
-    path = np.empty((draws, days, len(a)))
-    acts = rng.standard_gamma(np.broadcast_to(a, (draws, len(a))))
-    new = (1.0 - ground.keep) * ground.strength
+    mean = np.empty((days, len(a)))
     for d in range(days):
-        path[:, d] = acts / b
-        if ground.keep < 1.0:
-            kept = rng.beta(
-                np.broadcast_to(ground.keep * a, acts.shape), np.broadcast_to((1 - ground.keep) * a, acts.shape)
-            )
-            acts = acts * kept + rng.standard_gamma(new, acts.shape)
-            a = ground.keep * a + new
-            b = ground.keep * b + new / ground.slow
-    return path
+        mean[d] = a / b
+        a = keep * a + (1.0 - keep) * strength
+        b = keep * b + (1.0 - keep) * strength / ground.slow
+    factor = np.empty((draws, days, len(ground.doubt)))
+    now = _gamma(np.minimum(ground.doubt[:, 0], ground.doubt[:, 1]), draws, rng)
+    step = (
+        np.maximum(ground.doubt[:, 1] - ground.doubt[:, 0], 0.0) / WEEKS_TO_30
+        if keep < 1.0
+        else 0.0 * ground.doubt[:, 0]
+    )
+    for d in range(days):
+        if d and d % 7 == 0:
+            now = now * _gamma(step, draws, rng)
+        factor[:, d] = now
+    return mean * factor[:, :, ground.unit]
+
+
+def _gamma(variance: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """(draws, U) factors of mean 1 and these variances; exactly 1 where the variance is 0."""
+    shape = 1.0 / np.maximum(variance, 1e-9)
+    drawn = rng.standard_gamma(np.broadcast_to(shape, (draws, len(variance)))) / shape
+    return np.where(variance > 1e-9, drawn, 1.0)
 
 
 @dataclass(frozen=True)
@@ -133,18 +149,14 @@ def stretches(system: System, turns: Turns, days: int) -> list[Stretch]:
 
 
 def live(
-    system: System, past: Past, path: Paths, pair: Ints, turns: Turns, root: np.uint64, first: int, limit: int,
+    system: System, past: Past, path: Paths, turns: Turns, root: np.uint64, first: int, limit: int,
     space: Workspace,
 ) -> list[Chunk]:  # fmt: skip
-    """The histories of one set, replicate `first` on, each over its own path; see `Turns` for the world.
-
-    pair  (C,) pair of actors of each channel
-    """
+    """The histories of one set, replicate `first` on, each over its own path; see `Turns` for the world."""
     R, H, C = path.rate.shape
     cut = stretches(system, turns, H)
-    made = _tables(system, past, path, pair, cut, turns)
+    made = _tables(system, past, path, cut, turns)
     at, begin = made.at, past.begin
-    of_edge = pair[system.edge_target]
     chunks = []
     expected = 2.0 * float(path.rate.sum()) / R + 100.0
     for r in range(R):
@@ -152,7 +164,7 @@ def live(
             rates = made.floats[at.rate + p * C : at.rate + (p + 1) * C]
             rates[:] = path.rate[r, one.day] * one.factor + one.more
             mass = made.floats[at.mass + p * at.n_mass : at.mass + (p + 1) * at.n_mass]
-            mass[:] = one.system.edge_mass * path.times[r, one.day][of_edge]
+            mass[:] = one.system.edge_mass * path.week[one.day]
         chunk = simulate_chunk(
             made, root, first + r, first + r + 1, begin, begin + H, limit, space, expected, False, past.complete
         )
@@ -161,24 +173,21 @@ def live(
     return chunks
 
 
-def _tables(system: System, past: Past, path: Paths, pair: Ints, cut: list[Stretch], turns: Turns) -> Tables:
+def _tables(system: System, past: Past, path: Paths, cut: list[Stretch], turns: Turns) -> Tables:
     """The tables of all draws of a set: proposals at the highest that any of them needs on any day."""
     flat: dict[str, Any] = {
         "profile": np.full(system.n_channels, -1, np.int64),
         "profile_start": np.zeros(1, np.int64),
         "step_time": np.zeros(0), "step_value": np.zeros(0), "profile_swing": np.zeros(0), "profile_peak": np.zeros(0),
     }  # fmt: skip
-    of_edge = pair[system.edge_target]
-    highest, rates = path.times.max(axis=0), path.rate.max(axis=0)
-    base = system._replace(
-        **flat, rate=rates.max(axis=0) * OVER, edge_mass=system.edge_mass * highest.max(axis=0)[of_edge] * OVER
-    )
+    rates = path.rate.max(axis=0)
+    base = system._replace(**flat, rate=rates.max(axis=0) * OVER, edge_mass=system.edge_mass * path.week.max() * OVER)
     phases = [Phase(-np.inf, base)]
     for one in cut:
         top = one.system._replace(
             **flat,
             rate=rates[one.day] * one.factor + one.more,
-            edge_mass=one.system.edge_mass * highest[one.day][of_edge],
+            edge_mass=one.system.edge_mass * path.week[one.day],
         )
         phases.append(Phase(past.begin + one.at, top, one.levels))
     made = tables(World(base, tuple(phases), turns.acts, turns.policies, 0), past)

@@ -1,9 +1,10 @@
 """How good would such forecasts have been? A rolling-origin backtest, ours beside the baselines.
 
-In: a scenario or a fit, events, what is asked. Out: a `Backtest`: scores by model, horizon, metric, and paired differences.
-At every origin each model knows what was seen before it and nothing else. Scores are of counts by dyad (or by class): of the
-day `horizon` days ahead ("step"), and of the total of all days up to it ("window"). A row's value is the mean over origins
-and units; differences are paired, their intervals from a bootstrap of blocks of neighbouring origins, whose windows overlap.
+In: a scenario or a fit, events, what is asked. Out: a `Backtest`: scores by model, horizon, metric, and paired
+differences. At every origin each model knows what was seen before it and nothing else. Scores are of counts by dyad (or
+by class): of the day `horizon` days ahead ("step"), and of the total of all days up to it ("window"). A row's value is
+the mean over origins and units; differences are paired, their intervals from a bootstrap of blocks of neighbouring
+origins, whose windows overlap.
 """
 
 from __future__ import annotations
@@ -24,13 +25,12 @@ from powderkeg.fit import Fit
 from powderkeg.fit import fit as fit_model
 from powderkeg.fit.joint_law import Joint
 from powderkeg.forecast.answers import first_days
-from powderkeg.forecast.baselines import REFERENCE, Past, Stretch, baselines
+from powderkeg.forecast.baselines import REFERENCE, DaysAhead, PastCounts, baselines
 from powderkeg.forecast.counts import daily, observed, units_of
 from powderkeg.forecast.forecasting import forecast
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.scores import (
     COUNT_SCORES,
-
     brier,
     pit,
     threshold_crps,
@@ -109,7 +109,9 @@ class Backtest:
         """Ranks of what came among the draws, in ten bands: even if the draws have its law."""
         rows = []
         for horizon in self.horizons:
-            ranks = [c.scores["pit"] for c in self.cells if c.model == model and c.horizon == horizon and c.over == "window"]
+            ranks = [
+                c.scores["pit"] for c in self.cells if c.model == model and c.horizon == horizon and c.over == "window"
+            ]
             values = np.concatenate(ranks) if ranks else np.zeros(0)
             got = np.histogram(values, np.linspace(0, 1, 11))[0]
             rows += [{"horizon": horizon, "from": k / 10, "share": n / max(len(values), 1)} for k, n in enumerate(got)]
@@ -152,7 +154,8 @@ def backtest(
 
     origins   how many, evenly spread over the last two fifths of the record so that the longest horizon fits; or dates
     by        "dyad" or "class"
-    refit     "none": the scenario's numbers as they are; "first": its mechanisms fitted before the first origin; "each":
+    refit     "none": the scenario's numbers as they are; "first": its mechanisms fitted before the first origin;
+              "each":
               before each
     variants  names of `VARIANTS`: ours with parts left out
     options   of `forecast`
@@ -169,7 +172,7 @@ def backtest(
     outcomes: list[dict[str, Any]] = []
     now: Any = model
     done = 0
-    asked = {OURS: {}} | {name: _variant(name) for name in variants}
+    asked: dict[str, dict[str, bool]] = {OURS: {}} | {name: _variant(name) for name in variants}
     for k, origin in enumerate(days):
         first = (origin - events.start).days
         known = events.between(None, origin - timedelta(days=1))
@@ -191,18 +194,30 @@ def backtest(
             for horizon in horizons:
                 for over, part in (("step", slice(horizon - 1, horizon)), ("window", slice(0, horizon))):
                     totals = ahead[:, part].sum(axis=1).astype(np.float64)
-                    cells.append(_cell(name, origin, horizon, over, totals, came[part].sum(axis=0), quiet, threshold, rng))
+                    cells.append(
+                        cell_of(name, origin, horizon, over, totals, came[part].sum(axis=0), quiet, threshold, rng)
+                    )
             outcomes += _outcomes(name, made, events, channel, tuple(horizons))
             done += 1
             _tell(progress, done / n_steps, f"{origin}: {name}")
-        cells += _baseline_cells(origin, past_counts, known.start, came, tuple(horizons), draws, quiet, threshold, seed + k)
+        cells += baseline_cells(
+            origin, past_counts, known.start, came, tuple(horizons), draws, quiet, threshold, seed + k
+        )
         done += 1
         _tell(progress, done / n_steps, f"{origin}: baselines")
     notes = (f"numbers: {'of the scenario' if refit == 'none' else 'fitted before ' + refit + ' origin'}",)
     schema = {"model": pl.String, "origin": pl.Date, "horizon": pl.Int64, "name": pl.String, "chance": pl.Float64,
               "came": pl.Float64}  # fmt: skip
     return Backtest(
-        tuple(days), tuple(horizons), by, reference, level, seed, tuple(cells), pl.DataFrame(outcomes, schema=schema), notes
+        tuple(days),
+        tuple(horizons),
+        by,
+        reference,
+        level,
+        seed,
+        tuple(cells),
+        pl.DataFrame(outcomes, schema=schema),
+        notes,
     )
 
 
@@ -233,8 +248,8 @@ def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[
         if origins < 1 or (last - first).days < origins:
             raise UsageError(
                 Fault(None, None, "origins", f"{origins} in {events.days:,.0f} days of events",
-                      f"at most {max((last - first).days, 0)} with horizons up to {longest} days: fewer origins, shorter "
-                      "horizons, or a longer record")
+                      f"at most {max((last - first).days, 0)} with horizons up to {longest} days: fewer origins, "
+                      "shorter horizons, or a longer record")
             )  # fmt: skip
         spread = np.linspace(0, (last - first).days, origins).round().astype(int)
         return [first + timedelta(days=int(d)) for d in spread]
@@ -251,14 +266,14 @@ def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[
 
 def _refitted(model: Any, known: EventTable) -> Fit:
     """The mechanisms fitted to what was known, with a background that may move in blocks of half a year."""
-    scenario = model.scenario_before if isinstance(model, Fit) else getattr(model, "scenario", None) or model
+    scenario: Any = model.scenario_before if isinstance(model, Fit) else getattr(model, "scenario", None) or model
     background = "blocks180" if known.days > 400 else "blocks90" if known.days > 200 else "constant"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PowderkegWarning)
         return fit_model(scenario, known, unmatched="drop", background=background, test_mechanisms=False)
 
 
-def _cell(
+def cell_of(
     model: str, origin: date, horizon: int, over: str, totals: Any, came: Floats, quiet: Any, threshold: Floats,
     rng: np.random.Generator,
 ) -> Cell:  # fmt: skip
@@ -270,7 +285,7 @@ def _cell(
     return Cell(model, origin, horizon, over, scores, quiet)
 
 
-def _baseline_cells(
+def baseline_cells(
     origin: date, counts: Floats, start: date, came: Floats, horizons: tuple[int, ...], draws: int, quiet: Any,
     threshold: Floats, seed: int,
 ) -> list[Cell]:  # fmt: skip
@@ -281,13 +296,13 @@ def _baseline_cells(
     cells = []
     for number, (name, (law, by_week)) in enumerate(baselines().items()):
         rng = np.random.default_rng([seed, number])
-        past = Past(counts, week if by_week else np.ones(D))
+        past = PastCounts(counts, week if by_week else np.ones(D))
         density = week_ahead if by_week else np.ones(H)
         for horizon in horizons:
             for over, first in (("step", horizon - 1), ("window", 0)):
-                totals = law(past, Stretch(density[:horizon], first), draws, rng)
+                totals = law(past, DaysAhead(density[:horizon], first), draws, rng)
                 cells.append(
-                    _cell(name, origin, horizon, over, totals, came[first:horizon].sum(axis=0), quiet, threshold, rng)
+                    cell_of(name, origin, horizon, over, totals, came[first:horizon].sum(axis=0), quiet, threshold, rng)
                 )
     return cells
 
@@ -343,9 +358,9 @@ def _table(found: Backtest, against: str) -> pl.DataFrame:
                 n = int(sum(len(c.quiet) if not quiet else c.quiet.sum() for c in cells))
                 low, high = _block_interval(mine[kept] - theirs[kept], found.origins, horizon, found.level, rng)
                 rows.append(
-                    {"model": model, "horizon": horizon, "over": over, "metric": f"quiet: {metric}" if quiet else metric,
-                     "value": float(mine[kept].mean()), "difference": float((mine[kept] - theirs[kept]).mean()),
-                     "low": low, "high": high, "n": n}
+                    {"model": model, "horizon": horizon, "over": over,
+                     "metric": f"quiet: {metric}" if quiet else metric, "value": float(mine[kept].mean()),
+                     "difference": float((mine[kept] - theirs[kept]).mean()), "low": low, "high": high, "n": n}
                 )  # fmt: skip
     for row in _outcome_rows(found, against, rng):
         rows.append(row)
@@ -353,7 +368,7 @@ def _table(found: Backtest, against: str) -> pl.DataFrame:
 
 
 def _outcome_rows(found: Backtest, against: str, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Brier scores of outcomes; baselines say nothing of them, so differences are to ours without mechanisms, or none."""
+    """Brier scores of outcomes; baselines have none, so differences are to ours without mechanisms."""
     table = found.outcomes.with_columns(brier=(pl.col("chance") - pl.col("came")) ** 2)
     models = table["model"].unique(maintain_order=True).to_list()
     base = against if against in models else next((m for m in models if "without mechanisms" in m), None)

@@ -2,8 +2,8 @@
 
 In: acts by day and unit before the origin. Out: draws of the total of a stretch of days ahead, unit by unit.
 
-Each is a function (`Past`, `Stretch`, draws, generator) -> (R, U). Those that resample past windows take windows as long as
-the stretch; with weekdays those that begin on the weekday on which it begins.
+Each is a function (`PastCounts`, `DaysAhead`, draws, generator) -> (R, U). Those that resample past windows take
+windows as long as the stretch; with weekdays those that begin on the weekday on which it begins.
 Sources: conflictology, and the mixture with the global past: benchmarks of the VIEWS challenge (Hegre and others 2025);
 exponentially weighted mean with negative binomial: the usual reference for sparse counts.
 """
@@ -30,14 +30,14 @@ GLOBAL_SHARE = 0.2
 Draws = np.ndarray[Any, np.dtype[Any]]
 
 
-class Past(NamedTuple):
+class PastCounts(NamedTuple):
     """counts (D, U) acts by day before the origin; density (D,) of each day's reporting, mean about 1."""
 
     counts: Floats
     density: Floats
 
 
-class Stretch(NamedTuple):
+class DaysAhead(NamedTuple):
     """Days ahead whose total is foretold: from `first` on to the last of `density` (H,), that of each day ahead."""
 
     density: Floats
@@ -52,28 +52,28 @@ class Stretch(NamedTuple):
         return float(self.density[self.first :].sum())
 
 
-Baseline = Callable[[Past, Stretch, int, np.random.Generator], Draws]
+Baseline = Callable[[PastCounts, DaysAhead, int, np.random.Generator], Draws]
 
 
-def zero(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+def zero(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
     """Nothing happens."""
     return np.zeros((draws, past.counts.shape[1]))
 
 
-def historical(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+def historical(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
     """Poisson at the mean rate of all days before."""
     rate = (past.counts.sum(axis=0) + 0.5) / (past.density.sum() + 1.0)
     return rng.poisson(rate * ahead.weight, (draws, len(rate)))
 
 
-def last_value(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+def last_value(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
     """Poisson at the rate of the last days, as many as are foretold."""
     n = min(ahead.days, len(past.counts))
     rate = past.counts[-n:].sum(axis=0) / max(past.density[-n:].sum(), 1e-9)
     return rng.poisson(np.maximum(rate, 1e-3) * ahead.weight, (draws, len(rate)))
 
 
-def _windows(past: Past, ahead: Stretch, days: int) -> Floats:
+def _windows(past: PastCounts, ahead: DaysAhead, days: int) -> Floats:
     """(W, U) totals of all windows of the last days as long as the stretch; with weekdays those that begin alike."""
     counts, n = past.counts[-days:], ahead.days
     if len(counts) < n:
@@ -88,13 +88,13 @@ def _windows(past: Past, ahead: Stretch, days: int) -> Floats:
     return windows
 
 
-def conflictology(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+def conflictology(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
     """The unit's own last windows, each as likely as the next."""
     windows = _windows(past, ahead, OWN)
     return windows[rng.integers(0, len(windows), draws)]
 
 
-def mixture(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+def mixture(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
     """The same, a fifth of the draws from the windows of all units."""
     found = conflictology(past, ahead, draws, rng)
     windows = _windows(past, ahead, OWN)
@@ -105,7 +105,7 @@ def mixture(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) ->
 def weighted_mean(half_life: float) -> Baseline:
     """Negative binomial about the exponentially weighted mean; its dispersion from how past windows missed theirs."""
 
-    def law(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+    def law(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
         n = ahead.days
         rates = _weighted_rates(past, half_life)
         first = max(len(past.counts) - JUDGED, min(30, len(past.counts) - 1))
@@ -122,12 +122,13 @@ def weighted_mean(half_life: float) -> Baseline:
             # Each unit's own, drawn to that of all as if that rested on five windows of mean 1.
             inverse = np.maximum((excess + 5.0 * pooled) / (base + 5.0), 0.01)
         mean_ahead = rate * ahead.weight
-        return rng.poisson(mean_ahead * rng.standard_gamma(1.0 / inverse, (draws, len(rate))) * inverse)
+        found: Draws = rng.poisson(mean_ahead * rng.standard_gamma(1.0 / inverse, (draws, len(rate))) * inverse)
+        return found
 
     return law
 
 
-def _weighted_rates(past: Past, half_life: float) -> Floats:
+def _weighted_rates(past: PastCounts, half_life: float) -> Floats:
     """(D + 1, U) weighted mean rate before each day, and after the last."""
     keep = 0.5 ** (1.0 / half_life)
     D, U = past.counts.shape
@@ -140,7 +141,7 @@ def _weighted_rates(past: Past, half_life: float) -> Floats:
     return rates
 
 
-def hurdle(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+def hurdle(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
     """Any at all with the chance that own windows had, weighted to the last; then as many as such windows held."""
     windows = _windows(past, ahead, JUDGED)
     weight = 0.5 ** ((len(windows) - 1 - np.arange(len(windows))) * JUDGED / max(len(windows), 1) / 90.0)
@@ -155,9 +156,9 @@ def hurdle(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> 
     return found
 
 
-def self_exciting(past: Past, ahead: Stretch, draws: int, rng: np.random.Generator) -> Draws:
+def self_exciting(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
     """A Hawkes process for each unit by itself, in days: rate = base + answers to own acts, fading."""
-    D, U = past.counts.shape
+    U = past.counts.shape[1]
     found = np.zeros((draws, U))
     counts, density = past.counts[-JUDGED:], past.density[-JUDGED:]
     for u in range(U):

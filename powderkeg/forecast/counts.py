@@ -74,8 +74,8 @@ def daily(runs: Runs, units: Units) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 
 def observed(day: Ints, channel: Ints, days: int, units: Units) -> Floats:
-    """(days, units) acts that came, by day from the origin on."""
-    unit = units.of_channel[channel]
+    """(days, units) acts that came, by day from the origin on; acts of no channel (-1) are of no unit."""
+    unit = np.where(channel >= 0, units.of_channel[channel], -1)
     kept = (unit >= 0) & (day >= 0) & (day < days)
     cell = day[kept] * len(units) + unit[kept]
     return np.bincount(cell, minlength=days * len(units)).reshape(days, len(units)).astype(np.float64)

@@ -6,7 +6,7 @@ In: a model, `Watched`, how many. Out: `Ahead`: `Runs` of each world, and every 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,9 @@ from powderkeg.engine.draws import root_key
 from powderkeg.engine.simulation.chunks import Chunk, Workspace
 from powderkeg.engine.worlds import Past
 from powderkeg.forecast.ahead import Paths, Turns, live, paths
+from powderkeg.forecast.choice import Tried, choose
 from powderkeg.forecast.completed import Completed, imputed, is_hidden, order_last, past_at, with_hours
-from powderkeg.forecast.ground import Ground, Groups, ground_of, groups_of
+from powderkeg.forecast.ground import Ground, Groups, LevelDrift, ground_of, groups_of
 from powderkeg.forecast.links import expected_answers, gates_at, levels_along, links_of
 from powderkeg.forecast.seen import Watched
 from powderkeg.forecast.weeks import week_profile, weekdays
@@ -73,7 +74,7 @@ class Draughtsman:
 
     def __init__(
         self, model: Model, seen: Watched, days: int, settings: Settings, sets: list[dict[str, float]], seed: int,
-        ground: Ground | None = None,
+        drift: LevelDrift | None = None,
     ) -> None:  # fmt: skip
         self.model, self.seen, self.days, self.settings, self.seed = model, seen, days, settings, seed
         self.sets = sets
@@ -87,29 +88,50 @@ class Draughtsman:
         system = self._system({})
         self.links = links_of(system)
         rng = np.random.default_rng([seed, 0x66637374])
-        self.point = self._ground(system, with_hours(seen, rng), ground)
+        time = with_hours(seen, rng)
+        chosen, self.doubt = self._chosen(system, time)
+        self.drift = chosen if drift is None else drift
+        self.point = self._ground(self._scaled(system), time)
 
     def _system(self, values: Mapping[str, float]) -> System:
         system = filled(self.model, values) if values else self.model.system
         return system if self.settings.mechanisms else without_mechanisms(system)
 
+    def _scaled(self, system: System) -> System:
+        """The answers that the record bears out: see `LevelDrift.answers`."""
+        return system._replace(edge_mass=system.edge_mass * self.drift.answers)
+
+    def _borne_out(self, turns: Turns) -> Turns:
+        """The same with the answers of every system scaled as those of the world without."""
+        scaled = tuple((at, self._scaled(system), idle, levels) for at, system, idle, levels in turns.turns)
+        return replace(turns, turns=scaled)
+
+    def _chosen(self, system: System, time: Floats) -> tuple[LevelDrift, Floats]:
+        """How levels move, as it would have foretold best; the scenario's own answers stay as they are."""
+        order = np.argsort(time, kind="stable")
+        time, channel = time[order], self.seen.channel[order]
+        factor = self.week[self.day]
+        record = Tried(system, self.links, time, channel, self.counts, self._gates(system, time, channel), factor)
+        found, doubt = choose(record, self.groups, self.settings.mechanisms and self.settings.background == "local")
+        return (found._replace(answers=1.0) if self.settings.background == "scenario" else found), doubt
+
     def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
         return gates_at(system, levels_along(system, time, channel, len(self.counts)))
 
-    def _ground(self, system: System, time: Floats, chosen: Ground | None) -> Ground:
-        """The levels that acts at these times leave, their law chosen or that of `chosen`."""
+    def _ground(self, system: System, time: Floats) -> Ground:
+        """The levels that acts at these times leave."""
         order = np.argsort(time, kind="stable")
         time, channel = time[order], self.seen.channel[order]
         gates = self._gates(system, time, channel)
         expected, _ = expected_answers(system, self.links, time, channel, len(self.counts), gates)
         open_ = gates[:, system.background_gate] * gates[:, system.channel_gate]
-        return ground_of(self.groups, self.counts, expected, open_, self.week, self.day, chosen)
+        return ground_of(self.groups, self.drift, self.doubt, self.counts, expected, open_, self.week, self.day)
 
     def one(self, number: int, first: int, draws: int, worlds: list[WORLDS], space: Workspace) -> list[Any]:
         """Set `number`: for each world its chunks; the completed past; the levels of facts at the origin."""
         rng = np.random.default_rng([self.seed, number, 0x66637374])
         values = self.sets[number % len(self.sets)] if self.sets else {}
-        system = self._system(values)
+        system = self._scaled(self._system(values))
         if self.hidden:
             completed = imputed(system, self.model.n_acts, self.seen, self.seed, number)
             time, channel = completed.past.time - self.seen.shift, completed.past.channel
@@ -120,13 +142,22 @@ class Draughtsman:
             own = order_last(self.seen, own, system, self._rate(system, gates), gates, rng)
             completed = past_at(self.seen, own, system)
             time, channel = own, self.seen.channel
-        ground = self._ground(system, own, self.point) if not self.hidden else self.point
+        ground = self._ground(system, own) if not self.hidden else self.point
         path = self._paths(system, ground, draws, rng)
         order = np.argsort(time, kind="stable")
         level = levels_along(system, time[order], channel[order], len(self.counts))[-1]
         root = root_key(self.seed)
         lived = [
-            live(system, completed.past, path, self.groups.pair, build(system, values), root, first, LIMIT, space)
+            live(
+                system,
+                completed.past,
+                path,
+                self._borne_out(build(system, values)),
+                root,
+                first,
+                LIMIT,
+                space,
+            )
             for build in worlds
         ]
         return [lived, completed, np.tile(level, (draws, 1))]
@@ -142,17 +173,15 @@ class Draughtsman:
         return np.maximum(rate * gates[system.background_gate] * gates[system.channel_gate], 1e-12)
 
     def _paths(self, system: System, ground: Ground, draws: int, rng: np.random.Generator) -> Paths:
-        from dataclasses import replace
-
         if not self.settings.spread:
-            ground = replace(ground, spread=1.0)
+            ground = replace(ground, drift=ground.drift._replace(spread=1.0))
         if not self.settings.drift:
-            ground = replace(ground, keep=1.0)
+            ground = replace(ground, drift=ground.drift._replace(half_life=np.inf))
         made = paths(ground, self.week_ahead, draws, rng)
         if self.settings.background == "scenario":
             shape = courses_ahead(system, self.seen.begin, self.days)
             rate = system.rate * shape * made.times[:, :, self.groups.pair]
-            return Paths(rate, made.times)
+            return Paths(rate, made.times, made.week)
         # Facts that come up by themselves keep the scenario's rates.
         made.rate[:, :, self.model.n_acts :] = system.rate[self.model.n_acts :]
         return made

@@ -17,7 +17,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.result import Fit
 from powderkeg.forecast.drawing import SETS, Draughtsman, Settings, draw
-from powderkeg.forecast.ground import Ground
+from powderkeg.forecast.ground import LevelDrift
 from powderkeg.forecast.interventions import worlds_of
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.seen import Watched, gap, seen
@@ -53,7 +53,7 @@ def forecast(
     level: float = 0.9,
     workers: int | None = None,
     progress: Callable[[float], None] | None = None,
-    ground: Ground | None = None,
+    drifts: LevelDrift | None = None,
 ) -> Forecast:
     """What may happen in the next days, between whom, how sure that is, and what carries it.
 
@@ -69,6 +69,7 @@ def forecast(
                    "scenario": the scenario's rates and courses as they stand
     weekdays, mechanisms, spread, drift   without them: every day reported alike; nothing answers; days no luckier than
                    chance makes them; levels stay where they are
+    drifts         how levels move; by default chosen by what would have foretold the time before the origin best
     unmatched      "drop" or "refuse": acts that no move of the scenario allows
     level          of the intervals
 
@@ -82,7 +83,7 @@ def forecast(
     worlds = worlds_of(model, tuple(interventions), watched.begin, days, mechanisms)
     settings = Settings(background, weekdays, spread, mechanisms, drift)
     sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
-    drawer = Draughtsman(model, watched, days, settings, sets, seed, ground)
+    drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts)
     drawn = draw(drawer, draws, list(worlds.values()), workers, progress)
     found = Forecast(
         model=model, events=events, seen=watched, origin=watched.origin, days=days, draws=draws, seed=seed, level=level,
@@ -157,7 +158,7 @@ def _notes(
         ground = drawer.point
         notes.append(
             f"the background goes on from where it stands, {ground.level.sum():.2g} acts a day, and drifts; half of "
-            f"what was known of it is forgotten in {ground.half_life:.0f} days, as chosen on the days before"
+            f"what was known of it is forgotten in {ground.drift.half_life:.0f} days, as chosen on the days before"
         )
     else:
         notes.append("the background is that of the scenario, its last course carried on")

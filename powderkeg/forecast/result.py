@@ -172,8 +172,7 @@ class Forecast:
         ground = self.drawn.ground
         return {
             "acts_a_day": float(ground.level.sum()),
-            "half_life": ground.half_life,
-            "spread": ground.spread,
+            **ground.drift._asdict(),
             "weekdays": [float(x) for x in ground.week],
         }
 

@@ -2,14 +2,14 @@
 
 In: draws (R, U) of counts, what came (U,). Out: a score for each unit. Lower is better, but for the log score.
 
-CRPS, its threshold-weighted form and the interval score come from `scoringrules`, by the estimator that sorts: others of
-its estimators build a square of the draws. The log score of draws needs the chance of every count, also of those that no
-draw has: draws are counted, and mixed with a negative binomial of their mean and variance (worth as many draws as there are
-different counts among them, at least 10), and that with a law of heavy tail, 1 / ((y + 1)(y + 2)), for a tenth; so no count is
-impossible, and every model is smoothed alike. Binned ignorance is that of the VIEWS challenge, with its bins and its
-smoothing: one draw more in each bin.
-Sources: Gneiting & Raftery (2007), JASA 102, 359-378; Gneiting & Ranjan (2011), J. Bus. Econ. Stat. 29, 411-422; Hegre and
-others (2025), The 2023/24 VIEWS prediction challenge, J. Peace Research.
+CRPS, its threshold-weighted form and the interval score come from `scoringrules`, by the estimator that sorts: others
+of its estimators build a square of the draws. The log score of draws needs the chance of every count, also of those
+that no draw has: draws are counted, and mixed with a negative binomial of their mean and variance (worth as many draws
+as there are different counts among them, at least 10), and that with a law of heavy tail, 1 / ((y + 1)(y + 2)), for a
+tenth; so no count is impossible, and every model is smoothed alike. Binned ignorance is that of the VIEWS challenge,
+with its bins and its smoothing: one draw more in each bin.
+Sources: Gneiting & Raftery (2007), JASA 102, 359-378; Gneiting & Ranjan (2011), J. Bus. Econ. Stat. 29, 411-422; Hegre
+and others (2025), The 2023/24 VIEWS prediction challenge, J. Peace Research.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def log_score(draws: Counts, came: Floats) -> Floats:
 
 def crps(draws: Counts, came: Floats) -> Floats:
     """(U,) continuous ranked probability score of the draws."""
-    import scoringrules
+    import scoringrules  # type: ignore[import-untyped]
 
     found = scoringrules.crps_ensemble(came, draws.T.astype(np.float64), estimator="qd", backend="numpy")
     return np.asarray(found, np.float64)
@@ -78,7 +78,8 @@ def interval_score(draws: Counts, came: Floats) -> Floats:
     import scoringrules
 
     low, high = np.quantile(draws, [MISS / 2, 1 - MISS / 2], axis=0, method="inverted_cdf").astype(np.float64)
-    return np.asarray(scoringrules.interval_score(came, low, high, MISS, backend="numpy"), np.float64)
+    found = scoringrules.interval_score(came, low, high, MISS, backend="numpy")
+    return np.asarray(np.broadcast_to(found, came.shape), np.float64)
 
 
 def brier(chance: Floats, came: Floats) -> Floats:

@@ -56,7 +56,7 @@ def excited_days(  # type: ignore[no-untyped-def]
 @loop
 def filter_levels(  # type: ignore[no-untyped-def]
     count, expected, open_, week, share, group, keep, strength, slow_keep, mean, a, b, slow_a, slow_b, prior, told,
-    told_a,
+    told_a, told_slow,
 ):  # fmt: skip
     """Run the level of every group through the days.
 
@@ -67,7 +67,7 @@ def filter_levels(  # type: ignore[no-untyped-def]
     keep, strength   what is kept of the law from day to day; acts that the slow mean is worth
     slow_keep        the same for the slow mean, which starts at `mean` (G,), worth `prior` acts
     a, b             (G,) shape and exposure, filled; slow_a, slow_b (G,) those of the slow mean
-    told, told_a     (D, G) what the law of the day before said: level, and the acts it rests on
+    told, told_a     (D, G) what the law of the day before said: level, the acts it rests on; told_slow the slow mean
     """
     D, C = count.shape
     G = len(mean)
@@ -84,6 +84,7 @@ def filter_levels(  # type: ignore[no-untyped-def]
             b[g] = keep * b[g] + (1.0 - keep) * strength / slow
             told[d, g] = a[g] / b[g]
             told_a[d, g] = a[g]
+            told_slow[d, g] = slow
             slow_a[g] = slow_keep * slow_a[g] + (1.0 - slow_keep) * prior
             slow_b[g] = slow_keep * slow_b[g] + (1.0 - slow_keep) * prior / mean[g]
         for c in range(C):
@@ -99,3 +100,83 @@ def filter_levels(  # type: ignore[no-untyped-def]
                     mine = count[d, c] * own / (own + week[d] * expected[d, c])
                     a[g] += mine
                     slow_a[g] += mine
+
+
+@loop
+def means_ahead(  # type: ignore[no-untyped-def]
+    time, channel, origin, horizon, edge_start, edge_target, edge_mechanism, edge_mass, edge_slot, kernel_start, share,
+    decay, slot_target, slot_component, slot_gate, channel_gate, gates, own, open_, group, level_a, level_b, slow, keep,
+    strength, week, unit, held, future, left, now, more, mean, ground, a, b,
+):  # fmt: skip
+    """Expected acts of the days after each of many origins, with the answers to answers: what is foretold on average.
+
+    origin   (O,) days, rising, from which only acts before them are known;  horizon: days ahead
+    own      (C,) share of each channel in its group; open_, gates as above
+    level_a, level_b, slow  (O, G) the law of each level at the origin, and what it is drawn to
+    week     (O, H) density of each day ahead
+    unit     (C,) what is counted together
+    held, future (slots,), left (components,), now, more (C,), a, b (G,)  room; held zeros
+    mean     (O, H, U) filled;  ground (O, G) filled: acts of the background alone, all days ahead together
+    """
+    n = len(time)
+    C = len(own)
+    for j in range(len(left)):
+        left[j] = math.exp(-decay[j])
+    i = 0
+    d = 0
+    for o in range(len(origin)):
+        while d < origin[o]:
+            for s in range(len(held)):
+                held[s] *= left[slot_component[s]]
+            while i < n and time[i] < d + 1:
+                rest = d + 1 - time[i]
+                for e in range(edge_start[channel[i]], edge_start[channel[i] + 1]):
+                    m = edge_mechanism[e]
+                    for j in range(kernel_start[m], kernel_start[m + 1]):
+                        held[edge_slot[e] + j - kernel_start[m]] += edge_mass[e] * share[j] * math.exp(-decay[j] * rest)
+                i += 1
+            d += 1
+        row = min(d, gates.shape[0] - 1)
+        for s in range(len(held)):
+            future[s] = held[s]
+        for g in range(len(a)):
+            a[g] = level_a[o, g]
+            b[g] = level_b[o, g]
+        for h in range(horizon):
+            for c in range(C):
+                now[c] = 0.0
+            for s in range(len(future)):
+                if future[s] > 0.0:
+                    stays = left[slot_component[s]]
+                    c = slot_target[s]
+                    now[c] += future[s] * (1.0 - stays) * gates[row, slot_gate[s]] * gates[row, channel_gate[c]]
+                    future[s] *= stays
+            for c in range(C):
+                if group[c] >= 0:
+                    fresh = a[group[c]] / b[group[c]] * own[c] * open_[min(row, open_.shape[0] - 1), c]
+                    now[c] += fresh
+                    ground[o, group[c]] += fresh * week[o, h]
+                now[c] *= week[o, h]
+                mean[o, h, unit[c]] += now[c]
+            # Answers of the same day, and theirs; the rest of what they set off is still to come.
+            for _ in range(3):
+                for c in range(C):
+                    more[c] = 0.0
+                for c in range(C):
+                    if now[c] <= 0.0:
+                        continue
+                    for e in range(edge_start[c], edge_start[c + 1]):
+                        m = edge_mechanism[e]
+                        q = edge_target[e]
+                        for j in range(kernel_start[m], kernel_start[m + 1]):
+                            s = edge_slot[e] + j - kernel_start[m]
+                            later = (1.0 - left[j]) / decay[j]
+                            future[s] += now[c] * edge_mass[e] * share[j] * later
+                            gated = gates[row, slot_gate[s]] * gates[row, channel_gate[q]]
+                            more[q] += now[c] * edge_mass[e] * share[j] * (1.0 - later) * gated * week[o, h]
+                for c in range(C):
+                    now[c] = more[c]
+                    mean[o, h, unit[c]] += more[c]
+            for g in range(len(a)):
+                a[g] = keep * a[g] + (1.0 - keep) * strength
+                b[g] = keep * b[g] + (1.0 - keep) * strength / slow[o, g]

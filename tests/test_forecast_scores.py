@@ -1,0 +1,165 @@
+"""Scores of draws: against values by hand and by brute force; a backtest; forecasts that were frozen."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import forecast_systems as quarrel
+import numpy as np
+import polars as pl
+import pytest
+
+import powderkeg as pk
+from powderkeg.forecast import scores
+from powderkeg.forecast.backtest import OURS, backtest
+from powderkeg.forecast.baselines import DaysAhead, PastCounts, baselines
+from powderkeg.forecast.counts import observed, units_of
+from powderkeg.forecast.frozen import freeze, read_frozen, score_frozen
+
+
+def test_scores_are_those_that_a_hand_reckons() -> None:
+    """Draws 0, 1, 1, 4 and what came 2: E|X - y| - E|X - X'| / 2 = (2 + 1 + 1 + 2) / 4 - (22 / 16) / 2."""
+    draws, came = np.array([[0.0], [1.0], [1.0], [4.0]]), np.array([2.0])
+    pairs = np.abs(draws - draws.T).sum() / 16
+    assert scores.crps(draws, came)[0] == pytest.approx(1.5 - pairs / 2)
+    above = np.maximum(draws, 2.0)
+    by_hand = np.abs(above - 2.0).mean() - np.abs(above - above.T).sum() / 32
+    assert scores.threshold_crps(draws, came, np.array([2.0]))[0] == pytest.approx(by_hand)
+    # Bins of VIEWS: 0; 1 and 2; 3 to 5; ... Two of four draws stand in that of 2, and one more in each of eleven bins.
+    assert scores.binned_ignorance(draws, came)[0] == pytest.approx(-np.log2(3 / 15))
+    assert scores.interval_score(draws, np.array([5.0]))[0] == pytest.approx(4.0 + 2 / 0.05 * 1.0)
+    assert scores.brier(np.array([0.7]), np.array([1.0]))[0] == pytest.approx(0.09)
+
+
+def test_the_log_score_sums_to_one_over_all_counts() -> None:
+    """Of draws of any kind, those that never differ included: no count is impossible, none is counted twice."""
+    rng = np.random.default_rng(1)
+    for draws in (rng.poisson(3.0, (500, 1)), np.zeros((500, 1)), rng.poisson(rng.gamma(0.3, 20.0, (500, 1)))):
+        wide = np.repeat(draws, 20_000, axis=1)
+        total = np.exp(scores.log_score(wide[:, :20_000], np.arange(20_000.0))).sum()
+        assert total == pytest.approx(1.0, abs=2e-3)
+
+
+def test_the_log_score_of_many_draws_is_that_of_their_law() -> None:
+    rng = np.random.default_rng(2)
+    draws = rng.poisson(4.0, (20_000, 1))
+    exact = -4.0 + 3 * np.log(4.0) - np.log(6.0)
+    assert scores.log_score(draws, np.array([3.0]))[0] == pytest.approx(exact, abs=0.03)
+
+
+def test_ranks_of_the_right_law_are_uniform_and_of_a_narrow_one_are_not() -> None:
+    rng = np.random.default_rng(3)
+    came = rng.poisson(3.0, 4000).astype(float)
+    right = scores.pit(rng.poisson(3.0, (400, 4000)), came, rng)
+    narrow = scores.pit(np.clip(rng.poisson(3.0, (400, 4000)), 2, 4), came, rng)
+    got = [np.histogram(x, np.linspace(0, 1, 11))[0] / 4000 for x in (right, narrow)]
+    assert np.abs(got[0] - 0.1).max() < 0.025
+    assert np.abs(got[1] - 0.1).max() > 0.05
+
+
+@pytest.mark.parametrize("name", list(baselines()))
+def test_baselines_foretell_the_level_of_an_even_record(name: str) -> None:
+    """Poisson days of 0.5 and 2 acts for two years, weekdays twice as dense: every law but `zero` is near the truth."""
+    rng = np.random.default_rng(4)
+    density = np.tile([1.2, 1.2, 1.2, 1.2, 1.2, 0.5, 0.5], 104)
+    counts = rng.poisson(density[:, None] * np.array([0.5, 2.0])).astype(float)
+    law, by_week = baselines()[name]
+    past = PastCounts(counts, density if by_week else np.ones(728))
+    ahead = DaysAhead(density[:14] if by_week else np.ones(14))
+    found = law(past, ahead, 3000, rng)
+    assert found.shape == (3000, 2)
+    expected = np.zeros(2) if name == "zero" else np.array([7.0, 28.0])
+    if name.startswith("last value"):
+        expected = counts[-14:].sum(axis=0)
+    assert np.abs(found.mean(axis=0) - expected).max() <= 0.3 * expected.max()
+    last = law(past, DaysAhead(ahead.density, 13), 3000, rng)
+    assert last.mean() < 0.2 * max(found.mean(), 1e-9) or name == "zero"
+
+
+@pytest.fixture(scope="module")
+def record() -> pk.EventTable:
+    return quarrel.by_day(quarrel.simulated(420.0, 11))
+
+
+def test_a_backtest_has_a_row_for_each_model_horizon_and_metric(record: pk.EventTable) -> None:
+    found = backtest(quarrel.scenario(), record, origins=4, horizons=(1, 7), draws=100, seed=3)
+    table = found.scores()
+    assert set(table.columns) == {"model", "horizon", "over", "metric", "value", "difference", "low", "high", "n"}
+    ours = table.filter(pl.col("model") == OURS, pl.col("over") == "window")
+    assert {
+        "log_score",
+        "crps",
+        "binned_ignorance",
+        "interval_score",
+        "coverage_90",
+        "crps_above",
+        "outcome_brier",
+    } <= set(ours["metric"])
+    assert ours.filter(pl.col("metric") == "crps")["n"].to_list() == [12, 12]
+    reference = table.filter(pl.col("model") == found.reference, pl.col("metric") == "crps")
+    assert (reference["difference"] == 0).all()
+    assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["horizons"] == [1, 7]
+    # One day ahead, a step is a window.
+    one = table.filter(pl.col("horizon") == 1, pl.col("metric") == "crps", pl.col("model") == OURS)
+    assert one["value"].n_unique() == 1
+    assert all(record.start < day <= record.end - timedelta(days=6) for day in found.origins)
+
+
+def test_acts_that_no_move_allows_are_counted_nowhere() -> None:
+    """Index -1 is the last channel to NumPy: such acts once stood among those of the last dyad."""
+    units = units_of(pk.compile(quarrel.scenario()))
+    got = observed(np.array([0, 0, 1]), np.array([0, -1, -1]), 2, units)
+    assert got.sum() == 1.0
+    assert got[0, units.of_channel[0]] == 1.0
+
+
+def test_origins_that_the_record_does_not_hold_are_said(record: pk.EventTable) -> None:
+    for options, said in (
+        ({"origins": 500}, "at most"),
+        ({"origins": [record.end]}, "so that 90 days ahead are known"),
+        ({"horizons": (0,)}, "whole numbers of days from 1 on"),
+        ({"refit": "never"}, "one of none, first, each"),
+        ({"variants": ["powderkeg, without luck"]}, "one of powderkeg, without mechanisms"),
+    ):
+        with pytest.raises(pk.UsageError, match=said):
+            backtest(quarrel.scenario(), record, **options)  # type: ignore[arg-type]
+
+
+def test_a_frozen_forecast_is_scored_when_its_days_have_come(record: pk.EventTable, tmp_path: Path) -> None:
+    origin = record.start + timedelta(days=300)
+    known = record.between(None, origin - timedelta(days=1))
+    made = pk.forecast(quarrel.scenario(), known, days=10, draws=150)
+    path = tmp_path / "frozen.json"
+    path.write_bytes(freeze(made))
+    one = read_frozen(path)
+    assert (one.origin, one.days) == (origin, 10)
+    assert np.array_equal(one.counts, made.counts("class"))
+    with pytest.raises(pk.UsageError, match="its days have not come"):
+        score_frozen([one], known)
+    found = score_frozen([one], record, by="dyad").scores()
+    live = backtest(
+        quarrel.scenario(), record, origins=[origin], horizons=(10,), draws=150, seed=made.seed, variants=()
+    ).scores()  # fmt: skip
+    for metric in ("crps", "log_score"):
+        pick = (pl.col("model") == OURS) & (pl.col("metric") == metric) & (pl.col("horizon") == 10)
+        pick &= pl.col("over") == "window"
+        assert found.filter(pick)["value"][0] == pytest.approx(live.filter(pick)["value"][0])
+
+
+def test_a_frozen_file_changed_by_hand_and_strange_events_are_refused(record: pk.EventTable, tmp_path: Path) -> None:
+    known = record.between(None, record.start + timedelta(days=299))
+    content = freeze(pk.forecast(quarrel.scenario(), known, days=5, draws=20))
+    path = tmp_path / "frozen.json"
+    path.write_bytes(content)
+    other = quarrel.by_day(quarrel.simulated(420.0, 12))
+    thinned = pk.EventTable(other.frame[::2], other.start, other.days, other.resolution)
+    with pytest.raises(pk.UsageError, match="others"):
+        score_frozen([read_frozen(path)], thinned)
+    for old, new, said in ((b'"draws":20', b'"draws":21', "has been changed"), (b"{", b"", "not JSON")):
+        path.write_bytes(content.replace(old, new, 1))
+        with pytest.raises(pk.UsageError, match=said):
+            read_frozen(path)
+    with pytest.raises(pk.UsageError, match="no such file"):
+        read_frozen(tmp_path / "none.json")
