@@ -15,15 +15,19 @@ import sys
 import warnings
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from powderkeg.version import __version__
+
+# Instead of importing `typing`: Ctrl-C is caught from a line of `powderkeg.cli` on; until then each import counts.
+TYPE_CHECKING = False
 
 if sys.flags.optimize > 1:
     import_module(f"{__name__}.docstrings").keep()
 
 # Where a function's module has its name too, type checkers must be led past the module.
 if TYPE_CHECKING:
+    import typing
+
     from powderkeg.analyze import Rules as Rules
     from powderkeg.analyze import compare_episodes as compare_episodes
     from powderkeg.analyze import drawn_in as drawn_in
@@ -121,7 +125,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [*sorted(_HOME), *_MODULES, "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:
@@ -158,7 +162,7 @@ class _Facade(ModuleType):
     would be gone.
     """
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: typing.Any) -> None:
         if not (name in _HOME and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 

@@ -179,6 +179,7 @@ def damaged_json(rng: random.Random) -> Damaged:
             key = rng.choice((*OWN, "more"))
             whole.discard(str(one.get("event_id")))
             one[key] = _anything(rng)
+            whole.discard(str(one.get("event_id")))  # it may bear another's id now
         records.insert(rng.randrange(len(records) + 1), _anything(rng))
     wrapped: Any = rng.choice(
         (records, {"data": records}, {"Result": records, "TotalPages": 3}, {"a": 1, "b": records})

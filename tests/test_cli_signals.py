@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -81,3 +82,65 @@ def test_included_links_that_lead_to_one_another_are_a_fault(tmp_path: Path) -> 
     main_file.write_text("powderkeg: 1\nname: t\nstart: 2000-01-01\nincludes: [loop.yaml]\n", encoding="utf-8")
     with pytest.raises(pk.ScenarioError, match="a link that leads nowhere"):
         pk.load(main_file)
+
+
+STARTS = """
+import sys
+
+class Pressed:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Pressed())
+sys.argv = ["powderkeg", *{words!r}]
+from powderkeg.cli import main
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["signal", "powderkeg.cli.signals", "powderkeg.cli.app", "powderkeg.cli.screen", "typer", "polars"]
+)
+def test_ctrl_c_while_the_program_starts_is_one_line(name: str) -> None:
+    code = STARTS.format(name=name, words=["run", "--replicates", "2"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
+def test_next_to_nothing_is_loaded_before_ctrl_c_is_caught() -> None:
+    """What comes before is Python's own start, and these: each further import is a place for a traceback."""
+    code = "import sys; sys.modules['powderkeg.cli'] = sys; before = set(sys.modules); import powderkeg.cli; "
+    code += "print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    light = {"__future__", "types", "warnings", "_warnings", "importlib", "importlib._bootstrap"}
+    light |= {"importlib._bootstrap_external", "powderkeg", "powderkeg.version"}
+    assert set(done.stdout.split()) <= light
+
+
+REPLAY = """
+import signal, sys
+import numpy as np
+from powderkeg.compare.replay.histories import ReplayJob
+from powderkeg.cli.app import main
+
+plain = ReplayJob.draw
+def pressed(self, *args):
+    signal.raise_signal(signal.SIGINT)
+    return plain(self, *args)
+
+ReplayJob.draw = pressed
+main(["replay", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has Ctrl-C for consoles only")
+def test_ctrl_c_in_a_replay_is_one_line(tmp_path: Path) -> None:
+    """In the threads that live through replays, and in what they wait for."""
+    main_words = ["run", "north-kosovo", "--replicates", "1", "--years", "1", "--seed", "4", "--quiet"]
+    with pytest.raises(SystemExit):
+        main([*main_words, "--out", str(tmp_path / "run")])
+    words = ["north-kosovo", str(tmp_path / "run" / "events.parquet"), "--without", "serbia", "--replicates", "20"]
+    done = subprocess.run([sys.executable, "-c", REPLAY, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1], "Traceback" in done.stderr) == (130, "Stopped.", False)

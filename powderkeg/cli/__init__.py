@@ -4,9 +4,11 @@ In: words typed. Out: tables to read or one JSON object, files, and an exit code
 usage, 130 stopped by Ctrl-C, 143 by SIGTERM. Heavy imports wait inside the commands, so that `--help` answers at once.
 """
 
+from __future__ import annotations
+
 import sys
 
-from powderkeg.cli.signals import CTRL_C, is_interruption
+from powderkeg.cli.interruption import CTRL_C, is_interruption
 
 try:
     from powderkeg.cli.app import app, main
@@ -16,4 +18,4 @@ except BaseException as error:  # Ctrl-C while the program is still starting
     print("Stopped.", file=sys.stderr)
     sys.exit(CTRL_C)
 
-__all__ = ["app", "main"]
+__all__ = ["CTRL_C", "app", "is_interruption", "main"]

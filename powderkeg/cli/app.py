@@ -99,6 +99,16 @@ def powderkeg(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
+    try:
+        code = _run(arguments)
+    except BaseException as stop:  # before the command, or after it
+        if not is_interruption(stop):
+            raise
+        code = _stopped()
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         # A letter that the terminal or the pipe cannot hold is no reason to stop.
@@ -113,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             code = asked.code(_exit_code(words))
             out.flush()
         _say_what_is_not_kept()
-        sys.exit(code)
+        return code
 
 
 class _Said(logging.Handler):

@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-CTRL_C = 130
+from powderkeg.cli.interruption import CTRL_C, is_interruption
+
+__all__ = ["CTRL_C", "Asked", "heeded", "is_interruption"]
+
 NAMES = ("SIGTERM", "SIGHUP", "SIGBREAK")
 """Not every system has each."""
 
@@ -49,14 +52,3 @@ def heeded() -> Iterator[Asked]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def is_interruption(error: BaseException | None) -> bool:
-    """True if an error is Ctrl-C or came of it: libraries turn it into errors of their own."""
-    seen = set[int]()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return False
