@@ -82,8 +82,8 @@ def _head(data: Data, width: int) -> list[str]:
     channels, links = _count(size["channels"], "channel"), _count(size["links"], "link")
     if data["name"] is None:
         return [data["title"], "", *_wrapped(f"{channels}, {links} between them.", width)]
-    heading = f"{data['title']} ({data['name']})"
-    lines = [heading, "=" * min(width, len(heading)), ""]
+    heading = _wrapped(f"{data['title']} ({data['name']})", width)
+    lines = [*heading, "=" * max(map(len, heading)), ""]
     if data["about"]:
         lines += [*_wrapped(data["about"], width), ""]
     start = date.fromisoformat(data["start"])
