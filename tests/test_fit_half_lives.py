@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 import powderkeg as pk
 from powderkeg.events import EventTable
+from powderkeg.fit.job import Job, begin
+from powderkeg.fit.likelihood.data import read_data
+from powderkeg.fit.maximum.climb import Climber
 
 SCENARIO = """
 powderkeg: 1
@@ -51,3 +56,47 @@ def test_half_lives_that_begin_in_the_wrong_place_find_the_right_one() -> None:
     held = pk.fit(truth, table, fix=["mechanisms.*.half_life"], **options)
     assert free.log_likelihood >= held.log_likelihood - 1e-4
     assert free.converged
+
+
+def test_second_order_steps_find_the_top_that_slopes_find_with_fewer_inner_climbs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two half-lives of a short history: the log likelihood agrees to 0.001, and half the inner climbs are enough."""
+    scenario = pk.loads(TWO)
+    record = pk.simulate(pk.compile(scenario), replicates=1, seed=5).table()
+    inner, count = Climber.inner, [0]
+
+    def counted(self: Climber, *given: Any) -> Any:
+        count[0] += 1
+        return inner(self, *given)
+
+    monkeypatch.setattr(Climber, "inner", counted)
+    tops, climbs = [], []
+    for second_order in (True, False):
+        monkeypatch.setattr(Climber, "by_second_order", second_order)
+        data, _ = read_data(pk.compile(scenario), record, None, "refuse", 0.0)
+        climber = Job(pk.compile(scenario), data, None, None, False, "delays", 0.0, record.start, None).climber(
+            "constant"
+        )
+        count[0] = 0
+        solution = climber.climb(begin(climber.problem), climber.problem.held)
+        assert solution.converged
+        tops.append(solution.log_posterior)
+        climbs.append(count[0])
+    assert abs(tops[0] - tops[1]) < 1e-3
+    assert climbs[0] <= 0.5 * climbs[1]
+
+
+TWO = """
+powderkeg: 1
+name: two
+start: 2010-01-01
+years: 3
+actors: {north: {}, south: {}, east: {}}
+acts: {threaten: {tone: hostile}}
+moves:
+  threats: {who: any, does: threaten, to: any, rate: 0.08 per day}
+mechanisms:
+  inertia: {when: x threatens y, then: x threatens y, answers: 0.3, half_life: 1 days}
+  retaliation: {when: x threatens y, then: y threatens x, answers: 0.3, half_life: 5 days}
+"""

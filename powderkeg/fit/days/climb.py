@@ -57,6 +57,7 @@ class DaysClimber(Climber):
     """
 
     is_drawn = True
+    by_second_order = False
 
     def __init__(self, problem: Problem, prior: Prior, seed: int = 1) -> None:
         super().__init__(problem, prior)

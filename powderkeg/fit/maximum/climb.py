@@ -13,6 +13,7 @@ come from the sandwich of that equation's slope and variance (`uncertainty`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Self
@@ -21,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from powderkeg.engine.arrays import Floats
+from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.filtered_facts import Drift, drift, is_hidden
 from powderkeg.fit.likelihood.effects import NOTHING
 from powderkeg.fit.likelihood.objective import Beliefs, Data, Objective, no_beliefs, prepare, prepare_hidden
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.fit.maximum.half_lives import Bend, bend_of, climb_half_lives
 from powderkeg.fit.maximum.newton import Maximum, maximise
 
 UNEXPLAINED = -27.6
@@ -37,6 +39,8 @@ MOST_STARTS = 3
 """How often the climb over half-lives is begun again where it stopped on a slope."""
 FIRST_STEP = 0.5
 """Length of its first step, in log units."""
+DIFFERENCE = 5e-3
+"""Step of a log decay over which gradients are differenced for their bend."""
 FLAT_ENOUGH = 0.02
 """Slope of the log likelihood by a log half-life at which the climb is at its top: 0.0002 of it at a spread of 0.01."""
 LENGTHS = 5
@@ -77,6 +81,8 @@ class Climber:
 
     is_drawn = False
     """Whether days are drawn for events whose day is not known."""
+    by_second_order = True
+    """Whether half-lives are climbed by second-order steps; where gradients are dear, or drawn, by slopes alone."""
     differences = NOTHING
     """What tells backgrounds apart beside rates."""
 
@@ -242,9 +248,12 @@ class Climber:
         rates, least = problem.n_rates, 1e-6 / problem.data.days
         best: Solution | None = None
 
-        def at(log_decay: Floats | None, sloped: bool) -> Solution:
+        def at(log_decay: Floats | None, sloped: bool, guess: Floats | None = None) -> Solution:
             nonlocal best
             vector = start.copy() if best is None else best.vector.copy()
+            if guess is not None:
+                vector[:n] = np.clip(guess, np.minimum(self.lower[:n], 0.1 * vector[:n]), problem.upper[:n])
+                vector[: problem.n_linear] = np.maximum(vector[: problem.n_linear], self.lower[: problem.n_linear])
             if log_decay is not None:
                 vector[free] = log_decay
                 # A rate of 0 is a poor start elsewhere: an event that only it can explain there has no likelihood.
@@ -274,19 +283,13 @@ class Climber:
         begin = start[free]
         steep = np.inf
         for _ in range(MOST_STARTS):
-            # With bounds on both sides L-BFGS-B takes the whole gradient as its first step, which throws half-lives to
-            # their bounds; scaled, it is half a log unit.
-            scale = max(float(np.linalg.norm(slope(at(begin, True)))) / FIRST_STEP, 1.0)
-
-            def function(log_decay: Floats, scale: float = scale) -> tuple[float, Floats]:
-                solution = at(log_decay, True)
-                value = solution.log_posterior if np.isfinite(solution.log_posterior) else -1e12
-                return -value / scale, -slope(solution) / scale
-
-            optimize.minimize(
-                function, begin, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True)),
-                options={"maxiter": 200, "ftol": 1e-10, "gtol": 1e-4 / scale},
-            )  # fmt: skip
+            if self.by_second_order:
+                climb_half_lives(
+                    lambda x, guess: at(x, True, guess), slope, lambda one: self._bend(one, free, held),
+                    begin, lower, upper,
+                )  # fmt: skip
+            else:
+                _climb_by_slopes(lambda x: at(x, True), slope, begin, lower, upper)
             assert best is not None
             begin = best.vector[free]
             uphill = slope(best)
@@ -296,6 +299,20 @@ class Climber:
                 break
         assert best is not None
         return replace(best, converged=best.converged and steep < 5.0 * FLAT_ENOUGH)
+
+    def _bend(self, solution: Solution, free: Ints, held: NDArray[np.bool_]) -> Bend:
+        """How the best value bends with the half-lives at `free`: gradients as each moves, the rest left alone."""
+        problem, n = self.problem, self.problem.n_smooth
+        still = self.gradient(solution.objective, solution.vector)
+        changes = []
+        for place in free:
+            moved = solution.vector.copy()
+            moved[place] += DIFFERENCE if moved[place] + DIFFERENCE <= problem.upper[place] else -DIFFERENCE
+            other = self.replay(moved, solution.beliefs, True)
+            changes.append((self.gradient(other, moved) - still) / (moved[place] - solution.vector[place]))
+        by = np.nan_to_num(np.stack(changes, axis=1))
+        inside = ~held[:n] & ~solution.maximum.active
+        return bend_of(solution.maximum.hessian, inside, by[:n], by[free])
 
     def _climb_hidden(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
         """Filter, improve with beliefs held, filter again, until nothing moves."""
@@ -323,3 +340,24 @@ class Climber:
         lost = UNEXPLAINED * len(objective.unexplained)
         settled = rounds < MOST_ROUNDS and solution.converged
         return Solution(vector, value, value + prior + lost, objective, solution.maximum, beliefs, settled)
+
+
+def _climb_by_slopes(
+    at: Callable[[Floats], Solution], slope: Callable[[Solution], Floats], begin: Floats, lower: Floats, upper: Floats
+) -> None:
+    """Climb half-lives from `begin` by slopes alone.
+
+    With bounds on both sides L-BFGS-B takes the whole gradient as its first step, which throws half-lives to their
+    bounds; scaled, it is half a log unit.
+    """
+    scale = max(float(np.linalg.norm(slope(at(begin)))) / FIRST_STEP, 1.0)
+
+    def function(log_decay: Floats) -> tuple[float, Floats]:
+        solution = at(log_decay)
+        value = solution.log_posterior if np.isfinite(solution.log_posterior) else -1e12
+        return -value / scale, -slope(solution) / scale
+
+    optimize.minimize(
+        function, begin, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True)),
+        options={"maxiter": 200, "ftol": 1e-10, "gtol": 1e-4 / scale},
+    )  # fmt: skip

@@ -119,6 +119,8 @@ def law_is_settled(problem: Problem, solution: Solution) -> bool:
 class RandomClimber(Climber):
     """As `Climber`, with the rates of some channels integrated out."""
 
+    by_second_order = False
+
     def __init__(self, problem: Problem, prior: Prior) -> None:
         super().__init__(problem, prior)
         if self.hidden:
