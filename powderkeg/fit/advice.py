@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from powderkeg.errors import argument
 from powderkeg.fit.background.courses import SLOWEST
 from powderkeg.fit.estimates import Estimate
+from powderkeg.fit.likelihood.effects import MOST_EFFECTS
 from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Solution
@@ -131,7 +132,7 @@ def _uneven(problem: Problem, counts: NDArray[np.int64]) -> list[str]:
                 said.append(
                     f"{p.path}: {len(own)} channels share this rate but act unevenly (variance {spread:.0f} times the "
                     "mean); a shared rate turns differences between channels into slow answers: use "
-                    + argument("baselines", "gamma")
+                    + argument("baselines", "dyad" if problem.model.n_acts <= MOST_EFFECTS else "gamma")
                     + ", or give the busiest channels a move of their own"
                 )
     return said

@@ -18,14 +18,14 @@ Source: Ormerod & Wand (2012), J. Comput. Graph. Stat. 21(1), 2-17 (Gaussian var
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.fit.likelihood.effects import ANCHOR, EffectBlock, Varying
+from powderkeg.fit.likelihood.effects import ANCHOR, CHANNEL, DYAD, EffectBlock, Varying
 from powderkeg.fit.likelihood.objective import Objective
 from powderkeg.fit.likelihood.problem import Problem
 
@@ -73,6 +73,12 @@ class Laws:
         own = np.flatnonzero(terms.x_index >= first)
         self.n_terms = len(terms.linear)
         self.pair_term, self.pair_one, self.pair_other = _pairs(owner[own], terms.x_index[own] - first)
+
+    @property
+    def finest(self) -> EffectBlock | None:
+        """The effects of pairs of actors, or of acts in them where those have their own; None where there are none."""
+        own = [block for block in self.blocks if block.name in (DYAD, CHANNEL)]
+        return own[-1] if own else None
 
     def span(self, block: EffectBlock) -> slice:
         return slice(block.first, block.first + block.count)
@@ -145,7 +151,29 @@ class VaryingObjective:
         )  # fmt: skip
         self.is_settled = False
         """Whether spread and laws are held where they are while parameters move."""
+        self.kept = np.zeros(len(laws.blocks), bool)
+        """Blocks whose standard deviation stays as it is."""
+        self.tilt = np.zeros(laws.varying.count)
+        """Slope of the log of the effects' law beside its Gaussian part."""
         self.hold(spread)
+
+    def roomy(self, sd: float) -> VaryingObjective:
+        """The same, not settled, with room for whatever rate each pair of actors, or each act in it, has.
+
+        The law is flat in the rate, not in its logarithm: that would hold small rates likely and leave an event a pair
+        to answers.
+        """
+        finest = self.laws.finest
+        wide = np.array([block is finest for block in self.laws.blocks], bool)
+        found = VaryingObjective(
+            self.plain,
+            self.laws,
+            replace(self.spread, sd=np.where(wide, np.maximum(self.spread.sd, sd), self.spread.sd)),
+        )
+        found.kept = wide
+        if finest is not None:
+            found.tilt[self.laws.span(finest)] = 1.0
+        return found
 
     def hold(self, spread: Spread) -> None:
         self.spread = spread
@@ -177,8 +205,8 @@ class VaryingObjective:
                 hessian += share * (bent + terms.bend(pull, moved, moved * linear))
         at = self.laws.places
         away = self.precision @ parameters[at]
-        value -= 0.5 * float(parameters[at] @ away)
-        gradient[at] -= away
+        value += float(self.tilt @ parameters[at]) - 0.5 * float(parameters[at] @ away)
+        gradient[at] += self.tilt - away
         if curved:
             hessian[at, at] -= self.precision
         return float(value), gradient, hessian
