@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -295,3 +296,16 @@ def test_results_do_not_depend_on_the_number_of_workers() -> None:
     texts = [f"Country report {n}. Iran attacked Iraq on day {n}. Chad praised Mali." for n in range(90)]
     one, two = pk.code(texts, "2022-12-27", mentions=True), pk.code(texts, "2022-12-27", mentions=True, workers=2)
     assert one.frame.equals(two.frame)
+
+
+@pytest.mark.slow
+def test_acts_told_by_templates_are_found_again() -> None:
+    """A few years of simulated north Kosovo as reports of a day each: coded, matched, cut, as a user would."""
+    path = Path(__file__).resolve().parent.parent / "benchmarks" / "coded_reports.py"
+    spec = importlib.util.spec_from_file_location("coded_reports", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.main(wanted=60, seed=3)
+    assert found["found"] >= 0.8
+    assert found["within_a_day"] >= 0.7 * found["standoffs"] > 0

@@ -221,7 +221,7 @@ class Mentions:
 
     def _agent(self, token: Word) -> tuple[str, str] | None:
         """The kind of people that a head names, with the word before it where both are one term."""
-        for text in (token.lower, token.lemma):
+        for text in (token.lower, token.lemma, token.lower.removesuffix("s")):
             before = token.before
             if before is not None and before.dep in ("compound", "amod", "nmod"):
                 found = self.names.kinds.get(f"{before.lower} {text}")

@@ -24,7 +24,7 @@ NO_ANSWER = "none"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelAnswer:
     """What a model answered about one sentence.
 
     label  the label it chose, or "none"; answer: what it said
@@ -86,7 +86,7 @@ def prompt(sentence: str, actors: Sequence[str], codebook: Mapping[str, str]) ->
 
 def code_with_model(
     model: Model, rows: Iterable[tuple[str, str, str]], codebook: Mapping[str, str] | None = None
-) -> list[Asked]:
+) -> list[ModelAnswer]:
     """What a model says that the source does to the target: (sentence, source, target) each.
 
     codebook  label -> meaning; by default CAMEO's roots
@@ -100,7 +100,7 @@ def code_with_model(
         if not isinstance(answer, str):
             kind = type(answer).__name__
             raise UsageError(Fault(None, None, "model", f"an answer of the type {kind}", "a text"))
-        found.append(Asked(sentence, source, target, label_in(answer, book), answer))
+        found.append(ModelAnswer(sentence, source, target, label_in(answer, book), answer))
     return found
 
 

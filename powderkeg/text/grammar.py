@@ -124,6 +124,10 @@ def forms(token: Word) -> tuple[str, ...]:
     found = [plain]
     if lower != plain:
         found.append(lower)
+    if lower.endswith("ed") and lower[:-1] != plain:
+        found.append(lower[:-1])  # the lemmatizer takes "staged" for "stag"
+    elif lower.endswith("ing") and len(lower) > 5 and lower[:-3] + "e" != plain:
+        found.append(lower[:-3] + "e")
     if not is_verb(token) and plain.endswith("s") and token.pos == "PROPN":
         found.append(plain[:-1])
     return tuple(found)
