@@ -59,6 +59,69 @@ def column(table: EventTable, name: str) -> list[object]:
 
 # --- forms of dates ---------------------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("text", "first", "span"),
+    [
+        ("3-5 May 2015", "2015-05-03", 3),
+        ("3–5 May 2015", "2015-05-03", 3),
+        ("May 3-5, 2015", "2015-05-03", 3),
+        ("between 3 and 5 May 2015", "2015-05-03", 3),
+        ("28 April - 3 May 2015", "2015-04-28", 6),
+        ("April 28 - May 3, 2015", "2015-04-28", 6),
+        ("3 May 2015 to 5 May 2015", "2015-05-03", 3),
+        ("May-June 2015", "2015-05-01", 61),
+        ("05/03/2015 - 05/27/2015", "2015-05-03", 25),
+        ("27/05/2015 – 03/06/2015", "2015-05-27", 8),
+        ("03.05.2015 - 05.05.2015", "2015-05-03", 3),
+        ("ca. 2015", "2015-01-01", 365),
+        ("c. 2016", "2016-01-01", 366),
+        ("circa 2015-05", "2015-05-01", 31),
+        ("about May 2015", "2015-05-01", 31),
+    ],
+)
+def test_ranges_and_dates_about_right_are_spans_alone_and_among_others(
+    tmp_path: Path, text: str, first: str, span: int
+) -> None:
+    for others in ((), ("2016-02-01", "2016-02-02")):
+        table = read(tmp_path, dated(text, *others))
+        assert days(table)[0] == first and column(table, "span")[0] == span
+        assert ("about right" in said(table)) == text.startswith(("c", "a"))
+        assert text not in said(table) or text.startswith(("c", "a"))
+
+
+def test_a_range_that_two_orders_can_make_is_read_only_in_the_order_of_its_column(tmp_path: Path) -> None:
+    table = read(tmp_path, dated("2015-05-01", "05/03/2015 - 05/06/2015", "5-3 May 2015"))
+    assert table.frame.height == 1 and table.account["rows_set_aside"] == 2
+    table = read(tmp_path, dated("05/13/2015", "05/03/2015 - 05/06/2015"))
+    assert days(table)[1] == "2015-05-03" and column(table, "span")[1] == 4
+    table = read(tmp_path, dated("13/05/2015", "05/03/2015 - 05/06/2015"))
+    assert days(table)[1] == "2015-03-05" and column(table, "span")[1] == 93
+
+
+def test_the_hour_24_is_the_midnight_that_ends_the_day(tmp_path: Path) -> None:
+    table = read(tmp_path, dated("2015-05-03 24:00", "2015-05-04 12:00", "2015-05-05 24:01"))
+    assert sorted(table.frame["time"] - table.frame["time"].min()) == [0.0, 0.5] and days(table)[0] == "2015-05-04"
+    table = read(tmp_path, dated("2015-05-03 24:00:00", "2015-05-04 00:00:00"))
+    assert days(table) == ["2015-05-04"] * 2 and table.resolution == "day" and "ends a day" in said(table)
+
+
+@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\u0966"])
+def test_digits_of_other_scripts_are_digits(tmp_path: Path, zero: str) -> None:
+    """Dates, codes and numbers; a name keeps its own."""
+    other = str.maketrans({str(n): chr(ord(zero) + n) for n in range(10)})
+    rows = "".join(f"2015-05-0{n},Unit 1,B,19{n},-10.0,{n}1\n".translate(other) for n in range(1, 4))
+    head = "date,source,target,code,goldstein,deaths\n"
+    table = read(tmp_path, head + rows, codebook="cameo")
+    assert days(table) == ["2015-05-01", "2015-05-02", "2015-05-03"]
+    assert column(table, "cameo") == ["191", "192", "193"]
+    assert column(table, "deaths") == [11, 21, 31] and column(table, "goldstein") == [-10.0] * 3
+    assert column(table, "source") == ["Unit 1".translate(other)] * 3
+    frame = pl.DataFrame({"date": [f"2015-05-0{n}".translate(other) for n in (1, 2)], "source": "A", "target": "B",
+                          "code": "190".translate(other)})  # fmt: skip
+    assert column(pk.events(frame, codebook="cameo"), "cameo") == ["190"] * 2
+
+
 MARCH = ["1999-03-01", "1999-03-24"]
 
 

@@ -190,6 +190,10 @@ def noted(notes: Mapping[tuple[str, str], int]) -> list[str]:
         many = f"{rows:,} row{'' if rows == 1 else 's'}"
         if kind == "zeros":
             found.append(f"codes have lost their leading zeros; they are put back in {many}: {shown}")
+        elif kind == "about":
+            found.append(
+                f"dates that are said to be about right are any day of their year or month, in {many}: {shown}"
+            )
         elif kind == "unsure zeros":
             found.append(f"codes that may have lost a leading zero are left as they are in {many}: {shown}")
         elif kind == "lost id":

@@ -13,12 +13,13 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from powderkeg.events.blocks import count_of, last_end
+from powderkeg.events.digits import may_have_digits, with_plain_digits
 from powderkeg.events.encodings import recoded as recoded_line
 from powderkeg.events.files import TEXT_SHOWN
 from powderkeg.events.layout import Layout
@@ -103,6 +104,12 @@ class Cut:
 
 def cut(parts: Sequence[Part], layout: Layout) -> Cut:
     """Cut parts that share a layout into rows and fields."""
+    done = _cut(parts, layout)
+    # Letters of their scripts are rare in most files: bytes are looked at before texts are.
+    return replace(done, frame=with_plain_digits(done.frame)) if any(may_have_digits(p.data) for p in parts) else done
+
+
+def _cut(parts: Sequence[Part], layout: Layout) -> Cut:
     data = parts[0].data if len(parts) == 1 else b"".join(part.data for part in parts)
     fields = _cut_clean(data, layout)
     if fields is not None:

@@ -30,7 +30,7 @@ from powderkeg.events.times import (
 )
 
 TEXTUAL = ("day", "compact", "slashed", "words", "dotted", "dotted-month-first", "day-first", "month-first",
-           "year-first", "month", "partial", "week", "quarter", "ordinal")  # fmt: skip
+           "year-first", "month", "partial", "week", "quarter", "ordinal", "range", "about")  # fmt: skip
 """In the order in which they are preferred where they read the same texts to the same days."""
 ORDERS = ("day-first", "month-first", "year-first")
 MOST_DATES = 200_000
@@ -316,10 +316,11 @@ def _readings(parts: pl.Series) -> dict[str, pl.Series]:
 def _clock(seen: Dates) -> tuple[str, tuple[str, ...]]:
     """What the times of day are good for."""
     unknown = sorted(zone for zone in seen.zones if not _is_zone(zone))
-    if seen.local <= {0.0}:
+    if seen.local <= {0.0, 86_400.0}:
         offsets = seen.zones - {"", "Z", "z", "UTC", "GMT"}
         shown = f", where it was written ({_shown(offsets)})" if offsets else ""
-        return "midnight", (f"every time is midnight{shown}: dates are days",) if offsets else ()
+        late = "; 24:00 is the midnight that ends a day, and counts as the next" if 86_400.0 in seen.local else ""
+        return "midnight", (f"every time is midnight{shown}: dates are days{late}",) if offsets or late else ()
     if unknown:
         raise UnknownDates(
             f"times in a zone that is not known: {', '.join(repr(zone) for zone in unknown[:3])}",

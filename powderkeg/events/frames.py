@@ -16,6 +16,7 @@ import polars as pl
 
 from powderkeg.errors import EventError, Fault
 from powderkeg.events.codes import entries
+from powderkeg.events.digits import with_plain_digits
 from powderkeg.events.files import FileFault
 from powderkeg.events.foreign import read_by_others
 from powderkeg.events.layout import Layout, Wishes, book_of, counting, directed_of, form_of_parts, format_named, ids_of
@@ -141,7 +142,7 @@ def text_of_frame(frame: pl.DataFrame, layout: Layout, name: str, first_line: in
             wanted.append(number_text.otherwise(column.cast(pl.String)).alias(key))
         else:
             wanted.append(column.cast(pl.String).alias(key))
-    texts = frame.select(wanted)
+    texts = with_plain_digits(frame.select(wanted))
     file = pl.lit(name, dtype=pl.String).cast(pl.Categorical).alias("file")
     return texts.with_columns(file, line=pl.int_range(first_line, first_line + pl.len(), dtype=pl.UInt32))
 

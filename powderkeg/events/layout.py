@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from powderkeg.errors import argument, joined, nearest_name
 from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book, without_dress
 from powderkeg.events.dating import reads_as_dates
+from powderkeg.events.digits import plain_digits
 from powderkeg.events.files import FileFault
 from powderkeg.events.preamble import is_quoted
 from powderkeg.events.recognition import Found, are_counts, columns_of, recognised
@@ -314,9 +315,9 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     ids, within = ids_of(kind, found.columns, names)
     columns = {**found.columns, **within}
     if "count" in columns:
-        columns = counting(kind, columns, names, [row[columns["count"]] for row in usable], wishes, said)
+        columns = counting(kind, columns, names, [plain_digits(row[columns["count"]]) for row in usable], wishes, said)
     book = wishes.book or kind.book
-    codes = [code for row in usable if "code" in columns and (code := row[columns["code"]].strip())]
+    codes = [code for row in usable if "code" in columns and (code := plain_digits(row[columns["code"]]).strip())]
     if book is None and codes:
         book = book_of(names[columns["code"]], codes, said)
     return Layout(

@@ -20,7 +20,7 @@ from powderkeg.events.numbers import COUNTS, NUMBER_FIELDS, numbers_of
 from powderkeg.events.settling import FLOAT_ID
 from powderkeg.events.several import MOST
 from powderkeg.events.spans import acled_span, ucdp_span
-from powderkeg.events.times import EARLIEST, EPOCH, LATEST, reading_of
+from powderkeg.events.times import ABOUT, EARLIEST, EPOCH, LATEST, ranges, reading_of
 
 NO_SOURCE = "no source"
 OUTSIDE_WINDOW = "outside the window"
@@ -38,7 +38,7 @@ SOONEST = 1.0
 REWRITTEN = "unix"
 """How formats write the day of entry whose rows enter again with every change (ACLED): of it no lateness is told."""
 MOST_SHOWN = 20
-OTHER_FORMS = ("partial", "words", "slashed")
+OTHER_FORMS = ("partial", "words", "slashed", "range", "about")
 Notes = Counter[tuple[str, str]]
 """What became of values that did not mean what they looked like: (kind, value) -> rows. Kinds: "zeros" (put back),
 "unsure zeros" (left), "no number: <field>", "lost id"."""
@@ -84,7 +84,7 @@ def typed(frame: pl.DataFrame, layout: Layout, window: RowWindow) -> Typed:
     frame = _coded(frame, layout, notes)
     frame = _numbered(frame, layout, notes)
     frame = _identified(frame, layout, notes)
-    frame = _dated(frame, layout)
+    frame = _dated(frame, layout, notes)
     rewritten = layout.format.reported == REWRITTEN
     sound = _is_sound(frame)
     bad = _EMPTY_BAD
@@ -223,7 +223,7 @@ def _identified(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFra
     return frame.with_columns(text.alias("event_id"))
 
 
-def _dated(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def _dated(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFrame:
     """First possible day, number of possible days, and the day of entry, beside the text of the date, which the reason
     of a bad row shows."""
     text = pl.col("time").str.strip_chars() if layout.separator != "\t" or layout.quoted else pl.col("time")
@@ -232,7 +232,9 @@ def _dated(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if open_days is not None and frame.select((open_days > 1).any())[0, 0]:
         frame = frame.with_columns(open_days.alias("span"))
     if layout.loose and frame["day"].null_count():
-        frame = _in_other_forms(frame)
+        frame = _in_other_forms(frame, layout.form.partition(" ")[0], notes)
+    elif layout.form == "about":
+        _note_about(frame, notes)
     if "until" in frame.columns:
         form = layout.other_forms.get("until", layout.form)
         last, more = reading_of(pl.col("until"), form)
@@ -264,12 +266,20 @@ def _digit(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "")
 
 
-def _in_other_forms(frame: pl.DataFrame) -> pl.DataFrame:
+def _note_about(frame: pl.DataFrame, notes: Notes) -> None:
+    read = frame.filter(pl.col("day").is_not_null() & pl.col("time").str.strip_chars().str.contains(ABOUT))
+    for text, rows in read["time"].value_counts(sort=True).head(MOST_SHOWN).iter_rows():
+        notes["about", text.strip()[:40]] += rows
+
+
+def _in_other_forms(frame: pl.DataFrame, form: str, notes: Notes) -> pl.DataFrame:
     """Dates that the form of the column does not read, where they stand in a form that can be no other."""
     text = pl.col("time").str.strip_chars()
     days, spans = [], []
+    order = form if form in ("day-first", "month-first") else ""
+    unread = frame["day"].is_null()
     for form in OTHER_FORMS:
-        day, open_days = reading_of(text, form)
+        day, open_days = ranges(text, order) if form == "range" else reading_of(text, form)
         days.append(day)
         spans.append(pl.when(day.is_not_null()).then(pl.lit(1.0) if open_days is None else open_days))
     own = pl.col("span") if "span" in frame.columns else pl.lit(1.0)
@@ -282,7 +292,9 @@ def _in_other_forms(frame: pl.DataFrame) -> pl.DataFrame:
     span = pl.when(pl.col("day").is_null()).then(pl.col("other_span")).otherwise(own).alias("span")
     if (found["other_span"].fill_null(1.0) > 1).any() or "span" in frame.columns:
         frame = frame.with_columns(span)
-    return frame.with_columns(pl.coalesce("day", "other_day").alias("day")).drop("other_day", "other_span")
+    frame = frame.with_columns(pl.coalesce("day", "other_day").alias("day")).drop("other_day", "other_span")
+    _note_about(frame.filter(unread), notes)
+    return frame
 
 
 def _inside(frame: pl.DataFrame, window: RowWindow) -> pl.DataFrame:

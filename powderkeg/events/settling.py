@@ -31,7 +31,7 @@ DATES = ("time", "until", "reported")
 ALSO = {"icews": ("month-first",)}
 """Forms of dates in which a data set was published beside its usual one: ICEWS's own file of 2017."""
 SAFE = ("day", "compact", "slashed", "words", "long", "us-long", "dotted", "second", "seconds", "day zoned", "month",
-        "week", "quarter", "ordinal", "partial")  # fmt: skip
+        "week", "quarter", "ordinal", "partial", "range", "about")  # fmt: skip
 """Forms that no later row of a column can turn into another."""
 MOST_DIFFERENT = 100_000
 FLOAT_ID = r"^[0-9]+\.0+$"

@@ -56,6 +56,8 @@ TIME_FORMS = {
     "month": Form(("%Y-%m-%d", "%d-%m-%Y"), "month", "2018-06 or 06/2018"),
     "year": Form((), "day", "2018, some day of that year"),
     "partial": Form((), "day", "2018-06-01, 2018-06, 2018, 2018-06-XX, 2018-06-01/2018-06-03, 2018-06-01..2018-06-03"),
+    "range": Form((), "day", "3-5 May 2015, May 28 - June 3, 2015, 05/03/2015 - 05/27/2015"),
+    "about": Form((), "day", "ca. 2015, about May 2015: some day of that year or month"),
     "week": Form(("%G-W%V-%u",), "day", "2018-W22-5, or 2018-W22, some day of that week"),
     "quarter": Form((), "day", "2018-Q2 or Q2 2018, some day of those three months"),
     "ordinal": Form(("%Y-%j",), "day", "2018-152"),
@@ -110,7 +112,9 @@ def reading_of(texts: pl.Expr, form: str) -> tuple[pl.Expr, pl.Expr | None]:
         return _by_formats(texts, (form,), _resolution(form)), None
     name, _, clock = SAME_AS.get(form, form).partition(" ")
     if form == "second":
-        return _by_formats(texts, TIME_FORMS[form].formats, "second"), None
+        end = pl.when(texts.str.slice(11).is_in(["24:00", "24:00:00"])).then(texts.str.head(10))
+        ends = _by_formats(end, ("%Y-%m-%d",), "day") + 1
+        return pl.coalesce(_by_formats(texts, TIME_FORMS[form].formats, "second"), ends), None
     if not clock:
         return _dates(texts, name)
     if name in (*SERIALS, *UNITS):
@@ -170,7 +174,8 @@ def parts_of(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
         pl.when(half.is_null()).then(hour).when((hour < 1) | (hour > 12)).then(None)
         .when(half == "p").then(hour % 12 + 12).otherwise(hour % 12)
     )  # fmt: skip
-    sound = (hour < 24) & (minute < 60) & (second < 61)
+    # 24:00 is the midnight that ends the day.
+    sound = ((hour < 24) & (minute < 60) & (second < 61)) | ((hour == 24) & (minute == 0) & (second == 0))
     clock = pl.when(sound).then(hour * 3600 + minute * 60 + second)
     return pl.coalesce(found.struct.field("1"), texts), clock, found.struct.field("6").fill_null("")
 
@@ -192,7 +197,8 @@ def _with_clock(texts: pl.Expr, name: str, clock: str) -> pl.Expr:
     date_part, seconds, zone = parts_of(texts)
     day = _dates(date_part, name)[0]
     if clock == "midnight":
-        return pl.when(~texts.str.contains(CLOCK) | seconds.is_not_null()).then(day)
+        next_day = pl.when(seconds == 86_400).then(1.0).otherwise(0.0)
+        return pl.when(~texts.str.contains(CLOCK) | seconds.is_not_null()).then(day + next_day)
     moment = day + (seconds - offset_of(zone)) / 86_400
     if clock == "nearest":
         return (moment + 0.5).floor()
@@ -298,25 +304,23 @@ _WORDED = (
 _WORDED_MONTHS = ((rf"^{_WORD}{_GAP}{_OF}([0-9]{{4}}){_END}", (1, 2)), (rf"^([0-9]{{4}}){_GAP}{_WORD}$", (2, 1)))
 
 
+def _month(word: pl.Expr) -> pl.Expr:
+    """The number of a month, as a text."""
+    return word.replace_strict(list(MONTHS), [str(n) for n in MONTHS.values()], default=None, return_dtype=pl.String)
+
+
 def _words(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     text = texts.str.to_lowercase()
-
-    def month(groups: pl.Expr, number: int) -> pl.Expr:
-        word = groups.struct.field(str(number))
-        return word.replace_strict(
-            list(MONTHS), [str(n) for n in MONTHS.values()], default=None, return_dtype=pl.String
-        )  # fmt: skip
-
     days = []
     for pattern, (day, word, year) in _WORDED:
         groups = text.str.extract_groups(pattern)
         full = groups.struct.field(str(year))
         full = pl.when(full.str.len_bytes() == 2).then(_year(full)).otherwise(full)
-        days.append(_ymd(full, month(groups, word), groups.struct.field(str(day))))
+        days.append(_ymd(full, _month(groups.struct.field(str(word))), groups.struct.field(str(day))))
     firsts = []
     for pattern, (word, year) in _WORDED_MONTHS:
         groups = text.str.extract_groups(pattern)
-        firsts.append(_ymd(groups.struct.field(str(year)), month(groups, word), pl.lit("1")))
+        firsts.append(_ymd(groups.struct.field(str(year)), _month(groups.struct.field(str(word))), pl.lit("1")))
     known, first = pl.coalesce(days), pl.coalesce(firsts)
     return pl.coalesce(known, first), pl.when(known.is_not_null()).then(1.0).otherwise(_month_length(first))
 
@@ -373,6 +377,66 @@ def _bounds(piece: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return first, last
 
 
+_BETWEEN = r"(?:\s*[\-\u2010-\u2015]\s*|\s*\.\.+\s*|\s+(?:to|until|till|through|bis|and|/)\s+)"
+_APART = r"(?:\s+[\-/]\s+|\s*[\u2010-\u2015]\s*|\s*\.\.+\s*|\s+(?:to|until|till|through|bis|and)\s+)"
+_SHORT_RANGES = (
+    # the order of first day, its month, last day, its month, year in the groups
+    (rf"^{_DAY}{_BETWEEN}{_DAY}{_GAP}{_OF}{_WORD}{_GAP}{_OF}([0-9]{{4}}){_END}", (1, 3, 2, 3, 4)),
+    (rf"^{_WORD}\s+{_DAY}{_BETWEEN}{_DAY}(?:\s*,\s*|\s+)([0-9]{{4}})$", (2, 1, 3, 1, 4)),
+    (rf"^{_DAY}\s+{_OF}{_WORD}{_BETWEEN}{_DAY}\s+{_OF}{_WORD}{_GAP}([0-9]{{4}}){_END}", (1, 2, 3, 4, 5)),
+    (rf"^{_WORD}\s+{_DAY}{_BETWEEN}{_WORD}\s+{_DAY}(?:\s*,\s*|\s+)([0-9]{{4}})$", (2, 1, 4, 3, 5)),
+)
+_MONTH_RANGE = rf"^{_WORD}{_BETWEEN}{_WORD}{_GAP}([0-9]{{4}}){_END}"
+ABOUT = r"(?i)^(?:circa|ca\.?|c\.?|about|around|approximately|approx\.?|~)\s*"
+
+
+def ranges(texts: pl.Expr, order: str = "") -> tuple[pl.Expr, pl.Expr]:
+    """First days of ranges, and how many days each has; null where the first day is after the last.
+
+    order  "day-first" or "month-first" where dates in numbers are known to be so; else they are read where only one of
+           the two makes a range of them
+    """
+    text = texts.str.to_lowercase().str.replace(r"^(?:between|from)\s+", "")
+    found = []
+    for pattern, (first_day, first_month, last_day, last_month, year) in _SHORT_RANGES:
+        groups = text.str.extract_groups(pattern)
+        part = {n: groups.struct.field(str(n)) for n in range(1, year + 1)}
+        found.append((_ymd(part[year], _month(part[first_month]), part[first_day]),
+                      _ymd(part[year], _month(part[last_month]), part[last_day])))  # fmt: skip
+    groups = text.str.extract_groups(_MONTH_RANGE)
+    one, other = (_ymd(groups.struct.field("3"), _month(groups.struct.field(n)), pl.lit("1")) for n in "12")
+    found.append((one, other + _month_length(other) - 1))
+    sides = text.str.extract_groups(rf"^(.*?[0-9]{{2}}.*?){_APART}(.*[0-9]{{2}}.*)$")
+    left, right = sides.struct.field("1"), sides.struct.field("2")
+    for name in ("words", "slashed", "dotted"):
+        first = _dates(left, name)[0]
+        last, more = _dates(right, name)
+        found.append((first, last if more is None else last + more - 1))
+    by_order = [(_dates(left, name)[0], _dates(right, name)[0]) for name in (order,) if name]
+    if not by_order:
+        (d_first, d_last), (m_first, m_last) = (
+            (_dates(left, name)[0], _dates(right, name)[0]) for name in ("day-first", "month-first")
+        )
+        day_first, month_first = (d_last >= d_first).fill_null(False), (m_last >= m_first).fill_null(False)
+        same = (d_first == m_first) & (d_last == m_last)
+        by_order = [
+            tuple(pl.when(day_first & (~month_first | same)).then(d).when(month_first & ~day_first).then(m)
+                  for d, m in ((d_first, m_first), (d_last, m_last)))
+        ]  # fmt: skip
+    found += by_order
+    first = pl.coalesce(pl.when(last >= first).then(first) for first, last in found)
+    return first, pl.coalesce(pl.when(last >= first).then(last - first + 1) for first, last in found)
+
+
+def _about(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Years and months that are said to be near enough: any day of them."""
+    near = pl.when(texts.str.contains(ABOUT)).then(texts.str.replace(ABOUT, ""))
+    firsts, spans = zip(*(_dates(near, name) for name in ("year", "words", "partial")), strict=True)
+    first = pl.coalesce(pl.when(span > 1).then(day) for day, span in zip(firsts, spans, strict=True))
+    return first, pl.coalesce(pl.when((span > 1) & day.is_not_null()).then(span)
+                              for day, span in zip(firsts, spans, strict=True))  # fmt: skip
+
+
 _SPECIAL: dict[str, Callable[[pl.Expr], tuple[pl.Expr, pl.Expr | None]]] = {
     "compact-number": _compact_number,
     "words": _words,
@@ -380,6 +444,8 @@ _SPECIAL: dict[str, Callable[[pl.Expr], tuple[pl.Expr, pl.Expr | None]]] = {
     "quarter": _quarters,
     "year": _years,
     "partial": _partial,
+    "range": ranges,
+    "about": _about,
 }
 
 
