@@ -41,7 +41,6 @@ LAYERS = "one figure, its layers in the order in which they are drawn: a list, n
 STEPS = "one thing after the other, each step a call: cut further it would only be harder to follow"
 
 LONG_FUNCTIONS = {
-    "engine.likelihood.gamma_rates.evaluate_marginal": TO_BE_CUT,
     "engine.splitting.copies.split": TO_BE_CUT,
     "engine.replay.intensity.ledger": "an offset for each of 84 arrays, line by line",
     "analyze.streams._lookup": STEPS,

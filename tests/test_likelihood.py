@@ -15,7 +15,8 @@ from scipy import stats
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.day_steps import same_day
 from powderkeg.engine.likelihood.design import build
-from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
+from powderkeg.engine.likelihood.filtered_facts import drift
+from powderkeg.fit.likelihood.objective import Data, Objective, Terms, no_beliefs, prepare, prepare_hidden
 from powderkeg.fit.maximum.newton import Maximum, maximise
 
 
@@ -263,3 +264,24 @@ def test_a_mechanism_that_is_not_there_is_rarely_found_at_full_size(by_day: bool
     lost = ratios(1000, 0.0, by_day, 100 + seed)
     print("passes 2.706:", (lost > 2.706).mean(), "is 0:", (lost < 1e-6).mean())
     assert 0.024 < (lost > 2.706).mean() < 0.079
+
+
+# --- facts that no event reports ------------------------------------------------------------------------------------
+
+
+def test_facts_filtered_at_exact_times_give_the_same_rows_when_they_are_replayed() -> None:
+    """Effects that come about one time in two: what is believed is found once, and read again as it was."""
+    builder = small()
+    for channel in builder.channels:
+        channel["effects"] = [(fact, level, 0.5) for fact, level, _ in channel["effects"]]
+    posed = Posed(builder, 365.0)
+    time, channel, _, _ = draw(posed.system, 365.0, 1)
+    data = Data(time, channel.astype(np.int64), 365.0, False)
+    facts, dead = drift(posed.system, posed.system.n_channels), np.zeros(posed.n_linear, bool)
+    course, unknown = np.ones(posed.design.n_shapes), no_beliefs(data, int(posed.system.level_start[-1]))
+    shape = (data, posed.design, posed.terms, facts, posed.system.kernel_decay, posed.truth, course, dead)
+    first, beliefs = prepare_hidden(*shape, unknown, replay=False)
+    again, _ = prepare_hidden(*shape, beliefs, replay=True)
+    assert len(first.rows.value) > len(time)
+    for found, expected in zip(again.rows, first.rows, strict=True):
+        np.testing.assert_array_equal(found, expected)
