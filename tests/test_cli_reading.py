@@ -98,3 +98,13 @@ def test_names_without_a_scenario_are_refused(tmp_path: Path) -> None:
 
     found = CliRunner().invoke(app, ["events", "summary", str(path), "--aliases", str(tmp_path / "names.csv")])
     assert isinstance(found.exception, UsageError)
+
+
+@pytest.mark.parametrize("command", ["episodes", "events summary"])
+def test_how_many_days_are_unsure_is_said_once(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("date,until,source,target,code\n" + "".join(
+        f"2018-03-0{n},2018-03-0{n + 1},a,b,0190\n" for n in range(1, 8)))  # fmt: skip
+    words = [*command.split(), str(path), "--codebook", "cameo"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0 and done.output.count("not known to the day") == 1, done.output

@@ -16,7 +16,7 @@ from powderkeg.cli import app
 from powderkeg.compare.measures import outcome_measures
 from powderkeg.compare.replay.histories import ReplayJob, both_worlds
 from powderkeg.compare.replay.without import Observed, leave_out
-from powderkeg.errors import EventError, UsageError
+from powderkeg.errors import EventError, ModelError, UsageError
 from powderkeg.events import EventTable
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.likelihood.data import read_data
@@ -350,3 +350,12 @@ def source_runs(source: pk.Scenario, observed: EventTable) -> pk.Runs:
     seen = Observed(data.time, data.channel, False, 0.0, data.days)
     job = ReplayJob(model, seen, leave_out(model, seen, "nothing"), 2, 1, 1, None, 1_000, [])
     return both_worlds(job, [job.history(0)], 0.0)[0]
+
+
+def test_replays_that_would_not_fit_are_refused_before_any_is_lived(
+    scenario: pk.Scenario, observed: EventTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The observed acts are held once for every replay, and were not counted: a million took 15 GB."""
+    monkeypatch.setattr(ReplayJob, "run", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(ModelError, match=r"observed acts in 1,000,000 replays.* GB and would not fit into 1 GB"):
+        pk.replay(scenario, observed, "patron", replicates=1_000_000, ranges=False, memory="1 GB")

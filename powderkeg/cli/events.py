@@ -187,7 +187,7 @@ def episodes(
     place = None if out is None else Destination(out, read_here)
     drawing = None if figure is None else Destination(figure, read_here)
     read = None if scenario is None else read_scenario(scenario)
-    table = reading.table(screen, scenario)
+    table = reading.table(screen, scenario, days_told=True)
     with screen.waiting("cutting standoffs"), warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", PowderkegWarning)
         rules = analyze.relative_rules(table, read, by=by) if relative else analyze.Rules.of(read)

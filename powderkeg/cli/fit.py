@@ -131,7 +131,7 @@ def fit(
     read = read_scenario(scenario, sets)
     places = None if out is None else _places(out, [scenario, *reading.paths])
     pages = None if report is None else Folder(report, [scenario, *reading.paths])
-    events = reading.table(screen, scenario)
+    events = reading.table(screen, scenario, days_told=True)
 
     from powderkeg.fit import fit as fit_model
 

@@ -139,14 +139,17 @@ class ReadingOptions:
         """What is done, for the progress line."""
         return f"reading {len(self.files)} file{'' if len(self.files) == 1 else 's'}"
 
-    def table(self, screen: Screen, scenario: str | None = None) -> EventTable:
-        """The events of the files, matched to a scenario if one is given."""
+    def table(self, screen: Screen, scenario: str | None = None, days_told: bool = False) -> EventTable:
+        """The events of the files, matched to a scenario if one is given.
+
+        days_told  what is done with them says itself how many days are not known: it is not said twice
+        """
         from powderkeg.events import read_events
         from powderkeg.events.spans import words_for_unsure
 
         with screen.counting(self.what) as progress:
             table = read_events(list(self.files), progress=progress, **self.arguments(scenario))
-        if words := words_for_unsure(table):
+        if not days_told and (words := words_for_unsure(table)):
             screen.say(words)
         return table
 

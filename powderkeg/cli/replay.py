@@ -77,7 +77,7 @@ def replay(
     day = None if since is None else _date(since)
     folder = None if out is None else Folder(out, [scenario, *reading.paths])
     fitted = beside(scenario) if ranges else None
-    events = reading.table(screen, scenario)
+    events = reading.table(screen, scenario, days_told=True)
 
     from powderkeg.compare import replay as live_again
 

@@ -29,6 +29,8 @@ from powderkeg.simulate.workers import in_order, workers_for
 
 BYTES = 32 + 60
 """What a new act takes in a replay, and while all replays are put together."""
+KEPT = 1 + 60
+"""What an observed act takes in every replay, whether it stays or not, with the same."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.measures import Measure, outcome_measures
 from powderkeg.compare.ranges import drawn_sets
-from powderkeg.compare.replay.histories import BYTES, ReplayJob
+from powderkeg.compare.replay.histories import BYTES, KEPT, ReplayJob
 from powderkeg.compare.replay.result import Lived, Replay, tell
 from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.worlds import Past, Phase, world
@@ -35,7 +35,7 @@ from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Scenario
 from powderkeg.simulate import simulate
-from powderkeg.simulate.memory import Budget, Held, budget
+from powderkeg.simulate.memory import Budget, Held, budget, in_words
 
 IMPUTATIONS = 20
 """Complete histories drawn where hours or facts are not known."""
@@ -113,11 +113,24 @@ def replay(
     )
     split = 0.7 * job.imputations / (job.imputations + len(numbers))
     room = budget(memory)
+    _must_fit(room, len(seen.time), replicates, job.replicates + (0 if other is None else other.replicates))
     held = Held(room.part(0.5), BYTES, "new acts")
     lived = Lived(job, job.run(workers, held, _part(progress, 0.0, split)))
     under = None if other is None else Lived(other, other.run(workers, held, _part(progress, split, 0.7)))
     forward = _forward(job, level, workers, room, _part(progress, 0.7, 1.0))
     return tell(source, lived, under, together, forward, level)
+
+
+def _must_fit(room: Budget, acts: int, asked: int, replays: int) -> None:
+    """Raises ModelError if the observed acts alone, once for every replay, take more than there is room for."""
+    need = KEPT * acts * replays
+    if need > room.bytes:
+        most = max(int(asked * room.bytes / need), 2)
+        raise ModelError(
+            f"{acts:,} observed acts in {replays:,} replays, those under other numbers with them, take about "
+            f"{in_words(need)} and would not fit into {room}: about {most:,} replicates instead of {asked:,}, a "
+            "shorter record or more memory would do; nothing was run"
+        )
 
 
 def _said_of_days(spans: Spans) -> str:
