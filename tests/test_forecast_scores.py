@@ -17,6 +17,7 @@ from powderkeg.forecast.backtest import OURS, backtest
 from powderkeg.forecast.baselines import DaysAhead, PastCounts, baselines
 from powderkeg.forecast.counts import observed, units_of
 from powderkeg.forecast.frozen import freeze, read_frozen, score_frozen
+from powderkeg.forecast.views import write_views
 
 
 def test_scores_are_those_that_a_hand_reckons() -> None:
@@ -163,3 +164,25 @@ def test_a_frozen_file_changed_by_hand_and_strange_events_are_refused(record: pk
             read_frozen(path)
     with pytest.raises(pk.UsageError, match="no such file"):
         read_frozen(tmp_path / "none.json")
+
+
+def test_months_in_the_layout_of_views_hold_every_act(record: pk.EventTable, tmp_path: Path) -> None:
+    """Rows by month, unit, draw in this order, whose header says how many draws: what their reader checks."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    found = pk.forecast(quarrel.scenario(), record, days=40, draws=25)
+    write_views(found, tmp_path / "ahead.parquet")
+    rows = pl.read_parquet(tmp_path / "ahead.parquet")
+    header = json.loads(parquet.read_schema(tmp_path / "ahead.parquet").metadata[b"views_frames"])
+    assert header["n_samples"] == 25
+    value = rows["value"].to_numpy().reshape(-1, 25)
+    assert np.array_equal(rows["sample"].to_numpy(), np.tile(np.arange(25), len(value)))
+    time, unit = rows["time"].to_numpy().reshape(-1, 25), rows["unit"].to_numpy().reshape(-1, 25)
+    assert (time == time[:, :1]).all()
+    assert (unit == unit[:, :1]).all()
+    assert value.sum() == found.counts().sum()
+    first = value[(time[:, 0] == time.min()) & (unit[:, 0] == 0)][0]
+    days = sum((found.origin + timedelta(days=d)).month == found.origin.month for d in range(40))
+    assert np.array_equal(first, found.counts()[:, :days, 0].sum(axis=1))
+    assert time.min() == (found.origin.year - 1980) * 12 + found.origin.month
+    units = pl.read_csv(tmp_path / "ahead.units.csv")
+    assert units.filter(pl.col("time") == time.min())["days"].unique().to_list() == [days]

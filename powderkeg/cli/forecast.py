@@ -90,6 +90,9 @@ def forecast(
     freeze: Annotated[
         Path | None, typer.Option("--freeze", dir_okay=False, help="Write what is said to this file, sealed.")
     ] = None,
+    views: Annotated[
+        Path | None, typer.Option("--views", dir_okay=False, help="Write draws by month here, in the layout of VIEWS.")
+    ] = None,
     workers: Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -114,6 +117,8 @@ def forecast(
         scored(screen, read, events, folder, asked | {"workers": workers, "background": background, "fitted": law})
         return
     frozen = None if freeze is None else Destination(freeze, [scenario, *reading.paths])
+    if views is not None:
+        Destination(views, [scenario, *reading.paths])
     model: Any = read
     if with_fit:
         model = fitted(screen, read, events, origin)
@@ -133,6 +138,11 @@ def forecast(
         content = sealed(found)
         frozen.write(text_of(content.decode()))
         screen.say(f"Frozen in {freeze}; seal {json.loads(content)['seal']}")
+    if views is not None:
+        from powderkeg.forecast.views import write_views
+
+        write_views(found, views)
+        screen.say(f"Draws by month written to {views}, what its units are to {views.with_suffix('.units.csv').name}")
     if folder is not None:
         with screen.waiting("writing"), folder.results("forecast", read, seed):
             write(folder, found, told)
