@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from powderkeg.events import events as events
     from powderkeg.events import read_events as read_events
     from powderkeg.fit import fit as fit
+    from powderkeg.fit import observe as observe
     from powderkeg.forecast import forecast as forecast
     from powderkeg.hawkes import hawkes as hawkes
     from powderkeg.model import Model as Model
@@ -105,7 +106,7 @@ _HOMES = {
         "UsageError",
     ),
     "events": ("EventTable", "events", "read_events"),
-    "fit": ("fit",),
+    "fit": ("fit", "observe"),
     "forecast": ("forecast",),
     "hawkes": ("hawkes",),
     "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),

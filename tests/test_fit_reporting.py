@@ -291,3 +291,55 @@ def test_checks_see_histories_through_the_source() -> None:
 def test_attribution_from_such_a_fit_is_refused() -> None:
     with pytest.raises(UsageError, match="through what its source shows"):
         pk.attribute(fitted())
+
+
+def test_observe_thins_and_multiplies_as_it_is_told() -> None:
+    """False alarm 1e-4: shares within four standard errors; the same seed gives the same reports."""
+    time, channel = happened(1820.0, 21)
+    acts = table(time, channel, 1820.0, "exact")
+    source = {"weekday": {"sunday": 0.25}, "breaks": {"2020-01-01": 0.5}, "batches": 0.2}
+    seen = pk.observe(acts, source, seed=3)
+    again = pk.observe(acts, source, seed=3)
+    assert seen.frame.equals(again.frame) and not seen.frame.equals(pk.observe(acts, source, seed=4).frame)
+    late = (date(2020, 1, 1) - MONDAY).days
+    for sunday in (True, False):
+        for after in (True, False):
+            share = (0.25 if sunday else 1.0) * (0.5 if after else 1.0)
+            counts = []
+            for frame in (acts.frame, seen.frame):
+                day = frame["time"].floor()
+                counts.append(frame.filter(((day % 7) == 6) == sunday, (day >= late) == after).height)
+            expected = counts[0] * share / (1 - 0.2)
+            assert abs(counts[1] - expected) < 4.0 * (expected / (1 - 0.2) ** 2) ** 0.5
+
+
+def test_observe_of_a_fit_shows_what_the_fit_found() -> None:
+    """A week without any factor is left whole; the fit's week's end is not."""
+    time, channel = happened(1820.0, 22)
+    acts = table(time, channel, 1820.0)
+    seen = pk.observe(acts, fitted(), seed=1)
+    day = seen.frame["time"].to_numpy().astype(int) % 7
+    whole = acts.frame["time"].to_numpy().astype(int) % 7
+    share = np.bincount(day, minlength=7) / np.bincount(whole, minlength=7)
+    assert share == pytest.approx(WEEK, abs=0.15) and share[1] > 0.8 > share[6]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"wekday": {}}, "nearest: 'weekday'"),
+        ({"weekday": {"sonday": 0.5}}, "nearest: 'sunday'"),
+        ({"weekday": {"sunday": 1.5}}, "a share from 0 to 1"),
+        ({"batches": 1.0}, "below 1"),
+        ({"breaks": {"soon": 0.5}}, "a date such as"),
+    ],
+)
+def test_observe_names_what_is_no_share(source: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError) as error:
+        pk.observe(weekly(), source)
+    assert words in str(error.value)
+
+
+def test_observe_asks_for_a_fit_that_knows_its_source() -> None:
+    with pytest.raises(UsageError, match="a fit without reporting"):
+        pk.observe(weekly(), fitted(reporting=None))

@@ -7,6 +7,7 @@ from powderkeg.fit.checks.standoffs import standoff_numbers
 from powderkeg.fit.estimates import Estimate
 from powderkeg.fit.fitting import fit
 from powderkeg.fit.joint_law import Joint
+from powderkeg.fit.observing import observe
 from powderkeg.fit.result import Fit
 
-__all__ = ["Estimate", "Fit", "Joint", "fit", "standoff_numbers"]
+__all__ = ["Estimate", "Fit", "Joint", "fit", "observe", "standoff_numbers"]

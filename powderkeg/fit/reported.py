@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class Reported:
 
     source      its name
     shares      kinds of day;  breaks: epochs of the source
-    country     whose holidays they are, None for a table
+    country     whose holidays they are, None for a table;  holidays: the days of that table
     coverage    whether the source's known volume was taken into account
     repeats     share of reports that are further ones of an act, with se, low, high; None where not asked for
     detection   act -> known share reported
@@ -63,6 +64,7 @@ class Reported:
     shares: tuple[Share, ...]
     breaks: tuple[Share, ...]
     country: str | None
+    holidays: tuple[date, ...]
     coverage: bool
     repeats: tuple[float, float | None, float | None, float | None] | None
     detection: dict[str, float]
@@ -161,6 +163,7 @@ def reported(
     asked = layer.asked
     return Reported(
         source=asked.source, shares=sorts[0], breaks=sorts[1], country=asked.country,
+        holidays=asked.days,
         coverage=asked.coverage is not None, repeats=_repeats(problem, vector, spread, z),
         detection=dict(asked.detection), unseen=_unseen(problem), rounds_left=left,
         tried=tried if tried is not None else pl.DataFrame(), warnings=tuple(_warnings(problem, layer, vector, spread)),
