@@ -394,7 +394,7 @@ def _records(text: str, separator: str, quoted: bool) -> list[list[str]]:
     return found
 
 
-def _different(header: list[str]) -> tuple[str, ...]:
+def _different(header: Sequence[str]) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     names: list[str] = []
     for raw in header:
