@@ -372,13 +372,16 @@ def test_the_command_tells_what_differs(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         app,
         ["fit", str(tmp_path / "rivals.yaml"), str(tmp_path / "events.parquet"), "--actors", "vary", "--courses",
-         "class", "--fix", "mechanisms.*.half_life", "--no-checks", "--json", "--out", str(out)],
+         "class", "--fix", "mechanisms.*.half_life", "--no-checks", "--json", "--out", str(out),
+         "--report", str(tmp_path / "report")],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert {row["what"] for row in told["random_effects"]} >= {"sender", "receiver", "dyad", "course"}
     assert {row["group"] for row in told["courses"]} == {"verbal conflict", "verbal cooperation"}
     assert "moves.threats.rate" in told["parameters"]
+    assert {"effects.svg", "courses.svg"} <= {path.name for path in (tmp_path / "report").iterdir()}
+    assert "What differs" in (tmp_path / "report" / "fit.html").read_text(encoding="utf-8")
     run = CliRunner().invoke(app, ["run", str(out), "--replicates", "5", "--out", str(tmp_path / "run")])
     assert run.exit_code == 0, run.output
 

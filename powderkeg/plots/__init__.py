@@ -6,6 +6,7 @@ without a network. Nothing here counts or simulates.
 
 from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.comparison import differences
+from powderkeg.plots.differences import courses, effects
 from powderkeg.plots.family import family_tree, who_sets_off_whom
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.fitted import background, estimates, foreseen, mechanism, predictive, residual_ranks
@@ -19,8 +20,10 @@ from powderkeg.plots.sweep import sweep_line, sweep_map, tornado
 __all__ = [
     "against_record",
     "background",
+    "courses",
     "differences",
     "drawn_in",
+    "effects",
     "ends",
     "entanglement",
     "estimates",

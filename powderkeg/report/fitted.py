@@ -39,6 +39,10 @@ def figures(fit: Fit, checks: Checks | None) -> dict[str, Any]:
         found["estimates"] = plots.estimates(rows, level=fit.level)
     for name in _listed(fit, checks):
         found[f"mechanism-{name}"] = mechanism_figure(fit, checks, name)
+    if fit.effects.height:
+        found["effects"] = plots.effects(fit.effects, fit.level)
+    if fit.courses.height:
+        found["courses"] = plots.courses(fit.courses, fit.level)
     if checks is None:
         return found
     found["background"] = plots.background(
