@@ -6,6 +6,7 @@ repository. Out: benchmarks/results/forecast_scores.json.
 
     python benchmarks/forecast_scores.py keds KEDS      # eight origins, 300 draws
     python benchmarks/forecast_scores.py icews ICEWS    # twelve origins, 500 draws
+    python benchmarks/forecast_scores.py page           # the tables of docs/forecast.md
     python benchmarks/forecast_scores.py keds KEDS --refit first   # mechanisms fitted before the first origin
 
 Mechanisms are those of the scenario, fitted to KEDS 1998 to 2003: for ICEWS they are from another time and source, for
@@ -41,6 +42,39 @@ ORIGINS = {"keds": 8, "icews": 12}
 DRAWS = {"keds": 300, "icews": 500}
 
 
+PAGE = Path(__file__).parent.parent / "docs" / "forecast.md"
+NAMES = {"keds": "KEDS Balkans, 2001 to 2003", "icews": "ICEWS 2018"}
+
+
+def page() -> None:
+    """Write the scoreboards into docs/forecast.md, between its marks."""
+    told = json.loads(RESULTS.read_text())
+    text = ["<!-- scores: begin, made by benchmarks/forecast_scores.py -->", ""]
+    for which, one in told.items():
+        rows = [row for row in one["scores"] if row["over"] == "window" and not row["metric"].startswith("quiet")]
+        text += [f"**{NAMES[which]}**: {one['acts']:,} acts, {len(one['origins'])} origins from {one['origins'][0]} to "
+                 f"{one['origins'][-1]}, means over directed dyads.", ""]  # fmt: skip
+        heads = [f"{metric}, {h} days" for metric in ("log score", "CRPS") for h in (7, 30)]
+        text += [f"| model | {' | '.join(heads)} |", "|" + "---|" * 5]
+        score = {(row["model"], row["metric"], row["horizon"]): row for row in rows}
+        models = sorted({row["model"] for row in rows if row["metric"] == "crps"},
+                        key=lambda model: score[model, "crps", 30]["value"])  # fmt: skip
+        for model in models:
+            cells = []
+            for metric in ("log_score", "crps"):
+                for horizon in (7, 30):
+                    row = score[model, metric, horizon]
+                    cells.append(
+                        f"{row['value']:.3f} ({row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}])"
+                    )
+            name = f"**{model}**" if model.startswith("powderkeg") else model
+            text.append(f"| {name} | {' | '.join(cells)} |")
+        text.append("")
+    whole = PAGE.read_text(encoding="utf-8")
+    begin, end = whole.index("<!-- scores: begin"), whole.index("<!-- scores: end -->")
+    PAGE.write_text(whole[:begin] + "\n".join(text) + whole[end:], encoding="utf-8")
+
+
 def main(which: str, path: str, refit: str = "none") -> None:
     scenario = pk.load("kosovo-events")
     first, last = PERIOD[which]
@@ -73,4 +107,6 @@ def main(which: str, path: str, refit: str = "none") -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[4] if sys.argv[3:4] == ["--refit"] else "none")
+    page() if sys.argv[1:] == ["page"] else main(
+        sys.argv[1], sys.argv[2], sys.argv[4] if sys.argv[3:4] == ["--refit"] else "none"
+    )

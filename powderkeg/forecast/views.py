@@ -54,7 +54,7 @@ def write_views(found: Forecast, path: Path, by: str = "dyad") -> None:
     """
     try:
         import pyarrow  # type: ignore[import-untyped]
-        from pyarrow import parquet  # type: ignore[import-untyped]
+        from pyarrow import parquet
     except ImportError as error:
         found_words = "pyarrow is not installed, which this layout needs"
         raise UsageError(Fault(None, None, "views", found_words, "pip install pyarrow")) from error
