@@ -328,12 +328,15 @@ def _by_words(sentence: Sentence, lexicon: Lexicon, statements: bool) -> tuple[s
     """Where no clause is read: the code that most words of the sentence speak for."""
     votes: dict[str, float] = {}
     rules: dict[str, str] = {}
+    here = {token.lemma for token in sentence} | {token.lower for token in sentence}
     for token in sentence:
         for kind in ("verb", "noun", "be"):
             for pattern in lexicon.acts.get((kind, token.lemma), ()):
                 if pattern.means.startswith(STATEMENTS):
                     continue
-                weight = (0.3 if pattern.weak else 1.0) / (1 + len(pattern.words)) ** 2
+                weight = 0.3 if pattern.weak else 1.0
+                if not all(any(word in here for word in one) for one in pattern.words):
+                    weight /= 4.0 * (1 + len(pattern.words)) ** 2
                 if kind == "noun" and token.pos not in ("NOUN", "PROPN"):
                     weight *= 0.5
                 if weight > votes.get(pattern.means, 0.0):
