@@ -277,6 +277,14 @@ def test_rates_of_one_channel_each_are_pooled_by_act_and_still_told_by_move() ->
     assert not any(move.times for move in fit.scenario.moves.values())
 
 
+def test_differences_and_what_a_source_shows_are_checked_together() -> None:
+    """The checks pose the fit anew with every channel at its own rate: what the source shows must come along."""
+    fit = pk.fit(pk.loads(RIVALS), by_day(rivals(3, 0.8)), actors="vary", background="constant", fix=HELD,
+                 test_mechanisms=False, reporting="weekday")  # fmt: skip
+    assert fit.branching_ratio == pytest.approx(0.5, abs=0.08)
+    assert fit.check(replicates=20).held_out is not None
+
+
 # ---------------------------------------------------------------- ghosts of triads
 
 

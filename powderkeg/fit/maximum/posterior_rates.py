@@ -39,7 +39,7 @@ def _with_effects(climber: VaryingClimber, vector: Floats) -> tuple[Climber, Flo
     old = climber.problem
     told = tell(old, vector, climber.spread)
     shape = Shape(old.shape.time, old.shape.offset, np.zeros_like(old.shape.row), np.zeros((1, 0)))
-    new = pose(told_model(old, vector, told), old.data, None, None, shape, old.shift)
+    new = pose(told_model(old, vector, told), old.data, None, None, shape, old.shift, layer=old.layer)
     known, rates = {p.path: p for p in old.parameters}, rates_by_path(old, told)
     result, held = new.start.copy(), new.held.copy()
     parameters = []
