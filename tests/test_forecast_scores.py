@@ -16,7 +16,7 @@ from powderkeg.forecast import scores
 from powderkeg.forecast.backtest import OURS, backtest
 from powderkeg.forecast.baselines import DaysAhead, PastCounts, baselines
 from powderkeg.forecast.counts import observed, units_of
-from powderkeg.forecast.frozen import freeze, read_frozen, score_frozen
+from powderkeg.forecast.frozen import freeze, is_frozen, read_frozen, score_frozen
 from powderkeg.forecast.views import write_views
 
 
@@ -134,6 +134,8 @@ def test_a_frozen_forecast_is_scored_when_its_days_have_come(record: pk.EventTab
     made = pk.forecast(quarrel.scenario(), known, days=10, draws=150)
     path = tmp_path / "frozen.json"
     path.write_bytes(freeze(made))
+    assert is_frozen(path)
+    assert not is_frozen(Path(__file__))
     one = read_frozen(path)
     assert (one.origin, one.days) == (origin, 10)
     assert np.array_equal(one.counts, made.counts("class"))

@@ -8,6 +8,7 @@ makes a new seal: who wants proof gives the seal away on the day it is made.
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,6 @@ from powderkeg.reading.stored import (
     NumberShape,
     RecordShape,
     TextShape,
-    canonical,
     checked,
     read_stored,
     seal_of,
@@ -107,7 +107,9 @@ def freeze(found: Forecast) -> bytes:
         "counts": np.stack([draw, day, unit, counts[draw, day, unit]], axis=1).tolist(),
         "outcomes": found.outcomes.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts(),
     }  # fmt: skip
-    return canonical({**content, "seal": seal_of(content)}) + b"\n"
+    # The mark comes first, so that a look at the head of a file tells what it is.
+    whole = {MARK: VERSION, "seal": seal_of(content), **content}
+    return json.dumps(whole, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
 def digest_of(events: EventTable) -> str:
@@ -125,13 +127,7 @@ def is_frozen(path: Path) -> bool:
             head = file.read(1 << 16)
     except OSError:
         return False
-    return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") and MARK.encode() in head + _tail(path)
-
-
-def _tail(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - 4096, 0))
-        return file.read()
+    return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") and MARK.encode() in head
 
 
 def read_frozen(path: Path) -> Frozen:
