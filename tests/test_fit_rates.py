@@ -285,6 +285,17 @@ def test_differences_and_what_a_source_shows_are_checked_together() -> None:
     assert fit.check(replicates=20).held_out is not None
 
 
+def test_rates_are_of_acts_where_a_source_sees_half_of_them() -> None:
+    """Told and written rates of threats double when half of them go unseen; those of meetings stay."""
+    rates = []
+    for seen in (1.0, 0.5):
+        fit = pk.fit(pk.loads(RIVALS), by_day(rivals(3, 0.8)), actors="vary", background="constant", fix=HELD,
+                     test_mechanisms=False, reporting={"detection": {"threaten": seen}})  # fmt: skip
+        rates.append([fit.parameters[f"moves.{name}.rate"].estimate for name in ("threats", "meetings")])
+    assert rates[1][0] == pytest.approx(2.0 * rates[0][0], rel=1e-3)
+    assert rates[1][1] == pytest.approx(rates[0][1], rel=1e-3)
+
+
 # ---------------------------------------------------------------- ghosts of triads
 
 

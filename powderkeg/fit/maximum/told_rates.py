@@ -78,7 +78,10 @@ def tell(problem: Problem, vector: Floats, spread: Spread) -> Told:
         mean[g] += 0.5 * np.diag(inside)
     course = np.exp(mean)
     course /= (course @ share)[:, None]
-    return Told(rate @ share, group, tuple(names), course, sd, share)
+    average = rate @ share
+    if problem.layer is not None and len(problem.layer.detection):
+        average = average / problem.layer.detection  # of acts, not of those that are reported
+    return Told(average, group, tuple(names), course, sd, share)
 
 
 def log_rate_slopes(problem: Problem, vector: Floats, spread: Spread, channels: Ints) -> Floats:
