@@ -142,6 +142,7 @@ def test_a_frozen_forecast_is_scored_when_its_days_have_come(record: pk.EventTab
     with pytest.raises(pk.UsageError, match="its days have not come"):
         score_frozen([one], known)
     found = score_frozen([one], record, by="dyad").scores()
+    assert found["low"].null_count() == found.height  # one origin tells nothing of chance
     live = backtest(
         quarrel.scenario(), record, origins=[origin], horizons=(10,), draws=150, seed=made.seed, variants=()
     ).scores()  # fmt: skip

@@ -215,7 +215,8 @@ def show_scores(screen: Screen, found: Any) -> None:
             cells = []
             for horizon in found.horizons:
                 row = part.filter(pl.col("model") == model, pl.col("horizon") == horizon).row(0, named=True)
-                cells.append(f"{row['value']:.3f} ({row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}])")
+                span = "" if row["low"] is None else f" [{row['low']:+.3f}, {row['high']:+.3f}]"
+                cells.append(f"{row['value']:.3f} ({row['difference']:+.3f}{span})")
             rows.append([model, *cells])
         screen.table([said, *(f"{h} day{'s' * (h > 1)}" for h in found.horizons)], rows)
         screen.say()

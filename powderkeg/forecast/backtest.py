@@ -364,7 +364,8 @@ def _table(found: Backtest, against: str) -> pl.DataFrame:
                 )  # fmt: skip
     for row in _outcome_rows(found, against, rng):
         rows.append(row)
-    return pl.DataFrame(rows)
+    ends = {"low": pl.Float64, "high": pl.Float64}
+    return pl.DataFrame(rows, schema_overrides=ends, infer_schema_length=None)
 
 
 def _outcome_rows(found: Backtest, against: str, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -401,10 +402,12 @@ def _by_origin(cells: list[Cell], metric: str, quiet: bool) -> Floats:
 
 def _block_interval(
     difference: Floats, origins: tuple[date, ...], horizon: int, level: float, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Moving blocks of origins, as long as windows overlap."""
+) -> tuple[float | None, float | None]:
+    """Moving blocks of origins, as long as windows overlap; of one origin there is no interval."""
     n = len(difference)
-    if n < 2 or not difference.any():
+    if n < 2:
+        return None, None
+    if not difference.any():
         return float(difference.mean()), float(difference.mean())
     step = max((origins[-1] - origins[0]).days / max(len(origins) - 1, 1), 1.0)
     block = int(min(max(np.ceil(horizon / step), 1), max(n // 3, 1)))
