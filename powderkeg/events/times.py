@@ -419,10 +419,13 @@ def ranges(texts: pl.Expr, order: str = "") -> tuple[pl.Expr, pl.Expr]:
         )
         day_first, month_first = (d_last >= d_first).fill_null(False), (m_last >= m_first).fill_null(False)
         same = (d_first == m_first) & (d_last == m_last)
+        by_day, by_month = day_first & (~month_first | same), month_first & ~day_first
         by_order = [
-            tuple(pl.when(day_first & (~month_first | same)).then(d).when(month_first & ~day_first).then(m)
-                  for d, m in ((d_first, m_first), (d_last, m_last)))
-        ]  # fmt: skip
+            (
+                pl.when(by_day).then(d_first).when(by_month).then(m_first),
+                pl.when(by_day).then(d_last).when(by_month).then(m_last),
+            )
+        ]
     found += by_order
     first = pl.coalesce(pl.when(last >= first).then(first) for first, last in found)
     return first, pl.coalesce(pl.when(last >= first).then(last - first + 1) for first, last in found)
