@@ -63,14 +63,14 @@ def lines(halves: dict[str, tuple[Score, Score]], found: dict[str, float]) -> It
     """The text, line by line."""
     yield from wrap(
         "Measured on 316 textbook sentences (PLOVER's records of CAMEO's examples, 322 events). One half was read "
-        "while the patterns were written, the other was only counted. They are textbook sentences, "
-        "not a sample of news: on "
-        "news expect less. F1 means are over the 18 types, some of which have few examples in a half.",
+        "while the patterns were written; of the other only scores were looked at, though again and again, which "
+        "flatters them a little. They are textbook sentences, not a sample of news: on news expect less. F1 means "
+        "are over the 18 types, some of which have few examples in a half.",
         WIDTH,
     )
     yield from (
         "",
-        "| | half that was read | half that was only counted |",
+        "| | half that was read | half that was only scored |",
         "|---|---|---|",
     )
     read, counted = halves["patterns"], halves["measure"]
@@ -85,7 +85,7 @@ def lines(halves: dict[str, tuple[Score, Score]], found: dict[str, float]) -> It
         ("false events in 100 sentences", lambda pair: f"{pair[0].events['false_per_100']:.0f}"),
     ):
         yield f"| {what} | {value(read)} | {value(counted)} |"
-    yield from ("", "By type, on the half that was only counted, source and target given:", "")
+    yield from ("", "By type, on the half that was only scored, source and target given:", "")
     yield from ("| type | sentences | found | right | F1 |", "|---|---|---|---|---|")
     for row in counted[1].by_type:
         yield f"| {row['type']} | {row['gold']} | {row['coded']} | {row['right']} | {row['f1']:.2f} |"

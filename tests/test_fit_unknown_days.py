@@ -434,3 +434,13 @@ def test_the_truth_is_found_and_held(name: str, seed: int) -> None:
     else:
         assert found["median"] < 0.05 and found["needed at 5 %"] < 0.2
     assert found["held"] > 0.7
+
+
+def test_a_scenario_without_mechanisms_is_fitted_to_unknown_days_too() -> None:
+    alone = pk.loads(PAIR[: PAIR.index("mechanisms:")])
+    days = [date(2015, 1, 1) + timedelta(days=9 * i) for i in range(40)]
+    rows = [(day, day + timedelta(days=3 * (i % 5 == 0)), *(("north", "south")[:: 1 - 2 * (i % 2)]), "fight")
+            for i, day in enumerate(days)]  # fmt: skip
+    table = pk.events(pl.DataFrame(rows, schema=["date", "until", "source", "target", "code"], orient="row"))
+    fitted = pk.fit(alone, table, background="constant")
+    assert fitted.parameters["moves.fights.rate"].estimate == pytest.approx(40 / 2 / table.days, rel=1e-6)

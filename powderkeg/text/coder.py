@@ -36,7 +36,7 @@ from powderkeg.text.sentences import Sentence
 from powderkeg.text.stories import MENTIONS, one_story
 
 LEAST = 0.5
-"""Least probability of an event that is told, by default: where precision and recall balance on textbook sentences."""
+"""Least probability of an event that is told, by default: chosen on textbook sentences, between 0.3 and 0.7."""
 LEAST_NAMED, SHARE_NAMED = 3, 0.7
 _NAME = re.compile(r"[A-Z][\w.]*\w")
 PORTION = 40

@@ -40,7 +40,7 @@ class Coded:
     source, target  who, as mentions; target None where the sentence names nobody
     words        positions of the words that carry the act
     rules        patterns and frames, outermost first
-    probability  of being right, as calibrated on textbook sentences (docs/text.md)
+    probability  of being right: set by hand for each rule and doubt, not fitted (docs/text.md)
     unsure       reasons to doubt
     both         both sides act alike
     """

@@ -180,6 +180,8 @@ class Objective:
         slope = terms.slopes(log) if times is None else terms.slopes(log) * times
         coefficient = slope * linear[terms.linear]
         n_components = int(kernel_start[-1])
+        if n_components == 0:
+            return np.zeros(0)
         n_rates = terms.n_linear - (len(kernel_start) - 1)
         if isinstance(rows, DayRows):
             shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, False)
