@@ -52,8 +52,8 @@ def page() -> None:
     text = ["<!-- scores: begin, made by benchmarks/forecast_scores.py -->", ""]
     for which, one in told.items():
         rows = [row for row in one["scores"] if row["over"] == "window" and not row["metric"].startswith("quiet")]
-        text += [f"**{NAMES[which]}**: {one['acts']:,} acts, {len(one['origins'])} origins from {one['origins'][0]} to "
-                 f"{one['origins'][-1]}, means over directed dyads.", ""]  # fmt: skip
+        said = f"{one['acts']:,} matched acts, {len(one['origins'])} origins from {one['origins'][0]} to "
+        text += [f"**{NAMES[which]}**: {said}{one['origins'][-1]}, means over directed dyads.", ""]
         heads = [f"{metric}, {h} days" for metric in ("log score", "CRPS") for h in (7, 30)]
         text += [f"| model | {' | '.join(heads)} |", "|" + "---|" * 5]
         score = {(row["model"], row["metric"], row["horizon"]): row for row in rows}
