@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,15 @@ def test_events_and_reports_at_once_are_refused(tmp_path: Path, capsys: pytest.C
     report = tmp_path / "report.txt"
     assert run("new", tmp_path / "x.yaml", "--from-report", report, "--from", report) == 2
     assert "one of the two" in capsys.readouterr().err
+
+
+def test_a_report_without_a_day_is_taken_as_of_today_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, out = tmp_path / "report.txt", tmp_path / "mine.yaml"
+    report.write_text(
+        "Serbia accused Kosovo of provocation. Kosovo threatened Serbia.\n", encoding="utf-8", newline="\n"
+    )
+    assert run("new", out, "--from-report", report) == 0
+    assert "The report says no day: taken as" in capsys.readouterr().out
+    assert pk.load(out).start <= date.today()

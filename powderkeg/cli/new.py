@@ -5,6 +5,7 @@ In: where to write, and perhaps event files. Out: a commented scenario.
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
-from powderkeg.errors import Fault, UsageError
+from powderkeg.errors import EventError, Fault, UsageError
 from powderkeg.writing.files import text_of
 
 LEAST_SURE = 0.35
@@ -65,7 +66,7 @@ def new(
     place = Destination(out, [*reading.paths] if files else [*(reports or ())])
     name = file_name(out)
     if reports:
-        text = drawn_from(reports, day, name)
+        text = drawn_from(screen, reports, day, name)
     else:
         text = start(name) if not files else from_events(reading.table(screen), name, shown_names(files), actors)
     read = loads(text)
@@ -82,12 +83,21 @@ def new(
     screen.say(f"Next: powderkeg {' '.join(['fit', str(out), *again]) if files else f'run {out}'}")
 
 
-def drawn_from(reports: list[Path], day: str | None, name: str) -> str:
-    """A scenario from what reports tell."""
+def drawn_from(screen: Screen, reports: list[Path], day: str | None, name: str) -> str:
+    """A scenario from what reports tell. Reports without a day are taken as of today, and that is said: a draft
+    needs to know in which order things happened more than when."""
     from powderkeg.draft.reported import from_report
     from powderkeg.text import code
 
-    return from_report(code(reports, day, least=LEAST_SURE), name, shown_names([str(one) for one in reports]))
+    try:
+        coded = code(reports, day, least=LEAST_SURE)
+    except EventError as error:
+        if day is not None or any(fault.found != "no date" for fault in error.faults):
+            raise
+        today = date.today().isoformat()
+        screen.say(f"The report says no day: taken as {today}, today; --date says another.")
+        coded = code(reports, today, least=LEAST_SURE)
+    return from_report(coded, name, shown_names([str(one) for one in reports]))
 
 
 def shown_names(files: list[str]) -> list[str]:

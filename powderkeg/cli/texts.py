@@ -87,7 +87,10 @@ def code(
             "out": None if out is None else str(out),
         }
     )
-    screen.say(f"{table.account['reports']:,} reports, {table.account['sentences']:,} sentences.")
+    told = (
+        f"{n:,} {what}{'' if n == 1 else 's'}" for what in ("report", "sentence") if (n := table.account[f"{what}s"])
+    )
+    screen.say(f"{', '.join(told)}.")
     screen.say(accounted(table.account).replace("rows read", "acts found and parts set aside"))
     for reason, count in table.account["set_aside_by_reason"].items():  # type: ignore[attr-defined]
         screen.say(f"set aside: {reason} ({count:,})")

@@ -88,14 +88,14 @@ def _head(draft: DrawnUp) -> Iterator[str]:
         "half-lives are guesses until a fit replaces them. ASKED marks what the record cannot say."
     )
     if draft.without_target:
-        yield from _comment(f"{draft.without_target:,} events name no second side; they are not in it.")
+        yield from _comment(f"Not in it, for want of a second side: {draft.without_target:,} of the events.")
     if draft.undirected:
         yield from _comment(f"In {draft.undirected:,} events the record does not say which of the two sides acted.")
     yield "powderkeg: 1"
     yield f"name: {draft.name}"
     yield f"title: {_quoted(title_of(draft.name))}"
     yield f"start: {draft.start}"
-    yield f"years: {max(round(draft.days / YEAR, 1), 0.1):g}"
+    yield f"years: {max(round(draft.days / YEAR, 1), 1.0):g}"
 
 
 def _actors(draft: DrawnUp) -> Iterator[str]:
