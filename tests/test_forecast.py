@@ -165,6 +165,17 @@ def test_the_level_at_the_origin_is_that_of_the_last_months_not_of_the_whole_rec
     assert 3 <= float(found.dyads.filter(source="north")["q05"][0]) < mean - 5
 
 
+def test_answers_that_the_days_before_do_not_bear_out_are_said_to_be_left_out() -> None:
+    """A record without answers, forecast by a scenario with many: less of them is reckoned with, and a note says so."""
+    rng = np.random.default_rng(5)
+    times = np.sort(rng.uniform(0, 800, 500))
+    table = quarrel.record(np.floor(times).tolist(), rng.integers(0, 3, len(times)).tolist(), 800.0, "day")
+    found = pk.forecast(quarrel.scenario(), table, days=10, draws=50)
+    share = found.as_dict()["background"]["answers"]
+    assert share < 1.0
+    assert any(f"{100 * share:.0f} % are reckoned with" in note for note in found.notes)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -160,6 +160,11 @@ def _notes(
             f"the background goes on from where it stands, {ground.level.sum():.2g} acts a day, and drifts; half of "
             f"what was known of it is forgotten in {ground.drift.half_life:.0f} days, as chosen on the days before"
         )
+        if settings.mechanisms and ground.drift.answers != 1.0:
+            notes.append(
+                f"of the answers that the mechanisms' numbers let expect, {100 * ground.drift.answers:.0f} % are "
+                "reckoned with: that would have foretold the days before best"
+            )
     else:
         notes.append("the background is that of the scenario, its last course carried on")
     if law is None or not law.paths:
