@@ -43,7 +43,7 @@ class Rules:
     opens_at        score from which hostility is a standoff
     closes_at       score below which it is over
     chained_within  days: a new bone of contention this long after the start of a standoff may begin another
-    usual           with by="dyad": the score that is usual between two actors, by dyad ("kosovo - serbia"); thresholds
+    usual           with by="dyad": the score that is usual between two actors, by dyad ("one - other"); thresholds
                     stand on top of it. See `relative_rules`
     """
 

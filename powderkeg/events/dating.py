@@ -179,6 +179,8 @@ def _number_form(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]]:
         return found
     if starts:
         return ("whole" if seen.whole else "exact"), ()
+    if seen.low > seen.high:
+        raise UnknownDates("times that are plain numbers, none of which can be a day", "dates")
     raise _unknown_numbers(seen.low, seen.high)
 
 
@@ -206,6 +208,8 @@ def _without_ends(seen: Dates) -> Dates | None:
 
 def _form_of_numbers(seen: Dates, starts: bool) -> tuple[str, tuple[str, ...]] | None:
     low, high, whole = seen.low, seen.high, seen.whole
+    if low > high:  # not one number that a date could be
+        return None
     if whole and 18_000_101 <= high <= 21_001_231 and low >= 0:
         inside = seen.parts.str.contains(r"^(18|19|20)[0-9]{6}$").mean()
         return ("compact" if inside and float(inside) > 0.5 else "compact-number"), ()  # type: ignore[arg-type]

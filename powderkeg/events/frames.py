@@ -53,8 +53,9 @@ def _plain_columns(frame: Any) -> Any:
 
     Raises EventError for several columns of one name.
     """
-    names = getattr(frame, "columns", None)
-    if type(frame).__module__.partition(".")[0] != "pandas" or names is None:
+    # Only pandas is asked for its columns: Polars' lazy frames must be worked out first to know theirs.
+    names = getattr(frame, "columns", None) if type(frame).__module__.partition(".")[0] == "pandas" else None
+    if names is None:
         return frame
     repeated = sorted({str(name) for name in names if list(names).count(name) > 1})
     if repeated:

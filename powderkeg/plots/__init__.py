@@ -6,11 +6,11 @@ without a network. Nothing here counts or simulates.
 
 from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.comparison import differences
-from powderkeg.plots.differences import courses, effects
 from powderkeg.plots.family import family_tree, who_sets_off_whom
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.fitted import background, estimates, foreseen, mechanism, predictive, residual_ranks
 from powderkeg.plots.forecast import fans
+from powderkeg.plots.rates import courses, effects
 from powderkeg.plots.record import against_record
 from powderkeg.plots.replay import replayed
 from powderkeg.plots.standoffs import ends, lengths, openers
