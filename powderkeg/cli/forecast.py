@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 12
 """Rows of a table on the screen; --json and --out have all."""
+UNITS = {"dyad": "dyads", "class": "classes"}
 
 
 @reads_events
@@ -200,7 +201,9 @@ def show_scores(screen: Screen, found: Any) -> None:
     import polars as pl
 
     table = found.scores().filter(pl.col("over") == "window")
-    screen.say(f"{len(found.origins)} origins, {found.origins[0]} to {found.origins[-1]}; mean over {found.by}s")
+    first, last, n = found.origins[0], found.origins[-1], len(found.origins)
+    when = f"one origin, {first}" if n == 1 else f"{n} origins, {first} to {last}"
+    screen.say(f"{when}; mean over {UNITS.get(found.by, found.by)}")
     screen.paragraph(
         f"Differences are to '{found.reference}', chosen beforehand; brackets hold {100 * found.level:g} %."
     )
