@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +73,14 @@ def read_scenario(name: str, sets: Sequence[str] | None = None) -> Scenario:
         return edit(scenario, changes)
     except PowderkegError as error:
         raise UsageError(error.faults) from error
+
+
+def as_date(text: str, option: str) -> date:
+    """The day that was typed after an option. Raises UsageError for what is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(Fault(None, None, option, repr(text), "a date such as 2018-03-26")) from None
 
 
 def length(years: float | None) -> float | None:

@@ -5,12 +5,12 @@ In: event files. Out: likely others, each with the earlier event that speaks for
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.options import AsJson, Quiet, Seed
+from powderkeg.cli.options import AsJson, Quiet, Seed, as_date
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
@@ -56,7 +56,7 @@ def rank(
     if not score and not (source and act):
         raise UsageError(Fault(None, None, "", "no question", "--actor NAME and --act ACT, or --score"))
     table = reading.table(screen)
-    first = _day(until) if until else None
+    first = as_date(until, "--until") if until else None
     if first is None:
         first = (
             table.start + timedelta(days=round(table.days * (1 - TEST_SHARE)))
@@ -107,10 +107,3 @@ def _event(row: dict[str, Any]) -> str:
     if row["event_day"] is None:
         return ""
     return f"{row['event_day']}: {row['event_source']}, {row['event_act']}, {row['event_target']}"
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(Fault(None, None, "--until", repr(text), "a day such as 2018-01-31")) from None

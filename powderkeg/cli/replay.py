@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +15,10 @@ import typer
 
 from powderkeg.cli.compare import beside
 from powderkeg.cli.folder import Folder
-from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, read_scenario
+from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, as_date, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
-from powderkeg.errors import Fault, UsageError
 from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
@@ -74,7 +72,7 @@ def replay(
     """
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
-    day = None if since is None else _date(since)
+    day = None if since is None else as_date(since, "--from")
     folder = None if out is None else Folder(out, [scenario, *reading.paths])
     fitted = beside(scenario) if ranges else None
     events = reading.table(screen, scenario, days_told=True)
@@ -99,13 +97,6 @@ def replay(
             write(folder, found)
         for line in folder.said():
             screen.say(line)
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(Fault(None, None, "--from", repr(text), "a date such as 2018-03-26")) from None
 
 
 def show(screen: Screen, found: Replay) -> None:

@@ -27,6 +27,7 @@ from powderkeg.forecast.weeks import week_profile, weekdays
 from powderkeg.model import Model, filled
 from powderkeg.simulate import Runs
 from powderkeg.simulate.workers import Spares, in_order, workers_for
+from powderkeg.units import YEAR
 
 LIMIT = 100_000
 """Acts in one history ahead before it is stopped and called exploded."""
@@ -194,7 +195,7 @@ def courses_ahead(system: System, begin: float, days: int) -> Floats:
     for p in range(len(system.profile_start) - 1):
         rows = slice(int(system.profile_start[p]), int(system.profile_start[p + 1]))
         step = np.searchsorted(system.step_time[rows], middle, side="right") - 1
-        season = 1.0 + system.profile_swing[p] * np.cos(2 * np.pi * (middle - system.profile_peak[p]) / 365.25)
+        season = 1.0 + system.profile_swing[p] * np.cos(2 * np.pi * (middle - system.profile_peak[p]) / YEAR)
         factor[:, system.profile == p] = (system.step_value[rows][np.maximum(step, 0)] * season)[:, None]
     return factor
 

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Ints
-from powderkeg.engine.ranking.arrays import DYAD, N_WAYS, NAMESAKES, NEIGHBOURS
+from powderkeg.engine.ranking.arrays import ANYBODY, DYAD, N_WAYS, NAMESAKES, NEIGHBOURS, TWO_STEPS
 from powderkeg.engine.ranking.scores import look
+from powderkeg.engine.ranking.ways import FAST, SLOW
 from powderkeg.ranking.shelving import Book
 
 WAYS = (
@@ -67,9 +68,8 @@ def _event(book: Book, weights: tuple[Any, ...], asker: int, asked: int, who: in
         return int(rows[np.argmin(age)])
     tone = past.tone[past.act[rows]]
     fade = weights[2][tone, past.tone[asked]]
-    weight = weights[1][past.act[rows], asked] * (
-        fade[:, 0] / (1.0 + age) + fade[:, 1] * 0.5**age + fade[:, 2] / (30.0 + age)
-    )
+    kept = fade[:, 0] / (1.0 + age) + fade[:, 1] * 0.5 ** (age / FAST) + fade[:, 2] / (SLOW + age)
+    weight = weights[1][past.act[rows], asked] * kept
     return int(rows[np.argmax(weight)])
 
 
@@ -86,9 +86,9 @@ def _rows(book: Book, asker: int, asked: int, who: int, way: int) -> Ints:
         rows = shelves.by_role[shelves.role_start[key] : shelves.role_start[key + 1]]
         places: Ints = rows[past.role[past.target[rows]] == past.role[who]]
         return places
-    elif way == 2:
+    elif way == ANYBODY:
         met &= past.act == asked
-    elif way == 4:
+    elif way == TWO_STEPS:
         partners = np.unique(past.target[past.source == asker])
         met &= np.isin(past.source, partners)
     else:

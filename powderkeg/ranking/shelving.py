@@ -17,9 +17,9 @@ import polars as pl
 from powderkeg.engine.arrays import Ints
 from powderkeg.engine.ranking.arrays import PastEvents, Shelves
 from powderkeg.errors import EventError, Fault
+from powderkeg.events.codes import TONES
 from powderkeg.events.table import EventTable
 
-TONES = ("verbal cooperation", "material cooperation", "verbal conflict", "material conflict")
 IN_BRACKETS = re.compile(r"^(.*?)\s*\(([^()]+)\)\s*$")
 FIRM = 0.3
 """An actor whose household no name tells belongs to the one it meets most, if that is at least this share of all."""
