@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from powderkeg.events.match import Matcher
 
 BATCH = 16 << 20
-FRAME_ROWS = 500_000
 MOST_FAULTS = 100
 MOST_WORKERS = 4
 MOST_NAMED = 5

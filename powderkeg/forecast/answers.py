@@ -16,7 +16,6 @@ from powderkeg.analyze.episodes import Rules, episodes
 from powderkeg.analyze.intervals import proportion
 from powderkeg.analyze.outcomes import channel_mask, mechanism_mask
 from powderkeg.engine.arrays import HISTORY, Floats, Ints
-from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.drawing import Ahead
 from powderkeg.forecast.seen import Watched
@@ -158,11 +157,3 @@ def facts_now(model: Model, level: Ints) -> pl.DataFrame:
         for value, count in zip(values.tolist(), number.tolist(), strict=True):
             rows.append({"fact": name, "level": model.levels[s][value], "chance": count / len(level)})
     return pl.DataFrame(rows, schema={"fact": pl.String, "level": pl.String, "chance": pl.Float64})
-
-
-def known_mask(model: Model, source: str, target: str) -> Ints:
-    """(C,) acts of one directed dyad. Raises UsageError for one that no move allows."""
-    mask = np.array([c.source == source and c.target == target for c in model.channels], np.int64)
-    if not mask.any():
-        raise UsageError(f"no move lets {source} do anything to {target}")
-    return mask

@@ -107,4 +107,3 @@ COUNT_SCORES = {
     "coverage_90": covered,
 }
 """Scores of counts that need nothing but draws and what came."""
-HIGHER_IS_BETTER = ("log_score",)

@@ -21,7 +21,6 @@ PLACE_PREPOSITIONS = frozenset({"of", "in", "from", "on", "at", "with", "to", "f
                                 "over", "by", "inside", "outside", "around", "among", "amongst", "along", "toward",
                                 "towards", "into", "through", "throughout", "across", "within",
                                 "representing"})  # fmt: skip
-PERSONAL = frozenset({"he", "she", "they", "it", "who", "which", "that", "him", "her", "them"})
 MONTHS_NAMED = frozenset(MONTHS)
 _NO_ACTORS = """memorandum agreement treaty accord accords act resolution strait sea ocean river gulf square street
 conference summit ramadan christmas easter protocol convention charter constitution war pact declaration law code peace

@@ -26,7 +26,6 @@ from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.model import Model
 from powderkeg.units import LN2
 
-FITTED_KINDS = ("rate", "answers", "half_life", "factor")
 SHORTEST = 0.02
 """Half-lives are sought from this many days ..."""
 LONGEST = 0.2

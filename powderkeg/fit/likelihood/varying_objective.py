@@ -21,7 +21,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from powderkeg.engine.arrays import Floats, Ints
@@ -241,10 +240,3 @@ def _inverse(matrix: Floats) -> tuple[Floats, float]:
         values = np.maximum(values, 1e-4)
         inverse, log_det = (vectors / values) @ vectors.T, -float(np.log(values).sum())
     return inverse * scale[:, None] * scale[None, :], log_det + 2.0 * float(np.log(scale).sum())
-
-
-def held_effects(problem: Problem, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What is held where the effects are too."""
-    result = held.copy()
-    result[problem.effect_places] = True
-    return result
