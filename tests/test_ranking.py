@@ -163,6 +163,14 @@ def test_places_in_other_countries_speak_for_somebody_never_met() -> None:
     assert 0 < found["chance"].sum() <= 1 + 1e-9
 
 
+def test_nobody_is_named_as_the_one_it_meets_itself(learnt: pk.ranking) -> None:  # type: ignore[valid-type]
+    """Others of Avia threaten its police, who could do so only to others."""
+    for actor in ACTORS:
+        found = learnt.next(actor, "190", most=100)  # type: ignore[attr-defined]
+        assert actor not in found["actor"].to_list()
+        assert found["chance"].sum() == pytest.approx(1.0)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest(learnt: pk.ranking) -> None:  # type: ignore[valid-type]
     with pytest.raises(pk.UsageError, match=r"nearest: 'Police \(Avia\)'"):
         learnt.next("Polise (Avia)", "173")  # type: ignore[attr-defined]

@@ -37,7 +37,8 @@ def because(book: Book, weights: tuple[Any, ...], asker: int, asked: int, day: i
         return int(look(asker, asked, mine, day, book.past, book.shelves, *weights, score, touched, total, own))
 
     found = touched[: run(-1)].copy()
-    whole = score.sum()
+    found = found[found != asker]  # others meet the asker; it does not meet itself
+    whole = score[found].sum()
     best = found[np.lexsort((found, -score[found]))][:most]
     scores = score[best]
     rows = []
