@@ -56,6 +56,31 @@ def test_json_has_what_was_promised(file: str, capsys: pytest.CaptureFixture[str
     assert {outcome["difference"] for outcome in found["nothing"]["outcomes"].values()} == {0.0}
 
 
+def test_worlds_that_the_file_does_not_foresee_are_typed(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--with", "moves.near.rate=2 per year", "--without", "c", "--json", "--no-ranges", *FEW]
+    assert run(["compare", file, "half", *words]) == 0
+    found = json.loads(capsys.readouterr().out)["interventions"]
+    assert list(found) == ["half", "moves.near.rate=2 per year", "without c"]
+    half, typed = (found[name] for name in ("half", "moves.near.rate=2 per year"))
+    assert half["outcomes"] == typed["outcomes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--with", "moves.near.rat=2"], "nearest: 'moves.near.rate'"),
+        (["--with", "half"], "expected PATH=VALUE"),
+        (["--without", "fenc"], "--without: unknown name 'fenc'"),
+        (["haf"], "--with PATH=VALUE or --without X"),
+    ],
+)
+def test_a_slip_in_such_a_world_is_named(
+    file: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compare", file, *words, *FEW]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_without_names_all_interventions_are_compared(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", file, "--json", "--years", "4", "--no-ranges", "--replicates", "10"]) == 0
     assert len(json.loads(capsys.readouterr().out)["interventions"]) == 13

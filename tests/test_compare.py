@@ -86,6 +86,50 @@ def effects_of(found: pk.compare, name: str) -> dict[str, Effect]:
     return {made.name: made for made in (*one.outcomes, *one.standoffs, *one.mechanisms)}
 
 
+# What is asked for without being in the file
+
+
+@pytest.mark.parametrize(
+    ("typed", "declared"),
+    [
+        ("moves.near.rate=2 per year", "half"),
+        ("moves.near.rate = 2 per year", "half"),
+        ("without c", "removed"),
+        ("without actors.c", "removed"),
+        ("without answer", "mute"),
+        ("without fence + moves.near.rate", None),
+        ("moves.near.rate=2 per year + facts.fence.lasts=1 day", "half+short_fence"),
+    ],
+)
+def test_what_is_typed_is_what_the_file_would_have_said(typed: str, declared: str | None) -> None:
+    text = TWO_CORNERS + "  removed: {remove: [c]}\n  mute: {set: {mechanisms.answer.answers: 0}}\n"
+    model = pk.compile(loads(text))
+    if declared is None:
+        with pytest.raises(UsageError, match="unknown name"):
+            choose(model.scenario, [typed], as_typed=True)
+        return
+    made = intervene(model, choose(model.scenario, [typed], as_typed=True)[0], 730.0)
+    told = simulate(model, days=730.0, replicates=100, seed=1, world=made)
+    assert told.digest() == run_with(model, declared, 100).digest()
+    assert told.digest() != simulate(model, days=730.0, replicates=100, seed=1).digest()
+
+
+def test_without_a_fact_it_never_holds(model: Model) -> None:
+    made = intervene(model, choose(model.scenario, ["without fence"], as_typed=True)[0], 730.0)
+    runs = simulate(model, days=730.0, replicates=100, seed=1, world=made)
+    standing = next(one for one in pk.outcomes(model, runs).to_dicts() if one["name"] == "standing")
+    assert standing["mean"] == 0.0
+
+
+def test_a_scenario_without_interventions_says_what_else_can_be_asked(scenario: Scenario) -> None:
+    bare = loads(TWO_CORNERS[: TWO_CORNERS.index("interventions:")])
+    with pytest.raises(UsageError, match="two_corners has none") as caught:
+        compare(bare)
+    assert "PATH=VALUE" in str(caught.value)
+    found = compare(bare, ["without c"], replicates=20, ranges=False)
+    assert [one.title for one in found.interventions] == ["without c"]
+
+
 # Pairing
 
 

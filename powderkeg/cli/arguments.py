@@ -18,6 +18,7 @@ FLAGS: dict[str, dict[object, str]] = {
     "directed": {True: "--directed", False: "--undirected"},
     "bad_files": {"skip": "--skip-bad-files"},
     "resolution": {"day": "--likelihood day"},
+    "interventions": {"PATH=VALUE": "--with PATH=VALUE", "without X": "--without X"},
 }
 """Arguments whose values are options of their own."""
 OPTIONS: dict[str, str] = {"mapping": "--map", "scenario": "--set"}
@@ -27,7 +28,7 @@ SAME = (
     "reporting", "codebook", "date_format", "decimal", "separator", "encoding", "sheet", "max_lag", "doubles",
     "aliases", "format",
     "start", "end", "replicates", "imputations", "seed", "years", "by", "acts",
-    "touching",
+    "touching", "with", "without",
 )  # fmt: skip
 """Arguments that are options of the same name."""
 

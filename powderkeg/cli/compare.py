@@ -1,6 +1,7 @@
 """`powderkeg compare`: what interventions would change, on the same draws.
 
-In: a scenario and names of its interventions. Out: a table on the screen; with --out a page, its figure, a CSV, JSON.
+In: a scenario, names of its interventions, what else to change or leave out. Out: a table on the screen; with --out a
+page, its figure, a CSV, JSON.
 """
 
 from __future__ import annotations
@@ -47,6 +48,21 @@ def compare(
             help="A scenario (default north-kosovo), interventions of it; a+b is both at once. Default: all of them.",
         ),
     ] = None,
+    changed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="PATH=VALUE", help="A world with this value; A=1+B=2 is both at once. [dim]repeatable[/]"
+        ),
+    ] = None,
+    left_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            "-w",
+            metavar="X",
+            help="A world without this actor, mechanism, tie, fact or act. [dim]repeatable[/]",
+        ),
+    ] = None,
     sets: Sets = None,
     years: Years = None,
     replicates: Replicates = 10_000,
@@ -64,11 +80,12 @@ def compare(
 ) -> None:
     """What would an intervention change? The same chance, two worlds, and how sure the difference is.
 
-    [bold]Example:[/] powderkeg compare north-kosovo withdraw_kfor double_kfor --replicates 2000
+    [bold]Example:[/] powderkeg compare north-kosovo withdraw_kfor --with moves.arrests.rate=0.1 --replicates 2000
     """
     screen = Screen(as_json, quiet)
     length(years)
     name, interventions = split(words or [])
+    interventions += [*edited(changed), *(f"without {one}" for one in left_out or ())]
     read = read_scenario(name, sets)
     folder = None if out is None else Folder(out, [name])
     fitted = beside(name) if ranges else None
@@ -96,6 +113,15 @@ def split(words: list[str]) -> tuple[str, list[str]]:
     if words and (words[0] in names() or not re.fullmatch(r"[a-z][a-z0-9_+ ]*", words[0]) or Path(words[0]).is_file()):
         return words[0], words[1:]
     return DEFAULT_SCENARIO, words
+
+
+def edited(changed: list[str] | None) -> list[str]:
+    """What was typed after --with. Raises UsageError for what is no change of a value."""
+    from powderkeg.compare.interventions import edits
+
+    for one in changed or ():
+        edits(one)
+    return changed or []
 
 
 def beside(scenario: str) -> Joint | None:

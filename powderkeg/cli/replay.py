@@ -19,6 +19,7 @@ from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, as
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
+from powderkeg.errors import Fault, UsageError
 from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
@@ -33,15 +34,19 @@ def replay(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
     reading: ReadingOptions,
     without: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--without",
             "-w",
             metavar="X",
-            help="An actor, mechanism, tie, fact, act or intervention of the scenario; PATH=VALUE; or one act: "
+            help="An actor, mechanism, tie, fact, act or intervention of the scenario; or one act: "
             "'kosovo arrests north_serbs on 2018-03-26'.",
         ),
-    ],
+    ] = None,
+    changed: Annotated[
+        str | None,
+        typer.Option("--with", metavar="PATH=VALUE", help="Instead: with this value; A=1+B=2 is both at once."),
+    ] = None,
     sets: Sets = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="Leave it out from this day on. [dim]first day[/]")
@@ -72,6 +77,7 @@ def replay(
     """
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
+    left_out = asked(without, changed)
     day = None if since is None else as_date(since, "--from")
     folder = None if out is None else Folder(out, [scenario, *reading.paths])
     fitted = beside(scenario) if ranges else None
@@ -84,9 +90,9 @@ def replay(
         first = events.quarantine.row(0, named=True)
         where = f"{first['file']}:{first['line']}: {first['reason']}"
         screen.say(f"{n:,} row{'s' * (n > 1)} could not be read and are left out, the first at {where}")
-    with screen.progress(f"{read.name}, {len(events):,} events without {without}") as progress:
+    with screen.progress(f"{read.name}, {len(events):,} events {spoken(left_out)}") as progress:
         found = live_again(
-            read, events, without, since=day, replicates=replicates, imputations=imputations, seed=seed, level=level,
+            read, events, left_out, since=day, replicates=replicates, imputations=imputations, seed=seed, level=level,
             unmatched="drop" if drop_unmatched else "refuse", workers=workers, memory=memory, ranges=ranges,
             sets=range_sets, fitted=fitted, progress=progress,
         )  # fmt: skip
@@ -97,6 +103,24 @@ def replay(
             write(folder, found)
         for line in folder.said():
             screen.say(line)
+
+
+def asked(without: str | None, changed: str | None) -> str:
+    """What is other in the replay. Raises UsageError for both or neither."""
+    from powderkeg.compare.interventions import edits
+
+    if (without is None) == (changed is None):
+        found = "neither" if without is None else "both"
+        raise UsageError(Fault(None, None, "--without, --with", found, "one of them: what is to be otherwise"))
+    if changed is not None:
+        edits(changed)
+        return changed
+    return str(without)
+
+
+def spoken(left_out: str) -> str:
+    """It in words, for the progress line."""
+    return f"with {left_out}" if "=" in left_out else f"without {left_out}"
 
 
 def show(screen: Screen, found: Replay) -> None:

@@ -8,62 +8,115 @@ want different values at one path on the same day, that is a fault, not a matter
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from powderkeg.compare.leaving import JOINT, Change, change_of, find
 from powderkeg.engine.arrays import Ints, System
 from powderkeg.engine.worlds import ForcedAct, Phase, StandingPolicy, World, silenced, world
-from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, nearest_name
+from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, Words, argument, nearest_name
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Forced, Intervention, Scenario, edit
 
-JOINT = "+"
-"""Between two names: both interventions at once."""
+WITHOUT = re.compile(r"without\s+(.+)")
+EDIT = re.compile(r"(?:^|\+)\s*([^\s=+]+)\s*=")
+"""The path of a change in `path=value + path=value`; a `+` within a value, as in 1e+3, is none between two."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """One or more interventions that make one world, under the name it was asked for by."""
+    """One or more interventions that make one world, under the name it was asked for by.
+
+    leaves  section and name of what is taken out from the first day on
+    """
 
     name: str
     parts: tuple[tuple[str, Intervention], ...]
+    leaves: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
-        return " and ".join(part.title or name for name, part in self.parts)
+        left_out = [f"without {name.replace('_', ' ')}" for _, name in self.leaves]
+        return " and ".join([*(part.title or name for name, part in self.parts), *left_out])
 
     @property
     def question(self) -> str:
         return " ".join(part.question for _, part in self.parts if part.question)
 
 
-def choose(scenario: Scenario, names: Iterable[str]) -> tuple[Named, ...]:
+def choose(scenario: Scenario, names: Iterable[str], as_typed: bool = False) -> tuple[Named, ...]:
     """The interventions of these names; `a+b` is both at once.
+
+    as_typed  also what the scenario does not foresee: `path=value` (more of them with + between), `without X`
 
     Raises UsageError, with the nearest name, for one that the scenario does not have or that is asked for twice.
     """
     chosen, faults, seen = [], [], set()
     for name in names:
-        parts = tuple(part.strip() for part in name.split(JOINT))
-        unknown = [part for part in parts if part not in scenario.interventions]
-        known = ", ".join(scenario.interventions) or "none: the scenario has no interventions"
-        faults += [
-            Fault(None, None, "interventions", f"unknown intervention {part!r}", f"one of {known}",
-                  nearest_name(part, scenario.interventions))
-            for part in unknown
-        ]  # fmt: skip
-        if name in seen or len(set(parts)) < len(parts):
+        if name in seen:
             faults.append(Fault(None, None, "interventions", f"{name!r} asked for twice", "each intervention once"))
+        elif as_typed and ("=" in name or WITHOUT.fullmatch(name.strip())):
+            try:
+                chosen.append(_as_typed(scenario, name))
+            except UsageError as error:
+                faults += error.faults
+        else:
+            found = _named(scenario, name, as_typed)
+            chosen += [found] if isinstance(found, Named) else []
+            faults += [] if isinstance(found, Named) else found
         seen.add(name)
-        if not unknown:
-            chosen.append(Named(name, tuple((part, scenario.interventions[part]) for part in parts)))
     if faults:
         raise UsageError(faults)
     return tuple(chosen)
+
+
+def _named(scenario: Scenario, name: str, as_typed: bool) -> Named | list[Fault]:
+    parts = tuple(part.strip() for part in name.split(JOINT))
+    unknown = [part for part in parts if part not in scenario.interventions]
+    known = f"one of {', '.join(scenario.interventions)}" if scenario.interventions else "none: the scenario has none"
+    expected = Words(known, ", or ", ELSE) if as_typed else known
+    faults = [
+        Fault(None, None, "interventions", f"unknown intervention {part!r}", expected,
+              nearest_name(part, scenario.interventions))
+        for part in unknown
+    ]  # fmt: skip
+    if len({*parts}) < len(parts):
+        faults.append(Fault(None, None, "interventions", f"{name!r} asked for twice", "each intervention once"))
+    return faults or Named(name, tuple((part, scenario.interventions[part]) for part in parts))
+
+
+ELSE = Words(argument("interventions", "PATH=VALUE"), " or ", argument("interventions", "without X"))
+"""What can be asked for that a scenario does not foresee."""
+
+
+def _as_typed(scenario: Scenario, name: str) -> Named:
+    """One that the scenario does not foresee: values at key paths, or something left out."""
+    if found := WITHOUT.fullmatch(name.strip()):
+        leaves = tuple(find(scenario, one.strip()) for one in found[1].split(JOINT))
+        return Named(name, (), tuple((section, own) for section, (own,) in leaves))
+    made = edits(name)
+    title = " and ".join(f"{path} = {value}" for path, value in made.items())
+    return Named(name, ((name, Intervention(title=title, set=made)),))
+
+
+def edits(text: str) -> dict[str, str]:
+    """Key path -> value of `path=value`, several with `+` between. Raises UsageError for what is no such pair."""
+    found = [*EDIT.finditer(text)]
+    starts = [one.start() for one in found]
+    pairs = [
+        (one[1], text[one.end() : end].strip())
+        for one, end in zip(found, [*starts[1:], len(text)][: len(found)], strict=True)
+    ]
+    if not pairs or found[0].start() or not all(value for _, value in pairs):
+        raise UsageError(Fault(None, None, "with", f"{text!r}", "PATH=VALUE, such as ties.kfor_presence.holds=false"))
+    if len({path for path, _ in pairs}) < len(pairs):
+        raise UsageError(Fault(None, None, "with", f"{text!r} sets a path twice", "each path once"))
+    return dict(pairs)
 
 
 def intervene(model: Model, named: Named, days: float) -> World:
@@ -97,13 +150,17 @@ class Plan:
     turns: tuple[Turn, ...]
     acts: tuple[ForcedAct, ...]
     policies: tuple[StandingPolicy, ...]
+    leaves: tuple[Change, ...] = ()
 
     def world(self, base: System, values: Mapping[str, float] | None = None) -> World:
         """The world over `base`, the model's arrays filled with `values`: what is edited stays edited.
 
         Raises UsageError where an edit would need other channels or links than the baseline has.
         """
-        phases = tuple(Phase(turn.at, self._system(turn, base, values or {})) for turn in self.turns)
+        phases = tuple(
+            self._phase(self._system(turn, base, values or {}), turn.at, is_first=number == 0)
+            for number, turn in enumerate(self.turns)
+        )
         try:
             return world(base, phases, self.acts, self.policies)
         except ValueError as error:
@@ -111,6 +168,13 @@ class Plan:
                 Fault(None, None, f"interventions.{self.named.name}", f"changes what is linked to what: {error}",
                       "edits of values; to link what the baseline does not, declare it there and switch it off")
             ) from error  # fmt: skip
+
+    def _phase(self, system: System, at: float, is_first: bool) -> Phase:
+        levels: tuple[tuple[int, int], ...] = ()
+        for change in self.leaves:
+            system, more = change(system)
+            levels += more
+        return Phase(at, system, levels if is_first else ())
 
     def _system(self, turn: Turn, base: System, values: Mapping[str, float]) -> System:
         system = base
@@ -156,7 +220,8 @@ def plan(model: Model, named: Named, days: float) -> Plan:
             faults += [fault for fault in error.faults if fault not in faults]
     if faults:
         raise UsageError(faults)
-    made = Plan(model, named, tuple(turns), tuple(acts), tuple(policies))
+    leaves = tuple(change_of(model, section, name) for section, name in named.leaves)
+    made = Plan(model, named, tuple(turns), tuple(acts), tuple(policies), leaves)
     made.world(model.system)
     return made
 
@@ -169,6 +234,7 @@ def _turns(named: Named, days: float) -> list[float]:
     """Days on which some edit or removal begins or ends."""
     of_state = [part for _, part in named.parts if part.set or part.remove]
     turns = {float(part.at) for part in of_state} | {_until(part) for part in of_state}
+    turns |= {0.0} if named.leaves else set()
     return sorted(turn for turn in turns if turn < days)
 
 
@@ -182,9 +248,9 @@ def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
     try:
         changed = compile_scenario(edit(scenario, changes))
     except PowderkegError as error:
-        where = f"interventions.{named.name}.set"
+        where = f"interventions.{named.name}.set" if scenario.interventions.keys() & dict(named.parts).keys() else ""
         raise UsageError(
-            Fault(None, None, f"{where}.{fault.path}" if fault.path else where, fault.found, fault.expected,
+            Fault(None, None, ".".join(part for part in (where, fault.path) if part), fault.found, fault.expected,
                   fault.nearest)
             for fault in error.faults
         ) from error  # fmt: skip

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, Under, effect, with_ranges
-from powderkeg.compare.interventions import Named, Plan, choose, plan
+from powderkeg.compare.interventions import ELSE, Named, Plan, choose, plan
 from powderkeg.compare.measures import Measure, causes, outcome_measures, same, standoff_measures
 from powderkeg.compare.ranges import drawn_sets
 from powderkeg.engine.worlds import World
-from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model, filled
@@ -149,7 +149,8 @@ def compare(
     """The scenario with and without each intervention, on the same draws.
 
     scenario       or what it was compiled into, or a fit: then what the fit left open is among the other numbers
-    interventions  names; "a+b" is both at once; default: all that the scenario has
+    interventions  names; "a+b" is both at once; what the scenario does not foresee: "path=value" (more of them with +
+                   between), "without X", X an actor, mechanism, tie, fact or act; default: all that the scenario has
     years          length of a run; default: the scenario's
     ranges         also under other numbers than the scenario's own, to see how far the answer hangs on them
     sets           how many sets of numbers to draw from the scenario's ranges, half as many runs as `replicates` shared
@@ -173,9 +174,11 @@ def compare(
         raise UsageError("a model made from bare arrays has no interventions")
     days = float(source.years) * YEAR if years is None else years * YEAR
     _check(days, replicates, sets, level)
-    chosen = choose(source, source.interventions if interventions is None else interventions)
+    chosen = choose(source, source.interventions if interventions is None else interventions, as_typed=True)
     if not chosen:
-        raise UsageError(Fault(None, None, "interventions", "none", f"some of {', '.join(source.interventions)}"))
+        known = f"some of {', '.join(source.interventions)}, or " if source.interventions else ""
+        found = "none asked for" if source.interventions else f"{source.name} has none"
+        raise UsageError(Fault(None, None, "interventions", found, Words(known, ELSE)))
     plans = _plans(model, chosen, days)  # every fault before the first run
     drawn, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
     systems = [filled(model, values) for values in drawn]

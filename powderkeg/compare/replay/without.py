@@ -15,15 +15,17 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.compare.interventions import JOINT, Named, plan
+from powderkeg.compare.interventions import Named, edits, plan
+from powderkeg.compare.leaving import JOINT, LEAVABLE, change_of, find
 from powderkeg.engine.arrays import Floats, Ints, System
-from powderkeg.engine.worlds import ForcedAct, Phase, World, silenced, world
+from powderkeg.engine.worlds import ForcedAct, Phase, World, world
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.model import Model
 from powderkeg.reading.quantity import Quantity
 from powderkeg.scenario import Intervention, Scenario, third_person
 
-SECTIONS = ("actors", "mechanisms", "ties", "facts", "acts", "interventions")
+SECTIONS = (*LEAVABLE, "interventions")
+OR_ELSE = ", PATH=VALUE, or one observed act such as 'kosovo arrests north_serbs on 2018-03-26'"
 DATE = re.compile(r"(?:^|\s+)(?:on\s+)?(\d{4}-\d{2}-\d{2})$")
 MOST_NAMED = 6
 
@@ -81,11 +83,10 @@ def leave_out(model: Model, seen: Observed, name: str, since: float | None = Non
         )  # fmt: skip
     text = " ".join(name.split())
     if "=" in text:
-        path, _, value = text.partition("=")
-        return _intervention(
-            model, seen, turn, name, "edit", f"with {path.strip()} = {value.strip()}",
-            Named("without", (("without", Intervention(set={path.strip(): value.strip()})),)),
-        )  # fmt: skip
+        made = edits(text)
+        title = "with " + " and ".join(f"{path} = {value}" for path, value in made.items())
+        named = Named("without", (("without", Intervention(set=made)),))
+        return _intervention(model, seen, turn, name, "edit", title, named)
     if found := DATE.search(text):
         return _one_act(model, scenario, seen, name, text[: found.start()], found[1], since)
     return _named(model, scenario, seen, turn, name, text)
@@ -96,39 +97,13 @@ def _day(scenario: Scenario, day: float) -> date:
 
 
 def _named(model: Model, scenario: Scenario, seen: Observed, turn: float, name: str, text: str) -> Without:
-    known = {section: list(getattr(scenario, section)) for section in SECTIONS}
-    section, dot, rest = text.replace(" ", ".", 1).partition(".")
-    if dot and f"{section.rstrip('s')}s" in known:
-        places, own = [f"{section.rstrip('s')}s"], rest.strip()
-    else:
-        places, own = list(SECTIONS), text
-    parts = [part.strip() for part in own.split(JOINT)]
-    if len(parts) > 1:
-        places = ["interventions"]
-    homes = [place for place in places if all(part in known[place] for part in parts)]
-    every = [one for place in places for one in known[place]]
-    if not homes:
-        unknown = next((part for part in parts if part not in every), own)
-        raise UsageError(
-            Fault(None, None, "without", f"unknown name {unknown!r}",
-                  "an actor, mechanism, tie, fact, act or intervention of the scenario, PATH=VALUE, or one observed "
-                  "act such as 'kosovo arrests north_serbs on 2018-03-26'", nearest_name(unknown, every))
-        )  # fmt: skip
-    if len(homes) > 1:
-        raise UsageError(
-            Fault(None, None, "without", f"{own!r} is the name of {len(homes)} things",
-                  " or ".join(f"{home}.{own}" for home in homes))
-        )  # fmt: skip
-    home = homes[0]
+    home, parts = find(scenario, text, SECTIONS, OR_ELSE)
+    own = JOINT.join(parts)
     if home == "interventions":
         moved = tuple((part, _moved(scenario.interventions[part], turn)) for part in parts)
         named = Named(own, moved)
         return _intervention(model, seen, turn, name, "intervention", named.title or own, named)
-    builder = {
-        "actors": _without_actor, "acts": _without_act, "mechanisms": _without_mechanism, "ties": _without_fact,
-        "facts": _without_fact,
-    }[home]  # fmt: skip
-    change = builder(model, own)
+    change = change_of(model, home, own)
     # Acts of whoever is out go, also those that the model thought impossible and otherwise has no view on.
     out = [
         home in ("actors", "acts") and own == (c.source if home == "actors" else c.act)
@@ -141,42 +116,6 @@ def _named(model: Model, scenario: Scenario, seen: Observed, turn: float, name: 
         return world(base, (Phase(turn, system, levels),))
 
     return Without(name, home.rstrip("s"), f"without {own}", turn, gone, build)
-
-
-Change = Callable[[System], tuple[System, tuple[tuple[int, int], ...]]]
-
-
-def _without_actor(model: Model, name: str) -> Change:
-    own = np.array([c for c in range(model.n_acts) if model.channels[c].source == name], np.int64)
-    return lambda base: (silenced(base, own), ())
-
-
-def _without_act(model: Model, name: str) -> Change:
-    own = np.array([c for c in range(model.n_acts) if model.channels[c].act == name], np.int64)
-    return lambda base: (silenced(base, own), ())
-
-
-def _without_mechanism(model: Model, name: str) -> Change:
-    own = model.mechanisms.index(name)
-    return lambda base: (
-        base._replace(edge_mass=np.where(base.edge_mechanism == own, 0.0, base.edge_mass)),
-        (),
-    )
-
-
-def _without_fact(model: Model, name: str) -> Change:
-    """The fact at its first level, and nothing brings it to another."""
-    fact = model.fact(name)
-
-    def change(base: System) -> tuple[System, tuple[tuple[int, int], ...]]:
-        sets = (base.effect_fact == fact) & (base.effect_level > 0)
-        owner = np.repeat(np.arange(base.n_channels), np.diff(base.effect_start))
-        rate = base.rate.copy()
-        rate[[c for c in owner[sets] if c >= model.n_acts]] = 0.0
-        probability = np.where(sets, 0.0, base.effect_probability)
-        return base._replace(rate=rate, effect_probability=probability), ((fact, 0),)
-
-    return change
 
 
 def _moved(part: Intervention, turn: float) -> Intervention:
