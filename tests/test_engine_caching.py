@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +110,91 @@ def test_code_is_old_when_a_module_that_it_imports_has_changed() -> None:
     names = {file.name for file in caching._sources(Path(thinning.__file__))}
     assert {"thinning.py", "queue.py", "alias.py", "draws.py", "compiled.py", "caching.py"} <= names
     assert "likelihood.py" not in names
+
+
+IMPORTED = """
+import builtins, importlib, json, pkgutil, sys
+
+arrows, real = {}, builtins.__import__
+
+def watched(name, outside=None, inside=None, wanted=(), level=0):
+    found = real(name, outside, inside, wanted, level)
+    importer = (outside or {}).get("__name__", "")
+    named = [name, *(f"{name}.{one}" for one in wanted or ())]
+    arrows.setdefault(importer, set()).update(one for one in named if one in sys.modules)
+    return found
+
+builtins.__import__ = watched
+import powderkeg.engine
+for one in pkgutil.walk_packages(powderkeg.engine.__path__, "powderkeg.engine."):
+    importlib.import_module(one.name)
+files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("powderkeg.")}
+print(json.dumps([files, {name: sorted(arrows.get(name, set()) & set(files)) for name in files}]))
+"""
+"""Prints the file of every module of the engine, and which modules each was seen to import."""
+
+
+def test_a_change_in_any_file_that_a_kernel_rests_on_makes_it_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who imports whom is seen by importing, not read from the sources as the cache does."""
+    done = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True)
+    files, arrows = json.loads(done.stdout)
+    rests: dict[str, set[str]] = {name: {name} for name in files}
+    for _ in files:
+        for name, others in arrows.items():
+            rests[name] |= set().union(*(rests[other] for other in others))
+    paths = {name: Path(file).resolve() for name, file in files.items()}
+    for name, others in rests.items():
+        assert {paths[other] for other in others} <= caching._sources(paths[name]), name
+    assert "powderkeg.units" in rests["powderkeg.engine.likelihood.exact"]
+
+    def stamps() -> dict[str, bytes]:
+        caching.stamp.cache_clear()
+        return {name: caching.stamp(path) for name, path in paths.items()}
+
+    before, real = stamps(), Path.read_bytes
+    try:
+        for changed in ("powderkeg.units", "powderkeg.engine.draws"):
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "read_bytes", lambda path, x=paths[changed]: real(path) + b"#" * (path == x))
+                after = stamps()
+            assert {name for name in files if after[name] != before[name]} == {
+                name for name, others in rests.items() if changed in others
+            }
+    finally:
+        caching.stamp.cache_clear()
+
+
+def test_a_constant_changed_in_another_file_is_in_the_next_start(tmp_path: Path) -> None:
+    """Numba's own cache gave the old numbers for ever, since the kernel's own file was the same."""
+    package = tmp_path / "powderkeg"
+    shutil.copytree(Path(caching.__file__).parent.parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "engine" / "planted.py").write_text(
+        "import numpy as np\nfrom powderkeg.engine.compiled import loop\nfrom powderkeg.engine.draws import draw\n\n\n"
+        "@loop\ndef drawn(key):\n    return draw(key, np.uint64(1))\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import numpy as np; from powderkeg.engine.planted import drawn; x = drawn(np.uint64(7)); "
+        "print(repr(float(x)), sum(drawn.stats.cache_hits.values()))"
+    )
+
+    def start() -> list[str]:
+        environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+        environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # byte code goes by seconds: the change below comes too soon
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=tmp_path
+        )
+        return done.stdout.split()
+
+    first, again = start(), start()
+    draws = package / "engine" / "draws.py"
+    text = draws.read_text(encoding="utf-8")
+    changed = text.replace("0xBF58476D1CE4E5B9", "0xBF58476D1CE4E5BB")
+    assert changed != text
+    draws.write_text(changed, encoding="utf-8")
+    other = start()
+    assert (first[0], first[1], again[1], other[1]) == (again[0], "0", "1", "0")
+    assert other[0] != first[0]
 
 
 def test_a_full_disk_is_no_error(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ as one of a known name under /tmp, is ever read: what is kept there is code.
 It differs from Numba's own cache in three points. A file that is broken, half written or of another version is as good
 as none, and a disk that takes no more is no error. There is no index: a file is named by what it holds, so that two
 programs that start at once cannot each believe to have written the same one. And what is kept counts as old when any
-module of the engine that its own imports has changed, not only its own: inner functions and constants are compiled in,
+module of the package that its own imports has changed, not only its own: inner functions and constants are compiled in,
 and an upgrade of powderkeg leaves the kept files in their place.
 """
 
@@ -129,7 +129,7 @@ class Files:
 
 @once
 def stamp(source: Path) -> bytes:
-    """Digest of all that compiled code of a file hangs on: the file, those of the engine it imports, the compiler."""
+    """Digest of all that compiled code of a file hangs on: the file, those of ours it imports, the compiler."""
     sha = hashlib.sha256(repr((numba.__version__, np.__version__)).encode())
     for file in sorted(_sources(source)):
         sha.update(file.name.encode())
@@ -138,7 +138,7 @@ def stamp(source: Path) -> bytes:
 
 
 def _sources(source: Path) -> set[Path]:
-    """A file of the engine and all of the engine that it imports, directly or not."""
+    """A file of the package and all of the package that it imports, directly or not."""
     found, new = set(), {source.resolve()}
     while new:
         file = new.pop()
@@ -149,13 +149,15 @@ def _sources(source: Path) -> set[Path]:
 
 @once
 def _imports(file: Path) -> frozenset[Path]:
-    home = Path(__file__).resolve().parent
-    package = __name__.rpartition(".")[0]
+    package = __name__.partition(".")[0]
+    above = Path(__file__).resolve().parents[__name__.count(".")]
     names = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith(f"{package}."):
+        if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    places = {home.joinpath(*name.split(".")[len(package.split(".")) :]) for name in names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    places = {above.joinpath(*name.split(".")) for name in names if name.startswith(f"{package}.")}
     files = {place.with_suffix(".py") for place in places} | {place / "__init__.py" for place in places}
     return frozenset(file for file in files if file.is_file())
 
