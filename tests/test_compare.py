@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import qmc
 
 import powderkeg as pk
 from powderkeg.compare import choose, compare, draw_values, effect, intervene, plan
 from powderkeg.compare.effects import Effect, Under, with_ranges
 from powderkeg.compare.measures import Measure, same
+from powderkeg.compare.ranges import latin_hypercube
 from powderkeg.engine.worlds import Phase, world
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
 from powderkeg.model import Model, filled
@@ -503,3 +505,9 @@ def test_same_tells_runs_apart_event_by_event(model: Model) -> None:
     time[one.offsets[7]] += 1e-9
     alike = same(one, replace(one, time=time))
     assert np.flatnonzero(~alike).tolist() == [7]
+
+
+@pytest.mark.parametrize(("dimensions", "points"), [(1, 1), (3, 8), (7, 40)])
+def test_a_latin_hypercube_is_that_of_scipy(dimensions: int, points: int) -> None:
+    theirs = qmc.LatinHypercube(dimensions, rng=np.random.default_rng(5)).random(points)
+    assert np.array_equal(latin_hypercube(dimensions, points, np.random.default_rng(5)), theirs)

@@ -56,6 +56,13 @@ def test_loading_a_scenario_loads_no_compiler() -> None:
     assert run(code) == "[]"
 
 
+def test_no_part_waits_for_the_import_of_scipy_stats() -> None:
+    """It takes a second; scipy.special has the quantiles, and what else needs it asks for it when it does."""
+    names = [f"powderkeg.{name}" for name in sorted({*pk._HOME.values()} | {"cli"})]
+    code = f"import importlib, sys; [importlib.import_module(n) for n in {names}]; print('scipy.stats' in sys.modules)"
+    assert run(code) == "False"
+
+
 @pytest.mark.parametrize("name", ["simulate", "events"])
 def test_a_function_keeps_its_place_when_its_module_is_imported(name: str) -> None:
     code = (

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from powderkeg.analyze import LEVEL
 from powderkeg.analyze.intervals import proportion
@@ -103,7 +103,7 @@ def effect(one: Measure, other: Measure, level: float = LEVEL, alike: bool = Fal
     elif one.event and differing < min(FEW, n / 10.0):
         low, high = _few(d, up, down, one.event, level)
     else:
-        half = float(stats.t.ppf(0.5 + level / 2.0, n - 1)) * math.sqrt(spread / n)
+        half = float(special.stdtrit(n - 1, 0.5 + level / 2.0)) * math.sqrt(spread / n)
         low, high = mean - half, mean + half
     return Effect(
         one.name, one.title, one.kind, one.unit, one.better, float(one.values.mean()), float(other.values.mean()),
@@ -138,8 +138,8 @@ def _few(d: Floats, up: NDArray[np.bool_], down: NDArray[np.bool_], event: float
         count = int(which.sum())
         total = float(np.abs(d[which]).sum())
         size = math.sqrt(float((d[which] ** 2).mean())) if count else event
-        below = count - float(stats.gamma.ppf(tail, count)) if count else 0.0
-        above = float(stats.gamma.ppf(1.0 - tail, count + 1)) - count
+        below = count - float(special.gammaincinv(count, tail)) if count else 0.0
+        above = float(special.gammaincinv(count + 1, 1.0 - tail)) - count
         return total, below * size, above * size
 
     (rise, rise_below, rise_above), (fall, fall_below, fall_above) = side(up), side(down)
@@ -189,7 +189,7 @@ def doubt(means: Floats, chance: float) -> Floats | None:
     79, 393-398), so that few runs a set do not pass for doubt.
     """
     whole = float(means.var(ddof=1))
-    if whole <= chance * float(stats.chi2.ppf(DOUBT, len(means) - 1)) / (len(means) - 1):
+    if whole <= chance * float(2.0 * special.gammaincinv((len(means) - 1) / 2.0, DOUBT)) / (len(means) - 1):
         return None
     drawn: Floats = means.mean() + math.sqrt(1.0 - chance / whole) * (means - means.mean())
     return drawn

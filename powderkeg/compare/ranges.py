@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import qmc
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.joint_law import Joint
@@ -54,9 +53,23 @@ def drawn_sets(
 def _by_ranges(parameters: Sequence[Parameter], sets: int, seed: int) -> list[dict[str, float]]:
     if not parameters:
         return []
-    uniform = qmc.LatinHypercube(len(parameters), rng=np.random.default_rng([seed, sets])).random(sets)
+    uniform = latin_hypercube(len(parameters), sets, np.random.default_rng([seed, sets]))
     columns = [value_at(p, uniform[:, i]) for i, p in enumerate(parameters)]
     return [{p.path: float(column[k]) for p, column in zip(parameters, columns, strict=True)} for k in range(sets)]
+
+
+def latin_hypercube(dimensions: int, points: int, rng: np.random.Generator) -> Floats:
+    """(points, dimensions) numbers below 1, uniform; in each dimension one point in each of `points` equal parts.
+
+    Those of scipy.stats.qmc.LatinHypercube to the last bit, without the second that importing scipy.stats takes.
+    Source: McKay, Beckman & Conover (1979), Technometrics 21(2), 239-245.
+    """
+    rng = rng.spawn(1)[0]
+    within = rng.uniform(size=(points, dimensions))
+    part = np.tile(np.arange(1, points + 1), (dimensions, 1))
+    for row in part:
+        rng.shuffle(row)
+    return np.asarray((part.T - within) / points)
 
 
 def value_at(parameter: Parameter, u: Floats) -> Floats:

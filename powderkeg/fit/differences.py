@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.estimates import Estimate
@@ -47,7 +47,7 @@ def spreads(climber: VaryingClimber, level: float) -> list[dict[str, Any]]:
     rows = []
     for block, sd, edf in zip(climber.laws.blocks, climber.spread.sd, climber.laws.edf(climber.spread), strict=True):
         none = bool(sd <= AT_BOUND * LEAST_SD[bool(block.rows)])
-        z = float(stats.norm.ppf(0.5 + 0.5 * level)) / np.sqrt(2.0 * max(float(edf), 0.5))
+        z = float(special.ndtri(0.5 + 0.5 * level)) / np.sqrt(2.0 * max(float(edf), 0.5))
         rows.append(
             {
                 "what": block.name,
@@ -68,7 +68,7 @@ def effects(climber: VaryingClimber, vector: Floats, level: float) -> pl.DataFra
     columns  what, name, times, low, high (at `level`, given the other numbers), events
     """
     problem, blocks = climber.problem, climber.laws.blocks
-    own, z = vector[problem.effect_places], float(stats.norm.ppf(0.5 + 0.5 * level))
+    own, z = vector[problem.effect_places], float(special.ndtri(0.5 + 0.5 * level))
     counts = np.bincount(problem.data.channel[problem.data.time >= 0], minlength=len(problem.design.channel_ground))
     assert problem.varying is not None
     columns = iter(problem.varying.effects.level.T)
@@ -102,7 +102,7 @@ def courses(climber: VaryingClimber, vector: Floats, level: float, start: date) 
     told = tell(problem, vector, climber.spread)
     if problem.varying is None or problem.varying.steps is None:
         return pl.DataFrame(schema=STEPS)
-    z = float(stats.norm.ppf(0.5 + 0.5 * level))
+    z = float(special.ndtri(0.5 + 0.5 * level))
     first = [float(problem.shape.time[:-1][problem.shape.row == h].min()) for h in range(len(told.share))]
     days = [start + timedelta(days=int(t)) for t in [*first, problem.data.days]]
     rows = [
@@ -175,7 +175,7 @@ def with_rates(
     varying = problem.varying
     assert varying is not None
     told = tell(problem, vector, climber.spread)
-    z = float(stats.norm.ppf(0.5 + 0.5 * level))
+    z = float(special.ndtri(0.5 + 0.5 * level))
     before = {p.path: p.value for p in problem.model.parameters}
     place_of = {p.path: p.place for p in problem.parameters}
     result, slopes, paths = {}, [], []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.likelihood.parameter import FitParameter
@@ -70,7 +70,7 @@ def _estimate(climber: Climber, solution: Solution, spread: Covariance, p: FitPa
     note = note_of(p, problem, vector)
     if not p.free:
         return Estimate(p.path, p.kind, p.value, None, None, None, False, p.value, "", note)
-    z = float(stats.norm.ppf(0.5 + 0.5 * level))
+    z = float(special.ndtri(0.5 + 0.5 * level))
     sd = spread.spread(p.place)
     if p.kind in ("factor", "half_life", "shape"):
         if sd is None or z * sd > WIDEST:

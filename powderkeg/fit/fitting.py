@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from powderkeg.engine.likelihood.filtered_facts import is_hidden
 from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError, argument
@@ -230,7 +230,7 @@ def _test_mechanisms(climber: Climber, solution: Solution) -> pl.DataFrame:
         own = problem.component_decay[problem.kernel_start[m] : problem.kernel_start[m + 1]]
         free_decays = sum(not problem.held[problem.n_smooth + k] for k in own if k >= 0)
         lr = climber.lost_without(solution, p.place) if solution.vector[p.place] > 1e-9 else 0.0
-        value = 1.0 if lr == 0.0 else 0.5 * float(stats.chi2.sf(lr, 1 + (free_decays > 0)))
+        value = 1.0 if lr == 0.0 else 0.5 * float(special.chdtrc(1 + (free_decays > 0), lr))
         possible = bool(np.isfinite(lr))
         rows.append(
             {

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import argument
@@ -149,7 +149,7 @@ def reported(
     """
     layer = problem.layer
     assert layer is not None
-    z = float(stats.norm.ppf(0.5 + 0.5 * level))
+    z = float(special.ndtri(0.5 + 0.5 * level))
     inside = problem.data.time[problem.data.time >= 0]
     day = np.floor(inside).astype(np.int64) - layer.origin
     window = slice(-layer.origin, None)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, UsageError
@@ -359,7 +359,7 @@ class HawkesFit:
 
     @property
     def _z(self) -> float:
-        return float(stats.norm.ppf(0.5 + 0.5 * self.level))
+        return float(special.ndtri(0.5 + 0.5 * self.level))
 
     def _background(self, values: Floats) -> Floats:
         d = self.rows.layout

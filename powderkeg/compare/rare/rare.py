@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.rare.levels import Level, Step, levels, steps, thinned
@@ -338,7 +338,7 @@ def interval(estimates: Floats, level: float) -> tuple[float, float]:
     Medicine 16, 783-790; the share as in Aitchison 1955, JASA 50, 901-908), which takes the spread from logarithms.
     """
     n, mean = len(estimates), float(estimates.mean())
-    t = float(stats.t.ppf(0.5 + level / 2.0, n - 1))
+    t = float(special.stdtrit(n - 1, 0.5 + level / 2.0))
     half = t * float(estimates.std(ddof=1)) / math.sqrt(n) / mean
     low, high = mean * math.exp(-half), mean * math.exp(half)
     logs = np.log(estimates[estimates > 0.0])
@@ -365,7 +365,7 @@ def _bound(found: list[Repetition], level: float) -> float:
         return min(-math.log(alpha) / failed, 1.0)
     before = np.array([np.prod([one.shares[n] for n in range(last)]) for one in found])
     mean, error = float(before.mean()), float(before.std(ddof=1)) / math.sqrt(len(before))
-    half = float(stats.t.ppf(1.0 - alpha / 2.0, len(before) - 1)) * error / mean
+    half = float(special.stdtrit(len(before) - 1, 1.0 - alpha / 2.0)) * error / mean
     return min(mean * math.exp(half), 1.0) * min(-math.log(alpha / 2.0) / failed, 1.0)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from powderkeg.analyze import episodes
 from powderkeg.analyze.intervals import proportion
@@ -188,9 +188,9 @@ def _number(
         between = apart / (apart + within) if apart + within > 0.0 else None
     tail = (1.0 - level) / 2.0
     if m > 1:
-        half = float(stats.t.ppf(1.0 - tail, m - 1)) * float(means.std(ddof=1)) / math.sqrt(m)
+        half = float(special.stdtrit(m - 1, 1.0 - tail)) * float(means.std(ddof=1)) / math.sqrt(m)
     else:
-        half = float(stats.t.ppf(1.0 - tail, n - 1)) * float(after.std(ddof=1)) / math.sqrt(n)
+        half = float(special.stdtrit(n - 1, 1.0 - tail)) * float(after.std(ddof=1)) / math.sqrt(n)
     low, high = value - half, value + half
     if share:
         exact = proportion(float(after.sum()), n, level)

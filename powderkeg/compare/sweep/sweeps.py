@@ -18,12 +18,11 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from scipy.stats import qmc
 
 from powderkeg.analyze.intervals import average
 from powderkeg.compare.effects import effect
 from powderkeg.compare.measures import Measure, outcome_measures, standoff_measures
-from powderkeg.compare.ranges import ranged, value_at
+from powderkeg.compare.ranges import latin_hypercube, ranged, value_at
 from powderkeg.engine.arrays import Floats, System
 from powderkeg.engine.worlds import Phase, World, world
 from powderkeg.errors import Fault, PowderkegError, UsageError, nearest_name
@@ -193,10 +192,12 @@ def _points(axes: Sequence[Axis], design: Design, samples: int, seed: int) -> li
         return [dict(zip(names, values, strict=True)) for values in itertools.product(*(one.values for one in axes))]
     rng = np.random.default_rng([seed, samples])
     if design == "sobol":
+        from scipy.stats import qmc  # a second to import
+
         # A Sobol sequence is balanced in powers of two; what is asked for is its beginning.
         unit = qmc.Sobol(len(axes), rng=rng).random_base2(math.ceil(math.log2(samples)))[:samples]
     else:
-        unit = qmc.LatinHypercube(len(axes), rng=rng).random(samples)
+        unit = latin_hypercube(len(axes), samples, rng)
     return [{one.path: _between(one, float(u)) for one, u in zip(axes, row, strict=True)} for row in unit]
 
 

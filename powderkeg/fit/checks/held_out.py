@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.design import Shape
@@ -169,7 +169,7 @@ def _lead(reference: str, differences: Floats, n: int) -> Lead:
     """The sum of the differences, with Student's interval from their spread."""
     k = len(differences)
     total = float(differences.sum())
-    half = float(stats.t.ppf(0.95, k - 1) * differences.std(ddof=1) * np.sqrt(k)) if k > 1 else float("inf")
+    half = float(special.stdtrit(k - 1, 0.95) * differences.std(ddof=1) * np.sqrt(k)) if k > 1 else float("inf")
     return Lead(reference, total, total - half, total + half, total / max(n, 1))
 
 

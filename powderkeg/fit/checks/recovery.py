@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from powderkeg.errors import Fault, FitError, UsageError
 from powderkeg.fit.checks.predictive import LIMIT, window_shift, with_course
@@ -78,7 +78,7 @@ class Recovery:
         for row in rows:
             mean, spread = ("" if row[key] is None else f"{row[key]:.4g}" for key in ("mean", "spread"))
             covered = "" if row["covered"] is None else f"{100 * row['covered']:.0f} % of {row['intervals']}"
-            limit = float(stats.t.ppf(1.0 - 0.5 * BIASED, max(self.refits - 1, 1)))
+            limit = float(special.stdtrit(max(self.refits - 1, 1), 1.0 - 0.5 * BIASED))
             biased = row["bias_se"] is not None and abs(row["bias"]) > limit * row["bias_se"] > 0.0
             flag = "  comes out too high" if biased and row["bias"] > 0 else "  comes out too low" if biased else ""
             lines.append(f"{row['path']:<{width}}  {row['simulated']:9.4g}  {mean:>9}  {spread:>9}  {covered}{flag}")

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day_steps import same_day
@@ -237,7 +237,7 @@ def _of_mechanisms(
         tests.append(
             Test(
                 f"mechanism {name}", f"what {name} set off, by stretch of time", value, cells,
-                float(stats.chi2.sf(value, cells)), "it was stronger at some times than at others",
+                float(special.chdtrc(cells, value)), "it was stronger at some times than at others",
             )
         )  # fmt: skip
     return tests, rows, untested
@@ -264,13 +264,15 @@ def should_be_uniform(
 
 def uniformity(name: str, title: str, uniform: Floats, meaning: str) -> Test:
     """Kolmogorov and Smirnov's test that the numbers are uniform."""
+    from scipy import stats  # a second to import, and only these tests ask for it
+
     found = stats.kstest(uniform, "uniform")
     return Test(name, title, float(found.statistic), len(uniform), float(found.pvalue), meaning)
 
 
 def _carry_over(uniform: Floats, unit: str) -> Test:
     """Ljung & Box (1978) on the normal scores of what should be independent."""
-    score = stats.norm.ppf(np.clip(uniform, 1e-6, 1.0 - 1e-6))
+    score = special.ndtri(np.clip(uniform, 1e-6, 1.0 - 1e-6))
     score = score - score.mean()
     n, lags = len(score), min(LAGS, len(uniform) // 4)
     square = float((score**2).sum())
@@ -280,7 +282,7 @@ def _carry_over(uniform: Floats, unit: str) -> Test:
         f"{unit} hang together with those before in a way the fit does not know; look at mechanisms and half-lives"
     )
     return Test(
-        "carry_over", f"{unit} against the {lags} before", value, lags, float(stats.chi2.sf(value, lags)), meaning
+        "carry_over", f"{unit} against the {lags} before", value, lags, float(special.chdtrc(lags, value)), meaning
     )
 
 
@@ -316,7 +318,7 @@ def _chi_square(name: str, title: str, seen: Floats, mean: Floats, fitted: int, 
         seen, mean = seen[~thin], mean[~thin]
     cells = max(len(seen) - fitted, 1)
     value = float(((seen - mean) ** 2 / np.maximum(mean, 1e-12)).sum())
-    return Test(name, title, value, cells, float(stats.chi2.sf(value, cells)), meaning)
+    return Test(name, title, value, cells, float(special.chdtrc(cells, value)), meaning)
 
 
 def _sums(owner: NDArray[np.int64], value: Floats) -> Floats:
@@ -363,7 +365,7 @@ def _by_facts(climber: Climber, expected: Expected, time: Floats, channel: Ints)
         tests.append(
             Test(
                 f"fact {fact}", f"acts while {fact} was {stood}", value, cells,
-                float(stats.chi2.sf(value, cells)),
+                float(special.chdtrc(cells, value)),
                 f"above all '{worst}' came {more} often than expected then: a gate is missing, or too much",
             )
         )  # fmt: skip

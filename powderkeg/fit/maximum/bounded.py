@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, special, stats
+from scipy import linalg, special
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.estimates import Estimate
@@ -75,7 +75,7 @@ def law_at(
     response = -_solved(information[:k, :k], across)
     slope = np.maximum(-solution.maximum.gradient[zeros], 0.0)
     ends = np.array([high[int(place)] for place in zeros])
-    fall = 0.5 * float(stats.norm.ppf(0.5 + 0.5 * level)) ** 2
+    fall = 0.5 * float(special.ndtri(0.5 + 0.5 * level)) ** 2
     least = LEAST_CURVATURE * np.maximum(slope, 1.0 / ends) ** 2
     own_curvature = np.maximum(2.0 * (fall - slope * ends) / ends**2, least)
     of_zeros = _covariance_of(information[k:, k:] + across.T @ response, own_curvature)
