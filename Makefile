@@ -33,8 +33,8 @@ format: .venv/dev ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/dev ## time the default run and the engine; ratios to the targets, kept in benchmarks/results
-	$(BIN)/python benchmarks/default_run.py
+bench: .venv/dev ## time every command, first and again, beside 0.1.0 and targets; kept in benchmarks/results
+	$(BIN)/python benchmarks/clock.py
 
 docs: .venv/run ## the site, in site/index.html
 	$(BIN)/python docs/build.py site

@@ -56,6 +56,15 @@ def test_loading_a_scenario_loads_no_compiler() -> None:
     assert run(code) == "[]"
 
 
+def test_checking_a_scenario_loads_neither_compiler_nor_tables() -> None:
+    loaded = "[m for m in ('numba', 'altair', 'polars') if m in sys.modules]"
+    code = (
+        "import sys; from powderkeg.cli import main; sys.argv[1:] = ['check', '-q']\n"
+        f"try: main()\nexcept SystemExit: print({loaded})"
+    )
+    assert run(code) == "[]"
+
+
 def test_no_part_waits_for_the_import_of_scipy_stats() -> None:
     """It takes a second; scipy.special has the quantiles, and what else needs it asks for it when it does."""
     names = [f"powderkeg.{name}" for name in sorted({*pk._HOME.values()} | {"cli"})]

@@ -14,14 +14,13 @@ pattern that names nobody, or that would link every pair of seen channels, is re
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault
-from powderkeg.events.table import EventTable
 from powderkeg.model.compiling import assemble, collect, compile_scenario, draft_with, error_of
 from powderkeg.model.gates import Literal
 from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, expand_move, literals_of, reasons_of
@@ -29,6 +28,9 @@ from powderkeg.model.matching import MOST_MATCHES, Atom, Matches, Pairs, Pattern
 from powderkeg.model.parts import Model
 from powderkeg.model.states import States
 from powderkeg.scenario import VARIABLES, Mechanism, Move, Pattern, Scenario, third_person
+
+if TYPE_CHECKING:  # Polars comes with it, and models of whole scenarios do without
+    from powderkeg.events.table import EventTable
 
 MOST_CHANNELS = 200_000
 """Channels up to which a system is compiled whole, whatever its events."""
@@ -101,6 +103,8 @@ def _keyed(act: Ints, source: Ints, target: Ints, size: int) -> Ints:
 
 def _seen(space: _Space, events: EventTable) -> tuple[Ints, Ints, Ints]:
     """Act, source and target of every channel that occurs, as far as the scenario knows them."""
+    import polars as pl
+
     actors = pl.DataFrame({"name": list(space.cast.actors), "number": np.arange(space.cast.size)})
     acts = pl.DataFrame({"name": list(space.acts), "number": np.arange(len(space.acts))})
     frame = events.frame.select(pl.col("source", "act", "target").cast(pl.String)).unique()
