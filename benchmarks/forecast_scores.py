@@ -92,7 +92,7 @@ def main(which: str, path: str, refit: str = "none") -> None:
         warnings.simplefilter("ignore")
         found = backtest(
             scenario, events, origins=[FIRST[which] + timedelta(days=int(d)) for d in spread],
-            draws=DRAWS[which], horizons=HORIZONS[which], refit=refit, seed=1,
+            draws=DRAWS[which], horizons=HORIZONS[which], refit=refit, seed=1, unmatched="drop",
         )  # fmt: skip
     told = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     told[which] = found.as_dict() | {"acts": len(events), "seconds": round(time.perf_counter() - began)}

@@ -61,6 +61,7 @@ LONG_FUNCTIONS = {
 
 MANY_PARAMETERS = {
     "cli.fit.fit": "one option each",
+    "cli.forecast.forecast": "one option each",
     "engine.forecast.days.means_ahead": "the arrays of a model and of a past, flat for speed",
     "engine.simulation.clusters.run_clusters": "the buffers of one chunk, flat for speed",
     "engine.splitting.copies.split": TO_BE_CUT,

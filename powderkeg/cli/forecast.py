@@ -6,7 +6,6 @@ In: a scenario and event files. Out: tables on the screen; with --out tables, dr
 from __future__ import annotations
 
 import json
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +43,14 @@ def forecast(
             metavar="DATE", help="First day that is foretold; by default the day after the last of the files."
         ),
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Only what had been entered by this day is known, where the source says when; the origin is then the "
+            "day after it.",
+        ),
+    ] = None,
     doing: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,8 +69,8 @@ def forecast(
     weekdays: Annotated[
         bool, typer.Option("--weekdays/--no-weekdays", help="Days of the week are reported unevenly.")
     ] = True,
-    refuse_unmatched: Annotated[
-        bool, typer.Option("--refuse-unmatched", help="Stop at acts that no move of the scenario allows.")
+    drop_unmatched: Annotated[
+        bool, typer.Option("--drop-unmatched", help="Leave out acts that no move of the scenario allows.")
     ] = False,
     seed: Seed = 1,
     level: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
@@ -106,6 +113,7 @@ def forecast(
     read = read_scenario(scenario, sets)
     folder = None if out is None else Folder(out, [scenario, *reading.paths])
     events = reading.table(screen, scenario)
+    unmatched = "drop" if drop_unmatched else "refuse"
     rows = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):
         screen.say(accounted(events.account))
@@ -113,22 +121,24 @@ def forecast(
     from powderkeg.forecast import forecast as forecast_from
 
     if score:
+        _refuse_with_score(origin=origin, as_of=as_of, doing=doing, with_fit=with_fit, freeze=freeze, views=views)
         law = beside(scenario)
         asked = _asked(origins, horizons, by, refit, without) | {"draws": draws, "seed": seed, "level": level}
-        scored(screen, read, events, folder, asked | {"workers": workers, "background": background, "fitted": law})
+        asked |= {"workers": workers, "background": background, "fitted": law, "unmatched": unmatched}
+        scored(screen, read, events, folder, asked)
         return
     frozen = None if freeze is None else Destination(freeze, [scenario, *reading.paths])
     if views is not None:
         Destination(views, [scenario, *reading.paths])
     model: Any = read
     if with_fit:
-        model = fitted(screen, read, events, origin)
+        model = fitted(screen, read, events, origin, as_of, unmatched)
     law = None if with_fit else beside(scenario)
     with warnings_after(), screen.progress(f"{draws:,} histories of {days} days ahead") as progress:
         found = forecast_from(
-            model, events, days=days, draws=draws, seed=seed, origin=origin, interventions=doing or (), fitted=law,
-            background=background, weekdays=weekdays, unmatched="refuse" if refuse_unmatched else "drop", level=level,
-            workers=workers, progress=progress,
+            model, events, days=days, draws=draws, seed=seed, origin=origin, as_of=as_of, interventions=doing or (),
+            fitted=law, background=background, weekdays=weekdays, unmatched=unmatched, level=level, workers=workers,
+            progress=progress,
         )  # fmt: skip
     told = found.as_dict() | {"rows": rows or None}
     screen.data(told)
@@ -225,15 +235,32 @@ def show_scores(screen: Screen, found: Any) -> None:
         screen.say()
 
 
-def fitted(screen: Screen, scenario: Any, events: Any, origin: str | None) -> Any:
-    """A fit to what came before the origin."""
-    from datetime import timedelta
-
+def fitted(
+    screen: Screen, scenario: Any, events: Any, origin: str | None, as_of: str | None, unmatched: str
+) -> Any:  # fmt: skip
+    """A fit to what was known at the origin."""
     from powderkeg.fit import fit
+    from powderkeg.forecast.forecasting import known_before
 
-    known = events if origin is None else events.between(None, date.fromisoformat(origin) - timedelta(days=1))
+    known = known_before(events, origin, as_of)
     with warnings_after(), screen.stages(f"fitting {len(known):,} events") as stages:
-        return fit(scenario, known, unmatched="drop", test_mechanisms=False, progress=stages)
+        return fit(scenario, known, unmatched=unmatched, test_mechanisms=False, progress=stages)
+
+
+def _refuse_with_score(**given: Any) -> None:
+    """Raises UsageError for options that ask for one forecast where many are scored."""
+    from powderkeg.errors import Fault, UsageError
+
+    names = {"doing": "--if", "with_fit": "--fit"}
+    instead = {"as_of": "each origin knows what had been entered by then", "with_fit": "--refit first or --refit each"}
+    faults = [
+        Fault(None, None, names.get(name, f"--{name.replace('_', '-')}"), "given with --score",
+              instead.get(name, "one of the two"))
+        for name, value in given.items()
+        if value
+    ]  # fmt: skip
+    if faults:
+        raise UsageError(faults)
 
 
 def show(screen: Screen, found: Forecast) -> None:

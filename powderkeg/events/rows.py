@@ -37,6 +37,8 @@ SOONEST = 1.0
 """Days by which an event may be dated after it entered the data: the day there may be a day ahead of UTC's."""
 REWRITTEN = "unix"
 """How formats write the day of entry whose rows enter again with every change (ACLED): of it no lateness is told."""
+DELAY, CHANGED = "delay", "changed"
+"""Columns for the days from an event to its entry, and to the last change of its row."""
 MOST_SHOWN = 20
 OTHER_FORMS = ("partial", "words", "slashed", "range", "about")
 Notes = Counter[tuple[str, str]]
@@ -109,9 +111,16 @@ def typed(frame: pl.DataFrame, layout: Layout, window: RowWindow) -> Typed:
             alive = kept if alive is None else alive & kept
     if "span" in frame.columns:
         frame = _inside(frame, window)
+    if "reported" in frame.columns:
+        frame = frame.with_columns(_delay().alias(CHANGED if rewritten else DELAY))
     # Filtering copies: only what is wanted, and once.
     frame = frame.select(name for name in frame.columns if name not in USELESS)
     return Typed(frame if alive is None else frame.filter(alive), bad, dropped, months, early, notes)
+
+
+def _delay() -> pl.Expr:
+    """Whole days from an event's day to that of its entry in the data; an entry a day ahead counts as the same day."""
+    return (pl.col("reported").floor() - pl.col("day").floor()).clip(0).cast(pl.Int32)
 
 
 def _months(days: pl.Series, counts: pl.Series | None = None) -> pl.DataFrame:

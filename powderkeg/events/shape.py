@@ -81,7 +81,7 @@ COUNTS_BY_NAME = ("rows_dropped", "set_aside_by_reason", "unknown_codes")
 LISTS = ("codebooks", "said", "files_passed_over")
 
 NUMBERS = ("time", "goldstein", "weight", "deaths", "span")
-WHOLE = ("replicate", "channel", "parent", "line")
+WHOLE = ("replicate", "channel", "parent", "line", "delay", "changed")
 TEXTS = (
     "source", "act", "target", "mechanism", "code", "cameo", "tone", "source_name", "target_name", "source_country",
     "target_country", "source_sectors", "target_sectors", "event_id", "file",
@@ -165,7 +165,7 @@ def _faults_of_values(frame: pl.DataFrame, days: float, file: str) -> Iterator[F
     for name in NUMBERS[1:]:
         if name in frame.columns and frame.schema[name].is_float():
             yield from bad(name, ~pl.col(name).is_finite(), "a finite number, or none")
-    for name in ("span", "deaths", "weight"):
+    for name in ("span", "deaths", "weight", "delay", "changed"):
         if name in frame.columns:
             yield from bad(name, pl.col(name) < 0, "0 or more")
     later = time.diff() >= 0

@@ -33,6 +33,8 @@ OPTIONAL = (
     "weight",
     "deaths",
     "undirected",  # True where the source does not say which of the two sides acted; missing or False: source did
+    "delay",  # days from its day to the day on which it entered the data, where the source says
+    "changed",  # the same to the day on which its row was last changed, where the source says no more than that
     "span",  # days within which it happened, from its stamp on, where the source says that it is not sure of the day
     "source_name",  # the names as they stood in the file
     "target_name",

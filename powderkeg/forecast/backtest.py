@@ -28,6 +28,7 @@ from powderkeg.forecast.answers import first_days
 from powderkeg.forecast.baselines import REFERENCE, DaysAhead, PastCounts, baselines
 from powderkeg.forecast.counts import daily, observed, units_of
 from powderkeg.forecast.forecasting import forecast
+from powderkeg.forecast.late import as_known
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.scores import (
     COUNT_SCORES,
@@ -175,11 +176,12 @@ def backtest(
     asked: dict[str, dict[str, bool]] = {OURS: {}} | {name: _variant(name) for name in variants}
     for k, origin in enumerate(days):
         first = (origin - events.start).days
-        known = events.between(None, origin - timedelta(days=1))
+        known = as_known(events, origin - timedelta(days=1)).between(None, origin - timedelta(days=1))
         if refit == "each" or (refit == "first" and k == 0):
-            now = _refitted(model, known)
+            now = _refitted(model, known, options.get("unmatched", "refuse"))
         came = observed(stamp - first, channel, H, units)
-        past_counts = observed(stamp, channel, first, units)
+        before = known.frame["time"].to_numpy().astype(np.int64)
+        past_counts = observed(before, channels_of(compiled, known.frame), first, units)
         quiet = past_counts[-QUIET_DAYS:].sum(axis=0) == 0
         threshold = np.quantile(past_counts[-730:], 0.95, axis=0)
         for name, without in asked.items():
@@ -187,7 +189,7 @@ def backtest(
                 warnings.simplefilter("ignore", PowderkegWarning)
                 made = forecast(
                     now, known, days=H, draws=draws, seed=seed + 7919 * k, fitted=fitted, workers=workers,
-                    **{**options, **without},
+                    as_of=origin - timedelta(days=1), **{**options, **without},
                 )  # fmt: skip
             ahead = daily(made.drawn.runs, units)
             rng = np.random.default_rng([seed, k, 1])
@@ -264,13 +266,13 @@ def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[
     return days
 
 
-def _refitted(model: Any, known: EventTable) -> Fit:
+def _refitted(model: Any, known: EventTable, unmatched: str) -> Fit:
     """The mechanisms fitted to what was known, with a background that may move in blocks of half a year."""
     scenario: Any = model.scenario_before if isinstance(model, Fit) else getattr(model, "scenario", None) or model
     background = "blocks180" if known.days > 400 else "blocks90" if known.days > 200 else "constant"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PowderkegWarning)
-        return fit_model(scenario, known, unmatched="drop", background=background, test_mechanisms=False)
+        return fit_model(scenario, known, unmatched=unmatched, background=background, test_mechanisms=False)
 
 
 def cell_of(

@@ -39,7 +39,7 @@ LEAST_DAYS = 120
 
 
 class Tried(NamedTuple):
-    """What is tried on: acts with hours, counts by day, gates along the days, the week."""
+    """What is tried on: acts with hours, counts by day, gates along the days, the week; days that are all reported."""
 
     system: System
     slots: Slots
@@ -48,14 +48,15 @@ class Tried(NamedTuple):
     counts: Floats
     gates: Floats
     factor: Floats
+    whole: int
 
 
 def choose(record: Tried, groups: Groups, answers: bool = True) -> tuple[LevelDrift, Floats]:
     """The drift that would have foretold best, coordinate by coordinate, twice round; and `Ground.doubt`."""
     unit = units(groups)
-    if len(record.counts) < LEAST_DAYS or len(record.time) < 30:
+    if min(len(record.counts), record.whole) < LEAST_DAYS or len(record.time) < 30:
         return LevelDrift(spread=1.3), np.tile(GUESS, (int(unit.max()) + 1, 1))
-    D = len(record.counts)
+    D = min(len(record.counts), record.whole)
     origin = np.arange(max(D - JUDGED, 60), D - max(AHEAD) + 1, STEP).astype(np.int64)
     came = _came(record.counts, origin, unit)
     best, score = LevelDrift(), -np.inf

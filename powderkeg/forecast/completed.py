@@ -102,12 +102,15 @@ def order_last(
     return result
 
 
-def past_at(seen: Watched, time: Floats, system: System) -> Completed:
-    """The acts at these times as the engine's past; where facts stand still, without those that are spent."""
-    channel = seen.channel
+def past_at(seen: Watched, time: Floats, channel: Ints, system: System) -> Completed:
+    """The acts at these times as the engine's past; where facts stand still, without those that are spent.
+
+    Those seen come first; the others are not in the table.
+    """
+    rows = np.concatenate([seen.row, np.full(len(time) - len(seen.row), -1)])
     keep = np.ones(len(time), bool)
     if not (len(system.effect_fact) or len(system.calm_decay)):
         slowest = float(system.kernel_decay.min()) if len(system.kernel_decay) else np.inf
         keep = seen.days - time <= -np.log(SPENT) / slowest
     order = np.flatnonzero(keep)[np.argsort(time[keep], kind="stable")]
-    return Completed(Past(seen.begin, time[order] + seen.shift, channel[order], False), seen.row[order])
+    return Completed(Past(seen.begin, time[order] + seen.shift, channel[order], False), rows[order])

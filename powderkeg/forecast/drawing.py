@@ -21,6 +21,7 @@ from powderkeg.forecast.ahead import Paths, Turns, live, paths
 from powderkeg.forecast.choice import Tried, choose
 from powderkeg.forecast.completed import Completed, imputed, is_hidden, order_last, past_at, with_hours
 from powderkeg.forecast.ground import Ground, Groups, LevelDrift, ground_of, groups_of
+from powderkeg.forecast.late import NEARLY, unseen
 from powderkeg.forecast.links import expected_answers, gates_at, levels_along, links_of
 from powderkeg.forecast.seen import Watched
 from powderkeg.forecast.weeks import week_profile, weekdays
@@ -81,6 +82,7 @@ class Draughtsman:
         self.sets = sets
         self.groups: Groups = groups_of(model)
         self.counts = seen.counts(model.n_channels)
+        self.shown = seen.shown(model)
         self.day = weekdays(seen.start, len(self.counts))
         total = self.counts.sum(axis=1)
         self.week = week_profile(total, seen.start) if settings.weekdays else np.ones(7)
@@ -112,21 +114,46 @@ class Draughtsman:
         order = np.argsort(time, kind="stable")
         time, channel = time[order], self.seen.channel[order]
         factor = self.week[self.day]
-        record = Tried(system, self.links, time, channel, self.counts, self._gates(system, time, channel), factor)
+        gates = self._gates(system, time, channel)
+        whole = len(self.counts) - int((self.shown < NEARLY).any(axis=1).sum() if len(self.shown) > 1 else 0)
+        record = Tried(system, self.links, time, channel, self.counts, gates, factor, whole)
         found, doubt = choose(record, self.groups, self.settings.mechanisms and self.settings.background == "local")
         return (found._replace(answers=1.0) if self.settings.background == "scenario" else found), doubt
 
     def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
         return gates_at(system, levels_along(system, time, channel, len(self.counts)))
 
-    def _ground(self, system: System, time: Floats) -> Ground:
-        """The levels that acts at these times leave."""
+    def _ground(self, system: System, time: Floats, channel: Ints | None = None) -> Ground:
+        """The levels that acts at these times leave; by default those seen."""
+        return self._explained(system, time, self.seen.channel if channel is None else channel)[0]
+
+    def _explained(self, system: System, time: Floats, channel: Ints) -> tuple[Ground, Floats]:
+        """The levels, and the acts a day that (D, C) channels are expected to have, seen or not."""
         order = np.argsort(time, kind="stable")
-        time, channel = time[order], self.seen.channel[order]
+        time, channel = time[order], channel[order]
         gates = self._gates(system, time, channel)
         expected, _ = expected_answers(system, self.links, time, channel, len(self.counts), gates)
         open_ = gates[:, system.background_gate] * gates[:, system.channel_gate]
-        return ground_of(self.groups, self.drift, self.doubt, self.counts, expected, open_, self.week, self.day)
+        ground = ground_of(
+            self.groups, self.drift, self.doubt, self.counts, expected * self.shown, open_ * self.shown, self.week,
+            self.day,
+        )  # fmt: skip
+        own = np.zeros(system.n_channels)
+        known = ground.group >= 0
+        own[known] = ground.level[ground.group[known]] * ground.share[known]
+        return ground, self.week[self.day][:, None] * (open_ * own + expected)
+
+    def _with_late(self, system: System, time: Floats, rng: np.random.Generator) -> tuple[Floats, Ints]:
+        """((N,) times, channels) of acts that came and are not entered yet, drawn: first as those seen let expect, then
+        as those seen and those let expect."""
+        if len(self.shown) == 1:
+            return np.zeros(0), np.zeros(0, np.int64)
+        more, channel = np.zeros(0), np.zeros(0, np.int64)
+        for _ in range(2):
+            times, channels = np.concatenate([time, more]), np.concatenate([self.seen.channel, channel])
+            _, rate = self._explained(system, times, channels)
+            more, channel = unseen(self.shown, rate, rng)
+        return more, channel
 
     def one(self, number: int, first: int, draws: int, worlds: list[WORLDS], space: Workspace) -> list[Any]:
         """Set `number`: for each world its chunks; the completed past; the levels of facts at the origin."""
@@ -141,9 +168,10 @@ class Draughtsman:
             own = with_hours(self.seen, rng)
             gates = self._gates(system, own, self.seen.channel)[-1]
             own = order_last(self.seen, own, system, self._rate(system, gates), gates, rng)
-            completed = past_at(self.seen, own, system)
-            time, channel = own, self.seen.channel
-        ground = self._ground(system, own) if not self.hidden else self.point
+            late, of_late = self._with_late(system, own, rng)
+            time, channel = np.concatenate([own, late]), np.concatenate([self.seen.channel, of_late])
+            completed = past_at(self.seen, time, channel, system)
+        ground = self._ground(system, time, channel) if not self.hidden else self.point
         path = self._paths(system, ground, draws, rng)
         order = np.argsort(time, kind="stable")
         level = levels_along(system, time[order], channel[order], len(self.counts))[-1]

@@ -10,24 +10,25 @@ from __future__ import annotations
 import warnings as python_warnings
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.events.rows import CHANGED, DELAY
 from powderkeg.events.table import EventTable
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.result import Fit
 from powderkeg.forecast.drawing import SETS, Draughtsman, Settings, draw
 from powderkeg.forecast.ground import LevelDrift
 from powderkeg.forecast.interventions import worlds_of
+from powderkeg.forecast.late import LATEST, NEARLY, as_known, checked_as_of
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.seen import Watched, gap, seen
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario
 from powderkeg.simulate import blame
-
-if TYPE_CHECKING:
-    pass
 
 LONGEST = 3660
 """Days ahead that can be asked for."""
@@ -42,6 +43,7 @@ def forecast(
     draws: int = 1000,
     seed: int = 1,
     origin: date | str | None = None,
+    as_of: date | str | None = None,
     interventions: Sequence[str] = (),
     fitted: Joint | None = None,
     background: str = "local",
@@ -49,7 +51,7 @@ def forecast(
     mechanisms: bool = True,
     spread: bool = True,
     drift: bool = True,
-    unmatched: str = "drop",
+    unmatched: str = "refuse",
     level: float = 0.9,
     workers: int | None = None,
     progress: Callable[[float], None] | None = None,
@@ -62,6 +64,9 @@ def forecast(
     draws          histories ahead
     origin         first day that is foretold; by default the day after the last of the events' window. Acts from it on
                    are not looked at
+    as_of          only what had been entered in the data by this day is known, where the source says when (GDELT,
+                   POLECAT, a column `reported`; ACLED says when a row was last changed); the origin is then by default
+                   the day after it
     interventions  names of the scenario's interventions, or acts such as "west talk serbia": what each would change if
                    it were made on the first day, on the same draws
     fitted         what a fit left open (`Joint`); a `Fit` brings its own
@@ -70,7 +75,7 @@ def forecast(
     weekdays, mechanisms, spread, drift   without them: every day reported alike; nothing answers; days no luckier than
                    chance makes them; levels stay where they are
     drifts         how levels move; by default chosen by what would have foretold the time before the origin best
-    unmatched      "drop" or "refuse": acts that no move of the scenario allows
+    unmatched      "refuse" or "drop": acts that no move of the scenario allows
     level          of the intervals
 
     Raises UsageError for an origin that the events do not reach, a horizon of 0, an unknown intervention; EventError
@@ -78,16 +83,18 @@ def forecast(
     """
     model, events, law = _parts(model, events, fitted)
     day = _checked(days, draws, level, background, origin)
-    watched = seen(model, events, day, unmatched)
+    events, day, as_of = _as_known(events, day, as_of)
+    watched = seen(model, events, day, unmatched, as_of)
     model.must_be_whole("forecast")
     worlds = worlds_of(model, tuple(interventions), watched.begin, days, mechanisms)
     settings = Settings(background, weekdays, spread, mechanisms, drift)
     sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
     drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts)
     drawn = draw(drawer, draws, list(worlds.values()), workers, progress)
+    entered = _entered(events, watched, as_of)
     found = Forecast(
         model=model, events=events, seen=watched, origin=watched.origin, days=days, draws=draws, seed=seed, level=level,
-        worlds=dict(zip(worlds, drawn, strict=True)), notes=_notes(model, watched, settings, law, drawer),
+        worlds=dict(zip(worlds, drawn, strict=True)), notes=_notes(watched, settings, law, drawer, entered),
         warnings=tuple(_warnings(model, watched, drawn[0].runs.exploded.mean())),
         parameters="drawn within the errors of a fit" if sets else "the scenario's, taken as true",
         drawer=drawer,
@@ -95,6 +102,24 @@ def forecast(
     for sentence in found.warnings:
         python_warnings.warn(sentence, PowderkegWarning, stacklevel=2)
     return found
+
+
+def known_before(events: EventTable, origin: date | str | None, as_of: date | str | None) -> EventTable:
+    """The events before the origin that had been entered by a day: what a fit may see."""
+    day = _checked(1, 1, 0.9, "local", origin)
+    events, day, _ = _as_known(events, day, as_of)
+    return events if day is None or day > events.end else events.between(None, day - timedelta(days=1))
+
+
+def _as_known(
+    events: EventTable, origin: date | None, as_of: date | str | None
+) -> tuple[EventTable, date | None, date | None]:
+    """The table as it was known, the origin, the day by which it was known."""
+    if as_of is None:
+        return events, origin, None
+    day = checked_as_of(events, as_of, origin)
+    origin = origin or min(day + timedelta(days=1), events.end + timedelta(days=1))
+    return as_known(events, day), origin, day
 
 
 def _parts(
@@ -143,7 +168,7 @@ def _checked(days: Any, draws: Any, level: float, background: str, origin: date 
 
 
 def _notes(
-    model: Model, watched: Watched, settings: Settings, law: Joint | None, drawer: Draughtsman
+    watched: Watched, settings: Settings, law: Joint | None, drawer: Draughtsman, entered: list[str]
 ) -> tuple[str, ...]:
     """What was assumed, in sentences."""
     notes = []
@@ -169,10 +194,35 @@ def _notes(
         notes.append("the background is that of the scenario, its last course carried on")
     if law is None or not law.paths:
         notes.append("the scenario's numbers are taken as true: that they may be wrong is not in the intervals")
-    notes.append("the last days are taken as completely reported")
+    notes += entered
     if watched.lost:
         notes.append(f"{watched.lost:,} acts that no move of the scenario allows were left out")
     return tuple(notes)
+
+
+def _entered(events: EventTable, watched: Watched, as_of: date | None) -> list[str]:
+    """What is known of the acts of the last days, in sentences."""
+    said = []
+    if as_of is not None and DELAY in events.frame.columns:
+        said.append(f"only acts that had been entered by {as_of} are known")
+    elif as_of is not None and CHANGED in events.frame.columns:
+        said.append(
+            f"only rows last changed by {as_of} are known: the source does not say when they were entered, so acts "
+            "whose rows were changed later are missing"
+        )
+    elif as_of is not None:
+        said.append(f"the source does not say when acts were entered: all that are dated by {as_of} are known")
+    if watched.late is None:
+        return [*said, "the last days are taken as completely reported"]
+    age = (watched.late.known - watched.origin).days + 1
+    last, week = (np.mean([share[min(age + d, LATEST)] for share in watched.late.classes.values()]) for d in (0, 6))
+    if last >= NEARLY:
+        return [*said, "all acts before the origin had time to be reported"]
+    said.append(
+        f"reports come late: of the acts of the last day {100 * last:.0f} % are reckoned as entered, of those of a "
+        f"week before {100 * week:.0f} %; what is missing is drawn"
+    )
+    return said
 
 
 def _warnings(model: Model, watched: Watched, exploded: float) -> list[str]:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, argument
+from powderkeg.events.rows import DELAY
 from powderkeg.events.table import EventTable
+from powderkeg.forecast.late import NEARLY, Lateness, last_entry, lateness
 from powderkeg.model import Model
 
 FEWEST = 1
@@ -33,6 +35,7 @@ class Watched:
     begin    the origin, in days since the scenario's start: the clock of the model
     row      (N,) row of the act in the table that was given
     lost     acts that no move of the scenario allows
+    late     how late reports come, where the source says when each was entered
     """
 
     time: Floats
@@ -43,6 +46,7 @@ class Watched:
     by_day: bool
     row: Ints
     lost: int
+    late: Lateness | None = None
 
     @property
     def origin(self) -> date:
@@ -60,13 +64,68 @@ class Watched:
         cell = np.minimum(np.floor(self.time), n_days - 1).astype(np.int64) * n_channels + self.channel
         return np.bincount(cell, minlength=n_days * n_channels).reshape(n_days, n_channels).astype(np.float64)
 
+    def shown(self, model: Model) -> Floats:
+        """(1 or D, C) share of the acts of each day that had been entered; 1 where reports are taken as complete."""
+        n_days = max(int(np.ceil(self.days - 1e-9)), 1)
+        if self.late is None:
+            return np.ones((1, model.n_channels))
+        found = self.late.shown(model, self.start, n_days)
+        return found if (found < NEARLY).any() else np.ones((1, model.n_channels))
 
-def seen(model: Model, events: EventTable, origin: date | None = None, unmatched: str = "drop") -> Watched:
+
+def seen(
+    model: Model, events: EventTable, origin: date | None = None, unmatched: str = "refuse", known: date | None = None
+) -> Watched:
     """The acts before `origin` (default: the day after the table's last), by channel of the model.
+
+    known  the last day of entry that the table was cut to; by default the last that its rows tell
 
     Raises UsageError for an origin that the events do not reach or that comes before them, EventError where nothing is
     left; with `unmatched` "refuse" also for acts that no move allows, which are otherwise counted.
     """
+    days = _days_before(events, origin, unmatched)
+    frame = events.frame.with_row_index("_row").filter(pl.col("time") < days, pl.col("time") >= 0).sort("time")
+    channel = channels_of(model, frame)
+    known_rows = channel >= 0
+    lost = int((~known_rows).sum())
+    if lost and unmatched == "refuse":
+        raise EventError(
+            Fault(None, None, "events", f"{lost:,} of {len(known_rows):,} acts that no move of the scenario allows",
+                  "acts of the scenario's moves, or " + argument("unmatched", "drop"))
+        )  # fmt: skip
+    if int(known_rows.sum()) < FEWEST:
+        raise EventError(
+            Fault(None, None, "events", f"{int(known_rows.sum())} acts of the scenario before the origin",
+                  "some weeks of acts; `powderkeg events match SCENARIO FILE` lists the names that nobody has")
+        )  # fmt: skip
+    if lost:
+        warnings.warn(
+            f"{lost:,} of {len(known_rows):,} acts before the origin are of no move of the scenario and were left out",
+            PowderkegWarning,
+            stacklevel=3,
+        )
+    time = frame["time"].to_numpy().astype(np.float64)[known_rows]
+    by_day = events.resolution == "day"
+    start = events.start if model.scenario is None else model.scenario.start
+    late, entered = None, known or last_entry(events)
+    if entered is not None and DELAY in frame.columns:
+        delay = frame[DELAY].fill_null(-1).to_numpy().astype(np.int64)[known_rows]
+        late = lateness(model, np.floor(time).astype(np.int64), delay, channel[known_rows], entered, events.start)
+    return Watched(
+        time=np.floor(time) if by_day else time,
+        channel=channel[known_rows],
+        start=events.start,
+        days=float(days),
+        begin=float((events.start - start).days) + float(days),
+        by_day=by_day,
+        row=frame["_row"].to_numpy().astype(np.int64)[known_rows],
+        lost=lost,
+        late=late,
+    )
+
+
+def _days_before(events: EventTable, origin: date | None, unmatched: str) -> float:
+    """Days of the table before the origin. Raises UsageError, EventError for what cannot be gone on from."""
     if unmatched not in ("refuse", "drop"):
         raise UsageError(Fault(None, None, "unmatched", repr(unmatched), "'refuse' or 'drop'"))
     if events.n_replicates > 1:
@@ -76,7 +135,7 @@ def seen(model: Model, events: EventTable, origin: date | None = None, unmatched
         expected = "stamps good for a day or better: a month hides what is still to be answered"
         raise EventError(Fault(None, None, "resolution", "stamps good for a month", expected))
     ends = events.start + timedelta(days=int(np.ceil(events.days - 1e-9)))
-    days = events.days
+    days = float(events.days)
     if origin is not None:
         if origin > ends:
             found = f"{origin}, but the events end on {ends - timedelta(days=1)}"
@@ -89,39 +148,7 @@ def seen(model: Model, events: EventTable, origin: date | None = None, unmatched
                 Fault(None, None, "origin", f"{origin}, but the events begin on {events.start}", "a day after that")
             )
         days = min(days, float((origin - events.start).days))
-    frame = events.frame.with_row_index("_row").filter(pl.col("time") < days, pl.col("time") >= 0).sort("time")
-    channel = channels_of(model, frame)
-    known = channel >= 0
-    lost = int((~known).sum())
-    if lost and unmatched == "refuse":
-        raise EventError(
-            Fault(None, None, "events", f"{lost:,} of {len(known):,} acts that no move of the scenario allows",
-                  "acts of the scenario's moves, or " + argument("unmatched", "drop"))
-        )  # fmt: skip
-    if int(known.sum()) < FEWEST:
-        raise EventError(
-            Fault(None, None, "events", f"{int(known.sum())} acts of the scenario before the origin",
-                  "some weeks of acts; `powderkeg events match SCENARIO FILE` lists the names that nobody has")
-        )  # fmt: skip
-    if lost:
-        warnings.warn(
-            f"{lost:,} of {len(known):,} acts before the origin are of no move of the scenario and were left out",
-            PowderkegWarning,
-            stacklevel=3,
-        )
-    time = frame["time"].to_numpy().astype(np.float64)[known]
-    by_day = events.resolution == "day"
-    start = events.start if model.scenario is None else model.scenario.start
-    return Watched(
-        time=np.floor(time) if by_day else time,
-        channel=channel[known],
-        start=events.start,
-        days=float(days),
-        begin=float((events.start - start).days) + float(days),
-        by_day=by_day,
-        row=frame["_row"].to_numpy().astype(np.int64)[known],
-        lost=lost,
-    )
+    return days
 
 
 def channels_of(model: Model, frame: pl.DataFrame) -> NDArray[np.int64]:
