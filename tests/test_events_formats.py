@@ -427,6 +427,52 @@ def test_two_columns_of_one_name_and_the_same_values_are_read_and_said(tmp_path:
     assert "2 columns are called 'source': the first is read; they are the same" in str(table.account["said"])
 
 
+def test_two_columns_whose_names_differ_in_spelling_only_are_one_name(tmp_path: Path) -> None:
+    """`Source` is where the news is from and `source` the actor, or the other way round: nobody can know."""
+    text = "Source,source,target,date,code\nNews,A,B,2020-01-01,0190\nNews,B,A,2020-01-02,0112\n"
+    with pytest.raises(EventError, match="2 columns are called 'Source' and 'source' and differ, first in row 2"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, mapping={"source": "source"}).frame["source"].to_list() == ["A", "B"]
+    same = read(tmp_path, text.replace("News,A", "A,A").replace("News,B", "B,B"))
+    assert same.frame["source"].to_list() == ["A", "B"] and "'Source' and 'source'" in str(same.account["said"])
+
+
+def test_titles_of_codes_stand_in_for_them_in_a_table_of_ones_own(tmp_path: Path) -> None:
+    text = "date,source,target,code\n2020-01-02,A,B,Use conventional military force\n2020-01-04,B,A,MAKE STATEMENT\n"
+    table = read(tmp_path, text)
+    assert table.frame["code"].to_list() == ["190", "010"] and "titles that CAMEO has" in str(table.account["said"])
+    own = read(
+        tmp_path, text.replace("Use conventional military force", "threaten").replace("MAKE STATEMENT", "demand")
+    )
+    assert own.frame["code"].to_list() == ["threaten", "demand"], "words of one's own are left as they are"
+
+
+@pytest.mark.parametrize(("first", "second", "said"), [
+    ("actor1", "actor2", True), ("side_a", "side_b", True), ("actor_a", "actor_b", True),
+    ("source", "target", False), ("initiator", "target", False), ("sender", "receiver", False),
+])  # fmt: skip
+def test_it_is_said_where_names_of_columns_do_not_tell_who_acted(
+    tmp_path: Path, first: str, second: str, said: bool
+) -> None:
+    table = read(tmp_path, f"date,{first},{second},code\n2020-01-02,A,B,0190\n2020-01-04,B,A,042\n")
+    assert (f"{first!r} is taken for who acted" in str(table.account["said"])) is said
+
+
+def test_the_terrorism_database_is_read_with_days_and_months_that_are_not_known(tmp_path: Path) -> None:
+    header = "eventid,iyear,imonth,iday,attacktype1,targtype1,gname,nkill,nwound\n"
+    rows = "1,2015,0,0,9,3,Free Hand,,0\n2,2015,2,0,3,4,Free Hand,2,0\n3,2015,2,28,2,4,Free Hand,1,0\n"
+    table = read(tmp_path, header + rows)
+    assert table.account["format"] == "gtd" and table.frame["span"].to_list() == [365.0, 28.0, 1.0]
+    assert table.frame["cameo"].cast(pl.String).to_list() == ["180", "183", "180"]
+
+
+def test_a_social_conflict_of_weeks_is_an_act_on_its_first_day_not_a_day_that_is_not_known(tmp_path: Path) -> None:
+    header = "eventid,startdate,enddate,etype,actor1,target1,npart,ndeath,locnum\n"
+    table = read(tmp_path, header + "1,14jan2010,30mar2010,8,Rebels,Army,2,-99,1\n2,20jan2010,20jan2010,1,S,G,2,0,1\n")
+    assert table.account["format"] == "scad" and "span" not in table.frame.columns
+    assert table.frame["time"].to_list() == [0.0, 6.0] and table.frame["deaths"].to_list() == [None, 0.0]
+
+
 def test_a_column_that_no_event_is_read_from_may_come_twice(tmp_path: Path) -> None:
     read(tmp_path, "date,source,target,code,notes,notes\n2015-05-03,A,B,0190,x,y\n")
 

@@ -681,3 +681,38 @@ def test_any_date_format_reads_or_is_a_fault(form: str) -> None:
     frame = pl.DataFrame({"date": ["2018-06-01", "x"], "source": "a", "target": "b", "act": "c"})
     with contextlib.suppress(EventError, UsageError):
         pk.events(frame, date_format=form)
+
+
+def test_an_apostrophe_by_which_a_spreadsheet_marks_a_text_is_no_part_of_a_date(tmp_path: Path) -> None:
+    table = read(tmp_path, "date,source,target,code\n'2020-01-02,A,B,'042\n'2020-01-04,B,A,'190\n")
+    assert table.frame["time"].to_list() == [0.0, 2.0] and table.frame["code"].to_list() == ["042", "190"]
+
+
+def test_about_a_day_is_a_week_around_it_and_said(tmp_path: Path) -> None:
+    rows = "ca. 3 May 2015,A,B,x\n~2015-06-11,A,B,x\n2015-04-30,B,A,x\n2015-Q3,B,A,x\n"
+    table = read(tmp_path, "date,source,target,code\n" + rows)
+    assert table.frame["time"].to_list() == [0.0, 0.0, 39.0, 62.0]
+    assert sorted(table.frame["span"].to_list()) == [1.0, 7.0, 7.0, 92.0]
+    assert "three days on either side of their day, in 2 rows" in str(table.account["said"])
+
+
+@pytest.mark.parametrize("before", ["My events,,,\n,,,\n", "My events;;;\n", '"Events, 2020",,,\n', ",,,\n\n"])
+def test_titles_and_empty_cells_above_a_header_are_passed_over(tmp_path: Path, before: str) -> None:
+    one = ";" if ";" in before else ","
+    rows = "date,source,target,code\n2020-01-02,A,B,x\n2020-01-04,B,A,y\n2020-01-05,B,A,y\n".replace(",", one)
+    table = read(tmp_path, before + rows)
+    assert table.frame["time"].to_list() == [0.0, 2.0, 3.0]
+
+
+def test_letters_of_another_encoding_are_shown_as_others_would_have_them(tmp_path: Path) -> None:
+    text = "date,source,target,code\n2020-01-02,Vučić,Đinđić,x\n"
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode("cp1250"))
+    assert "'Đinđić' as cp1250" in str(read_events(path).account["said"])
+    assert read_events(path, encoding="cp1250").frame["source"].to_list() == ["Vučić"]
+
+
+def test_letters_that_were_read_wrongly_before_are_told(tmp_path: Path) -> None:
+    table = read(tmp_path, "date,source,target,code\n2020-01-02,CÃ´te,Ärzte,x\n")
+    assert "'CÃ´te' looks like 'Côte'" in str(table.account["said"])
+    assert "looks like" not in str(read(tmp_path, "date,source,target,code\n2020-01-02,Côte,Ärzte,x\n").account["said"])

@@ -48,7 +48,8 @@ class ReadingOptions:
         ),
     ] = None
     codebook: Annotated[
-        str | None, _option("--codebook", help="cameo, weis, plover, acled, ucdp; by default found from the codes.")
+        str | None,
+        _option("--codebook", help="cameo, weis, plover, acled, ucdp, gtd, scad; else found from the codes."),
     ] = None
     date_format: Annotated[
         str | None,

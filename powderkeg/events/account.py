@@ -16,7 +16,7 @@ import polars as pl
 
 from powderkeg.errors import Fault, argument
 from powderkeg.events.cutting import REPEATED_HEADER, BadRow, Cut
-from powderkeg.events.encodings import UNKNOWN
+from powderkeg.events.encodings import UNKNOWN, in_others
 from powderkeg.events.identity import told
 from powderkeg.events.quarantine import COLUMNS as QUARANTINE_COLUMNS
 from powderkeg.events.quarantine import Quarantine
@@ -46,6 +46,7 @@ class Account:
     months: Counter[date] = field(default_factory=Counter)
     unknown_codes: Counter[str] = field(default_factory=Counter)
     recoded: int = 0
+    odd: bytes = b""
     trimmed: int = 0
     unknown_letters: int = 0
     early: int = 0
@@ -64,6 +65,7 @@ class Account:
         """Count what cutting a batch met."""
         self.rows_read += cut.records
         self.recoded += cut.recoded
+        self.odd = self.odd or cut.odd
         self.trimmed += cut.trimmed
         if cut.repeated:
             self.dropped[REPEATED_HEADER] += cut.repeated
@@ -137,7 +139,10 @@ class Account:
         said = []
         if self.recoded:
             rows = f"{self.recoded:,} row{' is' if self.recoded == 1 else 's are'}"
-            said.append(f"{rows} not UTF-8: read as Windows-1252; if it is another encoding, name it")
+            said.append(
+                f"{rows} not UTF-8: read as Windows-1252{in_others(self.odd)}; if it is another encoding, name it with "
+                + argument("encoding")
+            )
         if self.unknown_letters:
             letters = f"{self.unknown_letters:,} letter{'' if self.unknown_letters == 1 else 's'}"
             said.append(f"{letters} could not be read and stand as {UNKNOWN}")
@@ -192,7 +197,8 @@ def noted(notes: Mapping[tuple[str, str], int]) -> list[str]:
             found.append(f"codes have lost their leading zeros; they are put back in {many}: {shown}")
         elif kind == "about":
             found.append(
-                f"dates that are said to be about right are any day of their year or month, in {many}: {shown}"
+                f"dates that are said to be about right are any day of their year or month, or of three days on either "
+                f"side of their day, in {many}: {shown}"
             )
         elif kind == "unsure zeros":
             found.append(f"codes that may have lost a leading zero are left as they are in {many}: {shown}")

@@ -8,7 +8,7 @@ A code that a book does not hold is unknown: it is kept in the table, counted an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -17,7 +17,11 @@ import polars as pl
 
 from powderkeg.errors import Fault, UsageError, nearest_name
 
-CODEBOOKS = ("cameo", "weis", "plover", "acled", "ucdp")
+CODEBOOKS = ("cameo", "weis", "plover", "acled", "ucdp", "gtd", "scad")
+GUESSED = CODEBOOKS[:5]
+"""Books that codes alone are taken for: those of the others, mere numbers and words, come with their format only."""
+TITLED = "cameo"
+"""The book whose codes some data name by their titles."""
 MOST_CODE = 1e6
 _FORMULA = re.compile(r'="?\s*(.*?)\s*"?')
 _FLOAT = re.compile(r"\d+[.,]0*|\d+(?:[.,]\d+)?[eE][+-]?\d+")
@@ -84,7 +88,7 @@ def crosswalk() -> pl.DataFrame:
 @cache
 def labels(book: str) -> dict[str, str]:
     """The labels by which some data name a code of a book instead of writing it: label -> code."""
-    return dict(_table("cameo_labels.csv").select("label", "code").iter_rows()) if book == "cameo" else {}
+    return dict(_table("cameo_labels.csv").select("label", "code").iter_rows()) if book == TITLED else {}
 
 
 @cache
@@ -110,6 +114,25 @@ def title(code: str, book: str | None) -> str:
     return entry.title if entry else code
 
 
+def are_titles(codes: Sequence[str]) -> bool:
+    """Whether most of these are titles of CAMEO's codes ("Make statement"), of more than a word, which nobody's own
+    names for acts are by chance."""
+    known = titles()
+    found = sum(" " in code.strip() and plain_title(code) in known for code in codes)
+    return 2 * found > len(codes)
+
+
+@cache
+def titles(book: str = TITLED) -> dict[str, str]:
+    """The code of each label of a book, by its letters and digits alone (see `plain_title`)."""
+    return {plain_title(label): code for label, code in labels(book).items()}
+
+
+def plain_title(title: str) -> str:
+    """A title as it is compared: letters and digits, small."""
+    return "".join(letter for letter in title.casefold() if letter.isalnum())
+
+
 def likeliest_book(codes: Iterable[str]) -> str | None:
     """The codebook that knows most of these codes; None if none knows more than half, or two know equally many.
 
@@ -118,7 +141,7 @@ def likeliest_book(codes: Iterable[str]) -> str | None:
     seen = list(codes)
     if not seen:
         return None
-    known = {name: sum(code in entries(name) for code in seen) for name in CODEBOOKS}
+    known = {name: sum(code in entries(name) for code in seen) for name in GUESSED}
     ranked = sorted(known, key=lambda name: -known[name])
     best, second = ranked[0], ranked[1]
     if 2 * known[best] <= len(seen) or known[best] == known[second]:

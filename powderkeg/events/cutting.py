@@ -92,6 +92,7 @@ class Cut:
     records   rows met: those in the frame, bad ones and repeated headers; empty lines are not rows
     recoded   rows that were not UTF-8 and were read as Windows-1252
     trimmed   rows with empty fields beyond the last column
+    odd       the first line that was not UTF-8, as it stands
     """
 
     frame: pl.DataFrame
@@ -100,6 +101,7 @@ class Cut:
     repeated: int = 0
     recoded: int = 0
     trimmed: int = 0
+    odd: bytes = b""
 
 
 def cut(parts: Sequence[Part], layout: Layout) -> Cut:
@@ -134,6 +136,7 @@ def _cut(parts: Sequence[Part], layout: Layout) -> Cut:
         sum(piece.repeated for piece in pieces),
         sum(piece.recoded for piece in pieces),
         sum(piece.trimmed for piece in pieces),
+        next((piece.odd for piece in pieces if piece.odd), b""),
     )
 
 
@@ -243,6 +246,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
     places: list[int] = []
     bad = BadRows()
     repeated = recoded = trimmed = 0
+    odd = b""
     for number, raw in enumerate(part.data.split(b"\n")[:-1], start=part.line):
         line = raw.rstrip(b"\r")
         if not line.strip():
@@ -266,6 +270,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
             if header is not None and text == header:
                 repeated += 1
                 continue
+            odd = odd or line
             line, recoded = text, recoded + 1
         good.append(line.replace(b"\r", b" ").replace(NO_SEPARATOR, b" ") if in_lines else line.replace(b"\r", b" "))
         places.append(number)
@@ -280,7 +285,7 @@ def _cut_lines(part: Part, layout: Layout) -> Cut:
         for number in frame.filter(wrong)["line"]:
             bad.append(BadRow(part.file, number, f"not {layout.format.about.partition(': ')[2]}", shown(lines[number])))
         frame = frame.filter(~wrong)
-    return Cut(frame, records, bad, repeated, recoded, trimmed)
+    return Cut(frame, records, bad, repeated, recoded, trimmed, odd)
 
 
 def _clean_records(data: bytes, layout: Layout) -> tuple[np.ndarray | None, pl.DataFrame | None]:
@@ -338,10 +343,12 @@ def _cut_quoted(part: Part, layout: Layout) -> Cut:
     header = layout.header
     lines: list[str] = []
     recoded_lines: set[int] = set()
+    odd = b""
     for number, raw in enumerate(part.data.split(b"\n")[:-1]):
         text = recoded_line(raw)
         if text is not None:
             recoded_lines.add(number)
+            odd = odd or raw
         lines.append((raw if text is None else text).decode() + "\n")
     rows: list[list[str]] = []
     places: list[int] = []
@@ -380,7 +387,7 @@ def _cut_quoted(part: Part, layout: Layout) -> Cut:
         for key, number in layout.columns.items()
     }
     frame = pl.DataFrame(fields).with_columns(_file(part.file), line=pl.Series(places, dtype=pl.UInt32))
-    return Cut(frame, len(rows) + len(bad) + repeated, bad, repeated, recoded, trimmed)
+    return Cut(frame, len(rows) + len(bad) + repeated, bad, repeated, recoded, trimmed, odd)
 
 
 def _window(lines: list[str], at: int, separator: str) -> Iterator[tuple[int, int, list[str] | None]]:

@@ -23,6 +23,7 @@ from powderkeg.events.times import (
     SERIALS,
     UNITS,
     ZONES,
+    bare,
     days_of,
     offset_of,
     parts_of,
@@ -79,7 +80,7 @@ class Dates:
 
     def add(self, texts: pl.Series) -> None:
         """Look at more texts of the column."""
-        frame = texts.to_frame("text").with_columns(pl.col("text").str.strip_chars())
+        frame = texts.to_frame("text").with_columns(bare(pl.col("text")))
         frame = frame.filter(~is_missing(pl.col("text"), False))
         self.rows += frame.height
         self.missing += len(texts) - frame.height
@@ -140,7 +141,7 @@ def reads_as_dates(texts: Sequence[str]) -> bool:
         name, _ = form_of(seen)
     except UnknownDates as error:
         return "ways" in error.found
-    days = pl.select(days_of(pl.lit(pl.Series("date", texts, dtype=pl.String).str.strip_chars()), name)).to_series()
+    days = pl.select(days_of(bare(pl.lit(pl.Series("date", texts, dtype=pl.String))), name)).to_series()
     return 2 * days.null_count() < len(days)
 
 

@@ -8,6 +8,7 @@ read as Windows-1252 one by one (`recoded`) and counted, for files are often pas
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 
 UNKNOWN = "\ufffd"
@@ -56,6 +57,29 @@ def recoded(line: bytes) -> bytes | None:
         return line.decode("cp1252").encode()
     except UnicodeDecodeError:
         return line.decode("latin-1").encode()
+
+
+def in_others(line: bytes) -> str:
+    """What the first word with a letter beyond ASCII would be in other encodings, in brackets; nothing without one."""
+    words = [word for word in re.findall(rb"[A-Za-z\x80-\xff]+", line) if not word.isascii()]
+    if not words:
+        return ""
+    word = max(words, key=lambda one: sum(byte > 127 for byte in one))[:40]
+    known = word.decode("cp1252", "replace")
+    others = [f"{word.decode(name, 'replace')!r} as {name}" for name in ("cp1250", "cp1251")]
+    return f" ({known!r}; {' and '.join(others)})"
+
+
+def twice_encoded(text: str) -> str:
+    """That a text looks like UTF-8 which some program once read as Windows-1252 and wrote again, with an example;
+    nothing where it does not."""
+    for word in re.findall(r"\w*[\u00c3\u00c4\u00c5\u00c2][^\x00-\x7f]\w*", text):
+        try:
+            meant = word.encode("cp1252").decode()
+        except UnicodeError:
+            continue
+        return f"{word!r} looks like {meant!r}, read in a wrong encoding before it came here: it is kept as it stands"
+    return ""
 
 
 def all_utf8(text: bytes) -> bytes:

@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from powderkeg.errors import argument, joined, nearest_name
-from powderkeg.events.codes import CODEBOOKS, entries, likeliest_book, without_dress
+from powderkeg.events.codes import GUESSED, TITLED, are_titles, entries, likeliest_book, without_dress
 from powderkeg.events.dating import reads_as_dates
 from powderkeg.events.digits import plain_digits
+from powderkeg.events.encodings import twice_encoded
 from powderkeg.events.files import FileFault
 from powderkeg.events.preamble import is_quoted
 from powderkeg.events.recognition import Found, are_counts, columns_of, recognised
@@ -198,7 +199,7 @@ def counting(
 
 def _tied(codes: Sequence[str]) -> tuple[str, ...]:
     """The books that hold most of these codes, if they are several and hold equally many."""
-    known = {name: sum(code in entries(name) for code in codes) for name in CODEBOOKS}
+    known = {name: sum(code in entries(name) for code in codes) for name in GUESSED}
     most = max(known.values())
     tied = tuple(name for name, number in known.items() if number == most)
     return tied if len(tied) > 1 and 2 * most > len(codes) else ()
@@ -296,7 +297,8 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     names = _different(header)
     if len(names) < 2:
         shown = names[0][:60] if names else ""
-        raise FileFault(file, f"one column, {shown!r}", f"fields separated by {usual!r}", 1)
+        cut = "fields separated by a comma, a tab, a semicolon or |, or " + argument("separator") + " with another"
+        raise FileFault(file, f"one column, {shown!r}", cut, 1)
 
     def agrees(kind: Format) -> bool:
         at = [columns_of(kind, names, wishes.mapping, file).columns.get(key) for key in ("code", "coarse")]
@@ -307,6 +309,8 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
     names = _published(kind, names, rows, said)
     if separator != kind.separator and not kind.is_own:
         said.append(_separated(separator, kind.separator))
+    if twice := twice_encoded(text):
+        said.append(twice)
     found = columns_of(kind, names, wishes.mapping, file)
     _refuse_repeated(file, names, found.columns, rows, wishes, said)
     if not rows:
@@ -318,6 +322,9 @@ def _header_layout(file: str, text: str, lines: list[str], wanted: Format | None
         columns = counting(kind, columns, names, [plain_digits(row[columns["count"]]) for row in usable], wishes, said)
     book = wishes.book or kind.book
     codes = [code for row in usable if "code" in columns and (code := plain_digits(row[columns["code"]]).strip())]
+    if book is None and kind.is_own and are_titles(codes):
+        said.append(f"acts are read by the titles that {TITLED.upper()} has for its codes")
+        book, columns["label"] = TITLED, columns.pop("code")
     if book is None and codes:
         book = book_of(names[columns["code"]], codes, said)
     return Layout(
@@ -416,32 +423,44 @@ def _refuse_repeated(
     choices: list[str] = []
     for key, at in columns.items():
         name = names[at]
-        twins = [n for n, other in enumerate(names) if re.fullmatch(re.escape(name) + r" \(\d+\)", other)]
+        again = re.compile(re.escape(name) + r" \(\d+\)")
+        twins = [
+            n for n, other in enumerate(names) if n != at and (again.fullmatch(other) or _is_spelling(other, name))
+        ]
         if not twins:
             continue
         if key in wishes.mapping:
-            said.append(f"of {len(twins) + 1} columns {name!r} the first is read, as asked")
+            if any(again.fullmatch(names[twin]) for twin in twins):
+                said.append(f"of {len(twins) + 1} columns {name!r} the first is read, as asked")
             continue
         pairs = ((n, row[at].strip(), row[twin].strip()) for n, row in enumerate(rows, 2) for twin in twins
                  if len(row) > max(at, twin))  # fmt: skip
         differing = next((pair for pair in pairs if pair[1] != pair[2]), None)
+        called = " and ".join(sorted({repr(name), *(repr(names[n]) for n in twins if not again.fullmatch(names[n]))}))
+        which = "the first" if called == repr(name) else repr(name)
         if differing is None:
             said.append(
-                f"{len(twins) + 1} columns are called {name!r}: the first is read; they are the same in the "
+                f"{len(twins) + 1} columns are called {called}: {which} is read; they are the same in the "
                 f"{len(rows):,} row{'' if len(rows) == 1 else 's'} looked at"
             )
             continue
         row, first, second = differing
         faults.append(
-            f"{len(twins) + 1} columns are called {name!r} and differ, first in row {row}: {first[:40]!r} and "
+            f"{len(twins) + 1} columns are called {called} and differ, first in row {row}: {first[:40]!r} and "
             f"{second[:40]!r}"
         )
         choices += [
-            argument("mapping", {key: name}) + " for the first",
-            argument("mapping", {key: names[twins[0]]}) + " for the second",
+            argument("mapping", {key: name}) + (" for the first" if again.fullmatch(names[twins[0]]) else ""),
+            argument("mapping", {key: names[twins[0]]})
+            + (" for the second" if again.fullmatch(names[twins[0]]) else ""),
         ]
     if faults:
         raise FileFault(file, "; ".join(faults), "one column of that name, or " + joined(" or ", choices), 1)
+
+
+def _is_spelling(other: str, name: str) -> bool:
+    """Whether two names of a header are one in another spelling, as `Source` and `source` are."""
+    return bool(squashed(name)) and squashed(other) == squashed(name)
 
 
 def _first_line(text: str) -> str:

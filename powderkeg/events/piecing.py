@@ -10,7 +10,7 @@ from functools import cache
 
 import polars as pl
 
-from powderkeg.events.codes import entries, labels
+from powderkeg.events.codes import TITLED, entries, plain_title, titles
 from powderkeg.events.layout import Layout
 from powderkeg.events.missing import is_missing
 from powderkeg.events.months import MONTHS
@@ -21,7 +21,7 @@ NOT_KNOWN = ("-1", "-7", "-8", "-9", "-77", "-88", "-99", "-999", "88", "97", "9
 """What codebooks (MID, GTD, ICB, SCAD) write for a month or day that is not known; none can be one."""
 UCDP_TYPES = {"statebas": "1", "nonstate": "2", "onesided": "3"}
 """By the first letters of UCDP's own words for them: state-based conflict, non-state violence, one-sided violence."""
-IN_WORDS = ("acled",)
+IN_WORDS = ("acled", "gtd")
 """Books whose codes are words, which releases write with other capitals."""
 
 
@@ -61,41 +61,32 @@ def _day(parts: list[str]) -> pl.Expr:
     return pl.concat_str(made, separator="-")
 
 
-def _code(titles: pl.Series, book: str | None) -> pl.Series:
+def _code(texts: pl.Series, book: str | None) -> pl.Series:
     """The code of each title; a title that the book does not hold stays, and counts as an unknown code."""
-    kinds = titles.drop_nulls().unique().to_list()
-    known = _known(book or "cameo")
-    codes = {title: known.get(_plain(title), title.strip()) for title in kinds}
-    return titles.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
+    kinds = texts.drop_nulls().unique().to_list()
+    known = titles(book or TITLED)
+    codes = {title: known.get(plain_title(title), title.strip()) for title in kinds}
+    return texts.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
 
 
 def _spelt(codes: pl.Series, book: str) -> pl.Series:
     """Codes as their book writes them, whatever their capitals and spaces."""
     known = _written(book)
-    met = {code: known.get(_plain(code), code) for code in codes.drop_nulls().unique().to_list()}
+    met = {code: known.get(plain_title(code), code) for code in codes.drop_nulls().unique().to_list()}
     changed = {code: own for code, own in met.items() if own != code}
     return codes.replace(changed) if changed else codes
 
 
 def _typed(codes: pl.Series) -> pl.Series:
     """UCDP's types of violence as numbers, where labels took their place ("One-sided violence")."""
-    met = {code: UCDP_TYPES.get(_plain(code)[:8], code) for code in codes.drop_nulls().unique().to_list()}
+    met = {code: UCDP_TYPES.get(plain_title(code)[:8], code) for code in codes.drop_nulls().unique().to_list()}
     changed = {code: own for code, own in met.items() if own != code}
     return codes.replace(changed) if changed else codes
 
 
 @cache
 def _written(book: str) -> dict[str, str]:
-    return {_plain(code): code for code in entries(book)}
-
-
-@cache
-def _known(book: str) -> dict[str, str]:
-    return {_plain(label): code for label, code in labels(book).items()}
-
-
-def _plain(title: str) -> str:
-    return "".join(letter for letter in title.casefold() if letter.isalnum())
+    return {plain_title(code): code for code in entries(book)}
 
 
 def _are_numbers(ids: pl.Series, layout: Layout) -> bool:

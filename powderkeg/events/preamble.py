@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 
 SEPARATORS = "\t,;|"
+BLANK = SEPARATORS + ' "\r'
+"""What a line without anything in it may be made of: spreadsheets write the separators of empty cells."""
 MOST_LINES = 100
 NAMED = re.compile(r'^"?sep=(.)"?[;,|\t]*$', re.IGNORECASE)
 KEDS_DAY = re.compile(r"\s*\d{6}(\d\d)?\s")
@@ -38,7 +40,7 @@ def preamble(start: bytes) -> Preamble:
     at = 0
     separator: str | None = None
     passed: list[str] = []
-    marked = False
+    marked = empty = False
     while at < len(lines) - 1:
         line = lines[at]
         if found := NAMED.match(line.strip("\ufeff ")):
@@ -48,12 +50,14 @@ def preamble(start: bytes) -> Preamble:
                 marked = True
                 break
             passed.append(line)
-        elif line.strip() and not (_is_title(line, lines[at + 1 :]) and separator is None):
+        elif line.strip(BLANK) and not (_is_title(line, lines[at + 1 :]) and separator is None):
             break
-        elif line.strip():
-            passed.append(line)
+        elif line.strip(BLANK):
+            passed.append(line.rstrip(BLANK))
+        else:
+            empty |= bool(line.strip())
         at += 1
-    if not (separator or passed or marked):
+    if not (separator or passed or marked or empty):
         return Preamble()
     said = (f"passed over before the header: {_told(passed)}",) if passed else ()
     return Preamble(at, separator, marked, said)
@@ -79,15 +83,29 @@ def _is_marked_header(line: str, after: str) -> bool:
 
 
 def _is_title(line: str, below: list[str]) -> bool:
-    """A line without any separator, above lines that all have the same number of one."""
-    if any(one in line for one in SEPARATORS) or KEDS_DAY.match(line):
+    """A line without any separator but those of empty cells behind it, above lines that all have the same number of one
+    and more than one cell with something in it."""
+    if any(one in _title(line) for one in SEPARATORS) or KEDS_DAY.match(line):
         return False
-    rows = [row for row in below if row.strip()][:20]
+    rows = [row for row in below if row.strip(BLANK)][:20]
+    while rows and len(rows) > 1 and rows[0].rstrip(BLANK) != rows[0] and not _cells(rows[0]) > 1:
+        rows.pop(0)
     while rows and not any(one in rows[0] for one in SEPARATORS):
         rows.pop(0)
     return len(rows) > 2 and any(
         len({row.count(one) for row in rows[:-1]}) == 1 and one in rows[0] for one in SEPARATORS
     )
+
+
+def _title(line: str) -> str:
+    """A line without the separators of empty cells behind it; nothing of what it holds in quotes separates."""
+    text = line.rstrip(BLANK)
+    return "" if text.startswith('"') and text.count('"') in (1, 2) and '",' not in text else text
+
+
+def _cells(line: str) -> int:
+    """Cells with something in them, at most, whatever separates."""
+    return max(sum(bool(cell.strip(BLANK)) for cell in line.split(one)) for one in SEPARATORS)
 
 
 def is_quoted(lines: list[str], separator: str) -> bool:

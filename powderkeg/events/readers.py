@@ -74,7 +74,7 @@ def read_events(
     format       auto, or one of `powderkeg.formats.NAMES`
     mapping      field -> column, as {"time": "Date", "source": "Who", "code": "CAMEO"}: what the columns' names do not
                  say; it adds to the format
-    codebook     cameo, weis, plover, acled or ucdp; found from the codes unless given
+    codebook     cameo, weis, plover, acled, ucdp, gtd or scad; found from the codes unless given
     date_format  a key of TIME_FORMS, or a format such as "%d/%m/%Y"
     decimal      the decimal mark of numbers, point or comma; found unless given
     separator    the character between fields of a text table; found unless given

@@ -14,11 +14,11 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from powderkeg.errors import nearest_name
+from powderkeg.errors import argument, nearest_name
 from powderkeg.events.files import FileFault
 from powderkeg.events.missing import MARKS, STROKES
 from powderkeg.formats import FIELDS, FORMATS, OWN, Format, spelt, squashed
-from powderkeg.formats.own import SIDES
+from powderkeg.formats.own import NUMBERED, SIDES
 
 ENOUGH, SURE = 2, 3
 """Telling names that make a table one of a kind: if it has all that an event needs, and if it has not."""
@@ -205,6 +205,11 @@ def _sides(names: Sequence[str], found: Mapping[str, int], said: list[str], file
         first, second = (places.get(squashed(name)) for name in pair)
         if first is not None and second is not None and not {first, second} & taken:
             sides = {"source": first, "target": second}
+            if pair in NUMBERED:
+                said.append(
+                    f"{names[first]!r} is taken for who acted, {names[second]!r} for whom it acted on; if their order "
+                    "says nothing: " + argument("directed", False)
+                )
             break
     lone = places.get("source")
     if lone == sides["source"] and "target" not in sides and set(NEWS) & set(places):

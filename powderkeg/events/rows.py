@@ -20,7 +20,7 @@ from powderkeg.events.numbers import COUNTS, NUMBER_FIELDS, numbers_of
 from powderkeg.events.settling import FLOAT_ID
 from powderkeg.events.several import MOST
 from powderkeg.events.spans import acled_span, ucdp_span
-from powderkeg.events.times import ABOUT, EARLIEST, EPOCH, LATEST, ranges, reading_of
+from powderkeg.events.times import ABOUT, EARLIEST, EPOCH, LATEST, bare, ranges, reading_of
 
 NO_SOURCE = "no source"
 OUTSIDE_WINDOW = "outside the window"
@@ -40,7 +40,7 @@ REWRITTEN = "unix"
 DELAY, CHANGED = "delay", "changed"
 """Columns for the days from an event to its entry, and to the last change of its row."""
 MOST_SHOWN = 20
-OTHER_FORMS = ("partial", "words", "slashed", "range", "about")
+OTHER_FORMS = ("partial", "words", "slashed", "range", "quarter", "week", "about")
 Notes = Counter[tuple[str, str]]
 """What became of values that did not mean what they looked like: (kind, value) -> rows. Kinds: "zeros" (put back),
 "unsure zeros" (left), "no number: <field>", "lost id"."""
@@ -235,18 +235,18 @@ def _identified(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFra
 def _dated(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFrame:
     """First possible day, number of possible days, and the day of entry, beside the text of the date, which the reason
     of a bad row shows."""
-    text = pl.col("time").str.strip_chars() if layout.separator != "\t" or layout.quoted else pl.col("time")
+    text = bare(pl.col("time")) if layout.separator != "\t" or layout.quoted else pl.col("time")
     day, open_days = reading_of(text, layout.form)
     frame = frame.with_columns((day + layout.origin if layout.origin else day).alias("day"))
     if open_days is not None and frame.select((open_days > 1).any())[0, 0]:
         frame = frame.with_columns(open_days.alias("span"))
+    if layout.form == "about":
+        _note_about(frame, notes)
     if layout.loose and frame["day"].null_count():
         frame = _in_other_forms(frame, layout.form.partition(" ")[0], notes)
-    elif layout.form == "about":
-        _note_about(frame, notes)
     if "until" in frame.columns:
         form = layout.other_forms.get("until", layout.form)
-        last, more = reading_of(pl.col("until"), form)
+        last, more = reading_of(bare(pl.col("until")), form)
         last = (last if more is None else last + more - 1) + (layout.origin if layout.origin else 0.0)
         own = pl.col("span") if "span" in frame.columns else pl.lit(1.0)
         if "precision" in frame.columns and layout.format.name == "ucdp":
@@ -283,7 +283,7 @@ def _note_about(frame: pl.DataFrame, notes: Notes) -> None:
 
 def _in_other_forms(frame: pl.DataFrame, form: str, notes: Notes) -> pl.DataFrame:
     """Dates that the form of the column does not read, where they stand in a form that can be no other."""
-    text = pl.col("time").str.strip_chars()
+    text = bare(pl.col("time"))
     days, spans = [], []
     order = form if form in ("day-first", "month-first") else ""
     unread = frame["day"].is_null()

@@ -57,7 +57,7 @@ TIME_FORMS = {
     "year": Form((), "day", "2018, some day of that year"),
     "partial": Form((), "day", "2018-06-01, 2018-06, 2018, 2018-06-XX, 2018-06-01/2018-06-03, 2018-06-01..2018-06-03"),
     "range": Form((), "day", "3-5 May 2015, May 28 - June 3, 2015, 05/03/2015 - 05/27/2015"),
-    "about": Form((), "day", "ca. 2015, about May 2015: some day of that year or month"),
+    "about": Form((), "day", "ca. 2015, about May 2015, some day of them; ca. 3 May 2015: 30 April to 6 May"),
     "week": Form(("%G-W%V-%u",), "day", "2018-W22-5, or 2018-W22, some day of that week"),
     "quarter": Form((), "day", "2018-Q2 or Q2 2018, some day of those three months"),
     "ordinal": Form(("%Y-%j",), "day", "2018-152"),
@@ -98,6 +98,11 @@ CLOCK = (
     r"([+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{1,2}|[A-Za-z]{1,4})?(?:\s*\[[^\]]*\])?$"
 )
 _SEPARATED = r"\s*[/\-\u2010-\u2015\s]\s*"
+
+
+def bare(texts: pl.Expr) -> pl.Expr:
+    """Texts of dates without blanks around them, and without the apostrophe by which spreadsheets mark a text."""
+    return texts.str.strip_chars().str.replace(r"^'([0-9])", "${1}")
 
 
 def days_of(texts: pl.Expr, form: str) -> pl.Expr:
@@ -387,6 +392,8 @@ _SHORT_RANGES = (
     (rf"^{_WORD}\s+{_DAY}{_BETWEEN}{_WORD}\s+{_DAY}(?:\s*,\s*|\s+)([0-9]{{4}})$", (2, 1, 4, 3, 5)),
 )
 _MONTH_RANGE = rf"^{_WORD}{_BETWEEN}{_WORD}{_GAP}([0-9]{{4}}){_END}"
+ABOUT_A_DAY = 3
+"""Days on either side of "about 3 May 2015" on which it may have been: a week in all, as ACLED reckons with."""
 ABOUT = r"(?i)^(?:circa|ca\.?|c\.?|about|around|approximately|approx\.?|~)\s*"
 
 
@@ -432,12 +439,18 @@ def ranges(texts: pl.Expr, order: str = "") -> tuple[pl.Expr, pl.Expr]:
 
 
 def _about(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Years and months that are said to be near enough: any day of them."""
+    """Years and months that are said to be near enough: any day of them. About a day: three days before to three days
+    after."""
     near = pl.when(texts.str.contains(ABOUT)).then(texts.str.replace(ABOUT, ""))
     firsts, spans = zip(*(_dates(near, name) for name in ("year", "words", "partial")), strict=True)
     first = pl.coalesce(pl.when(span > 1).then(day) for day, span in zip(firsts, spans, strict=True))
-    return first, pl.coalesce(pl.when((span > 1) & day.is_not_null()).then(span)
-                              for day, span in zip(firsts, spans, strict=True))  # fmt: skip
+    days = pl.coalesce(_dates(near, name)[0] for name in ("day", "words", "dotted", "slashed"))
+    return (
+        pl.coalesce(first, days - ABOUT_A_DAY),
+        pl.coalesce(*(pl.when((span > 1) & day.is_not_null()).then(span)
+                      for day, span in zip(firsts, spans, strict=True)),
+                    pl.when(days.is_not_null()).then(2.0 * ABOUT_A_DAY + 1)),
+    )  # fmt: skip
 
 
 _SPECIAL: dict[str, Callable[[pl.Expr], tuple[pl.Expr, pl.Expr | None]]] = {

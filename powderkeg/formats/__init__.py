@@ -6,7 +6,7 @@ below; CONTRIBUTING.md says what else belongs to it.
 
 from __future__ import annotations
 
-from powderkeg.formats import acled, gdelt, icews, keds, own, phoenix, polecat, ucdp
+from powderkeg.formats import acled, gdelt, gtd, icews, keds, own, phoenix, polecat, scad, ucdp
 from powderkeg.formats.declared import EVERYWHERE, FIELDS, IN_ITS_FILE, Bare, Format, spelt, squashed
 
 DECLARED: tuple[Format, ...] = (
@@ -16,6 +16,8 @@ DECLARED: tuple[Format, ...] = (
     polecat.FORMAT,
     acled.FORMAT,
     ucdp.FORMAT,
+    gtd.FORMAT,
+    scad.FORMAT,
     phoenix.FORMAT,
     keds.FORMAT,
     own.FORMAT,

@@ -21,6 +21,8 @@ SIDES = (
     ("source", "target"),
 )
 """Pairs of columns that may be source and target, the most telling first."""
+NUMBERED = SIDES[1:4]
+"""Pairs that tell two sides apart and do not say which of them acted: it is said that the first is taken to."""
 
 FORMAT = Format(
     "csv",
