@@ -16,7 +16,8 @@ from powderkeg.forecast import scores
 from powderkeg.forecast.backtest import OURS, backtest
 from powderkeg.forecast.baselines import DaysAhead, PastCounts, baselines
 from powderkeg.forecast.counts import observed, units_of
-from powderkeg.forecast.frozen import freeze, is_frozen, read_frozen, score_frozen
+from powderkeg.forecast.frozen import freeze, is_frozen, read_frozen
+from powderkeg.forecast.scoreboard import score_frozen
 from powderkeg.forecast.views import write_views
 
 

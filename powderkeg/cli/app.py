@@ -21,6 +21,7 @@ from powderkeg.cli import (
     attribute,
     brink,
     compare,
+    desk,
     events,
     fit,
     forecast,
@@ -80,6 +81,7 @@ app.command(rich_help_panel=OBSERVED)(replay.replay)
 app.command(rich_help_panel=OBSERVED)(forecast.forecast)
 app.command(rich_help_panel=OBSERVED)(rank.rank)
 app.command(rich_help_panel=OBSERVED)(score.score)
+app.command(rich_help_panel=OBSERVED)(desk.desk)
 
 
 def _print_version(asked: bool) -> None:

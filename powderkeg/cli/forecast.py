@@ -6,6 +6,7 @@ In: a scenario and event files. Out: tables on the screen; with --out tables, dr
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -195,13 +196,28 @@ def scored(screen: Screen, scenario: Any, events: Any, folder: Folder | None, as
     show_scores(screen, found)
     if folder is not None:
         with screen.waiting("writing"), folder.results("forecast", scenario, asked["seed"]):
-            folder.write("scores.csv", csv_of(found.scores()))
-            folder.write("reliability.csv", csv_of(found.reliability))
-            folder.write("pit.csv", csv_of(found.pit()))
-            text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
-            folder.write("scores.json", text_of(text + "\n"))
+            write_scores(folder, found, scenario.title or scenario.name)
         for line in folder.said():
             screen.say(line)
+        screen.say(f"Open {(folder.path / 'scores.html').resolve()}")
+
+
+def write_scores(
+    folder: Folder, found: Any, title: str, waiting: Sequence[str] = (), nights: Sequence[dict[str, Any]] = ()
+) -> None:  # fmt: skip
+    """The tables, the figure, the page."""
+    from powderkeg import plots
+    from powderkeg.report import scored as pages
+
+    folder.write("scores.csv", csv_of(found.scores()))
+    folder.write("reliability.csv", csv_of(found.reliability))
+    folder.write("pit.csv", csv_of(found.pit()))
+    text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
+    folder.write("scores.json", text_of(text + "\n"))
+    for name, (chart, _) in pages.charts(found).items():
+        folder.write(f"{name}.svg", partial(plots.save, chart))
+    files = list(folder.finished)
+    folder.write("scores.html", text_of(pages.page(found, title, files, waiting, nights)))
 
 
 def show_scores(screen: Screen, found: Any) -> None:

@@ -5,6 +5,8 @@ In: where to write, and perhaps event files. Out: a commented scenario.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +43,9 @@ def new(
         ),
     ] = None,
     day: Annotated[str | None, typer.Option("--date", help="The day of reports that say none.")] = None,
+    desk: Annotated[
+        bool, typer.Option("--desk", help="Write a desk file instead: what `powderkeg desk` does every night.")
+    ] = False,
     actors: Annotated[
         int | None, typer.Option(min=2, max=200, help="With --from: at most so many actors. By default up to eight.")
     ] = None,
@@ -48,7 +53,7 @@ def new(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Start a scenario file: a small one that runs, or one drawn up from your events.
+    """Start a scenario file: a small one that runs, or one drawn up from your events; or a desk file.
 
     [bold]Example:[/] powderkeg new mine.yaml --from events.csv
     """
@@ -59,6 +64,9 @@ def new(
     screen = Screen(as_json, quiet)
     if out.exists() and not force:
         raise UsageError(Fault(str(out), None, "", "a file that is there already", "another name, or --force"))
+    if desk:
+        _desk(screen, Destination(out, [*reading.paths] if files else []), files or ())
+        return
     if actors is not None and not files:
         raise UsageError(Fault(None, None, "--actors", "without events", "--from EVENTS"))
     if files and reports:
@@ -81,6 +89,16 @@ def new(
         screen.say(f"What the {what} cannot say is asked for in {asked} comments, marked ASKED.")
     again = [*(files or ()), *(f"--map {one}" for one in reading.maps or ())]
     screen.say(f"Next: powderkeg {' '.join(['fit', str(out), *again]) if files else f'run {out}'}")
+
+
+def _desk(screen: Screen, place: Destination, files: Sequence[str]) -> None:
+    """An example of a desk file, over these event files."""
+    from powderkeg.forecast.desk import EXAMPLE
+
+    events = ", ".join(json.dumps(name) for name in files) or "events"
+    place.write(text_of(EXAMPLE.format(scenario="fitted.yaml", events=events, folder="desk")))
+    screen.data({"out": str(place.path)})
+    screen.say(f"Written to {place.path}. Name your scenario and your events in it, then: powderkeg desk {place.path}")
 
 
 def drawn_from(screen: Screen, reports: list[Path], day: str | None, name: str) -> str:

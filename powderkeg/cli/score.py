@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.forecast import show_scores
+from powderkeg.cli.folder import Folder
+from powderkeg.cli.forecast import show_scores, write_scores
 from powderkeg.cli.options import AsJson, Quiet, Seed
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
@@ -30,24 +31,27 @@ def score(
     ] = "class",
     seed: Seed = 1,
     level: Annotated[float, typer.Option(help="Of the intervals, above 0 and below 1.")] = 0.9,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the page and the tables.")
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Score frozen forecasts by what came: log score, CRPS and more, beside the baselines of the field.
 
-    FILE... are files that `powderkeg forecast --freeze` wrote, and event files that hold the past they were made from
-    and
-    the days that they foretold. Files whose days have not come are named and left out.
+    FILE... are files that `powderkeg forecast --freeze` wrote, or folders of them, and event files that hold the past
+    they were made from and the days that they foretold. Files whose days have not come are named and left out.
 
-    [bold]Example:[/] powderkeg score forecasts/*.json icews.tab
+    [bold]Example:[/] powderkeg score forecasts icews.tab --out scoreboard
     """
     screen = Screen(as_json, quiet)
+    folder = None if out is None else Folder(out, reading.paths)
     if by not in ("class", "dyad"):
         raise UsageError(Fault(None, None, "--by", repr(by), "class or dyad"))
     frozen, others = split(reading.files)
     events = read_for(screen, replace(reading, files=others), frozen[0])
 
-    from powderkeg.forecast.frozen import not_yet, score_frozen
+    from powderkeg.forecast.scoreboard import not_yet, score_frozen
 
     due = [one for one in frozen if not_yet(one, events) is None]
     waiting = [f"{one.path}: {not_yet(one, events)}" for one in frozen if one not in due]
@@ -61,16 +65,24 @@ def score(
     for note in found.notes:
         screen.say(note)
     show_scores(screen, found)
+    if folder is not None:
+        scenario = frozen[0].scenario
+        with screen.waiting("writing"), folder.results("score", scenario, seed):
+            write_scores(folder, found, scenario.title or scenario.name, waiting)
+        for line in folder.said():
+            screen.say(line)
+        screen.say(f"Open {(folder.path / 'scores.html').resolve()}")
 
 
 def split(files: list[str]) -> tuple[list[Frozen], list[str]]:
     """Frozen forecasts, event files. Raises UsageError where one of the two is missing."""
-    from powderkeg.forecast.frozen import is_frozen, read_frozen
+    from powderkeg.forecast.frozen import frozen_in, is_frozen, read_frozen
     from powderkeg.scenario import digest
 
-    paths = {name: Path(name) for name in files}
-    frozen = [read_frozen(path) for path in paths.values() if path.is_file() and is_frozen(path)]
-    others = [name for name, path in paths.items() if not (path.is_file() and is_frozen(path))]
+    within = {name: frozen_in(Path(name)) for name in files if Path(name).is_dir()}
+    alone = [name for name in files if Path(name).is_file() and is_frozen(Path(name))]
+    frozen = [read_frozen(path) for path in [*map(Path, alone), *(path for found in within.values() for path in found)]]
+    others = [name for name in files if name not in alone and not within.get(name)]
     if not frozen:
         raise UsageError(
             Fault(None, None, "FILE...", "no frozen forecast among them", "files of powderkeg forecast --freeze")

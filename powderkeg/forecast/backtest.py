@@ -26,7 +26,8 @@ from powderkeg.fit import fit as fit_model
 from powderkeg.fit.joint_law import Joint
 from powderkeg.forecast.answers import first_days
 from powderkeg.forecast.baselines import REFERENCE, DaysAhead, PastCounts, baselines
-from powderkeg.forecast.counts import daily, observed, units_of
+from powderkeg.forecast.counts import Units, daily, observed, units_of
+from powderkeg.forecast.fan import told_and_came, week_ends
 from powderkeg.forecast.forecasting import forecast
 from powderkeg.forecast.late import as_known
 from powderkeg.forecast.result import Forecast
@@ -78,6 +79,7 @@ class Backtest:
     reference  model that differences are taken to
     cells      scores by model, origin, horizon
     outcomes   Brier scores of outcomes: rows model, origin, horizon, name, chance, came
+    fans       what ours foretold of the busiest dyads and what came (see `fan.told_and_came`)
     """
 
     origins: tuple[date, ...]
@@ -89,6 +91,7 @@ class Backtest:
     cells: tuple[Cell, ...]
     outcomes: pl.DataFrame
     notes: tuple[str, ...]
+    fans: pl.DataFrame | None = None
 
     def scores(self, against: str | None = None) -> pl.DataFrame:
         """One row a model, horizon, `over` and metric: value, difference to the reference with its interval, n.
@@ -156,8 +159,7 @@ def backtest(
     origins   how many, evenly spread over the last two fifths of the record so that the longest horizon fits; or dates
     by        "dyad" or "class"
     refit     "none": the scenario's numbers as they are; "first": its mechanisms fitted before the first origin;
-              "each":
-              before each
+              "each": before each
     variants  names of `VARIANTS`: ours with parts left out
     options   of `forecast`
 
@@ -171,40 +173,27 @@ def backtest(
     H, n_steps = max(horizons), len(days) * (2 + len(variants))
     cells: list[Cell] = []
     outcomes: list[dict[str, Any]] = []
+    told: dict[date, Floats] = {}
     now: Any = model
     done = 0
     asked: dict[str, dict[str, bool]] = {OURS: {}} | {name: _variant(name) for name in variants}
     for k, origin in enumerate(days):
-        first = (origin - events.start).days
-        known = as_known(events, origin - timedelta(days=1)).between(None, origin - timedelta(days=1))
+        at = _at(origin, events, compiled, units, H)
         if refit == "each" or (refit == "first" and k == 0):
-            now = _refitted(model, known, options.get("unmatched", "refuse"))
-        came = observed(stamp - first, channel, H, units)
-        before = known.frame["time"].to_numpy().astype(np.int64)
-        past_counts = observed(before, channels_of(compiled, known.frame), first, units)
-        quiet = past_counts[-QUIET_DAYS:].sum(axis=0) == 0
-        threshold = np.quantile(past_counts[-730:], 0.95, axis=0)
+            now = _refitted(model, at.known, options.get("unmatched", "refuse"))
         for name, without in asked.items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", PowderkegWarning)
-                made = forecast(
-                    now, known, days=H, draws=draws, seed=seed + 7919 * k, fitted=fitted, workers=workers,
-                    as_of=origin - timedelta(days=1), **{**options, **without},
-                )  # fmt: skip
+            made = _quietly(
+                now, at.known, days=H, draws=draws, seed=seed + 7919 * k, fitted=fitted, workers=workers,
+                as_of=origin - timedelta(days=1), **{**options, **without},
+            )  # fmt: skip
             ahead = daily(made.drawn.runs, units)
-            rng = np.random.default_rng([seed, k, 1])
-            for horizon in horizons:
-                for over, part in (("step", slice(horizon - 1, horizon)), ("window", slice(0, horizon))):
-                    totals = ahead[:, part].sum(axis=1).astype(np.float64)
-                    cells.append(
-                        cell_of(name, origin, horizon, over, totals, came[part].sum(axis=0), quiet, threshold, rng)
-                    )
+            if name == OURS:
+                told[origin] = week_ends(at.past, ahead, level)
+            cells += cells_of(name, at, ahead, tuple(horizons), np.random.default_rng([seed, k, 1]))
             outcomes += _outcomes(name, made, events, channel, tuple(horizons))
             done += 1
             _tell(progress, done / n_steps, f"{origin}: {name}")
-        cells += baseline_cells(
-            origin, past_counts, known.start, came, tuple(horizons), draws, quiet, threshold, seed + k
-        )
+        cells += baseline_cells(at, tuple(horizons), draws, seed + k)
         done += 1
         _tell(progress, done / n_steps, f"{origin}: baselines")
     notes = (f"numbers: {'of the scenario' if refit == 'none' else 'fitted before ' + refit + ' origin'}",)
@@ -220,7 +209,49 @@ def backtest(
         tuple(cells),
         pl.DataFrame(outcomes, schema=schema),
         notes,
+        told_and_came(units, told, observed(stamp, channel, int(np.ceil(events.days)), units), events.start),
     )
+
+
+@dataclass(frozen=True)
+class AtOrigin:
+    """What was known at an origin, and what came.
+
+    known  the events;  past (days, units) acts by day from `start` on;  came (days ahead, units)
+    quiet  (units,) none in the days before;  threshold (units,) 95th percentile of a day
+    """
+
+    origin: date
+    known: EventTable
+    past: Floats
+    came: Floats
+
+    @property
+    def quiet(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        return np.asarray(self.past[-QUIET_DAYS:].sum(axis=0) == 0)
+
+    @property
+    def threshold(self) -> Floats:
+        return np.asarray(np.quantile(self.past[-730:], 0.95, axis=0), np.float64)
+
+
+def _at(origin: date, events: EventTable, model: Model, units: Units, days: int) -> AtOrigin:
+    """The table as it was known on the evening before, and what came in the days after."""
+    eve = origin - timedelta(days=1)
+    known = as_known(events, eve).between(None, eve)
+    first = (origin - events.start).days
+
+    def counts(table: EventTable, begin: int, n: int) -> Floats:
+        stamp = np.floor(table.frame["time"].to_numpy()).astype(np.int64)
+        return observed(stamp - begin, channels_of(model, table.frame), n, units)
+
+    return AtOrigin(origin, known, counts(known, 0, first), counts(events, first, days))
+
+
+def _quietly(*given: Any, **options: Any) -> Forecast:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PowderkegWarning)
+        return forecast(*given, **options)
 
 
 def _tell(progress: Callable[[float, str], None] | None, share: float, what: str) -> None:
@@ -275,37 +306,42 @@ def _refitted(model: Any, known: EventTable, unmatched: str) -> Fit:
         return fit_model(scenario, known, unmatched=unmatched, background=background, test_mechanisms=False)
 
 
-def cell_of(
-    model: str, origin: date, horizon: int, over: str, totals: Any, came: Floats, quiet: Any, threshold: Floats,
-    rng: np.random.Generator,
-) -> Cell:  # fmt: skip
-    scores = {name: score(totals, came) for name, score in COUNT_SCORES.items()}
+def cells_of(
+    model: str, at: AtOrigin, ahead: Any, horizons: tuple[int, ...], rng: np.random.Generator
+) -> list[Cell]:  # fmt: skip
+    """Scores of draws (draws, days, units) at one origin."""
+    return [
+        _cell(model, at, horizon, over, ahead[:, first:horizon].sum(axis=1).astype(np.float64), rng)
+        for horizon in horizons
+        for over, first in (("step", horizon - 1), ("window", 0))
+    ]
+
+
+def _cell(model: str, at: AtOrigin, horizon: int, over: str, totals: Any, rng: np.random.Generator) -> Cell:
     days = 1 if over == "step" else horizon
-    scores["crps_above"] = threshold_crps(totals, came, np.ceil(threshold * days) + 0.0)
+    came = at.came[horizon - days : horizon].sum(axis=0)
+    scores = {name: score(totals, came) for name, score in COUNT_SCORES.items()}
+    scores["crps_above"] = threshold_crps(totals, came, np.ceil(at.threshold * days) + 0.0)
     scores["onset_brier"] = brier((totals > 0).mean(axis=0), (came > 0).astype(np.float64))
     scores["pit"] = pit(totals, came, rng)
-    return Cell(model, origin, horizon, over, scores, quiet)
+    return Cell(model, at.origin, horizon, over, scores, at.quiet)
 
 
-def baseline_cells(
-    origin: date, counts: Floats, start: date, came: Floats, horizons: tuple[int, ...], draws: int, quiet: Any,
-    threshold: Floats, seed: int,
-) -> list[Cell]:  # fmt: skip
+def baseline_cells(at: AtOrigin, horizons: tuple[int, ...], draws: int, seed: int) -> list[Cell]:
     """Scores of all baselines at one origin."""
-    D, H = len(counts), len(came)
-    profile = week_profile(counts.sum(axis=1), start)
-    week, week_ahead = profile[weekdays(start, D)], profile[weekdays(origin, H)]
+    D, H = len(at.past), len(at.came)
+    start = at.origin - timedelta(days=D)
+    profile = week_profile(at.past.sum(axis=1), start)
+    week, week_ahead = profile[weekdays(start, D)], profile[weekdays(at.origin, H)]
     cells = []
     for number, (name, (law, by_week)) in enumerate(baselines().items()):
         rng = np.random.default_rng([seed, number])
-        past = PastCounts(counts, week if by_week else np.ones(D))
+        past = PastCounts(at.past, week if by_week else np.ones(D))
         density = week_ahead if by_week else np.ones(H)
         for horizon in horizons:
             for over, first in (("step", horizon - 1), ("window", 0)):
                 totals = law(past, DaysAhead(density[:horizon], first), draws, rng)
-                cells.append(
-                    cell_of(name, origin, horizon, over, totals, came[first:horizon].sum(axis=0), quiet, threshold, rng)
-                )
+                cells.append(_cell(name, at, horizon, over, totals, rng))
     return cells
 
 

@@ -6,7 +6,8 @@ hold no act or one, and a running week of the first days ahead still holds days 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from powderkeg.forecast.seen import Watched, channels_of
 from powderkeg.model import Model
 
 WEEK = 7
+MOST_UNITS = 6
 
 
 def fan(
@@ -31,11 +33,8 @@ def fan(
     first = int(np.ceil(seen.days - 1e-9)) - n_past - WEEK
     day = np.floor(seen.time).astype(np.int64) - first
     past = observed(day, seen.channel, n_past + WEEK, units)
-    R, H, U = ahead.shape
-    tail = np.broadcast_to(past[-(WEEK - 1) :], (R, WEEK - 1, U))
-    week = _running(np.concatenate([tail, ahead], axis=1))[:, WEEK - 1 :]
-    tail_share = (1.0 - level) / 2.0
-    ends = np.quantile(week, (tail_share, 0.25, 0.5, 0.75, 1.0 - tail_share), axis=0, method="inverted_cdf")
+    H = ahead.shape[1]
+    ends = week_ends(past, ahead, level)
     before_week = _running(past)[WEEK:]
     came = None if after is None else _came(model, seen, units, after, past, H)
     rows: list[dict[str, Any]] = []
@@ -52,6 +51,48 @@ def fan(
             rows.append({"name": name, "day": seen.origin + timedelta(days=d), **empty, **told, "came": later})
     numbers = dict.fromkeys(("seen", "low", "q25", "median", "q75", "high", "came"), pl.Float64)
     return pl.DataFrame(rows, schema={"name": pl.String, "day": pl.Date, **numbers})
+
+
+def week_ends(past: Floats, ahead: NDArray[np.int32], level: float) -> Floats:
+    """(5, days, units) ends of the middle `level` and half of the draws, and their middle, of the week up to each day.
+
+    past  (at least 6, units) acts by day before the origin;  ahead (draws, days, units)
+    """
+    R, _, U = ahead.shape
+    tail = np.broadcast_to(past[-(WEEK - 1) :], (R, WEEK - 1, U))
+    week = _running(np.concatenate([tail, ahead], axis=1))[:, WEEK - 1 :]
+    low = (1.0 - level) / 2.0
+    return np.quantile(week, (low, 0.25, 0.5, 0.75, 1.0 - low), axis=0, method="inverted_cdf").astype(np.float64)
+
+
+def told_and_came(
+    units: Units, told: Mapping[date, Floats], counts: Floats, start: date, before: int = 60, most: int = MOST_UNITS
+) -> pl.DataFrame:
+    """What was foretold from several origins, and what was seen all along: what `plots.fans_and_what_came` draws.
+
+    told    origin -> `week_ends` at it; of origins whose days overlap the first is taken
+    counts  (days, units) acts from `start` on
+
+    columns  name, origin (null for what was seen), day, low, q25, median, q75, high, came; busiest dyads first
+    """
+    kept: list[date] = []
+    for origin in sorted(told):
+        if not kept or (origin - kept[-1]).days >= told[kept[-1]].shape[1]:
+            kept.append(origin)
+    first = max((kept[0] - start).days - before, 0)
+    last = min(max((origin - start).days + told[origin].shape[1] for origin in kept), len(counts))
+    seen = _running(counts)[first:last]
+    rows: list[dict[str, Any]] = []
+    for u in np.argsort(-counts[first:last].sum(axis=0), kind="stable")[:most].tolist():
+        name = " → ".join(part.replace("_", " ") for part in units.keys[u] if part)
+        for d, came in enumerate(seen[:, u].tolist()):
+            rows.append({"name": name, "origin": None, "day": start + timedelta(days=first + d), "came": came})
+        for origin in kept:
+            for d, (low, q25, median, q75, high) in enumerate(told[origin][:, :, u].T.tolist()):
+                rows.append({"name": name, "origin": origin, "day": origin + timedelta(days=d), "low": low,
+                             "q25": q25, "median": median, "q75": q75, "high": high})  # fmt: skip
+    numbers = dict.fromkeys(("low", "q25", "median", "q75", "high", "came"), pl.Float64)
+    return pl.DataFrame(rows, schema={"name": pl.String, "origin": pl.Date, "day": pl.Date, **numbers})
 
 
 def _running(counts: Any) -> Floats:

@@ -9,7 +9,7 @@ from powderkeg.plots.comparison import differences
 from powderkeg.plots.family import family_tree, who_sets_off_whom
 from powderkeg.plots.files import save, svg
 from powderkeg.plots.fitted import background, estimates, foreseen, mechanism, predictive, residual_ranks
-from powderkeg.plots.forecast import fans
+from powderkeg.plots.forecast import fans, fans_and_what_came
 from powderkeg.plots.rates import courses, effects
 from powderkeg.plots.record import against_record
 from powderkeg.plots.replay import replayed
@@ -29,6 +29,7 @@ __all__ = [
     "estimates",
     "family_tree",
     "fans",
+    "fans_and_what_came",
     "foreseen",
     "history",
     "hostility",

@@ -43,6 +43,56 @@ def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST
     return chart
 
 
+def fans_and_what_came(table: pl.DataFrame, level: float = 0.9) -> alt.VConcatChart:
+    """What was foretold from a row of origins, and what was seen all along, dyad by dyad.
+
+    table  as `Backtest.fans`: name, origin (date; null for what was seen), day, low, q25, median, q75, high, came
+    """
+    names = list(dict.fromkeys(table["name"].to_list()))
+    panels = []
+    for k, name in enumerate(names):
+        rows = table.filter(table["name"] == name).to_dicts()
+        panels.append(_row_of_fans(rows, words(name), k == len(names) - 1))
+    n = table["origin"].n_unique() - 1
+    lines = [
+        f"Acts in the seven days up to each day. Wide band: {100 * level:.0f} % of the histories ahead; narrow band: "
+        "half of them; line: the middle one.",
+        f"Dark line: what came. {'The forecast was' if n == 1 else f'Each of the {n} forecasts was'} made on the day "
+        "on which its band begins, from what was known then.",
+    ]
+    head = alt.TitleParams("What was foretold, and what came", subtitle=lines, offset=14)
+    chart: alt.VConcatChart = alt.vconcat(*panels, spacing=12).properties(title=head).configure(**config())
+    return chart
+
+
+def _row_of_fans(rows: list[dict[str, object]], name: str, last: bool) -> Any:
+    data = [{**row, "when": str(row["day"]), "from": str(row["origin"])} for row in rows]
+    for row in data:
+        del row["day"], row["origin"]
+        row["what"] = words(f"{name}, {row['when']}")
+    axis = alt.Axis(format="%-d %b %Y", tickCount=6, labels=last, ticks=last, title=None)
+    x = alt.X("when:T", axis=axis)
+    top = alt.Axis(tickCount=3, grid=True, gridColor="#eaeef2")
+    told = chart_of([row for row in data if row["low"] is not None])
+    came = chart_of([row for row in data if row["came"] is not None])
+    layers = [
+        told.mark_area(color=PALE, opacity=0.45, interpolate="step-after", aria=False).encode(
+            x, alt.Y("low:Q", title="", axis=top), y2="high:Q", detail="from:N"
+        ),
+        told.mark_area(color=PALE, opacity=0.9, interpolate="step-after", aria=False).encode(
+            x, alt.Y("q25:Q", title=""), y2="q75:Q", detail="from:N"
+        ),
+        told.mark_line(color=MODEL, strokeWidth=2, interpolate="step-after", aria=False).encode(
+            x, alt.Y("median:Q", title=""), detail="from:N"
+        ),
+        came.mark_line(color=INK, strokeWidth=1.2, interpolate="step-after").encode(
+            x, alt.Y("came:Q", title=""), description="what:N"
+        ),
+    ]
+    title = alt.TitleParams(name, fontSize=13, frame="group", anchor="start")
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=title)
+
+
 def _panel(rows: list[dict[str, object]], name: str, origin: date, last: bool) -> Any:
     data = [{**row, "when": str(row["day"])} for row in rows]
     for row in data:
