@@ -1,0 +1,120 @@
+// Who has run how often? Runs are added, a batch at a time, to every world that is shown, as long as nobody touches
+// anything, and kept, so that a world that comes back is there at once.
+// In: the worlds that are shown. Out: for each its values run by run; `changed` is called after every batch.
+
+const FIRST_RUNS = 200;
+const BATCH = 200;
+const MOST_RUNS = 2000;
+const MOST_KEPT = 24; // worlds whose runs are kept; the one that was used longest ago goes first
+
+class Runs {
+  constructor(engine, changed, failed) {
+    Object.assign(this, { engine, changed, failed });
+    this.kept = new Map();
+    this.wanted = [];
+    this.round = 0;
+    this.busy = false;
+    this.limit = MOST_RUNS;
+  }
+
+  /** These worlds are shown: [{world, seed, years}], the most pressing first. */
+  want(list) {
+    this.round += 1;
+    this.wanted = list;
+    if (this.busy) this.engine.cancel?.();
+    else this.work();
+  }
+
+  of({ world, seed, years }) {
+    const key = `${seed}|${years}|${keyOf(world)}`;
+    const entry = this.kept.get(key) ?? { key, n: 0, outcomes: {}, record: null, recordRuns: 0, capped: 0, blame: null,
+      median: null, stability: null, fault: null };
+    this.kept.delete(key);
+    this.kept.set(key, entry);
+    for (const old of this.kept.keys()) {
+      if (this.kept.size <= MOST_KEPT) break;
+      this.kept.delete(old);
+    }
+    return entry;
+  }
+
+  /** One batch after the other until all have what they may have; a new wish is heeded after every batch. */
+  async work() {
+    this.busy = true;
+    try {
+      for (let next = this.next(); next; next = this.next()) await this.batch(next);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** First a first batch for everyone, then nearness to the brink, then more for whoever has fewest. */
+  next() {
+    const jobs = this.wanted.map((one) => ({ ...one, entry: this.of(one) })).filter((job) => !job.entry.fault);
+    const unseen = jobs.find((job) => job.entry.n === 0);
+    if (unseen) return unseen;
+    const unweighed = jobs.find((job) => job.entry.stability === null && this.engine.stability);
+    if (unweighed) return { ...unweighed, weigh: true };
+    const short = jobs.filter((job) => job.entry.n < this.limit).sort((a, b) => a.entry.n - b.entry.n);
+    return short[0] ?? null;
+  }
+
+  async batch({ world, seed, years, entry, weigh }) {
+    const round = this.round;
+    try {
+      if (weigh) entry.stability = (await this.engine.stability(editsOf(world))) ?? {};
+      else {
+        const replicates = entry.n === 0 ? FIRST_RUNS : Math.min(BATCH, this.limit - entry.n);
+        const found = await this.engine.run({ world: editsOf(world), replicates, first: entry.n, years, seed });
+        if (!found) return await pause();
+        taken(entry, found);
+      }
+    } catch (error) {
+      if (error.name === "AbortError") return await pause();
+      if (weigh) entry.stability = {};
+      else entry.fault = error.message;
+      this.failed(world, error);
+    }
+    this.changed();
+    if (round === this.round) await pause(); // the page draws, listens, and only then goes on
+    return undefined;
+  }
+
+  /** Whether everything that is shown has all the runs that it will get. */
+  get done() {
+    return this.next() === null;
+  }
+}
+
+function pause() {
+  return new Promise((go) => setTimeout(go, 0));
+}
+
+function taken(entry, found) {
+  const first = entry.n === 0;
+  for (const [id, values] of Object.entries(found.outcomes)) {
+    const before = entry.outcomes[id];
+    const joined = new Float64Array((before?.length ?? 0) + values.length);
+    if (before) joined.set(before);
+    joined.set(values, before?.length ?? 0);
+    entry.outcomes[id] = joined;
+  }
+  entry.n += found.replicates;
+  entry.capped += found.capped ?? 0;
+  entry.blame = entry.blame ?? found.blame ?? null;
+  if (first) {
+    entry.record = found.record ?? {};
+    entry.recordRuns = found.replicates;
+    entry.median = found.median ?? 0;
+  }
+}
+
+/** Values of an outcome run by run, over the first n runs; null where there are none. */
+function valuesOf(entry, outcome, n) {
+  if (outcome.ratio) {
+    const [top, bottom] = outcome.ratio.map((id) => entry.outcomes[id]?.subarray(0, n));
+    return top && bottom && top.length ? linearised(top, bottom) : null;
+  }
+  const values = entry.outcomes[outcome.id]?.subarray(0, n);
+  return values?.length ? values : null;
+}
