@@ -25,6 +25,11 @@ def percent(share: float) -> str:
     return f"{float(f'{100 * share:.2g}'):g} %"
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """1 act, 1,200 acts."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def measured(value: float | None) -> str:
     """Three figures, two below 1; whole numbers as they are; no exponent for what people count in."""
     if value is None:

@@ -364,8 +364,8 @@ def test_who_is_who_is_told(command: Command, shared_data: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [
-        (("events", "read", "nothing.csv"), 1, "nothing.csv"),
-        (("events", "read", "own.csv", "--map", "time"), 2, "expected FIELD=COLUMN"),
+        (("events", "read", "nothing.csv", "--out", "x.parquet"), 1, "nothing.csv"),
+        (("events", "read", "own.csv", "--out", "x.parquet", "--map", "time"), 2, "expected FIELD=COLUMN"),
         (("events", "read", "own.csv", "--out", "own.csv/x.parquet"), 2, "expected a folder that can be written to"),
         (("episodes", "own.csv", *OWN, "--out", "e.doc"), 2, ".csv, .json or .parquet"),
         (("episodes", "own.csv", *OWN, "--figure", "e.doc"), 2, "svg, png, pdf, html"),

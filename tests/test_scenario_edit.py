@@ -314,3 +314,30 @@ def test_a_file_too_large_to_check_is_loaded(monkeypatch: pytest.MonkeyPatch):
     assert loads(text).mechanisms
     monkeypatch.undo()
     assert "which no move makes possible" in faults_of(text)
+
+
+def test_an_intervention_begins_on_a_date_counted_from_the_start():
+    text = (
+        "powderkeg: 1\nname: dated\nstart: 2020-01-01\nactors: {a: , b: }\nfacts: {war: }\n"
+        "acts: {hit: {tone: hostile}}\n"
+        "moves: {hits: {who: a, does: hit, to: b, rate: 3 per decade}}\n"
+        "interventions: {late: {at: 2020-03-01, until: 2021-01-01, set: {facts.war.starts: on}, "
+        "do: [{who: a, does: hit, to: b, at: 2020-01-31}]}}\n"
+    )
+    scenario = loads(text)
+    late = scenario.interventions["late"]
+    assert (float(late.at), float(late.until or 0), float(late.do[0].at)) == (60.0, 366.0, 30.0)
+    assert float(scenario.moves["hits"].rate) == pytest.approx(0.3 / 365.25, rel=1e-12)
+    assert loads(dump(scenario)) == scenario
+    moved = edit(scenario, {"interventions.late.until": "2022-01-01"})
+    assert float(moved.interventions["late"].until or 0) == 731.0
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("facts.roadblock", "facts.roadblock.starts"), ("ties.kfor_presence", "ties.kfor_presence.holds")],
+)
+def test_a_fact_or_tie_as_such_is_answered_with_how_it_stands(path: str, meant: str):
+    with pytest.raises(UsageError) as caught:
+        edit(load("north-kosovo"), {path: "on"})
+    assert caught.value.faults[0].nearest == meant

@@ -29,6 +29,7 @@ from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.table import EventTable
 from powderkeg.fit.parents import LEAST, UNEXPLAINED, Causes, sums_by
 from powderkeg.model import Model
+from powderkeg.wording import counted
 
 if TYPE_CHECKING:
     from powderkeg.attribute.family import Family
@@ -70,7 +71,8 @@ class Attribution:
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        return f"Attribution({len(self.table)} acts, {len(self.forests.draw)} forests, parameters {self.parameters})"
+        forests = counted(len(self.forests.draw), "forest")
+        return f"Attribution({counted(len(self.table), 'act')}, {forests}, parameters {self.parameters})"
 
     @property
     def mechanisms(self) -> tuple[str, ...]:

@@ -53,7 +53,6 @@ app = typer.Typer(
     epilog="Begin with [bold]powderkeg run[/]. Every command has [bold]--help[/] with an example.",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -17,8 +17,8 @@ import typer
 from powderkeg.cli.compare import beside
 from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
-from powderkeg.cli.folder import Folder
-from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, read_scenario
+from powderkeg.cli.folder import Asked, Folder
+from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Seed, Sets, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
@@ -45,7 +45,7 @@ MAY_BE_MORE = 0.05
 
 @reads_events
 def attribute(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
+    scenario: ScenarioName,
     reading: ReadingOptions,
     sets: Sets = None,
     with_fit: Annotated[
@@ -93,6 +93,7 @@ def attribute(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for tables, figures and a page.")
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -103,7 +104,9 @@ def attribute(
     screen = Screen(as_json, quiet)
     _check_words(with_fit, free, fix, least)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out, [scenario, *reading.paths])
+    folder = (
+        None if out is None else Folder(out, [scenario, *reading.paths], Asked("attribute", read.name, seed, force))
+    )
     events = reading.table(screen, scenario)
     rows = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):
@@ -295,7 +298,7 @@ def show_family(screen: Screen, tree: Family) -> None:
     """The most probable tree as an outline: every act under the one that most probably set it off."""
     if screen.is_silent:
         return
-    from powderkeg.wording import percent
+    from powderkeg.wording import counted, percent
 
     a = tree.attribution
     acts = {row["event"]: row for row in tree.acts.to_dicts()}
@@ -304,7 +307,9 @@ def show_family(screen: Screen, tree: Family) -> None:
         children.setdefault(row["parent"], []).append(row)
     first, last = (day_of(a, tree.standoff[x]) for x in ("start", "last"))
     screen.say()
-    screen.say(f"Standoff {tree.number}, {first} to {last}: {len(acts)} acts, each under its likeliest cause")
+    screen.say(
+        f"Standoff {tree.number}, {first} to {last}: {counted(len(acts), 'act')}, each under its likeliest cause"
+    )
     screen.paragraph(
         f"Of these links {percent(tree.expected)} are right, to be expected; the others are not, and which they are "
         "cannot be seen."

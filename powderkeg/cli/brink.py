@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from powderkeg.cli.folder import Folder
+from powderkeg.cli.folder import Asked, Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
+    Force,
     Quiet,
     Replicates,
     ScenarioName,
@@ -42,6 +43,7 @@ def brink(
     seed: Seed = 1,
     out: Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the states.")] = None,
     workers: Workers = None,
+    force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -52,7 +54,7 @@ def brink(
     screen = Screen(as_json, quiet)
     length(years)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out, [scenario])
+    folder = None if out is None else Folder(out, [scenario], Asked("brink", read.name, seed, force))
 
     from powderkeg.compare import brink as come_near
 

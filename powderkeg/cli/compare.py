@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from powderkeg.cli.folder import Folder
+from powderkeg.cli.folder import Asked, Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
+    Force,
     Memory,
     Quiet,
     Replicates,
@@ -75,6 +76,7 @@ def compare(
     out: OutFolder = None,
     workers: Workers = None,
     memory: Memory = None,
+    force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -87,7 +89,7 @@ def compare(
     name, interventions = split(words or [])
     interventions += [*edited(changed), *(f"without {one}" for one in left_out or ())]
     read = read_scenario(name, sets)
-    folder = None if out is None else Folder(out, [name])
+    folder = None if out is None else Folder(out, [name], Asked("compare", read.name, seed, force))
     fitted = beside(name) if ranges else None
 
     from powderkeg.compare import compare as compare_worlds
@@ -143,14 +145,14 @@ def show(screen: Screen, found: Comparison) -> None:
         return
     from powderkeg.plots.comparison import SHARES, change
     from powderkeg.report.compared import value
-    from powderkeg.wording import measured
+    from powderkeg.wording import counted, measured
 
     c = found
     told = f"{c.replicates:,} pairs of runs of {c.years:g} years each, seed {c.seed}"
     if c.sets:
         told += f"; {c.sets} other sets of numbers from the ranges, {c.each} pairs each"
         if c.fitted:
-            told += f"; {len(c.fitted)} numbers together from what the fit left open"
+            told += f"; {counted(len(c.fitted), 'number')} together from what the fit left open"
     screen.say(f"{c.scenario.title or c.scenario.name}: {told}")
     screen.say()
     heads = ["", "without", "with", f"difference [{100 * c.level:g} % interval]"]
@@ -189,9 +191,11 @@ def show(screen: Screen, found: Comparison) -> None:
         + "As good as: how many times as many unpaired runs would have been as sure."
     )
     if c.stopped_under:
-        screen.paragraph(f"Under other numbers, {c.stopped_under:,} runs were stopped at the limit of events.")
+        screen.paragraph(
+            f"Under other numbers, {counted(c.stopped_under, 'run was', 'runs were')} stopped at the limit of events."
+        )
     if c.stopped:
-        screen.paragraph(f"{c.stopped:,} runs without intervention were stopped at the limit of events.")
+        screen.paragraph(f"{counted(c.stopped, 'run')} without intervention stopped at the limit of events.")
 
 
 def write(folder: Folder, found: Comparison) -> None:

@@ -20,6 +20,7 @@ from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,9 +46,7 @@ events = typer.Typer(help="Observed events: read them, see what is in them, find
 @reads_events
 def read(
     reading: ReadingOptions,
-    out: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The table to write.")] = Path(
-        "events.parquet"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The table to write.")],
     scenario: Of = None,
     quarantine: Annotated[
         Path | None, typer.Option(help="Where rows that cannot be read go; by default beside --out.")
@@ -194,6 +193,7 @@ def episodes(
         found = analyze.episodes(table, read, rules=rules, by=by)
     if relative:
         screen.paragraph(_usual_told(rules, by))
+    titles = titles_of(table, read)
     screen.data(
         {
             "rules": {
@@ -207,12 +207,12 @@ def episodes(
             "first_day": table.start,
             "days": table.days,
             "scenario": scenario,
-            "episodes": [_told(row) for row in found.to_dicts()],
+            "episodes": [_told(row) | {"first_act_title": titles.get(row["first_act"])} for row in found.to_dicts()],
         }
     )
     for one in heard:
         screen.paragraph(str(one.message))
-    show_episodes(screen, found)
+    show_episodes(screen, found, titles)
     if place is not None and writer is not None:
         place.write(lambda path: writer(found, path))
         screen.say(f"Written to {out}")
@@ -260,8 +260,18 @@ def rows_table(screen: Screen, title: str, rows: list[dict[str, Any]]) -> None:
         screen.table([name.replace("_", " ") for name in rows[0]], shown, title + more)
 
 
-def show_episodes(screen: Screen, found: pl.DataFrame) -> None:
-    """Standoffs as a table, one a row."""
+def titles_of(table: EventTable, scenario: Scenario | None) -> dict[str, str]:
+    """What actors and acts are called: by the scenario, or acts by the book that their codes are of."""
+    from powderkeg.events.codes import act_titles
+
+    if scenario is None:
+        return act_titles(table.frame)
+    things: dict[str, Any] = {**scenario.acts, **scenario.actors}
+    return {name: one.title.partition(": ")[0] for name, one in things.items() if one.title}
+
+
+def show_episodes(screen: Screen, found: pl.DataFrame, titles: Mapping[str, str]) -> None:
+    """Standoffs as a table, one a row, with titles in place of codes and names."""
     import polars as pl
 
     heads = {
@@ -275,11 +285,14 @@ def show_episodes(screen: Screen, found: pl.DataFrame) -> None:
         shown = shown.with_columns(pl.format("{} %", (100 * pl.col("chance")).round(0).cast(pl.Int64)).alias("chance"))
     if "between" in names:
         shown = shown.with_columns(pl.col("opener").fill_null("not known"))
-    rows = [
-        [", ".join(x) if isinstance(x, list) else f"{x:.1f}" if isinstance(x, float) else x for x in row]
-        for row in shown.iter_rows()
-    ]
-    screen.say(f"{found.height:,} standoff{'' if found.height == 1 else 's'}")
+
+    def told(x: Any) -> Any:
+        if isinstance(x, list):
+            return ", ".join(titles.get(one, one) for one in x)
+        return f"{x:.1f}" if isinstance(x, float) else titles.get(x, x) if isinstance(x, str) else x
+
+    rows = [[told(x) for x in row] for row in shown.iter_rows()]
+    screen.say(counted(found.height, "standoff"))
     unknown = found["opener"].null_count() if "between" in found.columns else 0
     if unknown:
         screen.paragraph(

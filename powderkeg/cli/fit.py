@@ -19,8 +19,8 @@ import typer
 
 from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.events import accounted
-from powderkeg.cli.folder import Destination, Folder
-from powderkeg.cli.options import AsJson, Quiet, Sets, Workers, read_scenario
+from powderkeg.cli.folder import Asked, Destination, Folder
+from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
@@ -39,7 +39,7 @@ ROWS = ("rows_read", "rows_kept", "rows_set_aside", "rows_dropped")
 
 @reads_events
 def fit(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
+    scenario: ScenarioName,
     reading: ReadingOptions,
     sets: Sets = None,
     free: Annotated[
@@ -118,6 +118,7 @@ def fit(
         Path | None, typer.Option(file_okay=False, help="Folder for a page, its figures and tables.")
     ] = None,
     workers: Workers = None,
+    force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -130,7 +131,7 @@ def fit(
         raise UsageError(Fault(None, None, "--refits", "1", "0 for none, or at least 2"))
     read = read_scenario(scenario, sets)
     places = None if out is None else _places(out, [scenario, *reading.paths])
-    pages = None if report is None else Folder(report, [scenario, *reading.paths])
+    pages = None if report is None else Folder(report, [scenario, *reading.paths], Asked("fit", read.name, None, force))
     events = reading.table(screen, scenario, days_told=True)
 
     from powderkeg.fit import fit as fit_model

@@ -8,28 +8,66 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from powderkeg.errors import PowderkegError, UsageError
+from powderkeg.errors import Fault, PowderkegError, UsageError
 from powderkeg.writing.files import DiskError, check_place, fault, is_of_disk, to_disk, try_folder, write_whole
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
     from powderkeg.writing.sets import Staged
 
-__all__ = ["Destination", "DiskError", "Folder"]
+__all__ = ["Asked", "Destination", "DiskError", "Folder"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command is about to run, for which a folder is wanted.
+
+    A scenario is known by its name: one that was edited, or run with --set, is still the same to its author, and its
+    new results take the place of the old ones.
+    """
+
+    command: str
+    scenario: str
+    seed: int | None = None
+    force: bool = False
+
+    def refuse_others(self, path: Path) -> None:
+        """Raises UsageError if the folder holds results of another command, scenario or seed."""
+        from powderkeg.writing.manifest import read_manifest
+
+        try:
+            sets = read_manifest(path)
+        except UsageError:
+            return  # A list that is not ours is moved aside with all it names when the new results are whole.
+        for command, one in sets.items():
+            differs = [
+                told
+                for told, is_other in (
+                    (f"of `powderkeg {command}`", command != self.command),
+                    (f"of {one.get('scenario')}", one.get("scenario") not in (None, self.scenario)),
+                    (f"with seed {one.get('seed')}", one.get("seed") not in (None, self.seed)),
+                )
+                if is_other
+            ]
+            if differs:
+                expected = "another folder after --out, or --force to replace what is in the way"
+                raise UsageError(Fault(str(path), None, "", f"holds results {' '.join(differs)}", expected))
 
 
 class Folder:
     """A folder to write results into, and the names of the files that are finished."""
 
-    def __init__(self, path: Path, read: Iterable[str | Path] = ()) -> None:
+    def __init__(self, path: Path, read: Iterable[str | Path] = (), asked: Asked | None = None) -> None:
         """Make the folder if need be and try to write in it.
 
-        read  files that the results come from: they are kept, whatever they are called
+        read   files that the results come from: they are kept, whatever they are called
+        asked  what is about to be run: results of anything else that lie there are not to be replaced
 
-        Raises UsageError if it cannot be written to: nothing has been run by then.
+        Raises UsageError if it cannot be written to, or holds other results: nothing has been run by then.
         """
         from powderkeg.writing.sets import heal
 
@@ -43,6 +81,8 @@ class Folder:
             heal(path)
         except OSError as error:
             raise UsageError(fault(path, error, "a folder that can be written to")) from error
+        if asked is not None and not asked.force:
+            asked.refuse_others(path)
 
     @contextmanager
     def results(self, command: str, scenario: Scenario | None = None, seed: int | None = None) -> Iterator[None]:

@@ -16,8 +16,8 @@ import typer
 from powderkeg.cli.compare import beside
 from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
-from powderkeg.cli.folder import Destination, Folder
-from powderkeg.cli.options import AsJson, Quiet, Seed, Sets, Workers, read_scenario
+from powderkeg.cli.folder import Asked, Destination, Folder
+from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
@@ -33,7 +33,7 @@ UNITS = {"dyad": "dyads", "class": "classes"}
 
 @reads_events
 def forecast(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
+    scenario: ScenarioName,
     reading: ReadingOptions,
     sets: Sets = None,
     days: Annotated[int, typer.Option(help="How many days ahead.")] = 30,
@@ -103,6 +103,7 @@ def forecast(
         Path | None, typer.Option("--views", dir_okay=False, help="Write draws by month here, in the layout of VIEWS.")
     ] = None,
     workers: Workers = None,
+    force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -112,7 +113,7 @@ def forecast(
     """
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out, [scenario, *reading.paths])
+    folder = None if out is None else Folder(out, [scenario, *reading.paths], Asked("forecast", read.name, seed, force))
     events = reading.table(screen, scenario)
     unmatched = "drop" if drop_unmatched else "refuse"
     rows = {key: events.account[key] for key in ROWS if key in events.account}

@@ -18,6 +18,7 @@ from powderkeg.cli.options import AsJson, Quiet
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import EventError, Fault, UsageError
+from powderkeg.wording import counted
 from powderkeg.writing.files import text_of
 
 LEAST_SURE = 0.35
@@ -82,11 +83,11 @@ def new(
     found = {"actors": len(read.actors), "acts": len(read.acts), "moves": len(read.moves),
              "mechanisms": len(read.mechanisms)}  # fmt: skip
     screen.data({"out": str(out), "scenario": read.name, **found})
-    screen.say(f"Written to {out}: {', '.join(f'{number} {what}' for what, number in found.items())}.")
+    screen.say(f"Written to {out}: {', '.join(counted(number, what[:-1]) for what, number in found.items())}.")
     asked = text.count("ASKED:")
     if asked:
         what = "reports" if reports else "events"
-        screen.say(f"What the {what} cannot say is asked for in {asked} comments, marked ASKED.")
+        screen.say(f"What the {what} cannot say is asked for in {counted(asked, 'comment')}, marked ASKED.")
     again = [*(files or ()), *(f"--map {one}" for one in reading.maps or ())]
     screen.say(f"Next: powderkeg {' '.join(['fit', str(out), *again]) if files else f'run {out}'}")
 

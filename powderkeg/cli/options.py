@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +18,48 @@ if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
 
 DEFAULT_SCENARIO = "north-kosovo"
+STANDARD_INPUT = "-"
+
+
+def scenarios_like(incomplete: str) -> list[str]:
+    """For the shell: built-in scenarios that begin so. Files are what shells complete by themselves."""
+    from powderkeg.scenario import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def paths_like(incomplete: str, ctx: typer.Context) -> list[str]:
+    """For the shell: key paths of the scenario typed before that begin so, a part at a time."""
+    from powderkeg.scenario import paths
+
+    # An option that waits for its value leaves the arguments before it unread.
+    words = [word for word in ctx.args if not word.startswith("-")] or ctx.params.get("words") or []
+    name = words[0] if words else ctx.params.get("scenario") or DEFAULT_SCENARIO
+    try:
+        known = paths(read_scenario(name))
+    except PowderkegError:
+        return []
+    fits = sorted(path for path in known if path.startswith(incomplete))
+    ahead = incomplete.count(".") + 1
+    parts = dict.fromkeys(".".join(path.split(".")[:ahead]) for path in fits)
+    return [f"{part}=" if part in known else f"{part}." for part in parts]
+
 
 ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of one that comes with powderkeg.")
+    str,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario file, the name of one that comes with powderkeg, or - for standard input.",
+        autocompletion=scenarios_like,
+    ),
 ]
 Sets = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PATH=VALUE", help="Change one value first, as often as you like. [dim]repeatable[/]"
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value first, as often as you like. [dim]repeatable[/]",
+        autocompletion=paths_like,
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same scenario, seed and version: same events.")]
@@ -41,6 +77,9 @@ Memory = Annotated[
         "depend on it.",
     ),
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Also into a folder with results of another scenario, seed or command.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but faults.")]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file.")]
@@ -51,9 +90,9 @@ def read_scenario(name: str, sets: Sequence[str] | None = None) -> Scenario:
 
     Raises ScenarioError for the file, UsageError for what was typed after `--set`.
     """
-    from powderkeg.scenario import edit, load
+    from powderkeg.scenario import edit, load, loads
 
-    scenario = load(name)
+    scenario = loads(typed_in(), file="standard input") if name == STANDARD_INPUT else load(name)
     changes, faults = {}, []
     for item in sets or ():
         path, equals, value = item.partition("=")
@@ -73,6 +112,12 @@ def read_scenario(name: str, sets: Sequence[str] | None = None) -> Scenario:
         return edit(scenario, changes)
     except PowderkegError as error:
         raise UsageError(error.faults) from error
+
+
+@cache
+def typed_in() -> bytes:
+    """All of standard input; it can be read once only, and is asked for more than once."""
+    return sys.stdin.buffer.read()
 
 
 def as_date(text: str, option: str) -> date:

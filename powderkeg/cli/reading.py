@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from powderkeg.cli.options import read_scenario
+from powderkeg.cli.options import STANDARD_INPUT, read_scenario
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
 from powderkeg.formats import NAMES as FORMAT_NAMES
@@ -105,6 +105,9 @@ class ReadingOptions:
 
     def arguments(self, scenario: str | None) -> dict[str, Any]:
         """The arguments of `read_events` and `convert`, beside the files."""
+        if scenario == STANDARD_INPUT and STANDARD_INPUT in self.files:
+            found = "both the scenario and the events from standard input"
+            raise UsageError(Fault(None, None, "-", found, "one of them as a file"))
         return {
             "format": self.form,
             "mapping": mapping_of(self.maps),

@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.folder import Folder
-from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, as_date, read_scenario
+from powderkeg.cli.folder import Asked, Folder
+from powderkeg.cli.options import (
+    AsJson,
+    Force,
+    Memory,
+    Quiet,
+    ScenarioName,
+    Seed,
+    Sets,
+    Workers,
+    as_date,
+    read_scenario,
+)
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
@@ -31,7 +42,7 @@ MOST_NAMED = 5
 
 @reads_events
 def replay(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name that comes along.")],
+    scenario: ScenarioName,
     reading: ReadingOptions,
     without: Annotated[
         str | None,
@@ -68,6 +79,7 @@ def replay(
     out: Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")] = None,
     workers: Workers = None,
     memory: Memory = None,
+    force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,17 +91,18 @@ def replay(
     read = read_scenario(scenario, sets)
     left_out = asked(without, changed)
     day = None if since is None else as_date(since, "--from")
-    folder = None if out is None else Folder(out, [scenario, *reading.paths])
+    folder = None if out is None else Folder(out, [scenario, *reading.paths], Asked("replay", read.name, seed, force))
     fitted = beside(scenario) if ranges else None
     events = reading.table(screen, scenario, days_told=True)
 
     from powderkeg.compare import replay as live_again
 
     if events.quarantine is not None and events.quarantine.height:
-        n = events.quarantine.height
+        from powderkeg.wording import counted
+
         first = events.quarantine.row(0, named=True)
         where = f"{first['file']}:{first['line']}: {first['reason']}"
-        screen.say(f"{n:,} row{'s' * (n > 1)} could not be read and are left out, the first at {where}")
+        screen.say(f"{counted(events.quarantine.height, 'row')} could not be read, and left out, the first at {where}")
     with screen.progress(f"{read.name}, {len(events):,} events {spoken(left_out)}") as progress:
         found = live_again(
             read, events, left_out, since=day, replicates=replicates, imputations=imputations, seed=seed, level=level,
@@ -138,8 +151,10 @@ def show(screen: Screen, found: Replay) -> None:
 
 
 def _show_question(screen: Screen, r: Replay) -> None:
+    from powderkeg.wording import counted
+
     window = f"{r.day(r.begin)} to {r.day(r.end)}"
-    acts = f"{r.events:,} act{'s' * (r.events != 1)} from {window}"
+    acts = f"{counted(r.events, 'act')} from {window}"
     screen.say(f"{r.scenario.title or r.scenario.name}, {acts}, {r.without.title}")
     told = f"{r.replicates:,} replays from {r.day(r.turn)} on, seed {r.seed}"
     if r.imputations > 1:
@@ -148,9 +163,8 @@ def _show_question(screen: Screen, r: Replay) -> None:
     screen.say(told)
     if r.sets:
         told = f"{r.sets} other sets of numbers from the ranges, {r.each} replays each"
-        plural = "s" * (len(r.fitted) > 1)
         screen.say(
-            told + (f"; {len(r.fitted)} number{plural} together from what the fit left open" if r.fitted else "")
+            told + (f"; {counted(len(r.fitted), 'number')} together from what the fit left open" if r.fitted else "")
         )
     screen.say()
 
@@ -231,7 +245,7 @@ def _show_gone(screen: Screen, r: Replay) -> None:
 def _cautions(r: Replay) -> Iterator[str]:
     """What the numbers rest on, a paragraph each."""
     from powderkeg.compare.replay.result import RESTS_ON
-    from powderkeg.wording import percent
+    from powderkeg.wording import counted, percent
 
     shares = [one.imputation for one in (*r.outcomes, r.all_acts) if one.imputation is not None]
     if shares and r.imputations > 1:
@@ -252,9 +266,10 @@ def _cautions(r: Replay) -> Iterator[str]:
             f"away: the model has no view on them. {_named(r)}"
         )
     if r.stopped:
-        yield f"{r.stopped:,} replays were stopped at the limit of new acts."
+        yield f"{counted(r.stopped, 'replay was', 'replays were')} stopped at the limit of new acts."
     if r.stopped_under:
-        yield f"Under other numbers, {r.stopped_under:,} replays were stopped at the limit of new acts."
+        stopped = counted(r.stopped_under, "replay was", "replays were")
+        yield f"Under other numbers, {stopped} stopped at the limit of new acts."
     yield RESTS_ON
 
 

@@ -9,16 +9,18 @@ import json
 import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.folder import Folder
+from powderkeg.cli.folder import Asked, Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
+    Force,
     Memory,
     Quiet,
     Replicates,
@@ -32,6 +34,7 @@ from powderkeg.cli.options import (
 )
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
+from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
@@ -65,8 +68,14 @@ def run(
             help="Folder for the results. By default ./powderkeg-report, or none with --json.",
         ),
     ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(metavar="FORM,...", help="Also every figure as a file: svg, png, pdf, html or json, or several."),
+    ] = None,
+    tables: Annotated[bool, typer.Option("--tables", help="Also the tables behind the figures as CSV.")] = False,
     workers: Workers = None,
     memory: Memory = None,
+    force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -76,8 +85,13 @@ def run(
     """
     screen = Screen(as_json, quiet)
     length(years)
+    also = Also(forms_of(figures), tables)
     read = read_scenario(scenario, sets)
-    folder = None if as_json and out is None else Folder(out or DEFAULT_FOLDER, [scenario])
+    folder = (
+        None
+        if as_json and out is None
+        else Folder(out or DEFAULT_FOLDER, [scenario], Asked("run", read.name, seed, force))
+    )
 
     from powderkeg import analyze, report
     from powderkeg.model import compile, stability
@@ -110,12 +124,45 @@ def run(
     show(screen, results)
     if folder is not None:
         with screen.waiting("writing"), folder.results("run", read, seed):
-            write(folder, read, runs, episodes, results, typed(scenario, sets, results))
+            write(folder, read, runs, episodes, results, typed(scenario, sets, results), also)
         for line in folder.said():
             screen.say(line)
         screen.say(f"Open {(folder.path / 'report.html').resolve()}")
     if stopped:
         raise typer.Exit(STOPPED)
+
+
+@dataclass(frozen=True)
+class Also:
+    """What is written beside the page on wish: figures in these formats, the tables behind them."""
+
+    forms: tuple[str, ...]
+    tables: bool
+
+    def write(self, folder: Folder, results: Results) -> None:
+        """Each figure as figure-NAME, each table as table-NAME.csv."""
+        from powderkeg import plots, report
+
+        for name, (chart, _) in report.figures(results).items() if self.forms else ():
+            for form in self.forms:
+                folder.write(f"figure-{name}.{form}", partial(plots.save, chart))
+        for name, frame in results.tables().items() if self.tables else ():
+            folder.write(f"table-{name}.csv", csv_of(frame))
+
+
+def forms_of(figures: str | None) -> tuple[str, ...]:
+    """The formats that were typed. Raises UsageError for one that there is not."""
+    from powderkeg.plots.files import FORMATS
+
+    asked = tuple(dict.fromkeys(one.strip() for one in (figures or "").split(",") if one.strip()))
+    unknown = [one for one in asked if one not in FORMATS]
+    if unknown:
+        raise UsageError(
+            Fault(None, None, "--figures", f"unknown format {one!r}", f"some of {', '.join(FORMATS)}",
+                  nearest_name(one, FORMATS))
+            for one in unknown
+        )  # fmt: skip
+    return asked
 
 
 def record_lines(model: Model, replicates: int, seed: int, workers: int | None) -> list[dict[str, Any]] | None:
@@ -132,14 +179,16 @@ def show(screen: Screen, results: Results) -> None:
     """The results as tables."""
     if screen.is_silent:
         return
-    from powderkeg.wording import measured, percent
+    from powderkeg.wording import counted, measured, percent
 
     def between(low: float | None, high: float | None, form: Any) -> str:
         return "" if low is None or high is None else f"{form(low)} to {form(high)}"
 
     r = results
     found = r.standoffs
-    screen.say(f"{r.title}: {r.replicates:,} runs of {r.years:g} years, seed {r.seed}, {r.events:,} acts")
+    screen.say(
+        f"{r.title}: {counted(r.replicates, 'run')} of {r.years:g} years, seed {r.seed}, {counted(r.events, 'act')}"
+    )
     screen.say()
     rows = [
         ["standoffs a year", measured(found.per_year.mean), between(found.per_year.low, found.per_year.high, measured)],
@@ -167,9 +216,8 @@ def show(screen: Screen, results: Results) -> None:
     if rows:
         screen.table(["outcome", "", "90 % interval", ""], rows)
     if r.record is not None:
-        screen.say(
-            f"{r.agreeing} of {len(r.record)} lines agree with the record; `powderkeg record {r.name}` tells which."
-        )
+        lines = counted(len(r.record), "line")
+        screen.say(f"{r.agreeing} of {lines} agree with the record; `powderkeg record {r.name}` tells which.")
     for line in r.brink:
         screen.paragraph(line)
     screen.say()
@@ -183,7 +231,13 @@ def typed(name: str, sets: Sequence[str] | None, results: Results) -> str:
 
 
 def write(
-    folder: Folder, scenario: Scenario, runs: Runs, episodes: pl.DataFrame, results: Results, command: str
+    folder: Folder,
+    scenario: Scenario,
+    runs: Runs,
+    episodes: pl.DataFrame,
+    results: Results,
+    command: str,
+    also: Also,
 ) -> None:
     """All files, the small ones first: if the disk fills up, what answers the questions is there."""
     from powderkeg import report
@@ -196,6 +250,7 @@ def write(
     folder.write("outcomes.json", text_of(summary + "\n"))
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
     folder.write("episodes.parquet", episodes.write_parquet)
+    also.write(folder, results)
     files = [*folder.finished, "events.parquet"]
     # The page keeps one core busy, the events another.
     with ThreadPoolExecutor(1) as pool:

@@ -29,6 +29,7 @@ from powderkeg.cli.options import (
 )
 from powderkeg.cli.screen import Screen
 from powderkeg.version import __version__
+from powderkeg.wording import counted
 from powderkeg.writing.files import text_of
 
 
@@ -80,8 +81,8 @@ def check(
     warn_of_instability(model)
     screen.data({"scenario": read.name, "faults": []})
     screen.say(
-        f"{read.name}: no fault. {len(read.actors)} actors, {len(read.acts)} acts, {model.n_acts} channels, "
-        f"{len(read.mechanisms)} mechanisms."
+        f"{read.name}: no fault. {counted(len(read.actors), 'actor')}, {counted(len(read.acts), 'act')}, "
+        f"{counted(model.n_acts, 'channel')}, {counted(len(read.mechanisms), 'mechanism')}."
     )
 
 

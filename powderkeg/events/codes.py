@@ -79,6 +79,21 @@ def entries(name: str) -> dict[str, Code]:
     return {row["code"]: Code(**row) for row in codebook(name).to_dicts()}
 
 
+def act_titles(frame: pl.DataFrame) -> dict[str, str]:
+    """Acts of an event table that are codes of a book -> what they are called there.
+
+    A code that stands in several books is of the one whose nearest CAMEO code is the one in the table.
+    """
+    if "cameo" not in frame.columns:
+        return {}
+    titles = {}
+    for act, cameo in frame.select(pl.col("act", "cameo").cast(pl.String)).unique().iter_rows():
+        found = [book[act] for book in map(entries, CODEBOOKS) if act in book and book[act].cameo == cameo]
+        if found:
+            titles[act] = found[0].title
+    return titles
+
+
 @cache
 def crosswalk() -> pl.DataFrame:
     """CAMEO to PLOVER: columns cameo, plover (type, null where PLOVER has no such act), mode, source."""

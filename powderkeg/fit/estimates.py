@@ -17,8 +17,12 @@ from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import Covariance, covariance, profile_interval
+from powderkeg.units import YEAR
 
 AT_ZERO = "at 0: no event needs it"
+UNITS = {"rate": "per day", "half_life": "days"}
+OFTEN = 1.0 / 3.0
+"""Events a day from which a rate is told by the day."""
 WIDEST = 10.0
 """Half width of an interval on the log scale from which the parameter is said not to be identified."""
 
@@ -45,11 +49,22 @@ class Estimate:
     interval: str = ""
     note: str = ""
 
+    @property
+    def unit(self) -> str:
+        """What its numbers are in: "per day", "days", or "" for a plain number."""
+        return UNITS.get(self.kind, "")
+
+    @property
+    def spoken(self) -> tuple[float, str]:
+        """(scale, unit) in which people read it: a rate a year, unless there is more than one in three days."""
+        largest = max(self.estimate, self.before)
+        return (YEAR, "per year") if self.kind == "rate" and largest < OFTEN else (1.0, self.unit)
+
     def as_dict(self) -> dict[str, Any]:
         """The estimate as plain data, for `--json`."""
         return {
-            "estimate": self.estimate, "se": self.se, "low": self.low, "high": self.high, "free": self.free,
-            "before": self.before, "interval": self.interval or None, "note": self.note or None,
+            "unit": self.unit or None, "estimate": self.estimate, "se": self.se, "low": self.low, "high": self.high,
+            "free": self.free, "before": self.before, "interval": self.interval or None, "note": self.note or None,
         }  # fmt: skip
 
 

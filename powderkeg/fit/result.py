@@ -33,6 +33,7 @@ from powderkeg.fit.used import Used
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Move, Profile, Quantity, Scenario, Source, edit
+from powderkeg.wording import counted
 
 if TYPE_CHECKING:
     from powderkeg.fit.checks.report import Checks
@@ -103,7 +104,8 @@ class Fit:
 
     def __repr__(self) -> str:
         free = sum(e.free for e in self.parameters.values())
-        return f"Fit({free} parameters, {self.events_used} events, log likelihood {self.log_likelihood:.1f})"
+        used = counted(self.events_used, "event")
+        return f"Fit({counted(free, 'parameter')}, {used}, log likelihood {self.log_likelihood:.1f})"
 
     @property
     def branching_ratio(self) -> float:
@@ -224,14 +226,15 @@ class Fit:
         }
 
     def table(self) -> pl.DataFrame:
-        """Estimates as a frame: path, estimate, se, low, high, before, free, note."""
+        """Estimates as a frame: path, unit (per day, days, or none), estimate, se, low, high, before, free, note."""
         rows = [
-            {"path": e.path, "estimate": e.estimate, "se": e.se, "low": e.low, "high": e.high, "before": e.before,
-             "free": e.free, "interval": e.interval, "note": e.note}
+            {"path": e.path, "unit": e.unit, "estimate": e.estimate, "se": e.se, "low": e.low, "high": e.high,
+             "before": e.before, "free": e.free, "interval": e.interval, "note": e.note}
             for e in self.parameters.values()
         ]  # fmt: skip
-        schema = {"path": pl.String, "estimate": pl.Float64, "se": pl.Float64, "low": pl.Float64, "high": pl.Float64,
-                  "before": pl.Float64, "free": pl.Boolean, "interval": pl.String, "note": pl.String}  # fmt: skip
+        numbers = dict.fromkeys(("estimate", "se", "low", "high", "before"), pl.Float64)
+        texts = dict.fromkeys(("interval", "note"), pl.String)
+        schema = {"path": pl.String, "unit": pl.String, **numbers, "free": pl.Boolean, **texts}
         return pl.DataFrame(rows, schema=schema)
 
     def summary(self, written: Callable[[str], str] = str) -> str:
@@ -253,18 +256,21 @@ class Fit:
         none = [e for e in free if e.note == AT_ZERO]
         shown = free if len(none) <= FEW_AT_ZERO else [e for e in free if e.note != AT_ZERO]
         width = max([len(e.path) for e in shown] + [9])
-        lines.append(f"{'parameter':<{width}}  {'estimate':>10}  {'se':>9}  {percent + ' interval':>23}  before")
+        lines.append(
+            f"{'parameter':<{width}}  {'estimate':>10}  {'se':>9}  {percent + ' interval':>23}  {'before':>8}  unit"
+        )
         for e in shown:
-            error = "" if e.se is None else f"{e.se:.3g}"
-            span = "" if e.low is None or e.high is None else f"[{e.low:.4g}, {e.high:.4g}]"
-            note = f"  {e.note}" if e.note else ""
-            lines.append(f"{e.path:<{width}}  {e.estimate:10.4g}  {error:>9}  {span:>23}  {e.before:.4g}{note}")
+            scale, unit = e.spoken
+            error = "" if e.se is None else f"{scale * e.se:.3g}"
+            span = "" if e.low is None or e.high is None else f"[{scale * e.low:.4g}, {scale * e.high:.4g}]"
+            told = f"{e.path:<{width}}  {scale * e.estimate:10.4g}  {error:>9}  {span:>23}  {scale * e.before:8.4g}"
+            lines.append(f"{told}  {unit:<8}  {e.note}".rstrip())
         if len(shown) < len(free):
             lines.append(f"{len(none)} more are {AT_ZERO}: {', '.join(e.path for e in none)}")
         lines += differences.lines(self.random_effects)
         held = sum(not e.free for e in self.parameters.values())
         if held:
-            lines.append(f"{held} parameters were held at the scenario's values.")
+            lines.append(f"{counted(held, 'parameter was', 'parameters were')} held at the scenario's values.")
         if self.reporting is not None:
             lines += ["", *self.reporting.lines(self.level)]
         if self.mechanisms.height:
@@ -281,7 +287,7 @@ class Fit:
         if self.unexplained.height:
             lines += [
                 "",
-                f"{self.unexplained.height} events that no rule of the scenario allows were left out, such as",
+                f"left out: {counted(self.unexplained.height, 'event')} that no rule of the scenario allows, such as",
             ]
             for row in self.unexplained.head(5).iter_rows(named=True):
                 who = " ".join(str(row[k]) for k in ("source", "act", "target") if row[k] is not None)
@@ -292,8 +298,8 @@ class Fit:
 
     def _events(self) -> str:
         if self.used.share < 1.0:
-            return f"{self.events_used:,} of {self.used.given:,} events ({100 * self.used.share:.0f} %)"
-        return f"{self.events_used:,} events"
+            return f"{self.events_used:,} of {counted(self.used.given, 'event')} ({100 * self.used.share:.0f} %)"
+        return counted(self.events_used, "event")
 
     def _band(self) -> str:
         ratios = self.backgrounds["branching_ratio"].drop_nulls()

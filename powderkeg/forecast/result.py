@@ -24,6 +24,7 @@ from powderkeg.forecast.seen import Watched
 from powderkeg.model import Model
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
+from powderkeg.wording import counted
 
 LEAST_SHARE = 0.005
 """Share of the acts ahead below which an act seen is not named in `as_dict`."""
@@ -55,7 +56,7 @@ class Forecast:
     drawer: Draughtsman = field(repr=False)
 
     def __repr__(self) -> str:
-        return f"Forecast(from {self.origin}, {self.days} days, {self.draws:,} draws)"
+        return f"Forecast(from {self.origin}, {counted(self.days, 'day')}, {counted(self.draws, 'draw')})"
 
     @property
     def drawn(self) -> Ahead:

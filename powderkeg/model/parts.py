@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.wording import counted
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
@@ -131,8 +132,8 @@ class Model:
         system = self.system
         stands = "" if self.stands_for is None else f" standing for {self.stands_for.sum():,}"
         return (
-            f"Model({name}: {self.n_acts} channels{stands}, {system.n_edges} edges, {system.n_mechanisms} mechanisms, "
-            f"{system.n_facts} facts)"
+            f"Model({name}: {counted(self.n_acts, 'channel')}{stands}, {counted(system.n_edges, 'edge')}, "
+            f"{counted(system.n_mechanisms, 'mechanism')}, {counted(system.n_facts, 'fact')})"
         )
 
     @property

@@ -44,18 +44,22 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Unit:
-    """A family of units. Inside = written * times / over; "" is the bare number."""
+    """A family of units. Inside = written * times / over; "" is the bare number.
+
+    read_only  names that are understood and that we do not write
+    """
 
     what: str
     example: str
     names: dict[str, tuple[float, float]]
     inside: str
+    read_only: tuple[str, ...] = ()
 
     def text(self, value: float) -> str:
         """The text with the shortest number that reads back as exactly `value`."""
         best: tuple[int, str] | None = None
         for name in self.names:
-            number = self.number(value, name)
+            number = None if name in self.read_only else self.number(value, name)
             if number is not None:
                 text = f"{number} {_SINGULAR.get(name, name) if number == '1' else name}".strip()
                 length = len(text) if "" in self.names else len(number)
@@ -99,8 +103,10 @@ RATE: Final = Unit(
         "per month": (1.0, MONTH_DAYS),
         "per week": (1.0, 7.0),
         "per day": (1.0, 1.0),
+        "per decade": (1.0, 10.0 * YEAR),
     },
     "per day",
+    ("per decade",),
 )
 SHARE: Final = Unit("a number or a percentage", "0.35 or 35 %", {"": (1.0, 1.0), "%": (1.0, 100.0)}, "")
 NUMBER: Final = Unit("a number", "6", {"": (1.0, 1.0)}, "")

@@ -25,7 +25,7 @@ from powderkeg.writing.files import text_of, write_whole
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["Results", "gather", "page", "summary", "write"]
+__all__ = ["Results", "figures", "gather", "page", "summary", "write"]
 
 
 def write(results: Results, path: str | Path, files: Sequence[str] = (), command: str | None = None) -> Path:
@@ -125,11 +125,11 @@ def _figures(results: Results) -> dict[str, Any]:
     # Altair checks every part of a chart against its schema as it is made, which takes as long as making it; the
     # tests do so for each of ours.
     with debug_mode(False):
-        return {name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in _charts(results).items()}
+        return {name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in figures(results).items()}
 
 
-def _charts(results: Results) -> dict[str, tuple[Any, str]]:
-    """Each figure that there is something to show in, and what it shows in words."""
+def figures(results: Results) -> dict[str, tuple[Any, str]]:
+    """Each figure that there is something to show in, by name: the chart, and what it shows in words."""
     r = results
     charts: dict[str, tuple[Any, str]] = {}
     if r.record:

@@ -223,19 +223,24 @@ def _words(estimate: Estimate) -> str:
 
 
 def _rows(fit: Fit, kind: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "path": e.path,
-            "estimate": measured(e.estimate),
-            "se": "–" if e.se is None else measured(e.se),
-            "interval": "–" if e.low is None or e.high is None else f"{measured(e.low)} to {measured(e.high)}",
-            "how": {"wald": "from the curvature", "profile": "profile"}.get(e.interval, ""),
-            "before": measured(e.before),
-            "note": e.note,
-        }
-        for e in fit.parameters.values()
-        if e.free and e.kind == kind
-    ]
+    return [_row(e) for e in fit.parameters.values() if e.free and e.kind == kind]
+
+
+def _row(e: Estimate) -> dict[str, Any]:
+    scale, unit = e.spoken
+    span = "–"
+    if e.low is not None and e.high is not None:
+        span = f"{measured(scale * e.low)} to {measured(scale * e.high)}"
+    return {
+        "path": e.path,
+        "estimate": measured(scale * e.estimate),
+        "unit": unit,
+        "se": "–" if e.se is None else measured(scale * e.se),
+        "interval": span,
+        "how": {"wald": "from the curvature", "profile": "profile"}.get(e.interval, ""),
+        "before": measured(scale * e.before),
+        "note": e.note,
+    }
 
 
 def _named(reference: str) -> str:

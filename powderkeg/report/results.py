@@ -99,6 +99,18 @@ class Results:
             for key in ("record", "record_low", "record_high")
         )
 
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The tables behind the figures, by name, those that have rows; columns that hold lists have them joined."""
+        found = {
+            **{part: self.shares(part) for part in ("ends", "openers", "lengths")},
+            "entanglement": self.entanglement,
+            "record": pl.DataFrame(list(self.record or ()), infer_schema_length=None),
+            "history": self.example_acts,
+            "standoffs": self.example_standoffs,
+        }
+        lists = pl.selectors.by_dtype(pl.List(pl.String))
+        return {name: frame.with_columns(lists.list.join(", ")) for name, frame in found.items() if frame.height}
+
     @property
     def versions(self) -> dict[str, str]:
         """Of what the numbers depend on."""

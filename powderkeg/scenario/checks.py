@@ -217,6 +217,12 @@ def _deeds(scenario: Scenario, cast: Cast, reader: Reader) -> None:
                     )
 
 
+def nearest_path(path: str, known: Mapping[str, Any], reader: Reader) -> str | None:
+    """The path that was probably meant: of a fact or tie as such, the one that says how it stands."""
+    own = [one for one in (f"{path}.starts", f"{path}.holds") if one in known]
+    return own[0] if own else reader.nearest(path, [*known])
+
+
 def _settings(scenario: Scenario, reader: Reader) -> Scenario:
     """Settings checked against the places there are, and their values in one form."""
     if not any(item.set for item in scenario.interventions.values()):
@@ -234,7 +240,7 @@ def _settings(scenario: Scenario, reader: Reader) -> Scenario:
             if path not in places:
                 found = f"{shown(path)} cannot change" if path in fields else f"unknown key path {shown(path)}"
                 expected = f"a value in {listed(CHANGEABLE)}" if path in fields else "the key path of a value"
-                near = None if path in fields else reader.nearest(path, list(places))
+                near = None if path in fields else nearest_path(path, places, reader)
                 reader.tell(where, line, found, expected, near)
                 continue
             try:

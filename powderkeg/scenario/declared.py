@@ -31,23 +31,28 @@ from powderkeg.reading import (
     Flag,
     Matching,
     Name,
+    Node,
     Quantity,
     Reader,
     Real,
     RecordKind,
     Reference,
+    Scalar,
     Several,
     Slip,
     Text,
     Version,
+    Wrong,
     declare,
     listed,
+    said,
 )
 from powderkeg.scenario.kinds import (
     ConditionKind,
     Effects,
     ForcedKind,
     LevelKind,
+    Moment,
     PatternKind,
     SettingsKind,
     TiePatternKind,
@@ -199,6 +204,16 @@ def _fact(fact: Fact, reader: Reader, path: str) -> Iterator[Slip]:
         yield Slip("starts", f"unknown level {fact.starts!r}", f"one of {listed(fact.levels)}", near)
     if fact.comes is not None and len(fact.levels) != 2:
         yield Slip("comes", f"a fact of {len(fact.levels)} levels cannot come by itself", "two levels, or no comes")
+
+
+class FactKind(RecordKind):
+    """A fact; `roadblock: on` is answered with what says so."""
+
+    def read(self, node: Node, path: str, reader: Reader) -> Any:
+        if isinstance(node, Scalar) and not node.is_null:
+            is_level = node.text.isidentifier()
+            raise Wrong(said(node), self.words, f"{{starts: {node.text}}}" if is_level else None)
+        return super().read(node, path, reader)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -487,7 +502,7 @@ class Deed:
     who: str = declare(Reference("actor"), "Who acts.")
     does: str = declare(Reference("act"), "The act; some move must allow it.")
     to: str = declare(Reference("actor"), "To whom.")
-    at: Quantity = declare(Amount(DURATION, least=0.0), "When, counted from the start of the run.")
+    at: Quantity = declare(Moment(DURATION, least=0.0), "When, counted from the start of the run, or a date.")
 
 
 @dataclass(frozen=True)
@@ -506,9 +521,13 @@ class Intervention:
     title: str = declare(SHORT, "The intervention in words.", default="")
     question: str = declare(LONG, "The question it answers.", default="")
     at: Quantity = declare(
-        Amount(DURATION, least=0.0), "From when on, counted from the start of the run.", default=Quantity(0.0)
+        Moment(DURATION, least=0.0),
+        "From when on, counted from the start of the run, or a date.",
+        default=Quantity(0.0),
     )
-    until: Quantity | None = declare(Amount(DURATION, above=0.0), "Until when.", default=None, spoken="the end")
+    until: Quantity | None = declare(
+        Moment(DURATION, above=0.0), "Until when: a duration or a date.", default=None, spoken="the end"
+    )
     set: dict[str, Any] = declare(SettingsKind(), "Values to change, by key path, written as in this file.", default={})
     do: tuple[Deed, ...] = declare(
         Several(RecordKind(Deed, "deed"), distinct=False), "Acts that are made to happen.", default=()
@@ -546,7 +565,7 @@ class Scenario:
     ties: dict[str, Tie] = declare(
         ByName(RecordKind(Tie, "tie", _tie), "tie"), "Standing relations between two actors.", default={}
     )
-    facts: dict[str, Fact] = declare(ByName(RecordKind(Fact, "fact", _fact), "fact"), "What is the case.", default={})
+    facts: dict[str, Fact] = declare(ByName(FactKind(Fact, "fact", _fact), "fact"), "What is the case.", default={})
     acts: dict[str, Act] = declare(ByName(RecordKind(Act, "act"), "act"), "Kinds of deed.")
     profiles: dict[str, Profile] = declare(
         ByName(RecordKind(Profile, "profile", _profile), "profile"), "How background rates vary in time.", default={}

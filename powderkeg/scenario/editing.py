@@ -24,6 +24,7 @@ from powderkeg.reading import (
     listed,
     tree_of,
 )
+from powderkeg.scenario.checks import nearest_path
 from powderkeg.scenario.declared import SCENARIO, Scenario
 
 
@@ -48,8 +49,9 @@ def edit(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     changes = {_full(str(path), places): value for path, value in changes.items()}
     reader = Reader()
     reader.names["source"] = dict.fromkeys(scenario.sources)
+    reader.data["start"] = scenario.start
     unknown = [
-        Fault(None, None, path, "unknown key path", _expected(places, path), reader.nearest(path, [*places]))
+        Fault(None, None, path, "unknown key path", _expected(places, path), nearest_path(path, places, reader))
         for path in changes
         if path not in places
     ]

@@ -5,14 +5,17 @@ In: nodes of a scenario file, with the names that the file declares. Out: the na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from powderkeg.reading import (
     BROKEN,
     SHARE,
     Amount,
+    Day,
     EditablePlace,
     Kind,
     Node,
@@ -72,7 +75,11 @@ class ConditionKind(Kind):
     words = "a fact, or fact.level"
 
     def read(self, node: Node, path: str, reader: Reader) -> Condition:
-        return Condition(*_fact_and_level(self.text(node), reader))
+        text = self.text(node)
+        denied = re.fullmatch(r"(?:not\s+|!\s*)(\S+)", text.strip())
+        if denied:
+            raise _denied(text, denied[1], path, reader)
+        return Condition(*_fact_and_level(text, reader))
 
     def write(self, value: Condition, writer: Writer) -> str:
         return str(value)
@@ -108,6 +115,17 @@ class TargetKind(Kind):
 
     def schema(self, defs: dict[str, Schema]) -> Schema:
         return ConditionKind().schema(defs)
+
+
+def _denied(text: str, fact: str, path: str, reader: Reader) -> Wrong:
+    """What to write instead of `not fact`."""
+    if ".needs" in path:
+        return Wrong(shown(text), "a fact, or fact.level; what must not be the case stands under forbids",
+                     f"forbids: {fact}")  # fmt: skip
+    if ".forbids" in path:
+        return Wrong(shown(text), "a fact, or fact.level; what must be the case stands under needs", f"needs: {fact}")
+    levels = _levels(fact, reader)
+    return Wrong(shown(text), "a fact, or fact.level", f"{fact}.{levels[0]}" if levels else None)
 
 
 PROBABILITY: Final = Amount(SHARE, least=0.0, most=1.0, certain=(0.0, 1.0))
@@ -351,6 +369,28 @@ def _bare(verb: str) -> str:
         if verb.endswith(ending) and bare and third_person(bare) == verb:
             return bare
     return verb
+
+
+@dataclass(frozen=True)
+class Moment(Amount):
+    """A time counted from the start of the run, or a date; read to days from the scenario's start."""
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        return f"a duration such as {self.unit.example}, or a date such as 2008-02-17"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Any:
+        start: date | None = reader.data.get("start")
+        text = node.text.strip() if isinstance(node, Scalar) and node.number is None else ""
+        if start is None or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return super().read(node, path, reader)
+        days = (Day().read(node, path, reader) - start).days
+        if days < 0:
+            raise Wrong(text, f"a date from {start} on, when the scenario starts")
+        return super().read(Scalar(f"{days} days", node.line, True), path, reader)
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return {"anyOf": [*super().schema(defs)["anyOf"], Day().schema(defs)]}
 
 
 @dataclass(frozen=True)

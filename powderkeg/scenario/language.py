@@ -7,6 +7,7 @@ named tuples. These are the kinds of field that a scenario has and other files d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final, NamedTuple
 
 from powderkeg.reading import (
@@ -154,12 +155,21 @@ def prepare(reader: Reader, sections: Mapping[str, Node]) -> None:
             levels[name] = tuple(texts(written))
     levels.update(dict.fromkeys(ties or (), TIE_LEVELS))
     reader.data["levels"] = levels
+    reader.data["start"] = _date_of(sections.get("start"))
     acts = names("acts")
     reader.data["verbs"] = (
         None if acts is None else {**{third_person(act): act for act in acts}, **{a: a for a in acts}}
     )
     kinds = [*TIE_VERBS, *(text for name in ties or () for text in texts(part("ties", name, "kind")))]
     reader.data["tie_verbs"] = None if ties is None else {tie_verb(kind): kind for kind in kinds}
+
+
+def _date_of(node: Node | None) -> date | None:
+    """The day a node says, if it does; if not, that is told where it is read."""
+    try:
+        return date.fromisoformat(node.text) if isinstance(node, Scalar) else None
+    except ValueError:
+        return None
 
 
 def reserved_words() -> tuple[str, ...]:
