@@ -17,7 +17,7 @@ import typer
 from powderkeg.cli.compare import beside
 from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
-from powderkeg.cli.folder import Asked, Folder
+from powderkeg.cli.folder import Claim, Folder
 from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Seed, Sets, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
@@ -105,7 +105,7 @@ def attribute(
     _check_words(with_fit, free, fix, least)
     read = read_scenario(scenario, sets)
     folder = (
-        None if out is None else Folder(out, [scenario, *reading.paths], Asked("attribute", read.name, seed, force))
+        None if out is None else Folder(out, [scenario, *reading.paths], Claim("attribute", read.name, seed, force))
     )
     events = reading.table(screen, scenario)
     rows = {key: events.account[key] for key in ROWS if key in events.account}

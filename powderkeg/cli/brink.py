@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from powderkeg.cli.folder import Asked, Folder
+from powderkeg.cli.folder import Claim, Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
@@ -54,7 +54,7 @@ def brink(
     screen = Screen(as_json, quiet)
     length(years)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out, [scenario], Asked("brink", read.name, seed, force))
+    folder = None if out is None else Folder(out, [scenario], Claim("brink", read.name, seed, force))
 
     from powderkeg.compare import brink as come_near
 

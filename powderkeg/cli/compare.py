@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from powderkeg.cli.folder import Asked, Folder
+from powderkeg.cli.folder import Claim, Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
@@ -89,7 +89,7 @@ def compare(
     name, interventions = split(words or [])
     interventions += [*edited(changed), *(f"without {one}" for one in left_out or ())]
     read = read_scenario(name, sets)
-    folder = None if out is None else Folder(out, [name], Asked("compare", read.name, seed, force))
+    folder = None if out is None else Folder(out, [name], Claim("compare", read.name, seed, force))
     fitted = beside(name) if ranges else None
 
     from powderkeg.compare import compare as compare_worlds
@@ -106,6 +106,7 @@ def compare(
             write(folder, found)
         for line in folder.said():
             screen.say(line)
+        screen.say(f"Open {(folder.path / 'comparison.html').resolve()}")
 
 
 def split(words: list[str]) -> tuple[str, list[str]]:
@@ -144,7 +145,7 @@ def show(screen: Screen, found: Comparison) -> None:
     if screen.is_silent:
         return
     from powderkeg.plots.comparison import SHARES, change
-    from powderkeg.report.compared import value
+    from powderkeg.report.compared import findings, value
     from powderkeg.wording import counted, measured
 
     c = found
@@ -154,6 +155,9 @@ def show(screen: Screen, found: Comparison) -> None:
         if c.fitted:
             told += f"; {counted(len(c.fitted), 'number')} together from what the fit left open"
     screen.say(f"{c.scenario.title or c.scenario.name}: {told}")
+    screen.say()
+    for line in findings(c):
+        screen.paragraph(line)
     screen.say()
     heads = ["", "without", "with", f"difference [{100 * c.level:g} % interval]"]
     heads += [*(["under other numbers"] if c.sets else []), "verdict", "as good as"]

@@ -19,7 +19,7 @@ import typer
 
 from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.events import accounted
-from powderkeg.cli.folder import Asked, Destination, Folder
+from powderkeg.cli.folder import Claim, Destination, Folder
 from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
@@ -131,7 +131,7 @@ def fit(
         raise UsageError(Fault(None, None, "--refits", "1", "0 for none, or at least 2"))
     read = read_scenario(scenario, sets)
     places = None if out is None else _places(out, [scenario, *reading.paths])
-    pages = None if report is None else Folder(report, [scenario, *reading.paths], Asked("fit", read.name, None, force))
+    pages = None if report is None else Folder(report, [scenario, *reading.paths], Claim("fit", read.name, None, force))
     events = reading.table(screen, scenario, days_told=True)
 
     from powderkeg.fit import fit as fit_model

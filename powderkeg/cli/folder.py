@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
     from powderkeg.writing.sets import Staged
 
-__all__ = ["Asked", "Destination", "DiskError", "Folder"]
+__all__ = ["Claim", "Destination", "DiskError", "Folder"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Claim:
     """What a command is about to run, for which a folder is wanted.
 
     A scenario is known by its name: one that was edited, or run with --set, is still the same to its author, and its
@@ -61,7 +61,7 @@ class Asked:
 class Folder:
     """A folder to write results into, and the names of the files that are finished."""
 
-    def __init__(self, path: Path, read: Iterable[str | Path] = (), asked: Asked | None = None) -> None:
+    def __init__(self, path: Path, read: Iterable[str | Path] = (), asked: Claim | None = None) -> None:
         """Make the folder if need be and try to write in it.
 
         read   files that the results come from: they are kept, whatever they are called

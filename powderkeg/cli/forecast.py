@@ -16,7 +16,7 @@ import typer
 from powderkeg.cli.compare import beside
 from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
-from powderkeg.cli.folder import Asked, Destination, Folder
+from powderkeg.cli.folder import Claim, Destination, Folder
 from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
@@ -113,7 +113,7 @@ def forecast(
     """
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
-    folder = None if out is None else Folder(out, [scenario, *reading.paths], Asked("forecast", read.name, seed, force))
+    folder = None if out is None else Folder(out, [scenario, *reading.paths], Claim("forecast", read.name, seed, force))
     events = reading.table(screen, scenario)
     unmatched = "drop" if drop_unmatched else "refuse"
     rows = {key: events.account[key] for key in ROWS if key in events.account}

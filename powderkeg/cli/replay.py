@@ -7,6 +7,8 @@ beside it what simulation says; with --out the tables, the figure, JSON.
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.folder import Asked, Folder
+from powderkeg.cli.folder import Claim, Folder
 from powderkeg.cli.options import (
     AsJson,
     Force,
@@ -91,7 +93,7 @@ def replay(
     read = read_scenario(scenario, sets)
     left_out = asked(without, changed)
     day = None if since is None else as_date(since, "--from")
-    folder = None if out is None else Folder(out, [scenario, *reading.paths], Asked("replay", read.name, seed, force))
+    folder = None if out is None else Folder(out, [scenario, *reading.paths], Claim("replay", read.name, seed, force))
     fitted = beside(scenario) if ranges else None
     events = reading.table(screen, scenario, days_told=True)
 
@@ -116,6 +118,7 @@ def replay(
             write(folder, found)
         for line in folder.said():
             screen.say(line)
+        screen.say(f"Open {(folder.path / 'replay.html').resolve()}")
 
 
 def asked(without: str | None, changed: str | None) -> str:
@@ -288,8 +291,9 @@ def _named(found: Replay) -> str:
 
 
 def write(folder: Folder, found: Replay) -> None:
-    """Tables, figure, JSON."""
+    """Tables, figure, JSON, the page."""
     from powderkeg import plots
+    from powderkeg.report import replayed
 
     text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2, default=str)
     folder.write("replay.json", text_of(text + "\n"))
@@ -297,7 +301,6 @@ def write(folder: Folder, found: Replay) -> None:
     folder.write("counts.csv", csv_of(found.counts))
     folder.write("standoffs.csv", csv_of(found.standoffs))
     folder.write("outcomes.csv", csv_of(found.outcome_table()))
-    chart = plots.replayed(
-        found.acts, found.added, found.standoffs, found.start, found.begin, found.turn, found.end, found.without.title
-    )
-    folder.write("replay.svg", lambda path: plots.save(chart, path))
+    folder.write("replay.svg", lambda path: plots.save(replayed.chart(found), path))
+    files, typed = list(folder.finished), shlex.join(["powderkeg", *sys.argv[1:]])
+    folder.write("replay.html", text_of(replayed.page(found, files, typed)))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.folder import Asked, Folder
+from powderkeg.cli.folder import Claim, Folder
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
@@ -90,7 +90,7 @@ def run(
     folder = (
         None
         if as_json and out is None
-        else Folder(out or DEFAULT_FOLDER, [scenario], Asked("run", read.name, seed, force))
+        else Folder(out or DEFAULT_FOLDER, [scenario], Claim("run", read.name, seed, force))
     )
 
     from powderkeg import analyze, report

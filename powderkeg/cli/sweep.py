@@ -6,6 +6,8 @@ go on after a stop.
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +34,7 @@ from powderkeg.cli.options import (
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
+from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
     from powderkeg.compare.sweep.sweeps import Sensitivity, Sweep
@@ -90,6 +93,7 @@ def sweep(
         _sweep(screen, read, folder, over, samples, design, sensitivity, outcome, common)
     for line in folder.said():
         screen.say(line)
+    screen.say(f"Open {(folder.path / 'sweep.html').resolve()}")
 
 
 @contextmanager
@@ -126,7 +130,7 @@ def _sweep(
             told = measure(read, sensitivity, over=paths, samples=samples or 16, progress=progress, **common)
         _show_sensitivity(screen, told, outcome)
         with folder.results("sweep", read, seed):
-            _write(folder, told.table, _sensitivity_charts(told, outcome))
+            _write(folder, told, _sensitivity_charts(told, outcome), _chosen(_names(told.table), outcome))
     else:
         axes = [axis(read, *_pair(item)) for item in over or ()]
         with screen.progress(f"sweep of {read.name}") as progress:
@@ -136,7 +140,7 @@ def _sweep(
             )  # fmt: skip
         _show_sweep(screen, found, outcome)
         with folder.results("sweep", read, seed):
-            _write(folder, found.table, _sweep_charts(found, outcome))
+            _write(folder, found, _sweep_charts(found, outcome), _chosen(_names(found.table), outcome))
 
 
 def _pair(item: str) -> tuple[str, str]:
@@ -223,10 +227,13 @@ def _sensitivity_charts(found: Sensitivity, asked: list[str] | None) -> dict[str
     return {f"{n}.svg": tornado(found.table, n, found.method) for n in _chosen(_names(found.table), asked)}
 
 
-def _write(folder: Folder, table: Any, charts: dict[str, Any]) -> None:
+def _write(folder: Folder, found: Sweep | Sensitivity, charts: dict[str, Any], outcomes: list[str]) -> None:
     from powderkeg.plots import save
+    from powderkeg.report.swept import page
 
-    folder.write("table.parquet", table.write_parquet)
-    folder.write("table.csv", csv_of(table))
+    folder.write("table.parquet", found.table.write_parquet)
+    folder.write("table.csv", csv_of(found.table))
     for name, chart in charts.items():
         folder.write(name, partial(save, chart))
+    typed = shlex.join(["powderkeg", *sys.argv[1:]])
+    folder.write("sweep.html", text_of(page(found, charts, outcomes, list(folder.finished), typed)))

@@ -67,20 +67,21 @@ def svg(chart: Any, name: str = "", label: str = "") -> str:
     """A chart as SVG text, each mark with a hover text; fit to stand in an HTML page beside others.
 
     name   put before every id in the picture, so that two pictures of one page do not share a clip path
-    label  what the picture shows, for those who cannot see it
+    label  what the picture shows, for those who cannot see it; by default its title and subtitle
     """
     import vl_convert
 
     _must_have_room()
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_spec(chart)))
-    for parent in list(root.iter()):
+    parts = list(root.iter())
+    for parent in parts:
         tag = parent.tag.removeprefix(f"{{{SVG}}}")
         if tag not in DRAWN:
             raise ValueError(f"a figure holds an element that does not belong there: {tag}")
-        described = parent.get("aria-label")
-        if described and parent.get("aria-roledescription") not in SILENT:
+        hint = parent.get("aria-label")
+        if hint and parent.get("aria-roledescription") not in SILENT:
             hover = ElementTree.Element(f"{{{SVG}}}title")
-            hover.text = described
+            hover.text = hint
             parent.insert(0, hover)
         for key, value in list(parent.attrib.items()):
             if key == "id":
@@ -89,11 +90,24 @@ def svg(chart: Any, name: str = "", label: str = "") -> str:
                 parent.set(key, value.replace("url(#", f"url(#{name}"))
             elif key.startswith((f"{{{XLINK}}}", "on", "href")):
                 raise ValueError(f"a figure holds an attribute that does not belong there: {key}")
-    if label:
-        root.set("role", "img")
-        root.set("aria-label", label)
+        # To readers of the page the figure is one picture with one description; its parts have hover texts.
+        for key in [key for key in parent.attrib if key == "role" or key.startswith("aria-")]:
+            del parent.attrib[key]
+    root.set("role", "img")
+    root.set("aria-label", label or described(chart))
     ElementTree.register_namespace("", SVG)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def described(chart: Any) -> str:
+    """The words that stand above a chart."""
+    head = chart.to_dict(validate=False).get("title") or ""
+    lines = [head] if isinstance(head, str) else [head.get("text", ""), *head.get("subtitle", [])]
+    return " ".join(f"{line}." if line[-1:].isalnum() else line for line in map(_one_line, lines) if line)
+
+
+def _one_line(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else " ".join(text)
 
 
 def _must_have_room() -> None:

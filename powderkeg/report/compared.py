@@ -59,6 +59,7 @@ def page(comparison: Comparison, files: Sequence[str] = (), command: str | None 
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
         figure=Markup(plots.svg(chart, "differences-", label)),
         parts=[_part(one) for one in c.interventions],
+        findings=findings(c),
         many=f"There are {tested} differences here: at {percent(c.level)} about {tested * (1 - c.level):.0f} of the "
         "intervals miss the truth by chance alone."
         if tested > 5
@@ -72,12 +73,51 @@ def page(comparison: Comparison, files: Sequence[str] = (), command: str | None 
 def command_of(comparison: Comparison) -> str:
     """What to type to get the same."""
     c = comparison
-    names = " ".join(shlex.quote(one.name) for one in c.interventions)
+    names = " ".join(_typed(one.name) for one in c.interventions)
     ranges = f"--sets {c.sets}" if c.sets else "--no-ranges"
     return (
         f"powderkeg compare {shlex.quote(c.scenario.name)} {names} --years {c.years:g} --replicates {c.replicates} "
         f"--seed {c.seed} {ranges}"
     )
+
+
+def findings(comparison: Comparison, most: int = 2) -> list[str]:
+    """The changes that matter most, a sentence each: clear ones that hold under other numbers too, those on which the
+    scenario has a view before others, the largest first; at most one of each intervention."""
+    ranked = []
+    for one in comparison.interventions:
+        clear = [e for e in questions(one) if e.verdict in CLEAR and not e.hangs_on_ranges]
+        if clear:
+            best = max(clear, key=_weight)
+            ranked.append((_weight(best), one, best))
+    ranked.sort(key=lambda row: row[0], reverse=True)
+    return [f"{one.title}: {_moves(e)}{_called(e)}." for _, one, e in ranked[:most]]
+
+
+def _moves(e: Effect) -> str:
+    """“Raids: 0.78 → 0.31 a year”; titles are questions as often as nouns, so no verb fits them all."""
+    return f"“{e.title}” {value(e.baseline, e.unit)} → {value(e.value, e.unit)}{UNITS.get(e.unit, '')}"
+
+
+def _typed(name: str) -> str:
+    """An intervention as it is typed: its name, or the world that was made up for it."""
+    if name.startswith("without "):
+        return f"--without {shlex.quote(name.removeprefix('without '))}"
+    return f"--with {shlex.quote(name)}" if "=" in name else shlex.quote(name)
+
+
+CLEAR = ("better", "worse", "more", "less")
+UNITS = {"per year": " a year", "days": " days"}
+
+
+def _weight(e: Effect) -> tuple[bool, float]:
+    """Whether the scenario has a view on it, and how large the change is beside the values, 0 to 1."""
+    return e.better is not None, abs(e.difference) / max(abs(e.baseline) + abs(e.value), 1e-300)
+
+
+def _called(e: Effect) -> str:
+    holds = "" if e.same_sign is None else f"; so under {percent(e.same_sign)} of the other numbers"
+    return (f", which the scenario calls {e.verdict}" if e.better is not None else "") + holds
 
 
 def gist(one: Compared) -> list[tuple[str, list[str]]]:

@@ -164,7 +164,7 @@ def page(
     from markupsafe import Markup
 
     scenario = fit.scenario_before
-    drawn = {name: Markup(plots.svg(chart, f"{name}-", name.replace("-", " "))) for name, chart in charts.items()}
+    drawn = {name: Markup(plots.svg(chart, f"{name}-")) for name, chart in charts.items()}
     ratios = fit.backgrounds["branching_ratio"].drop_nulls().to_list()
     return template("fitted.html").render(
         fit=fit,
@@ -187,11 +187,44 @@ def page(
         kinds=[] if checks is None else _kinds(checks),
         recovery=[] if checks is None or checks.recovery is None else checks.recovery.table.to_dicts(),
         conservative=CONSERVATIVE[0].upper() + CONSERVATIVE[1:],
+        opening=opening(fit, checks),
         number=measured,
         percent=percent,
         command=command,
         files=files,
     )
+
+
+def opening(fit: Fit, checks: Checks | None) -> str:
+    """What the fit says, in a few sentences, the most important first."""
+    ratio = fit.branching_ratio
+    told = [
+        f"Each act draws {ratio:.2f} direct answers in the long run: of a hundred acts about "
+        f"{100 * min(ratio, 1.0):.0f} are answers and the rest come of their own accord."
+        if ratio < 1.0
+        else f"Each act draws {ratio:.2f} direct answers in the long run: more than one, so it goes on and on."
+    ]
+    rows = sorted(overview(fit), key=lambda row: -row["answers"])
+    needed = [row for row in rows if row["needed"]]
+    if needed:
+        first = needed[0]
+        soon = "" if first["half_life"] is None else f", half of them within {_length(first['half_life'])}"
+        told.append(
+            f"The strongest mechanism that the record needs is “{first['title']}”: {measured(first['answers'])} "
+            f"answers to one act{soon}."
+        )
+    elif rows:
+        told.append("The record needs none of the mechanisms: they may all be chance.")
+    ahead = None if checks is None else checks.held_out
+    if ahead is not None:
+        lead = ahead.leads[0]
+        how = "better than" if lead.low > 0 else "worse than" if lead.high < 0 else "no better and no worse than"
+        told.append(f"The last {ahead.days:,.0f} days, which it had not seen, it foresaw {how} a constant rate would.")
+    return " ".join(told)
+
+
+def _length(days: float) -> str:
+    return f"{measured(days)} days" if days >= 1.0 else f"{measured(24.0 * days)} hours"
 
 
 def _listed(fit: Fit, checks: Checks | None) -> list[str]:

@@ -175,8 +175,7 @@ def gather(
         n_sourced=n_sourced,
         n_guesses=n_guesses,
         actors=_titles(scenario.actors),
-        # Of two things with one name the actor is meant.
-        titles=_titles(scenario.mechanisms) | _titles(scenario.acts) | _titles(scenario.actors),
+        titles=called(scenario),
     )
 
 
@@ -267,6 +266,11 @@ def _foundations(scenario: Scenario) -> tuple[int, int, int, tuple[Mapping[str, 
 def safe_url(url: str | None) -> str | None:
     """The address if it is one of the web; a page must not hold a link that does something else."""
     return url if url is not None and url.lower().startswith(("http://", "https://")) else None
+
+
+def called(scenario: Scenario) -> dict[str, str]:
+    """What actors, acts and mechanisms are called, by name; of two things with one name the actor is meant."""
+    return _titles(scenario.mechanisms) | _titles(scenario.acts) | _titles(scenario.actors)
 
 
 def _titles(section: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,141 @@
+"""One page that says how the answers move when numbers do.
+
+In: a `Sweep` or a `Sensitivity`, its charts. Out: one HTML file without scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from powderkeg import plots
+from powderkeg.compare import Sensitivity, Sweep
+from powderkeg.report.pages import FOLDER, template
+from powderkeg.scenario import digest
+from powderkeg.units import YEAR
+from powderkeg.version import __version__
+from powderkeg.wording import counted, measured, percent
+
+MOST_POINTS = 200
+"""Rows of a table on the page; the files beside it have all."""
+SHARES = ("share of runs", "share of days")
+
+
+def page(
+    found: Sweep | Sensitivity,
+    charts: Mapping[str, Any],
+    outcomes: Sequence[str],
+    files: Sequence[str] = (),
+    command: str | None = None,
+) -> str:
+    """The page as text.
+
+    charts    name -> chart
+    outcomes  those that are shown
+    files     names of the files that lie beside it
+    command   what was typed to make it
+    """
+    from markupsafe import Markup
+
+    is_sweep = isinstance(found, Sweep)
+    return template("swept.html").render(
+        s=found,
+        is_sweep=is_sweep,
+        title=found.scenario.title or found.scenario.name,
+        years=found.days / YEAR,
+        version=__version__,
+        digest=digest(found.scenario),
+        points=counted(found.table["point"].n_unique() if is_sweep else found.points, "point"),
+        gist=_gist(found, outcomes) if is_sweep else _hangs_on(found, outcomes),
+        tables=_sweep_tables(found, outcomes) if isinstance(found, Sweep) else _sensitivity_tables(found, outcomes),
+        figures=[Markup(plots.svg(chart, f"figure{k}-")) for k, chart in enumerate(charts.values())],
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        files=files,
+        command=command,
+    )
+
+
+def _told(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    return percent(value) if unit in SHARES else measured(value)
+
+
+def _gist(found: Sweep, outcomes: Sequence[str]) -> list[str]:
+    """Between which values each outcome moves, a sentence each."""
+    told = []
+    for name in outcomes:
+        rows = found.table.filter(pl.col("outcome") == name, pl.col("value").is_not_null())
+        if rows.height:
+            title, unit = rows.select("title", "unit").row(0)
+            low, high = rows["value"].to_numpy().min(), rows["value"].to_numpy().max()
+            told.append(f"{title}: from {_told(float(low), unit)} to {_told(float(high), unit)}.")
+    return told
+
+
+def _hangs_on(found: Sensitivity, outcomes: Sequence[str]) -> list[str]:
+    """The number that each outcome hangs on most, a sentence each."""
+    column = "total" if found.method == "sobol" else "effect"
+    told = []
+    for name in outcomes:
+        rows = found.table.filter(pl.col("outcome") == name).sort(column, descending=True)
+        if rows.height:
+            told.append(f"{rows['title'][0]} hangs most on {rows['path'][0]}.")
+    return told
+
+
+def _sweep_tables(found: Sweep, outcomes: Sequence[str]) -> list[dict[str, Any]]:
+    """A table an outcome: the swept values, the outcome, its paired difference."""
+    paths = [one.path for one in found.axes]
+    made = []
+    for name in outcomes:
+        rows = found.table.filter(pl.col("outcome") == name)
+        if not rows.height:
+            continue
+        title, unit = rows.select("title", "unit").row(0)
+        body = [
+            [*(_written(row[path]) for path in paths), _told(row["value"], unit),
+             _interval(row["value_low"], row["value_high"], unit), _signed(row["difference"], unit),
+             _signed_interval(row["low"], row["high"], unit)]
+            for row in rows.head(MOST_POINTS).to_dicts()
+        ]  # fmt: skip
+        heads = [*paths, "value", "interval", "difference to the scenario as it stands", "its interval"]
+        made.append({"title": title, "heads": heads, "first": len(paths), "rows": body})
+    return made
+
+
+def _sensitivity_tables(found: Sensitivity, outcomes: Sequence[str]) -> list[dict[str, Any]]:
+    columns = (
+        ("total", "total_error", "first", "first_error")
+        if found.method == "sobol"
+        else ("effect", "effect_error", "bend")
+    )
+    made = []
+    for name in outcomes:
+        rows = found.table.filter(pl.col("outcome") == name).sort(columns[0], descending=True)
+        if rows.height:
+            body = [[row["path"], *(measured(row[column]) for column in columns)] for row in rows.to_dicts()]
+            heads = ["number", *(column.replace("_", " ") for column in columns)]
+            made.append({"title": rows["title"][0], "heads": heads, "first": 1, "rows": body})
+    return made
+
+
+def _written(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _interval(low: float | None, high: float | None, unit: str) -> str:
+    return "–" if low is None or high is None else f"{_told(low, unit)} to {_told(high, unit)}"
+
+
+def _signed(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    scale, tail = (100.0, " points") if unit in SHARES else (1.0, "")
+    return f"{scale * value:+.3g}{tail}".replace("-", "−")
+
+
+def _signed_interval(low: float | None, high: float | None, unit: str) -> str:
+    return "–" if low is None or high is None else f"{_signed(low, unit)} to {_signed(high, unit)}"
