@@ -1,7 +1,8 @@
 """The simulation engine once more, in plain Python: slow, obvious, and the same events one for one.
 
-Written from the documentation of the engine (docs/engine.md), sharing no code with it: whole numbers with masks for
-the draws, lists for tables, `heapq` for the queue. Takes a `System` and the same plain descriptions of a world.
+Written from the documentation of the engine (docs/engine.md), sharing no code with it but logarithm, exponential and
+cosine, which have tests of their own: whole numbers with masks for the draws, lists for tables, `heapq` for the queue.
+Takes a `System` and the same plain descriptions of a world.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import heapq
 import math
 import struct
 from dataclasses import dataclass, field
+
+from powderkeg.engine.elementary import cosine_of_turns, exponential, logarithm
 
 MASK = (1 << 64) - 1
 CHOICE, MARK, COUNT, DELAY, COMPONENT, EFFECT_COIN = 0, 1, 2, 3, 6, 16
@@ -52,7 +55,7 @@ def poisson(key, mean):
     total = 0
     for part in range(parts):
         u = draw(key if part == 0 else child(key, SPLIT, part), COUNT)
-        n, term = 0, math.exp(-each)
+        n, term = 0, exponential(-each)
         below = term
         while u > below:
             n += 1
@@ -220,7 +223,7 @@ class Twin:
                         m = base.edge_mechanism[k]
                         for j in range(base.kernel_start[m], base.kernel_start[m + 1]):
                             decay = float(now.kernel_decay[j])
-                            weight = width * float(now.kernel_share[j]) * math.exp(-decay * (begin - time))
+                            weight = width * float(now.kernel_share[j]) * exponential(-decay * (begin - time))
                             if weight > 1e-12:
                                 left.add(k, low, width, weight, j)
                     self.left[stream, h] = left.close()
@@ -241,7 +244,7 @@ class Twin:
         upcoming, number = {}, dict.fromkeys(self.background, 0)
         for s, row in self.background.items():
             if row.mean > 0:
-                upcoming[s] = self.begin - math.log(draw(child(stream_key[s], IMMIGRANT, 0), DELAY)) / row.mean
+                upcoming[s] = self.begin - logarithm(draw(child(stream_key[s], IMMIGRANT, 0), DELAY)) / row.mean
         for fact, level in enumerate(self.initial):
             self._change(fact, level, key0, -1, self.start)
         acts = self._addressed(self.acts)
@@ -267,7 +270,7 @@ class Twin:
             if kind == 0:
                 before = self.phases[self.phase][1]
                 for d, calm in enumerate(self.calm):
-                    self.calm[d] = [calm[0] * math.exp(-float(before.calm_decay[d]) * (now - calm[1])), now]
+                    self.calm[d] = [calm[0] * exponential(-float(before.calm_decay[d]) * (now - calm[1])), now]
                 self.phase += 1
                 key = child(key0, PHASE, self._bits(now))
                 for fact, level in self.phases[self.phase][2]:
@@ -297,7 +300,7 @@ class Twin:
                 key = child(stream_key[s], IMMIGRANT, number[s])
                 row = self.background[s]
                 number[s] += 1
-                upcoming[s] = now - math.log(draw(child(stream_key[s], IMMIGRANT, number[s]), DELAY)) / row.mean
+                upcoming[s] = now - logarithm(draw(child(stream_key[s], IMMIGRANT, number[s]), DELAY)) / row.mean
                 i = pick(draw(key, CHOICE), row.table)
                 c, mechanism = row.things[i], -1
                 worth = float(self._system.rate[c])
@@ -320,7 +323,7 @@ class Twin:
                     changes.append((int(self.base.effect_fact[i]), int(self.base.effect_level[i])))
             for i in range(self.base.calm_add_start[c], self.base.calm_add_start[c + 1]):
                 d = self.base.calm_add_index[i]
-                x = self.calm[d][0] * math.exp(-float(system.calm_decay[d]) * (now - self.calm[d][1]))
+                x = self.calm[d][0] * exponential(-float(system.calm_decay[d]) * (now - self.calm[d][1]))
                 self.calm[d] = [x + float(system.calm_add_amount[i]), now]
             for fact, level in changes:
                 self._change(fact, level, key, me, now)
@@ -346,8 +349,10 @@ class Twin:
             for i in lowered:
                 d = self.base.calm_low_index[i]
                 x, since = self.calm[d]
-                total += float(system.calm_low_strength[i]) * x * math.exp(-float(system.calm_decay[d]) * (now - since))
-            worth *= math.exp(-total)
+                total += (
+                    float(system.calm_low_strength[i]) * x * exponential(-float(system.calm_decay[d]) * (now - since))
+                )
+            worth *= exponential(-total)
         return worth >= low + width or low + width * draw(key, MARK) < worth
 
     def _shape(self, p, now):
@@ -357,7 +362,7 @@ class Twin:
             i += 1
         value, swing = float(system.step_value[i]), float(system.profile_swing[p])
         if swing != 0.0:
-            value *= 1.0 + swing * math.cos(2.0 * math.pi * (now - float(system.profile_peak[p])) / 365.25)
+            value *= 1.0 + swing * cosine_of_turns((now - float(system.profile_peak[p])) / 365.25)
         return value
 
     def _change(self, fact, level, key, me, now):
@@ -375,7 +380,7 @@ class Twin:
                 at = now + float(system.timer_delay[i])
             else:
                 since = max(now, self.begin) if complete else now
-                at = since - math.log(draw(k, DELAY)) * float(system.timer_delay[i])
+                at = since - logarithm(draw(k, DELAY)) * float(system.timer_delay[i])
             if at < self.horizon and not (complete and at < self.begin):
                 thing = ("fact", fact, self.epoch[fact])
                 heapq.heappush(self.heap, (at, k, int(self.base.timer_channel[i]), me, -3, thing))
@@ -411,7 +416,7 @@ class Twin:
                     while j + 1 < end and u >= below:
                         j += 1
                         below += float(system.kernel_share[j])
-            at = since - math.log(draw(k, DELAY)) * (1.0 / float(system.kernel_decay[j]))
+            at = since - logarithm(draw(k, DELAY)) * (1.0 / float(system.kernel_decay[j]))
             if at < self.horizon:
                 target = int(self.base.edge_target[edge])
                 heapq.heappush(self.heap, (at, k, target, me, m, (edge, row.low[i], row.width[i])))

@@ -12,11 +12,10 @@ Every constant is wrapped: Numba turns uint64 mixed with int64 into float64 with
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from powderkeg.engine.compiled import anywhere
+from powderkeg.engine.elementary import exponential
 
 # What is drawn: the registry of j. An effect's coin has a number of its own: EFFECT_COIN + position of the effect.
 # All typed: Numba compiles a function once more for every literal number it is called with.
@@ -122,6 +121,5 @@ def parts_of(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For Poisson means of any size: mean of each part, number of parts, exp(-mean of a part)."""
     parts = np.maximum(np.ceil(means / LARGEST_MEAN), 1.0)
     each = means / parts
-    # math.exp, not np.exp: NumPy's vector code may differ in the last bit from the C library the loops call.
-    none = np.array([math.exp(-x) for x in each.tolist()])
+    none = np.array([exponential(-x) for x in each.tolist()])
     return each, parts, none

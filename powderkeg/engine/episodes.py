@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inner, loop
+from powderkeg.engine.elementary import exponential, logarithm
 
 OPENS = 1
 RESOLVES = 2
@@ -126,10 +127,10 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
                 i = j
                 continue
 
-            fade = np.exp((scored_at - now) / memory)
+            fade = exponential((scored_at - now) / memory)
             before = score * fade
             if inside and before < closes_at:
-                end = scored_at + memory * np.log(score / closes_at)
+                end = scored_at + memory * logarithm(score / closes_at)
                 stop = _last_until(end, i, first, time)
                 state, settled = _ending(
                     start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
@@ -210,7 +211,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
             i = j
 
         if inside:
-            left = score * np.exp((scored_at - horizon[s]) / memory)
+            left = score * exponential((scored_at - horizon[s]) / memory)
             state, settled = _ending(
                 start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
             )
@@ -218,7 +219,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
             if left >= closes_at:
                 state, settled, end = OPEN, last, max(horizon[s], last)
             else:
-                end = scored_at + memory * np.log(score / closes_at)
+                end = scored_at + memory * logarithm(score / closes_at)
                 stop = _last_until(end, finish, first, time)
             n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak)
         for e in range(n_before, n):

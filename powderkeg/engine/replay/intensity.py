@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.compiled import inner
+from powderkeg.engine.elementary import cosine_of_turns
 from powderkeg.engine.worlds import World
 from powderkeg.units import YEAR
 
@@ -315,7 +316,7 @@ def shape(ints, floats, p, phase, time):  # type: ignore[no-untyped-def]
     swing = floats[ints[SWING] + phase * ints[SWING + 1] + p]
     if swing != 0.0:
         peak = floats[ints[PEAK] + phase * ints[PEAK + 1] + p]
-        value *= 1.0 + swing * math.cos(2.0 * math.pi * (time - peak) / YEAR)
+        value *= 1.0 + swing * cosine_of_turns((time - peak) / YEAR)
     return value
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inner, loop
 from powderkeg.engine.draws import CHOICE, COPY, DELAY, EFFECT_COIN, IMMIGRANT, MARK, REPLICATE, child, draw
+from powderkeg.engine.elementary import logarithm
 from powderkeg.engine.replay.intensity import (
     CALM_ADD_INDEX,
     CALM_ADD_START,
@@ -276,7 +277,7 @@ def _live(  # type: ignore[no-untyped-def]
         k = key
         if total > 0.0:
             k = _next(w, at, p, key)
-            when = x[xt + NOW] - math.log(draw(k, DELAY)) / total
+            when = x[xt + NOW] - logarithm(draw(k, DELAY)) / total
         _silence(ints, floats, watched, breaks, smooth, w, x, at, xt, min(when, until))
         if when >= until:
             break

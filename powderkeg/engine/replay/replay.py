@@ -17,7 +17,6 @@ worlds would give other answers to the same question.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +38,7 @@ from powderkeg.engine.draws import (
     child,
     draw,
 )
+from powderkeg.engine.elementary import logarithm
 from powderkeg.engine.replay.coupling import (
     ACTIVE,
     BASE,
@@ -237,7 +237,7 @@ def replay(  # type: ignore[no-untyped-def]
             q = 0
             if total > 0.0:
                 k0 = child(child(key, OFFSPRING, i), IMMIGRANT, tries)
-                when = now - math.log(draw(k0, DELAY)) / total
+                when = now - logarithm(draw(k0, DELAY)) / total
                 tries += 1
                 if when < until:
                     now = when

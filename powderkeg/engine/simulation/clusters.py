@@ -10,8 +10,6 @@ Source: Hawkes & Oakes (1974), J. Appl. Prob. 11, 493-503: a self-exciting proce
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from powderkeg.engine.arrays import BACKGROUND
@@ -28,6 +26,7 @@ from powderkeg.engine.draws import (
     draw,
     poisson,
 )
+from powderkeg.engine.elementary import logarithm
 from powderkeg.engine.simulation.alias import pick
 from powderkeg.engine.simulation.tables import Tables
 
@@ -80,7 +79,7 @@ def run_clusters(  # type: ignore[no-untyped-def]
         i = np.int64(0)
         time = np.inf
         if rate > 0.0:
-            time = begin - math.log(draw(child(key0, IMMIGRANT, FIRST), DELAY)) / rate
+            time = begin - logarithm(draw(child(key0, IMMIGRANT, FIRST), DELAY)) / rate
         for b in range(n_buckets + 1):
             head[b] = 0
         while time < horizon:
@@ -128,7 +127,7 @@ def run_clusters(  # type: ignore[no-untyped-def]
                             u = draw(key2, COMPONENT)
                             while j < j_last and u >= floats[kernel + 2 * j]:
                                 j += 1
-                        when = t - math.log(draw(key2, DELAY)) * floats[kernel + 2 * j + 1]
+                        when = t - logarithm(draw(key2, DELAY)) * floats[kernel + 2 * j + 1]
                         if when < horizon:
                             stack_time[n_stack] = when
                             stack_key[n_stack] = key2
@@ -146,7 +145,7 @@ def run_clusters(  # type: ignore[no-untyped-def]
                 parent = np.int64(stack[3 * n_stack + 1])
                 mechanism = np.int64(stack[3 * n_stack + 2])
             i += 1
-            time = time - math.log(draw(child(key0, IMMIGRANT, i), DELAY)) / rate
+            time = time - logarithm(draw(child(key0, IMMIGRANT, i), DELAY)) / rate
             if i & 255 == 0:
                 control[1] = r + (time - begin) / (horizon - begin)
                 if control[0] != 0.0:

@@ -14,7 +14,6 @@ IEEE Trans. Inf. Theory 27.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +40,7 @@ from powderkeg.engine.draws import (
     draw,
     poisson,
 )
+from powderkeg.engine.elementary import cosine_of_turns, exponential, logarithm
 from powderkeg.engine.simulation.alias import pick
 from powderkeg.engine.simulation.queue import (
     BUCKET,
@@ -91,7 +91,7 @@ def _shape(time, first, end, step, season, floats):  # type: ignore[no-untyped-d
         i += 1
     value = floats[step + 2 * i + 1]
     if floats[season] != 0.0:
-        value *= 1.0 + floats[season] * math.cos(2.0 * math.pi * (time - floats[season + 1]) / YEAR)
+        value *= 1.0 + floats[season] * cosine_of_turns((time - floats[season + 1]) / YEAR)
     return value
 
 
@@ -194,7 +194,7 @@ def _begin_replicate(
         rate = floats[at.background_rate + i]
         if rate > 0.0:
             k = key0 if i == 0 else child(key0, LAYER, ints[at.stream + 2 * i])
-            state_f[to.stream_next + i] = clock.begin - math.log(draw(child(k, IMMIGRANT, FIRST), DELAY)) / rate
+            state_f[to.stream_next + i] = clock.begin - logarithm(draw(child(k, IMMIGRANT, FIRST), DELAY)) / rate
     for i in range(at.n_facts):
         state[i] = -1
         state_f[to.stands_since + i] = clock.begin
@@ -210,7 +210,7 @@ def _turn_phase(
     """Phase `phase` begins: calms fade under the old one's rates up to now; returns how many facts it sets."""
     for i in range(at.n_calms):
         decay = floats[calm_decay + i]
-        state_f[2 * i] *= math.exp(-decay * (now - state_f[2 * i + 1]))
+        state_f[2 * i] *= exponential(-decay * (now - state_f[2 * i + 1]))
         state_f[2 * i + 1] = now
     first = ints[at.phase + 2 * phase + 1]
     n_changing = ints[at.phase + 2 * phase + 3] - first
@@ -249,7 +249,7 @@ def _next_immigrant(
     """When the next background candidate of a stream is due; k is the key of the stream."""
     state[to.stream_count + stream] += 1
     k = child(k, IMMIGRANT, state[to.stream_count + stream])
-    state_f[to.stream_next + stream] = now - math.log(draw(k, DELAY)) / floats[at.background_rate + stream]
+    state_f[to.stream_next + stream] = now - logarithm(draw(k, DELAY)) / floats[at.background_rate + stream]
 
 
 @inlined
@@ -267,8 +267,8 @@ def _gated(
             j = ints[at.calm_low + i]
             decay = floats[here.calm_decay + j]
             strength = floats[here.calm_strength + i]
-            lowering += strength * state_f[2 * j] * math.exp(-decay * (now - state_f[2 * j + 1]))
-        worth *= math.exp(-lowering)
+            lowering += strength * state_f[2 * j] * exponential(-decay * (now - state_f[2 * j + 1]))
+        worth *= exponential(-lowering)
     return worth
 
 
@@ -293,7 +293,7 @@ def _take_effect(
         for i in range(ints[ch + 5], ints[ch + 12]):
             j = ints[at.calm_add + i]
             decay = floats[here.calm_decay + j]
-            state_f[2 * j] *= math.exp(-decay * (now - state_f[2 * j + 1]))
+            state_f[2 * j] *= exponential(-decay * (now - state_f[2 * j + 1]))
             state_f[2 * j] += floats[here.calm_amount + i]
             state_f[2 * j + 1] = now
     return n_changing
@@ -322,8 +322,8 @@ def _timed(
         return k, now + mean
     if clock.is_complete and now < clock.begin:
         # Known to have stood until the window begins, an exponential time starts afresh there.
-        return k, clock.begin - math.log(draw(k, DELAY)) * mean
-    return k, now - math.log(draw(k, DELAY)) * mean
+        return k, clock.begin - logarithm(draw(k, DELAY)) * mean
+    return k, now - logarithm(draw(k, DELAY)) * mean
 
 
 @inlined
@@ -424,7 +424,7 @@ def _answer(
                     e = entry[8 * e + 4]
                 m = entry[8 * e + 2]
                 j = _component(k, m, entry[8 * e + 6], at, ints, floats, here.kernel)
-                when = since - math.log(draw(k, DELAY)) * floats[here.kernel + 2 * j + 1]
+                when = since - logarithm(draw(k, DELAY)) * floats[here.kernel + 2 * j + 1]
                 if when < clock.horizon:
                     _wait(queue, clock, when, k, e, me, entry[8 * e + 1], m, FIRST)
         row += n_rows

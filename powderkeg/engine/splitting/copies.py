@@ -53,6 +53,7 @@ from powderkeg.engine.draws import (
     draw,
     poisson,
 )
+from powderkeg.engine.elementary import exponential, logarithm
 from powderkeg.engine.simulation.alias import pick
 from powderkeg.engine.simulation.queue import (
     CHANNEL,
@@ -317,7 +318,7 @@ def split(  # type: ignore[no-untyped-def]
             rate = floats[at.background_rate + i]
             if rate > 0.0:
                 k = key0 if i == 0 else child(key0, LAYER, ints[at.stream + 2 * i])
-                next_background[i] = now - math.log(draw(child(k, IMMIGRANT, FIRST), DELAY)) / rate
+                next_background[i] = now - logarithm(draw(child(k, IMMIGRANT, FIRST), DELAY)) / rate
             if next_background[i] < next_background[stream]:
                 stream = i
 
@@ -335,7 +336,7 @@ def split(  # type: ignore[no-untyped-def]
                     if ints[at.timer + 3 * j + 2] != 0:
                         when = state_f[since + s] + mean
                     else:
-                        when = now - math.log(draw(k, DELAY)) * mean
+                        when = now - logarithm(draw(k, DELAY)) * mean
                     if when < horizon:
                         push(
                             waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, 0, when, k, -1 - s,
@@ -356,12 +357,12 @@ def split(  # type: ignore[no-untyped-def]
             p = phase
             for h in range(n_history - 1, -1, -1):
                 age = now - h_time[h]
-                if most * math.exp(-slowest_of_all * age) < FORGOTTEN:
+                if most * exponential(-slowest_of_all * age) < FORGOTTEN:
                     break
                 while p > 0 and floats[at.phase_time + p] > h_time[h]:
                     p -= 1
                 c = np.int64(h_channel[h])
-                left = math.exp(-slow[p, c] * age)
+                left = exponential(-slow[p, c] * age)
                 if most * left < FORGOTTEN:
                     continue
                 k_h = child(key0, HISTORY_TAG, h)
@@ -376,7 +377,7 @@ def split(  # type: ignore[no-untyped-def]
                         continue
                     k0 = k_h if i == 0 else child(k_h, LAYER, ints[at.stream + 2 * i])
                     parts = max(np.int64(math.ceil(mean / LARGEST_MEAN)), 1)
-                    n_born = poisson(k0, mean / parts, parts, math.exp(-mean / parts))
+                    n_born = poisson(k0, mean / parts, parts, exponential(-mean / parts))
                     if waiting[N_FREE] < n_born:
                         return copy, NO_SLOTS
                     for n in range(n_born):
@@ -394,9 +395,9 @@ def split(  # type: ignore[no-untyped-def]
                                 j += 1
                         mean_delay = floats[kernel + 2 * j + 1]
                         # Proposed as if all decayed as slowly as the slowest; taken as its own decay left it.
-                        if draw(k, LEFT) >= math.exp(-(1.0 / mean_delay - slow[p, c]) * age):
+                        if draw(k, LEFT) >= exponential(-(1.0 / mean_delay - slow[p, c]) * age):
                             continue
-                        when = now - math.log(draw(k, DELAY)) * mean_delay
+                        when = now - logarithm(draw(k, DELAY)) * mean_delay
                         if when < horizon:
                             push(
                                 waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, 0, when, k, e,
@@ -458,7 +459,7 @@ def split(  # type: ignore[no-untyped-def]
                     now = until
                     for i in range(at.n_calms):
                         decay = floats[at.calm_decay + phase * at.n_calms + i]
-                        state_f[calm + 2 * i] *= math.exp(-decay * (now - state_f[calm + 2 * i + 1]))
+                        state_f[calm + 2 * i] *= exponential(-decay * (now - state_f[calm + 2 * i + 1]))
                         state_f[calm + 2 * i + 1] = now
                     phase += 1
                     key = child(key0, PHASE_TAG, ints[at.phase + 2 * phase])
@@ -499,7 +500,7 @@ def split(  # type: ignore[no-untyped-def]
                             )  # fmt: skip
                     stream_count[stream] += 1
                     k = child(k, IMMIGRANT, stream_count[stream])
-                    next_background[stream] = now - math.log(draw(k, DELAY)) / floats[at.background_rate + stream]
+                    next_background[stream] = now - logarithm(draw(k, DELAY)) / floats[at.background_rate + stream]
                     if at.n_streams > 1:
                         stream = 0
                         for i in range(1, at.n_streams):
@@ -518,9 +519,11 @@ def split(  # type: ignore[no-untyped-def]
                             decay = floats[at.calm_decay + phase * at.n_calms + j]
                             strength = floats[at.calm_strength + phase * at.n_calm_strength + i]
                             lowering += (
-                                strength * state_f[calm + 2 * j] * math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
+                                strength
+                                * state_f[calm + 2 * j]
+                                * exponential(-decay * (now - state_f[calm + 2 * j + 1]))
                             )
-                        worth *= math.exp(-lowering)
+                        worth *= exponential(-lowering)
                     if worth < low + width and low + width * draw(key, MARK) >= worth:
                         continue
 
@@ -564,7 +567,7 @@ def split(  # type: ignore[no-untyped-def]
                         for i in range(ints[at.channel + 7 * c + 5], ints[at.channel + 7 * c + 12]):
                             j = ints[at.calm_add + i]
                             decay = floats[at.calm_decay + phase * at.n_calms + j]
-                            state_f[calm + 2 * j] *= math.exp(-decay * (now - state_f[calm + 2 * j + 1]))
+                            state_f[calm + 2 * j] *= exponential(-decay * (now - state_f[calm + 2 * j + 1]))
                             state_f[calm + 2 * j] += floats[at.calm_amount + phase * at.n_calm_amount + i]
                             state_f[calm + 2 * j + 1] = now
 
@@ -592,7 +595,7 @@ def split(  # type: ignore[no-untyped-def]
                     k = child(key, TIMER_TAG, j)
                     mean = floats[at.timer_mean + phase * at.n_timers + j]
                     state[armed + j] = 1
-                    when = now + mean if ints[at.timer + 3 * j + 2] != 0 else now - math.log(draw(k, DELAY)) * mean
+                    when = now + mean if ints[at.timer + 3 * j + 2] != 0 else now - logarithm(draw(k, DELAY)) * mean
                     if when < horizon and is_real:
                         push(
                             waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, 0, when, k, -1 - s,
@@ -694,7 +697,7 @@ def split(  # type: ignore[no-untyped-def]
                             u = draw(k, COMPONENT)
                             while j < j_last and u >= floats[kernel + 2 * j]:
                                 j += 1
-                        when = now - math.log(draw(k, DELAY)) * floats[kernel + 2 * j + 1]
+                        when = now - logarithm(draw(k, DELAY)) * floats[kernel + 2 * j + 1]
                         if when < horizon:
                             push(
                                 waiting, slot_time, slot_key, slot, heap_time, heap_slot, head, 0, when, k, e,
