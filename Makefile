@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --group build --universal --python-
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test nightly check format bench docs figures lock clean
+.PHONY: help demo install test nightly check format bench docs figures wasm lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ docs: .venv/run ## the site, in site/index.html
 
 figures: .venv/run ## the pictures that README and docs show
 	$(BIN)/python docs/img/make.py
+
+wasm: .venv/dev ## the engine for browsers, powderkeg/web/engine.wasm, from the loops that Python runs
+	NUMBA_CACHE_DIR=$$(mktemp -d) $(BIN)/python -W ignore wasm/make.py
 
 lock: .venv/dev ## pin the newest versions that pyproject.toml allows
 	$(LOCK) --upgrade --extra dev --output-file requirements-dev.lock
