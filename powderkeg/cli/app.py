@@ -27,6 +27,7 @@ from powderkeg.cli import (
     forecast,
     letters,
     new,
+    page,
     rank,
     rare,
     replay,
@@ -69,6 +70,7 @@ app.command(rich_help_panel=SCENARIO)(compare.compare)
 app.command(rich_help_panel=SCENARIO)(rare.rare)
 app.command(rich_help_panel=SCENARIO)(sweep.sweep)
 app.command(rich_help_panel=SCENARIO)(brink.brink)
+app.command(rich_help_panel=SCENARIO)(page.page)
 OBSERVED = "Observed events"
 app.add_typer(events.events, name="events", rich_help_panel=OBSERVED)
 events.events.command("code")(texts.code)

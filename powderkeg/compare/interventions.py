@@ -201,7 +201,7 @@ def plan(model: Model, named: Named, days: float) -> Plan:
     """
     if model.scenario is None:
         raise ModelError("a model made from bare arrays has no key paths to change")
-    faults = [*_too_late(named, days), *_contradictions(named)]
+    faults = [*_too_late(named, days), *contradictions(named)]
     acts = [
         ForcedAct(float(deed.at), _channel(model, f"{name}.do", deed.who, deed.does, deed.to, faults))
         for name, part in named.parts
@@ -304,7 +304,8 @@ def _too_late(named: Named, days: float) -> list[Fault]:
     return faults
 
 
-def _contradictions(named: Named) -> list[Fault]:
+def contradictions(named: Named) -> list[Fault]:
+    """A fault for each thing that two of these interventions want to be different at once."""
     faults = []
     for i, (one, first) in enumerate(named.parts):
         for other, second in named.parts[i + 1 :]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from powderkeg.engine.compiled import anywhere
-from powderkeg.engine.elementary import exponential
+from powderkeg.engine.elementary import exponentials
 
 # What is drawn: the registry of j. An effect's coin has a number of its own: EFFECT_COIN + position of the effect.
 # All typed: Numba compiles a function once more for every literal number it is called with.
@@ -121,5 +121,6 @@ def parts_of(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For Poisson means of any size: mean of each part, number of parts, exp(-mean of a part)."""
     parts = np.maximum(np.ceil(means / LARGEST_MEAN), 1.0)
     each = means / parts
-    none = np.array([exponential(-x) for x in each.tolist()])
+    none = np.empty(len(each))
+    exponentials(-each, none)
     return each, parts, none

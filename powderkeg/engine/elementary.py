@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from powderkeg.engine.compiled import anywhere
+from powderkeg.engine.compiled import anywhere, loop
 
 _FRACTION = np.int64(0x000FFFFFFFFFFFFF)
 _ONE_BITS = np.int64(0x3FF0000000000000)
@@ -106,3 +106,10 @@ def cosine_of_turns(turns):  # type: ignore[no-untyped-def]
     x = 2.0 * math.pi * rest
     z = x * x
     return sign * (1.0 - (0.5 * z - z * z * (_C1 + z * (_C2 + z * (_C3 + z * (_C4 + z * (_C5 + z * _C6)))))))
+
+
+@loop
+def exponentials(x, out):  # type: ignore[no-untyped-def]
+    """The exponential of each number, for callers from Python: unlike the function by itself this is kept compiled."""
+    for i in range(len(x)):
+        out[i] = exponential(x[i])

@@ -1,0 +1,227 @@
+"""The page in a browser gives what Python gives: the same arrays, acts, causes, outcomes, to the last bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+import powderkeg as pk
+from powderkeg.compare.interventions import choose, intervene
+from powderkeg.compare.measures import outcome_measures, standoff_measures
+from powderkeg.engine.simulation.tables import tables
+from powderkeg.engine.worlds import Phase, World
+from powderkeg.engine.worlds import world as make_world
+from powderkeg.model import Model, filled
+from powderkeg.units import YEAR
+from powderkeg.web.page import page as page_of
+
+SCENARIOS = ("north-kosovo", "nato-russia-ukraine", "two-theatres")
+YEARS, RUNS, SEED = 4.0, 6, 7
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    return {name: page_of(pk.load(name), replicates=20) for name in SCENARIOS}
+
+
+@pytest.fixture(scope="module")
+def opened(
+    browser: Browser, texts: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Page]]:
+    folder, pages = tmp_path_factory.mktemp("pages"), {}
+    for name, text in texts.items():
+        file = folder / f"{name}.html"
+        file.write_text(text, encoding="utf-8")
+        pages[name] = browser.new_page()
+        pages[name].goto(file.as_uri())
+    yield pages
+    for one in pages.values():
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, Model]:
+    return {name: pk.compile(pk.load(name)) for name in SCENARIOS}
+
+
+def asked(page: Page, call: str, given: dict[str, Any]) -> Any:
+    return page.evaluate(f"given => window.powderkeg.ready.then(engine => {call})", given)
+
+
+def settings(model: Model, seed: int) -> dict[str, float]:
+    """Random values within their ranges of about half of all numbers that have one."""
+    chance = np.random.default_rng(seed)
+    ranged = [p for p in model.parameters if p.low is not None and p.high is not None and chance.random() < 0.5]
+    return {p.path: float(chance.uniform(p.low, p.high)) for p in ranged}
+
+
+def rows(model: Model, world: World | None = None, seed: int = SEED) -> list[tuple[Any, ...]]:
+    runs = pk.simulate(model, years=YEARS, replicates=RUNS, seed=seed, world=world)
+    frame = runs.table().frame.select("replicate", "time", "source", "act", "target", "parent", "mechanism")
+    return [(*row[:5], -1 if row[5] is None else row[5], row[6]) for row in frame.rows()]
+
+
+def page_rows(page: Page, **given: Any) -> list[tuple[Any, ...]]:
+    found = page.evaluate("given => powderkeg.run(given)", {"replicates": RUNS, "years": YEARS, "seed": SEED, **given})
+    names = ("replicate", "time", "source", "act", "target", "parent", "mechanism")
+    return [tuple(event[name] for name in names) for event in found["events"]]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_arrays_at_random_settings_are_those_of_the_edited_scenario(
+    name: str, opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    """What a lever does to the arrays is what editing the scenario and compiling it anew does, bit for bit."""
+    scenario = models[name].scenario
+    assert scenario is not None
+    ties = {f"ties.{tie}.holds": not one.holds for tie, one in list(scenario.ties.items())[:2]}
+    for seed in range(3):
+        values = settings(models[name], seed) | ties
+        made = tables(make_world(pk.compile(pk.edit(scenario, values)).system))
+        found = asked(opened[name], "engine.tables(given)", {"world": {"set": values}})
+        assert found["at"] == made.at._asdict()
+        assert [int(x) for x in found["ints"]] == made.ints.tolist()
+        assert found["floats"] == made.floats.tolist()
+        assert [int(x) for x in found["entry"]] == made.entry.tolist()
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_act_is_that_of_python(name: str, opened: dict[str, Page], models: dict[str, Model]) -> None:
+    assert page_rows(opened[name]) == rows(models[name])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_act_at_other_numbers_is_that_of_the_edited_scenario(
+    name: str, opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    scenario, values = models[name].scenario, settings(models[name], 5)
+    assert scenario is not None
+    assert page_rows(opened[name], set=values) == rows(pk.compile(pk.edit(scenario, values)))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_act_of_a_paired_world_is_that_of_an_intervention(
+    name: str, opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    model, values = models[name], settings(models[name], 6)
+    world = make_world(model.system, (Phase(0.0, filled(model, values)),))
+    assert page_rows(opened[name], set=values, paired=True) == rows(model, world)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_act_under_every_intervention_is_that_of_compare(
+    name: str, opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    model = models[name]
+    assert model.scenario is not None
+    names = list(model.scenario.interventions)
+    for asked_for in [*names, f"{names[1]}+{names[2]}"]:
+        (named,) = choose(model.scenario, [asked_for])
+        world = intervene(model, named, YEARS * YEAR)
+        assert page_rows(opened[name], on=asked_for.split("+")) == rows(model, world), asked_for
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_an_intervention_over_other_numbers_is_that_of_the_edited_scenario(
+    name: str, opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    scenario, values = models[name].scenario, settings(models[name], 8)
+    assert scenario is not None
+    model = pk.compile(pk.edit(scenario, values))
+    for chosen in list(scenario.interventions)[1:4]:
+        (named,) = choose(scenario, [chosen])
+        world = intervene(model, named, YEARS * YEAR)
+        assert page_rows(opened[name], set=values, on=[chosen]) == rows(model, world), chosen
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_outcomes_and_standoffs_of_every_run_are_those_of_python(
+    name: str, opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    runs = pk.simulate(models[name], years=10.0, replicates=40, seed=3)
+    found = opened[name].evaluate("powderkeg.run({replicates: 40, years: 10, seed: 3})")["outcomes"]
+    for measure in outcome_measures(models[name], runs):
+        assert found[measure.name] == pytest.approx(measure.values, rel=1e-12), measure.name
+    for measure in standoff_measures(runs):
+        assert found[f"standoffs.{measure.name}"] == pytest.approx(measure.values, rel=1e-12), measure.name
+
+
+def test_facts_of_a_history_stand_as_long_as_python_says(opened: dict[str, Page], models: dict[str, Model]) -> None:
+    model = models["north-kosovo"]
+    runs = pk.simulate(model, years=YEARS, replicates=3, seed=SEED)
+    told = asked(opened["north-kosovo"], "engine.history(given)", {"replicate": 2, "years": YEARS, "seed": SEED})
+    days = np.zeros(int(model.system.level_start[-1]))
+    for index, fact in enumerate(model.facts):
+        turns = [turn for turn in told["facts"] if turn["fact"] == fact]
+        for turn, end in zip(turns, [*(turn["t"] for turn in turns[1:]), YEARS * YEAR], strict=True):
+            days[model.system.level_start[index] + model.levels[index].index(turn["level"])] += end - turn["t"]
+    assert days == pytest.approx(runs.level_time[2], abs=1e-6)
+    assert len(told["events"]) == runs.table().frame.filter(replicate=2).height
+
+
+def test_a_page_asks_for_nothing_and_says_nothing_wrong(
+    browser: Browser, texts: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(texts["two-theatres"], encoding="utf-8")
+    page, asked_for, said = browser.new_page(), [], []
+    page.on("request", lambda request: asked_for.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-engine=ready]")
+    assert page.evaluate("powderkeg.run({replicates: 2, years: 1}).then(found => Object.keys(found).sort())") == [
+        "events", "outcomes",
+    ]  # fmt: skip
+    page.close()
+    assert [url for url in asked_for if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert said == []
+
+
+def test_a_browser_without_script_shows_the_summary(browser: Browser, texts: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(texts["north-kosovo"], encoding="utf-8")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator("#summary").is_visible()
+    assert page.locator("#summary tbody tr").count() == len(pk.load("north-kosovo").outcomes)
+    context.close()
+
+
+def test_a_title_with_markup_is_text(browser: Browser, tmp_path: Path) -> None:
+    evil = "</script><img src=x onerror=alert(1)><!-- \u202e" + "x" * 60
+    scenario = pk.edit(pk.load("north-kosovo"), {})
+    text = page_of(scenario.__class__(**{**vars(scenario), "title": evil}), replicates=5)
+    file = tmp_path / "page.html"
+    file.write_text(text, encoding="utf-8")
+    page, opened_dialogs = browser.new_page(), []
+    page.on("dialog", lambda dialog: (opened_dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-engine=ready]")
+    assert page.locator("img").count() == 0
+    assert asked(page, "engine.meta.title", {}) == evil
+    assert opened_dialogs == []
+    page.close()
+
+
+def test_a_page_weighs_little(texts: dict[str, str]) -> None:
+    assert len(texts["north-kosovo"].encode()) < 2_000_000
+    assert math.isfinite(len(texts["two-theatres"]))
+
+
+def test_refusals_are_sentences(opened: dict[str, Page]) -> None:
+    def said(given: dict[str, Any]) -> str:
+        call = "given => powderkeg.run(given).then(() => '', error => error.message)"
+        return str(opened["north-kosovo"].evaluate(call, {"replicates": 2, "years": 1, **given}))
+
+    assert "nowhere.to_be" in said({"set": {"nowhere.to_be": 1}})
+    assert "no switch" in said({"on": ["unheard_of"]})
+    assert "after the end" in said({"on": ["recognition"], "years": 0.5})
+    assert said({}) == ""
