@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.errors import Fault, ModelError
 from powderkeg.model.background import profiles
-from powderkeg.model.gates import Entry, GateTable
-from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, expand_move, link
+from powderkeg.model.gates import Entry, GateTable, Literal
+from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, distinct_rows, expand_move, link
 from powderkeg.model.parts import Channel, Model
 from powderkeg.model.register import Register
 from powderkeg.model.states import States
@@ -260,10 +260,11 @@ def _background(draft: Draft, gates: GateTable, factors: _Factors) -> dict[str, 
     background_gate = draft.of_move((gates.row(factors.background[name]) for name in moves), 0, np.int64)
     base = [states.guards(move.needs, move.forbids, gates) + factors.moves[name] for name, move in moves.items()]
     channel_gate = np.zeros(draft.size, dtype=np.int64)
-    channel_gate[: draft.n_acts] = [
-        gates.row([*base[move], *map(gates.literal, term)])
-        for move, term in zip(draft.table.move.tolist(), draft.table.terms, strict=True)
-    ]
+    known: dict[tuple[int, frozenset[Literal]], int] = {}
+    for channel, key in enumerate(zip(draft.table.move.tolist(), draft.table.terms, strict=True)):
+        if key not in known:
+            known[key] = gates.row([*base[key[0]], *map(gates.literal, key[1])])
+        channel_gate[channel] = known[key]
     for channel, name in enumerate(draft.rising, start=draft.n_acts + len(draft.timed)):
         parameter = register[f"facts.{name}.comes"]
         rate[channel], rate_parameter[channel] = register.parameters[parameter].value, parameter
@@ -311,13 +312,12 @@ def _edges(
         base = [*draft.states.guards(one.needs, one.forbids, gates), *factors.mechanisms[name]]
         rows = np.array([gates.row([*base, *map(gates.literal, term)]) for term in found.reasons], dtype=np.int64)
         # Two `then` patterns may name the same act: their answers add up.
-        key = np.stack([found.event, found.reply, rows[found.terms]], axis=1)
-        merged, group = np.unique(key, axis=0, return_inverse=True)
+        merged, group = distinct_rows(np.stack([found.event, found.reply, rows[found.terms]], axis=1))
         event.append(merged[:, 0])
         reply.append(merged[:, 1])
         row.append(merged[:, 2])
         mechanism.append(np.full(len(merged), index))
-        weight.append(np.bincount(group.reshape(-1), found.weight, len(merged)))
+        weight.append(np.bincount(group, found.weight, len(merged)))
     none = np.zeros(0, dtype=np.int64)
     source = np.concatenate([none, *event])
     order = np.argsort(source, kind="stable")

