@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from powderkeg.scenario import paths as paths
     from powderkeg.scenario import resolve as resolve
     from powderkeg.score.record import record as record
+    from powderkeg.simulate import JobPlan as JobPlan
+    from powderkeg.simulate import PartDone as PartDone
     from powderkeg.simulate import Runs as Runs
     from powderkeg.simulate import simulate as simulate
     from powderkeg.text import classify as classify
@@ -113,7 +115,7 @@ _HOMES = {
     "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
     "ranking": ("ranking",),
     "score": ("record",),
-    "simulate": ("Runs", "simulate"),
+    "simulate": ("JobPlan", "PartDone", "Runs", "simulate"),
     "text": ("classify", "code", "score_coding"),
 }
 """Public names by the module they live in: the same as the imports above, which only type checkers read."""

@@ -133,7 +133,9 @@ def test_ctrl_c_leaves_the_finished_replicates():
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(Interrupted) as caught:
-        simulate(system, days=3000.0, replicates=10**6, progress=lambda share: share > 0 and started.set())
+        simulate(
+            system, days=3000.0, replicates=10**6, memory="900 TB", progress=lambda share: share > 0 and started.set()
+        )
     stopped = time.monotonic()
     thread.join()
     done = caught.value.runs

@@ -25,6 +25,8 @@ from powderkeg.cli import (
     events,
     fit,
     forecast,
+    gather,
+    jobs,
     letters,
     new,
     page,
@@ -71,6 +73,7 @@ app.command(rich_help_panel=SCENARIO)(rare.rare)
 app.command(rich_help_panel=SCENARIO)(sweep.sweep)
 app.command(rich_help_panel=SCENARIO)(brink.brink)
 app.command(rich_help_panel=SCENARIO)(page.page)
+app.command(rich_help_panel=SCENARIO)(gather.gather)
 OBSERVED = "Observed events"
 app.add_typer(events.events, name="events", rich_help_panel=OBSERVED)
 events.events.command("code")(texts.code)
@@ -152,6 +155,7 @@ def _say_what_is_not_kept() -> None:
 
 
 def _exit_code(words: list[str]) -> int:
+    jobs.TYPED.set(tuple(words))
     try:
         app(args=words, prog_name="powderkeg")
     except SystemExit as left:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from powderkeg.cli.folder import Claim, Folder
+from powderkeg.cli.jobs import JobOptions, runs_long, typed_words
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
     Force,
+    Limit,
     Memory,
     Quiet,
     Replicates,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 OutFolder = Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")]
 
 
+@runs_long
 def compare(
+    job: JobOptions,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -77,6 +80,7 @@ def compare(
     workers: Workers = None,
     memory: Memory = None,
     force: Force = False,
+    limit: Limit = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -89,24 +93,29 @@ def compare(
     name, interventions = split(words or [])
     interventions += [*edited(changed), *(f"without {one}" for one in left_out or ())]
     read = read_scenario(name, sets)
+    job.stops_with_a_script()
     folder = None if out is None else Folder(out, [name], Claim("compare", read.name, seed, force))
     fitted = beside(name) if ranges else None
+    plan = job.plan(out, read)
 
     from powderkeg.compare import compare as compare_worlds
 
-    with screen.progress(f"{read.name}, {len(interventions) or len(read.interventions)} worlds") as progress:
-        found = compare_worlds(
-            read, interventions or None, years=years, replicates=replicates, seed=seed, workers=workers, memory=memory,
-            ranges=ranges, sets=range_sets, fitted=fitted, progress=progress,
-        )  # fmt: skip
-    screen.data(found.as_dict())
-    show(screen, found)
-    if folder is not None:
-        with screen.waiting("writing"), folder.results("compare", read, seed):
-            write(folder, found)
-        for line in folder.said():
-            screen.say(line)
-        screen.say(f"Open {(folder.path / 'comparison.html').resolve()}")
+    what = f"{read.name}, {len(interventions) or len(read.interventions)} worlds"
+    with job.told(screen, out), job.executor() as executor:
+        with screen.progress(what) as progress:
+            found = compare_worlds(
+                read, interventions or None, years=years, replicates=replicates, seed=seed, workers=workers,
+                memory=memory, limit=limit, ranges=ranges, sets=range_sets, fitted=fitted, folder=plan,
+                executor=executor, progress=progress,
+            )  # fmt: skip
+        screen.data(found.as_dict())
+        show(screen, found)
+        if folder is not None:
+            with screen.waiting("writing"), folder.results("compare", read, seed):
+                write(folder, found)
+            for line in folder.said():
+                screen.say(line)
+            screen.say(f"Open {(folder.path / 'comparison.html').resolve()}")
 
 
 def split(words: list[str]) -> tuple[str, list[str]]:
@@ -213,5 +222,5 @@ def write(folder: Folder, found: Comparison) -> None:
     folder.write("comparison.json", text_of(text + "\n"))
     folder.write("comparison.svg", lambda path: plots.save(chart, path))
     files = list(folder.finished)
-    typed = shlex.join(["powderkeg", *sys.argv[1:]])
+    typed = shlex.join(["powderkeg", *typed_words()])
     folder.write("comparison.html", text_of(page(found, files, typed)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
 from datetime import date
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -80,6 +82,12 @@ Memory = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Also into a folder with results of another scenario, seed or command.")
 ]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--max-events", min=1, max=2**31 - 2, help="Acts in one run before it is stopped and counted as exploded."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but faults.")]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file.")]
@@ -137,3 +145,36 @@ def length(years: float | None) -> float | None:
 
 LONGEST = 1_000
 """Years: a date that many years on still is one."""
+
+
+def spread_out(kind: Any, name: str, command: Callable[..., None]) -> Callable[..., None]:
+    """The command, its parameter `name` replaced by every field of the data class `kind`.
+
+    What the command asks for itself under a name of such a field is not asked for twice.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    own = inspect.signature(command, eval_str=True).parameters
+    asked = [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if one.default is MISSING else one.default,
+            annotation=hints[one.name],
+        )
+        for one in fields(kind)
+        if one.name not in own
+    ]
+    names = [one.name for one in asked]
+    shared = [one.name for one in fields(kind) if one.name in own]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        said = {name: given.pop(name) for name in names} | {name: given[name] for name in shared}
+        command(**{name: kind(**said)}, **given)
+
+    parameters: list[inspect.Parameter] = []
+    for one in own.values():
+        parameters += asked if one.name == name else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run

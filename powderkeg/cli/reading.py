@@ -6,16 +6,14 @@ declared here once, so that whatever Python can be told about files can be told 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.options import STANDARD_INPUT, read_scenario
+from powderkeg.cli.options import STANDARD_INPUT, read_scenario, spread_out
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
 from powderkeg.formats import NAMES as FORMAT_NAMES
@@ -163,32 +161,7 @@ def reads_events(command: Callable[..., None]) -> Callable[..., None]:
 
     What the command asks for itself under a name of `ReadingOptions`, such as `files`, is not asked for twice.
     """
-    hints = get_type_hints(ReadingOptions, include_extras=True)
-    own = inspect.signature(command, eval_str=True).parameters
-    asked = [
-        inspect.Parameter(
-            one.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if one.default is MISSING else one.default,
-            annotation=hints[one.name],
-        )
-        for one in fields(ReadingOptions)
-        if one.name not in own
-    ]
-    names = [one.name for one in asked]
-    shared = [one.name for one in fields(ReadingOptions) if one.name in own]
-
-    @wraps(command)
-    def run(**given: Any) -> None:
-        said = {name: given.pop(name) for name in names} | {name: given[name] for name in shared}
-        command(reading=ReadingOptions(**said), **given)
-
-    parameters: list[inspect.Parameter] = []
-    for one in own.values():
-        parameters += asked if one.name == "reading" else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
+    return spread_out(ReadingOptions, "reading", command)
 
 
 def mapping_of(maps: list[str] | None) -> dict[str, str] | None:

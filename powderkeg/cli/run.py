@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.folder import Claim, Folder
+from powderkeg.cli.jobs import JobOptions, runs_long
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
     Force,
+    Limit,
     Memory,
     Quiet,
     Replicates,
@@ -53,7 +55,9 @@ RECORD_HISTORIES = 1_000
 """Histories as long as the record that the page holds against it; `powderkeg record` takes more if asked."""
 
 
+@runs_long
 def run(
+    job: JobOptions,
     scenario: ScenarioName = DEFAULT_SCENARIO,
     sets: Sets = None,
     years: Years = None,
@@ -76,6 +80,7 @@ def run(
     workers: Workers = None,
     memory: Memory = None,
     force: Force = False,
+    limit: Limit = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -87,49 +92,62 @@ def run(
     length(years)
     also = Also(forms_of(figures), tables)
     read = read_scenario(scenario, sets)
+    job.stops_with_a_script()
     folder = (
         None
         if as_json and out is None
         else Folder(out or DEFAULT_FOLDER, [scenario], Claim("run", read.name, seed, force))
     )
+    place = None if folder is None else folder.path
 
     from powderkeg import analyze, report
     from powderkeg.model import compile, stability
-    from powderkeg.simulate import Interrupted, simulate
-    from powderkeg.simulate.memory import budget
-
-    room = budget(memory).part(EVENTS_SHARE)
 
     model = compile(read)
     with screen.waiting("looking for the worst state"):
         found = stability(model)
     if found.warning:
         say_error(f"warning: {found.warning}")
-    stopped = False
+    plan = job.plan(place, read)
+    asked = {
+        "years": years, "replicates": replicates, "seed": seed, "workers": workers, "memory": memory, "limit": limit,
+    }  # fmt: skip
+    with job.told(screen, place), job.executor() as executor:
+        runs, stopped = simulated(screen, model, asked | {"checkpoint": plan, "executor": executor})
+        with screen.waiting("counting"):
+            episodes = analyze.episodes(runs)
+            lines = record_lines(model, runs.replicates, seed, workers)
+            results = report.gather(model, runs, episodes, lines, found)
+        screen.data(report.summary(results))
+        show(screen, results)
+        if folder is not None:
+            with screen.waiting("writing"), folder.results("run", read, seed):
+                write(folder, read, runs, episodes, results, typed(scenario, sets, results), also)
+            for line in folder.said():
+                screen.say(line)
+            screen.say(f"Open {(folder.path / 'report.html').resolve()}")
+    if stopped:
+        raise typer.Exit(STOPPED)
+
+
+def simulated(screen: Screen, model: Model, asked: dict[str, Any]) -> tuple[Runs, bool]:
+    """The runs, and whether they were stopped: then those that were finished, unless they are kept to go on from."""
+    from powderkeg.simulate import Interrupted, simulate
+    from powderkeg.simulate.memory import budget
+
+    assert model.scenario is not None
+    room, replicates = budget(asked["memory"]).part(EVENTS_SHARE), asked["replicates"]
     try:
-        with screen.progress(f"{replicates:,} runs of {read.name}") as progress:
-            runs = simulate(
-                model, years=years, replicates=replicates, seed=seed, workers=workers, memory=room, progress=progress
-            )  # fmt: skip
+        with screen.progress(f"{replicates:,} runs of {model.scenario.name}") as progress:
+            return simulate(model, progress=progress, **{**asked, "memory": room}), False
     except Interrupted as interrupted:
-        runs, stopped = interrupted.runs, True
+        if asked["checkpoint"] is not None:
+            raise
+        runs = interrupted.runs
         say_error(f"Stopped after {runs.replicates:,} of {replicates:,} runs; what follows is about these.")
         if runs.replicates == 0:
             raise typer.Exit(STOPPED) from None
-    with screen.waiting("counting"):
-        episodes = analyze.episodes(runs)
-        lines = record_lines(model, runs.replicates, seed, workers)
-        results = report.gather(model, runs, episodes, lines, found)
-    screen.data(report.summary(results))
-    show(screen, results)
-    if folder is not None:
-        with screen.waiting("writing"), folder.results("run", read, seed):
-            write(folder, read, runs, episodes, results, typed(scenario, sets, results), also)
-        for line in folder.said():
-            screen.say(line)
-        screen.say(f"Open {(folder.path / 'report.html').resolve()}")
-    if stopped:
-        raise typer.Exit(STOPPED)
+        return runs, True
 
 
 @dataclass(frozen=True)

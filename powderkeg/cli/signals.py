@@ -15,7 +15,12 @@ from typing import Any
 
 from powderkeg.cli.interruption import CTRL_C, is_interruption
 
-__all__ = ["CTRL_C", "Asked", "heeded", "is_interruption"]
+__all__ = ["CTRL_C", "OVER", "TIMED_OUT", "Asked", "heeded", "is_interruption"]
+
+TIMED_OUT = 124
+"""The exit code of a command that its own time limit ended: that of `timeout`."""
+OVER = threading.Event()
+"""Set where it was a time limit of ours that asked."""
 
 NAMES = ("SIGTERM", "SIGHUP", "SIGBREAK")
 """Not every system has each."""
@@ -35,6 +40,8 @@ class Asked:
 
     def code(self, code: int) -> int:
         """The exit code of a command that ended with `code`."""
+        if code == CTRL_C and OVER.is_set():
+            return TIMED_OUT
         return 128 + self.signal if code == CTRL_C and self.signal is not None else code
 
 
@@ -42,6 +49,7 @@ class Asked:
 def heeded() -> Iterator[Asked]:
     """Signals that ask to stop are heeded inside. One that is ignored, as under nohup, stays so."""
     asked, before = Asked(), dict[int, Any]()
+    OVER.clear()
     if threading.current_thread() is threading.main_thread():
         for name in NAMES:
             number = getattr(signal, name, None)

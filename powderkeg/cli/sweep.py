@@ -7,9 +7,6 @@ go on after a stop.
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from powderkeg.cli.folder import Folder
+from powderkeg.cli.jobs import JobOptions, runs_long, typed_words
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
+    Limit,
     Memory,
     Quiet,
     Replicates,
@@ -31,7 +30,7 @@ from powderkeg.cli.options import (
     length,
     read_scenario,
 )
-from powderkeg.cli.screen import Screen, say_error
+from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError
 from powderkeg.writing.files import text_of
@@ -40,12 +39,13 @@ if TYPE_CHECKING:
     from powderkeg.compare.sweep.sweeps import Sensitivity, Sweep
     from powderkeg.scenario import Scenario
 
-STOPPED = 130
 SHOWN = 6
 """Outcomes in a figure, unless they are chosen."""
 
 
+@runs_long
 def sweep(
+    job: JobOptions,
     scenario: ScenarioName = DEFAULT_SCENARIO,
     over: Annotated[
         list[str] | None,
@@ -74,6 +74,7 @@ def sweep(
     seed: Seed = 1,
     workers: Workers = None,
     memory: Memory = None,
+    limit: Limit = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -84,27 +85,17 @@ def sweep(
     screen = Screen(as_json, quiet)
     length(years)
     read = read_scenario(scenario, sets)
+    job.stops_with_a_script()
     folder = Folder(out, [scenario])
-
-    common: dict[str, Any] = {
-        "years": years, "replicates": replicates, "seed": seed, "workers": workers, "memory": memory, "folder": out,
-    }  # fmt: skip
-    with telling_what_is_kept(out):
+    with job.told(screen, out, ""), job.executor() as executor:
+        common: dict[str, Any] = {
+            "years": years, "replicates": replicates, "seed": seed, "workers": workers, "memory": memory,
+            "limit": limit, "folder": job.plan(out, read, ""), "executor": executor,
+        }  # fmt: skip
         _sweep(screen, read, folder, over, samples, design, sensitivity, outcome, common)
     for line in folder.said():
         screen.say(line)
     screen.say(f"Open {(folder.path / 'sweep.html').resolve()}")
-
-
-@contextmanager
-def telling_what_is_kept(out: Path) -> Iterator[None]:
-    """Ctrl-C is answered with what is there and how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        kept = len(list(out.glob("points/[!.]*.json")))
-        say_error(f"Stopped; {kept:,} finished points are kept in {out}: the same command goes on from them.")
-        raise typer.Exit(STOPPED) from None
 
 
 def _sweep(
@@ -235,5 +226,5 @@ def _write(folder: Folder, found: Sweep | Sensitivity, charts: dict[str, Any], o
     folder.write("table.csv", csv_of(found.table))
     for name, chart in charts.items():
         folder.write(name, partial(save, chart))
-    typed = shlex.join(["powderkeg", *sys.argv[1:]])
+    typed = shlex.join(["powderkeg", *typed_words()])
     folder.write("sweep.html", text_of(page(found, charts, outcomes, list(folder.finished), typed)))

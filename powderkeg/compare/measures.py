@@ -7,6 +7,7 @@ spread over runs is what the ratio's error follows from (Cochran 1977, Sampling 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,9 +66,8 @@ STANDOFFS = {
 }
 
 
-def standoff_measures(runs: Runs) -> list[Measure]:
-    """What standoffs there were, a year, and how long one lasts."""
-    years = runs.days / YEAR
+def standoff_totals(runs: Runs) -> dict[str, Floats]:
+    """What `standoff_measures` rests on: (R,) counts of each run by name."""
     sums = [
         pl.len().alias("standoffs"),
         pl.col("hurt").sum(),
@@ -78,12 +78,19 @@ def standoff_measures(runs: Runs) -> list[Measure]:
     ]
     by_run = episodes(runs).group_by("replicate").agg(sums)
     row = by_run["replicate"].to_numpy()
-    found, totals = [], {}
-    for name, title in STANDOFFS.items():
-        total = np.zeros(runs.replicates)
-        total[row] = by_run[name].to_numpy()
-        totals[name] = total
-        found.append(Measure(name, title, "count", "per year", total / years, 1.0 / years))
+    totals = {}
+    for name in STANDOFFS:
+        totals[name] = np.zeros(runs.replicates)
+        totals[name][row] = by_run[name].to_numpy()
+    return totals
+
+
+def measures_of(totals: Mapping[str, Floats], years: float) -> list[Measure]:
+    """What standoffs there were, a year, and how long one lasts, in runs of so many years."""
+    found = [
+        Measure(name, title, "count", "per year", totals[name] / years, 1.0 / years)
+        for name, title in STANDOFFS.items()
+    ]
     number, length = totals["standoffs"], totals["days_in_standoff"]
     if number.sum() > 0:
         ratio = length.sum() / number.sum()
@@ -92,17 +99,28 @@ def standoff_measures(runs: Runs) -> list[Measure]:
     return found
 
 
-def causes(model: Model, runs: Runs) -> tuple[tuple[str, ...], Floats]:
-    """Hostile acts of each run by what set them off: names, and (R, names) acts a year.
+def standoff_measures(runs: Runs) -> list[Measure]:
+    """What standoffs there were, a year, and how long one lasts."""
+    return measures_of(standoff_totals(runs), runs.days / YEAR)
+
+
+def cause_names(model: Model) -> tuple[str, ...]:
+    """What may set an act off."""
+    return ("by hand", "policy", "background", *model.mechanisms)
+
+
+def causes(model: Model, runs: Runs) -> Floats:
+    """(R, names) hostile acts a year of each run by what set them off, see `cause_names`.
 
     The names are "by hand" (acts made to happen), "policy" (what a policy forced), "background", and the mechanisms.
     """
-    names = ("by hand", "policy", "background", *model.mechanisms)
+    names = cause_names(model)
     hostile = model.heat[runs.channel] > 0
     column = np.where(runs.mechanism >= BACKGROUND, runs.mechanism + 3, np.where(runs.mechanism == TIMER, 1, 0))
     cell = runs.replicate[hostile].astype(np.int64) * len(names) + column[hostile]
     counts = np.bincount(cell, minlength=runs.replicates * len(names)).reshape(runs.replicates, len(names))
-    return names, counts / (runs.days / YEAR)
+    by_year: Floats = counts / (runs.days / YEAR)
+    return by_year
 
 
 def same(one: Runs, other: Runs) -> NDArray[np.bool_]:

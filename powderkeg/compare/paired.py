@@ -9,8 +9,11 @@ ranges, which only knowledge would.
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,7 +24,15 @@ from numpy.typing import NDArray
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, Under, effect, with_ranges
 from powderkeg.compare.interventions import ELSE, Named, Plan, choose, plan
-from powderkeg.compare.measures import Measure, causes, outcome_measures, same, standoff_measures
+from powderkeg.compare.measures import (
+    Measure,
+    cause_names,
+    causes,
+    measures_of,
+    outcome_measures,
+    same,
+    standoff_totals,
+)
 from powderkeg.compare.ranges import drawn_sets
 from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words
@@ -29,9 +40,14 @@ from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
+from powderkeg.reading.stored import canonical
 from powderkeg.scenario import Scenario, digest
-from powderkeg.simulate import Runs, simulate
+from powderkeg.simulate import EVENT_LIMIT, Runs, simulate, stopped_words
+from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.memory import Budget, budget
+from powderkeg.simulate.pieces import made_in_order
+from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.units import YEAR
 
 SETS = 40
@@ -42,6 +58,11 @@ SHARED = 2
 
 EVENTS_SHARE = 0.2
 """Of the memory, for the events of one world: there are two, and standoffs and outcomes are counted from them."""
+
+SPAN = 500
+"""Runs of a piece, in every world: what a kill can cost, and what a part of a job is made of."""
+
+PIECES = plain_pieces("comparison")
 
 ABOUT = ("outcomes", "standoffs", "mechanisms")
 HOSTILE = "hostile acts"
@@ -144,6 +165,8 @@ def compare(
     level: float = LEVEL,
     limit: int | None = None,
     memory: int | str | Budget | None = None,
+    folder: str | os.PathLike[str] | JobPlan | None = None,
+    executor: Executor | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Comparison:
     """The scenario with and without each intervention, on the same draws.
@@ -160,10 +183,14 @@ def compare(
                    if one is given
     level          of every interval
     memory         bytes, or such as "4 GB", for the events of two worlds; default: half of what is free
+    folder         where finished pieces are kept: called again after a stop, or a kill, it goes on, to the same bytes.
+                   A `JobPlan` says more: a share of the pieces, or that shares are to be put together
+    executor       of `concurrent.futures`, or what keeps to its protocol: makes the pieces instead of threads here
     progress       called now and then with the share done, 0 to 1
 
     Raises UsageError, before anything runs, for interventions that are unknown, do not apply or contradict each other;
-    ModelError for the scenario, or an intervention, in which each run explodes.
+    ModelError for the scenario, or an intervention, in which each run explodes; PartDone at the end of a share;
+    WorkerError if the executor fails.
     """
     if isinstance(scenario, Fit):
         fitted = Joint.of(scenario) if fitted is None else fitted
@@ -181,43 +208,27 @@ def compare(
         raise UsageError(Fault(None, None, "interventions", found, Words(known, ELSE)))
     plans = _plans(model, chosen, days)  # every fault before the first run
     drawn, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
-    systems = [filled(model, values) for values in drawn]
     each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0
-    step = _Steps(progress, (1 + len(chosen)) * (replicates + each * len(drawn)))
-
-    room = budget(memory).part(EVENTS_SHARE)
-
-    def run(of: Model, world: World | None, count: int, at_seed: int, whole: str | None = None) -> Runs:
-        with step.of(count) as told:
-            return simulate(
-                of, days=days, replicates=count, seed=at_seed, workers=workers, limit=limit, memory=room, world=world,
-                progress=told, whole=whole,
-            )  # fmt: skip
-
-    base = run(model, None, replicates, seed, "the scenario as it is")
-    plain = _told(model, base)
-    compared = []
-    for one in plans:
-        runs = run(model, one.world(model.system), replicates, seed, f"interventions.{one.named.name}")
-        compared.append(_compared(one.named, plain, _told(model, runs), same(base, runs), runs, level))
-        del runs
-    stopped = int(base.exploded.sum())
-    del base
-    # Under other numbers: each set has its own baseline, its own draws, and the same interventions.
-    under: dict[str, list[dict[tuple[str, str], Under]]] = {named.name: [] for named in chosen}
-    stopped_under = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PowderkegWarning)  # runs that hit the limit are counted below
-        for k, (values, system) in enumerate(zip(drawn, systems, strict=True)):
-            other = replace(model, system=system)
-            start = run(other, None, each, seed + 1 + k)
-            stopped_under += int(start.exploded.sum())
-            for one in plans:
-                runs = run(other, one.world(system, values), each, seed + 1 + k)
-                n = min(start.replicates, runs.replicates)  # fewer where one of them explodes from the first run on
-                under[one.named.name].append(_under(_told(other, start.first(n)), _told(other, runs.first(n))))
-                stopped_under += int(runs.exploded.sum())
-    compared = [_spread(one, under[one.name], level) for one in compared]
+    # Elsewhere a piece has one thread: there are as many pieces at a time as there are workers.
+    threads, room = (workers, budget(memory)) if executor is None else (1, memory)
+    task = WorldsTask(model, tuple(plans), days, replicates, seed, limit, tuple(drawn), each, threads, room)
+    identity = {
+        "scenario": digest(source), "interventions": [named.name for named in chosen], "seed": seed, "days": days,
+        "replicates": replicates, "limit": limit, "sets": canonical(drawn).decode(),
+    }  # fmt: skip
+    plan_kept = plan_of(folder)
+    told = None if executor is not None or progress is None else _Progress(progress, task.pieces)
+    spans, under = [], []
+    with nullcontext() if plan_kept is None else JobFolder(plan_kept, identity, PIECES) as kept:
+        make = task if told is None else told.around(task)
+        for number, piece in enumerate(made_in_order(make, task.pieces, kept=kept, executor=executor)):
+            (spans if number < task.spans else under).append(piece)
+            if progress is not None and told is None:
+                progress((number + 1) / task.pieces)
+    compared, stopped = _all_compared(model, plans, spans, days, limit, level)
+    found = {plan.named.name: [_under_of(piece[k]) for piece in under] for k, plan in enumerate(plans, 1)}
+    compared = [_spread(one, found[one.name], level) for one in compared]
+    stopped_under = sum(int(piece[0]) for piece in under)
     return Comparison(
         source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under, together
     )
@@ -258,15 +269,139 @@ class WorldMeasures(NamedTuple):
     mechanisms: list[Measure]
 
 
-def _told(model: Model, runs: Runs) -> WorldMeasures:
-    names, acts = causes(model, runs)
-    event = YEAR / runs.days
+def _measured(model: Model, runs: Runs) -> dict[str, Any]:
+    """What is kept of one world's runs: numbers of each run, as plain data."""
+    return {
+        "outcomes": [dict(vars(one)) for one in outcome_measures(model, runs)],
+        "totals": standoff_totals(runs),
+        "acts": causes(model, runs),
+        "stopped": int(runs.exploded.sum()),
+    }
+
+
+def _joined(model: Model, parts: Sequence[Mapping[str, Any]], days: float) -> WorldMeasures:
+    """The measures of all runs of a world, from what was kept of spans of them."""
+    outcomes = [
+        Measure(**{**one, "values": np.concatenate([part["outcomes"][k]["values"] for part in parts])})
+        for k, one in enumerate(parts[0]["outcomes"])
+    ]
+    totals = {name: np.concatenate([part["totals"][name] for part in parts]) for name in parts[0]["totals"]}
+    acts = np.concatenate([part["acts"] for part in parts])
+    event = YEAR / days
     born = [Measure(HOSTILE, "all hostile acts", "count", "per year", acts.sum(axis=1), event)]
     born += [
         Measure(name, f"hostile acts from {name.replace('_', ' ')}", "count", "per year", acts[:, i], event)
-        for i, name in enumerate(names)
+        for i, name in enumerate(cause_names(model))
     ]
-    return WorldMeasures(outcome_measures(model, runs), standoff_measures(runs), born)
+    return WorldMeasures(outcomes, measures_of(totals, days / YEAR), born)
+
+
+@dataclass(frozen=True)
+class WorldsTask:
+    """Makes pieces of a comparison in any process: spans of runs in every world, then sets of other numbers."""
+
+    model: Model
+    plans: tuple[Plan, ...]
+    days: float
+    replicates: int
+    seed: int
+    limit: int | None
+    drawn: tuple[Mapping[str, float], ...]
+    each: int
+    workers: int | None
+    memory: int | str | Budget | None
+
+    @property
+    def spans(self) -> int:
+        return -(-self.replicates // SPAN)
+
+    @property
+    def pieces(self) -> int:
+        return self.spans + len(self.drawn)
+
+    def __call__(self, number: int, tell: Callable[[float], None] | None = None) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PowderkegWarning)  # runs that hit the limit are counted
+            if number < self.spans:
+                return self._span(number, tell)
+            return self._under(number - self.spans, tell)
+
+    def _span(self, number: int, tell: Callable[[float], None] | None) -> list[dict[str, Any]]:
+        """The baseline and every world over one span of runs."""
+        span = (number * SPAN, min((number + 1) * SPAN, self.replicates))
+        step = _Steps(tell, 1 + len(self.plans))
+        base = self._simulated(self.model, None, self.replicates, self.seed, step, span, "the scenario as it is")
+        found = [_measured(self.model, base)]
+        for one in self.plans:
+            world, what = one.world(self.model.system), f"interventions.{one.named.name}"
+            runs = self._simulated(self.model, world, self.replicates, self.seed, step, span, what)
+            found.append(_measured(self.model, runs) | {"alike": same(base, runs)})
+        return found
+
+    def _under(self, number: int, tell: Callable[[float], None] | None) -> list[Any]:
+        """Runs that were stopped; then for every world what each measure differs by, under one set of numbers."""
+        values, seed = self.drawn[number], self.seed + 1 + number
+        step = _Steps(tell, 1 + len(self.plans))
+        system = filled(self.model, values)
+        other = replace(self.model, system=system)
+        start = self._simulated(other, None, self.each, seed, step)
+        found: list[Any] = [int(start.exploded.sum())]
+        for one in self.plans:
+            runs = self._simulated(other, one.world(system, values), self.each, seed, step)
+            n = min(start.replicates, runs.replicates)  # fewer where one of them explodes from the first run on
+            without, told = (_joined(other, [_measured(other, r.first(n))], self.days) for r in (start, runs))
+            found.append([[*key, under.mean, under.chance] for key, under in _under(without, told).items()])
+            found[0] += int(runs.exploded.sum())
+        return found
+
+    def _simulated(
+        self, of: Model, world: World | None, count: int, seed: int, step: _Steps,
+        span: tuple[int, int] | None = None, whole: str | None = None,
+    ) -> Runs:  # fmt: skip
+        with step.of(1.0) as told:
+            return simulate(
+                of, days=self.days, replicates=count, seed=seed, workers=self.workers, limit=self.limit,
+                memory=budget(self.memory).part(EVENTS_SHARE), world=world, span=span, progress=told, whole=whole,
+            )  # fmt: skip
+
+
+class _Progress:
+    """Progress over pieces that are made one after the other."""
+
+    def __init__(self, progress: Callable[[float], None], pieces: int) -> None:
+        self.progress, self.pieces = progress, pieces
+
+    def around(self, task: WorldsTask) -> Callable[[int], Any]:
+        """The task, telling how far it is."""
+
+        def make(number: int) -> Any:
+            made = task(number, lambda share: self.progress((number + share) / self.pieces))
+            self.progress((number + 1) / self.pieces)
+            return made
+
+        return make
+
+
+def _all_compared(
+    model: Model, plans: Sequence[Plan], spans: Sequence[Any], days: float, limit: int | None, level: float
+) -> tuple[list[Compared], int]:
+    """Every world against the baseline, at the scenario's own numbers; and the baseline's runs that were stopped."""
+    plain = _joined(model, [piece[0] for piece in spans], days)
+    n_stopped = [sum(piece[k]["stopped"] for piece in spans) for k in range(len(plans) + 1)]
+    n_runs = len(plain.standoffs[0].values)
+    for n in n_stopped:
+        if n:
+            warnings.warn(stopped_words(n, n_runs, EVENT_LIMIT if limit is None else limit), PowderkegWarning, 3)
+    compared = []
+    for k, one in enumerate(plans, 1):
+        told = _joined(model, [piece[k] for piece in spans], days)
+        alike = np.concatenate([piece[k]["alike"] for piece in spans])
+        compared.append(_compared(one.named, plain, told, alike, n_stopped[k], level))
+    return compared, n_stopped[0]
+
+
+def _under_of(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, str], Under]:
+    return {(about, name): Under(mean, chance) for about, name, mean, chance in rows}
 
 
 def _pairs(without: WorldMeasures, told: WorldMeasures) -> Iterator[tuple[str, Measure, Measure]]:
@@ -276,7 +411,7 @@ def _pairs(without: WorldMeasures, told: WorldMeasures) -> Iterator[tuple[str, M
 
 
 def _compared(
-    named: Named, without: WorldMeasures, told: WorldMeasures, alike: NDArray[np.bool_], runs: Runs, level: float
+    named: Named, without: WorldMeasures, told: WorldMeasures, alike: NDArray[np.bool_], stopped: int, level: float
 ) -> Compared:
     found: dict[str, list[Effect]] = {about: [] for about in ABOUT}
     for about, one, other in _pairs(without, told):
@@ -285,7 +420,7 @@ def _compared(
             found[about].append(made)
     return Compared(
         named.name, named.title, named.question, tuple(found["outcomes"]), tuple(found["standoffs"]),
-        tuple(found["mechanisms"]), float(1.0 - alike.mean()), int(runs.exploded.sum()),
+        tuple(found["mechanisms"]), float(1.0 - alike.mean()), stopped,
     )  # fmt: skip
 
 

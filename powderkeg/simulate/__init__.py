@@ -11,6 +11,10 @@ from powderkeg.simulate.jobs import Interrupted as Interrupted
 from powderkeg.simulate.jobs import blame as blame
 from powderkeg.simulate.jobs import needs_trial as needs_trial
 from powderkeg.simulate.jobs import simulate as simulate
+from powderkeg.simulate.jobs import stopped_words as stopped_words
 from powderkeg.simulate.past import past_of as past_of
+from powderkeg.simulate.pieces import WorkerError as WorkerError
+from powderkeg.simulate.plans import JobPlan as JobPlan
+from powderkeg.simulate.plans import PartDone as PartDone
 from powderkeg.simulate.runs import Runs as Runs
 from powderkeg.simulate.runs import system_of as system_of

@@ -3,97 +3,41 @@
 In: the job's identity, finished parts by number. Out: the parts that are there already. A part is written beside its
 place and moved there when it is whole. Each bears a seal over what it holds, its number and its job: one that was cut
 off, changed by hand or carried here from elsewhere is named and made again. One process at a time works in such a
-folder.
+folder; or several, each on a share of its own, and nobody else.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import os
 import platform
+import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-from powderkeg.engine.simulation.chunks import Chunk
 from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
-from powderkeg.reading.stored import (
-    AnyShape,
-    MappingShape,
-    RecordShape,
-    StoredShape,
-    TextShape,
-    canonical,
-    parsed,
-    seal_of,
-)
+from powderkeg.reading.stored import AnyShape, MappingShape, canonical, parsed, said, seal_of
+from powderkeg.simulate.kept_pieces import CHUNKS, PartKind
+from powderkeg.simulate.plans import JobPlan, PartDone, share_of
 from powderkeg.version import __version__
 from powderkeg.writing.files import FULL, DiskError, fault, is_of_disk, replacing
 from powderkeg.writing.lock import Lock
 
-_JOB = "job.json"
-_LOCK = ".powderkeg-job-lock"
-_MARK = b"\npowderkeg part "
+T = TypeVar("T")
+
+JOB, ABOUT = "job.json", "about.json"
+"""What must agree; and how the job is carried out: what was typed, in how many parts, the scenario in full."""
+_LOCK, _PART_LOCK = ".powderkeg-job-lock", ".powderkeg-part-lock-{}"
+PATIENCE = 20.0
+"""Seconds that a part waits for others that look into the folder just then."""
 MOST_NAMED = 5
-
-
-@dataclass(frozen=True)
-class PartKind:
-    """How the parts of a job are kept.
-
-    job     the word for what made the folder
-    option  the name of the argument that gave it
-    inside  the folder in it that the parts stand in, "" for itself
-    name    of part 0
-    seal    content and the seal's maker to bytes
-    unseal  bytes and the seal's maker to content; None if the seal is not theirs
-    """
-
-    job: str
-    option: str
-    inside: str
-    name: str
-    seal: Callable[[Any, Callable[[bytes], str]], bytes]
-    unseal: Callable[[bytes, Callable[[bytes], str]], Any]
-
-
-def _seal_chunk(chunk: Chunk, sealed: Callable[[bytes], str]) -> bytes:
-    stream = io.BytesIO()
-    np.savez(stream, **chunk._asdict())
-    body = stream.getvalue()
-    # After the archive, where readers of archives look over it.
-    return body + _MARK + sealed(body).encode()
-
-
-def _unseal_chunk(content: bytes, sealed: Callable[[bytes], str]) -> Chunk | None:
-    body, _, seal = content.rpartition(_MARK)
-    if seal != sealed(body).encode():
-        return None
-    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
-        return Chunk(*(arrays[name] for name in Chunk._fields))
-
-
-CHUNKS = PartKind("job", "checkpoint", "", "00000000.npz", _seal_chunk, _unseal_chunk)
-
-
-def points_of(shape: StoredShape) -> PartKind:
-    """Parts that are plain data of this shape, kept as JSON."""
-    whole = RecordShape({"powderkeg point": TextShape(), "result": shape})
-
-    def seal(result: Any, sealed: Callable[[bytes], str]) -> bytes:
-        return json.dumps({"powderkeg point": sealed(canonical(result)), "result": result}, allow_nan=False).encode()
-
-    def unseal(content: bytes, sealed: Callable[[bytes], str]) -> Any:
-        found = parsed(content, whole, None, "a point of a sweep")
-        return found["result"] if found["powderkeg point"] == sealed(canonical(found["result"])) else None
-
-    return PartKind("sweep", "out", "points", "0000000.json", seal, unseal)
+MOST_SAID = 60
+"""Letters of a value that is shown where two jobs differ."""
 
 
 class JobFolder:
@@ -102,8 +46,11 @@ class JobFolder:
     Raises UsageError if it belongs to another job, cannot be written, or another process works in it.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], kind: PartKind = CHUNKS) -> None:
-        self.path = path
+    def __init__(
+        self, plan: str | os.PathLike[str] | JobPlan, identity: Mapping[str, Any], kind: PartKind = CHUNKS
+    ) -> None:
+        self.plan = plan if isinstance(plan, JobPlan) else JobPlan(plan)
+        self.path = path = self.plan.path
         self.kind = kind
         # The C library's log and exp may differ in the last bit from machine to machine.
         own = {"version": __version__, "machine": platform.machine(), **identity}
@@ -111,7 +58,9 @@ class JobFolder:
         self.job = seal_of(self.identity)
         self.spoiled: list[str] = []
         self.kept: set[int] = set()
-        self._lock = Lock(path / _LOCK)
+        self.made: set[int] = set()
+        self.pieces = 0
+        self._lock = Lock(path / _LOCK) if self.plan.part is None else Lock(path / _PART_LOCK.format(self.plan.part))
 
     def __enter__(self) -> JobFolder:
         path = self.path
@@ -121,7 +70,12 @@ class JobFolder:
         except OSError as error:
             raise self._unusable(error) from error
         try:
-            self._claim()
+            if self.plan.part is None:
+                self._refuse_beside_parts()
+                self._claim()
+            else:
+                with Lock(path / _LOCK, PATIENCE):
+                    self._claim()
         except BaseException:
             self._lock.__exit__(None, None, None)
             raise
@@ -131,7 +85,7 @@ class JobFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         self._lock.__exit__(kind, error, where)
-        if kind is None and self.spoiled:
+        if (kind is None or issubclass(kind, PartDone)) and self.spoiled:
             named = ", ".join(sorted(self.spoiled)[:MOST_NAMED]) + (", ..." if len(self.spoiled) > MOST_NAMED else "")
             warnings.warn(
                 f"{self.path}: {len(self.spoiled):,} kept part{'s' * (len(self.spoiled) > 1)} cut off, changed, or of "
@@ -140,23 +94,127 @@ class JobFolder:
                 stacklevel=2,
             )
 
+    # What is there, what is ours to make
+
+    def begin(self, pieces: int) -> range:
+        """Numbers of the pieces to go through here, of so many; where they are to be gathered, all of them.
+
+        Raises UsageError, naming the parts, if pieces are to be gathered that are not there.
+        """
+        self.pieces = pieces
+        if not self.plan.gathers:
+            return self.plan.share(pieces)
+        numbers = {name: self._number(name) for name in self._names()}
+        strange = [name for name, number in numbers.items() if number is None or number >= pieces]
+        missing = [number for number in range(pieces) if not self._place(number).exists()]
+        faults = [self._slip(f"holds {name}", "only pieces of this job, each once") for name in strange[:MOST_NAMED]]
+        faults += self._missing(missing)
+        if faults:
+            raise UsageError(faults)
+        return range(pieces)
+
+    def finish(self) -> None:
+        """All numbers of `begin` have been gone through. Raises PartDone where that is not the whole job."""
+        if self.plan.part is None:
+            return
+        missing = self.pieces - sum(self._place(number).exists() for number in range(self.pieces))
+        found = len(self.kept - self.made)
+        raise PartDone(self.plan.part, self.plan.parts, len(self.made), found, missing, self.path)
+
+    def get(self, number: int, make: Callable[[int], T]) -> T:
+        """A piece as it was kept, or made and kept now."""
+        found: T | None = self.read(number)
+        return self.keep(number, make) if found is None else found
+
+    def keep(self, number: int, make: Callable[[int], T]) -> T:
+        """A piece that is made and kept now; None, of one that was stopped, is not kept."""
+        self._refuse_to_make(number)
+        made = make(number)
+        if made is not None:
+            self.write(number, made)
+        return made
+
+    def started(self, number: int, start: Callable[[int], Future[T]]) -> Future[T]:
+        """The same where pieces are made elsewhere: what is kept already is at hand at once."""
+        found = self.read(number)
+        if found is None:
+            self._refuse_to_make(number)
+            return start(number)
+        ready: Future[T] = Future()
+        ready.set_result(found)
+        return ready
+
+    def _refuse_to_make(self, number: int) -> None:
+        if self.plan.gathers:
+            name = self._place(number).relative_to(self.path).as_posix()
+            broken = self._fault(
+                f"{name} was cut off, changed, or is of another job", f"it whole: {self._part_of(number)} once more"
+            )
+            raise broken
+
+    def _missing(self, numbers: list[int]) -> list[Fault]:
+        """A fault for each part that is not whole."""
+        parts = self.plan.parts if self.plan.parts > 1 else self._parts_kept()
+        if not numbers or parts == 1:
+            told = f"{len(numbers):,} of {self.pieces:,} pieces are missing"
+            return [self._slip(told, "all of them: the command itself, with --resume, makes them")] if numbers else []
+        faults, wanted = [], {*numbers}
+        for part in range(1, parts + 1):
+            share = share_of(part, parts, self.pieces)
+            gone = len(wanted.intersection(share))
+            if gone:
+                whole = "is missing" if gone == len(share) else f"lacks {gone:,} of its {len(share):,} pieces"
+                faults.append(self._slip(f"part {part:,} of {parts:,} {whole}", f"what --part {part}/{parts} makes"))
+        return faults
+
+    def _part_of(self, number: int) -> str:
+        parts = self._parts_kept()
+        if parts == 1:
+            return "the command itself, with --resume,"
+        return next(f"--part {k}/{parts}" for k in range(1, parts + 1) if number in share_of(k, parts, self.pieces))
+
+    def _parts_kept(self) -> int:
+        found = self._about().get("parts", 1)
+        return found if isinstance(found, int) and found >= 1 else 1
+
+    def _names(self) -> list[str]:
+        skipped = {JOB, ABOUT}
+        return sorted(one.name for one in (self.path / self.kind.inside).glob("[!.]*") if one.name not in skipped)
+
+    def _number(self, name: str) -> int | None:
+        stem, _, ending = self.kind.name.partition(".")
+        found = re.fullmatch(rf"([0-9]{{{len(stem)},}})\.{ending}", name)
+        return int(found[1]) if found else None
+
+    # Whose folder it is
+
+    def _refuse_beside_parts(self) -> None:
+        """Raises UsageError if a part is being made here just now."""
+        for one in sorted(self.path.glob(_PART_LOCK.format("*"))):
+            if re.fullmatch(r"[0-9]+", one.name.rpartition("-")[2]):
+                with Lock(one):  # held by a living process: that is said, and who; left by a dead one: taken away
+                    pass
+
     def _claim(self) -> None:
         """Raises UsageError unless the folder is this job's, or nobody's."""
         expected = f"an empty folder, or one that this {self.kind.job} made"
         try:
-            content = (self.path / _JOB).read_bytes()
+            content = (self.path / JOB).read_bytes()
         except FileNotFoundError:
+            if self.plan.gathers:
+                raise self._fault("holds no job", "a folder that parts of one were made in") from None
             if self._has_strange_files():
                 raise self._fault("holds files of another kind", expected) from None
             try:
-                self._put(_JOB, json.dumps(self.identity, indent=1).encode())
+                self._put_about()
+                self._put(JOB, json.dumps(self.identity, indent=1).encode())
             except OSError as error:
                 raise self._unusable(error) from error
             return
         except OSError as error:
             raise self._unusable(error) from error
         try:
-            found = parsed(content, MappingShape(AnyShape()), str(self.path / _JOB), f"{expected}; or another folder")
+            found = parsed(content, MappingShape(AnyShape()), str(self.path / JOB), f"{expected}; or another folder")
         except UsageError as error:
             broken = self._fault("its job.json was cut off or changed", expected)
             raise UsageError([*broken.faults, *error.faults]) from error
@@ -164,13 +222,52 @@ class JobFolder:
         if canonical(found) != canonical(own):
             names = [name for name in {**own, **found} if canonical(found.get(name)) != canonical(own.get(name))]
             what = ", ".join("scenario or world" if name == "tables" else name for name in names)
-            raise self._fault(f"made by a {self.kind.job} with another {what}", expected)
+            differ = "; ".join(self._differ(name, found.get(name), own.get(name)) for name in names)
+            raise self._fault(f"made by a {self.kind.job} with another {what}: {differ}", expected)
+        self._refuse_other_parts()
+
+    def _differ(self, name: str, found: Any, own: Any) -> str:
+        """In what two jobs differ, in words."""
+        if name == "scenario":
+            told = differences(self._about().get("scenario"), self.plan.about.get("scenario"))
+            if told:
+                more = f" and {len(told) - MOST_NAMED:,} more" if len(told) > MOST_NAMED else ""
+                return f"{', '.join(told[:MOST_NAMED])}{more}"
+        words = ("none" if one is None else json.dumps(one, ensure_ascii=False) for one in (found, own))
+        there, here = (one if len(one) <= MOST_SAID else f"{one[:MOST_SAID]}..." for one in words)
+        return f"{name} {there} there, {here} here"
+
+    def _refuse_other_parts(self) -> None:
+        """Raises UsageError if this is a share of another division than the one that the folder was begun with."""
+        kept = self._about().get("parts")
+        if self.plan.part is None or kept == self.plan.parts:
+            return
+        if isinstance(kept, int) and kept > 1:
+            raise self._fault(
+                f"begun in {kept:,} parts, this is one of {self.plan.parts:,}: pieces would be made twice",
+                f"--part {min(self.plan.part, kept)}/{kept}, or another folder",
+            )
+        try:
+            self._put_about()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _about(self) -> dict[str, Any]:
+        return read_about(self.path)
+
+    def _put_about(self) -> None:
+        if self.plan.about or self.plan.parts > 1:
+            about = {"parts": self.plan.parts, **self.plan.about}
+            self._put(ABOUT, json.dumps(about, ensure_ascii=False, indent=1).encode())
 
     def _has_strange_files(self) -> bool:
         inside = self.kind.inside
-        return any(one.name[0] != "." and one.name != inside for one in self.path.iterdir()) or (
+        known = {inside, ABOUT}
+        return any(one.name[0] != "." and one.name not in known for one in self.path.iterdir()) or (
             bool(inside) and any((self.path / inside).glob("[!.]*"))
         )
+
+    # One piece
 
     def read(self, number: int) -> Any:
         """Part `number`, or None if it is not there as it was written."""
@@ -205,6 +302,7 @@ class JobFolder:
                 f"{self.said()}: with room there, the same job goes on from them",
             ) from error
         self.kept.add(number)
+        self.made.add(number)
 
     def said(self) -> str:
         """What is kept, in words."""
@@ -230,4 +328,29 @@ class JobFolder:
         return self._fault(f"cannot be used: {error.strerror}", "a folder that can be written to")
 
     def _fault(self, found: str, expected: str) -> UsageError:
-        return UsageError(Fault(None, None, self.kind.option, f"{self.path}: {found}", expected))
+        return UsageError(self._slip(found, expected))
+
+    def _slip(self, found: str, expected: str) -> Fault:
+        return Fault(None, None, self.kind.option, f"{self.path}: {found}", expected)
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """How the job of a folder is carried out; nothing where that is not kept, or was changed so that it is no JSON."""
+    try:
+        found = parsed((folder / ABOUT).read_bytes(), MappingShape(AnyShape()), str(folder / ABOUT), "plain data")
+    except (OSError, UsageError):
+        return {}
+    return dict(found)
+
+
+def differences(there: Any, here: Any, path: str = "") -> list[str]:
+    """Where two plain data differ, key path by key path, with what stands in each."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        return [
+            told
+            for name in {**there, **here}
+            for told in differences(there.get(name), here.get(name), f"{path}.{name}" if path else str(name))
+        ]
+    if there == here or not path:
+        return []
+    return [f"{path} {said(there)} there, {said(here)} here"]

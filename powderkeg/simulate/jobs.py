@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,8 @@ from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.memory import Budget, Held, budget
+from powderkeg.simulate.pieces import made_elsewhere
+from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.simulate.runs import Runs, system_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
@@ -69,8 +70,10 @@ def simulate(
     world: World | None = None,
     keys: bool = False,
     progress: Callable[[float], None] | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | JobPlan | None = None,
+    executor: Executor | None = None,
     whole: str | None = None,
+    span: tuple[int, int] | None = None,
 ) -> Runs:
     """Histories of a model. The same model, seed and version give the same events, bit for bit.
 
@@ -86,24 +89,32 @@ def simulate(
     progress     called now and then with the share done, 0 to 1
     checkpoint   folder in which finished parts are kept. Called again after a stop, or a kill, the job goes on where
                  it was, to the same bytes; a folder that belongs to another job, or that another process works
-                 in, is refused; parts that were changed or cut off are named and made again
-
+                 in, is refused; parts that were changed or cut off are named and made again. A `JobPlan` says more: a
+                 share of the job, or that its shares are to be put together
+    executor     of `concurrent.futures`, or what keeps to its protocol, instead of threads here. It changes nothing
+                 but where the work is done
+    span         only replicates [first, end) of them, numbered from 0 on here
     whole        what the replicates are of, such as "intervention calm", where fewer than asked for are of no use
 
     If each of the first `TRIAL` replicates is stopped and the others could have more than `AFFORDABLE` events, the job
     ends there, whatever else was asked for: a warning says
     so and `Runs.asked` tells it, or with `whole` it is a ModelError. Raises UsageError for arguments that cannot be
-    met, ModelError if the events would not fit, DiskError if there is no room for a part of a checkpoint. Ctrl-C raises
-    Interrupted, with the replicates that were finished.
+    met, ModelError if the events would not fit, which is said as soon as the first replicates tell how many there will
+    be, DiskError if there is no room for a part of a checkpoint, WorkerError if the executor fails, PartDone at the end
+    of a share. Ctrl-C raises Interrupted, with the replicates that were finished.
     """
     held = Held(budget(memory), BYTES + 16 * keys, "events")
-    job = _job(model, years, days, replicates, seed, limit, history, world, keys)
-    each = _each(job, _CHUNK if checkpoint is None else _FILE)
+    plan = plan_of(checkpoint)
+    job = _job(model, years, days, replicates, seed, limit, history, world, keys, span)
+    each = _each(job, _CHUNK if plan is None and executor is None else _FILE)
     chunks: list[Chunk] = []
     try:
-        with nullcontext() if checkpoint is None else JobFolder(Path(checkpoint), _identity(job, each)) as folder:
-            for chunk in _chunks(job, each, workers, progress, folder, held):
-                chunks.append(chunk)
+        with nullcontext() if plan is None else JobFolder(plan, _identity(job, each)) as folder:
+            for chunk in _Chunks(job, each, folder, held, progress).made(workers, executor):
+                if plan is None or plan.part is None:  # of a share nothing but the kept pieces is wanted
+                    chunks.append(chunk)
+            if folder is not None:
+                folder.finish()
     except KeyboardInterrupt:
         raise Interrupted(_runs(job, chunks)) from None
     runs = _runs(job, chunks)
@@ -117,13 +128,18 @@ def simulate(
 def _explosion(job: _Job, runs: Runs) -> str:
     """What was stopped, and what to look at next."""
     if not runs.is_cut:
-        return (
-            f"{runs.exploded.sum():,} of {runs.replicates:,} replicates were stopped at {runs.limit:,} events: "
-            "the state can explode; look at the branching ratio and what drives it"
-        )
+        return stopped_words(int(runs.exploded.sum()), runs.replicates, runs.limit)
     said = f"each of the first {runs.replicates} replicates exploded (stopped at {runs.limit:,} events)"
     said += f", so the other {job.replicates - runs.replicates:,} were not begun; {blame(job.model, job.world)}"
     return said
+
+
+def stopped_words(stopped: int, replicates: int, limit: int) -> str:
+    """What some replicates that were stopped say of a model."""
+    return (
+        f"{stopped:,} of {replicates:,} replicates were stopped at {limit:,} events: "
+        "the state can explode; look at the branching ratio and what drives it"
+    )
 
 
 def needs_trial(replicates: int, limit: int) -> bool:
@@ -158,6 +174,7 @@ class _Job:
     is_complete: bool
     keys: bool
     expected: float
+    span: tuple[int, int]
 
 
 def _job(
@@ -170,6 +187,7 @@ def _job(
     history: Past | None,
     given: World | None,
     keys: bool,
+    span: tuple[int, int] | None,
 ) -> _Job:
     faults: list[Fault] = []
 
@@ -198,6 +216,8 @@ def _job(
         fault("seed", seed, "a whole number from 0 on")
     if limit is not None and not (is_whole(limit, 1) and limit < 2**31 - 1):
         fault("limit", limit, "a whole number from 1 on, below 2,147,483,647")
+    if span is not None and not (0 <= span[0] < span[1] <= replicates):
+        fault("span", span, f"the first and the end of some of {replicates:,} replicates")
     if faults or days is None:
         raise UsageError(faults)
     system = system_of(model)
@@ -218,6 +238,7 @@ def _job(
         is_complete=history is not None and history.complete,
         keys=keys,
         expected=expected_events(built, float(days)),
+        span=(0, int(replicates)) if span is None else span,
     )
 
 
@@ -242,64 +263,143 @@ def _each(job: _Job, candidates: float) -> int:
     return int(min(max(candidates / max(job.expected, 1.0), 1), 4096, max(job.replicates // 8, 1)))
 
 
-def _chunks(
-    job: _Job,
-    each: int,
-    workers: int | None,
-    progress: Callable[[float], None] | None,
-    folder: JobFolder | None,
-    held: Held,
-) -> Iterator[Chunk]:
-    """Chunks in order, made by several threads; the loops let go of the interpreter's lock.
+@dataclass(frozen=True)
+class ChunkTask:
+    """Makes chunks of a job in any process: what it needs for that, and nothing else."""
+
+    tables: Tables
+    root: np.uint64
+    begin: float
+    horizon: float
+    limit: int
+    expected: float
+    keys: bool
+    is_complete: bool
+    firsts: tuple[int, ...]
+    end: int
+
+    def __call__(self, number: int) -> Chunk:
+        chunk = self.made(number, Workspace(), None)
+        assert chunk is not None  # nobody stops it
+        return chunk
+
+    def made(self, number: int, space: Workspace, hold: Callable[[int], None] | None) -> Chunk | None:
+        """Chunk `number`; None if it was stopped."""
+        ends = (*self.firsts[number + 1 : number + 2], self.end)
+        return simulate_chunk(
+            self.tables, self.root, self.firsts[number], ends[0], self.begin, self.horizon, self.limit, space,
+            self.expected, self.keys, self.is_complete, hold,
+        )  # fmt: skip
+
+
+class _Chunks:
+    """The chunks of a job in order.
 
     The first replicates are chunks of their own, and the others wait for them: see TRIAL.
     """
-    n_trial = TRIAL if needs_trial(job.replicates, job.limit) else 0
-    firsts = [*range(n_trial), *range(n_trial, job.replicates, each)]
-    ends = [*firsts[1:], job.replicates]
-    n_workers = workers_for(len(firsts), workers)
-    root = root_key(job.seed)
-    horizon = job.begin + job.days
-    spaces = Spares([Workspace() for _ in range(n_workers)])
-    n_done = 0
 
-    def work(begun: int, number: int) -> Chunk | None:
-        number += begun
-        first, end = firsts[number], ends[number]
-        chunk: Chunk | None = None if folder is None else folder.read(number)
-        if chunk is not None:
-            held.add(len(chunk.time))
-            return chunk
-        with spaces.one() as space:
-            chunk = simulate_chunk(
-                job.tables, root, first, end, job.begin, horizon, job.limit, space, job.expected, job.keys,
-                job.is_complete, held.add,
-            )  # fmt: skip
-            space.control[DONE] = 0.0
-        if chunk is not None and folder is not None:
-            folder.write(number, chunk)
-        return chunk
+    def __init__(
+        self, job: _Job, each: int, folder: JobFolder | None, held: Held, progress: Callable[[float], None] | None
+    ) -> None:
+        self.job, self.folder, self.held, self.progress = job, folder, held, progress
+        self.trials = TRIAL if needs_trial(job.replicates, job.limit) else 0
+        first, end = job.span
+        firsts = [*range(first, min(self.trials, end)), *range(max(first, self.trials), end, each)]
+        if first:
+            # The first replicates of all are looked at all the same; between them and the span is a chunk nobody makes.
+            firsts = [*range(self.trials + 1), *firsts]
+        self.task = ChunkTask(
+            job.tables, root_key(job.seed), job.begin, job.begin + job.days, job.limit, job.expected, job.keys,
+            job.is_complete, tuple(firsts), end,
+        )  # fmt: skip
+        self.drops = folder is not None and folder.plan.part is not None
+        self.n_done = self.n_exploded = 0
+        self.running: Sequence[Workspace] = ()
 
-    def tick() -> None:
-        if progress is not None:
-            running = sum(float(space.control[DONE]) for space in spaces.all)
-            progress(min((n_done + running) / job.replicates, 1.0))
+    def made(self, workers: int | None, executor: Executor | None) -> Iterator[Chunk]:
+        """Made by several threads, whose loops let go of the interpreter's lock, or by an executor."""
+        firsts = self.task.firsts
+        is_later = self.job.span[0] > 0
+        n_workers = workers_for(len(firsts), workers)
+        spaces = Spares([Workspace() for _ in range(n_workers)])
+        self.running = spaces.all
+        mine = self._mine()
+        trials = range(self.trials)
+        for chunk in self._here([*trials], mine, spaces):
+            self._count(chunk)
+            if not is_later:
+                yield chunk
+        if self.trials and self.n_exploded == self.n_done:
+            if is_later:
+                raise ModelError(f"each of the first {self.trials} replicates exploded; {blame(self.job.model)}")
+            return
+        if is_later:
+            self.n_done = 0
+        rest = range(self.trials + is_later, len(firsts))
+        rest = range(max(rest.start, mine.start), min(rest.stop, mine.stop))
+        if executor is None:
+            made = self._here([*rest], mine, spaces)
+        else:
+            made = made_elsewhere(self.task, rest, self.folder, executor, self._tick)
+        for chunk in made:
+            if executor is not None:
+                self._hold(len(chunk.time))
+            self._count(chunk)
+            yield chunk
 
-    def stop() -> None:
-        for space in spaces.all:
-            space.control[STOP] = 1.0
+    def _mine(self) -> range:
+        """Numbers of the chunks that are made or read here."""
+        if self.folder is None:
+            return range(len(self.task.firsts))
+        if self.folder.plan.gathers and self.trials:
+            first = [self.folder.read(number) for number in range(self.trials)]
+            if all(one is not None and one.exploded.all() for one in first):
+                return self.folder.begin(self.trials)
+        return self.folder.begin(len(self.task.firsts))
 
-    n_exploded = 0
-    for begun, pieces in ((0, n_trial), (n_trial, len(firsts) - n_trial)):
+    def _here(self, numbers: Sequence[int], mine: range, spaces: Spares[Workspace]) -> Iterator[Chunk]:
         for space in spaces.all:
             space.control[STOP] = 0.0
-        for chunk in in_order(partial(work, begun), pieces, n_workers, tick=tick, stop=stop):
+
+        def make(number: int) -> Chunk | None:
+            with spaces.one() as space:
+                chunk = self.task.made(number, space, self._hold)
+                space.control[DONE] = 0.0
+            return chunk
+
+        def work(place: int) -> Chunk | None:
+            number = numbers[place]
+            if self.folder is None:
+                return make(number)
+            chunk: Chunk | None = self.folder.read(number)
+            if chunk is None:
+                return self.folder.keep(number, make) if number in mine else make(number)
+            self._hold(len(chunk.time))
+            return chunk
+
+        for chunk in in_order(work, len(numbers), len(spaces.all), tick=self._tick, stop=self._stop):
             assert chunk is not None  # only a stop from here leaves a chunk unfinished
-            n_done += len(chunk.n_events)
-            n_exploded += int(chunk.exploded.sum())
             yield chunk
-        if n_trial and n_exploded == n_done:
-            return
+
+    def _hold(self, n: int) -> None:
+        """So many events more in memory; those of a share go to the disk and are let go."""
+        if not self.drops:
+            self.held.add(n)
+
+    def _count(self, chunk: Chunk) -> None:
+        self.n_done += len(chunk.n_events)
+        self.n_exploded += int(chunk.exploded.sum())
+        if not self.drops:
+            self.held.foresee(chunk.n_events, self.job.span[1] - self.job.span[0])
+
+    def _tick(self) -> None:
+        if self.progress is not None:
+            running = sum(float(space.control[DONE]) for space in self.running)
+            self.progress(min((self.n_done + running) / self.job.replicates, 1.0))
+
+    def _stop(self) -> None:
+        for space in self.running:
+            space.control[STOP] = 1.0
 
 
 def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
@@ -313,7 +413,7 @@ def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
         model=job.model,
         seed=job.seed,
         days=job.days,
-        asked=job.replicates,
+        asked=job.replicates if job.span == (0, job.replicates) else len(n_events),
         replicates=len(n_events),
         offsets=np.concatenate([[0], np.cumsum(n_events)]).astype(np.int64),
         time=join("time", np.float64),

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import re
 import sys
 import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from powderkeg.errors import Fault, ModelError, UsageError
 from powderkeg.simulate.groups import granted
 
 SHARE = 0.5
 """Of what is free: the rest of the program, and the other programs, need theirs."""
+ENOUGH_SEEN, SURE = 50, 6.0
+"""Runs after which it can be foreseen how much all will take, and standard errors by which it must be too much."""
 ASSUMED = 4 * 2**30
 """Free memory where the system does not say."""
 UNITS = {
@@ -82,6 +88,7 @@ class Held:
         self.allowed, self.each, self.what = allowed, each, what
         self.most = max(allowed.bytes // each, 1)
         self._lock, self._n = threading.Lock(), 0
+        self._seen, self._sum, self._squares = 0, 0.0, 0.0
 
     def add(self, n: int) -> None:
         """So many more. Raises ModelError once they do not fit: whichever thread finds out, and whenever."""
@@ -92,6 +99,22 @@ class Held:
                     f"more than {self.most:,} {self.what} would not fit into {self.allowed}: fewer replicates, a "
                     "shorter window, a lower limit or more memory would do"
                 )
+
+    def foresee(self, each: NDArray[np.integer[Any]], runs: int) -> None:
+        """How many so many runs took. Raises ModelError if by then it is clear that all `runs` will not fit."""
+        self._seen += len(each)
+        self._sum += float(each.sum())
+        self._squares += float((each.astype(np.float64) ** 2).sum())
+        if self._seen < ENOUGH_SEEN or self._seen >= runs:
+            return
+        mean = self._sum / self._seen
+        error = math.sqrt(max(self._squares / self._seen - mean**2, 0.0) / self._seen)
+        if (mean - SURE * error) * runs > self.most:
+            raise ModelError(
+                f"{runs:,} runs of some {mean:,.0f} {self.what} take about {in_words(mean * runs * self.each)} and "
+                f"would not fit into {self.allowed}: about {int(self.most / mean):,} would; or a shorter window, or "
+                "more memory"
+            )
 
 
 def available() -> int | None:

@@ -51,11 +51,18 @@ def in_order(
 ) -> Iterator[T]:
     """work(0), work(1), ... of so many pieces, each as soon as it and all before it are made.
 
+    workers  threads; with 0 the pieces are made one after the other by whoever iterates
     tick  called a few times a second, from the thread that waits
     stop  called once when the iteration ends, however it ends: makes work that still runs return soon
 
     The first error in the order of the pieces is raised, whichever came first.
     """
+    if not workers:
+        for number in range(pieces):
+            yield work(number)
+            if tick is not None:
+                tick()
+        return
     waiting: list[Future[T]] = []
     submitted = 0
     pool = ThreadPoolExecutor(workers, "powderkeg")

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import pickle
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -31,8 +34,11 @@ from powderkeg.model import compile as compile_scenario
 from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
 from powderkeg.scenario import Scenario, digest, edit, paths
 from powderkeg.simulate import Runs, simulate
-from powderkeg.simulate.checkpoints import JobFolder, points_of
+from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.kept_pieces import points_of
 from powderkeg.simulate.memory import Budget, budget
+from powderkeg.simulate.pieces import made_in_order
+from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.units import YEAR
 
 _SAID, _FOUND = maybe(TextShape()), maybe(NumberShape())
@@ -128,24 +134,31 @@ def sweep(
     replicates: int = 1_000,
     seed: int = 1,
     workers: int | None = None,
+    limit: int | None = None,
     memory: int | str | Budget | None = None,
-    folder: str | Path | None = None,
+    folder: str | os.PathLike[str] | JobPlan | None = None,
+    executor: Executor | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Sweep:
     """The outcomes at every point.
 
     memory   bytes, or such as "4 GB", for the events of two points; default: half of what is free
     design   "grid": every combination of the axes' values. "sobol", "latin": `samples` points between their ends
-    folder   where finished points are kept: called again after a stop, or a kill, it goes on, to the same bytes
+    folder   where finished points are kept: called again after a stop, or a kill, it goes on, to the same bytes. A
+             `JobPlan` says more: a share of the points, or that shares are to be put together
+    executor of `concurrent.futures`, or what keeps to its protocol: makes the points instead of threads here
+    limit    events of a run before it is stopped, see `simulate`
 
     Raises UsageError for axes that cannot be met, and for a folder that another sweep made or that another process
-    works in; DiskError if there is no room for a point. Points that were changed or cut off are named and made again.
+    works in; DiskError if there is no room for a point; PartDone at the end of a share; WorkerError if the executor
+    fails. Points that were changed or cut off are named and made again.
     """
     model = compile_scenario(scenario)
     points = _points(axes, design, samples, seed)
     days = _days(scenario, years)
     about = {"design": design, "axes": [[one.path, list(one.values), one.low, one.high] for one in axes]}
-    results = _run(model, points, about, days, replicates, seed, workers, memory, folder, progress)
+    asked = _Asked(days, replicates, seed, limit, workers, memory, folder, executor, progress)
+    results = _run(model, points, about, asked)
     rows = [
         {"point": number, **_plain(point), **row}
         for number, (point, found) in enumerate(zip(points, results, strict=True))
@@ -209,64 +222,104 @@ def _between(one: Axis, u: float) -> Any:
 
 
 def _run(
-    model: Model,
-    points: Sequence[Mapping[str, Any]],
-    about: Mapping[str, Any],
-    days: float,
-    replicates: int,
-    seed: int,
-    workers: int | None,
-    memory: int | str | Budget | None,
-    folder: str | Path | None,
-    progress: Callable[[float], None] | None,
+    model: Model, points: Sequence[Mapping[str, Any]], about: Mapping[str, Any], asked: _Asked
 ) -> list[list[dict[str, Any]]]:
     """The rows of every point, those of an earlier run read and not made again."""
-    if not replicates >= 2:
-        raise UsageError(Fault(None, None, "replicates", str(replicates), "2 or more: one run has no spread"))
+    if not asked.replicates >= 2:
+        raise UsageError(Fault(None, None, "replicates", str(asked.replicates), "2 or more: one run has no spread"))
     assert model.scenario is not None
-    worlds = _Worlds(model)
-    worlds.check(points)
+    _Worlds(model).check(points)
     identity = {
-        "scenario": digest(model.scenario), "seed": seed, "days": days, "replicates": replicates, **about,
+        "scenario": digest(model.scenario), "seed": asked.seed, "days": asked.days, "replicates": asked.replicates,
+        "limit": asked.limit, **about,
     }  # fmt: skip
-    with nullcontext() if folder is None else JobFolder(Path(folder), identity, POINTS) as kept:
-        return _results(model, worlds, points, days, replicates, seed, workers, memory, kept, progress)
-
-
-def _results(
-    model: Model,
-    worlds: _Worlds,
-    points: Sequence[Mapping[str, Any]],
-    days: float,
-    replicates: int,
-    seed: int,
-    workers: int | None,
-    memory: int | str | Budget | None,
-    kept: JobFolder | None,
-    progress: Callable[[float], None] | None,
-) -> list[list[dict[str, Any]]]:
-    results: list[Any] = [None if kept is None else kept.read(number) for number in range(len(points))]
-    missing = [number for number, result in enumerate(results) if result is None]
-    room = budget(memory).part(EVENTS_SHARE)
-    if missing:
-        base = simulate(model, days=days, replicates=replicates, seed=seed, workers=workers, memory=room)
-        plain: dict[int, list[Measure]] = {}
-    for done, number in enumerate(missing):
-        if progress is not None:
-            progress(done / len(missing))
-        of, made = worlds.at(points[number])
-        runs = simulate(
-            of, days=days, replicates=replicates, seed=seed, workers=workers, memory=room, world=made
-        )  # fmt: skip
-        # Fewer where one of them explodes from the first run on.
-        n = min(base.replicates, runs.replicates)
-        if n not in plain:
-            plain[n] = _measures(model, base.first(n))
-        told = _measures(of, runs)
-        results[number] = _rows(plain[n], told, told if n == runs.replicates else _measures(of, runs.first(n)), runs)
-        if kept is not None:
-            kept.write(number, results[number])
+    plan = plan_of(asked.folder)
+    # Elsewhere a point has one thread: there are as many points at a time as there are workers.
+    workers = asked.workers if asked.executor is None else 1
+    task = PointTask(
+        model, tuple(points), asked.days, asked.replicates, asked.seed, asked.limit, workers,
+        asked.memory if asked.executor is not None else budget(asked.memory),
+    )  # fmt: skip
+    results: list[list[dict[str, Any]]] = []
+    with nullcontext() if plan is None else JobFolder(plan, identity, POINTS) as kept:
+        for rows in made_in_order(task, len(points), kept=kept, executor=asked.executor):
+            results.append(rows)
+            if asked.progress is not None:
+                asked.progress(len(results) / len(points if plan is None else plan.share(len(points)) or points))
     return results
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How the runs behind the points are made."""
+
+    days: float
+    replicates: int
+    seed: int
+    limit: int | None
+    workers: int | None
+    memory: int | str | Budget | None
+    folder: str | os.PathLike[str] | JobPlan | None
+    executor: Executor | None
+    progress: Callable[[float], None] | None
+
+
+@dataclass(frozen=True)
+class PointTask:
+    """Makes points of a sweep in any process: the rows of each, against the scenario as it stands."""
+
+    model: Model
+    points: tuple[Mapping[str, Any], ...]
+    days: float
+    replicates: int
+    seed: int
+    limit: int | None
+    workers: int | None
+    memory: int | str | Budget | None
+
+    def __call__(self, number: int) -> list[dict[str, Any]]:
+        base = self._base()
+        of, made = _Worlds(self.model).at(self.points[number])
+        runs = self._simulated(of, made)
+        # Fewer where one of them explodes from the first run on.
+        n = min(base.runs.replicates, runs.replicates)
+        told = _measures(of, runs)
+        paired = told if n == runs.replicates else _measures(of, runs.first(n))
+        return _rows(base.measures(n), told, paired, runs)
+
+    def _simulated(self, of: Model, made: World | None) -> Runs:
+        return simulate(
+            of, days=self.days, replicates=self.replicates, seed=self.seed, workers=self.workers, limit=self.limit,
+            memory=budget(self.memory).part(EVENTS_SHARE), world=made,
+        )  # fmt: skip
+
+    def _base(self) -> _Base:
+        """The scenario's own runs: made once in a process, for the sweep at hand."""
+        key = (pickle.dumps(self.model.system), self.days, self.replicates, self.seed, self.limit)
+        with _BASE_LOCK:
+            if key not in _BASES:
+                found = _Base(self.model, self._simulated(self.model, None))
+                _BASES.clear()
+                _BASES[key] = found
+            return _BASES[key]
+
+
+class _Base:
+    """Runs of the scenario as it stands, and what they measure."""
+
+    def __init__(self, model: Model, runs: Runs) -> None:
+        self.model, self.runs = model, runs
+        self._known: dict[int, list[Measure]] = {}
+
+    def measures(self, n: int) -> list[Measure]:
+        """Of the first `n` runs."""
+        if n not in self._known:
+            self._known[n] = _measures(self.model, self.runs.first(n))
+        return self._known[n]
+
+
+_BASES: dict[Any, _Base] = {}
+_BASE_LOCK = threading.Lock()
 
 
 class _Worlds:
@@ -362,8 +415,10 @@ def sensitivity(
     replicates: int = 100,
     seed: int = 1,
     workers: int | None = None,
+    limit: int | None = None,
     memory: int | str | Budget | None = None,
-    folder: str | Path | None = None,
+    folder: str | os.PathLike[str] | JobPlan | None = None,
+    executor: Executor | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Sensitivity:
     """Which numbers the outcomes hang on, over the ranges that the scenario gives.
@@ -399,7 +454,8 @@ def sensitivity(
     ]
     days = _days(scenario, years)
     about = {"design": method, "samples": samples, "axes": [p.path for p in parameters]}
-    results = _run(model, points, about, days, replicates, seed, workers, memory, folder, progress)
+    asked = _Asked(days, replicates, seed, limit, workers, memory, folder, executor, progress)
+    results = _run(model, points, about, asked)
     rows = []
     for name in (row["outcome"] for row in results[0]):
         found = [next((row for row in point if row["outcome"] == name), None) for point in results]

@@ -1,0 +1,180 @@
+"""Numbered pieces of a long job, made here or by somebody else's executor, kept as soon as they are whole.
+
+In: a function of a piece's number, how many there are; perhaps a job folder, an executor. Out: the pieces in order. An
+executor is anything that keeps to `concurrent.futures`: pools of threads or processes, Dask's `client.get_executor()`,
+submitit, mpi4py, executorlib. What it gets is the function and a number, so both must be such that they can be sent.
+Nothing of all this can be seen in a result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from typing import Any, TypeVar
+
+from powderkeg.errors import Fault, PowderkegError
+from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.workers import AHEAD, in_order
+
+T = TypeVar("T")
+
+GUESSED = 16
+"""Workers of an executor that does not say how many it has."""
+SILENCE, TIMES = 30.0, 6.0
+"""Seconds without a sign, and so many times the longest piece as yet, after which waiting pieces are handed out again:
+a worker that hangs never says so."""
+AGAIN = 3
+"""Times in a row that pieces are handed out again before the executor is given up."""
+
+
+class WorkerError(PowderkegError):
+    """The executor lost a worker for good, or gives no sign any more."""
+
+
+def made_in_order(
+    make: Callable[[int], T],
+    pieces: int,
+    *,
+    workers: int = 0,
+    kept: JobFolder | None = None,
+    executor: Executor | None = None,
+    tick: Callable[[], None] | None = None,
+) -> Iterator[T]:
+    """make(0), make(1), ... of so many pieces: of a share its own alone, at whose end PartDone is raised.
+
+    workers   threads here; 0: whoever iterates makes them, and `make` shares its own work out
+    kept      where finished pieces are, and are put
+    executor  makes the pieces instead; `make` must be a function, or an object with data, that can be pickled
+
+    Raises what `make` raises, WorkerError if the executor fails, and what `kept` raises.
+    """
+    numbers = range(pieces) if kept is None else kept.begin(pieces)
+    if executor is not None:
+        yield from made_elsewhere(make, numbers, kept, executor, tick)
+    else:
+
+        def work(place: int) -> T:
+            number = numbers[place]
+            return make(number) if kept is None else kept.get(number, make)
+
+        yield from in_order(work, len(numbers), workers, tick=tick)
+    if kept is not None:
+        kept.finish()
+
+
+class _Waiting:
+    """One piece that was handed out, perhaps more than once: whichever copy comes first counts."""
+
+    def __init__(self, number: int, future: Future[Any]) -> None:
+        self.number, self.copies, self.since, self.is_kept = number, [future], time.monotonic(), False
+
+    def done(self) -> Future[Any] | None:
+        """A copy with a result; one that failed counts only when no other is left."""
+        over = [one for one in self.copies if one.done()]
+        good = [one for one in over if not one.cancelled() and one.exception() is None]
+        if good:
+            return good[0]
+        return over[0] if len(over) == len(self.copies) else None
+
+
+def made_elsewhere(
+    make: Callable[[int], T],
+    numbers: range,
+    kept: JobFolder | None,
+    executor: Executor,
+    tick: Callable[[], None] | None,
+) -> Iterator[T]:
+    """Pieces in order from an executor that is not ours: it is not shut down, but nothing of ours is left in it."""
+    waiting: list[_Waiting] = []
+    most = AHEAD * workers_of(executor)
+    left, silence = iter(numbers), _Silence()
+
+    def start(number: int) -> Future[T]:
+        return executor.submit(make, number)
+
+    try:
+        more = True
+        while waiting or more:
+            while more and len(waiting) < most:
+                number = next(left, None)
+                more = number is not None
+                if number is not None:
+                    future = start(number) if kept is None else kept.started(number, start)
+                    waiting.append(_Waiting(number, future))
+            _wait(waiting)
+            for one in waiting:
+                _keep(one, kept, silence)
+            while waiting and (found := waiting[0].done()) is not None:
+                waiting.pop(0)
+                yield found.result()
+            if tick is not None:
+                tick()
+            if waiting and silence.is_long():
+                silence.again(kept)
+                for one in waiting:
+                    if one.done() is None:
+                        one.copies.append(start(one.number))
+    except Exception as error:
+        # Dask's own is known by its name: Dask is not needed here.
+        if not (isinstance(error, BrokenExecutor | CancelledError) or type(error).__name__ == "KilledWorker"):
+            raise
+        told = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise _lost(f"the executor lost its workers: {told}", kept) from error
+    finally:
+        for one in waiting:
+            for future in one.copies:
+                future.cancel()
+
+
+def _wait(waiting: list[_Waiting]) -> None:
+    """Until something comes, or a moment."""
+    open_ones = [future for one in waiting for future in one.copies if not future.done()]
+    if open_ones and (not waiting or waiting[0].done() is None):
+        wait(open_ones, timeout=0.1, return_when=FIRST_COMPLETED)
+
+
+def _keep(one: _Waiting, kept: JobFolder | None, silence: _Silence) -> None:
+    """What came is kept at once, whatever stands before it in the line."""
+    found = one.done()
+    if found is None or one.is_kept:
+        return
+    one.is_kept = True
+    silence.heard(time.monotonic() - one.since)
+    if kept is not None and found.exception() is None and one.number not in kept.kept:
+        kept.write(one.number, found.result())
+
+
+class _Silence:
+    """How long nothing has come, against how long pieces take."""
+
+    def __init__(self) -> None:
+        self.last, self.longest, self.rounds = time.monotonic(), 0.0, 0
+
+    def heard(self, took: float) -> None:
+        """A piece has come, so long after it was handed out."""
+        self.last, self.longest, self.rounds = time.monotonic(), max(self.longest, took), 0
+
+    def is_long(self) -> bool:
+        """Before the first piece nobody knows how long one takes."""
+        return self.longest > 0.0 and time.monotonic() - self.last > max(SILENCE, TIMES * self.longest)
+
+    def again(self, kept: JobFolder | None) -> None:
+        """One more round. Raises WorkerError after too many."""
+        self.rounds += 1
+        if self.rounds > AGAIN:
+            raise _lost(f"the executor has given no sign, though asked {AGAIN} times again", kept)
+        self.last = time.monotonic()
+
+
+def _lost(what: str, kept: JobFolder | None) -> WorkerError:
+    after = "nothing was kept" if kept is None else f"{kept.said()}; the same command goes on from them"
+    return WorkerError(Fault(None, None, "executor", what, "workers that live until their piece is made"), after)
+
+
+def workers_of(executor: Executor) -> int:
+    """How many pieces an executor works on at a time, as far as it can be known."""
+    client = getattr(executor, "_client", None)
+    if client is not None and hasattr(client, "nthreads"):
+        return max(sum(client.nthreads().values()), 1)
+    return int(getattr(executor, "_max_workers", 0) or GUESSED)

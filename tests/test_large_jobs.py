@@ -1,0 +1,285 @@
+"""Jobs in parts, on executors, and gathered: the bytes of an undivided run, or what is wrong by name."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import powderkeg as pk
+from powderkeg.cli.app import _exit_code
+from powderkeg.compare.sweep.sweeps import axis
+from powderkeg.errors import ModelError, UsageError
+from powderkeg.simulate import JobPlan, PartDone, WorkerError, jobs, pieces, simulate
+from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.kept_pieces import plain_pieces
+from powderkeg.simulate.pieces import made_in_order
+from powderkeg.simulate.plans import share_of
+from tests import systems
+from tests.test_compare import TWO_CORNERS
+
+ANSWERS = "mechanisms.answer.answers"
+SWEEP = ["--over", f"{ANSWERS}=0.1:0.6:5", "--replicates", "20"]
+COMMANDS = {
+    "sweep": ["sweep", "two.yaml", *SWEEP],
+    "run": ["run", "two.yaml", "--replicates", "300"],
+    "compare": ["compare", "two.yaml", "half", "short_fence", "--replicates", "1200", "--sets", "3"],
+}
+
+
+def call(*words: str) -> int:
+    return _exit_code([*words])
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """The files of a command: not those by which its job is kept."""
+    return {
+        p.name: p.read_bytes() for p in folder.iterdir() if p.is_file() and p.name not in ("job.json", "about.json")
+    }
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "two.yaml").write_text(TWO_CORNERS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_parts_gathered_are_the_files_of_an_undivided_run(
+    here: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = COMMANDS[command]
+    assert call(*words, "--out", "whole", "--quiet") == 0
+    for part in (3, 1, 2):
+        assert call(*words, "--out", "job", "--part", f"{part}/3") == 0
+    assert "all parts are there; powderkeg gather job puts them together." in capsys.readouterr().out
+    assert call("gather", "job", "--quiet") == 0
+    assert results(here / "job") == results(here / "whole")
+    assert len(results(here / "job")) > 3
+
+
+def test_what_does_not_belong_together_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each of these wrote a table, or an older one over the newer, before parts were asked for."""
+    words = [*COMMANDS["sweep"], "--out", "job", "--quiet"]
+    for part in (1, 4):
+        assert call(*words, "--part", f"{part}/4") == 0
+
+    def told(*more: str) -> str:
+        capsys.readouterr()
+        assert call(*more) == 2
+        return capsys.readouterr().err
+
+    assert "job: part 2 of 4 is missing" in told("gather", "job")
+    assert "begun in 4 parts, this is one of 5" in told(*words, "--part", "2/5")
+    other = told(*words, "--part", "2/4", "--seed", "7", "--set", "moves.near.rate=9 per year")
+    assert "another scenario, seed: moves.near.rate.value 0.0" in other
+    assert "seed 1 there, 7 here" in other
+    assert "'5/4'" in told(*words, "--part", "5/4")
+    assert call(*words, "--part", "2/4") == call(*words, "--part", "3/4") == 0
+    point = here / "job" / "points" / "0000001.json"
+    point.with_name("0000001 (1).json").write_bytes(point.read_bytes())
+    assert "holds 0000001 (1).json" in told("gather", "job")
+    point.with_name("0000001 (1).json").unlink()
+    point.write_bytes(point.read_bytes()[:-9])
+    assert "points/0000001.json was cut off, changed" in told("gather", "job")
+    assert not (here / "job" / "table.csv").exists()
+    (here / "job" / "about.json").write_text("{")
+    assert "about.json was cut off or changed" in told("gather", "job")
+    assert "no such folder" in told("gather", "nowhere")
+
+
+def test_two_processes_do_not_make_the_same_part(tmp_path: Path) -> None:
+    one, other = (JobPlan(tmp_path, part=part, parts=2) for part in (1, 2))
+    kind = plain_pieces("trial")
+    with JobFolder(one, {}, kind):
+        with pytest.raises(UsageError, match="another powderkeg works in this folder"), JobFolder(one, {}, kind):
+            pass
+        with JobFolder(other, {}, kind):
+            pass
+        with (
+            pytest.raises(UsageError, match="another powderkeg works"),
+            JobFolder(JobPlan(tmp_path, gathers=True), {}, kind),
+        ):
+            pass
+
+
+def test_every_piece_is_in_one_share() -> None:
+    for parts in (1, 2, 3, 7, 100):
+        for n in (0, 1, 5, 99, 100, 1234):
+            shares = [share_of(part, parts, n) for part in range(1, parts + 1)]
+            assert [k for share in shares for k in share] == list(range(n))
+            assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_plain_data_with_arrays_comes_back_as_it_was(tmp_path: Path) -> None:
+    data = {"a": [1, None, float("inf"), ("x", np.arange(3))], 2: {"{}": np.ones((2, 0)), "array": True}, "t": ()}
+    with JobFolder(tmp_path, {}, plain_pieces("trial")) as kept:
+        kept.write(3, data)
+        back = kept.read(3)
+    assert repr(back) == repr(data)
+    assert [type(key) for key in back] == [str, int, str]
+
+
+def test_the_task_of_a_slurm_array_is_its_part(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*COMMANDS["sweep"], "--out", "job"]
+    assert call(*words, "--part", "auto") == 2
+    assert "SLURM_ARRAY_TASK_ID is not set" in capsys.readouterr().err
+    for name, value in {"ID": "14", "COUNT": "4", "MIN": "10", "STEP": "2"}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    assert call(*words, "--part", "auto") == 0
+    assert "Part 3 of 4" in capsys.readouterr().out
+
+
+def test_the_script_for_slurm_makes_all_parts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*COMMANDS["sweep"], "--out", "a job", "--print-slurm", "7", "--workers", "9") == 0
+    script = capsys.readouterr().out
+    assert script.startswith("#!/bin/bash\n")
+    assert "#SBATCH --array=1-7\n" in script
+    line = next(one for one in script.splitlines() if one.startswith("exec powderkeg sweep two.yaml --over"))
+    assert line.endswith("""--out 'a job' --part "${SLURM_ARRAY_TASK_ID}/7" --workers "${SLURM_CPUS_PER_TASK:-1}\"""")
+    assert "--workers 9" not in script
+    assert not (here / "a job").exists()
+    assert call(*COMMANDS["sweep"], "--print-slurm", "7") == 2
+
+
+def test_a_time_limit_ends_with_what_is_done(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The process is asked as by Ctrl-C, so whatever a command does then it does here."""
+    from powderkeg.cli.app import main
+
+    words = [*COMMANDS["sweep"], "--replicates", "200000", "--out", "job", "--time-limit", "2s", "--memory", "900GB"]
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 124
+    assert time.monotonic() - began < 30
+    told = capsys.readouterr().err
+    assert "The time limit of 2 s is reached." in told
+    assert "Stopped" in told
+    assert call(*words[:-3], "soon") == 2
+
+
+def test_what_cannot_fit_is_refused_before_it_is_run() -> None:
+    began = time.monotonic()
+    with pytest.raises(ModelError, match=r"100,000,000 runs of some .* events take about .* would not fit into"):
+        simulate(systems.dense(), days=100.0, replicates=100_000_000, memory="1 GB")
+    assert time.monotonic() - began < 20
+    # What fits by a little is not refused by a guess.
+    need = len(simulate(systems.dense(), days=100.0, replicates=200)) * jobs.BYTES
+    assert simulate(systems.dense(), days=100.0, replicates=200, memory=need).replicates == 200
+
+
+# -- executors --------------------------------------------------------------------------------------------------------
+
+
+def thread_pool() -> Executor:
+    return ThreadPoolExecutor(3)
+
+
+def process_pool() -> Executor:
+    return ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+
+
+@pytest.fixture(params=[thread_pool, pytest.param(process_pool, marks=pytest.mark.slow)], scope="module")
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    make: Callable[[], Executor] = request.param
+    with make() as found:
+        yield found
+
+
+def test_an_executor_gives_the_same_runs(executor: Executor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(jobs, "_FILE", 5000)
+    asked: dict[str, Any] = {"model": systems.small(), "days": 400.0, "replicates": 300, "keys": True}
+    here = simulate(**asked)
+    assert simulate(**asked, executor=executor).digest() == here.digest()
+    assert simulate(**asked, executor=executor, checkpoint=tmp_path).digest() == here.digest()
+    kept = sorted(tmp_path.glob("*.npz"))
+    assert len(kept) > 6
+    kept[2].unlink()
+    assert simulate(**asked, executor=executor, checkpoint=tmp_path).digest() == here.digest()
+
+
+def test_an_executor_gives_the_same_sweep_and_comparison(executor: Executor) -> None:
+    scenario = pk.loads(TWO_CORNERS, file="two.yaml")
+    axes = [axis(scenario, ANSWERS, "0.1:0.6:3")]
+    here = pk.sweep(scenario, axes, replicates=20)
+    assert pk.sweep(scenario, axes, replicates=20, executor=executor).table.equals(here.table)
+    asked: dict[str, Any] = {"interventions": ["half"], "replicates": 600, "sets": 2}
+    one, other = pk.compare(scenario, **asked), pk.compare(scenario, **asked, executor=executor)
+    assert one.as_dict() == other.as_dict()
+
+
+class Hanging(Executor):
+    """Three threads; the piece asked for first, and whatever is asked for again of `deaf`, never comes."""
+
+    def __init__(self, deaf: set[int], times: int) -> None:
+        self.pool, self.deaf, self.times = ThreadPoolExecutor(3), deaf, dict.fromkeys(deaf, times)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if args[0] in self.deaf and self.times[args[0]]:
+            self.times[args[0]] -= 1
+            return Future()
+        return self.pool.submit(fn, *args, **kwargs)
+
+
+def slow_square(number: int) -> int:
+    time.sleep(0.01)
+    return number * number
+
+
+def test_a_worker_that_hangs_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "SILENCE", 0.3)
+    found = list(made_in_order(slow_square, 40, executor=Hanging({0, 17, 39}, 2)))
+    assert found == [k * k for k in range(40)]
+
+
+def test_an_executor_that_never_answers_again_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pieces, "SILENCE", 0.2)
+    with (
+        pytest.raises(WorkerError, match=r"(?s)no sign.*39 finished parts of the trial are kept"),
+        JobFolder(tmp_path, {}, plain_pieces("trial")) as kept,
+    ):
+        list(made_in_order(slow_square, 40, executor=Hanging({20}, 99), kept=kept))
+
+
+def die_at_seven(number: int) -> int:
+    import os
+
+    if number == 7:
+        os._exit(1)
+    return number
+
+
+@pytest.mark.slow
+def test_a_pool_that_lost_a_worker_says_what_is_kept_and_another_goes_on(tmp_path: Path) -> None:
+    kind = plain_pieces("trial")
+    with (
+        process_pool() as pool,
+        pytest.raises(WorkerError, match="lost its workers"),
+        JobFolder(tmp_path, {}, kind) as kept,
+    ):
+        list(made_in_order(die_at_seven, 12, executor=pool, kept=kept))
+    before = len(list(tmp_path.glob("*.npz")))
+    with thread_pool() as pool, JobFolder(tmp_path, {}, kind) as kept:
+        assert list(made_in_order(abs, 12, executor=pool, kept=kept)) == list(range(12))
+        assert len(kept.made) == 12 - before
+
+
+def test_a_share_from_python_ends_with_what_is_there(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"model": systems.small(), "days": 100.0, "replicates": 90}
+    with pytest.raises(PartDone) as done:
+        simulate(**asked, checkpoint=JobPlan(tmp_path, part=2, parts=2))
+    assert done.value.missing > 0
+    with pytest.raises(UsageError, match="part 1 of 2 is missing"):
+        simulate(**asked, checkpoint=JobPlan(tmp_path, gathers=True))
+    with pytest.raises(PartDone, match="all parts are there"):
+        simulate(**asked, checkpoint=JobPlan(tmp_path, part=1, parts=2))
+    assert simulate(**asked, checkpoint=JobPlan(tmp_path, gathers=True)).digest() == simulate(**asked).digest()
