@@ -69,11 +69,25 @@ class Histories {
     const first = other.history.events.find((_, index) => !other.shared[index]) ?? one.history.events.find((_, index) => !one.shared[index]);
     setText(this.words, first ? `Run ${this.replicate}: the two part on ${daySaid(meta.start, first.t)}.`
       : `Run ${this.replicate} is the same in both, act for act.`);
-    put(this.numbers, numbersTable(meta, this.panels));
+    put(this.numbers, numbersTable(meta, this.panels), drawnTable(meta, this.panels));
     const open = this.table.querySelector("details")?.open ?? false;
     put(this.table, stripTable(meta, this.panels));
     this.table.querySelector("details").open = open;
   }
+}
+
+/** Who was drawn into disputes between others, by whom and by what, side by side; nothing where nobody was. */
+function drawnTable(meta, panels) {
+  const entries = panels.map(({ history }) => entriesOf(history.events));
+  const actors = meta.actors.filter(({ id }) => entries.some((found) => found.get(id)?.drawn));
+  if (!actors.length) return null;
+  const title = (id) => name(meta.actors.find((one) => one.id === id)?.title ?? id, 34);
+  const cell = (own) => (!own ? h("td", { text: "no acts" }) : h("td", {}, `${own.drawn} of ${own.acts} acts`,
+    own.by ? ", mostly by " : "", own.by ? title(own.by) : null, own.mechanism ? " through " : "",
+    own.mechanism ? name(String(own.mechanism).replaceAll("_", " "), 50) : null));
+  return h("table", { class: "numbers entangled" }, h("caption", { text: "Drawn into disputes between others" }),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "who" }), ...panels.map(({ title: text, index }) => h("th", { scope: "col" }, marker(index), " ", name(text, 50))))),
+    h("tbody", {}, ...actors.map((actor) => h("tr", {}, h("th", { scope: "row" }, name(actor.title, 50)), ...entries.map((found) => cell(found.get(actor.id)))))));
 }
 
 /** What the histories of some panels come to, side by side. */

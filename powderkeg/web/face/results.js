@@ -106,7 +106,7 @@ class Results {
       plot: s("svg", { class: "plot", viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, "aria-hidden": "true" }) }));
     const base = h("td", { class: "number base-value", rowspan: lines.length || 1 });
     const head = h("th", { scope: "rowgroup", rowspan: lines.length || 1 }, name(outcome.title, 120),
-      outcome.unit && !isShare(outcome) ? h("span", { class: "unit" }, " ", name(outcome.unit, 40)) : null);
+      outcome.unit && !isShare(outcome) && !saysUnit(outcome) ? h("span", { class: "unit" }, " ", name(outcome.unit, 40)) : null);
     const rows = lines.map((line, place) => h("tr", {}, ...(place ? [] : [head, base]),
       h("td", { class: "of-world" }, marker(line.index), " ", line.world), line.value,
       h("td", { class: "change" }, line.difference, line.plot), line.verdict));
@@ -216,6 +216,12 @@ class Results {
       + `speak against the model, no more.${tuned ? " Lines marked \u201ctuned\u201d were used to set the model\u2019s numbers: their agreement is no test." : ""}` }),
     exporters(() => recordFigure(meta, ready), meta.scenario, "record"));
   }
+}
+
+/** Whether the title has the unit in it already, as "Deadly acts a year" has. */
+function saysUnit({ title, unit }) {
+  const last = unit.split(" ").at(-1).toLowerCase();
+  return title.toLowerCase().split(/\W+/).includes(last);
 }
 
 function agrees(line, value) {

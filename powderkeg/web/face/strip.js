@@ -22,6 +22,26 @@ function drawnIn(events) {
   });
 }
 
+/** For each actor that was drawn in: [actor, {acts, drawn, by, mechanism}], by whom and what it most often came in. */
+function entriesOf(events) {
+  const drawn = drawnIn(events);
+  const found = new Map();
+  const add = (counts, key) => counts.set(key, (counts.get(key) ?? 0) + 1);
+  events.forEach((event, index) => {
+    if (!found.has(event.source)) found.set(event.source, { acts: 0, drawn: 0, by: new Map(), mechanism: new Map() });
+    const own = found.get(event.source);
+    own.acts += 1;
+    if (!drawn[index]) return;
+    let entry = event;
+    for (let at = index; at >= 0; at = events[at].cause) if (events[at].source === event.source) entry = events[at];
+    own.drawn += 1;
+    if (entry.cause >= 0) add(own.by, events[entry.cause].source);
+    if (entry.mechanism) add(own.mechanism, entry.mechanism_title ?? entry.mechanism);
+  });
+  const most = (counts) => [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
+  return new Map([...found].map(([actor, own]) => [actor, { ...own, by: most(own.by), mechanism: most(own.mechanism) }]));
+}
+
 class Strip {
   /** meta; `point(panel, index)` is called when an act is pointed at or chosen. */
   constructor(meta, label) {
