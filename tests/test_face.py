@@ -222,6 +222,23 @@ def test_a_world_is_saved_as_a_file_and_loaded_again(fresh: Page, tmp_path: Path
     fresh.click("summary:has-text('Runs and files')")
 
 
+def test_levers_that_nobody_weighed_are_weighed_while_the_page_is_idle(browser: Browser, tmp_path: Path) -> None:
+    """Without `moves` in the model the page finds out itself, and watching one outcome sorts anew."""
+    meta = toy(n_levers=6)
+    for lever in meta["levers"]:
+        lever["moves"] = {}
+    meta["levers"].reverse()
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = opened(context, tmp_path, meta)
+    page.wait_for_function("() => powderkeg.face.runs.weights.done")
+    for watched in ("raids", "first_talk"):
+        page.select_option("#watch", watched)
+        moves = page.evaluate(f"powderkeg.face.asked.meta.levers.map(l => [Math.abs(l.moves.{watched}), l.path])")
+        assert page.get_attribute(".lever-list input >> nth=0", "data-path") == max(moves)[1]
+    assert max(moves)[0] > 0
+    context.close()
+
+
 def test_levers_are_found_ordered_and_grouped(fresh: Page) -> None:
     shown = "[...document.querySelectorAll('.lever-list .lever label')].map(l => l.textContent)"
     first = fresh.evaluate(shown)

@@ -19,6 +19,7 @@ class Levers {
     }) } }, h("option", { value: "", text: "all questions" }),
     ...shownOutcomes(asked.meta).map((one) => h("option", { value: one.id, text: words(one.title, 60) })));
     this.count = h("p", { class: "note", role: "status" });
+    this.weighing = h("p", { class: "note" });
     this.list = h("div", { class: "lever-list" });
     this.more = button("", () => this.showAll(), { class: "quiet more" });
     this.switches = h("div", { class: "switches" });
@@ -27,7 +28,7 @@ class Levers {
         h("label", { for: "find-lever", text: "Find" }), this.search,
         h("label", { for: "order-levers", text: "Order" }), this.order,
         h("label", { for: "watch", text: "Watch" }), this.watch),
-      this.switches, this.count, this.list, this.more);
+      this.switches, this.count, this.weighing, this.list, this.more);
     this.makeSwitches();
     this.arrange();
   }
@@ -61,6 +62,22 @@ class Levers {
     return watch ? shares[0] : shares.reduce((sum, share) => sum + share, 0) / this.largest.size;
   }
 
+  /** Another lever has been weighed. The list is put in order at the end, and not under somebody's hands. */
+  weighed(weights) {
+    if (!weights.done) {
+      setText(this.weighing, `Trying which levers move most: ${weights.all - weights.left.length} of ${weights.all}.`);
+      return;
+    }
+    this.largest = null;
+    const inHand = this.list.matches(":hover, :focus-within");
+    const sort = () => {
+      put(this.weighing);
+      this.arrange();
+    };
+    if (inHand) put(this.weighing, button("Put the most moving first", sort, { class: "quiet" }));
+    else sort();
+  }
+
   showAll() {
     this.all = !this.all;
     this.arrange();
@@ -69,6 +86,7 @@ class Levers {
   /** Which levers stand there and in which order. The one in hand stays in hand. */
   arrange() {
     const { meta } = this.asked;
+    this.watched = this.asked.now.watch;
     const sought = this.search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (lever) => sought.every((word) => this.textOf(lever).includes(word));
     const found = meta.levers.filter(fits).map((lever) => ({ lever, weight: this.weight(lever) }));
@@ -116,10 +134,8 @@ class Levers {
     put(document.getElementById("levers-of"), "They move ", name(asked.world.name, 60), ".");
     for (const lever of this.made.values()) lever.show(asked.world.set[lever.lever.path], this.weight(lever.lever));
     for (const [id, box] of this.boxes) box.checked = asked.isOn(asked.world, id);
-    if (this.watch.value !== (asked.now.watch ?? "")) {
-      this.watch.value = asked.now.watch ?? "";
-      this.arrange();
-    }
+    this.watch.value = asked.now.watch ?? "";
+    if (this.watched !== asked.now.watch) this.arrange();
   }
 }
 

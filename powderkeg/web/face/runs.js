@@ -9,7 +9,7 @@ const MOST_KEPT = 24; // worlds whose runs are kept; the one that was used longe
 
 class Runs {
   constructor(engine, changed, failed) {
-    Object.assign(this, { engine, changed, failed });
+    Object.assign(this, { engine, changed, failed, weights: new Weights(engine, engine.meta), weighed: () => {} });
     this.kept = new Map();
     this.wanted = [];
     this.round = 0;
@@ -48,19 +48,25 @@ class Runs {
     }
   }
 
-  /** First a first batch for everyone, then nearness to the brink, then more for whoever has fewest. */
+  /** First a first batch for everyone, then nearness to the brink, levers to be weighed, more for whoever has fewest. */
   next() {
     const jobs = this.wanted.map((one) => ({ ...one, entry: this.of(one) })).filter((job) => !job.entry.fault);
     const unseen = jobs.find((job) => job.entry.n === 0);
     if (unseen) return unseen;
     const unweighed = jobs.find((job) => job.entry.stability === null && this.engine.stability);
     if (unweighed) return { ...unweighed, weigh: true };
+    if (jobs.length && !this.weights.done) return { lever: true };
     const short = jobs.filter((job) => job.entry.n < this.limit).sort((a, b) => a.entry.n - b.entry.n);
     return short[0] ?? null;
   }
 
-  async batch({ world, seed, years, entry, weigh }) {
+  async batch({ world, seed, years, entry, weigh, lever }) {
     const round = this.round;
+    if (lever) {
+      await this.weights.next();
+      this.weighed();
+      return await pause();
+    }
     try {
       if (weigh) entry.stability = (await this.engine.stability(editsOf(world))) ?? {};
       else {

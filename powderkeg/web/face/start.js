@@ -14,6 +14,10 @@ class Face {
     this.results = new Results(this.place("results"), this.asked, this.runs);
     this.histories = new Histories(this.place("histories"), this.asked, this.runs, engine, (world, run) => this.playWorld(world, run));
     this.play = new Play(this.place("play"), this.asked, this.runs, engine);
+    this.runs.weighed = () => {
+      this.levers.weighed(this.runs.weights);
+      if (this.runs.weights.done) this.results.largest = null;
+    };
     this.listen();
     if (wrong) this.sayWrong(wrong);
     this.changed();
