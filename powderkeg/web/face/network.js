@@ -24,7 +24,7 @@ class Network {
       const node = s("circle", { class: "node", cx: spot.x, cy: spot.y, r: size });
       this.nodes.set(actor.id, node);
       const label = s("text", { class: `node-name ${spot.anchor}`, x: spot.x + spot.dx, y: spot.y + spot.dy,
-        text: words(actor.title, meta.actors.length > 20 ? 14 : 23) }, s("title", { text: words(actor.title, 300) }));
+        text: words(actor.title, meta.actors.length > 20 ? 12 : 19) }, s("title", { text: words(actor.title, 300) }));
       return s("g", {}, node, label);
     });
     put(this.svg, s("defs", {}, s("marker", { id: "arrow-head", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 5, markerHeight: 5,
@@ -54,7 +54,7 @@ function spotsOf(actors) {
   if (mapped) return mapSpots(actors);
   return new Map(actors.map((actor, index) => {
     const angle = (index / actors.length) * 2 * Math.PI - Math.PI / 2;
-    const [x, y] = [width / 2 + 118 * Math.cos(angle), height / 2 + 150 * Math.sin(angle)];
+    const [x, y] = [width / 2 + 100 * Math.cos(angle), height / 2 + 150 * Math.sin(angle)];
     const side = Math.cos(angle);
     const anchor = Math.abs(side) < 0.15 ? "middle" : side > 0 ? "start" : "end";
     const dx = anchor === "middle" ? 0 : side > 0 ? 14 : -14;
