@@ -246,7 +246,8 @@ class Play {
       : [{ title: `Without my acts: ${words(ghost.name, 30)}`, index: -1, history: ghost.history, shared: sharedActs(ghost.history, own.history) },
         { title: words(own.name, 50), index: 0, history: own.history, shared: sharedActs(own.history, ghost.history) }];
     this.strip.draw(panels, playback.setting.years * YEAR, playback.time);
-    put(this.table, playback.current === 0 ? null : numbersTable(this.asked.meta, panels), drawnTable(this.asked.meta, panels), stripTable(this.asked.meta, panels));
+    const { meta } = this.asked;
+    put(this.table, playback.current === 0 ? null : wide("Branch and ghost in numbers", numbersTable(meta, panels)), wide("Who was drawn in", drawnTable(meta, panels)), stripTable(meta, panels));
   }
 
   drawBranches() {
