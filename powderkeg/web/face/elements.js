@@ -38,6 +38,20 @@ function name(text, longest = LONGEST_LABEL) {
   return h("bdi", { text: short, title: full === short ? null : full });
 }
 
+/** A title short enough for a label: "Serbs of the north: crowds, local leaders" is "Serbs of the north". */
+function short(text, longest = 30) {
+  const line = words(text, 2000);
+  const cut = line.length > longest ? line.search(/[:;,(]/) : -1;
+  return words(cut > 2 ? line.slice(0, cut) : line, longest);
+}
+
+/** The short title, with the whole one to be pointed at. */
+function shortName(text, longest) {
+  const full = words(text, 2000);
+  const told = short(text, longest);
+  return h("bdi", { text: told, title: told === full ? null : full });
+}
+
 /** Put children in place of what is there, unless that is what is there. */
 function put(element, ...children) {
   element.replaceChildren(...children.filter((child) => child !== null && child !== undefined && child !== false));

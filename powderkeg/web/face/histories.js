@@ -81,13 +81,13 @@ function drawnTable(meta, panels) {
   const entries = panels.map(({ history }) => entriesOf(history.events));
   const actors = meta.actors.filter(({ id }) => entries.some((found) => found.get(id)?.drawn));
   if (!actors.length) return null;
-  const title = (id) => name(meta.actors.find((one) => one.id === id)?.title ?? id, 34);
+  const title = (id) => shortName(meta.actors.find((one) => one.id === id)?.title ?? id, 34);
   const cell = (own) => (!own ? h("td", { text: "no acts" }) : h("td", {}, `${own.drawn} of ${own.acts} acts`,
     own.by ? ", mostly by " : "", own.by ? title(own.by) : null, own.mechanism ? " through " : "",
     own.mechanism ? name(String(own.mechanism).replaceAll("_", " "), 50) : null));
   return h("table", { class: "numbers entangled" }, h("caption", { text: "Drawn into disputes between others" }),
     h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "who" }), ...panels.map(({ title: text, index }) => h("th", { scope: "col" }, marker(index), " ", name(text, 50))))),
-    h("tbody", {}, ...actors.map((actor) => h("tr", {}, h("th", { scope: "row" }, name(actor.title, 50)), ...entries.map((found) => cell(found.get(actor.id)))))));
+    h("tbody", {}, ...actors.map((actor) => h("tr", {}, h("th", { scope: "row" }, shortName(actor.title, 40)), ...entries.map((found) => cell(found.get(actor.id)))))));
 }
 
 /** What the histories of some panels come to, side by side. */

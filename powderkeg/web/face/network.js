@@ -24,7 +24,7 @@ class Network {
       const node = s("circle", { class: "node", cx: spot.x, cy: spot.y, r: size });
       this.nodes.set(actor.id, node);
       const label = s("text", { class: `node-name ${spot.anchor}`, x: spot.x + spot.dx, y: spot.y + spot.dy,
-        text: words(actor.title, meta.actors.length > 20 ? 12 : 19) }, s("title", { text: words(actor.title, 300) }));
+        text: short(actor.title, meta.actors.length > 20 ? 12 : 19) }, s("title", { text: words(actor.title, 300) }));
       return s("g", {}, node, label);
     });
     put(this.svg, s("defs", {}, s("marker", { id: "arrow-head", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 5, markerHeight: 5,

@@ -18,7 +18,7 @@ class Play {
     this.world = h("select", { id: "play-world" });
     this.run = h("input", { type: "number", id: "play-run", min: 0, step: 1, value: 0 });
     this.part = h("select", { id: "play-part", on: { change: () => this.takePart() } }, h("option", { value: "", text: "nobody: watch" }),
-      ...meta.actors.map((actor) => h("option", { value: actor.id, text: words(actor.title, 60) })));
+      ...meta.actors.map((actor) => h("option", { value: actor.id, text: short(actor.title, 40) })));
     this.speed = h("select", { id: "play-speed", on: { change: () => this.timer && this.start() } },
       ...SPEEDS.map(([title, pace]) => h("option", { value: pace, text: title, selected: title === "usual" })));
     this.toggle = button("Play", () => (this.timer ? this.stop() : this.start()), { class: "main", id: "play-toggle" });
@@ -179,7 +179,7 @@ class Play {
 
   drawStanding(meta) {
     const { playback } = this;
-    const title = (id) => name(meta.actors.find((one) => one.id === id)?.title ?? id, 30);
+    const title = (id) => shortName(meta.actors.find((one) => one.id === id)?.title ?? id, 30);
     const held = playback.ties();
     const facts = playback.facts().map(({ fact, level, source, target, since }) => h("li", {}, name(fact.title || fact.id, 80), level ? ": " : "", level ? name(level, 40) : null,
       source ? " (" : "", source ? title(source) : null, target ? " \u2192 " : "", target ? title(target) : null, source ? ")" : "",
@@ -216,7 +216,7 @@ class Play {
   offerMoves(other, fill, moves, pending) {
     const { meta } = this.asked;
     const fresh = moves.filter((move) => !pending || move.act !== pending.act || move.target !== pending.target);
-    const title = (list, id) => words(list.find((one) => one.id === id)?.title ?? id ?? "", 50);
+    const title = (list, id) => short(list.find((one) => one.id === id)?.title ?? id ?? "", 50);
     put(other, ...fresh.map((move) => h("option", { value: JSON.stringify(move), text: `${title(meta.acts, move.act)}${move.target ? ` \u2192 ${title(meta.actors, move.target)}` : ""}` })));
     fill.disabled = !fresh.length;
     if (!fresh.length) put(other, h("option", { value: "", text: "the scenario allows no other move now" }));
@@ -278,8 +278,9 @@ class Play {
 
 /** Subject, act, object, each kept apart from the others' direction of writing. */
 function sentence(meta, event) {
-  const title = (list, id, longest) => name(list.find((one) => one.id === id)?.title ?? id ?? "", longest);
-  return [h("b", {}, title(meta.actors, event.source, 60)), " ", title(meta.acts, event.act, 70), ...(event.target ? [" \u2192 ", title(meta.actors, event.target, 60)] : [])];
+  const actor = (id) => shortName(meta.actors.find((one) => one.id === id)?.title ?? id ?? "", 40);
+  const act = name(meta.acts.find((one) => one.id === event.act)?.title ?? event.act, 70);
+  return [h("b", {}, actor(event.source)), " ", act, ...(event.target ? [" \u2192 ", actor(event.target)] : [])];
 }
 
 /** What set an act off, in words. */
@@ -293,7 +294,8 @@ function originSaid(meta, playback, event) {
 
 function tieSaid(tie, title) {
   const told = h("span", {}, title(tie.from), ` \u2013 ${words(tie.kind, 30)} \u2192 `, title(tie.to));
-  if (tie.title) told.append(" (", name(tie.title, 60), ")");
+  const made = tie.title?.includes(tie.from) && tie.title.includes(tie.to); // out of names, where the scenario gives no title
+  if (tie.title && !made) told.append(" (", name(tie.title, 60), ")");
   return told;
 }
 

@@ -107,7 +107,7 @@ class Strip {
     for (const [lane, actor] of this.lanes.entries()) {
       const y = first + (lane + 0.5) * LANE;
       parts.push(s("line", { class: "lane", x1: this.left, x2: this.right, y1: y, y2: y }),
-        s("text", { class: "lane-name", x: this.left - 8, y: y + 4 }, words(actor.title, longest)));
+        s("text", { class: "lane-name", x: this.left - 8, y: y + 4 }, short(actor.title, longest), s("title", { text: words(actor.title, 300) })));
     }
     return [...parts, ...this.strokes(panel, place), ...this.rug(panel, bottom + 5)];
   }
@@ -167,7 +167,7 @@ function marked(panel) {
 
 /** "3 May 2011: Kosovo bars goods of the north" as text. */
 function actSaid(meta, event) {
-  const title = (list, id) => words(list.find((one) => one.id === id)?.title ?? id ?? "", 70);
+  const title = (list, id) => short(list.find((one) => one.id === id)?.title ?? id ?? "", list === meta.acts ? 70 : 40);
   const to = event.target ? ` \u2192 ${title(meta.actors, event.target)}` : "";
   return `${daySaid(meta.start, event.t)}: ${title(meta.actors, event.source)} ${title(meta.acts, event.act)}${to}`;
 }
@@ -197,7 +197,7 @@ function stripLegend(two) {
 
 /** The same as rows: the standoffs of each panel and, where there are two, the acts that only one has. */
 function stripTable(meta, panels) {
-  const title = (id) => name(meta.actors.find((one) => one.id === id)?.title ?? id ?? "", 60);
+  const title = (id) => shortName(meta.actors.find((one) => one.id === id)?.title ?? id ?? "", 40);
   return h("details", {}, h("summary", { text: "The same as tables" }), ...panels.map(({ title: caption, history, shared }) => {
     const only = shared ? history.events.filter((_, index) => !shared[index]) : history.events;
     return wide(caption,
