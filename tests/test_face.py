@@ -356,7 +356,7 @@ def test_memory_is_flat_over_many_moves(fresh: Page) -> None:
 
     run = "powderkeg.face.engine.run"
     fresh.evaluate(f"void (window.kept = {run})")
-    (early, elements), (late, later_elements) = used_after(300), used_after(700)
+    (early, elements), (late, later_elements) = used_after(100), used_after(300)
     fresh.evaluate(f"{run} = window.kept; powderkeg.face.runs.kept.clear()")
     assert late < early + 1.5
     assert later_elements <= elements + 20
