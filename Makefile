@@ -36,7 +36,7 @@ format: .venv/dev ## put the code into its form
 bench: .venv/dev ## time every command, first and again, beside 0.1.0 and targets; kept in benchmarks/results
 	$(BIN)/python benchmarks/clock.py
 
-docs: .venv/run ## the site, in site/index.html
+docs: .venv/dev ## the site, in site/index.html
 	$(BIN)/python docs/build.py site
 
 figures: .venv/run ## the pictures that README and docs show

@@ -1,120 +1,115 @@
-"""Make a site of the pages in docs/: `python docs/build.py site`.
+"""Make the site: `python docs/build.py site`.
 
-In: docs/*.md and docs/img/. Out: HTML pages that need no script and no network. The order is that of the links in
-docs/index.md; a page that is not linked there, and a link that leads nowhere, stop the build.
+In: docs/*.md, docs/img/, and what docs/generated.py says of the program. Out: HTML that needs no network, with a search
+that works from a disk. The groups and their order are those of docs/index.md: each heading there with a list of links
+is a group. A page that is linked from no group, a link that leads nowhere and any other warning of Sphinx stop it.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import sys
-from collections.abc import Iterable
-from itertools import pairwise
+import tempfile
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from markupsafe import Markup
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
 
-DOCS = Path(__file__).parent
-CHECKOUT = DOCS.parent
-FORMATTER = HtmlFormatter(nowrap=True, style="default")
+from generated import pages  # noqa: E402
+
+GENERATED = {
+    "commands": "- [Every command, every option](commands.md): made from the program",
+    "functions": "- [Every function](functions.md): signatures and docstrings",
+    "code-books": "- [Code books](code-books.md): the vocabularies of event data",
+    "changes": "- [Changes](changes.md): what is new, what moved numbers",
+}
+"""Made for the site alone, so docs/index.md, which is read in the repository too, has no link to them."""
 
 
 def build(site: Path) -> list[str]:
     """Write the site; return what is wrong with the pages, one line each."""
-    index = (DOCS / "index.md").read_text(encoding="utf-8")
-    order = ["index.md", *dict.fromkeys(re.findall(r"\]\(([a-z0-9-]+\.md)\)", index))]
-    wrong = [f"index.md: no link to {path.name}" for path in sorted(DOCS.glob("*.md")) if path.name not in order]
-    texts = {name: (DOCS / name).read_text(encoding="utf-8") for name in order if (DOCS / name).is_file()}
-    pages = {name: render(text) for name, text in texts.items()}
-    anchors = {name: set(re.findall(r' id="([^"]*)"', body)) for name, (_, body) in pages.items()}
-    for name, (_, body) in pages.items():
-        wrong += [f"{name}: {fault}" for fault in broken_links(name, body, anchors)]
-    template = Environment(
-        loader=FileSystemLoader(DOCS), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("page.html")
-    contents = [(html_name(name), title) for name, (title, _) in pages.items()]
-    site.mkdir(parents=True, exist_ok=True)
-    for name, (title, body) in pages.items():
-        text = template.render(
-            title=title,
-            body=Markup(to_html_links(body)),
-            here=html_name(name),
-            contents=contents,
-            colours=Markup(FORMATTER.get_style_defs(".code")),
-        )
-        (site / html_name(name)).write_text(text, encoding="utf-8")
-    shutil.copytree(
-        DOCS / "img", site / "img", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__")
-    )
+    from sphinx.cmd.build import build_main
+
+    with tempfile.TemporaryDirectory() as made:
+        source, out = Path(made) / "docs", Path(made) / "site"
+        wrong = prepared(source)
+        said = io.StringIO()
+        before = sys.stderr
+        sys.stderr = said
+        try:
+            code = build_main(["-q", "-n", "-b", "html", "-d", str(Path(made) / "trees"), str(source), str(out)])
+        finally:
+            sys.stderr = before
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue()).splitlines()
+        wrong += [line.replace(f"{source}/", "") for line in lines if line.strip()]
+        if code and not wrong:
+            wrong = [f"Sphinx left with {code}"]
+        for page in out.glob("*.html"):
+            page.write_text(reachable(page.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+        if out.is_dir():
+            site.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(out, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".buildinfo*", "objects.inv"))
     return wrong
 
 
-def render(text: str) -> tuple[str, str]:
-    """The title and the body of a page; headings get ids as GitHub makes them."""
-    parser = MarkdownIt("commonmark", {"highlight": coloured}).enable(["table", "strikethrough"])
-    tokens = parser.parse(text)
-    title = ""
-    for opening, inline in pairwise(tokens):
-        if opening.type == "heading_open":
-            words = "".join(child.content for child in inline.children or ())
-            title = title or words
-            opening.attrSet("id", re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-"))
-    return title, str(parser.renderer.render(_scrolling(tokens), parser.options, {}))
+def prepared(source: Path) -> list[str]:
+    """Put the pages into a folder for Sphinx, generated ones too; return pages that no group links to."""
+    shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copy(DOCS / "conf.py", source / "conf.py")
+    for name, text in pages().items():
+        (source / f"{name}.md").write_text(text, encoding="utf-8")
+    index = (source / "index.md").read_text(encoding="utf-8")
+    with_generated = with_pages(index)
+    grouped = groups(with_generated)
+    linked = {name for names in grouped.values() for name in names}
+    (source / "index.md").write_text(with_generated + toctrees(grouped), encoding="utf-8")
+    there = {file.stem for file in source.glob("*.md")} - {"index"}
+    return [f"index.md: no group links to {name}.md" for name in sorted(there - linked)]
 
 
-def _scrolling(tokens: Iterable[Token]) -> list[Token]:
-    """Wide tables scroll in themselves."""
-    found = []
-    for token in tokens:
-        if token.type == "table_open":
-            found.append(Token("html_block", "", 0, content='<div class="wide">\n'))
-        found.append(token)
-        if token.type == "table_close":
-            found.append(Token("html_block", "", 0, content="</div>\n"))
+def with_pages(index: str) -> str:
+    """The index with links to the generated pages at the end of the groups `Reference` and `About`."""
+    parts = re.split(r"(?m)^(?=## )", index)
+    for number, part in enumerate(parts):
+        wanted = {"Reference": ("commands", "functions", "code-books"), "About": ("changes",)}
+        names = wanted.get(part.partition("\n")[0].removeprefix("## ").strip(), ())
+        parts[number] = part.rstrip() + "".join(f"\n{GENERATED[name]}" for name in names) + "\n\n"
+    return "".join(parts)
+
+
+def groups(index: str) -> dict[str, dict[str, str]]:
+    """Heading to the pages that its list links to, with what they are called there; a page belongs to the first."""
+    found: dict[str, dict[str, str]] = {}
+    seen: set[str] = set()
+    for part in re.split(r"(?m)^## ", index)[1:]:
+        title, _, body = part.partition("\n")
+        links = re.findall(r"(?m)^- \[([^\]]*)\]\(([a-z0-9-]+)\.md\)", body)
+        names = {name: called for called, name in links if name not in seen}
+        seen.update(names)
+        if names:
+            found[title.strip()] = names
     return found
 
 
-def coloured(code: str, language: str, _: Any) -> str:
-    """Code in colours, if the language is known."""
-    try:
-        lexer = get_lexer_by_name(language or "text")
-    except ClassNotFound:
-        lexer = get_lexer_by_name("text")
-    return f'<pre class="code"><code>{highlight(code, lexer, FORMATTER)}</code></pre>'
+def toctrees(grouped: dict[str, dict[str, str]]) -> str:
+    """What the side bar is made of."""
+    return "".join(
+        "\n```{toctree}\n:hidden:\n:caption: "
+        + title
+        + "\n\n"
+        + "\n".join(f"{called} <{name}>" for name, called in names.items())
+        + "\n```\n"
+        for title, names in grouped.items()
+    )
 
 
-def broken_links(name: str, body: str, anchors: dict[str, set[str]]) -> list[str]:
-    """Links to pages, headings, files of the repository and pictures that are not there."""
-    wrong = []
-    for link in re.findall(r'(?:href|src)="([^"]*)"', body):
-        if re.match(r"(https?|mailto):", link):
-            continue
-        page, _, anchor = link.partition("#")
-        target = page or name
-        if target in anchors:
-            if anchor and anchor not in anchors[target]:
-                wrong.append(f"no heading for the link {link}")
-        elif not (DOCS / page).exists():
-            wrong.append(f"the link {link} leads nowhere")
-    return wrong
-
-
-def html_name(name: str) -> str:
-    return name.removesuffix(".md") + ".html"
-
-
-def to_html_links(body: str) -> str:
-    """Links between pages as they are called in the site."""
-    return re.sub(r'href="([a-z0-9-]+)\.md(#[^"]*)?"', r'href="\1.html\2"', body)
+def reachable(page: str) -> str:
+    """What scrolls can be reached by keyboard, and the captions of the side bar say of what level they are."""
+    page = page.replace("<pre>", '<pre tabindex="0">')
+    page = page.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
+    return page.replace('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"')
 
 
 if __name__ == "__main__":

@@ -51,16 +51,27 @@ def save(chart: Any, path: str | Path) -> Path:
 
 def _content(chart: Any, form: str) -> bytes:
     """The bytes of a file of this format."""
-    import vl_convert
-
     spec = _spec(chart)
+    if form == "json":
+        return json.dumps(spec).encode()
+    vl_convert = _drawer()
     if form == "svg":
         return svg(chart).encode()
     if form == "png":
         return bytes(vl_convert.vegalite_to_png(spec, scale=PNG_DOTS))
     if form == "pdf":
         return bytes(vl_convert.vegalite_to_pdf(spec))
-    return (vl_convert.vegalite_to_html(spec, bundle=True) if form == "html" else json.dumps(spec)).encode()
+    return str(vl_convert.vegalite_to_html(spec, bundle=True)).encode()
+
+
+def _drawer() -> Any:
+    """The library that draws. It is the heaviest that nothing else needs, so some installations leave it out."""
+    try:
+        import vl_convert
+    except ImportError as error:
+        expected = "pip install vl-convert-python; figures as .json and everything but drawing work without it"
+        raise UsageError(Fault(None, None, "figure", "vl-convert is not installed", expected)) from error
+    return vl_convert
 
 
 def svg(chart: Any, name: str = "", label: str = "") -> str:
@@ -69,8 +80,7 @@ def svg(chart: Any, name: str = "", label: str = "") -> str:
     name   put before every id in the picture, so that two pictures of one page do not share a clip path
     label  what the picture shows, for those who cannot see it; by default its title and subtitle
     """
-    import vl_convert
-
+    vl_convert = _drawer()
     _must_have_room()
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_spec(chart)))
     parts = list(root.iter())

@@ -7,7 +7,7 @@ bit; what interventions edit comes as numbers and levels, and only where that is
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -19,10 +19,9 @@ from powderkeg.analyze.streams import streams
 from powderkeg.compare.interventions import Named, contradictions, plan
 from powderkeg.compare.measures import STANDOFFS
 from powderkeg.engine.arrays import HISTORY, System
-from powderkeg.errors import UsageError
-from powderkeg.model import Model
+from powderkeg.errors import ModelError, UsageError
+from powderkeg.model import Model, filled, stability
 from powderkeg.model import compile as compile_scenario
-from powderkeg.model.reachable import reach
 from powderkeg.scenario import Scenario, digest, edit, tie_verb
 from powderkeg.simulate import simulate
 from powderkeg.simulate.jobs import EVENT_LIMIT
@@ -36,11 +35,10 @@ SHOWN = {"rate": ("per year", YEAR)}
 """Kind of a number -> unit in which people read it, and what a number inside is multiplied by for that."""
 
 
-def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200, origin: str | None = None) -> dict[str, Any]:
+def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200) -> dict[str, Any]:
     """All that the page needs to know of a scenario.
 
     seed, replicates  what the page starts with
-    origin            what a file beside the scenario's would include it by; by default its name
 
     Raises ModelError if the scenario has nothing to run.
     """
@@ -49,7 +47,6 @@ def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200, origin: str
         "format": FORMAT,
         "version": __version__,
         "scenario": scenario.name,
-        "origin": origin or scenario.name,
         "title": scenario.title or scenario.name,
         "about": scenario.about,
         "digest": digest(scenario),
@@ -78,7 +75,7 @@ def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200, origin: str
         "parameters": [{"path": p.path, "value": p.value, "kind": p.kind} for p in model.parameters],
         "system": arrays_of(model.system),
         "cells": _cells(model),
-        "reach": _reach(model),
+        "stability": _stability(model),
     }
 
 
@@ -347,17 +344,26 @@ def _conflicts(model: Model) -> list[list[str]]:
     return found
 
 
-MOST_STATES = 2_000
-"""States that the page looks through for the worst one."""
-
-
-def _reach(model: Model) -> dict[str, Any]:
-    """States that the scenario can reach; where they are too many, those met first. See `model.reachable`."""
-    found = reach(model)
-    states = found.states if found.searched is None else found.searched
+def _stability(model: Model) -> dict[str, Any]:
+    try:
+        found = stability(model)
+    except ModelError:
+        return {}
     return {
-        "axes": _plain(found.axes),
-        "states": states[:MOST_STATES].tolist(),
-        "can_fire": _plain(found.can_fire),
-        "complete": 0 < len(found.states) <= MOST_STATES,
-    }
+        "initial": found.initial, "worst": found.worst, "method": found.method, "departure": found.departure,
+        "drivers": [[path, share] for path, share in found.drivers],
+    }  # fmt: skip
+
+
+def verified(model: Model, settings: Iterable[Mapping[str, float]]) -> bool:
+    """Whether arrays filled anew are those of the edited scenario compiled anew, bit for bit, at each setting."""
+    assert model.scenario is not None
+    return all(
+        all(
+            np.array_equal(one, other)
+            for one, other in zip(
+                filled(model, values), compile_scenario(edit(model.scenario, values)).system, strict=True
+            )
+        )
+        for values in settings
+    )

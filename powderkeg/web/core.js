@@ -667,7 +667,7 @@ function powderkegCore(model, wasm, signatures) {
       if (done < replicates && !(await between(done))) return null;
     }
     const found = collected.done(done);
-    return {replicates: done, capped: stopped, blame: stopped ? stability({world}).blame : null, ...found};
+    return {replicates: done, capped: stopped, ...found};
   }
 
   /** Every event of some replicates, as columns, with their standoffs; `key` only where asked for. */
@@ -753,7 +753,7 @@ function powderkegCore(model, wasm, signatures) {
   }
   const FACTS = [...model.facts.map(one => [one.id, one.levels]), ...model.ties.map(one => [one.id, ["absent", "holds"]])];
 
-  /** One history as the page shows it; see `engine.history`. `extra` as for `worldOf`. */
+  /** One history as the page shows it; see `engine.history`. */
   function history({world = {}, seed = model.seed, replicate = 0, years = model.years, paired = false, extra}) {
     const found = eventsOf({world, replicates: 1, first: replicate, years, seed, paired, extra, keys: true});
     const {columns} = found, row = new Int32Array(columns.time.length).fill(-1);
@@ -770,202 +770,11 @@ function powderkegCore(model, wasm, signatures) {
       events,
       standoffs: found.standoffs.map(one => ({start: one.start, last: one.last, end: one.end, kind: one.kind,
         by: model.channels[columns.channel[one.opener]].source, opener: row[one.opener], peak: one.peak, acts: one.counted,
-        hurt: one.hurt, deaths: one.killed > 0, killed: one.killed, joined: one.joined.map(a => told.actors[a])})),
+        hurt: one.hurt, killed: one.killed, joined: one.joined.map(a => told.actors[a])})),
       facts: turns({columns, world: found.world}).map(({t, fact, level, by}) => ({t, fact: FACTS[fact][0],
         level: FACTS[fact][1][level], on: level > 0, cause: by < 0 ? -1 : actOf(by), itself: by >= 0 && row[by] < 0})),
       end: found.ends[0], capped: found.exploded[0] > 0, outcomes: value,
-      world: found.world,
     };
-  }
-  const channelOf = new Map(model.channels.slice(0, model.n_acts).map((c, i) => [`${c.source} ${c.act} ${c.target}`, i]));
-  function channelNamed({source, act, target}) {
-    const c = channelOf.get(`${source} ${act} ${target}`);
-    if (c === undefined) throw new Refusal(`${source} ${act} ${target} is nothing that a move allows`);
-    return c;
-  }
-  function nextAfter(t) {
-    pad.setFloat64(0, t);
-    pad.setBigInt64(0, pad.getBigInt64(0) + 1n);
-    return pad.getFloat64(0);
-  }
-
-  /**
-   * A history in which acts are put in (script: [{t, source, act, target}]) and others do not come about (withhold: the
-   * same; `actor` with `from`: all of an actor's own from a day on). All else is drawn as it was: a world of forced acts
-   * and of phases, each one moment long, in which one channel is silent. With `at` also what `actor` could do then.
-   */
-  function play({actor, script = [], withhold = [], from = null, at = null, ...given}) {
-    const acts_ = script.map(one => ({at: one.t, channel: channelNamed(one)}));
-    const idle = withhold.map(one => ({at: one.t, until: nextAfter(one.t), channels: [channelNamed(one)]}));
-    const own = model.channels.flatMap((c, i) => i < model.n_acts && c.source === actor ? [i] : []);
-    if (from !== null) idle.push({at: from, until: Infinity, channels: own});
-    const {world, ...found} = history({...given, extra: {acts: acts_, idle}});
-    const forced = new Set(acts_.map(one => `${one.at} ${one.channel}`));
-    for (const event of found.events)
-      if (event.mechanism === "(scheduled)" && forced.has(`${event.t} ${event.channel}`)) {
-        event.forced = true;
-        event.mechanism = null;
-      }
-    if (at === null) return found;
-    const state = world.base.initial_level.slice();
-    for (const turn of found.facts)
-      if (turn.t < at || turn.t === 0) {
-        const s = FACTS.findIndex(([id]) => id === turn.fact);
-        state[s] = FACTS[s][1].indexOf(turn.level);
-      }
-    const {system} = world.phases.filter(phase => phase.at <= at).pop();
-    found.allowed = own.filter(c => rowValue(system, system.channel_gate[c], state) > 0).map(c => {
-      const {source, act, target} = model.channels[c];
-      return {source, act, target};
-    });
-    return found;
-  }
-  function rowValue(system, row, state) {
-    let product = 1.0;
-    for (let i = system.row_start[row]; i < system.row_start[row + 1]; i++)
-      product *= system.level_factor[system.entry_offset[i] + state[system.entry_fact[i]]];
-    return product;
-  }
-
-  // -- How near the brink: `model.stability`, over the states that the scenario as it is can reach.
-  const sourceOf = new Int32Array(E);
-  for (let c = 0; c < C; c++) for (let e = base0.edge_start[c]; e < base0.edge_start[c + 1]; e++) sourceOf[e] = c;
-
-  /** Growth by generation of answers along these masses, with the share that each edge has in it. */
-  function growth(mass) {
-    const right = new Float64Array(C).fill(1), left = new Float64Array(C).fill(1), next = new Float64Array(C);
-    let ratio = 0;
-    const step = (vector, from, to) => {
-      next.fill(0);
-      for (let e = 0; e < E; e++) if (mass[e] > 0) next[from[e]] += mass[e] * vector[to[e]];
-      // A part of itself is added, which settles matrices that would swing for ever.
-      let size = 0, old = 0;
-      for (let c = 0; c < C; c++) { next[c] += 0.5 * vector[c]; size += next[c]; old += vector[c]; }
-      for (let c = 0; c < C; c++) vector[c] = next[c] / size;
-      return size / old - 0.5;
-    };
-    for (let k = 0, calm = 0; k < 2000 && calm < 20; k++) {
-      const now = step(right, sourceOf, base0.edge_target);
-      calm = Math.abs(now - ratio) < 1e-9 * Math.max(now, 1e-3) ? calm + 1 : 0;
-      ratio = now;
-      step(left, base0.edge_target, sourceOf);
-    }
-    const share = new Float64Array(E);
-    let total = 0;
-    for (let e = 0; e < E; e++) total += share[e] = left[sourceOf[e]] * mass[e] * right[base0.edge_target[e]];
-    return {ratio: ratio < 1e-6 ? 0 : ratio, share: share.map(x => total > 0 ? x / total : 0)};
-  }
-  /** {initial, worst, blame, share, state}: branching ratios of a world, from its last phase on. */
-  function stability({world = {}} = {}) {
-    const {base, phases} = worldOf(world, Infinity, false);
-    const {system} = phases[phases.length - 1], can = model.reach.can_fire;
-    const massesIn = state => {
-      const rows = new Float64Array(system.row_start.length - 1).map((_, row) => rowValue(system, row, state));
-      return system.edge_mass.map((m, e) =>
-        can[sourceOf[e]] ? m * rows[system.edge_gate[e]] * rows[system.channel_gate[system.edge_target[e]]] : 0);
-    };
-    const start = (phases.length > 1 ? system : base).initial_level;
-    const states = model.reach.states.map(levels => {
-      const state = start.slice();
-      model.reach.axes.forEach((fact, k) => { state[fact] = levels[k]; });
-      return state;
-    });
-    states.unshift(start);
-    // A ratio grows with every mass: only states that no other exceeds in all of them can be the worst.
-    const distinct = new Map();
-    for (const state of states) {
-      const mass = massesIn(state), key = mass.join();
-      if (!distinct.has(key)) distinct.set(key, {mass, state, sum: mass.reduce((a, b) => a + b, 0)});
-    }
-    const kept = [];
-    for (const one of [...distinct.values()].sort((a, b) => b.sum - a.sum))
-      if (!kept.some(other => one.mass.every((m, e) => other.mass[e] >= m))) kept.push(one);
-    const initial = growth(massesIn(start)).ratio;
-    let worst = null;
-    for (const one of kept) {
-      const found = growth(one.mass);
-      if (worst === null || found.ratio > worst.ratio) worst = {...found, state: one.state};
-    }
-    const shares = new Map();
-    worst.share.forEach((x, e) => shares.set(base0.edge_mechanism[e], (shares.get(base0.edge_mechanism[e]) || 0) + x));
-    const [most, share] = [...shares].sort((a, b) => b[1] - a[1])[0] || [-1, 0];
-    return {initial, worst: worst.ratio, blame: share > 0 ? model.mechanisms[most] : null, share,
-      complete: model.reach.complete,
-      state: Object.fromEntries(FACTS.flatMap(([id, levels], s) => worst.state[s] !== start[s] ? [[id, levels[worst.state[s]]]] : []))};
-  }
-
-  // -- Worlds as files: an intervention over the scenario, so that `powderkeg compare` gives the numbers of the page.
-  const UNITS = {rate: " per day", half_life: " days", duration: " days"};
-  const quoted = text => JSON.stringify(text);
-
-  /** A scenario file with this world as the intervention `name`, and how to run it. */
-  function yaml({world = {}, name = "page_world", title = "", seed = model.seed, replicates = model.replicates, years = model.years}) {
-    const {chosen, ties} = switched(world), set = {...(world.set || {}), ...ties};
-    split(set);
-    const made = [name, ...chosen.map(one => one.id)].join("+");
-    const lines = [
-      `# ${model.origin}, powderkeg ${model.version}, ${model.digest}. Its numbers, as on the page:`,
-      `# powderkeg compare FILE ${made} --seed ${seed} --replicates ${replicates} --years ${years} --no-ranges`,
-      `# with: ${chosen.map(one => one.id).join(" ")}`.trimEnd(),
-      "powderkeg: 1",
-      `includes: [${/^[a-z][a-z0-9_-]*$/.test(model.origin) ? model.origin : quoted(model.origin)}]`,
-      `name: ${model.scenario}`,
-      `title: ${quoted(model.title)}`,
-      `start: ${model.start}`,
-      `years: ${model.years}`,
-      "interventions:",
-      `  ${name}:`,
-      `    title: ${quoted(title || "A world of the page")}`,
-    ];
-    const paths = Object.keys(set).sort();
-    if (paths.length) lines.push("    set:");
-    for (const path of paths) {
-      const value = set[path], kind = indexOf.has(path) ? model.parameters[indexOf.get(path)].kind : null;
-      lines.push(`      ${path}: ${kind === null ? (typeof value === "boolean" ? value : quoted(value)) : quoted(`${value}${UNITS[kind] || ""}`)}`);
-    }
-    return lines.join("\n") + "\n";
-  }
-  const TIMES = {"": 1, "%": [1, 100], day: 1, days: 1, hour: [1, 24], hours: [1, 24], week: 7, weeks: 7, month: 30.4375,
-    months: 30.4375, year: YEAR, years: YEAR, "per day": 1, "per week": [1, 7], "per month": [1, 30.4375], "per year": [1, YEAR]};
-  /** The world of such a file. Refuses one of another scenario, and what it cannot read. */
-  function parse({text}) {
-    const world = {set: {}, on: [], off: [], name: "", title: ""};
-    let indent = null, inside = false;
-    const of = /^includes:\s*\[?\s*"?([^"\]\s]+)"?\s*\]?\s*$/m.exec(text);
-    if (!of || of[1] !== model.origin)
-      throw new Refusal(of ? `a world of ${of[1]}; this page holds ${model.origin}` : "no world of a page: it includes no scenario");
-    const plain = raw => {
-      const word = raw.trim();
-      if (word.startsWith('"')) return JSON.parse(word);
-      return /^'.*'$/.test(word) ? word.slice(1, -1).replaceAll("''", "'") : word;
-    };
-    for (const line of text.split(/\r?\n/)) {
-      const together = /^# with:(.*)$/.exec(line);
-      if (together) world.on.push(...together[1].split(/\s+/).filter(Boolean));
-      if (/^\s*(#|$)/.test(line)) continue;
-      const depth = /^ */.exec(line)[0].length, [, key, value] = /^\s*([^:]+?)\s*:\s*(.*)$/.exec(line) || [];
-      if (key === undefined) throw new Refusal(`a line that is no 'path: value': ${line.trim()}`);
-      if (depth === 2 && !inside && value === "") world.name = key;
-      if (inside && depth <= indent) inside = false;
-      if (inside) {
-        const said = plain(value), number_ = /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-z% ]*)$/.exec(said);
-        if (key in model.levels) world.set[key] = said === "true" ? true : said === "false" ? false : said;
-        else if (number_ && number_[2].trim() in TIMES) {
-          const unit = TIMES[number_[2].trim()], x = Number(number_[1]);
-          world.set[key] = Array.isArray(unit) ? x * unit[0] / unit[1] : x * unit;
-        } else throw new Refusal(`${key}: ${said} is no number with a unit`);
-      } else if (key === "set") { inside = true; indent = depth; }
-      else if (key === "title" && depth === 4) world.title = plain(value);
-    }
-    split(world.set);
-    switched(world);
-    for (const path of Object.keys(world.set))
-      if (path.startsWith("ties.")) {
-        const tie = path.replace(/\.holds$/, "");
-        world[world.set[path] ? "on" : "off"].push(tie);
-        delete world.set[path];
-      }
-    return world;
   }
 
   /** The tables of a world, for tests: whole numbers as text, since they have 64 bits. */
@@ -975,7 +784,5 @@ function powderkegCore(model, wasm, signatures) {
     return {at, ints: ints.map(String), floats, entry: entry.map(String)};
   }
 
-  const shown = ({world, ...found}) => found;
-  return {run, eventsOf, acts, history: given => shown(history(given)), play: given => shown(play(given)), stability, yaml,
-    parse, tablesOf, Refusal};
+  return {run, eventsOf, acts, history, tablesOf, Refusal};
 }

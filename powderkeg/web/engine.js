@@ -73,7 +73,6 @@ async function powderkegEngine(model) {
     history: given => ask("history", {paired: true, ...given}),
     stability: world => ask("stability", {world}),
     play: given => ask("play", {paired: true, ...given}),
-    /** The text of a file with this world as an intervention. given: {name, title, seed, replicates, years} */
     yaml: (world, given = {}) => ask("yaml", {world, ...given}),
     parse: text => ask("parse", {text}),
     events: given => ask("events", given),
