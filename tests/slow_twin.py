@@ -367,7 +367,9 @@ class Twin:
 
     def _change(self, fact, level, key, me, now):
         old = self.level[fact]
-        if old == level:
+        cell = self.base.level_start[fact] + level
+        i = self.base.timer_start[cell]
+        if old == level and not (i < self.base.timer_start[cell + 1] and self.base.timer_is_fixed[i]):
             return
         self.level[fact] = level
         self.epoch[fact] += 1

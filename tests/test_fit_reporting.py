@@ -17,8 +17,8 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.checks.expected import expected_acts
-from powderkeg.fit.likelihood.layer import WEEKDAYS
 from powderkeg.fit.likelihood.objective import prepare
+from powderkeg.scenario import WEEKDAYS
 
 MONDAY = date(2018, 1, 1)
 SCENARIO = """
@@ -343,3 +343,84 @@ def test_observe_names_what_is_no_share(source: dict[str, object], words: str) -
 def test_observe_asks_for_a_fit_that_knows_its_source() -> None:
     with pytest.raises(UsageError, match="a fit without reporting"):
         pk.observe(weekly(), fitted(reporting=None))
+
+
+SAID = """
+reporting:
+  icews:
+    weekday: {friday: 0.9, saturday: 0.5, sunday: 0.35}
+    holidays: {days: [2018-12-25, 2019-12-25], share: 0.2}
+    breaks: {2018-01-01: 1, 2020-01-01: 0.5}
+    detection: {threaten: 0.8}
+    batches: 20 %
+"""
+
+
+def of_kind(record: EventTable, kind: str) -> EventTable:
+    return replace(record, account={"formats": {kind: "a file"}})
+
+
+def test_what_a_scenario_says_of_a_source_reads_back_as_written() -> None:
+    scenario = pk.loads(SCENARIO + SAID)
+    assert pk.loads(pk.dump(scenario)) == scenario
+    assert "Saturdays 50 %" in pk.describe(pk.compile(scenario)).text()
+
+
+def test_a_fit_writes_its_source_into_the_scenario_and_reads_it_back_held() -> None:
+    """The same likelihood to half a nat: weights settle within 1e-3 a round."""
+    found = pk.fit(pk.loads(SCENARIO), of_kind(weekly("exact"), "icews"), background="constant", reporting="weekday")
+    assert set(found.scenario.reporting) == {"icews"}
+    again = pk.loads(pk.dump(found.scenario))
+    held = pk.fit(again, of_kind(weekly("exact"), "icews"), background="constant")
+    assert held.reporting is not None and held.reporting.said and held.reporting.shares[6].low is None
+    assert held.log_likelihood == pytest.approx(found.log_likelihood, abs=0.5)
+    assert held.branching_ratio == pytest.approx(found.branching_ratio, abs=0.01)
+    assert again.reporting == held.scenario.reporting
+
+
+def test_what_a_scenario_says_is_tied_to_its_source() -> None:
+    """Events of another kind are taken as they are; asked by name, or left out by `none`, it is done so."""
+    scenario, record = pk.loads(SCENARIO + SAID), weekly("exact")
+    alone = replace(scenario, reporting={"icews": replace(scenario.reporting["icews"], batches=None)})
+    options = {"background": "constant", "fix": ["mechanisms.*.half_life"]}
+    plain = pk.fit(alone, of_kind(record, "gdelt"), **options)
+    assert plain.reporting is None
+    named = pk.fit(alone, of_kind(record, "gdelt"), reporting="scenario=icews", **options)
+    assert named.reporting is not None and named.reporting.source == "icews"
+    assert pk.fit(alone, of_kind(record, "icews"), reporting="none", **options).reporting is None
+    with pytest.raises(UsageError, match="unknown source 'icevs'"):
+        pk.fit(alone, record, reporting="scenario=icevs", **options)
+    unfit = pk.fit(scenario, of_kind(record, "icews"), **options)
+    assert unfit.reporting is None and any("left aside: batches asked of exact times" in one for one in unfit.warnings)
+
+
+def test_histories_are_seen_as_the_scenario_says() -> None:
+    """Means of 20,000 acts: five standard errors; without the section the planted error is far outside."""
+    scenario = pk.loads(SCENARIO + SAID)
+    runs = pk.simulate(pk.compile(scenario), days=1400.0, replicates=10, seed=4)
+    reports = pk.observe(runs, seed=2)
+    acts = np.floor(runs.time).astype(int)
+    seen = np.floor(reports.frame["time"].to_numpy()).astype(int)
+    early, late = 730, 1400
+    for day, share in ((0, 1.0), (6, 0.35)):
+        for first, last, level in ((0, early, 1.0), (early, late, 0.5)):
+            of_acts = ((acts % 7 == day) & (acts >= first) & (acts < last) & ~np.isin(acts, [358, 723])).sum()
+            of_reports = ((seen % 7 == day) & (seen >= first) & (seen < last) & ~np.isin(seen, [358, 723])).sum()
+            expected = of_acts * share * level * 0.8 / (1 - 0.2)
+            assert of_reports == pytest.approx(expected, abs=5 * np.sqrt(2 * expected))
+            assert abs(of_acts - expected) > 5 * np.sqrt(2 * expected) or share * level * 0.8 / 0.8 == 1.0
+    assert pk.observe(runs, "icews", seed=2).frame.equals(reports.frame)
+    with pytest.raises(UsageError, match="unknown source"):
+        pk.observe(runs, "gdelt")
+
+
+def test_a_forecast_reads_the_week_from_the_scenario() -> None:
+    scenario = pk.loads(SCENARIO + SAID)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        said = pk.forecast(scenario, of_kind(weekly("day", 400.0), "icews"), days=14, draws=50)
+        other = pk.forecast(scenario, of_kind(weekly("day", 400.0), "gdelt"), days=14, draws=50)
+    week = np.array([1, 1, 1, 1, 0.9, 0.5, 0.35])
+    assert said.drawer.week[:7] == pytest.approx(week / week.mean())
+    assert other.drawer.week[6] != pytest.approx(said.drawer.week[6], abs=1e-3)
+    assert any("as the scenario says" in note for note in said.notes)

@@ -96,7 +96,8 @@ def fit(
         str | None,
         typer.Option(
             help="What the source shows of what happens: weekday, holidays=XK, coverage, breaks=2018-07-01, batches, "
-            "with commas between; auto keeps weekday and batches if AIC agrees."
+            "with commas between; auto keeps weekday and batches if AIC agrees; scenario=NAME: what the file says; "
+            "none. By default what the file says of this kind of events."
         ),
     ] = None,
     drop_unmatched: Annotated[

@@ -77,6 +77,13 @@ def run(
         typer.Option(metavar="FORM,...", help="Also every figure as a file: svg, png, pdf, html or json, or several."),
     ] = None,
     tables: Annotated[bool, typer.Option("--tables", help="Also the tables behind the figures as CSV.")] = False,
+    seen_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Also write reports.parquet: what a source of the scenario's `reporting` would show of the acts.",
+        ),
+    ] = None,
     workers: Workers = None,
     memory: Memory = None,
     force: Force = False,
@@ -99,6 +106,8 @@ def run(
         else Folder(out or DEFAULT_FOLDER, [scenario], Claim("run", read.name, seed, force))
     )
     place = None if folder is None else folder.path
+    if seen_by is not None:
+        must_be_known(seen_by, read, folder)
 
     from powderkeg import analyze, report
     from powderkeg.model import compile, stability
@@ -122,7 +131,7 @@ def run(
         show(screen, results)
         if folder is not None:
             with screen.waiting("writing"), folder.results("run", read, seed):
-                write(folder, read, runs, episodes, results, typed(scenario, sets, results), also)
+                write(folder, read, runs, episodes, results, typed(scenario, sets, results, seen_by), also, seen_by)
             for line in folder.said():
                 screen.say(line)
             screen.say(f"Open {(folder.path / 'report.html').resolve()}")
@@ -241,10 +250,21 @@ def show(screen: Screen, results: Results) -> None:
     screen.say()
 
 
-def typed(name: str, sets: Sequence[str] | None, results: Results) -> str:
+def must_be_known(source: str, scenario: Scenario, folder: Folder | None) -> None:
+    """Raises UsageError for a source that the scenario says nothing of, or reports that go nowhere."""
+    if source not in scenario.reporting:
+        known = ", ".join(scenario.reporting) or "a scenario with a `reporting` section; this one has none"
+        near = nearest_name(source, scenario.reporting)
+        raise UsageError(Fault(None, None, "--seen-by", f"unknown source {source!r}", known, near))
+    if folder is None:
+        raise UsageError(Fault(None, None, "--seen-by", "no folder to write reports to", "--out FOLDER beside --json"))
+
+
+def typed(name: str, sets: Sequence[str] | None, results: Results, seen_by: str | None = None) -> str:
     """What to type to get these results again."""
     words = ["powderkeg", "run", name, *(word for item in sets or () for word in ("--set", item))]
     words += ["--years", f"{results.years:g}", "--replicates", str(results.replicates), "--seed", str(results.seed)]
+    words += ["--seen-by", seen_by] if seen_by is not None else []
     return shlex.join(words)
 
 
@@ -256,6 +276,7 @@ def write(
     results: Results,
     command: str,
     also: Also,
+    seen_by: str | None = None,
 ) -> None:
     """All files, the small ones first: if the disk fills up, what answers the questions is there."""
     from powderkeg import report
@@ -269,6 +290,11 @@ def write(
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
     folder.write("episodes.parquet", episodes.write_parquet)
     also.write(folder, results)
+    if seen_by is not None:
+        from powderkeg.fit import observe
+
+        reports = observe(runs, scenario.reporting[seen_by], results.seed)
+        folder.write("reports.parquet", lambda path: write_events(reports, path))
     files = [*folder.finished, "events.parquet"]
     # The page keeps one core busy, the events another.
     with ThreadPoolExecutor(1) as pool:

@@ -26,8 +26,8 @@ from powderkeg.fit.background.courses import coverage_offset
 from powderkeg.fit.differences import advice_of, with_rates
 from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
-from powderkeg.fit.laying import begin_layer
-from powderkeg.fit.likelihood.asked import read_asked
+from powderkeg.fit.known import asked_of, kind_of
+from powderkeg.fit.laying import begin_layer, in_the_way
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.effects import Differences, check_differences
 from powderkeg.fit.likelihood.spans import settle_spans
@@ -95,7 +95,9 @@ def fit(
                      be done, else left out, and said
     reporting        what the source shows of what happens: "weekday", "holidays=XK", "coverage", "breaks=2018-07-01",
                      "batches", several with commas between, or a mapping of the same; "auto" keeps weekday and batches
-                     where AIC agrees. None: it shows everything, and every report is an act
+                     where AIC agrees; "scenario", or "scenario=NAME": what the scenario's `reporting` says, held;
+                     "none": it shows everything, and every report is an act. None: what the scenario says of this
+                     kind of event data, if anything
     progress         called with the share done, 0 to 1, and what is being done
 
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
@@ -125,7 +127,10 @@ def fit(
               baselines, differences, actors == "alike")  # fmt: skip
     said: list[str] = [unknown.words] if unknown.way else []
     tell = progress or tell_nobody
-    asked, tried_layers = read_asked(reporting), None
+    (asked, unasked), tried_layers = asked_of(reporting, model.scenario, events), None
+    if asked is not None and unasked and (fault := in_the_way(job, asked)) is not None:
+        said.append(f"reporting.{asked.source} of the scenario was left aside: {fault.found}")
+        asked = None
     if asked is not None:
         tell(0.0, "what the source shows")
         first = "constant" if background in ("auto", "scenario", "epochs") else background
@@ -193,6 +198,7 @@ def fit(
         job=job,
         spans=unknown,
         reporting=shown,
+        source_kind=kind_of(events),
     )
     tell(1.0, "done")
     if not solution.converged:

@@ -20,12 +20,14 @@ from powderkeg.events.holidays import holidays_of
 from powderkeg.events.table import EventTable
 from powderkeg.fit.background.courses import coverage_offset
 from powderkeg.fit.job import Job
+from powderkeg.fit.known import known_layer
 from powderkeg.fit.likelihood.asked import ReportingAsked
-from powderkeg.fit.likelihood.layer import WEEKDAYS, Layer
+from powderkeg.fit.likelihood.layer import Layer
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.rounds import settle
 from powderkeg.model import Model
+from powderkeg.scenario import WEEKDAYS
 
 
 def begin_layer(job: Job, asked: ReportingAsked, events: EventTable, first: str) -> tuple[Job, pl.DataFrame]:
@@ -33,7 +35,8 @@ def begin_layer(job: Job, asked: ReportingAsked, events: EventTable, first: str)
 
     first  course of the background under which the layer is settled before others are tried
     """
-    _must_be_possible(job, asked)
+    if (fault := in_the_way(job, asked)) is not None:
+        raise UsageError(fault)
     if not asked.auto:
         job = replace(job, layer=lay(asked, job.model, job.data, events, job.start), baselines="shared")
         return settle(job, lambda one: one.climber(first), None, whole=False)[0], _table([])
@@ -76,29 +79,24 @@ def _table(rows: list[dict[str, Any]]) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _must_be_possible(job: Job, asked: ReportingAsked) -> None:
-    """Raises UsageError where a layer cannot be laid over this model and these events."""
+def in_the_way(job: Job, asked: ReportingAsked) -> Fault | None:
+    """Why a layer cannot be laid over this model and these events; None where it can."""
     if is_hidden(job.model.system, job.model.n_acts):
-        raise UsageError(
-            Fault(None, None, "reporting", "a scenario with facts that no act reports (they come or run out by "
-                  "themselves, or by chance)", "no reporting with such a scenario yet; or facts that acts alone change")
-        )  # fmt: skip
+        return Fault(None, None, "reporting", "a scenario with facts that no act reports (they come or run out by "
+                     "themselves, or by chance)", "no reporting with such a scenario yet ("
+                     + argument("reporting", "none") + "); or facts that acts alone change")  # fmt: skip
     if job.data.first is not None:
         unsure = int((job.data.last > job.data.first).sum())  # type: ignore[operator]
-        raise UsageError(
-            Fault(None, None, "reporting", f"{unsure:,} event{'s' * (unsure != 1)} whose day the source does not know",
-                  argument("spans", "leave out") + ", or " + argument("spans", "first day"))
-        )  # fmt: skip
+        return Fault(None, None, "reporting", f"{unsure:,} event{'s' * (unsure != 1)} whose day the source does not "
+                     "know", argument("spans", "leave out") + ", or " + argument("spans", "first day"))  # fmt: skip
     if job.baselines == "gamma":
-        raise UsageError(
-            Fault(None, None, "reporting", "rates integrated out (" + argument("baselines", "gamma") + ")",
-                  argument("baselines", "shared") + ", or no reporting")
-        )  # fmt: skip
+        return Fault(None, None, "reporting", "rates integrated out (" + argument("baselines", "gamma") + ")",
+                     argument("baselines", "shared") + ", or no reporting")  # fmt: skip
     if asked.batches and not job.data.by_day:
-        raise UsageError(
-            Fault(None, None, "reporting", "batches asked of exact times: a further report has the stamp of its own "
-                  "story, not of the act", argument("likelihood", "day") + ", where reports of one day are counted")
-        )  # fmt: skip
+        return Fault(None, None, "reporting", "batches asked of exact times: a further report has the stamp of its own "
+                     "story, not of the act", argument("likelihood", "day") + ", where reports of one day are "
+                     "counted")  # fmt: skip
+    return None
 
 
 def lay(asked: ReportingAsked, model: Model, data: Data, events: EventTable, start: date) -> Layer:
@@ -108,6 +106,8 @@ def lay(asked: ReportingAsked, model: Model, data: Data, events: EventTable, sta
 
     Raises UsageError for a part that this window, or this model, cannot show.
     """
+    if asked.said is not None:
+        return known_layer(asked, model, data, start)
     origin = min(0, int(np.floor(data.time[0])))
     n_days = int(np.ceil(data.days)) - origin
     dates = [start + timedelta(days=origin + k) for k in range(n_days)]

@@ -19,10 +19,10 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.holidays import dates_of, holidays_of
 from powderkeg.events.table import EventTable
-from powderkeg.fit.likelihood.layer import WEEKDAYS
 from powderkeg.fit.likelihood.showing import borel
 from powderkeg.fit.reported import Reported
 from powderkeg.fit.result import Fit
+from powderkeg.scenario import WEEKDAYS, Quantity, Reporting, Scenario
 from powderkeg.simulate import Runs
 
 PARTS = ("weekday", "holidays", "breaks", "detection", "batches")
@@ -35,6 +35,7 @@ class Shown:
     weekday    name of the day -> share;  others show all
     holidays   holidays, and their share
     breaks     (first day, share) of epochs, in order; before the first, all is shown
+    coverage   the same for what is known of the source's volume
     detection  act -> share
     batches    share of reports that tell an act once more
     """
@@ -43,23 +44,31 @@ class Shown:
     holidays: tuple[frozenset[date], float] | None = None
     country: str | None = None
     breaks: tuple[tuple[date, float], ...] = ()
+    coverage: tuple[tuple[date, float], ...] = ()
     detection: Mapping[str, float] = field(default_factory=dict)
     batches: float = 0.0
 
 
-def observe(acts: Runs | EventTable, source: Fit | Reported | Mapping[str, Any], seed: int = 1) -> EventTable:
+def observe(
+    acts: Runs | EventTable,
+    source: Fit | Reported | Reporting | Scenario | Mapping[str, Any] | str | None = None,
+    seed: int = 1,
+) -> EventTable:
     """The reports that a source makes of acts; histories of one table stay apart.
 
-    source  a fit with `reporting`, what it found (`fit.reporting`), or shares written down:
+    source  a fit with `reporting`, what it found (`fit.reporting`), a scenario's `reporting` or the name of one source
+            in it (None: the only one there is), or shares written down:
             {"weekday": {"saturday": 0.5, "sunday": 0.4}, "holidays": {"2018-02-17": 0.3} or {"XK": 0.3},
             "breaks": {"2018-07-01": 0.6}, "detection": {"make_statement": 0.4}, "batches": 0.2}
     seed    the same seed, acts and source give the same reports
 
-    Coverage and breaks that a fit found are relative; the epoch that shows most is taken to show all. Coverage by month
-    is not applied. Raises UsageError for a fit without reporting, an unknown part, or a share that is none.
+    Coverage and breaks are relative, as a fit finds and a scenario says them: the time that shows most is taken to show
+    all, and so is a day that shows more than a usual one. Coverage that a fit was given is in its scenario
+    (`fit.scenario.reporting`), not in `fit.reporting`. Raises UsageError for a fit without reporting, a scenario that
+    says nothing of the source, an unknown part, or a share that is none.
     """
     table = acts.table() if isinstance(acts, Runs) else acts
-    shown = _shown(source)
+    shown = _shown(source, acts)
     frame = table.frame
     rng = np.random.default_rng([seed, 11])
     kept = rng.random(frame.height) < _shares(table, shown)
@@ -80,10 +89,11 @@ def _shares(table: EventTable, shown: Shown) -> Floats:
     if days is not None:
         is_holiday = np.isin(first + day, np.array([one.toordinal() for one in days], np.int64))
         share = np.where(is_holiday, factor, share)
-    if shown.breaks:
-        begun: Ints = np.array([one.toordinal() for one, _ in shown.breaks])
-        epoch = np.searchsorted(begun, first + day, side="right")
-        share *= np.append(1.0, [level for _, level in shown.breaks])[epoch]
+    for steps in (shown.breaks, shown.coverage):
+        if steps:
+            begun: Ints = np.array([one.toordinal() for one, _ in steps])
+            epoch = np.searchsorted(begun, first + day, side="right")
+            share *= np.append(1.0, [level for _, level in steps])[epoch]
     if shown.detection:
         acts = table.frame["act"].cast(pl.String).to_list()
         share *= np.array([shown.detection.get(act, 1.0) for act in acts])
@@ -97,7 +107,11 @@ def _holidays(table: EventTable, shown: Shown) -> tuple[Any, float]:
     return (holidays_of(shown.country, table.start, table.end) if shown.country else days), share
 
 
-def _shown(source: Fit | Reported | Mapping[str, Any]) -> Shown:
+def _shown(source: Any, acts: Runs | EventTable) -> Shown:
+    if source is None or isinstance(source, str | Scenario):
+        source = _of_scenario(source, acts)
+    if isinstance(source, Reporting):
+        return _of_said(source)
     if isinstance(source, Fit):
         if source.reporting is None:
             raise UsageError(
@@ -105,6 +119,40 @@ def _shown(source: Fit | Reported | Mapping[str, Any]) -> Shown:
             )
         source = source.reporting
     return _of_fit(source) if isinstance(source, Reported) else _of_mapping(source)
+
+
+def _of_scenario(source: str | Scenario | None, acts: Runs | EventTable) -> Reporting:
+    """What the scenario of the acts, or the one given, says of a source."""
+    scenario = source if isinstance(source, Scenario) else getattr(getattr(acts, "model", None), "scenario", None)
+    every = {} if scenario is None else scenario.reporting
+    if isinstance(source, str) and source in every:
+        return every[source]
+    if not isinstance(source, str) and len(every) == 1:
+        return next(iter(every.values()))
+    expected = f"one of {', '.join(every)}" if every else "acts of a scenario with a `reporting` section, or shares"
+    found, near = "no source", None
+    if isinstance(source, str):
+        found, near = f"unknown source {source!r}", nearest_name(source, every)
+    raise UsageError(Fault(None, None, "source", found, expected, near))
+
+
+def _of_said(one: Reporting) -> Shown:
+    days = one.holidays
+    return Shown(
+        weekday={name: min(float(share), 1.0) for name, share in one.weekday.items()},
+        holidays=None if days is None else (frozenset(days.days), min(float(days.share), 1.0)),
+        country=None if days is None else days.country,
+        breaks=_relative(one.breaks),
+        coverage=_relative(one.coverage),
+        detection={act: float(share) for act, share in one.detection.items()},
+        batches=0.0 if one.batches is None else float(one.batches),
+    )
+
+
+def _relative(steps: tuple[tuple[date, Quantity], ...]) -> tuple[tuple[date, float], ...]:
+    """Levels against the highest; the first holds from the beginning of time."""
+    most = max((float(level) for _, level in steps), default=1.0)
+    return tuple((day if k else date.min, float(level) / most) for k, (day, level) in enumerate(steps))
 
 
 def _of_fit(found: Reported) -> Shown:

@@ -16,9 +16,10 @@ from scipy import special
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import argument
-from powderkeg.fit.likelihood.layer import SELDOM, WEEKDAYS, Layer
+from powderkeg.fit.likelihood.layer import SELDOM, Layer
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.covariance import Covariance
+from powderkeg.scenario import WEEKDAYS
 
 Spread = Callable[[Floats], float | None]
 ENTANGLED = 0.9
@@ -58,6 +59,7 @@ class Reported:
     rounds_left     largest move that a further round would make
     tried           what AIC chose among, empty where nothing was left to it
     warnings    sentences on what cannot be told apart
+    said        whether all of it is what the scenario says, and nothing was estimated
     """
 
     source: str
@@ -72,6 +74,7 @@ class Reported:
     rounds_left: float
     tried: pl.DataFrame
     warnings: tuple[str, ...]
+    said: bool = False
 
     @property
     def reports_an_act(self) -> float:
@@ -85,6 +88,7 @@ class Reported:
         repeats = None if self.repeats is None else dict(zip(("share", "se", "low", "high"), self.repeats, strict=True))
         return {
             "source": self.source,
+            "said_by_the_scenario": self.said,
             "weekday": weekday or None,
             "holidays": next(({**one, "country": self.country} for one in shares if one["name"] == "holiday"), None),
             "breaks": [vars(one) for one in self.breaks] or None,
@@ -100,7 +104,8 @@ class Reported:
     def lines(self, level: float) -> list[str]:
         """In words."""
         percent = f"{100 * level:.0f} %"
-        lines = [f"what the source ({self.source}) shows of what happens, a mean day being 1 ({percent} intervals)"]
+        how = "as the scenario says" if self.said else f"{percent} intervals"
+        lines = [f"what the source ({self.source}) shows of what happens, a mean day being 1 ({how})"]
         lines += [
             f"  {'chosen' if row['chosen'] else 'tried'}: {row['reporting']} (AIC {row['aic']:.1f})"
             for row in self.tried.to_dicts()
@@ -117,7 +122,8 @@ class Reported:
             since = "before the first break" if one.name == "before" else f"from {one.name} on"
             lines.append(f"  {since} the source shows {one.factor:.2f} times as much as on average{_span(one)}")
         if self.coverage:
-            lines.append("  its volume of all news was taken as known coverage")
+            of = "level" if self.said else "volume of all news"
+            lines.append(f"  its {of} was taken as known coverage")
         if self.unseen > 0.005:
             lines.append(
                 f"  {100 * self.unseen:.0f} % of all acts went unseen, if a usual working day shows all; rates and "
@@ -167,6 +173,7 @@ def reported(
         coverage=asked.coverage is not None, repeats=_repeats(problem, vector, spread, z),
         detection=dict(asked.detection), unseen=_unseen(problem), rounds_left=left,
         tried=tried if tried is not None else pl.DataFrame(), warnings=tuple(_warnings(problem, layer, vector, spread)),
+        said=layer.held,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from powderkeg.fit import differences
 from powderkeg.fit.background.courses import shape_steps
 from powderkeg.fit.differing_scenario import step_at, with_differences
 from powderkeg.fit.estimates import AT_ZERO, Estimate
+from powderkeg.fit.known import as_said, name_of
 from powderkeg.fit.likelihood.problem import Problem, filled_arrays
 from powderkeg.fit.likelihood.spans import Spans
 from powderkeg.fit.maximum.bounded import FitLaw
@@ -32,7 +33,7 @@ from powderkeg.fit.reported import Reported
 from powderkeg.fit.used import Used
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
-from powderkeg.scenario import Move, Profile, Quantity, Scenario, Source, edit
+from powderkeg.scenario import Move, Profile, Quantity, Reporting, Scenario, Source, edit
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Fit:
                       chi-square law), aic (what leaving it out changes), needed at 5 % and 1 %
     spans             what was done with events whose day the source does not know
     reporting         what the source shows of what happens, None where that was not asked
+    source_kind       kind of event data that the events are, None where that is not known
     warnings          sentences that name a parameter and a remedy
     level             of the intervals
     gradient          largest step, in standard errors, that the gradient still asked for: near 0 at the maximum
@@ -101,6 +103,7 @@ class Fit:
     spans: Spans = field(default_factory=Spans)
     job: Any = field(default=None, repr=False)
     reporting: Reported | None = None
+    source_kind: str | None = None
 
     def __repr__(self) -> str:
         free = sum(e.free for e in self.parameters.values())
@@ -326,6 +329,11 @@ def _fitted_scenario(fit: Fit) -> Scenario:
     changes = {e.path: _quantity(e) for e in fit.parameters.values() if e.free and e.kind != "shape"}
     scenario = edit(scenario, changes)
     problem = fit.problem
+    if fit.reporting is not None and not fit.reporting.said and problem.layer is not None:
+        found = as_said(fit.reporting, problem.layer, FITTED)
+        name = name_of(fit.reporting, fit.source_kind)
+        if found != Reporting():
+            scenario = replace(scenario, reporting={**scenario.reporting, name: found})
     if isinstance(fit.climber, VaryingClimber):
         told = tell(problem, fit.solution.vector, fit.climber.spread)
         return with_differences(scenario, problem, told, fit.window_start, COURSE, FITTED)

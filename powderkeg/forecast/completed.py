@@ -39,9 +39,9 @@ class Completed(NamedTuple):
 
 
 def is_hidden(system: System, n_acts: int) -> bool:
-    """Whether facts change unseen: they run out, come up by themselves, or acts change them by chance."""
+    """Whether facts change unseen: run out after no fixed time, come up by themselves, or are changed by chance."""
     chance = (system.effect_probability > 0) & (system.effect_probability < 1)
-    return bool(len(system.timer_channel) or (system.rate[n_acts:] > 0).any() or chance.any())
+    return bool((~system.timer_is_fixed).any() or (system.rate[n_acts:] > 0).any() or chance.any())
 
 
 def imputed(system: System, n_acts: int, seen: Watched, seed: int, number: int) -> Completed:
@@ -49,8 +49,8 @@ def imputed(system: System, n_acts: int, seen: Watched, seed: int, number: int) 
 
     Raises ModelError for a model whose hidden facts answer acts.
     """
-    b = ledger(world(system), seen.begin)
     try:
+        b = ledger(world(system), seen.begin)
         what = hidden(b, n_acts, seen.by_day)
     except ValueError as error:
         raise ModelError(str(error)) from error

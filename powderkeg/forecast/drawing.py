@@ -24,8 +24,9 @@ from powderkeg.forecast.ground import Ground, Groups, LevelDrift, ground_of, gro
 from powderkeg.forecast.late import NEARLY, unseen
 from powderkeg.forecast.links import expected_answers, gates_at, levels_along, links_of
 from powderkeg.forecast.seen import Watched
-from powderkeg.forecast.weeks import week_profile, weekdays
+from powderkeg.forecast.weeks import said_week, week_profile, weekdays
 from powderkeg.model import Model, filled
+from powderkeg.scenario import Reporting
 from powderkeg.simulate import Runs
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
@@ -46,6 +47,7 @@ class Settings:
     spread      a pair's days are luckier or less
     mechanisms  earlier acts set off later ones
     drift       levels move on; without, they stay where they are, as unsure as they are
+    said        what the scenario says of the source, for its weekdays and holidays; None: they are estimated
     """
 
     background: str = "local"
@@ -53,6 +55,7 @@ class Settings:
     spread: bool = True
     mechanisms: bool = True
     drift: bool = True
+    said: Reporting | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,11 @@ class Draughtsman:
         self.day = weekdays(seen.start, len(self.counts))
         total = self.counts.sum(axis=1)
         self.week = week_profile(total, seen.start) if settings.weekdays else np.ones(7)
-        self.week_ahead = self.week[weekdays(seen.origin, days)]
+        ahead = weekdays(seen.origin, days)
+        if settings.said is not None and settings.weekdays:
+            self.week, kinds = said_week(settings.said, seen.start, (seen.origin - seen.start).days + days)
+            self.day, ahead = kinds[: len(self.counts)], kinds[len(kinds) - days :]
+        self.week_ahead = self.week[ahead]
         self.hidden = is_hidden(model.system, model.n_acts)
         system = self._system({})
         self.links = links_of(system)

@@ -18,6 +18,7 @@ from powderkeg.errors import Fault, PowderkegWarning, UsageError
 from powderkeg.events.rows import CHANGED, DELAY
 from powderkeg.events.table import EventTable
 from powderkeg.fit.joint_law import Joint
+from powderkeg.fit.known import said_by
 from powderkeg.fit.result import Fit
 from powderkeg.forecast.drawing import SETS, Draughtsman, Settings, draw
 from powderkeg.forecast.ground import LevelDrift
@@ -87,7 +88,8 @@ def forecast(
     watched = seen(model, events, day, unmatched, as_of)
     model.must_be_whole("forecast")
     worlds = worlds_of(model, tuple(interventions), watched.begin, days, mechanisms)
-    settings = Settings(background, weekdays, spread, mechanisms, drift)
+    asked = said_by(model.scenario, events) if weekdays else None
+    settings = Settings(background, weekdays, spread, mechanisms, drift, None if asked is None else asked.said)
     sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
     drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts)
     drawn = draw(drawer, draws, list(worlds.values()), workers, progress)
@@ -176,6 +178,11 @@ def _notes(
         notes.append(
             "acts are stamped with days: hours within them are drawn, those of the last days by what the model thinks "
             "of their order"
+        )
+    if settings.said is not None:
+        notes.append(
+            "weekdays and holidays are reported as the scenario says of this kind of event data; what is foretold is "
+            "what will be reported, not what will happen"
         )
     if drawer.hidden:
         notes.append("facts that no act reports are filtered: each draw has its own, given all acts seen")

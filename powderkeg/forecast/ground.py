@@ -82,7 +82,7 @@ class Ground:
     shape      (G,) acts that each level rests on; exposure (G,) days; mean = shape / exposure, acts a day
     slow       (G,) the level that it is drawn to
     busy       (P,) acts a day of each pair of actors, lately
-    week       (7,) how densely each weekday is reported
+    week       how densely each weekday is reported: (7,), or by kind of day as a scenario says them
     unit       (G,) directed dyad of each group;  doubt (U, 2) relative variance of its level over 7 and over 30 days
     """
 

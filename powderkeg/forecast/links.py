@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.fixed_timers import expiries
 from powderkeg.engine.forecast.days import excited_days
 
 
@@ -59,15 +60,23 @@ def levels_along(system: System, time: Floats, channel: Ints, n_days: int) -> In
     """
     level = np.array(system.initial_level, np.int64)
     moved = np.diff(system.effect_start)[channel] > 0 if len(channel) else np.zeros(0, bool)
-    if not moved.any():
+    ends, fact, to = expiries(system, time, channel, False, float(n_days))
+    if not moved.any() and not len(ends):
         return level[None]
     day = np.minimum(np.floor(time[moved]).astype(np.int64), n_days - 1)
     along = np.empty((n_days, len(level)), np.int64)
     at = 0
-    for d, c in zip(day.tolist(), channel[moved].tolist(), strict=True):
+    turns = [
+        (d, t, c, 0, 0) for d, t, c in zip(day.tolist(), time[moved].tolist(), channel[moved].tolist(), strict=True)
+    ]
+    turns += [(int(t), t, -1, s, z) for t, s, z in zip(ends.tolist(), fact.tolist(), to.tolist(), strict=True)]
+    for d, _, c, s, z in sorted(turns, key=lambda turn: turn[:2]):
         if d + 1 > at:
             along[at : d + 1] = level
             at = d + 1
+        if c < 0:
+            level[s] = z
+            continue
         for k in range(system.effect_start[c], system.effect_start[c + 1]):
             if system.effect_probability[k] >= 0.5:
                 level[system.effect_fact[k]] = system.effect_level[k]

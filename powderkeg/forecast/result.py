@@ -174,7 +174,7 @@ class Forecast:
         return {
             "acts_a_day": float(ground.level.sum()),
             **ground.drift._asdict(),
-            "weekdays": [float(x) for x in ground.week],
+            "weekdays": [float(x) for x in ground.week[:7]],
         }
 
     def draws_frame(self) -> pl.DataFrame:

@@ -5,11 +5,13 @@ In: acts by day. Out: seven factors with mean 1, Monday first, drawn towards 1 w
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.fit.known import kinds_of
+from powderkeg.scenario import Reporting
 
 PRIOR = 30.0
 """Acts of an even week that the estimate starts from: a guess, seen to matter only for records of a few dozen acts."""
@@ -35,3 +37,15 @@ def week_profile(counts: Floats, start: date) -> Floats:
     expected = np.bincount(day[inside], (weight * around)[inside], 7) + PRIOR / 7.0
     factor = got / expected
     return np.asarray(factor / factor.mean(), np.float64)
+
+
+def said_week(said: Reporting, start: date, n_days: int) -> tuple[Floats, Ints]:
+    """(factor of each kind of day, (D,) kind of each day from `start` on) as a scenario says them of the source.
+
+    An even week has mean 1; holidays are a kind of their own after the seven days. Levels of the source are left to the
+    level of the background, which is filtered.
+    """
+    _, factor, kind = kinds_of(said, [start + timedelta(days=k) for k in range(n_days)])
+    if not len(factor):
+        return np.ones(7), weekdays(start, n_days)
+    return np.asarray(factor / factor[: 7 if len(factor) >= 7 else 1].mean(), np.float64), kind

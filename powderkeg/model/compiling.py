@@ -367,7 +367,7 @@ def _effects(draft: Draft) -> dict[str, Any]:
 
 def _timers(draft: Draft) -> dict[str, Any]:
     """A timer on every level but the first of each fact that runs out."""
-    delay, channel = [], []
+    delay, channel, fixed = [], [], []
     counts = [0] * sum(len(levels) for levels in draft.states.levels)
     cell = starts([len(levels) for levels in draft.states.levels])
     for index, name in enumerate(draft.timed):
@@ -376,11 +376,12 @@ def _timers(draft: Draft) -> dict[str, Any]:
         for level in range(1, len(draft.states.levels[number])):
             counts[cell[number] + level] = 1
             delay.append(float(lasts))
+            fixed.append(draft.scenario.facts[name].exactly)
             channel.append(draft.n_acts + index)
     return {
         "timer_start": starts(counts),
         "timer_delay": np.array(delay, dtype=np.float64),
-        "timer_is_fixed": np.zeros(len(delay), dtype=np.bool_),
+        "timer_is_fixed": np.array(fixed, dtype=np.bool_),
         "timer_channel": np.array(channel, dtype=np.int64),
     }
 

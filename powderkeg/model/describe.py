@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ def describe(model: Model) -> Description:
         "calms": _calms(scenario),
         "profiles": _profiles(scenario),
         "standoffs": _standoffs(scenario),
+        "reporting": _reporting(scenario),
         "values": _values(model, scenario),
     }
     return Description({**data, "asleep": _asleep(scenario, data)})
@@ -178,6 +180,7 @@ def _facts(scenario: Scenario) -> list[Data]:
             "levels": list(fact.levels),
             "starts": fact.starts,
             "lasts": None if fact.lasts is None else _said(fact.lasts),
+            "exactly": fact.exactly,
             "comes_per_year": None if fact.comes is None else _said(fact.comes, YEAR),
             "changed_by": {level: changes.get((name, level), []) for level in fact.levels},
             "read_by": reads.get(name, []),
@@ -275,6 +278,29 @@ def _profiles(scenario: Scenario) -> list[Data]:
             "moves": [move for move, one in scenario.moves.items() if one.varies == name],
         }
         for name, profile in scenario.profiles.items()
+    ]
+
+
+def _reporting(scenario: Scenario) -> list[Data]:
+    """What each source shows of what happens."""
+
+    def levels(steps: Iterable[tuple[date, Quantity]]) -> list[Data]:
+        return [{"from": day.isoformat(), **_said(level)} for day, level in steps]
+
+    return [
+        {
+            "name": name,
+            "title": one.title,
+            "weekday": {day: _said(share) for day, share in one.weekday.items()},
+            "holidays": None
+            if one.holidays is None
+            else {"country": one.holidays.country, "days": len(one.holidays.days), "share": _said(one.holidays.share)},
+            "breaks": levels(one.breaks),
+            "coverage": levels(one.coverage),
+            "detection": {act: _said(share) for act, share in one.detection.items()},
+            "batches": None if one.batches is None else _said(one.batches),
+        }
+        for name, one in scenario.reporting.items()
     ]
 
 

@@ -31,6 +31,7 @@ def page(data: Data, width: int) -> str:
             _ties(data, width),
             _gates(data, width),
             _standoffs(data, width),
+            _reporting(data, width),
             _asleep(data, width),
             _values(data, width),
         ]
@@ -246,7 +247,8 @@ def _fact(fact: Data) -> str:
     if fact["changed_by"][levels[0]]:
         parts.append(f"Cleared by {_names(fact['changed_by'][levels[0]])}")
     if fact["lasts"] is not None:
-        parts.append(f"Lasts {_span(fact['lasts'])} on average")
+        how = ", counted anew whenever it is set" if fact["exactly"] else " on average"
+        parts.append(f"Lasts {_span(fact['lasts'])}{how}")
     matters = [path.partition(".")[2] for path in fact["read_by"] if not path.startswith("outcomes.")]
     if matters:
         parts.append(f"Matters to {_names(matters)}")
@@ -299,6 +301,25 @@ def _profile(profile: Data) -> str:
     moves = _names(profile["moves"]) if profile["moves"] else "nothing"
     text = f"{', '.join(parts)}: {moves}, when unprovoked."
     return text[:1].upper() + text[1:]
+
+
+def _reporting(data: Data, width: int) -> list[str]:
+    if not data["reporting"]:
+        return []
+    lines = ["WHAT SOURCES SHOW OF IT", ""]
+    for one in data["reporting"]:
+        parts = [f"{day.capitalize()}s {percent(share['value'])}" for day, share in one["weekday"].items()]
+        if one["holidays"] is not None:
+            whose = f"of {one['holidays']['country']}" if one["holidays"]["country"] else "named by day"
+            parts.append(f"holidays {whose} {percent(one['holidays']['share']['value'])}")
+        for key, words in (("breaks", "its level"), ("coverage", "its volume")):
+            if one[key]:
+                parts.append(f"{words} changes on {len(one[key]) - 1} days after {one[key][0]['from']}")
+        parts += [f"{percent(share['value'])} of '{act}'" for act, share in one["detection"].items()]
+        if one["batches"] is not None:
+            parts.append(f"{percent(one['batches']['value'])} of reports tell an act once more")
+        lines += _item(one["name"], f"Of a usual day's acts, so seen: {', '.join(parts)}.", width)
+    return lines
 
 
 def _standoffs(data: Data, width: int) -> list[str]:

@@ -42,6 +42,7 @@ from powderkeg.scenario.language import (
 )
 from powderkeg.scenario.matching import expand_moves
 from powderkeg.scenario.shipped import SCHEMA_FILE, schema
+from powderkeg.scenario.showing import WEEKDAYS, Holidays, Reporting
 
 __all__ = [
     "ANY",
@@ -50,6 +51,7 @@ __all__ = [
     "SYMMETRIC",
     "TIE_LEVELS",
     "VARIABLES",
+    "WEEKDAYS",
     "Act",
     "Actor",
     "AnswerShare",
@@ -62,6 +64,7 @@ __all__ = [
     "Forced",
     "Gate",
     "HalfLife",
+    "Holidays",
     "Intervention",
     "MatchRule",
     "Mechanism",
@@ -71,6 +74,7 @@ __all__ = [
     "Policy",
     "Profile",
     "Quantity",
+    "Reporting",
     "Scenario",
     "Season",
     "Source",

@@ -73,6 +73,7 @@ from powderkeg.scenario.language import (
 )
 from powderkeg.scenario.leaders import countries
 from powderkeg.scenario.shares import AnswersKind, HalfLives
+from powderkeg.scenario.showing import REPORTING, Reporting
 
 VERSION: Final = Version(1)
 FACTOR: Final = Amount(SHARE, least=0.0, certain=(0.0, 1.0))
@@ -190,6 +191,11 @@ class Fact:
         "It runs out by itself: mean time at any level but the first before it falls back to the first.",
         default=None,
     )
+    exactly: bool = declare(
+        Flag(),
+        "It runs out exactly after that time, counted anew whenever an act sets it again, and not on average.",
+        default=False,
+    )
     comes: Quantity | None = declare(
         Amount(RATE, above=0.0),
         "It comes by itself at this rate while it is off (facts of two levels only).",
@@ -202,6 +208,8 @@ def _fact(fact: Fact, reader: Reader, path: str) -> Iterator[Slip]:
     if fact.starts not in fact.levels:
         near = reader.nearest(fact.starts, fact.levels)
         yield Slip("starts", f"unknown level {fact.starts!r}", f"one of {listed(fact.levels)}", near)
+    if fact.exactly and fact.lasts is None:
+        yield Slip("exactly", "true, of a fact that does not run out", "lasts: how long it lasts")
     if fact.comes is not None and len(fact.levels) != 2:
         yield Slip("comes", f"a fact of {len(fact.levels)} levels cannot come by itself", "two levels, or no comes")
 
@@ -589,6 +597,11 @@ class Scenario:
     )
     interventions: dict[str, Intervention] = declare(
         ByName(RecordKind(Intervention, "intervention", _intervention), "intervention"), "What if.", default={}
+    )
+    reporting: dict[str, Reporting] = declare(
+        ByName(REPORTING, "reporting"),
+        "What each source of events shows of what happens, by kind of event data (icews, gdelt, ...) or a name.",
+        default={},
     )
     lines: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     """On which line of its file each key path stood; no part of what the scenario says."""

@@ -23,6 +23,7 @@ from powderkeg.compare.ranges import drawn_sets
 from powderkeg.compare.replay.histories import BYTES, KEPT, ReplayJob
 from powderkeg.compare.replay.result import Lived, Replay, tell
 from powderkeg.compare.replay.without import Observed, leave_out
+from powderkeg.engine.fixed_timers import has_fixed
 from powderkeg.engine.worlds import Past, Phase, world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.events.table import EventTable
@@ -95,6 +96,12 @@ def replay(
     if source is None:
         raise ModelError("a model made from bare arrays has no names to leave out")
     _check(replicates, imputations, sets, level, limit)
+    if has_fixed(model.system):
+        names = ", ".join(name for name, fact in source.facts.items() if fact.exactly)
+        raise UsageError(
+            Fault(None, None, "scenario", f"facts that last a fixed time ({names})",
+                  "facts that last so long on average, without `exactly`: others cannot be replayed yet")
+        )  # fmt: skip
     shift = calendar_shift(model, events)
     events, spans = settle_spans(model, events, reads_by_day(events, None), None)
     data, _ = read_data(model, events, None, unmatched, 0.0, fitting=False)

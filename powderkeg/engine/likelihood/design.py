@@ -168,6 +168,13 @@ class Calendar(NamedTuple):
     share: Floats
 
 
+def joined(*calendars: Calendar) -> Calendar:
+    """Several calendars as one; of lines at one time, those of the first come first."""
+    time, fact, level, share = (np.concatenate(columns) for columns in zip(*calendars, strict=True))
+    order = np.argsort(time, kind="stable")
+    return Calendar(time[order], fact[order], level[order], share[order])
+
+
 def empty_calendar() -> Calendar:
     """Nothing is known beforehand."""
     return Calendar(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))

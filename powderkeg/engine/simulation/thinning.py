@@ -371,7 +371,10 @@ def _change_facts(
         new = state[to.changing + 2 * n + 1]
         old = state[s]
         if old == new:
-            continue
+            # A fact that lasts a fixed time has it anew; where times are exponential that would change nothing.
+            i = ints[at.timer_start + ints[at.fact + 3 * s + 1] + new]
+            if i == ints[at.timer_start + ints[at.fact + 3 * s + 1] + new + 1] or ints[at.timer + 3 * i + 2] == 0:
+                continue
         if old >= 0 and now > clock.begin:
             spent[3 + ints[at.fact + 3 * s + 1] + old] += now - state_f[to.stands_since + s]
             state_f[to.stands_since + s] = now

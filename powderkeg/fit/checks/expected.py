@@ -231,13 +231,13 @@ def _day_edges(data: Data) -> Floats:
 def _edges(data: Data, d: Design, hidden: bool) -> Floats:
     """Bounds of the pieces: events; the grid of the filter where facts are hidden; else where the background steps."""
     origin = min(0.0, float(data.time[0])) if len(data.time) else 0.0
+    turns = d.flip_time[(d.flip_time > origin) & (d.flip_time < data.days)]
     if not hidden and len(d.calm_decay) == 0:
-        turns = d.flip_time[(d.flip_time > origin) & (d.flip_time < data.days)]
         time = causes_in_time(data)[0]
         return np.unique(np.concatenate([[origin, 0.0, data.days], time, d.cell_time, turns]))
     edges = [origin]
     t = origin
-    for last in [*data.time.tolist(), data.days]:
+    for last in [*np.sort(np.concatenate([data.time, turns])).tolist(), data.days]:
         step = FIRST_STEP
         while t < last - 1e-12:
             t = step_end(t, step, last)
@@ -301,8 +301,7 @@ def _gates(
         found = gate_values(d, facts, slope, beliefs.at_step)
         return beliefs.at_step, found, found
     if beliefs is None:
-        before, after = _replayed(d, facts, data, piece, n_pieces)
-        _follow_calendar(d, facts, edge, before, after)
+        before, after = _replayed(d, facts, data, edge, piece)
         busy = np.flatnonzero((before != after).any(axis=1)) if data.by_day else np.zeros(0, np.int64)
         after = after[busy]
     else:
@@ -330,43 +329,45 @@ def _gates(
     return before, found, answers
 
 
-def _replayed(d: Design, facts: Drift, data: Data, piece: Ints, n_pieces: int) -> tuple[Floats, Floats]:
-    """(K, cells) where the facts stand in every piece, before and after the acts of its day; all facts are seen."""
+def _replayed(d: Design, facts: Drift, data: Data, edge: Floats, piece: Ints) -> tuple[Floats, Floats]:
+    """(K, cells) where the facts stand in every piece, before and after the acts of its day; all facts are seen.
+
+    The calendar's lines come before the acts of their piece: what has a known path, and what runs out at a known time.
+    """
+    n_pieces = len(edge) - 1
     p = np.zeros(int(facts.level_start[-1]))
     p[facts.level_start[:-1] + d.initial_level] = 1.0
     before, after = np.empty((n_pieces, len(p))), np.empty((n_pieces, len(p)))
     if len(p) == 0:
         return before, after
     acts = np.diff(facts.start)[data.channel] > 0
+    flips = np.flatnonzero(d.flip_fact >= 0)
+    at_flip = np.searchsorted(edge[:-1], d.flip_time[flips] - 1e-9, side="left")
+    turns = [(int(at), 0, int(line)) for at, line in zip(at_flip, flips, strict=True) if at < n_pieces]
+    turns += [(int(at), 1, int(c)) for c, at in zip(data.channel[acts], piece[acts], strict=True)]
     k: int = 0
-    for c, at in zip(data.channel[acts].tolist(), piece[acts].tolist(), strict=True):
-        if data.by_day:
+    for at, is_act, what in sorted(turns, key=lambda turn: turn[:2]):
+        if is_act and data.by_day:
             before[k : at + 1] = p
-            act_on_facts(facts, p, c)
+            act_on_facts(facts, p, what)
             after[at] = p
             # acts of one day share its morning
             k = max(k, at + 1)
+            continue
+        before[k:at] = p
+        k = max(k, at)
+        if is_act:
+            act_on_facts(facts, p, what)
         else:
-            before[k:at] = p
-            act_on_facts(facts, p, c)
-            k = at
+            s = d.flip_fact[what]
+            p[facts.level_start[s] : facts.level_start[s + 1]] = 0.0
+            p[facts.level_start[s] + d.flip_level[what]] = 1.0
     before[k:] = p
     if data.by_day:
         touched = np.zeros(n_pieces, bool)
         touched[piece[acts]] = True
         after[~touched] = before[~touched]
     return before, after
-
-
-def _follow_calendar(d: Design, facts: Drift, edge: Floats, before: Floats, after: Floats) -> None:
-    """Put facts with a known path where they stand, in beliefs (K, cells) that know only of acts."""
-    for s in np.unique(d.flip_fact[d.flip_fact >= 0]):
-        own = d.flip_fact == s
-        at = np.searchsorted(d.flip_time[own], edge[:-1] + 1e-9, side="right")
-        level = np.append(d.initial_level[s], d.flip_level[own])[at]
-        for path in (before, after):
-            path[:, facts.level_start[s] : facts.level_start[s + 1]] = 0.0
-            path[np.arange(len(path)), facts.level_start[s] + level] = 1.0
 
 
 def gate_values(d: Design, facts: Drift, slope: Floats, belief: Floats, pairs: Ints | None = None) -> Floats:

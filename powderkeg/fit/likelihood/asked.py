@@ -13,9 +13,10 @@ from typing import Any
 
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.holidays import dates_of
+from powderkeg.scenario import Reporting
 
 PARTS = ("weekday", "holidays", "coverage", "breaks", "batches", "detection", "source")
-WORDS = ("weekday", "holidays=XK", "coverage", "breaks=2018-07-01", "batches", "auto", "none")
+WORDS = ("weekday", "holidays=XK", "coverage", "breaks=2018-07-01", "batches", "auto", "scenario", "none")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class ReportingAsked:
     detection  act -> known share of such acts that the source reports
     source     name of the source
     auto       parts that are kept only if AIC agrees
+    said       what the scenario says of the source: all of it is held; None where it is to be found
     """
 
     weekday: bool = False
@@ -42,6 +44,7 @@ class ReportingAsked:
     detection: Mapping[str, float] = field(default_factory=dict)
     source: str = "record"
     auto: bool = False
+    said: Reporting | None = None
 
     @property
     def holidays(self) -> bool:

@@ -32,7 +32,6 @@ from powderkeg.engine.likelihood.design import Calendar, Shape, Sources
 from powderkeg.fit.likelihood.asked import ReportingAsked
 from powderkeg.fit.likelihood.objective import Data
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NEVER = 1e-6
 """Share that stands for none: of days on which the source never reports."""
 SELDOM = 1e-4
@@ -64,6 +63,7 @@ class Layer:
     gain           factor on all causes, see above
     told_key, told_share   channel-days with reports (day * acts + channel), and the share of their reports that are
                    expected to be the first of an act; none before the first round
+    held           whether all of it is known, and nothing is left to find
     """
 
     asked: ReportingAsked
@@ -83,6 +83,7 @@ class Layer:
     gain: float = 1.0
     told_key: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     told_share: Floats = field(default_factory=lambda: np.zeros(0))
+    held: bool = False
 
     @property
     def lasting(self) -> Floats:
@@ -111,7 +112,7 @@ class Layer:
         """(path, level) of the factors that are estimated: one of each sort is the measure, and what no event shows is
         0."""
         found = []
-        for name, names, factor in self._sorts():
+        for name, names, factor in () if self.held else self._sorts():
             measure = int(factor.argmax())
             found += [
                 (f"reporting.{name}.{names[k]}", k) for k in range(len(names)) if k != measure and factor[k] > SELDOM
@@ -188,7 +189,7 @@ class Layer:
         """(the layer at the estimates found around it, the largest move)."""
         moves = [0.0]
         factors = {}
-        for name, names, factor in self._sorts():
+        for name, names, factor in () if self.held else self._sorts():
             times = np.array([np.exp(log_by_path.get(f"reporting.{name}.{one}", 0.0)) for one in names])
             new = self.scaled(name, factor * times)
             has = factor > SELDOM

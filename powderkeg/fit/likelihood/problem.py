@@ -17,7 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
-from powderkeg.engine.likelihood.design import Design, Shape, Sources, build, empty_calendar, moving_facts
+from powderkeg.engine.fixed_timers import expiries, has_fixed
+from powderkeg.engine.likelihood.design import (
+    Calendar,
+    Design,
+    Shape,
+    Sources,
+    build,
+    empty_calendar,
+    joined,
+    moving_facts,
+)
+from powderkeg.engine.likelihood.filtered_facts import is_hidden
 from powderkeg.errors import Fault, FitError, UsageError, argument, nearest_name
 from powderkeg.fit.likelihood.effects import Differences, Varying, make_varying, pool_rates
 from powderkeg.fit.likelihood.layer import Layer
@@ -216,6 +227,14 @@ def pose(
         if layer.repeats is not None:
             n_mechanisms += 1
             half_life_of = np.append(half_life_of, -1)
+    turns = expiries(system, data.time, data.channel, data.by_day, data.days)
+    if has_fixed(system) and is_hidden(system, model.n_acts):
+        raise FitError(
+            "facts that last a fixed time cannot be fitted beside facts that no act reports (they come by themselves, "
+            "run out after no fixed time, or are set by chance); leave `exactly` away, or the others"
+        )
+    if len(turns[0]):
+        calendar = joined(calendar, Calendar(*turns, share=np.ones(len(turns[0]))))
     try:
         design = build(
             system, sources, data.days, shape, model.n_acts, calendar, effects=varying.effects if varying else None
@@ -233,7 +252,10 @@ def pose(
     known += [_at(p, n_rates + n_mechanisms + n_factors_own + k) for k, p in enumerate(reported)]
     if layer is not None and layer.repeats is not None:
         place = n_rates + n_mechanisms - 1
-        known.append(FitParameter("reporting.batches", "repeats", layer.repeats, None, None, place, True))
+        why = "as the scenario says" if layer.held else ""
+        known.append(
+            FitParameter("reporting.batches", "repeats", layer.repeats, None, None, place, not layer.held, why)
+        )
     start, lower, upper = np.zeros(base + len(half_lives)), np.zeros(base + len(half_lives)), np.zeros(0)
     lower = np.full(len(start), -STEEPEST)
     upper = np.full(len(start), STEEPEST)
