@@ -20,7 +20,7 @@ from powderkeg.engine.arrays import Ints, System
 from powderkeg.engine.worlds import ForcedAct, Phase, StandingPolicy, World, silenced, world
 from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, Words, argument, nearest_name
 from powderkeg.model import Model, filled
-from powderkeg.model import compile as compile_scenario
+from powderkeg.model.compiling import compile_scenario
 from powderkeg.scenario import Forced, Intervention, Scenario, edit
 
 WITHOUT = re.compile(r"without\s+(.+)")
@@ -152,8 +152,10 @@ class Plan:
     policies: tuple[StandingPolicy, ...]
     leaves: tuple[Change, ...] = ()
 
-    def world(self, base: System, values: Mapping[str, float] | None = None) -> World:
+    def world(self, base: System, values: Mapping[str, float] | None = None, follow: bool = True) -> World:
         """The world over `base`, the model's arrays filled with `values`: what is edited stays edited.
+
+        follow  whether facts with a known path follow it
 
         Raises UsageError where an edit would need other channels or links than the baseline has.
         """
@@ -162,7 +164,7 @@ class Plan:
             for number, turn in enumerate(self.turns)
         )
         try:
-            return world(base, phases, self.acts, self.policies)
+            return world(base, phases, self.acts, self.policies, follow=follow)
         except ValueError as error:
             raise UsageError(
                 Fault(None, None, f"interventions.{self.named.name}", f"changes what is linked to what: {error}",
@@ -183,10 +185,14 @@ class Plan:
                 system = turn.system
             elif turn.plain:
                 system = filled(self.model, {**values, **turn.values})
-                system = system._replace(initial_level=turn.system.initial_level)
+                system = system._replace(
+                    initial_level=turn.system.initial_level, turn_time=turn.system.turn_time,
+                    turn_fact=turn.system.turn_fact, turn_level=turn.system.turn_level,
+                )  # fmt: skip
             else:
                 assert self.model.scenario is not None
-                system = compile_scenario(edit(self.model.scenario, {**values, **turn.changes})).system
+                edited = edit(self.model.scenario, {**values, **turn.changes})
+                system = compile_scenario(edited, levels=self.model.covariate_levels).system
         return silenced(system, turn.idle) if len(turn.idle) else system
 
 
@@ -246,7 +252,7 @@ def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
     if not changes:
         return Turn(at, None, {}, {}, True, idle)
     try:
-        changed = compile_scenario(edit(scenario, changes))
+        changed = compile_scenario(edit(scenario, changes), levels=model.covariate_levels)
     except PowderkegError as error:
         where = f"interventions.{named.name}.set" if scenario.interventions.keys() & dict(named.parts).keys() else ""
         raise UsageError(
@@ -261,7 +267,10 @@ def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
         if parameter.path in before and (parameter.path in changes or parameter.value != before[parameter.path])
     }
     system = changed.system
-    again = filled(model, values)._replace(initial_level=system.initial_level)
+    again = filled(model, values)._replace(
+        initial_level=system.initial_level, turn_time=system.turn_time, turn_fact=system.turn_fact,
+        turn_level=system.turn_level,
+    )  # fmt: skip
     plain = all(np.array_equal(one, other) for one, other in zip(again, system, strict=True))
     return Turn(at, system, changes, values, plain, idle)
 

@@ -97,6 +97,11 @@ class System(NamedTuple):
     calm_low_index: Ints
     calm_low_strength: Floats
 
+    # facts with a known path: at `turn_time`, in order, `turn_fact` comes to `turn_level`, whatever happens
+    turn_time: Floats = np.zeros(0)
+    turn_fact: Ints = np.zeros(0, np.int64)
+    turn_level: Ints = np.zeros(0, np.int64)
+
     @property
     def n_channels(self) -> int:
         return len(self.rate)

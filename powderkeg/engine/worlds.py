@@ -86,10 +86,12 @@ def world(
     acts: tuple[ForcedAct, ...] = (),
     policies: tuple[StandingPolicy, ...] = (),
     layers: int = 0,
+    follow: bool = True,
 ) -> World:
     """A world over `base`; without further arguments the baseline itself.
 
     A phase whose system starts a fact at another level than the phase before it sets that fact when it begins.
+    Facts with a known path follow it, each phase that of its own system, unless `follow` is False.
     `layers` asks for at least so many layers on every edge: more work, the same events (for tests).
     Raises ValueError if a phase's system is not built like `base`, naming the field.
     """
@@ -102,7 +104,36 @@ def world(
         before, now = resolved[-1].system.initial_level, phase.system.initial_level
         turned = tuple((int(s), int(now[s])) for s in np.flatnonzero(before != now))
         resolved.append(Phase(phase.at, phase.system, turned + tuple(phase.levels)))
+    if follow and any(len(phase.system.turn_time) for phase in resolved):
+        resolved = _with_turns(resolved)
     return World(base, tuple(resolved), tuple(acts), tuple(policies), layers)
+
+
+def _with_turns(phases: list[Phase]) -> list[Phase]:
+    """The phases, and one more wherever a fact with a known path turns; each begins where its own path has got to."""
+    result: list[Phase] = []
+    known = path_at(phases[0].system, -np.inf)
+    for k, phase in enumerate(phases):
+        end = phases[k + 1].at if k + 1 < len(phases) else np.inf
+        system = phase.system
+        here = {**known, **path_at(system, phase.at)}
+        set_now = tuple((s, z) for s, z in here.items() if k > 0 and known.get(s) != z)
+        result.append(phase._replace(levels=(*phase.levels, *set_now)))
+        known = here
+        for at in np.unique(system.turn_time[(system.turn_time > phase.at) & (system.turn_time < end)]):
+            now = np.flatnonzero(system.turn_time == at)
+            levels = tuple((int(system.turn_fact[i]), int(system.turn_level[i])) for i in now)
+            result.append(Phase(float(at), system, levels))
+            known.update(levels)
+    return result
+
+
+def path_at(system: System, at: float) -> dict[int, int]:
+    """Fact -> level at a time, of the facts with a known path."""
+    found = {int(s): int(system.initial_level[s]) for s in np.unique(system.turn_fact)}
+    for i in np.flatnonzero(system.turn_time <= at):
+        found[int(system.turn_fact[i])] = int(system.turn_level[i])
+    return found
 
 
 def silenced(system: System, channels: Ints) -> System:

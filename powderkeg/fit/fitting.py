@@ -122,6 +122,7 @@ def fit(
     if data.by_day:
         history_days = float(np.floor(history_days))
     shift = calendar_shift(model, events, history_days)
+    model.must_be_known(shift + data.days, "the window")
     start = events.start + timedelta(days=int(history_days))
     job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure),
               baselines, differences, actors == "alike")  # fmt: skip

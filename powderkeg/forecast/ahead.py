@@ -19,7 +19,7 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.simulation.chunks import Chunk, Workspace, simulate_chunk
 from powderkeg.engine.simulation.tables import Tables, tables
-from powderkeg.engine.worlds import ForcedAct, Past, Phase, StandingPolicy, World
+from powderkeg.engine.worlds import ForcedAct, Past, Phase, StandingPolicy, World, path_at
 from powderkeg.forecast.ground import Ground
 
 LEAST_SHAPE = 0.15
@@ -126,24 +126,30 @@ class Stretch:
     levels: tuple[tuple[int, int], ...]
 
 
-def stretches(system: System, turns: Turns, days: int) -> list[Stretch]:
-    """Each day ahead, cut where a turn of the world comes within it.
+def stretches(system: System, turns: Turns, days: int, begin: float = 0.0) -> list[Stretch]:
+    """Each day ahead, cut where a turn of the world comes within it, or a fact with a known path turns.
+
+    begin  the origin on the clock of the systems
 
     Rates of a turn scale the level: twice the rate is twice the level; where the rate was 0 they are added to it.
     """
     C = system.n_channels
-    times = sorted({*map(float, range(days)), *(at for at, *_ in turns.turns if 0.0 <= at < days)})
+    followed = (system, *(changed for _, changed, *_ in turns.turns))
+    turning = {float(t) - begin for one in followed for t in one.turn_time}
+    begun = {*map(float, range(days)), *(at for at, *_ in turns.turns if 0.0 <= at < days)}
+    times = sorted(begun | {at for at in turning if 0.0 < at < days})
     cut = []
     now, factor, more = system, np.ones(C), np.zeros(C)
     for at in times:
         levels: tuple[tuple[int, int], ...] = ()
-        for begin, changed, idle, set_then in turns.turns:
-            if begin == at:
+        for first, changed, idle, set_then in turns.turns:
+            if first == at:
                 now, levels = changed, set_then
                 known = system.rate > 0
                 factor = np.where(known, changed.rate / np.where(known, system.rate, 1.0), 1.0)
                 more = np.where(known, 0.0, changed.rate)
                 factor[idle] = more[idle] = 0.0
+        levels += tuple(path_at(now, begin + at).items())
         cut.append(Stretch(at, int(at), now, factor, more, levels))
     return cut
 
@@ -154,7 +160,7 @@ def live(
 ) -> list[Chunk]:  # fmt: skip
     """The histories of one set, replicate `first` on, each over its own path; see `Turns` for the world."""
     R, H, C = path.rate.shape
-    cut = stretches(system, turns, H)
+    cut = stretches(system, turns, H, past.begin)
     made = _tables(system, past, path, cut, turns)
     at, begin = made.at, past.begin
     chunks = []

@@ -128,7 +128,11 @@ class Draughtsman:
         return (found._replace(answers=1.0) if self.settings.background == "scenario" else found), doubt
 
     def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
-        return gates_at(system, levels_along(system, time, channel, len(self.counts)))
+        return gates_at(system, levels_along(self._watched(system), time, channel, len(self.counts)))
+
+    def _watched(self, system: System) -> System:
+        """The system with its known paths on the clock of what was watched."""
+        return system._replace(turn_time=system.turn_time - self.seen.shift) if len(system.turn_time) else system
 
     def _ground(self, system: System, time: Floats, channel: Ints | None = None) -> Ground:
         """The levels that acts at these times leave; by default those seen."""
@@ -181,7 +185,7 @@ class Draughtsman:
         ground = self._ground(system, time, channel) if not self.hidden else self.point
         path = self._paths(system, ground, draws, rng)
         order = np.argsort(time, kind="stable")
-        level = levels_along(system, time[order], channel[order], len(self.counts))[-1]
+        level = levels_along(self._watched(system), time[order], channel[order], len(self.counts))[-1]
         root = root_key(self.seed)
         lived = [
             live(

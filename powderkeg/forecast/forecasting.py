@@ -87,6 +87,7 @@ def forecast(
     events, day, as_of = _as_known(events, day, as_of)
     watched = seen(model, events, day, unmatched, as_of)
     model.must_be_whole("forecast")
+    model.must_be_known(watched.begin + days, "the forecast")
     worlds = worlds_of(model, tuple(interventions), watched.begin, days, mechanisms)
     asked = said_by(model.scenario, events) if weekdays else None
     settings = Settings(background, weekdays, spread, mechanisms, drift, None if asked is None else asked.said)

@@ -77,7 +77,7 @@ def _deed(channel: int, begin: float) -> Callable[[System, Mapping[str, float]],
 
 def _planned(made: Plan, begin: float, mechanisms: bool) -> Callable[[System, Mapping[str, float]], Turns]:
     def build(system: System, values: Mapping[str, float]) -> Turns:
-        world = made.world(system, values)
+        world = made.world(system, values, follow=False)
         turns = []
         for phase, turn in zip(world.phases[1:], made.turns, strict=True):
             changed = phase.system if mechanisms else without_mechanisms(phase.system)

@@ -5,6 +5,7 @@ In: a `System`. Out: `Slots`: slots into which answers fall, gates day by day al
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,9 @@ def levels_along(system: System, time: Floats, channel: Ints, n_days: int) -> In
     level = np.array(system.initial_level, np.int64)
     moved = np.diff(system.effect_start)[channel] > 0 if len(channel) else np.zeros(0, bool)
     ends, fact, to = expiries(system, time, channel, False, float(n_days))
+    known = system.turn_time < n_days
+    ends = np.concatenate([system.turn_time[known], ends])
+    fact, to = np.append(system.turn_fact[known], fact), np.append(system.turn_level[known], to)
     if not moved.any() and not len(ends):
         return level[None]
     day = np.minimum(np.floor(time[moved]).astype(np.int64), n_days - 1)
@@ -69,7 +73,10 @@ def levels_along(system: System, time: Floats, channel: Ints, n_days: int) -> In
     turns = [
         (d, t, c, 0, 0) for d, t, c in zip(day.tolist(), time[moved].tolist(), channel[moved].tolist(), strict=True)
     ]
-    turns += [(int(t), t, -1, s, z) for t, s, z in zip(ends.tolist(), fact.tolist(), to.tolist(), strict=True)]
+    turns += [
+        (max(math.ceil(t) - 1, -1), t, -1, s, z)
+        for t, s, z in zip(ends.tolist(), fact.tolist(), to.tolist(), strict=True)
+    ]
     for d, _, c, s, z in sorted(turns, key=lambda turn: turn[:2]):
         if d + 1 > at:
             along[at : d + 1] = level

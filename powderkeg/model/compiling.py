@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.errors import Fault, ModelError
 from powderkeg.model.background import profiles
+from powderkeg.model.courses import Courses, Levels, known_days, make_courses
 from powderkeg.model.gates import Entry, GateTable, Literal
 from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, distinct_rows, expand_move, link
 from powderkeg.model.parts import Channel, Model
@@ -29,13 +30,15 @@ from powderkeg.units import LN2
 HURTS = {"none": 0, "injury": 1, "death": 2}
 
 
-def compile_scenario(scenario: Scenario) -> Model:
+def compile_scenario(scenario: Scenario, levels: Levels | None = None) -> Model:
     """The model that a scenario describes.
+
+    levels  of covariates, those of the model that this one must be built like
 
     Raises ModelError, with every fault, if there is nothing to run, a move or a mechanism fits no actors, or a pattern
     fits more of them than a machine can hold.
     """
-    draft = _draft(scenario)
+    draft = _draft(scenario, levels)
     return assemble(draft, _links(draft))
 
 
@@ -64,7 +67,9 @@ def assemble(draft: Draft, links: list[Links], stands_for: Ints | None = None) -
         **_effects(draft),
         **_timers(draft),
         **_calms(draft),
+        **_turns(draft),
     )
+    ends, least_known = known_days(scenario)
     return Model(
         scenario=scenario,
         system=system,
@@ -80,6 +85,10 @@ def assemble(draft: Draft, links: list[Links], stands_for: Ints | None = None) -
         other_parameters=_other_parameters(draft),
         stands_for=stands_for,
         times_parameter=background["times_parameter"] if (background["times_parameter"] >= 0).any() else None,
+        factor_power=_powers(gates),
+        known_days=ends,
+        known_by=least_known,
+        covariate_levels=draft.courses.levels,
         **edge_labels,
         **_marks(draft),
     )
@@ -99,6 +108,7 @@ class Draft:
     table: ChannelTable
     timed: tuple[str, ...]
     rising: tuple[str, ...]
+    courses: Courses
 
     @property
     def n_acts(self) -> int:
@@ -130,7 +140,7 @@ def starts(counts: Iterable[int] | Ints) -> Ints:
     return np.concatenate([[0], np.cumsum(np.array(list(counts), dtype=np.int64))]).astype(np.int64)
 
 
-def _draft(scenario: Scenario) -> Draft:
+def _draft(scenario: Scenario, levels: Levels | None = None) -> Draft:
     """Actors, facts and channels. Raises ModelError."""
     cast = IndexedCast(scenario, first_tie=len(scenario.facts))
     states = States(scenario)
@@ -143,11 +153,16 @@ def _draft(scenario: Scenario) -> Draft:
         target=np.concatenate([target for _, target, _ in expanded]),
         terms=[term for _, _, terms in expanded for term in terms],
     )
-    return draft_with(scenario, cast, states, table)
+    return draft_with(scenario, cast, states, table, levels)
 
 
-def draft_with(scenario: Scenario, cast: IndexedCast, states: States, table: ChannelTable) -> Draft:
+def draft_with(
+    scenario: Scenario, cast: IndexedCast, states: States, table: ChannelTable, levels: Levels | None = None
+) -> Draft:
     """The draft with these channels."""
+    pairs = [(cast.actors[s], cast.actors[t]) for s, t in zip(table.source, table.target, strict=True)]
+    courses = make_courses(scenario, pairs if scenario.covariates else [], levels)
+    states.follow(courses)
     return Draft(
         scenario,
         states,
@@ -156,6 +171,7 @@ def draft_with(scenario: Scenario, cast: IndexedCast, states: States, table: Cha
         table,
         tuple(name for name, fact in scenario.facts.items() if fact.lasts is not None),
         tuple(name for name, fact in scenario.facts.items() if fact.comes is not None),
+        courses,
     )
 
 
@@ -214,11 +230,13 @@ def _repeated(draft: Draft, act: Ints) -> list[Fault]:
 
 @dataclass(frozen=True)
 class _Factors:
-    """Entries of the gates on each move, mechanism and background."""
+    """Entries of the gates on each move, mechanism and background; of gates with a covariate, the gates' names."""
 
     moves: dict[str, list[Entry]]
     mechanisms: dict[str, list[Entry]]
     background: dict[str, list[Entry]]
+    with_course: dict[tuple[str, str], list[str]]
+    made: dict[tuple[str, int], Entry]
 
 
 def _gate_entries(draft: Draft, gates: GateTable) -> _Factors:
@@ -228,8 +246,15 @@ def _gate_entries(draft: Draft, gates: GateTable) -> _Factors:
         {name: [] for name in scenario.moves},
         {name: [] for name in scenario.mechanisms},
         {name: [] for name in scenario.moves},
+        {},
+        {},
     )
     for name, gate in scenario.gates.items():
+        if gate.while_ is None:
+            for sort in ("moves", "mechanisms", "background"):
+                for one in getattr(gate, sort):
+                    factors.with_course.setdefault((sort, one), []).append(name)
+            continue
         number, levels = states.condition(gate.while_)
         entry = gates.gate(number, levels, float(gate.factor), draft.register[f"gates.{name}.factor"])
         for scaled, names in (
@@ -242,10 +267,50 @@ def _gate_entries(draft: Draft, gates: GateTable) -> _Factors:
     return factors
 
 
+def _following(
+    draft: Draft, gates: GateTable, factors: _Factors, sort: str, name: str, channel: int
+) -> tuple[Entry, ...]:
+    """Entries of the gates with a covariate on a move, mechanism or background, as one channel has the covariate."""
+    found = []
+    for gate_name in factors.with_course.get((sort, name), ()):
+        gate = draft.scenario.gates[gate_name]
+        assert gate.with_ is not None
+        course = draft.courses.fact_of[gate.with_][channel]
+        if (gate_name, course) not in factors.made:
+            number = draft.register[f"gates.{gate_name}.factor"]
+            factors.made[gate_name, course] = gates.powers(
+                draft.states.n_said + course, draft.courses.values[course], float(gate.factor), number
+            )
+        found.append(factors.made[gate_name, course])
+    return tuple(found)
+
+
+def _answer_gates(
+    draft: Draft, gates: GateTable, factors: _Factors, name: str, base: list[Entry], found: Links
+) -> Ints:
+    """(links,) gate row of every link of a mechanism; a covariate counts as the answering channel has it."""
+    if ("mechanisms", name) not in factors.with_course:
+        rows = np.array([gates.row([*base, *map(gates.literal, term)]) for term in found.reasons], dtype=np.int64)
+        return np.asarray(rows[found.terms], dtype=np.int64)
+    return np.array(
+        [
+            gates.row(
+                [
+                    *base,
+                    *map(gates.literal, found.reasons[term]),
+                    *_following(draft, gates, factors, "mechanisms", name, int(reply)),
+                ]
+            )
+            for term, reply in zip(found.terms, found.reply, strict=True)
+        ],
+        dtype=np.int64,
+    )
+
+
 def _background(draft: Draft, gates: GateTable, factors: _Factors) -> dict[str, NDArray[Any]]:
     """rate, rate_parameter, times_parameter, profile, background_gate, channel_gate of every channel."""
     scenario, states, register = draft.scenario, draft.states, draft.register
-    moves = scenario.moves
+    moves, names = scenario.moves, list(scenario.moves)
     number = {name: index for index, name in enumerate(scenario.profiles)}
     rate = draft.of_move((float(move.rate) for move in moves.values()), 0.0)
     profile = draft.of_move((-1 if m.varies is None else number[m.varies] for m in moves.values()), -1, np.int64)
@@ -260,11 +325,22 @@ def _background(draft: Draft, gates: GateTable, factors: _Factors) -> dict[str, 
     background_gate = draft.of_move((gates.row(factors.background[name]) for name in moves), 0, np.int64)
     base = [states.guards(move.needs, move.forbids, gates) + factors.moves[name] for name, move in moves.items()]
     channel_gate = np.zeros(draft.size, dtype=np.int64)
-    known: dict[tuple[int, frozenset[Literal]], int] = {}
-    for channel, key in enumerate(zip(draft.table.move.tolist(), draft.table.terms, strict=True)):
+    known: dict[tuple[int, frozenset[Literal], tuple[Entry, ...]], int] = {}
+    for channel, (move, term) in enumerate(zip(draft.table.move.tolist(), draft.table.terms, strict=True)):
+        key = (move, term, _following(draft, gates, factors, "moves", names[move], channel))
         if key not in known:
-            known[key] = gates.row([*base[key[0]], *map(gates.literal, key[1])])
+            known[key] = gates.row([*base[move], *map(gates.literal, term), *key[2]])
         channel_gate[channel] = known[key]
+    if factors.with_course:
+        background_gate[: draft.n_acts] = [
+            gates.row(
+                [
+                    *factors.background[names[move]],
+                    *_following(draft, gates, factors, "background", names[move], channel),
+                ]
+            )
+            for channel, move in enumerate(draft.table.move.tolist())
+        ]
     for channel, name in enumerate(draft.rising, start=draft.n_acts + len(draft.timed)):
         parameter = register[f"facts.{name}.comes"]
         rate[channel], rate_parameter[channel] = register.parameters[parameter].value, parameter
@@ -310,9 +386,9 @@ def _edges(
     event, reply, row, mechanism, weight = [], [], [], [], []
     for index, ((name, one), found) in enumerate(zip(scenario.mechanisms.items(), links, strict=True)):
         base = [*draft.states.guards(one.needs, one.forbids, gates), *factors.mechanisms[name]]
-        rows = np.array([gates.row([*base, *map(gates.literal, term)]) for term in found.reasons], dtype=np.int64)
+        of_edge = _answer_gates(draft, gates, factors, name, base, found)
         # Two `then` patterns may name the same act: their answers add up.
-        merged, group = distinct_rows(np.stack([found.event, found.reply, rows[found.terms]], axis=1))
+        merged, group = distinct_rows(np.stack([found.event, found.reply, of_edge], axis=1))
         event.append(merged[:, 0])
         reply.append(merged[:, 1])
         row.append(merged[:, 2])
@@ -384,6 +460,25 @@ def _timers(draft: Draft) -> dict[str, Any]:
         "timer_is_fixed": np.array(fixed, dtype=np.bool_),
         "timer_channel": np.array(channel, dtype=np.int64),
     }
+
+
+def _turns(draft: Draft) -> dict[str, Any]:
+    """When covariates change."""
+    turns, first = draft.courses.turns, draft.states.n_said
+    return {
+        "turn_time": np.array([day for day, _, _ in turns], dtype=np.float64),
+        "turn_fact": np.array([first + fact for _, fact, _ in turns], dtype=np.int64),
+        "turn_level": np.array([level for _, _, level in turns], dtype=np.int64),
+    }
+
+
+def _powers(gates: GateTable) -> Floats | None:
+    """(len level_factor,) power of the parameter in each cell; None where all are 1."""
+    if not gates.power:
+        return None
+    power = np.ones(len(gates.level_factor))
+    power[list(gates.power)] = list(gates.power.values())
+    return power
 
 
 def _calms(draft: Draft) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def describe(model: Model) -> Description:
         "gates": _gates(scenario),
         "calms": _calms(scenario),
         "profiles": _profiles(scenario),
+        "covariates": _covariates(scenario),
         "standoffs": _standoffs(scenario),
         "reporting": _reporting(scenario),
         "values": _values(model, scenario),
@@ -82,7 +83,7 @@ def _size(model: Model) -> Data:
         "links": model.system.n_edges,
         "mechanisms": model.system.n_mechanisms,
         "facts": model.n_own_facts,
-        "ties": len(model.facts) - model.n_own_facts,
+        "ties": len(model.scenario.ties) if model.scenario is not None else 0,
         "actors": len(model.scenario.actors) if model.scenario is not None else 0,
     }
 
@@ -229,7 +230,7 @@ def _reads(scenario: Scenario) -> dict[str, list[str]]:
     for name, mechanism in scenario.mechanisms.items():
         note((*mechanism.needs, *mechanism.forbids), f"mechanisms.{name}")
     for name, gate in scenario.gates.items():
-        note([gate.while_], f"gates.{name}")
+        note([gate.while_] if gate.while_ is not None else [], f"gates.{name}")
     for name, outcome in scenario.outcomes.items():
         if outcome.share_of_time is not None:
             note([outcome.share_of_time], f"outcomes.{name}")
@@ -241,7 +242,8 @@ def _gates(scenario: Scenario) -> list[Data]:
         {
             "name": name,
             "title": gate.title,
-            "while": is_so(gate.while_, scenario),
+            "while": None if gate.while_ is None else is_so(gate.while_, scenario),
+            "with": gate.with_,
             "factor": _said(gate.factor),
             "moves": list(gate.moves),
             "mechanisms": list(gate.mechanisms),
@@ -279,6 +281,26 @@ def _profiles(scenario: Scenario) -> list[Data]:
         }
         for name, profile in scenario.profiles.items()
     ]
+
+
+def _covariates(scenario: Scenario) -> list[Data]:
+    return [
+        {
+            "name": name,
+            "title": one.title,
+            "values": [{"from": day.isoformat(), **_said(value)} for day, value in one.values],
+            "spans": [
+                {"from": span.from_.isoformat(), "to": None if span.to is None else span.to.isoformat(),
+                 "who": span.who, "towards": span.towards, **_said(span.value)}
+                for span in one.spans
+            ],
+            "otherwise": _said(one.otherwise),
+            "known_until": None if one.known_until is None else one.known_until.isoformat(),
+            "after": None if one.after is None else _said(one.after),
+            "read_by": [gate for gate, its in scenario.gates.items() if its.with_ == name],
+        }
+        for name, one in scenario.covariates.items()
+    ]  # fmt: skip
 
 
 def _reporting(scenario: Scenario) -> list[Data]:

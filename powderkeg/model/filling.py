@@ -49,6 +49,8 @@ def filled(model: Model, values: Mapping[str, float]) -> System:
             filling = model.edge_weight[named] * filling
         elif name in ("kernel_decay", "calm_decay"):
             filling = LN2 / filling
+        elif name == "level_factor" and model.factor_power is not None:
+            filling = filling ** model.factor_power[named]
         array[named] = filling
         made[name] = array
     return system._replace(**made)

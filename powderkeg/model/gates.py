@@ -31,6 +31,8 @@ class GateTable:
         self.level_factor: list[float] = []
         self.parameter: list[int] = []
         """Per cell of `level_factor`: the parameter its value comes from, or -1."""
+        self.power: dict[int, float] = {}
+        """By cell: the power to which the parameter stands there, where that is not 1."""
         self._guards: dict[tuple[int, tuple[int, ...]], Entry] = {}
         self._rows: dict[tuple[Entry, ...], int] = {(): 0}
 
@@ -49,6 +51,14 @@ class GateTable:
         return self._add(
             fact, [factor if cell in at else 1.0 for cell in cells], [parameter if cell in at else -1 for cell in cells]
         )
+
+    def powers(self, fact: int, values: Sequence[float], factor: float, parameter: int) -> Entry:
+        """Entry that is `factor` to the power of a value at each level; a new one at every call."""
+        entry = self._add(
+            fact, [factor**value for value in values], [parameter if value != 0 else -1 for value in values]
+        )
+        self.power.update({entry[1] + k: value for k, value in enumerate(values) if value not in (0.0, 1.0)})
+        return entry
 
     def literal(self, literal: Literal) -> Entry:
         """Entry of a tie that must hold, or must be absent."""

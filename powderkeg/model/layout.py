@@ -270,7 +270,7 @@ def _ties(data: Data, width: int) -> list[str]:
 
 
 def _gates(data: Data, width: int) -> list[str]:
-    if not (data["gates"] or data["calms"] or data["profiles"]):
+    if not (data["gates"] or data["calms"] or data["profiles"] or data["covariates"]):
         return []
     lines = ["WHAT QUICKENS AND SLOWS", ""]
     for gate in data["gates"]:
@@ -281,12 +281,18 @@ def _gates(data: Data, width: int) -> list[str]:
             parts.append(f"answers by {_names(gate['mechanisms'])}")
         factor = gate["factor"]
         times = "never" if factor["value"] == 0 else f"{_estimate(factor)} times as often"
-        lines += _item(gate["name"], f"While {gate['while']}, {times}: {both(parts)}.", width)
+        when = f"While {gate['while']}" if gate["while"] is not None else f"With each unit of {gate['with']}"
+        lines += _item(gate["name"], f"{when}, {times}: {both(parts)}.", width)
     for calm in data["calms"]:
         factor = number(round(calm["factor_after_one"], 2))
         text = f"After {_names(calm['after'], 'or')}, {factor} times as often"
         text += f", half of it gone within {_span(calm['half_life'])}: {_names(calm['lowers'])}."
         lines += _item(calm["name"], text, width)
+    for one in data["covariates"]:
+        many = len(one["values"]) + len(one["spans"])
+        until = f", known until {one['known_until']}" if one["known_until"] else ""
+        read = f"read by {_names(one['read_by'])}" if one["read_by"] else "which no gate reads"
+        lines += _item(one["name"], f"A course of {many} dates and spans{until}, {read}.", width)
     for profile in data["profiles"]:
         lines += _item(profile["name"], _profile(profile), width)
     return lines

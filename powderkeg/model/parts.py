@@ -5,8 +5,10 @@ In: nothing. Out: `Model`, `Channel`, `Parameter`. `compiling` fills them from a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -100,6 +102,9 @@ class Model:
     resolves          (C,) the act takes it away
     suspends          (C,) the act freezes it
     stands_for        (C,) how many channels each stands for, None where each is itself: see `restricted`
+    factor_power      (len level_factor,) power of the parameter in each cell; None where all are 1
+    known_days        days from the start on which all covariates are known; known_by: the one that is known least long
+    covariate_levels  covariate -> its values, the levels of its facts
     """
 
     scenario: Scenario | None
@@ -126,6 +131,10 @@ class Model:
     other_parameters: Mapping[str, Ints] = field(default_factory=dict)
     stands_for: Ints | None = None
     times_parameter: Ints | None = None
+    factor_power: Floats | None = None
+    known_days: float = np.inf
+    known_by: str = ""
+    covariate_levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         name = self.scenario.name if self.scenario is not None else "bare arrays"
@@ -150,6 +159,20 @@ class Model:
                     "known",
                 )
             )  # fmt: skip
+
+    def must_be_known(self, days: float, what: str) -> None:
+        """Raises UsageError where a covariate ends before `days` after the start; `what` ends then, as "the run"."""
+        if days <= self.known_days + 1e-9 or self.scenario is None:
+            return
+        covariate = self.scenario.covariates[self.known_by]
+        ends = self.scenario.start + timedelta(days=math.ceil(days) - 1)
+        raise UsageError(
+            Fault(
+                None, None, f"covariates.{self.known_by}.known_until",
+                f"{covariate.known_until}, but {what} goes on until {ends}",
+                f"its values up to then; or `after`, what it is taken to be; or {what} that ends before",
+            )
+        )  # fmt: skip
 
     def channel(self, source: str | None, act: str, target: str | None) -> int:
         """Index of one act in one dyad. Raises UsageError, with the nearest one, if no move gives it."""

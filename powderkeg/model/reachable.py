@@ -310,12 +310,16 @@ class _Search:
             high = np.searchsorted(system.edge_target[into], channels, side="right")
             edges = np.concatenate([into[a:b] for a, b in zip(low, high, strict=True)])
             deeds.append(_Deed(_outcomes(effects_of), channels, tuple(sorted(by_itself)), edges))
+        none = np.zeros(0, dtype=np.int64)
+        turns = {(int(self.axis_of[s]), int(z)) for s, z in zip(system.turn_fact, system.turn_level, strict=True)}
+        turns |= {(int(self.axis_of[s]), int(system.initial_level[s])) for s in system.turn_fact}
+        deeds += [_Deed(((turn,),), none, (0,), none) for turn in sorted(turns) if turn[0] >= 0]
         return deeds
 
 
 def _axes(system: System) -> Ints:
     """Facts that can change and matter: they scale an edge, or forbid something somewhere."""
-    changed = np.unique(system.effect_fact[system.effect_probability > 0])
+    changed = np.unique(np.concatenate([system.effect_fact[system.effect_probability > 0], system.turn_fact]))
     n_rows = len(system.row_start) - 1
     row = np.repeat(np.arange(n_rows), np.diff(system.row_start))
     on_edges = np.zeros(n_rows, dtype=np.bool_)

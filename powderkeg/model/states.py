@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from powderkeg.model.courses import Courses
 from powderkeg.model.gates import Entry, GateTable
 from powderkeg.scenario import TIE_LEVELS, Condition, Scenario
 
@@ -18,7 +19,8 @@ class States:
     """Facts and ties by index."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self.names = (*scenario.facts, *scenario.ties)
+        self.n_said = len(scenario.facts) + len(scenario.ties)
+        self.names: tuple[str, ...] = (*scenario.facts, *scenario.ties)
         self.number = {name: index for index, name in enumerate(self.names)}
         self.levels: tuple[tuple[str, ...], ...] = (
             *(fact.levels for fact in scenario.facts.values()),
@@ -31,6 +33,12 @@ class States:
             ],
             dtype=np.int64,
         )
+
+    def follow(self, courses: Courses) -> None:
+        """Add the facts that covariates are."""
+        self.names = (*self.names, *courses.names)
+        self.levels = (*self.levels, *(tuple(f"{value:g}" for value in values) for values in courses.values))
+        self.initial = np.concatenate([self.initial, np.array(courses.initial, np.int64)])
 
     def level(self, fact: str, level: str) -> int:
         """Index of a level."""

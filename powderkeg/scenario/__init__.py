@@ -1,21 +1,18 @@
 """The declared data of a scenario: load, resolve, dump, edit."""
 
 from powderkeg.reading import Quantity
+from powderkeg.scenario.asked import Deed, EventPattern, Intervention, Outcome, Policy
+from powderkeg.scenario.covariates import Covariate, CovariateSpan
 from powderkeg.scenario.declared import (
     SCENARIO,
     Act,
     Actor,
     Calm,
-    Deed,
-    EventPattern,
     Fact,
     Gate,
-    Intervention,
     MatchRule,
     Mechanism,
     Move,
-    Outcome,
-    Policy,
     Profile,
     Scenario,
     Season,
@@ -57,6 +54,8 @@ __all__ = [
     "AnswerShare",
     "Calm",
     "Condition",
+    "Covariate",
+    "CovariateSpan",
     "Deed",
     "EventPattern",
     "Fact",

@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from powderkeg.reading import BROKEN, EditablePlace, Reader, Writer, Wrong, clipped, listed, shown, tree_of
-from powderkeg.scenario.declared import QUESTIONS, SCENARIO, Intervention, Mechanism, Scenario
+from powderkeg.scenario.asked import QUESTIONS, Intervention
+from powderkeg.scenario.declared import SCENARIO, Mechanism, Scenario
 from powderkeg.scenario.kinds import PatternKind, TiePatternKind
 from powderkeg.scenario.language import SYMMETRIC, Pattern, third_person, tie_verb
 from powderkeg.scenario.matching import Cast, GaveUp, MoveReach, Pair, matches
 
-CHANGEABLE: Final = ("ties", "facts", "profiles", "moves", "mechanisms", "gates", "calms")
+CHANGEABLE: Final = ("ties", "facts", "profiles", "covariates", "moves", "mechanisms", "gates", "calms")
 """Sections that an intervention may change from a day on."""
 MOST_STEPS: Final = 100_000
 """A file too large to search for impossible patterns in this many steps is left to `model`, which counts exactly."""
@@ -50,6 +51,10 @@ def _names(scenario: Scenario, reader: Reader) -> None:
     for name in scenario.ties:
         if name in scenario.facts:
             _tell(reader, f"ties.{name}", f"{name!r} is also a fact", "another name: ties and facts share theirs")
+    for name in scenario.covariates:
+        if name in scenario.facts or name in scenario.ties:
+            what = "fact" if name in scenario.facts else "tie"
+            _tell(reader, f"covariates.{name}", f"{name!r} is also a {what}", "another name")
     classes: dict[str, str] = {}
     for actor, one in scenario.actors.items():
         for group in one.classes:

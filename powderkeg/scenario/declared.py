@@ -40,21 +40,19 @@ from powderkeg.reading import (
     Scalar,
     Several,
     Slip,
-    Text,
     Version,
     Wrong,
     declare,
     listed,
     said,
 )
+from powderkeg.scenario.asked import HURTS, INTERVENTION, LONG, OUTCOME, SHORT, Intervention, Outcome
+from powderkeg.scenario.covariates import COVARIATE, Covariate
 from powderkeg.scenario.kinds import (
     ConditionKind,
     Effects,
-    ForcedKind,
     LevelKind,
-    Moment,
     PatternKind,
-    SettingsKind,
     TiePatternKind,
     Who,
 )
@@ -65,7 +63,6 @@ from powderkeg.scenario.language import (
     AnswerShare,
     Condition,
     FactEffect,
-    Forced,
     HalfLife,
     Pattern,
     TiePattern,
@@ -77,13 +74,9 @@ from powderkeg.scenario.showing import REPORTING, Reporting
 
 VERSION: Final = Version(1)
 FACTOR: Final = Amount(SHARE, least=0.0, certain=(0.0, 1.0))
-SHORT: Final = Text(200)
-LONG: Final = Text(20_000)
-ACTS: Final = Several(Reference("act"))
 MOVES: Final = Several(Reference("move"))
 EVENT_SOURCES: Final = (*FORMAT_KINDS, "any")
 LED: Final = countries()
-HURTS: Final = ("none", "injury", "death")
 FIRST_HEAT: Final = {**dict.fromkeys((10, 11, 12, 13), 1.0), **dict.fromkeys((14, 15, 16, 17), 2.0),
                      **dict.fromkeys((18, 19, 20), 3.0)}  # fmt: skip
 
@@ -394,11 +387,17 @@ def _mechanism(mechanism: Mechanism, reader: Reader, path: str) -> Iterator[Slip
                     return
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Gate:
     """A factor on moves or mechanisms while something is the case."""
 
-    while_: Condition = declare(ConditionKind(), "What is the case.", key="while")
+    while_: Condition | None = declare(ConditionKind(), "What is the case.", key="while", default=None)
+    with_: str | None = declare(
+        Reference("covariate"),
+        "In place of `while`: a covariate; rates are multiplied by the factor to the power of its value.",
+        key="with",
+        default=None,
+    )
     factor: Quantity = declare(FACTOR, "What rates are multiplied by: below 1 deters, above 1 draws in, 0 forbids.")
     moves: tuple[str, ...] = declare(MOVES, "Moves it scales, both unprovoked and in answer.", default=())
     mechanisms: tuple[str, ...] = declare(
@@ -410,6 +409,11 @@ class Gate:
 
 
 def _gate(gate: Gate, reader: Reader, path: str) -> Iterator[Slip]:
+    if (gate.while_ is None) == (gate.with_ is None):
+        found = "both while and with" if gate.with_ is not None else "no while"
+        yield Slip(None, found, "while: a fact, or with: a covariate")
+    if gate.with_ is not None and float(gate.factor) <= 0:
+        yield Slip("factor", "0 to the power of a covariate", "a factor above 0")
     if not (gate.moves or gate.mechanisms or gate.background):
         yield Slip(None, "a gate on nothing", "at least one of moves, mechanisms, background")
 
@@ -457,100 +461,6 @@ def _standoffs(standoffs: Standoffs, reader: Reader, path: str) -> Iterator[Slip
             yield Slip("suspended_by", f"{move!r}, which also stands in resolved_by", "one of the two")
 
 
-@dataclass(frozen=True)
-class EventPattern:
-    """Which events are meant; what is not given may be anything."""
-
-    who: tuple[str, ...] = declare(Several(Who()), "Who acted: actors or classes.", default=())
-    does: tuple[str, ...] = declare(ACTS, "The acts.", default=())
-    to: tuple[str, ...] = declare(Several(Who()), "To whom: actors or classes.", default=())
-    hurts: tuple[str, ...] = declare(Several(Choice(HURTS)), "Acts that hurt so: none, injury, death.", default=())
-    via: tuple[str, ...] = declare(
-        Several(Reference("mechanism")), "Acts that came by these mechanisms (simulated events only).", default=()
-    )
-
-
-def _event_pattern(pattern: EventPattern, reader: Reader, path: str) -> Iterator[Slip]:
-    if not (pattern.who or pattern.does or pattern.to or pattern.hurts or pattern.via):
-        yield Slip(None, "no word of which events", "at least one of who, does, to, hurts, via")
-
-
-EVENTS: Final = RecordKind(EventPattern, "event pattern", _event_pattern)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A question that every run answers; exactly one of any, count, first, share_of_time."""
-
-    title: str = declare(SHORT, "The question in words.", default="")
-    any: EventPattern | None = declare(EVENTS, "Does such an event happen at all? (a probability)", default=None)
-    count: EventPattern | None = declare(EVENTS, "How many such events a year?", default=None)
-    first: EventPattern | None = declare(EVENTS, "How many days to the first such event?", default=None)
-    share_of_time: Condition | None = declare(ConditionKind(), "For what share of the time is this so?", default=None)
-    better: str | None = declare(
-        Choice(("less", "more")), "Which way is better, in this scenario's eyes.", default=None
-    )
-
-
-QUESTIONS: Final = ("any", "count", "first", "share_of_time")
-
-
-def _outcome(outcome: Outcome, reader: Reader, path: str) -> Iterator[Slip]:
-    asked = [question for question in QUESTIONS if getattr(outcome, question) is not None]
-    if not asked:
-        yield Slip(None, "no question", f"one of {listed(QUESTIONS)}")
-    for question in asked[1:]:
-        yield Slip(question, f"a second question besides {asked[0]}", "one question; give the other a name of its own")
-
-
-@dataclass(frozen=True)
-class Deed:
-    """An act that is made to happen."""
-
-    who: str = declare(Reference("actor"), "Who acts.")
-    does: str = declare(Reference("act"), "The act; some move must allow it.")
-    to: str = declare(Reference("actor"), "To whom.")
-    at: Quantity = declare(Moment(DURATION, least=0.0), "When, counted from the start of the run, or a date.")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Whenever something has been the case for so long without a break, an act follows."""
-
-    fact: Condition = declare(ConditionKind(), "What is the case.")
-    stands: Quantity = declare(Amount(DURATION, above=0.0), "For how long without a break.")
-    do: Forced = declare(ForcedKind(), "The act that follows, such as nato clears north_serbs.")
-
-
-@dataclass(frozen=True)
-class Intervention:
-    """What if: named edits from a day on, acts that are made to happen, policies, actors taken out."""
-
-    title: str = declare(SHORT, "The intervention in words.", default="")
-    question: str = declare(LONG, "The question it answers.", default="")
-    at: Quantity = declare(
-        Moment(DURATION, least=0.0),
-        "From when on, counted from the start of the run, or a date.",
-        default=Quantity(0.0),
-    )
-    until: Quantity | None = declare(
-        Moment(DURATION, above=0.0), "Until when: a duration or a date.", default=None, spoken="the end"
-    )
-    set: dict[str, Any] = declare(SettingsKind(), "Values to change, by key path, written as in this file.", default={})
-    do: tuple[Deed, ...] = declare(
-        Several(RecordKind(Deed, "deed"), distinct=False), "Acts that are made to happen.", default=()
-    )
-    whenever: tuple[Policy, ...] = declare(Several(RecordKind(Policy, "policy")), "Policies.", default=())
-    remove: tuple[str, ...] = declare(
-        Several(Reference("actor")), "Actors taken out: they do nothing more.", default=()
-    )
-
-
-def _intervention(item: Intervention, reader: Reader, path: str) -> Iterator[Slip]:
-    if item.until is not None and float(item.until) <= float(item.at):
-        yield Slip("until", f"{float(item.until):g} days, not after at", f"more than {float(item.at):g} days")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """A conflict system as data."""
@@ -578,6 +488,9 @@ class Scenario:
     profiles: dict[str, Profile] = declare(
         ByName(RecordKind(Profile, "profile", _profile), "profile"), "How background rates vary in time.", default={}
     )
+    covariates: dict[str, Covariate] = declare(
+        ByName(COVARIATE, "covariate"), "What changes on known days, whatever anybody does.", default={}
+    )
     moves: dict[str, Move] = declare(ByName(RecordKind(Move, "move", _move), "move"), "Who may do what to whom.")
     mechanisms: dict[str, Mechanism] = declare(
         ByName(RecordKind(Mechanism, "mechanism", _mechanism), "mechanism"), "Which acts make which others likelier.",
@@ -592,12 +505,8 @@ class Scenario:
     standoffs: Standoffs = declare(
         RecordKind(Standoffs, "standoffs", _standoffs), "What counts as a standoff.", default=Standoffs()
     )
-    outcomes: dict[str, Outcome] = declare(
-        ByName(RecordKind(Outcome, "outcome", _outcome), "outcome"), "Questions that every run answers.", default={}
-    )
-    interventions: dict[str, Intervention] = declare(
-        ByName(RecordKind(Intervention, "intervention", _intervention), "intervention"), "What if.", default={}
-    )
+    outcomes: dict[str, Outcome] = declare(ByName(OUTCOME, "outcome"), "Questions that every run answers.", default={})
+    interventions: dict[str, Intervention] = declare(ByName(INTERVENTION, "intervention"), "What if.", default={})
     reporting: dict[str, Reporting] = declare(
         ByName(REPORTING, "reporting"),
         "What each source of events shows of what happens, by kind of event data (icews, gdelt, ...) or a name.",

@@ -136,7 +136,13 @@ def prepare(reader: Reader, sections: Mapping[str, Node]) -> None:
             reader.names[sort] = dict.fromkeys(known)
 
     actors, facts, ties = names("actors"), names("facts"), names("ties")
-    for sort, section in (("source", "sources"), ("act", "acts"), ("profile", "profiles"), ("move", "moves")):
+    for sort, section in (
+        ("source", "sources"),
+        ("act", "acts"),
+        ("profile", "profiles"),
+        ("covariate", "covariates"),
+        ("move", "moves"),
+    ):
         learn(sort, names(section))
     learn("mechanism", names("mechanisms"))
     learn("actor", actors)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from powderkeg.scenario.declared import EventPattern, Move, Scenario
+from powderkeg.scenario.asked import EventPattern
+from powderkeg.scenario.declared import Move, Scenario
 from powderkeg.scenario.language import ANY, SYMMETRIC, VARIABLES, Pattern, TiePattern
 
 Pair = tuple[str, str]

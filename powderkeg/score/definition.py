@@ -39,7 +39,7 @@ from powderkeg.reading import (
 )
 from powderkeg.reading.quantity import Real
 from powderkeg.scenario import EventPattern
-from powderkeg.scenario.declared import EVENTS
+from powderkeg.scenario.asked import EVENTS
 
 SHORT: Final = Text(200)
 FOLDER: Final = "records"

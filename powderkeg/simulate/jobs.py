@@ -220,6 +220,8 @@ def _job(
         fault("span", span, f"the first and the end of some of {replicates:,} replicates")
     if faults or days is None:
         raise UsageError(faults)
+    if not isinstance(model, System):
+        model.must_be_known((0.0 if history is None else history.begin) + days, "the run")
     system = system_of(model)
     if given is None:
         given = make_world(system)

@@ -127,6 +127,7 @@ class Sources(NamedTuple):
     factor_parameter  (len level_factor,) log parameter of a gate's factor, -1 where it is fixed
     n_rates, n_factors
     repeats           (M,) mechanisms whose answers are further reports of the act itself; None where there are none
+    factor_power      (len level_factor,) power of the log parameter in each cell; None where all are 1
     """
 
     rate_parameter: Ints
@@ -136,6 +137,7 @@ class Sources(NamedTuple):
     n_rates: int
     n_factors: int
     repeats: NDArray[np.bool_] | None = None
+    factor_power: Floats | None = None
 
 
 class Shape(NamedTuple):
@@ -403,6 +405,7 @@ def moving_facts(system: System) -> NDArray[np.bool_]:
     """(S,) whether anything can change a fact."""
     moving = np.zeros(system.n_facts, bool)
     moving[system.effect_fact[system.effect_probability > 0]] = True
+    moving[system.turn_fact] = True
     return moving
 
 
@@ -437,7 +440,7 @@ class _Pairs:
     """Pairs of gate rows, numbered as they are asked for, and the facts that each reads."""
 
     def __init__(self, system: System, sources: Sources, calendar: Calendar) -> None:
-        self.system, self.parameter = system, sources.factor_parameter
+        self.system, self.parameter, self.power = system, sources.factor_parameter, sources.factor_power
         self.moving = moving_facts(system)
         self.moving[calendar.fact[calendar.fact >= 0]] = True
         self.levels = np.diff(system.level_start)
@@ -512,7 +515,8 @@ class _Pairs:
                 if parameter < 0:
                     fixed *= float(self.system.level_factor[cell])
                 else:
-                    free[parameter] = free.get(parameter, 0.0) + 1.0
+                    power = 1.0 if self.power is None else float(self.power[cell])
+                    free[parameter] = free.get(parameter, 0.0) + power
             result.append((fixed, free))
         return result
 

@@ -262,6 +262,9 @@ class Layer:
             at += 2 * len(names)
             levels.append(len(names))
             initial.append(int((self.kind if name == "days" else self.epoch)[0]))
+        if sources.factor_power is not None:
+            more = sum(len(one) for one in factors[1:])
+            sources = sources._replace(factor_power=np.append(sources.factor_power, np.ones(more)))
         gates, row_of = np.unique(system.channel_gate[:n_acts], return_inverse=True)
         n_rows = len(system.row_start) - 1
         sizes, fact, offset = [], [system.entry_fact], [system.entry_offset]

@@ -214,6 +214,7 @@ def pose(
         factor_parameter=factor_of,
         n_rates=n_rates,
         n_factors=n_factors,
+        factor_power=model.factor_power,
     )
     calendar, n_factors_own = empty_calendar(), n_factors
     reported: list[FitParameter] = []
@@ -228,10 +229,12 @@ def pose(
             n_mechanisms += 1
             half_life_of = np.append(half_life_of, -1)
     turns = expiries(system, data.time, data.channel, data.by_day, data.days)
-    if has_fixed(system) and is_hidden(system, model.n_acts):
+    calendar = joined(calendar, known_path(system))
+    if (has_fixed(system) or len(system.turn_time)) and is_hidden(system, model.n_acts):
+        what = "facts that last a fixed time" if has_fixed(system) else "covariates that gates read"
         raise FitError(
-            "facts that last a fixed time cannot be fitted beside facts that no act reports (they come by themselves, "
-            "run out after no fixed time, or are set by chance); leave `exactly` away, or the others"
+            f"{what} cannot be fitted beside facts that no act reports (they come by themselves, "
+            "run out after no fixed time, or are set by chance); leave one of them away"
         )
     if len(turns[0]):
         calendar = joined(calendar, Calendar(*turns, share=np.ones(len(turns[0]))))
@@ -304,7 +307,14 @@ def _shifted(system: System, shift: float) -> System:
     """The system with its calendar counted from the start of the window."""
     if shift == 0.0:
         return system
-    return system._replace(step_time=system.step_time - shift, profile_peak=system.profile_peak - shift)
+    return system._replace(
+        step_time=system.step_time - shift, profile_peak=system.profile_peak - shift, turn_time=system.turn_time - shift
+    )
+
+
+def known_path(system: System) -> Calendar:
+    """The lines of facts with a known path."""
+    return Calendar(system.turn_time, system.turn_fact, system.turn_level, np.ones(len(system.turn_time)))
 
 
 def _listed(model: Model, index: Ints) -> tuple[Ints, list[FitParameter]]:
@@ -447,8 +457,9 @@ def filled_arrays(problem: Problem, vector: Floats) -> Model:
     factor = system.level_factor.copy()
     by_path = natural_values(problem, vector)
     for cell, index in enumerate(model.factor_parameter):
-        if index >= 0:
-            factor[cell] = by_path.get(model.parameters[index].path, factor[cell])
+        if index >= 0 and model.parameters[index].path in by_path:
+            power = 1.0 if model.factor_power is None else model.factor_power[cell]
+            factor[cell] = by_path[model.parameters[index].path] ** power
     return replace(
         model,
         system=system._replace(

@@ -1,0 +1,161 @@
+"""Covariates: what changes on known days, in gates and backgrounds, simulated, fitted, switched and forecast."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import date
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+
+import powderkeg as pk
+from powderkeg.errors import ModelError, ScenarioError, UsageError
+from powderkeg.events.table import EventTable
+from powderkeg.fit.checks.expected import expected_acts
+from powderkeg.scenario.covariates import course
+
+SCENARIO = """
+powderkeg: 1
+name: weathered
+start: 2018-01-01
+years: 4
+actors: {north: {}, south: {}, east: {}}
+acts: {threaten: {tone: hostile, cameo: "138"}}
+covariates:
+  sanctions: {values: {2018-07-01: 1, 2019-03-01: 2, 2019-09-01: 0.5}}
+  election:
+    spans:
+    - {from: 2018-03-01, to: 2018-06-30, who: north}
+    - {from: 2019-03-01, to: 2019-06-30, who: south}
+    - {from: 2020-03-01, to: 2020-06-30}
+    - {from: 2020-03-01, to: 2020-06-30, who: south, towards: north, value: 0}
+moves:
+  threats: {who: [north, south], does: threaten, to: [north, south, east], rate: 0.2 per day}
+mechanisms:
+  retaliation: {when: x threatens y, then: y threatens x, answers: 0.3, half_life: 2 days}
+gates:
+  hurt: {with: sanctions, background: [threats], factor: 1.6}
+  campaigns: {with: election, moves: [threats], factor: 0.4}
+interventions:
+  lifted: {at: 500 days, set: {covariates.sanctions.values.2019-03-01: 0}}
+"""
+DAYS = 1400.0
+
+
+@cache
+def history(days: float = DAYS, replicates: int = 1, seed: int = 1) -> pk.Runs:
+    return pk.simulate(pk.compile(pk.loads(SCENARIO)), days=days, replicates=replicates, seed=seed)
+
+
+def record(resolution: str = "exact", seed: int = 3, days: float = DAYS) -> EventTable:
+    runs = history(seed=seed, days=days)
+    table = runs.table()
+    time = runs.time if resolution == "exact" else np.floor(runs.time)
+    return EventTable(table.frame.with_columns(pl.Series("time", time)), date(2018, 1, 1), days, resolution)
+
+
+def test_a_course_is_of_the_pair_before_the_actor_before_all() -> None:
+    one = pk.loads(SCENARIO).covariates["election"]
+    start = date(2018, 1, 1)
+    assert course(one, start, "north", "east") == [(0, 0), (59, 1), (181, 0), (790, 1), (912, 0)]
+    assert course(one, start, "south", "east") == [(0, 0), (424, 1), (546, 0), (790, 1), (912, 0)]
+    assert course(one, start, "south", "north") == [(0, 0), (424, 1), (546, 0)]
+
+
+def test_simulated_rates_follow_the_course() -> None:
+    """Means within 5 standard errors of the closed form without edges; a course not followed is far outside."""
+    runs = history(replicates=200, seed=2)
+    day = np.floor(runs.time)
+    east = runs.channel == [str(c) for c in runs.model.channels].index("north threaten east")
+    for first, last, rate in ((0, 59, 0.2), (59, 181, 0.08), (181, 424, 0.32), (424, 608, 0.512), (608, 790, 0.253)):
+        many = (east & (day >= first) & (day < last)).sum()
+        expected = 200 * (last - first) * rate
+        assert many == pytest.approx(expected, abs=5 * np.sqrt(expected))
+        assert abs(many - 200 * (last - first) * 0.29) > 5 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("resolution", ["exact", "day"])
+def test_factors_of_covariates_are_found_again(resolution: str) -> None:
+    """False alarm 4e-3: four 99.9 % intervals; expected acts add up to those seen, span by span."""
+    fit = pk.fit(pk.loads(SCENARIO), record(resolution), background="constant", level=0.999)
+    for path, truth in (("gates.hurt.factor", 1.6), ("gates.campaigns.factor", 0.4)):
+        found = fit.parameters[path]
+        assert found.low is not None and found.high is not None
+        assert found.low < truth < found.high and found.high < 2.2 * found.low
+    expected = expected_acts(fit.climber, fit.solution.vector, np.arange(4), 4)
+    seen = np.bincount(history(seed=3).channel, minlength=4)
+    assert expected.by_class.sum() == pytest.approx(float(seen.sum()), rel=2e-3)
+    assert fit.model.system.level_factor.max() == pytest.approx(fit.parameters["gates.hurt.factor"].estimate ** 2)
+
+
+def test_a_covariate_left_out_loses_likelihood_and_spoils_the_rate() -> None:
+    scenario = pk.loads(SCENARIO)
+    held = pk.edit(scenario, {"gates.hurt.factor": 1, "gates.campaigns.factor": 1})
+    right = pk.fit(scenario, record(), background="constant", fix=["mechanisms.*.half_life"])
+    wrong = pk.fit(held, record(), background="constant", fix=["mechanisms.*.half_life", "gates"])
+    assert right.log_likelihood - wrong.log_likelihood > 30
+    rates = [fit.parameters["moves.threats.rate"].estimate for fit in (right, wrong)]
+    assert rates[0] == pytest.approx(0.2, abs=0.03) and rates[1] > 0.25
+
+
+def test_an_intervention_switches_a_covariate_and_leaves_what_came_before() -> None:
+    scenario = pk.loads(SCENARIO)
+    found = pk.compare(scenario, interventions=["lifted"], replicates=50, years=3, seed=1)
+    assert found is not None
+    model = pk.compile(scenario)
+    from powderkeg.compare.interventions import choose, intervene
+
+    world = intervene(model, choose(scenario, ["lifted"])[0], 1095.0)
+    with_it = pk.simulate(model, days=1095.0, replicates=50, seed=1, world=world)
+    without = pk.simulate(model, days=1095.0, replicates=50, seed=1)
+    for one, other in ((with_it, without),):
+        early_one, early_other = one.time < 500.0, other.time < 500.0
+        np.testing.assert_array_equal(one.time[early_one], other.time[early_other])
+    between = [((runs.time >= 500.0) & (runs.time < 608.0)).sum() for runs in (with_it, without)]
+    assert between[0] < 0.6 * between[1]
+    after = [(runs.time >= 640.0).sum() for runs in (with_it, without)]
+    assert after[0] == pytest.approx(after[1], rel=0.03)
+
+
+def test_a_covariate_that_ends_before_the_window_is_said_with_the_remedy() -> None:
+    ends = SCENARIO.replace("2019-09-01: 0.5}}", "2019-09-01: 0.5}, known_until: 2019-12-31}")
+    scenario = pk.loads(ends)
+    assert len(pk.simulate(pk.compile(scenario), days=730.0, replicates=1).time)
+    with pytest.raises(UsageError, match=r"2019-12-31, but the run goes on until 2021-10-31[^;]*; or `after`"):
+        pk.simulate(pk.compile(scenario), days=DAYS)
+    with pytest.raises(UsageError, match="the window goes on until"):
+        pk.fit(scenario, record())
+    told = pk.loads(ends.replace("known_until: 2019-12-31", "known_until: 2019-12-31, after: 0"))
+    assert pk.compile(told).system.turn_time.max() == 912.0
+    assert 730.0 in pk.compile(told).system.turn_time
+
+
+def test_a_forecast_knows_the_days_ahead() -> None:
+    """At the origin, day 400, the election of south begins in 24 days: its threats are at 0.4 of what they were."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ahead = pk.forecast(
+            pk.loads(SCENARIO), record(seed=5), origin="2019-02-05", days=60, draws=2000, background="scenario",
+            spread=False, weekdays=False, seed=2,
+        )  # fmt: skip
+    runs = ahead.worlds[next(iter(ahead.worlds))].runs
+    south = runs.channel == [str(c) for c in runs.model.channels].index("south threaten east")
+    day = np.floor(runs.time - runs.begin)
+    before, during = (south & (day < 24)).sum() / 24, (south & (day >= 25)).sum() / 35
+    assert before / 2000 == pytest.approx(0.32, rel=0.06)
+    assert during / 2000 == pytest.approx(0.4 * 0.512, rel=0.06)
+
+
+def test_covariates_beyond_bounds_are_said() -> None:
+    with pytest.raises(ScenarioError, match="unknown covariate 'sanctons'"):
+        pk.loads(SCENARIO.replace("with: sanctions", "with: sanctons"))
+    ties = "ties: {rivals: {kind: rivalry, from: north, to: south}}\nmoves:\n"
+    both = SCENARIO.replace("{with: sanctions", "{while: rivals, with: sanctions").replace("moves:\n", ties, 1)
+    with pytest.raises(ScenarioError, match="both while and with"):
+        pk.loads(both)
+    many = ", ".join(f"20{k // 12 + 10}-{k % 12 + 1:02d}-01: {k}" for k in range(70))
+    crowded = SCENARIO.replace("2018-07-01: 1, 2019-03-01: 2, 2019-09-01: 0.5", many)
+    with pytest.raises(ModelError, match="70 different values"):
+        pk.compile(pk.loads(crowded[: crowded.index("interventions:")]))
