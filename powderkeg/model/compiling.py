@@ -160,8 +160,8 @@ def draft_with(
     scenario: Scenario, cast: IndexedCast, states: States, table: ChannelTable, levels: Levels | None = None
 ) -> Draft:
     """The draft with these channels."""
-    pairs = [(cast.actors[s], cast.actors[t]) for s, t in zip(table.source, table.target, strict=True)]
-    courses = make_courses(scenario, pairs if scenario.covariates else [], levels)
+    ends = zip(table.source.tolist(), table.target.tolist(), strict=True) if scenario.covariates else ()
+    courses = make_courses(scenario, [(cast.actors[s], cast.actors[t]) for s, t in ends], levels)
     states.follow(courses)
     return Draft(
         scenario,
