@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import powderkeg as pk
 from powderkeg.cli import app
 from powderkeg.compare.measures import outcome_measures
-from powderkeg.compare.replay.histories import ReplayJob, both_worlds
+from powderkeg.compare.replay.histories import ReplayAsked, ReplayJob, both_worlds
 from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.errors import EventError, ModelError, UsageError
 from powderkeg.events import EventTable
@@ -348,7 +348,8 @@ def source_runs(source: pk.Scenario, observed: EventTable) -> pk.Runs:
     model = pk.compile(source)
     data, _ = read_data(model, observed, None, "refuse", 0.0, fitting=False)
     seen = Observed(data.time, data.channel, False, 0.0, data.days)
-    job = ReplayJob(model, seen, leave_out(model, seen, "nothing"), 2, 1, 1, None, 1_000, [])
+    asked = ReplayAsked(model, seen, "nothing", None, 2, 1, 1, None, 1_000, [])
+    job = ReplayJob(asked, leave_out(model, seen, "nothing"))
     return both_worlds(job, [job.history(0)], 0.0)[0]
 
 

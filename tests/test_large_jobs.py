@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import powderkeg as pk
@@ -283,3 +284,61 @@ def test_a_share_from_python_ends_with_what_is_there(tmp_path: Path) -> None:
     with pytest.raises(PartDone, match="all parts are there"):
         simulate(**asked, checkpoint=JobPlan(tmp_path, part=1, parts=2))
     assert simulate(**asked, checkpoint=JobPlan(tmp_path, gathers=True)).digest() == simulate(**asked).digest()
+
+
+def test_an_executor_gives_the_same_chance_of_something_rare_and_repetitions_are_kept(
+    executor: Executor, tmp_path: Path
+) -> None:
+    model = pk.compile(pk.loads(TWO_CORNERS, file="two.yaml"))
+    asked: dict[str, Any] = {"model": model, "asked": "far_hit", "days": 20.0, "starts": 50, "repetitions": 20}
+
+    def told(**more: Any) -> dict[str, Any]:
+        return pk.rare(**asked, **more).as_dict() | {"seconds": 0}
+
+    here = told()
+    assert told(executor=executor) == here
+    assert told(executor=executor, folder=tmp_path) == here
+    sorted(tmp_path.glob("*.npz"))[4].unlink()
+    assert told(folder=tmp_path) == here
+    with pytest.raises(UsageError, match="another seed"):
+        told(folder=tmp_path, seed=2)
+
+
+def test_an_executor_gives_the_same_replay(executor: Executor) -> None:
+    from tests.test_compare_replay import TEXT
+
+    scenario = pk.loads(TEXT)
+    table = pk.simulate(pk.compile(scenario), years=1, replicates=1, seed=3).table()
+    frame = table.frame.select("time", *(pl.col(name).cast(pl.String) for name in ("source", "act", "target")))
+    observed, without = pk.EventTable(frame, table.start, 365.0), "reply"
+    asked: dict[str, Any] = {"replicates": 60, "imputations": 4, "sets": 2, "copies": 20}
+    one = pk.replay(scenario, observed, without, **asked)
+    assert pk.replay(scenario, observed, without, **asked, executor=executor).as_dict() == one.as_dict()
+
+
+def test_an_executor_gives_the_same_backtest_and_origins_are_kept(executor: Executor, tmp_path: Path) -> None:
+    import forecast_systems as quarrel
+
+    from powderkeg.forecast.backtest import backtest
+
+    record = quarrel.by_day(quarrel.simulated(420.0, 11))
+    asked: dict[str, Any] = {"origins": 3, "horizons": (1, 7), "draws": 40, "seed": 3}
+    here = backtest(quarrel.scenario(), record, **asked)
+    there = backtest(quarrel.scenario(), record, **asked, executor=executor, folder=tmp_path)
+    assert there.as_dict() == here.as_dict()
+    with pytest.raises(PartDone):
+        backtest(quarrel.scenario(), record, **asked, folder=JobPlan(tmp_path / "parts", part=2, parts=2))
+    with pytest.raises(UsageError, match="part 1 of 2 is missing"):
+        backtest(quarrel.scenario(), record, **asked, folder=JobPlan(tmp_path / "parts", gathers=True))
+    with pytest.raises(PartDone):
+        backtest(quarrel.scenario(), record, **asked, folder=JobPlan(tmp_path / "parts", part=1, parts=2))
+    gathered = backtest(quarrel.scenario(), record, **asked, folder=JobPlan(tmp_path / "parts", gathers=True))
+    assert gathered.as_dict() == here.as_dict()
+
+
+def test_an_executor_gives_the_same_refits(executor: Executor) -> None:
+    from powderkeg.fit.checks.recovery import recover
+    from tests.test_fit_checks import RIVALS, one_history
+
+    fit = pk.fit(pk.loads(RIVALS), one_history(RIVALS), background="constant", test_mechanisms=False)
+    assert recover(fit, 2).as_dict() == recover(fit, 2, executor=executor).as_dict()

@@ -17,6 +17,7 @@ from powderkeg.cli.compare import beside
 from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
 from powderkeg.cli.folder import Claim, Destination, Folder
+from powderkeg.cli.jobs import JobOptions, runs_long
 from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
@@ -31,8 +32,10 @@ MOST_ROWS = 12
 UNITS = {"dyad": "dyads", "class": "classes"}
 
 
+@runs_long
 @reads_events
 def forecast(
+    job: JobOptions,
     scenario: ScenarioName,
     reading: ReadingOptions,
     sets: Sets = None,
@@ -113,6 +116,9 @@ def forecast(
     """
     screen = Screen(as_json, quiet)
     read = read_scenario(scenario, sets)
+    job.stops_with_a_script()
+    if not score:
+        job.must_be_short("a forecast without --score")
     folder = None if out is None else Folder(out, [scenario, *reading.paths], Claim("forecast", read.name, seed, force))
     events = reading.table(screen, scenario)
     unmatched = "drop" if drop_unmatched else "refuse"
@@ -127,7 +133,8 @@ def forecast(
         law = beside(scenario)
         asked = _asked(origins, horizons, by, refit, without) | {"draws": draws, "seed": seed, "level": level}
         asked |= {"workers": workers, "background": background, "fitted": law, "unmatched": unmatched}
-        scored(screen, read, events, folder, asked)
+        with job.told(screen, out), job.executor() as executor:
+            scored(screen, read, events, folder, asked | {"folder": job.plan(out, read), "executor": executor})
         return
     frozen = None if freeze is None else Destination(freeze, [scenario, *reading.paths])
     if views is not None:

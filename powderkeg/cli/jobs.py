@@ -101,6 +101,13 @@ class JobOptions:
         about = {"command": typed_words(), "from": str(Path.cwd()), "scenario": resolve(scenario)}
         return JobPlan(out / inside, part, parts, gathers, about)
 
+    def must_be_short(self, what: str) -> None:
+        """Raises UsageError for options of large jobs where there is no such job."""
+        asked = {"--part": self.part, "--resume": self.resume, "--cluster": self.cluster}
+        given = [name for name, value in asked.items() if value]
+        if given:
+            raise UsageError(Fault(None, None, given[0], what, "a command whose work comes in pieces"))
+
     def _share(self) -> tuple[int | None, int]:
         if self.part is None:
             return None, 1

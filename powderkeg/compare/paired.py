@@ -218,7 +218,8 @@ def compare(
     }  # fmt: skip
     plan_kept = plan_of(folder)
     told = None if executor is not None or progress is None else _Progress(progress, task.pieces)
-    spans, under = [], []
+    spans: list[Any] = []
+    under: list[Any] = []
     with nullcontext() if plan_kept is None else JobFolder(plan_kept, identity, PIECES) as kept:
         make = task if told is None else told.around(task)
         for number, piece in enumerate(made_in_order(make, task.pieces, kept=kept, executor=executor)):

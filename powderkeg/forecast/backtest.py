@@ -9,8 +9,13 @@ origins, whose windows overlap.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import pickle
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -41,8 +46,13 @@ from powderkeg.forecast.seen import channels_of
 from powderkeg.forecast.weeks import week_profile, weekdays
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
-from powderkeg.scenario import Scenario
+from powderkeg.scenario import Scenario, digest
+from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.kept_pieces import plain_pieces
+from powderkeg.simulate.pieces import made_in_order
+from powderkeg.simulate.plans import JobPlan, plan_of
 
+PIECES = plain_pieces("backtest")
 OURS = "powderkeg"
 HORIZONS = (1, 7, 30, 90)
 ORIGINS = 12
@@ -151,6 +161,8 @@ def backtest(
     seed: int = 1,
     level: float = 0.9,
     workers: int | None = None,
+    folder: str | os.PathLike[str] | JobPlan | None = None,
+    executor: Executor | None = None,
     progress: Callable[[float, str], None] | None = None,
     **options: Any,
 ) -> Backtest:
@@ -161,41 +173,44 @@ def backtest(
     refit     "none": the scenario's numbers as they are; "first": its mechanisms fitted before the first origin;
               "each": before each
     variants  names of `VARIANTS`: ours with parts left out
+    folder    where finished origins are kept: called again after a stop, or a kill, it goes on from them. A `JobPlan`
+              says more: a share of the origins, or that shares are to be put together
+    executor  of `concurrent.futures`, or what keeps to its protocol: makes the origins instead of threads here
     options   of `forecast`
 
     Raises UsageError for origins that the record does not hold, with what fits.
     """
     days = _origins(events, origins, tuple(horizons), refit)
     compiled = model.model if isinstance(model, Fit) else compile_model(model) if isinstance(model, Scenario) else model
+    asked: dict[str, dict[str, bool]] = {OURS: {}} | {name: _variant(name) for name in variants}
     units = units_of(compiled, by)
     channel = channels_of(compiled, events.frame)
     stamp = np.floor(events.frame["time"].to_numpy()).astype(np.int64)
-    H, n_steps = max(horizons), len(days) * (2 + len(variants))
+    now: Any = model
+    if refit == "first":
+        now = _refitted(model, _at(days[0], events, compiled, units, 1).known, options.get("unmatched", "refuse"))
+    task = OriginTask(
+        now, compiled, events, tuple(days), tuple(horizons), draws, by, refit == "each", fitted, asked, seed, level,
+        workers if executor is None else 1, options,
+    )  # fmt: skip
+    identity = {
+        "scenario": None if compiled.scenario is None else digest(compiled.scenario), "events": _digest(events),
+        "origins": [day.isoformat() for day in days], "horizons": list(horizons), "draws": draws, "by": by,
+        "refit": refit, "variants": list(variants), "seed": seed, "level": level,
+        "fitted": hashlib.sha256(pickle.dumps((fitted, sorted(options.items())))).hexdigest(),
+    }  # fmt: skip
     cells: list[Cell] = []
     outcomes: list[dict[str, Any]] = []
+    plan = plan_of(folder)
     told: dict[date, Floats] = {}
-    now: Any = model
-    done = 0
-    asked: dict[str, dict[str, bool]] = {OURS: {}} | {name: _variant(name) for name in variants}
-    for k, origin in enumerate(days):
-        at = _at(origin, events, compiled, units, H)
-        if refit == "each" or (refit == "first" and k == 0):
-            now = _refitted(model, at.known, options.get("unmatched", "refuse"))
-        for name, without in asked.items():
-            made = _quietly(
-                now, at.known, days=H, draws=draws, seed=seed + 7919 * k, fitted=fitted, workers=workers,
-                as_of=origin - timedelta(days=1), **{**options, **without},
-            )  # fmt: skip
-            ahead = daily(made.drawn.runs, units)
-            if name == OURS:
-                told[origin] = week_ends(at.past, ahead, level)
-            cells += cells_of(name, at, ahead, tuple(horizons), np.random.default_rng([seed, k, 1]))
-            outcomes += _outcomes(name, made, events, channel, tuple(horizons))
-            done += 1
-            _tell(progress, done / n_steps, f"{origin}: {name}")
-        cells += baseline_cells(at, tuple(horizons), draws, seed + k)
-        done += 1
-        _tell(progress, done / n_steps, f"{origin}: baselines")
+    with nullcontext() if plan is None else JobFolder(plan, identity, PIECES) as kept:
+        for k, (of_cells, rows, weeks) in enumerate(made_in_order(task, len(days), kept=kept, executor=executor)):
+            # Whoever keeps a piece keeps no dates.
+            cells += [Cell(name, date.fromisoformat(day), *rest) for name, day, *rest in of_cells]
+            outcomes += [row | {"origin": date.fromisoformat(row["origin"])} for row in rows]
+            told[days[k]] = weeks
+            if progress is not None:
+                progress((k + 1) / len(days), f"{days[k]}")
     notes = (f"numbers: {'of the scenario' if refit == 'none' else 'fitted before ' + refit + ' origin'}",)
     schema = {"model": pl.String, "origin": pl.Date, "horizon": pl.Int64, "name": pl.String, "chance": pl.Float64,
               "came": pl.Float64}  # fmt: skip
@@ -211,6 +226,58 @@ def backtest(
         notes,
         told_and_came(units, told, observed(stamp, channel, int(np.ceil(events.days)), units), events.start),
     )
+
+
+@dataclass(frozen=True)
+class OriginTask:
+    """Makes forecasts from one origin, and scores them, in any process: plain data of cells and rows of outcomes."""
+
+    model: Any
+    compiled: Model
+    events: EventTable
+    origins: tuple[date, ...]
+    horizons: tuple[int, ...]
+    draws: int
+    by: str
+    fits_each: bool
+    fitted: Joint | None
+    asked: Mapping[str, Mapping[str, bool]]
+    seed: int
+    level: float
+    workers: int | None
+    options: Mapping[str, Any]
+
+    def __call__(self, k: int) -> tuple[list[list[Any]], list[dict[str, Any]], Floats]:
+        origin, days = self.origins[k], max(self.horizons)
+        units = units_of(self.compiled, self.by)
+        channel = channels_of(self.compiled, self.events.frame)
+        at = _at(origin, self.events, self.compiled, units, days)
+        now = self.model
+        if self.fits_each:
+            now = _refitted(now, at.known, self.options.get("unmatched", "refuse"))
+        cells: list[Cell] = []
+        outcomes: list[dict[str, Any]] = []
+        weeks = np.zeros(0)
+        for name, without in self.asked.items():
+            made = _quietly(
+                now, at.known, days=days, draws=self.draws, seed=self.seed + 7919 * k, fitted=self.fitted,
+                workers=self.workers, as_of=origin - timedelta(days=1), **{**self.options, **without},
+            )  # fmt: skip
+            ahead = daily(made.drawn.runs, units)
+            if name == OURS:
+                weeks = week_ends(at.past, ahead, self.level)
+            cells += cells_of(name, at, ahead, self.horizons, np.random.default_rng([self.seed, k, 1]))
+            outcomes += _outcomes(name, made, self.events, channel, self.horizons)
+        cells += baseline_cells(at, self.horizons, self.draws, self.seed + k)
+        plain = [[c.model, c.origin.isoformat(), c.horizon, c.over, c.scores, c.quiet] for c in cells]
+        return plain, [row | {"origin": row["origin"].isoformat()} for row in outcomes], weeks
+
+
+def _digest(events: EventTable) -> str:
+    """What the events are, in 64 letters."""
+    sha = hashlib.sha256(f"{events.start} {events.days} {events.resolution}".encode())
+    sha.update(events.frame.write_csv().encode())
+    return sha.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -252,11 +319,6 @@ def _quietly(*given: Any, **options: Any) -> Forecast:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PowderkegWarning)
         return forecast(*given, **options)
-
-
-def _tell(progress: Callable[[float, str], None] | None, share: float, what: str) -> None:
-    if progress is not None:
-        progress(share, what)
 
 
 def _variant(name: str) -> dict[str, bool]:

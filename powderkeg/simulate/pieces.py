@@ -40,11 +40,13 @@ def made_in_order(
     kept: JobFolder | None = None,
     executor: Executor | None = None,
     tick: Callable[[], None] | None = None,
+    stop: Callable[[], None] | None = None,
 ) -> Iterator[T]:
     """make(0), make(1), ... of so many pieces: of a share its own alone, at whose end PartDone is raised.
 
     workers   threads here; 0: whoever iterates makes them, and `make` shares its own work out
     kept      where finished pieces are, and are put
+    tick, stop  see `in_order`
     executor  makes the pieces instead; `make` must be a function, or an object with data, that can be pickled
 
     Raises what `make` raises, WorkerError if the executor fails, and what `kept` raises.
@@ -58,7 +60,7 @@ def made_in_order(
             number = numbers[place]
             return make(number) if kept is None else kept.get(number, make)
 
-        yield from in_order(work, len(numbers), workers, tick=tick)
+        yield from in_order(work, len(numbers), workers, tick=tick, stop=stop)
     if kept is not None:
         kept.finish()
 
@@ -176,5 +178,5 @@ def workers_of(executor: Executor) -> int:
     """How many pieces an executor works on at a time, as far as it can be known."""
     client = getattr(executor, "_client", None)
     if client is not None and hasattr(client, "nthreads"):
-        return max(sum(client.nthreads().values()), 1)
+        return max(int(sum(client.nthreads().values())), 1)
     return int(getattr(executor, "_max_workers", 0) or GUESSED)

@@ -10,10 +10,15 @@ Stat. Comput. 22, 795-808.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
+import pickle
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,7 +28,7 @@ from scipy import special
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.rare.levels import Level, Step, levels, steps, thinned
-from powderkeg.compare.rare.paths import Guide, told
+from powderkeg.compare.rare.paths import Guide, Stop, Way, told
 from powderkeg.compare.rare.pilot import APART, Repetition, choose_levels, repeat, stages_of, trial
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.draws import root_key
@@ -33,11 +38,17 @@ from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
+from powderkeg.scenario import digest
 from powderkeg.simulate import EVENT_LIMIT, TRIAL, blame
+from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.memory import Budget, budget, in_words
-from powderkeg.simulate.workers import Spares, in_order, workers_for
+from powderkeg.simulate.pieces import made_in_order
+from powderkeg.simulate.plans import JobPlan, plan_of
+from powderkeg.simulate.workers import Spares, workers_for
 from powderkeg.units import YEAR
 
+PIECES = plain_pieces("splitting job")
 ENOUGH = 20
 """Repetitions below which an interval from them is not to be trusted."""
 
@@ -149,6 +160,8 @@ def rare(
     level: float = LEVEL,
     limit: int = EVENT_LIMIT,
     memory: int | str | Budget | None = None,
+    folder: str | os.PathLike[str] | JobPlan | None = None,
+    executor: Executor | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Rare:
     """The chance that something happens within the window, however small.
@@ -159,9 +172,12 @@ def rare(
     repetitions  independent ones, from which the error comes; at least 2, with a warning below 20
     world        what is different from the model, see `engine.worlds.world`
     memory       bytes, or such as "4 GB", for the histories that levels hand on; default: half of what is free
+    folder       where finished repetitions are kept: called again after a stop, or a kill, it goes on from them
+    executor     of `concurrent.futures`, or what keeps to its protocol: makes the repetitions instead of threads here
 
-    Raises UsageError for what cannot be met, ModelError if the histories would not fit. The same arguments give the
-    same result, whatever `workers`. Ctrl-C raises KeyboardInterrupt; nothing is kept.
+    Raises UsageError for what cannot be met, ModelError if the histories would not fit, WorkerError if the executor
+    fails. The same arguments give the same result, whatever `workers`. Ctrl-C raises KeyboardInterrupt; without a
+    folder nothing is kept.
     """
     began = time.perf_counter()
     window = _window(model, years, days, starts, repetitions, seed, level, limit)
@@ -173,14 +189,20 @@ def rare(
         )
     given = make_world(model.system) if world is None else world
     root = root_key(seed)
-    n_workers = workers_for(repetitions, workers)
+    n_workers = workers_for(repetitions, workers if executor is None else 1)
     room = budget(memory).bytes // n_workers
     ladder, shares, work = _climbable(model, given, asked, root, starts, window, limit, room)
     rungs = levels(model, ladder)
     stages = stages_of(given, rungs, shares)
-    found = _repetitions(
-        stages, rungs, Guide(given), root, starts, repetitions, window, limit, n_workers, room, progress
-    )
+    task = RepetitionTask(tuple(stages), rungs, Guide(given), root, starts, window, limit, room)
+    identity = {
+        "scenario": None if model.scenario is None else digest(model.scenario),
+        "world": hashlib.sha256(pickle.dumps((given, asked))).hexdigest(), "days": window, "seed": seed,
+        "starts": starts, "repetitions": repetitions, "limit": limit,
+    }  # fmt: skip
+    plan = plan_of(folder)
+    with nullcontext() if plan is None else JobFolder(plan, identity, PIECES) as kept:
+        found = _repetitions(task, repetitions, n_workers, kept, executor, progress)
     only = levels(model, ladder[-1:])
     target = Splitter([proposed(given, only, 0)], only, 0.0, window, limit, room)
     plain = target.stage(root, _PLAIN, 0, _PLAIN_RUNS, target.nowhere())
@@ -290,25 +312,41 @@ def _rung(title: str, copies: list[int], reached: list[int], shares: list[float]
     return Rung(title, out, sum(reached), boost, share)
 
 
+@dataclass(frozen=True)
+class RepetitionTask:
+    """Makes repetitions in any process."""
+
+    stages: tuple[Proposed, ...]
+    rungs: Levels
+    guide: Guide
+    root: np.uint64
+    starts: int
+    window: float
+    limit: int
+    room: int
+
+    def splitter(self) -> Splitter:
+        """Buffers for one thread."""
+        return Splitter(self.stages, self.rungs, 0.0, self.window, self.limit, self.room)
+
+    def __call__(self, number: int, splitter: Splitter | None = None) -> Repetition:
+        return repeat(splitter or self.splitter(), self.guide, self.root, number, self.starts)
+
+
 def _repetitions(
-    stages: Sequence[Proposed],
-    rungs: Levels,
-    guide: Guide,
-    root: np.uint64,
-    starts: int,
+    task: RepetitionTask,
     repetitions: int,
-    window: float,
-    limit: int,
     n_workers: int,
-    room: int,
+    kept: JobFolder | None,
+    executor: Executor | None,
     progress: Callable[[float], None] | None,
 ) -> list[Repetition]:
-    splitters = Spares([Splitter(stages, rungs, 0.0, window, limit, room) for _ in range(n_workers)])
+    splitters = Spares([task.splitter() for _ in range(n_workers)] if executor is None else [])
     found: list[Repetition] = []
 
     def work(number: int) -> Repetition:
         with splitters.one() as splitter:
-            return repeat(splitter, guide, root, number, starts)
+            return task(number, splitter)
 
     def tick() -> None:
         if progress is not None:
@@ -318,15 +356,24 @@ def _repetitions(
         for splitter in splitters.all:
             splitter.stop()
 
+    make = task if executor is not None else work
     try:
-        for one in in_order(work, repetitions, n_workers, tick=tick, stop=stop):
-            found.append(one)
+        for one in made_in_order(
+            make, repetitions, workers=n_workers, kept=kept, executor=executor, tick=tick, stop=stop
+        ):
+            found.append(_repetition(one))
     except TooLong:
         raise ModelError(
-            f"the histories that a level hands on would not fit into {in_words(room)} for each of {n_workers} workers: "
-            "fewer starts, a shorter window or more memory would do"
+            f"the histories that a level hands on would not fit into {in_words(task.room)} for each of {n_workers} "
+            "workers: fewer starts, a shorter window or more memory would do"
         ) from None
     return found
+
+
+def _repetition(kept: Sequence[Any]) -> Repetition:
+    """A repetition as it was before it was kept, which keeps no names."""
+    found = Repetition(*kept)
+    return found._replace(ways=[Way(tuple(Stop(*stop) for stop in stops), before) for stops, before in found.ways])
 
 
 def interval(estimates: Floats, level: float) -> tuple[float, float]:

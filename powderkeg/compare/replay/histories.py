@@ -7,14 +7,15 @@ how chance fell), and its replays; the same as `Runs`, so that outcomes and stan
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.compare.replay.without import Observed, Without
+from powderkeg.compare.replay.without import Observed, Without, leave_out
 from powderkeg.engine.arrays import HISTORY, Floats, System
 from powderkeg.engine.draws import COPY, child, root_key
 from powderkeg.engine.replay.intensity import Ledger, ledger
@@ -25,7 +26,8 @@ from powderkeg.errors import ModelError
 from powderkeg.model import Model, filled
 from powderkeg.simulate import TRIAL, Runs, blame, needs_trial
 from powderkeg.simulate.memory import Held
-from powderkeg.simulate.workers import in_order, workers_for
+from powderkeg.simulate.pieces import made_in_order
+from powderkeg.simulate.workers import workers_for
 
 BYTES = 32 + 60
 """What a new act takes in a replay, and while all replays are put together."""
@@ -49,11 +51,12 @@ class ReplayJob:
     each  replays of every history: as few as give `replicates` in all, or more
     """
 
-    def __init__(
-        self, model: Model, seen: Observed, x: Without, replicates: int, imputations: int, seed: int,
-        copies: int | None, limit: int, sets: list[dict[str, float]],
-    ) -> None:  # fmt: skip
-        self.model, self.seen, self.x, self.seed, self.limit, self.sets = model, seen, x, seed, limit, sets
+    def __init__(self, asked: ReplayAsked, x: Without) -> None:
+        model, seen, sets, replicates, imputations = (
+            asked.model, asked.seen, asked.sets, asked.replicates, asked.imputations,
+        )  # fmt: skip
+        self.asked, self.model, self.seen, self.x, self.sets = asked, model, seen, x, sets
+        self.seed, self.limit, copies = asked.seed, asked.limit, asked.copies
         self.systems = [filled(model, values) for values in sets] or [model.system]
         try:
             first = self.ledger_of(0)
@@ -105,14 +108,50 @@ class ReplayJob:
         same = replays(plain, given._replace(gone=np.zeros_like(gone)), *spans, 0, 1, self.limit)
         return History(drawn, replayed, same.level_time[0])
 
-    def run(self, workers: int | None, held: Held, tell: Callable[[float], None]) -> list[History]:
-        """All histories; threads share them out, the loops let go of the interpreter's lock."""
+    def run(
+        self, workers: int | None, held: Held, tell: Callable[[float], None], executor: Executor | None = None
+    ) -> list[History]:
+        """All histories; threads share them out, the loops let go of the interpreter's lock; or an executor."""
         n = self.imputations
         found: list[History] = []
-        for one in in_order(partial(self.history, held=held), n, workers_for(n, workers)):
+        make = partial(self.history, held=held) if executor is None else HistoryTask(self.asked)
+        for one in made_in_order(make, n, workers=workers_for(n, workers), executor=executor):
+            if executor is not None:
+                held.add(len(one.replayed.time))
             found.append(one)
             tell(len(found) / n)
         return found
+
+
+class ReplayAsked(NamedTuple):
+    """What a `ReplayJob` is made of, as it can be sent to another process: what is left out by its name."""
+
+    model: Model
+    seen: Observed
+    without: str
+    turn: float | None
+    replicates: int
+    imputations: int
+    seed: int
+    copies: int | None
+    limit: int
+    sets: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class HistoryTask:
+    """Makes histories in any process."""
+
+    asked: ReplayAsked
+
+    def __call__(self, number: int) -> History:
+        return job_of(self.asked).history(number)
+
+
+def job_of(asked: ReplayAsked) -> ReplayJob:
+    """The job that was asked for. Raises UsageError for what cannot be left out."""
+    x = leave_out(asked.model, asked.seen, asked.without, asked.turn)
+    return ReplayJob(asked, x)
 
 
 def channels_of(system: System, process: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from datetime import date
 
 import numpy as np
@@ -20,7 +21,7 @@ from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.measures import Measure, outcome_measures
 from powderkeg.compare.ranges import drawn_sets
-from powderkeg.compare.replay.histories import BYTES, KEPT, ReplayJob
+from powderkeg.compare.replay.histories import BYTES, KEPT, ReplayAsked, ReplayJob
 from powderkeg.compare.replay.result import Lived, Replay, tell
 from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.fixed_timers import has_fixed
@@ -66,6 +67,7 @@ def replay(
     copies: int | None = None,
     limit: int = 100_000,
     memory: int | str | Budget | None = None,
+    executor: Executor | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replay:
     """An observed history, replayed without something.
@@ -84,6 +86,8 @@ def replay(
     copies       copies in the filter that draws what nobody reported; default: enough for short histories
     limit        new acts in a replay before it is stopped and counted in `stopped`
     memory       bytes, or such as "4 GB", for the acts of all replays together; default: half of what is free
+    executor     of `concurrent.futures`, or what keeps to its protocol: lives the histories through instead of threads
+                 here
 
     Same scenario, events, seed and version: same bytes, however many workers. Raises EventError if the events do not
     fit the scenario, UsageError for what cannot be left out, ModelError if each replay explodes, or all would not fit.
@@ -114,16 +118,16 @@ def replay(
     x = leave_out(model, seen, without, turn)
     numbers, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
     each = max(replicates // (SHARED * len(numbers)), 2) if numbers else 0
-    job = ReplayJob(model, seen, x, replicates, imputations, seed, copies, limit, [])
-    other = (
-        ReplayJob(model, seen, x, each * len(numbers), len(numbers), seed, copies, limit, numbers) if numbers else None
-    )
+    asked = ReplayAsked(model, seen, without, turn, replicates, imputations, seed, copies, limit, [])
+    job = ReplayJob(asked, x)
+    under_them = asked._replace(replicates=each * len(numbers), imputations=len(numbers), sets=numbers)
+    other = ReplayJob(under_them, x) if numbers else None
     split = 0.7 * job.imputations / (job.imputations + len(numbers))
     room = budget(memory)
     _must_fit(room, len(seen.time), replicates, job.replicates + (0 if other is None else other.replicates))
     held = Held(room.part(0.5), BYTES, "new acts")
-    lived = Lived(job, job.run(workers, held, _part(progress, 0.0, split)))
-    under = None if other is None else Lived(other, other.run(workers, held, _part(progress, split, 0.7)))
+    lived = Lived(job, job.run(workers, held, _part(progress, 0.0, split), executor))
+    under = None if other is None else Lived(other, other.run(workers, held, _part(progress, split, 0.7), executor))
     forward = _forward(job, level, workers, room, _part(progress, 0.7, 1.0))
     return tell(source, lived, under, together, forward, level)
 

@@ -8,6 +8,7 @@ and how often their intervals held it. What fails here fails for want of events,
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,12 @@ from powderkeg.fit.likelihood.showing import reports_of
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.posterior_rates import drawn_multiples, settled, without_laws
 from powderkeg.fit.rounds import settle
-from powderkeg.simulate import simulate
+from powderkeg.simulate import Runs, simulate
+from powderkeg.simulate.pieces import made_in_order
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
+    from powderkeg.model import Model
 
 BIASED = 0.003
 """Chance that an unbiased parameter is said to come out too high or too low."""
@@ -86,48 +89,77 @@ class Recovery:
 
 
 def recover(
-    fit: Fit, refits: int, seed: int = 2, workers: int | None = None, progress: Callable[[float], None] | None = None
+    fit: Fit,
+    refits: int,
+    seed: int = 2,
+    workers: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    executor: Executor | None = None,
 ) -> Recovery:
     """Simulate the fitted model `refits` times and fit each history, with the background's course of the fit.
+
+    executor  of `concurrent.futures`, or what keeps to its protocol: makes the refits instead of this thread
 
     Raises UsageError for fewer than 2 refits.
     """
     if refits < 2:
         raise UsageError(Fault(None, None, "refits", str(refits), "at least 2"))
-    problem = fit.problem
-    data = problem.data
-    before = window_shift(fit)
-    days = before + data.days
-    laws = len(problem.law_rates) > 0
-    plain, vector = settled(fit.climber, fit.solution.vector)
-    model = with_course(plain.problem, vector, before)
-    runs = simulate(model, days=days, replicates=1 if laws else refits, seed=seed, workers=workers, limit=LIMIT)
-    free = [p.path for p in problem.parameters if p.free and p.path in fit.parameters]
-    asked = [p.path for p in problem.parameters if p.free and p.path in fit.parameters and p.kind != "shape"]
-    found: list[dict[str, Estimate]] = []
-    for r in range(refits if laws else runs.replicates):  # fewer where the fitted model explodes from the first on
-        if laws:  # channels are busy anew in every history, as their law has it
-            times = drawn_multiples(problem, fit.solution.vector, seed + r)
-            model = with_course(without_laws(problem, times), vector, before)
-            runs = simulate(model, days=days, replicates=1, seed=seed + r, workers=workers, limit=LIMIT)
-        own = 0 if laws else r
-        span = slice(int(runs.offsets[own]), int(runs.offsets[own + 1]))
-        time, channel = runs.time[span] - before, runs.channel[span].astype(np.int64)
-        kept = (channel < model.n_acts) & (time >= min(0.0, float(data.time[0])))
-        time, channel, _ = reports_of(problem.layer, time[kept], channel[kept], channel[kept], seed + r)
-        one = Data(np.floor(time) if data.by_day else time, channel, data.days, data.by_day)
-        if int((one.time >= 0).sum()) >= 2 and not runs.exploded[own]:
-            try:
-                job = replace(fit.job, data=one, free=asked, fix=None)
-                climber, solution = _refitted(job, fit)
-                if np.isfinite(solution.log_likelihood):
-                    found.append(estimate_parameters(climber, solution, fit.level))
-            except FitError:
-                pass
+    task = RefitTask(fit, seed, refits, workers)
+    free = [p.path for p in fit.problem.parameters if p.free and p.path in fit.parameters]
+    found = []
+    for r, one in enumerate(made_in_order(task, refits, executor=executor)):
+        if one is not None:
+            found.append(one)
         if progress is not None:
             progress((r + 1) / refits)
     rows = [_row(fit.parameters[path].estimate, path, [one[path] for one in found if path in one]) for path in free]
     return Recovery(pl.DataFrame(rows, schema=SCHEMA), len(found), refits - len(found), fit.level)
+
+
+@dataclass(frozen=True)
+class RefitTask:
+    """Simulates one history of the fitted model and fits it, in any process; None where that comes to nothing."""
+
+    fit: Fit
+    seed: int
+    refits: int
+    workers: int | None
+
+    def __call__(self, r: int) -> dict[str, Estimate] | None:
+        fit, problem = self.fit, self.fit.problem
+        data = problem.data
+        asked = [p.path for p in problem.parameters if p.free and p.path in fit.parameters and p.kind != "shape"]
+        model, runs, before = self._simulated(r)
+        if not runs.replicates or runs.exploded[-1]:
+            return None
+        time, channel = runs.time - before, runs.channel.astype(np.int64)
+        kept = (channel < model.n_acts) & (time >= min(0.0, float(data.time[0])))
+        time, channel, _ = reports_of(problem.layer, time[kept], channel[kept], channel[kept], self.seed + r)
+        one = Data(np.floor(time) if data.by_day else time, channel, data.days, data.by_day)
+        if int((one.time >= 0).sum()) < 2:
+            return None
+        try:
+            climber, solution = _refitted(replace(fit.job, data=one, free=asked, fix=None), fit)
+        except FitError:
+            return None
+        return estimate_parameters(climber, solution, fit.level) if np.isfinite(solution.log_likelihood) else None
+
+    def _simulated(self, r: int) -> tuple[Model, Runs, float]:
+        """History `r`, and the days of it that lie before the window."""
+        fit, problem = self.fit, self.fit.problem
+        before = window_shift(fit)
+        days = before + problem.data.days
+        plain, vector = settled(fit.climber, fit.solution.vector)
+        if len(problem.law_rates):  # channels are busy anew in every history, as their law has it
+            times = drawn_multiples(problem, fit.solution.vector, self.seed + r)
+            model = with_course(without_laws(problem, times), vector, before)
+            runs = simulate(model, days=days, replicates=1, seed=self.seed + r, workers=self.workers, limit=LIMIT)
+            return model, runs, before
+        model = with_course(plain.problem, vector, before)
+        runs = simulate(
+            model, days=days, replicates=self.refits, seed=self.seed, workers=self.workers, limit=LIMIT, span=(r, r + 1)
+        )  # fmt: skip
+        return model, runs, before
 
 
 def _refitted(job: Job, fit: Fit) -> tuple[Climber, Solution]:

@@ -12,6 +12,7 @@ favour.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,7 @@ def check(
     replicates: int = 200,
     seed: int = 1,
     workers: int | None = None,
+    executor: Executor | None = None,
     held_out_share: float | None = SHARE,
     refits: int = 0,
     also: Sequence[Counter] = (),
@@ -178,6 +180,7 @@ def check(
 
     replicates      histories that the record is held against
     held_out_share  share of the window that is fitted to foresee the rest; None leaves the held-out score away
+    executor        of `concurrent.futures`, or what keeps to its protocol: makes the refits instead of this thread
     refits          simulated histories that are fitted anew, each about as long as the fit itself; 0 for none
     also            functions from an EventTable of histories to {title: one number a history}, counted in the record
                     and in the histories; `powderkeg.fit.standoff_numbers` is one
@@ -207,7 +210,9 @@ def check(
         at += 0.5
     refits = refits if can_be_simulated(fit.problem) else 0
     again = (
-        recover(records[0], refits, seed + 1, workers, part(at, float(refits), f"{refits} refits")) if refits else None
+        recover(records[0], refits, seed + 1, workers, part(at, float(refits), f"{refits} refits"), executor)
+        if refits
+        else None
     )
     tell(1.0, "done")
     return Checks(found, told, ahead, again, _said_of_days(fit, len(records), ahead is not None, again is not None))

@@ -1,0 +1,93 @@
+"""Jobs on a real cluster of several processes on this machine, some of them killed in the middle."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import powderkeg as pk
+from powderkeg.cli.app import _exit_code
+from powderkeg.simulate import jobs, simulate
+from tests import systems
+from tests.test_compare import TWO_CORNERS
+from tests.test_large_jobs import COMMANDS, results
+
+distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    # What Dask does inside, and says while its workers are killed.
+    pytest.mark.filterwarnings("ignore"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as made:
+            yield made
+
+
+def test_a_sweep_on_a_cluster_writes_the_same_files(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "two.yaml").write_text(TWO_CORNERS)
+    monkeypatch.chdir(tmp_path)
+    words = [*COMMANDS["sweep"], "--quiet", "--out"]
+    assert _exit_code([*words, "here"]) == 0
+    assert _exit_code([*words, "there", "--cluster", cluster.scheduler_address]) == 0
+    assert results(tmp_path / "there") == results(tmp_path / "here")
+
+
+def test_workers_that_are_killed_in_the_middle_lose_nothing(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of three die while they work; a nanny starts others, and Dask hands their pieces out again."""
+    monkeypatch.setattr(jobs, "_FILE", 20_000)
+    asked: dict[str, Any] = {"model": systems.small(), "days": 4000.0, "replicates": 600}
+    here = simulate(**asked)
+    with distributed.Client(cluster, set_as_default=False) as client:
+        ids = [int(pid) for pid in client.run(os.getpid).values()]
+        killed = []
+
+        def kill() -> None:
+            while len(list(tmp_path.glob("*.npz"))) < 15:
+                time.sleep(0.05)
+            for pid in ids[:2]:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        there = simulate(**asked, executor=client.get_executor(pure=False, retries=5), checkpoint=tmp_path)
+        thread.join()
+    assert len(killed) == 2
+    assert len(list(tmp_path.glob("*.npz"))) > 30
+    assert there.digest() == here.digest()
+
+
+def test_an_address_where_nobody_answers_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from powderkeg.simulate import clusters
+
+    monkeypatch.setattr(clusters, "CONNECT", 1.0)
+    (tmp_path / "two.yaml").write_text(TWO_CORNERS)
+    monkeypatch.chdir(tmp_path)
+    for address in ("tcp://127.0.0.1:9", "nonsense://x", ""):
+        assert _exit_code([*COMMANDS["sweep"], "--out", "job", "--cluster", address]) == 2
+        assert "the address of a Dask scheduler" in capsys.readouterr().err
+    assert not (tmp_path / "job" / "points").exists()
+    assert pk.__version__ == clusters.version_here()
