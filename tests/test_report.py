@@ -163,7 +163,7 @@ def test_what_stands_behind_the_numbers_is_on_the_page(text: str, results: Resul
     assert "2 runs of 10 years from 2008-02-17, seed 7" in words
     assert results.digest in words
     assert "1 of 2 lines agree" in words
-    assert "40 are marked as guesses" in words
+    assert "40 (33 %) are guesses" in words
     assert "Numba" in words
     assert command_of(results) == "powderkeg run north-kosovo --years 10 --replicates 2 --seed 7"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -388,3 +389,14 @@ def test_a_line_in_each_history(line, expected):
     assert values(line, THREE_HISTORIES, 3, DAYS) == pytest.approx(np.array(expected), nan_ok=True)
     one = THREE_HISTORIES.filter(replicate=0)
     assert sampling(line, one, DAYS)[0].mean == pytest.approx(values(line, one, 1, DAYS)[0])
+
+
+def test_lines_say_what_the_scenario_knew_of_them() -> None:
+    """The record of its own scenario marks every line; that of another, or a table of one's own, none."""
+    own = record("north-kosovo", replicates=5)
+    used = {line.name: line.used for line in own.lines}
+    assert used["onsets"] == "tuned" and used["ended_resolved"] == "in view" and "" not in used.values()
+    assert "9 of them were used to tune the scenario, 13 were in view" in own.verdict
+    text = resources.files("powderkeg").joinpath("scenarios/north-kosovo.yaml").read_text(encoding="utf-8")
+    other = record(loads(text.replace("name: north-kosovo", "name: mine", 1)), against="north-kosovo", replicates=5)
+    assert {line.used for line in other.lines} == {""} and "no test" not in other.verdict

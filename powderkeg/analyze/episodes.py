@@ -9,6 +9,7 @@ Singer 1996, CMPS 15(2), 163-213) they neither split one crisis at every pause n
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from powderkeg.analyze.streams import CLASSES, TONES, Streams, model_of, streams
 from powderkeg.analyze.unsure_days import has_unknown_days, over_days
 from powderkeg.engine.episodes import Contents, Episodes, cut_episodes, describe_episodes
-from powderkeg.errors import EventError, Fault, UsageError
+from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, Words, argument
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 END_STATES = ("resolved", "suspended", "spent", "chained", "open")
 
 MOST_PATTERNS = 64
+NO_CLASS = Words(
+    "no act of these events has a class, so none counts as hostile and no standoff can be found: name the book that "
+    "the codes are of (", argument("codebook", "cameo"), "), or give a scenario whose acts these are",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ def episodes(
     if isinstance(events, EventTable) and has_unknown_days(events):
         return over_days(events, rules.memory, lambda table: episodes(table, known, rules=rules, by=by, marks=marks))
     stream = streams(events, known, by)
+    if known is None and isinstance(events, EventTable) and len(events) and not _has_classes(events):
+        warnings.warn(NO_CLASS, PowderkegWarning, stacklevel=2)
     cut = _cut(stream, rules)
     patterns = _patterns(marks, len(stream.heat))
     n_kinds = len(TONES) * (len(CLASSES) + 1)
@@ -142,6 +149,12 @@ def compiled(model: Model | Scenario | None, events: Runs | EventTable) -> Model
     if model is None:
         return None if isinstance(events, EventTable) else model_of(events)
     return model if isinstance(model, Model) else compile_scenario(model)
+
+
+def _has_classes(events: EventTable) -> bool:
+    """Whether any act of a table has a class or a CAMEO code, from which heat comes where there is no model."""
+    known = [name for name in ("tone", "cameo") if name in events.frame.columns]
+    return any(events.frame[name].null_count() < len(events) for name in known)
 
 
 def _cut(stream: Streams, rules: Rules) -> Episodes:

@@ -185,6 +185,8 @@ def show(screen: Screen, found: Comparison) -> None:
             row += ["" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} x runs"]
             rows.append(row)
         screen.table(heads, rows, f"{one.title} ({one.name})")
+        if one.idle:
+            screen.paragraph(f"It cannot change anything: {one.idle}.")
         parts = [e for e in one.mechanisms if e.difference and e.name != "hostile acts"]
         whole = next(e for e in one.mechanisms if e.name == "hostile acts") if parts else None
         if whole is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
@@ -211,7 +212,7 @@ def episodes(
         }
     )
     for one in heard:
-        screen.paragraph(str(one.message))
+        screen.paragraph(typed(spoken(one.message)))
     show_episodes(screen, found, titles)
     if place is not None and writer is not None:
         place.write(lambda path: writer(found, path))

@@ -220,9 +220,11 @@ def show(screen: Screen, results: Results) -> None:
     rows = [
         ["standoffs a year", measured(found.per_year.mean), between(found.per_year.low, found.per_year.high, measured)],
         ["median length, days", measured(found.median_days.mean), between(*found.median_days[1:3], measured)],
-        ["share with anyone hurt", percent(found.hurt.mean or 0.0), between(*found.hurt[1:3], percent)],
-        ["share with deaths", percent(found.deaths.mean or 0.0), between(*found.deaths[1:3], percent)],
     ]
+    shares = [("share with anyone hurt", found.hurt, r.hurts), ("share with deaths", found.deaths, r.kills)]
+    for head, share, can_be in shares:
+        told = [percent(share.mean or 0.0), between(*share[1:3], percent)] if can_be else ["–", "no act does that"]
+        rows.append([head, *told])
     for label, frame in (("opened by", found.openers), ("ended", found.ends)):
         for row in frame.to_dicts():
             if row["share"]:
@@ -244,7 +246,9 @@ def show(screen: Screen, results: Results) -> None:
         screen.table(["outcome", "", "90 % interval", ""], rows)
     if r.record is not None:
         lines = counted(len(r.record), "line")
-        screen.say(f"{r.agreeing} of {lines} agree with the record; `powderkeg record {r.name}` tells which.")
+        screen.paragraph(
+            f"{r.agreeing} of {lines} agree with the record; `powderkeg record {r.name}` tells which. {r.used}".rstrip()
+        )
     for line in r.brink:
         screen.paragraph(line)
     screen.say()

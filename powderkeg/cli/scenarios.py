@@ -9,8 +9,9 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,9 +29,13 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen
+from powderkeg.errors import UsageError
 from powderkeg.version import __version__
 from powderkeg.wording import counted
 from powderkeg.writing.files import text_of
+
+if TYPE_CHECKING:
+    from powderkeg.model import Model
 
 
 def built_in(as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -79,11 +84,32 @@ def check(
     read = read_scenario(scenario, sets)
     model = compile(read)
     warn_of_instability(model)
-    screen.data({"scenario": read.name, "faults": []})
+    idle = idle_interventions(model)
+    screen.data({"scenario": read.name, "faults": [], "interventions_that_cannot_act": idle})
     screen.say(
         f"{read.name}: no fault. {counted(len(read.actors), 'actor')}, {counted(len(read.acts), 'act')}, "
         f"{counted(model.n_acts, 'channel')}, {counted(len(read.mechanisms), 'mechanism')}."
     )
+    for name, why in idle.items():
+        screen.paragraph(f"The intervention {name} cannot change anything: {why}.")
+
+
+def idle_interventions(model: Model) -> dict[str, str]:
+    """Interventions of the scenario that cannot change anything -> why not."""
+    from powderkeg.compare.idle import why_idle
+    from powderkeg.compare.interventions import choose, plan
+    from powderkeg.units import YEAR
+
+    scenario = model.scenario
+    assert scenario is not None
+    found = {}
+    for name, one in scenario.interventions.items():
+        if one.set:
+            with suppress(UsageError):  # that it begins after the end is told where it is run
+                made = plan(model, choose(scenario, [name])[0], float(scenario.years) * YEAR)
+                if why := why_idle(model, made):
+                    found[name] = why
+    return found
 
 
 def describe(
@@ -156,10 +182,15 @@ def record(
             measured(line.model),
             between(line.model_low, line.model_high),
             line.verdict,
+            line.used,
         ]
         for line in found.lines
     ]
-    screen.table(["line", "record", "90 % interval", "model", "nine in ten histories", "verdict"], rows, found.title)
+    screen.table(
+        ["line", "record", "90 % interval", "model", "nine in ten histories", "verdict", "used before"],
+        rows,
+        found.title,
+    )
     screen.say(found.verdict)
 
 

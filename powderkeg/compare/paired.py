@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, Under, effect, with_ranges
+from powderkeg.compare.idle import why_idle
 from powderkeg.compare.interventions import ELSE, Named, Plan, choose, plan
 from powderkeg.compare.measures import (
     Measure,
@@ -77,6 +78,7 @@ class Compared:
     mechanisms  hostile acts a year, all and by what set them off; the differences of the rest sum to that of all
     differing   share of runs in which anything at all is different
     stopped     runs that hit the event limit
+    idle        why it cannot change anything, in words; "" where it can
     """
 
     name: str
@@ -87,6 +89,7 @@ class Compared:
     mechanisms: tuple[Effect, ...]
     differing: float
     stopped: int
+    idle: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class Comparison:
                     "title": one.title,
                     "question": one.question,
                     "runs_that_differ": one.differing,
+                    "cannot_act": one.idle or None,
                     "stopped": one.stopped,
                     **{about: {found.name: found.as_dict() for found in getattr(one, about)} for about in ABOUT},
                 }
@@ -229,6 +233,10 @@ def compare(
     compared, stopped = _all_compared(model, plans, spans, days, limit, level)
     found = {plan.named.name: [_under_of(piece[k]) for piece in under] for k, plan in enumerate(plans, 1)}
     compared = [_spread(one, found[one.name], level) for one in compared]
+    compared = [
+        replace(one, idle=why_idle(model, made)) if one.differing == 0.0 else one
+        for one, made in zip(compared, plans, strict=True)
+    ]
     stopped_under = sum(int(piece[0]) for piece in under)
     return Comparison(
         source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under, together

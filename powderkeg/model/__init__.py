@@ -3,7 +3,7 @@
 In: a `Scenario`, or bare arrays. Out: a `Model`, its branching ratios, its `Stability`, and its `Description` in words.
 """
 
-from powderkeg.model.describe import Description, describe
+from powderkeg.model.describe import Description, describe, foundations, guessed
 from powderkeg.model.filling import filled
 from powderkeg.model.parts import Channel, Model, Parameter
 from powderkeg.model.plain import from_arrays
@@ -25,7 +25,9 @@ __all__ = [
     "describe",
     "elasticities",
     "filled",
+    "foundations",
     "from_arrays",
+    "guessed",
     "restricted",
     "spectral_radius",
     "stability",

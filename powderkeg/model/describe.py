@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.model.layout import page
-from powderkeg.model.parts import Model
+from powderkeg.model.parts import Model, Parameter
 from powderkeg.model.reachable import ReachableStates, reach
 from powderkeg.model.spectral import edge_masses, edge_sources
 from powderkeg.model.stability import Stability, stability_over
@@ -72,7 +72,7 @@ def describe(model: Model) -> Description:
         "covariates": _covariates(scenario),
         "standoffs": _standoffs(scenario),
         "reporting": _reporting(scenario),
-        "values": _values(model, scenario),
+        "values": foundations(model, scenario),
     }
     return Description({**data, "asleep": _asleep(scenario, data)})
 
@@ -340,10 +340,13 @@ def _standoffs(scenario: Scenario) -> Data:
     }
 
 
-def _values(model: Model, scenario: Scenario) -> Data:
-    """How many numbers the model rests on, how many are guesses, and where the others come from."""
-    certain = {"probability": (0.0, 1.0), "rate": (0.0,)}
-    free = [one for one in model.parameters if one.value not in certain.get(one.kind, ())]
+def foundations(model: Model, scenario: Scenario) -> Data:
+    """How many numbers the model rests on, how many are guesses, and where the others come from.
+
+    A probability of 0 or 1 and a rate of 0 say never or always, and are not counted; nor is what only judges histories
+    (standoffs) or changes the model (interventions).
+    """
+    free = _free(model)
     sources: dict[str, int] = {}
     for one in free:
         if one.source is not None and not one.guess:
@@ -358,6 +361,22 @@ def _values(model: Model, scenario: Scenario) -> Data:
             for name, count in sorted(sources.items(), key=lambda item: -item[1])
         ],
     }
+
+
+def _free(model: Model) -> list[Parameter]:
+    certain = {"probability": (0.0, 1.0), "rate": (0.0,)}
+    return [one for one in model.parameters if one.value not in certain.get(one.kind, ())]
+
+
+def guessed(model: Model) -> list[Data]:
+    """The guesses that the model rests on, a row each: path, value, low, high, in a unit that people read."""
+    rows = []
+    for one in _free(model):
+        if one.guess:
+            scale, unit = (YEAR, "per year") if one.unit == "per day" else (1.0, one.unit)
+            ends = [None if end is None else end * scale for end in (one.low, one.high)]
+            rows.append({"path": one.path, "value": one.value * scale, "low": ends[0], "high": ends[1], "unit": unit})
+    return rows
 
 
 def _asleep(scenario: Scenario, data: Data) -> Data:

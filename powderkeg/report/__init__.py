@@ -75,6 +75,7 @@ def _told(results: Results) -> dict[str, Any]:
     return {name: getattr(r, name) for name in r.__dataclass_fields__} | {
         "years": r.years,
         "agreeing": r.agreeing,
+        "used": r.used,
         "versions": r.versions,
         **{part: shares(r.shares(part)) for part in ("ends", "openers", "lengths")},
         "outcomes": [_outcome(row) for row in r.outcomes.to_dicts()],
@@ -100,10 +101,11 @@ def _gist(results: Results, title: Callable[[str | None], str]) -> str:
     often = found.per_year.mean * results.years
     mean = figures_of(round(often) if often >= 9.5 else often)
     hurt, deaths = (percent(share.mean or 0.0) for share in (found.hurt, found.deaths))
+    killed = f", in {deaths} someone is killed" if results.kills else ""
     sentences = [
         f"In {results.years:g} years there are {mean} standoffs on average.",
         f"{percent(opener['share'])} of them are opened by {title(opener['name'])}.",
-        f"In {hurt} someone is hurt, in {deaths} someone is killed.",
+        *([f"In {hurt} someone is hurt{killed}."] if results.hurts else []),
         f"Most often they end {end['name']} ({percent(end['share'])}).",
     ]
     if found.median_days.mean is not None:

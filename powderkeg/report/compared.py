@@ -144,6 +144,7 @@ def _part(one: Compared) -> dict[str, Any]:
     return {
         "title": one.title,
         "question": one.question,
+        "idle": one.idle,
         "gist": gist(one),
         "differing": percent(one.differing),
         "stopped": one.stopped,

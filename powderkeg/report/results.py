@@ -28,6 +28,8 @@ RECORD_NAMES = {"ends": "ended_{}", "openers": "opened_by_{}"}
 """What a record's line about a share is called, if it has one."""
 
 LEAST_DRIVER = 0.01
+DEATH = 2
+"""How the arrays say that an act kills."""
 MOST_LISTED = 500
 """Standoffs of the example that the page lists one by one; episodes.parquet has all."""
 
@@ -45,6 +47,9 @@ class Results:
     entanglement      as `analyze.entanglement` returns it
     example_*         one history: its number, its acts (time, source, act, target, tone, heat), its standoffs as
                       `analyze.episodes` returns them
+    n_values          numbers that the model rests on; of them n_sourced name a source and n_guesses are guesses, which
+                      `guesses` lists with their ranges: path, value, low, high, unit
+    kills, hurts      whether any act of the scenario kills, or hurts, anybody
     brink             sentences; drivers: mechanisms and their shares of the worst branching ratio, from LEAST_DRIVER up
     record            lines of a record as plain data, or None
     actors            what actors are called, by name, in the scenario's order
@@ -75,6 +80,9 @@ class Results:
     n_values: int = 0
     n_sourced: int = 0
     n_guesses: int = 0
+    guesses: tuple[Mapping[str, Any], ...] = ()
+    kills: bool = True
+    hurts: bool = True
     actors: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
@@ -82,6 +90,13 @@ class Results:
     @property
     def years(self) -> float:
         return round(self.days / YEAR, 6)
+
+    @property
+    def used(self) -> str:
+        """How many lines of the record are no test, in words."""
+        from powderkeg.score.record import used_in_words
+
+        return used_in_words([str(line.get("used") or "") for line in self.record or ()])
 
     @property
     def agreeing(self) -> int:
@@ -139,6 +154,7 @@ def gather(
     stability of the model, if it is known already
     """
     from powderkeg import analyze
+    from powderkeg.model import foundations, guessed
     from powderkeg.model import stability as stability_of
     from powderkeg.scenario import digest
 
@@ -148,7 +164,8 @@ def gather(
         episodes = analyze.episodes(runs)
     replicate = _median_history(runs, episodes)
     found = stability or stability_of(model)
-    n_values, n_sourced, n_guesses, sources = _foundations(scenario)
+    numbers = foundations(model, scenario)
+    sources = _sources(scenario)
     return Results(
         name=scenario.name,
         title=scenario.title or scenario.name,
@@ -171,9 +188,12 @@ def gather(
         drivers=tuple((path.split(".")[-1], share) for path, share in found.drivers if share >= LEAST_DRIVER),
         record=None if record is None else tuple(record),
         sources=sources,
-        n_values=n_values,
-        n_sourced=n_sourced,
-        n_guesses=n_guesses,
+        n_values=numbers["total"],
+        n_sourced=sum(one["values"] for one in numbers["sources"]),
+        n_guesses=numbers["guesses"],
+        guesses=tuple(guessed(model)),
+        kills=bool((np.asarray(model.hurts[: model.n_acts]) == DEATH).any()),
+        hurts=bool((np.asarray(model.hurts[: model.n_acts]) > 0).any()),
         actors=_titles(scenario.actors),
         titles=called(scenario),
     )
@@ -250,17 +270,16 @@ def _brink(found: Stability) -> tuple[str, ...]:
     )
 
 
-def _foundations(scenario: Scenario) -> tuple[int, int, int, tuple[Mapping[str, Any], ...]]:
-    """How many numbers the scenario holds, how many have a source, how many are guesses; the sources it names."""
+def _sources(scenario: Scenario) -> tuple[Mapping[str, Any], ...]:
+    """The sources that the scenario names, and how many of its numbers each stands at."""
     from powderkeg.scenario import paths
 
     quantities = [value for value in paths(scenario).values() if hasattr(value, "guess")]
     named = [str(value.source) for value in quantities if value.source]
-    sources = tuple(
+    return tuple(
         {"title": source.title, "url": safe_url(source.url), "uses": named.count(name)}
         for name, source in scenario.sources.items()
     )
-    return len(quantities), len(named), sum(bool(value.guess) for value in quantities), sources
 
 
 def safe_url(url: str | None) -> str | None:

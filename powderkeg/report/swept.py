@@ -39,16 +39,19 @@ def page(
     """
     from markupsafe import Markup
 
-    is_sweep = isinstance(found, Sweep)
+    if isinstance(found, Sweep):
+        points, gist = found.table["point"].n_unique(), _gist(found, outcomes)
+    else:
+        points, gist = found.points, _hangs_on(found, outcomes)
     return template("swept.html").render(
         s=found,
-        is_sweep=is_sweep,
+        is_sweep=isinstance(found, Sweep),
         title=found.scenario.title or found.scenario.name,
         years=found.days / YEAR,
         version=__version__,
         digest=digest(found.scenario),
-        points=counted(found.table["point"].n_unique() if is_sweep else found.points, "point"),
-        gist=_gist(found, outcomes) if is_sweep else _hangs_on(found, outcomes),
+        points=counted(points, "point"),
+        gist=gist,
         tables=_sweep_tables(found, outcomes) if isinstance(found, Sweep) else _sensitivity_tables(found, outcomes),
         figures=[Markup(plots.svg(chart, f"figure{k}-")) for k, chart in enumerate(charts.values())],
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),

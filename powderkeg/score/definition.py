@@ -133,6 +133,15 @@ class RecordFile:
     marks: dict[str, Mark] = declare(
         ByName(RecordKind(Mark, "mark"), "mark"), "What happened in standoffs.", default={}
     )
+    tuned: tuple[str, ...] = declare(
+        Several(Name()),
+        "Lines to which numbers of the scenario of the same name were fitted or moved by hand; a line with `each` "
+        "stands for all it becomes.",
+        default=(),
+    )
+    in_view: bool = declare(
+        Flag(), "Whether the other lines were in view too when that scenario was written.", default=False
+    )
 
 
 def _window(window: Window) -> Iterator[Slip]:

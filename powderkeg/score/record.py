@@ -7,7 +7,7 @@ the record's length, and whether they agree. Both come out of the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class RecordLine:
                                      single histories
     agrees                           the model's value lies in the record's interval
     record_in_model                  the record's value lies in the range of the model's histories
+    used                             "tuned" where numbers of the scenario were fitted or moved to this line, "in view"
+                                     where it was known when they were set: agreeing is no test then; "" otherwise
     """
 
     name: str
@@ -50,6 +52,7 @@ class RecordLine:
     agrees: bool
     record_in_model: bool
     note: str
+    used: str = ""
 
     @property
     def verdict(self) -> str:
@@ -64,6 +67,22 @@ class RecordLine:
         rare = "" if self.record_in_model else ", and few of its histories look like the record"
         bound = "at least" if side == "low" else "at most"
         return f"model too {side}: {_shown(self.model)}, the record allows {bound} {_shown(edge)}{rare}"
+
+
+def used_in_words(used: Sequence[str]) -> str:
+    """How many lines of a record are no test of the scenario, and why; nothing where all are."""
+    tuned, seen = used.count(TUNED), used.count(IN_VIEW)
+    if not tuned and not seen:
+        return ""
+    told = [
+        *([f"{tuned} of them were used to tune the scenario"] if tuned else []),
+        *([f"{seen} were in view when it was written"] if seen else []),
+    ]
+    rest = len(used) - tuned - seen
+    return f"{', '.join(told)}: that they agree is no test. " + (f"Unseen: {rest}." if rest else "None was unseen.")
+
+
+TUNED, IN_VIEW = "tuned", "in view"
 
 
 @dataclass(frozen=True)
@@ -92,7 +111,8 @@ class Record:
     def verdict(self) -> str:
         """In words."""
         share = f"{100 * self.level:.0f} %"
-        return f"{self.agreeing} of {len(self.lines)} lines agree within the record's {share} interval."
+        told = f"{self.agreeing} of {len(self.lines)} lines agree within the record's {share} interval."
+        return f"{told} {words}" if (words := used_in_words([line.used for line in self.lines])) else told
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for `--json`."""
@@ -168,8 +188,21 @@ def record(
     )
     simulated, replicates = episodes(runs, marks=masks), runs.replicates
     lines = compare_lines(definition, recorded, simulated, window, replicates, level)
+    if model.scenario is not None and place is not None and place.stem == model.scenario.name:
+        lines = _marked(lines, definition)
     identity = None if model.scenario is None else digest(model.scenario)
     return Record(definition.title, definition.about, window, recorded.height, replicates, seed, level, identity, lines)
+
+
+def _marked(lines: tuple[RecordLine, ...], definition: RecordFile) -> tuple[RecordLine, ...]:
+    """The lines with what the scenario of the record knew of them when its numbers were set."""
+
+    def used(name: str) -> str:
+        own = [line for line in definition.lines if name == line or name.startswith(f"{line}_")]
+        is_tuned = any(line in definition.tuned for line in own if name == line or definition.lines[line].each)
+        return TUNED if is_tuned else IN_VIEW if definition.in_view else ""
+
+    return tuple(replace(line, used=used(line.name)) for line in lines)
 
 
 def compare_lines(

@@ -1,0 +1,70 @@
+"""Can an intervention do anything at all, and if not, why not?
+
+In: a model and the plan of an intervention. Out: a reason in words, or nothing. What is found here holds for every run:
+the arrays are the same with it, or what differs in them waits for something that nothing brings about.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from powderkeg.compare.interventions import Plan
+from powderkeg.model import describe
+from powderkeg.model.parts import Model
+
+LEVELS = "initial_level"
+
+
+def why_idle(model: Model, made: Plan) -> str:
+    """Why these interventions change nothing, in words; "" where they may change something, or are not meant to."""
+    parts = made.named.parts
+    is_edit_alone = not (made.leaves or made.acts or made.policies or any(part.remove for _, part in parts))
+    paths = list(dict.fromkeys(path for _, part in parts for path in part.set))
+    if not is_edit_alone or not paths:
+        return ""
+    edited = [turn.system for turn in made.turns if turn.system is not None]
+    base = model.system
+    differ = {
+        field
+        for system in edited
+        for field, one, other in zip(base._fields, base, system, strict=True)
+        if not np.array_equal(one, other)
+    }
+    if not differ:
+        return f"{_listed(paths)}: what is set is what the file says already, or nothing reads it"
+    asleep = describe(model).as_dict().get("asleep", {})
+    facts = {path.split(".")[1] for path in paths if path.startswith(("facts.", "ties."))}
+    if differ == {LEVELS} and facts and facts <= {*asleep.get("facts_nothing_reads", ())}:
+        return f"nothing in the scenario asks for {_listed(sorted(facts))}"
+    reasons = [_sleeps(model, path, asleep) for path in paths]
+    return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
+
+
+def _sleeps(model: Model, path: str, asleep: dict[str, object]) -> str:
+    """Why what stands at a path never comes to act, or ""."""
+    section, _, rest = path.partition(".")
+    name = rest.partition(".")[0]
+    scenario = model.scenario
+    assert scenario is not None
+    still = {*asleep.get("facts_nothing_changes", ())}  # type: ignore[misc]
+    if section == "gates":
+        condition = scenario.gates[name].while_
+        if condition.fact in still and not _holds(model, condition.fact, condition.level):
+            return f"the gate {name} waits for {condition.fact}, which nothing brings about"
+    if section in ("moves", "mechanisms"):
+        for one in asleep.get(section, ()):  # type: ignore[attr-defined]
+            if one["name"] == name:
+                waits = f": it waits for {', '.join(one['waits_for'])}" if one["waits_for"] else ""
+                return f"{path.rpartition('.')[0]} can never happen{waits}"
+    return ""
+
+
+def _holds(model: Model, fact: str, level: str | None) -> bool:
+    """Whether a fact stands so at the start."""
+    index = model.fact(fact)
+    at = int(model.system.initial_level[index])
+    return at > 0 if level is None else model.levels[index][at] == level
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)

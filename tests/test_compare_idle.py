@@ -1,0 +1,59 @@
+"""An intervention that cannot act is said to be one, not shown as `no change`."""
+
+from __future__ import annotations
+
+import pytest
+
+import powderkeg as pk
+from powderkeg.cli.app import _exit_code as run
+
+TEXT = """
+powderkeg: 1
+name: idle
+start: 2020-01-01
+years: 2
+actors: {a: , b: , c: }
+ties: {friends: {kind: alliance, from: a, to: c}}
+facts: {war: , flag: , fence: {lasts: 10 days}}
+acts: {hit: {tone: hostile}, build: {tone: neutral}}
+moves:
+  hits: {who: a, does: hit, to: b, rate: 4 per year}
+  builds: {who: b, does: build, to: a, rate: 3 per year, sets: [fence, flag]}
+  fights: {who: b, does: hit, to: a, rate: 4 per year, needs: war}
+gates:
+  at_war: {while: war, moves: hits, factor: 3}
+  fenced: {while: fence, moves: hits, factor: 0.5}
+outcomes: {hits: {count: {does: hit}}}
+interventions:
+  nothing: {title: Nothing}
+  same: {set: {moves.hits.rate: 4 per year}}
+  sleeping_gate: {set: {gates.at_war.factor: 9}}
+  sleeping_move: {set: {moves.fights.rate: 9 per year}}
+  unread: {set: {facts.flag.starts: on}}
+  tie: {set: {ties.friends.holds: false}}
+  fence: {set: {gates.fenced.factor: 0.1}}
+  war: {set: {facts.war.starts: on}}
+"""
+WHY = {
+    "same": "what the file says already",
+    "sleeping_gate": "the gate at_war waits for war",
+    "sleeping_move": "moves.fights can never happen",
+    "unread": "nothing in the scenario asks for flag",
+}
+
+
+def test_a_comparison_says_which_cannot_act_and_why() -> None:
+    found = pk.compare(pk.loads(TEXT), replicates=50, ranges=False)
+    told = {one.name: one.idle for one in found.interventions if one.idle}
+    assert {name: WHY[name] in told.pop(name, "") for name in WHY} == dict.fromkeys(WHY, True)
+    assert set(told) <= {"tie"}
+    assert next(one for one in found.interventions if one.name == "war").differing > 0
+
+
+def test_check_says_so_before_anything_runs(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "idle.yaml"
+    file.write_text(TEXT)
+    assert run(["check", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert all(f"The intervention {name} cannot change anything" in said for name in WHY)
+    assert "intervention war" not in said and "intervention fence" not in said and "intervention nothing" not in said
