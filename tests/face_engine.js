@@ -78,7 +78,7 @@ function powderkegEngine(meta) {
       if (last && event.t - last.end < 30) { last.end = event.t; last.acts += 1; } else found.push({ start: event.t, end: event.t, by: event.source, acts: 1 });
     }
     const kinds = ["resolved", "suspended", "spent", "chained", "open"];
-    return found.filter((one) => one.acts > 1).map((one, n) => ({ ...one, kind: kinds[n % 5] }));
+    return found.filter((one) => one.acts > 1).map((one, n) => ({ ...one, last: one.end, kind: kinds[n % 5], hurt: n % 2 === 0, deaths: false, killed: 0 }));
   };
   const outcomesOf = ({ events, days }) => {
     const standoffs = standoffsOf(events);
@@ -96,12 +96,14 @@ function powderkegEngine(meta) {
     return fact && index % 5 === 0 ? [{ t: event.t, fact: fact.id, on: index % 2 === 0 }] : [];
   });
   const told = (found) => ({ events: found.events, standoffs: standoffsOf(found.events), facts: factsOf(found.events), outcomes: outcomesOf(found) });
+  const recordOf = (runs) => Object.fromEntries(meta.record.map((line) => [line.id,
+    runs.reduce((sum, one) => sum + outcomesOf(one).standoffs, 0) / runs.length * line.toy]));
   const later = (value) => new Promise((done) => { setTimeout(() => done(value), meta.toy.wait ?? 0); });
   const count = { run: 0 };
 
   return Promise.resolve({
     meta, count,
-    run({ world, replicates, first = 0, years, seed }) {
+    run({ world, replicates, first = 0, years, seed, recorded = replicates }) {
       count.run += 1;
       if (Object.values(world.set).some((value) => value < 0)) return Promise.reject(new Error("a number below 0 was set; expected 0 or more"));
       const runs = Array.from({ length: replicates }, (_, r) => simulate(world, seed, first + r, years));
@@ -109,9 +111,7 @@ function powderkegEngine(meta) {
       const outcomes = Object.fromEntries(Object.keys(rows[0]).map((id) => [id, Float64Array.from(rows, (row) => row[id])]));
       const capped = runs.filter((one) => one.capped).length;
       const order = rows.map((row, r) => [row.standoffs, first + r]).sort((a, b) => a[0] - b[0]);
-      const mean = (id) => outcomes[id].reduce((sum, x) => sum + x, 0) / replicates;
-      const record = Object.fromEntries((meta.record ?? []).map((line) => [line.id, mean("standoffs") * line.toy]));
-      return later({ replicates, capped, blame: capped ? meta.toy.mechanism : null, outcomes, record, median: order[Math.floor(order.length / 2)][1] });
+      return later({ replicates, capped, blame: capped ? meta.toy.mechanism : null, outcomes, record: recorded ? recordOf(runs.slice(0, recorded)) : null, median: order[Math.floor(order.length / 2)][1] });
     },
     history: ({ world, seed, replicate, years }) => later(told(simulate(world, seed, replicate, years))),
     stability: (world) => later({ initial: answersOf(world), worst: answersOf(world) * 1.35, blame: meta.toy.mechanism }),

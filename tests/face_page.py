@@ -52,8 +52,8 @@ def toy(title: str = "Town and valley", n_levers: int = 24, n_actors: int = 3) -
          "ratio": ["length", "standoffs"]},
     ]  # fmt: skip
     record = [
-        {"id": f"line{n}", "title": f"Line {n} of the record", "what": "standoffs", "low": 0.5, "high": 4.0,
-         "value": 1.6, "tuned": n == 0, "toy": 0.4 + n}
+        {"id": f"line{n}", "title": f"Line {n} of the record", "note": "", "low": 0.1, "high": 1.2, "value": 0.6,
+         "tuned": n == 0, "toy": 0.4 + n}
         for n in range(3)
     ]  # fmt: skip
     return {

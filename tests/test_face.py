@@ -95,7 +95,8 @@ def width(said: str) -> float:
 
 def test_a_lever_that_moves_redraws_the_paired_difference(fresh: Page) -> None:
     runs_of(fresh, 200)
-    assert difference(fresh, "raids") == "0 [0, 0]"
+    assert difference(fresh, "raids") == ""
+    assert "World 1: no change from Baseline until a lever" in fresh.inner_text("#runs-behind")
     move(fresh, ECHO, 900)
     runs_of(fresh, 200)
     assert difference(fresh, "raids").startswith("+")
@@ -305,7 +306,7 @@ def test_model_and_record_are_held_together_live(fresh: Page) -> None:
     verdicts = fresh.locator(".record tbody td.of-one").all_inner_texts()
     values = [json.loads(text.split()[0].replace("\u2013", "null")) for text in verdicts]
     assert [text.split()[1] for text in verdicts] == [
-        "agrees" if 0.5 <= value <= 4.0 else "differs" for value in values
+        "agrees" if 0.1 <= value <= 1.2 else "differs" for value in values
     ]
 
 

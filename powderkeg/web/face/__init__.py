@@ -12,8 +12,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 SCRIPTS = (
-    "numbers.js", "statistics.js", "elements.js", "state.js", "runs.js", "weights.js", "levers.js", "worldbar.js",
-    "results.js", "strip.js", "histories.js", "network.js", "playback.js", "play.js", "start.js",
+    "numbers.js", "statistics.js", "elements.js", "state.js", "runs.js", "weights.js", "levers.js",
+    "worldbar.js", "results.js", "strip.js", "histories.js", "network.js", "playback.js", "play.js", "start.js",
 )  # fmt: skip
 """In the order in which they are read; together they are one script with one scope."""
 

@@ -53,7 +53,9 @@ class Results {
     const most = Math.max(...runs);
     const behind = least === most ? grouped(least) : `${grouped(least)} to ${grouped(most)}`;
     const more = runs.some((n) => n < this.runs.limit) ? `, more are added up to ${grouped(this.runs.limit)}` : "";
-    setText(this.state, `${behind} runs of ${written(years)} years in each world${more}. Seed ${seed}.`);
+    const alike = worlds.filter(({ world }) => keyOf(world) === keyOf(reference.world)).map(({ world }) => words(world.name, 40));
+    const same = alike.length ? ` ${alike.join(", ")}: no change from ${words(reference.world.name, 40)} until a lever or a switch is moved.` : "";
+    setText(this.state, `${behind} runs of ${written(years)} years in each world${more}. Seed ${seed}.${same}`);
   }
 
   drawWarnings(all) {
@@ -130,8 +132,9 @@ class Results {
       setText(line.world, words(world.name, 40));
       const own = valuesOf(entry, outcome, entry.n);
       setText(line.value, own ? said(outcome, meanOf(own)) : "\u2013");
-      setText(line.difference, effect ? differenceSaid(outcome, effect) : entry.n ? "cannot be said" : "\u2026");
-      const verdict = effect ? verdictOf(effect, outcome.better) : "";
+      const same = keyOf(world) === keyOf(reference.world);
+      setText(line.difference, same ? "" : effect ? differenceSaid(outcome, effect) : entry.n ? "cannot be said" : "\u2026");
+      const verdict = effect && !same ? verdictOf(effect, outcome.better) : "";
       setText(line.verdict, verdict);
       row.base.dataset.head = `${words(reference.world.name, 40)}:`;
     line.verdict.className = `verdict ${verdict.replaceAll(" ", "-")}`;
@@ -141,7 +144,8 @@ class Results {
 
   usual(outcome) {
     this.largest ??= largestMoves(this.asked.meta);
-    return this.largest.get(outcome.id) ?? 1;
+    const usual = this.largest.get(outcome.id) ?? 0;
+    return usual > 1e-6 ? usual : isShare(outcome) ? 0.01 : 1;
   }
 
   /** The effect on the runs that both worlds have; null where there is none. */
@@ -186,7 +190,7 @@ class Results {
     this.brinkTold = told;
     const most = Math.max(1.2, ...lines.map(({ entry }) => Math.min(entry.stability.worst ?? 0, 3) * 1.05));
     put(this.brink, h("p", { text: "The branching ratio: how many further acts one act draws, all told, when it is followed to the end. "
-      + "Below 1 every chain of acts dies out; at 1 it may not." }),
+      + "Below 1 every chain of acts dies out; at 1 it may not. \u2265: the worst state found, there may be a worse one." }),
     wide("Nearness to the brink", h("table", { class: "brink results cardlike" }, h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "world" }),
       h("th", { scope: "col", class: "number", text: "at the start" }), h("th", { scope: "col", class: "number", text: "in the worst state" }),
       h("th", { scope: "col", text: "0 to the brink" }), h("th", { scope: "col", text: "most of it by" }))),
@@ -195,15 +199,16 @@ class Results {
 
   drawRecord(all) {
     const { meta } = this.asked;
-    const told = JSON.stringify(all.map(({ index, world, entry }) => [index, world.name, entry.record]));
+    const told = JSON.stringify(all.map(({ index, world, entry }) => [index, world.name, entry.record, entry.recordRuns]));
     if (told === this.recordTold) return;
     this.recordTold = told;
     const ready = all.filter(({ entry }) => entry.record);
+    if (!ready.length) return put(this.record, h("p", { class: "note", text: "It is being counted." }));
     const agreeing = ready.map(({ index, world, entry }) => {
       const count = meta.record.filter((line) => agrees(line, entry.record[line.id])).length;
       return h("li", {}, marker(index), " ", name(world.name, 60), `: ${count} of ${meta.record.length} lines agree`);
     });
-    const runs = ready.length ? Math.max(...ready.map(({ entry }) => entry.recordRuns)) : 0;
+    const runs = Math.min(...ready.map(({ entry }) => entry.recordRuns));
     const tuned = meta.record.some((line) => line.tuned);
     put(this.record, h("p", { text: "Whoever pulls a lever sees here what it costs: the same yardstick laid on simulated histories and on the "
       + "dated record. A line agrees where the mean of the model lies in the record\u2019s 90\u202f% interval." }),
@@ -212,9 +217,10 @@ class Results {
       h("th", { scope: "col", text: "record [90\u202f% interval]" }), h("th", { scope: "col", text: "interval and worlds" }),
       ...ready.map(({ index, world }) => h("th", { scope: "col" }, marker(index), " ", name(world.name, 30))))),
     h("tbody", {}, ...meta.record.map((line) => recordRow(line, ready))))),
-    h("p", { class: "note", text: `From the first ${grouped(runs)} runs of each world. That a line agrees says that the record does not `
+    h("p", { class: "note", text: `From ${grouped(runs)} histories of each world, each as long as the record. That a line agrees says that the record does not `
       + `speak against the model, no more.${tuned ? " Lines marked \u201ctuned\u201d were used to set the model\u2019s numbers: their agreement is no test." : ""}` }),
     exporters(() => recordFigure(meta, ready), meta.scenario, "record"));
+    return undefined;
   }
 }
 
@@ -264,7 +270,7 @@ function intervalParts(effect, scale, index, { x, y, width }) {
 }
 
 function brinkRow({ index, world, entry }, most) {
-  const { initial, worst, blame } = entry.stability;
+  const { initial, worst, blame, complete } = entry.stability;
   const at = (value) => 6 + (Math.min(value, most) / most) * (PLOT.width - 12);
   const y = PLOT.height / 2 - 3;
   const drawn = s("svg", { class: "plot", viewBox: `0 0 ${PLOT.width} ${PLOT.height + 6}`, "aria-hidden": "true" },
@@ -277,8 +283,8 @@ function brinkRow({ index, world, entry }, most) {
   const over = worst >= 1;
   return h("tr", { class: over ? "one over" : "one" }, h("th", { scope: "row" }, marker(index), " ", name(world.name, 60)),
     h("td", { class: "number", "data-head": "at the start", text: initial.toFixed(2) }),
-    h("td", { class: `number${over ? " differs" : ""}`, "data-head": "in the worst state", text: Number.isFinite(worst) ? worst.toFixed(2) : "\u2013" }),
-    h("td", {}, drawn), h("td", { "data-head": "most of it by" }, blame ? name(typeof blame === "string" ? blame : blame.title ?? "", 80) : "\u2013",
+    h("td", { class: `number${over ? " differs" : ""}`, "data-head": "in the worst state", text: Number.isFinite(worst) ? `${complete === false ? "\u2265\u202f" : ""}${worst.toFixed(2)}` : "\u2013" }),
+    h("td", {}, drawn), h("td", { "data-head": "most of it by" }, blame ? name(String(blame).replaceAll("_", " "), 80) : "\u2013",
       over ? h("span", { class: "differs", text: " over the brink" }) : null));
 }
 

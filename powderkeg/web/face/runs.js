@@ -5,6 +5,7 @@
 const FIRST_RUNS = 200;
 const BATCH = 200;
 const MOST_RUNS = 2000;
+const RECORD_RUNS = 100;
 const MOST_KEPT = 24; // worlds whose runs are kept; the one that was used longest ago goes first
 
 class Runs {
@@ -53,14 +54,17 @@ class Runs {
     const jobs = this.wanted.map((one) => ({ ...one, entry: this.of(one) })).filter((job) => !job.entry.fault);
     const unseen = jobs.find((job) => job.entry.n === 0);
     if (unseen) return unseen;
+    const lines = this.engine.meta.record ?? [];
+    const unheld = lines.length ? jobs.find((job) => job.entry.record === null) : undefined;
     const unweighed = jobs.find((job) => job.entry.stability === null && this.engine.stability);
     if (unweighed) return { ...unweighed, weigh: true };
+    if (unheld) return { ...unheld, hold: true };
     if (jobs.length && !this.weights.done) return { lever: true };
     const short = jobs.filter((job) => job.entry.n < this.limit).sort((a, b) => a.entry.n - b.entry.n);
     return short[0] ?? null;
   }
 
-  async batch({ world, seed, years, entry, weigh, lever }) {
+  async batch({ world, seed, years, entry, weigh, lever, hold }) {
     const round = this.round;
     if (lever) {
       await this.weights.next();
@@ -68,22 +72,31 @@ class Runs {
       return await pause();
     }
     try {
-      if (weigh) entry.stability = (await this.engine.stability(editsOf(world))) ?? {};
+      if (hold) await this.holdAgainstRecord({ world, seed, years, entry });
+      else if (weigh) entry.stability = (await this.engine.stability(editsOf(world))) ?? {};
       else {
         const replicates = entry.n === 0 ? FIRST_RUNS : Math.min(BATCH, this.limit - entry.n);
-        const found = await this.engine.run({ world: editsOf(world), replicates, first: entry.n, years, seed });
+        const found = await this.engine.run({ world: editsOf(world), replicates, recorded: 0, first: entry.n, years, seed });
         if (!found) return await pause();
         taken(entry, found);
       }
     } catch (error) {
       if (error.name === "AbortError") return await pause();
-      if (weigh) entry.stability = {};
+      if (hold) entry.record = {};
+      else if (weigh) entry.stability = {};
       else entry.fault = error.message;
       this.failed(world, error);
     }
     this.changed();
     if (round === this.round) await pause(); // the page draws, listens, and only then goes on
     return undefined;
+  }
+
+  /** The record's lines over histories as long as the record: one batch, apart from the others, which are faster. */
+  async holdAgainstRecord({ world, seed, years, entry }) {
+    const asked = { world: editsOf(world), replicates: RECORD_RUNS, first: 0, years, seed };
+    const found = await this.engine.run(asked);
+    if (found) Object.assign(entry, { record: found.record ?? {}, recordRuns: RECORD_RUNS });
   }
 
   /** Whether everything that is shown has all the runs that it will get. */
@@ -108,10 +121,10 @@ function taken(entry, found) {
   entry.n += found.replicates;
   entry.capped += found.capped ?? 0;
   entry.blame = entry.blame ?? found.blame ?? null;
-  if (first) {
-    entry.record = found.record ?? {};
-    entry.recordRuns = found.replicates;
-    entry.median = found.median ?? 0;
+  if (!first) return;
+  entry.median = found.median ?? 0;
+  if (found.record && Object.keys(found.record).length) {
+    Object.assign(entry, { record: found.record, recordRuns: Math.min(RECORD_RUNS, entry.n) });
   }
 }
 

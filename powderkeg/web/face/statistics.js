@@ -82,9 +82,9 @@ function verdictOf(effect, better) {
 
 /** How an outcome is counted: {kind, event} as `Measure` has them. */
 function measureOf(outcome, years) {
-  if (outcome.measure) return { kind: outcome.measure, event: outcome.event ?? 0 };
   if (outcome.ratio) return { kind: "mean", event: 0 };
   const event = { chance: 1, count: 1 / years, share: 1, time: years * YEAR }[outcome.kind] ?? 0;
+  if (outcome.measure) return { kind: outcome.measure, event };
   return { kind: { chance: "any", count: "count" }[outcome.kind] ?? "mean", event };
 }
 

@@ -98,7 +98,7 @@ class Strip {
     const parts = [shapeOf(index, 8, top + 15), s("text", { class: "panel-title", x: 20, y: top + 19, text: title })];
     for (const standoff of history.standoffs) {
       const from = this.x(standoff.start);
-      const width = Math.max(this.x(standoff.end) - from, 1.5);
+      const width = Math.max(this.x(standoff.last ?? standoff.end) - from, 1.5);
       parts.push(s("rect", { class: "standoff", x: from, y: first - 4, width, height: bottom - first + 8 }),
         endMark(standoff.kind, from + width / 2, first - 10));
     }
@@ -204,8 +204,8 @@ function stripTable(meta, panels) {
       h("table", {}, h("caption", { text: `${caption}: standoffs` }),
         h("thead", {}, h("tr", {}, ...["from", "to", "opened by", "end"].map((text) => h("th", { scope: "col", text })))),
         h("tbody", {}, ...history.standoffs.map((one) => h("tr", {}, h("td", { class: "date", text: daySaid(meta.start, one.start) }),
-          h("td", { class: "date", text: daySaid(meta.start, one.end) }), h("td", {}, title(one.by)),
-          h("td", { text: `${one.kind ?? ""}${one.deaths ? ", people killed" : one.hurt ? ", people hurt" : ""}` }))))),
+          h("td", { class: "date", text: daySaid(meta.start, one.last ?? one.end) }), h("td", {}, title(one.by)),
+          h("td", { text: `${one.kind ?? ""}${one.killed ? ", people killed" : one.hurt ? ", people hurt" : ""}` }))))),
       h("table", {}, h("caption", { text: `${caption}: ${shared ? "acts that only this world has" : "acts"}, ${grouped(only.length)}${only.length > 500 ? ", the first 500" : ""}` }),
         h("thead", {}, h("tr", {}, ...["day", "who", "does", "to"].map((text) => h("th", { scope: "col", text })))),
         h("tbody", {}, ...only.slice(0, 500).map((event) => h("tr", {}, h("td", { class: "date", text: daySaid(meta.start, event.t) }),
@@ -221,7 +221,7 @@ function countsOf(meta, history) {
     acts: history.events.length,
     "hostile acts": history.events.filter((event) => tone.get(event.act) === "hostile").length,
     standoffs: history.standoffs.length,
-    "days in standoffs": Math.round(history.standoffs.reduce((sum, one) => sum + Math.max(1, one.end - one.start), 0)),
+    "days in standoffs": history.standoffs.reduce((sum, one) => sum + Math.floor(one.last ?? one.end) - Math.floor(one.start) + 1, 0),
     "acts of those drawn in": drawnIn(history.events).filter(Boolean).length,
   };
 }

@@ -19,7 +19,7 @@ class Weights {
   /** Try one more lever. One that cannot be tried moves nothing. */
   async next() {
     const lever = this.left[0];
-    const trial = { replicates: TRIAL_RUNS, first: 0, years: Math.min(TRIAL_YEARS, this.meta.years), seed: this.meta.seed };
+    const trial = { replicates: TRIAL_RUNS, recorded: 0, first: 0, years: Math.min(TRIAL_YEARS, this.meta.years), seed: this.meta.seed };
     const ends = [];
     try {
       for (const value of [lever.low, lever.high]) {

@@ -36,17 +36,17 @@ class WorldBar {
   async save() {
     await this.tried(async () => {
       const { world, meta } = { world: this.asked.world, meta: this.asked.meta };
-      const text = await this.engine.yaml({ name: world.name, ...editsOf(world) });
+      const text = await this.engine.yaml(editsOf(world), { title: world.name, seed: this.asked.now.seed, years: this.asked.now.years });
       const file = `${fileName(meta.scenario, world.name)}.yaml`;
       download(file, text, "application/yaml");
-      setText(this.message, `Saved as ${file}. The command line runs it to the same numbers: powderkeg run ${file}`);
+      setText(this.message, `Saved as ${file}. The same numbers on the command line: powderkeg compare ${file}; its first lines say the whole command.`);
     });
   }
 
   async load(text) {
     await this.tried(async () => {
       const world = await this.engine.parse(text);
-      this.asked.takeWorld(world, world.name ?? "Loaded");
+      this.asked.takeWorld(world, world.title ?? world.name ?? "Loaded");
       setText(this.message, "Loaded.");
     });
   }
