@@ -66,6 +66,32 @@ def test_parts_gathered_are_the_files_of_an_undivided_run(
     assert len(results(here / "job")) > 3
 
 
+def test_runs_that_stream_say_the_same_as_runs_in_memory(here: Path) -> None:
+    """Byte for byte, whole and in parts; a file of the data set that was changed is made again."""
+    words = ["run", "two.yaml", "--replicates", "700", "--quiet"]
+    assert call(*words, "--out", "whole") == call(*words, "--out", "stream", "--stream") == 0
+    one, other = results(here / "whole"), results(here / "stream")
+    for name in ("outcomes.csv", "outcomes.json", "scenario.resolved.json"):
+        assert one[name] == other[name]
+    for name, inside in (("events.parquet", "events"), ("episodes.parquet", "standoffs")):
+        spans = sorted((here / "stream" / inside).glob("*.parquet"))
+        assert len(spans) > 5
+        assert pl.concat([pl.read_parquet(span) for span in spans]).equals(pl.read_parquet(here / "whole" / name))
+    for part in (2, 1):
+        assert call(*words, "--out", "parts", "--stream", "--part", f"{part}/2") == 0
+    span = sorted((here / "parts" / "events").glob("*.parquet"))[3]
+    content = span.read_bytes()
+    span.write_bytes(content[:-1] + b"x")
+    assert call("gather", "parts", "--quiet") == 2
+    with pytest.warns(pk.PowderkegWarning, match="made again"):
+        assert call(*words, "--out", "parts", "--stream", "--part", "1/2") == 0
+    assert call("gather", "parts", "--quiet") == 0
+    every = {p.relative_to(here / "stream"): p.read_bytes() for p in (here / "stream").rglob("*") if p.is_file()}
+    for place, bytes_there in every.items():
+        if place.name != "about.json":
+            assert (here / "parts" / place).read_bytes() == bytes_there, place
+
+
 def test_what_does_not_belong_together_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each of these wrote a table, or an older one over the newer, before parts were asked for."""
     words = [*COMMANDS["sweep"], "--out", "job", "--quiet"]

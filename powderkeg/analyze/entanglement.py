@@ -9,6 +9,7 @@ act is how, and the actor of that act's parent is by whom. Offspring of a past t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from powderkeg.simulate import Runs
 
 OTHER_ORIGINS = {BACKGROUND: "background", SCHEDULED: "scheduled", TIMER: "timer", HISTORY: "history"}
+
+KEYS = ("drawn_in", "mechanism", "by")
+"""How an act's actor came in."""
 
 SCHEMA = {
     "actor": pl.String,
@@ -50,7 +54,7 @@ def entanglement(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     share         of all acts of the actor, with the interval from how it differs between runs
     acts_per_run  such acts in a run, mean
     """
-    return _shares(_counts(runs), runs, ["drawn_in", "mechanism", "by"], level)
+    return entanglement_of(model_of(runs), [entanglement_sums(runs)], len(runs.offsets) - 1, level)
 
 
 def drawn_in(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
@@ -96,34 +100,44 @@ def _counts(runs: Runs) -> pl.DataFrame:
     )
 
 
-def _shares(counts: pl.DataFrame, runs: Runs, keys: list[str], level: float) -> pl.DataFrame:
-    """Shares of each actor's acts by `keys`; three sums over runs tell the spread, no table of runs is needed."""
+def entanglement_sums(runs: Runs) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `entanglement` rests on: sums over runs, by actor and way, and by actor. Those of spans of runs add up."""
+    counts = _counts(runs)
     totals = counts.group_by("replicate", "actor").agg(pl.col("n").sum().cast(pl.Float64).alias("all"))
-    cells = counts.group_by("replicate", "actor", *keys).agg(pl.col("n").sum().cast(pl.Float64))
+    cells = counts.group_by("replicate", "actor", *KEYS).agg(pl.col("n").sum().cast(pl.Float64))
+    # Three sums over runs tell the spread, no table of runs is needed; all are whole numbers, so they add up exactly.
     sums = (
         cells.join(totals, on=["replicate", "actor"])
-        .group_by("actor", *keys)
+        .group_by("actor", *KEYS)
         .agg(
             pl.col("n").sum().alias("hits"),
             (pl.col("n") ** 2).sum().alias("hits_2"),
             (pl.col("n") * pl.col("all")).sum().alias("hits_all"),
         )
+        .sort("actor", *KEYS)
     )
     whole = totals.group_by("actor").agg(pl.col("all").sum(), (pl.col("all") ** 2).sum().alias("all_2"))
-    n_runs = len(runs.offsets) - 1
-    names = _actors(model_of(runs))
-    mechanisms = model_of(runs).mechanisms
+    return sums, whole.sort("actor")
+
+
+def entanglement_of(
+    model: Model, parts: Sequence[tuple[pl.DataFrame, pl.DataFrame]], n_runs: int, level: float = LEVEL
+) -> pl.DataFrame:
+    """The shares of each actor's acts, from the sums of spans of so many runs together."""
+    sums = pl.concat([one for one, _ in parts]).group_by("actor", *KEYS).agg(pl.all().sum())
+    whole = pl.concat([one for _, one in parts]).group_by("actor").agg(pl.all().sum())
+    names = _actors(model)
     rows = []
     for row in sums.join(whole, on="actor").to_dicts():
         spread = (row["hits_2"], row["hits_all"], row["all_2"])
         estimate = intervals.ratio(spread, row["hits"], row["all"], n_runs, level)
-        code = row.get("mechanism", BACKGROUND)
+        code = row["mechanism"]
         rows.append(
             {
                 "actor": names[row["actor"]],
                 "drawn_in": row["drawn_in"],
-                "mechanism": mechanisms[code] if code >= 0 else OTHER_ORIGINS[code],
-                "by": names[row["by"]] if row.get("by", -1) >= 0 else None,
+                "mechanism": model.mechanisms[code] if code >= 0 else OTHER_ORIGINS[code],
+                "by": names[row["by"]] if row["by"] >= 0 else None,
                 "share": estimate.mean,
                 "low": estimate.low,
                 "high": estimate.high,

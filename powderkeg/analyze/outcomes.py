@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from powderkeg.simulate import Runs
 
 
+PerRun = tuple[str, Floats, NDArray[np.bool_]]
+"""Of an outcome its kind, its value in every run, and where that is cut off by the end of the run."""
+
 SCHEMA = {
     "name": pl.String,
     "title": pl.String,
@@ -57,9 +60,14 @@ def outcomes(model: Model, runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     The interval holds `level` of the time for the mean over endless runs: it tells how well the model is known, not how
     much single histories differ. A history that hit its event limit is counted up to there.
     """
+    return outcomes_of(model, per_run(model, runs), float(runs.days), level)
+
+
+def outcomes_of(model: Model, answers: Iterable[PerRun], days: float, level: float = LEVEL) -> pl.DataFrame:
+    """The same from what `per_run` said of all runs, each of so many days."""
     rows = []
-    for (name, one), (kind, values, cut_off) in zip(_named(model), per_run(model, runs), strict=True):
-        estimate, median, never = _summary(kind, values, cut_off, float(runs.days), level)
+    for (name, one), (kind, values, cut_off) in zip(_named(model), answers, strict=True):
+        estimate, median, never = _summary(kind, values, cut_off, days, level)
         told = {"name": name, "title": one.title or name, "kind": kind, "unit": UNITS[kind], "better": one.better}
         rows.append({**told, **estimate._asdict(), "median": median, "never": never})
     return pl.DataFrame(rows, schema=SCHEMA)
@@ -68,7 +76,7 @@ def outcomes(model: Model, runs: Runs, level: float = LEVEL) -> pl.DataFrame:
 UNITS = {"any": "share of runs", "count": "per year", "first": "days", "share_of_time": "share of days"}
 
 
-def per_run(model: Model, runs: Runs) -> list[tuple[str, Floats, NDArray[np.bool_]]]:
+def per_run(model: Model, runs: Runs) -> list[PerRun]:
     """For each outcome its kind, its value in every run, and where that value is cut off by the end of the run.
 
     any: 0 or 1. count: events. first: days to the first, or to the end of the run. share_of_time: share of days. Paired

@@ -86,17 +86,20 @@ class JobOptions:
             print(slurm_script(typed_words(), self.print_slurm, _out_typed(TYPED.get())))
             raise typer.Exit
 
-    def plan(self, out: Path | None, scenario: Scenario, inside: str = INSIDE) -> JobPlan | None:
-        """How the job is carried out, None where nothing of it is kept. Raises UsageError for what cannot be."""
+    def plan(self, out: Path | None, scenario: Scenario, inside: str = INSIDE, always: bool = False) -> JobPlan | None:
+        """How the job is carried out, None where nothing of it is kept. Raises UsageError for what cannot be.
+
+        always  it is kept whether that was asked for or not
+        """
         from powderkeg.scenario import resolve
         from powderkeg.simulate.plans import JobPlan
 
         gathers = GATHERS.get()
         part, parts = (None, 1) if gathers else self._share()
-        if not (gathers or self.resume or part is not None or inside == ""):
+        if not (gathers or self.resume or part is not None or inside == "" or always):
             return None
         if out is None:
-            option = "--part" if part is not None else "--resume"
+            option = "--part" if part is not None else "--resume" if self.resume else "--stream"
             raise UsageError(Fault(None, None, option, "no folder", "--out FOLDER, in which pieces are kept"))
         about = {"command": typed_words(), "from": str(Path.cwd()), "scenario": resolve(scenario)}
         return JobPlan(out / inside, part, parts, gathers, about)

@@ -42,7 +42,7 @@ from powderkeg.writing.files import text_of
 if TYPE_CHECKING:
     import polars as pl
 
-    from powderkeg.model import Model
+    from powderkeg.model import Model, Stability
     from powderkeg.report import Results
     from powderkeg.scenario import Scenario
     from powderkeg.simulate import Runs
@@ -84,6 +84,9 @@ def run(
             help="Also write reports.parquet: what a source of the scenario's `reporting` would show of the acts.",
         ),
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="For very many runs: acts go to Parquet files, never all into memory.")
+    ] = False,
     workers: Workers = None,
     memory: Memory = None,
     force: Force = False,
@@ -108,8 +111,10 @@ def run(
     place = None if folder is None else folder.path
     if seen_by is not None:
         must_be_known(seen_by, read, folder)
+        if stream:
+            raise UsageError(Fault(None, None, "--seen-by", "beside --stream", "one of them"))
 
-    from powderkeg import analyze, report
+    from powderkeg import report
     from powderkeg.model import compile, stability
 
     model = compile(read)
@@ -117,26 +122,57 @@ def run(
         found = stability(model)
     if found.warning:
         say_error(f"warning: {found.warning}")
-    plan = job.plan(place, read)
+    plan = job.plan(place, read, always=stream)
     asked = {
         "years": years, "replicates": replicates, "seed": seed, "workers": workers, "memory": memory, "limit": limit,
     }  # fmt: skip
     with job.told(screen, place), job.executor() as executor:
-        runs, stopped = simulated(screen, model, asked | {"checkpoint": plan, "executor": executor})
-        with screen.waiting("counting"):
-            episodes = analyze.episodes(runs)
-            lines = record_lines(model, runs.replicates, seed, workers)
-            results = report.gather(model, runs, episodes, lines, found)
-        screen.data(report.summary(results))
-        show(screen, results)
+        make = counted_streaming if stream else counted_whole
+        made = make(screen, model, found, asked | {"plan": plan, "executor": executor})
+        screen.data(report.summary(made.results))
+        show(screen, made.results)
         if folder is not None:
             with screen.waiting("writing"), folder.results("run", read, seed):
-                write(folder, read, runs, episodes, results, typed(scenario, sets, results, seen_by), also, seen_by)
+                command = typed(scenario, sets, made.results, seen_by) + " --stream" * stream
+                write(folder, read, made, command, also, seen_by)
             for line in folder.said():
                 screen.say(line)
             screen.say(f"Open {(folder.path / 'report.html').resolve()}")
-    if stopped:
+    if made.stopped:
         raise typer.Exit(STOPPED)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What there is to tell and to write; without runs, they stand in files already."""
+
+    results: Results
+    runs: Runs | None = None
+    episodes: pl.DataFrame | None = None
+    stopped: bool = False
+
+
+def counted_whole(screen: Screen, model: Model, found: Stability, asked: dict[str, Any]) -> Made:
+    """All runs in memory at once."""
+    from powderkeg import analyze, report
+
+    runs, stopped = simulated(screen, model, asked)
+    with screen.waiting("counting"):
+        episodes = analyze.episodes(runs)
+        lines = record_lines(model, runs.replicates, asked["seed"], asked["workers"])
+        return Made(report.gather(model, runs, episodes, lines, found), runs, episodes, stopped)
+
+
+def counted_streaming(screen: Screen, model: Model, found: Stability, asked: dict[str, Any]) -> Made:
+    """Runs span by span; acts and standoffs are in files by then."""
+    from powderkeg.report.results import results_of
+    from powderkeg.report.streamed import streamed
+
+    assert model.scenario is not None
+    with screen.progress(f"{asked['replicates']:,} runs of {model.scenario.name}") as progress:
+        counted = streamed(model, progress=progress, **asked)
+    lines = record_lines(model, counted.replicates, asked["seed"], asked["workers"])
+    return Made(results_of(model, counted, lines, found))
 
 
 def simulated(screen: Screen, model: Model, asked: dict[str, Any]) -> tuple[Runs, bool]:
@@ -148,9 +184,10 @@ def simulated(screen: Screen, model: Model, asked: dict[str, Any]) -> tuple[Runs
     room, replicates = budget(asked["memory"]).part(EVENTS_SHARE), asked["replicates"]
     try:
         with screen.progress(f"{replicates:,} runs of {model.scenario.name}") as progress:
-            return simulate(model, progress=progress, **{**asked, "memory": room}), False
+            told = {name: value for name, value in asked.items() if name != "plan"}
+            return simulate(model, progress=progress, checkpoint=asked["plan"], **{**told, "memory": room}), False
     except Interrupted as interrupted:
-        if asked["checkpoint"] is not None:
+        if asked["plan"] is not None:
             raise
         runs = interrupted.runs
         say_error(f"Stopped after {runs.replicates:,} of {replicates:,} runs; what follows is about these.")
@@ -272,36 +309,33 @@ def typed(name: str, sets: Sequence[str] | None, results: Results, seen_by: str 
     return shlex.join(words)
 
 
-def write(
-    folder: Folder,
-    scenario: Scenario,
-    runs: Runs,
-    episodes: pl.DataFrame,
-    results: Results,
-    command: str,
-    also: Also,
-    seen_by: str | None = None,
-) -> None:
+def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Also, seen_by: str | None = None) -> None:
     """All files, the small ones first: if the disk fills up, what answers the questions is there."""
     from powderkeg import report
     from powderkeg.events import write_events
     from powderkeg.scenario import resolve
 
+    results, runs = made.results, made.runs
     summary = json.dumps(report.summary(results), ensure_ascii=False, allow_nan=False, indent=2)
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
     folder.write("outcomes.csv", csv_of(results.outcomes))
     folder.write("outcomes.json", text_of(summary + "\n"))
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
-    folder.write("episodes.parquet", episodes.write_parquet)
+    if made.episodes is not None:
+        folder.write("episodes.parquet", made.episodes.write_parquet)
     also.write(folder, results)
-    if seen_by is not None:
+    if seen_by is not None and runs is not None:
         from powderkeg.fit import observe
 
         reports = observe(runs, scenario.reporting[seen_by], results.seed)
         folder.write("reports.parquet", lambda path: write_events(reports, path))
-    files = [*folder.finished, "events.parquet"]
+    files = [*folder.finished, *(["events.parquet"] if runs is not None else ["events/", "standoffs/"])]
     # The page keeps one core busy, the events another.
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(folder.write, "events.parquet", lambda path: write_events(runs.table(), path))
+        writing = None
+        if runs is not None:
+            table = runs.table
+            writing = pool.submit(folder.write, "events.parquet", lambda path: write_events(table(), path))
         folder.write("report.html", lambda path: report.write(results, path, files, command))
-        writing.result()
+        if writing is not None:
+            writing.result()

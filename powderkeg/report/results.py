@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from powderkeg.analyze.statistics import EpisodeStatistics
 from powderkeg.units import YEAR
@@ -154,40 +155,73 @@ def gather(
     stability of the model, if it is known already
     """
     from powderkeg import analyze
+
+    if episodes is None:
+        episodes = analyze.episodes(runs)
+    replicate = median_history(np.diff(runs.offsets).astype(np.int64), episodes)
+    found = Counted(
+        seed=runs.seed,
+        replicates=runs.replicates,
+        days=float(runs.days),
+        events=int((np.asarray(runs.channel) < model.n_acts).sum()),
+        exploded=int(np.asarray(runs.exploded).sum()),
+        episodes=episodes,
+        outcomes=analyze.outcomes(model, runs),
+        entanglement=analyze.entanglement(runs),
+        example_replicate=replicate,
+        example_acts=acts_of(model, runs, replicate),
+        example_standoffs=episodes.filter(pl.col("replicate") == replicate),
+    )
+    return results_of(model, found, record, stability)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What runs were counted for: see `Results`. `episodes` needs the columns that statistics are made of."""
+
+    seed: int
+    replicates: int
+    days: float
+    events: int
+    exploded: int
+    episodes: pl.DataFrame
+    outcomes: pl.DataFrame
+    entanglement: pl.DataFrame
+    example_replicate: int
+    example_acts: pl.DataFrame
+    example_standoffs: pl.DataFrame
+
+
+def results_of(
+    model: Model,
+    counted: Counted,
+    record: Sequence[Mapping[str, Any]] | None = None,
+    stability: Stability | None = None,
+) -> Results:
+    """Everything the page says about runs that were counted."""
+    from powderkeg import analyze
     from powderkeg.model import foundations, guessed
     from powderkeg.model import stability as stability_of
     from powderkeg.scenario import digest
 
     scenario = model.scenario
     assert scenario is not None, "the page is about a scenario"
-    if episodes is None:
-        episodes = analyze.episodes(runs)
-    replicate = _median_history(runs, episodes)
     found = stability or stability_of(model)
     numbers = foundations(model, scenario)
-    sources = _sources(scenario)
+    told = {name: value for name, value in vars(counted).items() if name != "episodes"}
     return Results(
+        **told,
         name=scenario.name,
         title=scenario.title or scenario.name,
         about=scenario.about,
         start=scenario.start,
-        seed=runs.seed,
-        replicates=runs.replicates,
-        days=float(runs.days),
-        events=int((np.asarray(runs.channel) < model.n_acts).sum()),
-        exploded=int(np.asarray(runs.exploded).sum()),
         digest=digest(scenario),
         branching_ratio=found.initial,
-        standoffs=analyze.episode_statistics(episodes, float(runs.days), runs.replicates),
-        outcomes=analyze.outcomes(model, runs),
-        entanglement=analyze.entanglement(runs),
-        example_replicate=replicate,
-        example_acts=_acts(model, runs, replicate),
-        example_standoffs=episodes.filter(pl.col("replicate") == replicate),
+        standoffs=analyze.episode_statistics(counted.episodes, counted.days, counted.replicates),
         brink=_brink(found),
         drivers=tuple((path.split(".")[-1], share) for path, share in found.drivers if share >= LEAST_DRIVER),
         record=None if record is None else tuple(record),
-        sources=sources,
+        sources=_sources(scenario),
         n_values=numbers["total"],
         n_sourced=sum(one["values"] for one in numbers["sources"]),
         n_guesses=numbers["guesses"],
@@ -227,15 +261,18 @@ def summary(results: Results) -> dict[str, Any]:
     }
 
 
-def _median_history(runs: Runs, episodes: pl.DataFrame) -> int:
-    """The first run whose number of standoffs, and then of acts, is nearest to the median of all runs."""
-    counts = np.bincount(episodes["replicate"].to_numpy(), minlength=runs.replicates).astype(np.float64)
-    acts = np.diff(np.asarray(runs.offsets)).astype(np.float64)
+def median_history(events: NDArray[np.integer[Any]], episodes: pl.DataFrame) -> int:
+    """The first run whose number of standoffs, and then of events, is nearest to the median of all runs.
+
+    events  (R,) of each run
+    """
+    acts = events.astype(np.float64)
+    counts = np.bincount(episodes["replicate"].to_numpy(), minlength=len(acts)).astype(np.float64)
     order = np.lexsort((np.abs(acts - np.median(acts)), np.abs(counts - np.median(counts))))
     return int(order[0])
 
 
-def _acts(model: Model, runs: Runs, replicate: int) -> pl.DataFrame:
+def acts_of(model: Model, runs: Runs, replicate: int) -> pl.DataFrame:
     """The acts of one history with their tone and heat."""
     begin, stop = (int(runs.offsets[replicate + step]) for step in (0, 1))
     channel = np.asarray(runs.channel[begin:stop])

@@ -306,6 +306,8 @@ class _Chunks:
         self.job, self.folder, self.held, self.progress = job, folder, held, progress
         self.trials = TRIAL if needs_trial(job.replicates, job.limit) else 0
         first, end = job.span
+        if first == 0:
+            self.trials = min(self.trials, end)
         firsts = [*range(first, min(self.trials, end)), *range(max(first, self.trials), end, each)]
         if first:
             # The first replicates of all are looked at all the same; between them and the span is a chunk nobody makes.
