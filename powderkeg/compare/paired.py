@@ -231,8 +231,8 @@ def compare(
             if progress is not None and told is None:
                 progress((number + 1) / task.pieces)
     compared, stopped = _all_compared(model, plans, spans, days, limit, level)
-    found = {plan.named.name: [_under_of(piece[k]) for piece in under] for k, plan in enumerate(plans, 1)}
-    compared = [_spread(one, found[one.name], level) for one in compared]
+    by_name = {plan.named.name: [_under_of(piece[k]) for piece in under] for k, plan in enumerate(plans, 1)}
+    compared = [_spread(one, by_name[one.name], level) for one in compared]
     compared = [
         replace(one, idle=why_idle(model, made)) if one.differing == 0.0 else one
         for one, made in zip(compared, plans, strict=True)
