@@ -15,7 +15,7 @@ import powderkeg as pk
 from powderkeg.compare.interventions import choose, intervene
 from powderkeg.compare.measures import outcome_measures, standoff_measures
 from powderkeg.engine.simulation.tables import tables
-from powderkeg.engine.worlds import Phase, World
+from powderkeg.engine.worlds import ForcedAct, Phase, World, silenced
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.model import Model, filled
 from powderkeg.units import YEAR
@@ -152,6 +152,41 @@ def test_outcomes_and_standoffs_of_every_run_are_those_of_python(
         assert found[f"standoffs.{measure.name}"] == pytest.approx(measure.values, rel=1e-12), measure.name
 
 
+@pytest.mark.parametrize("name", SCENARIOS[:2])
+def test_the_record_is_held_against_the_same_histories(
+    name: str, opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    expected = pk.record(models[name], replicates=100, seed=3)
+    given = {"replicates": 120, "years": 1.0, "seed": 3, "slot": "record"}
+    found = asked(opened[name], "engine.run(given)", given)
+    lines = {line["id"]: line for line in asked(opened[name], "engine.meta.record", {})}
+    for line in expected.lines:
+        assert found["record"].get(line.name) == (None if line.model is None else pytest.approx(line.model, rel=1e-9))
+        assert (lines[line.name]["low"], lines[line.name]["high"]) == (line.record_low, line.record_high)
+
+
+def test_runs_shared_out_to_threads_are_the_same_runs(opened: dict[str, Page]) -> None:
+    page = opened["north-kosovo"]
+    call = """engine.run(given).then(found => Object.fromEntries(Object.entries(found.outcomes)
+        .map(([id, values]) => [id, Array.from(values)])))"""
+    found = asked(page, call, {"replicates": 50, "years": 2.0, "seed": 3, "slot": "threads"})
+    whole = page.evaluate("powderkeg.run({replicates: 50, years: 2, seed: 3})")["outcomes"]
+    assert found == {name: values for name, values in whole.items() if name in found}
+    assert len(found) > 10
+
+
+def test_covariates_turn_on_their_days_in_the_page_too(browser: Browser, tmp_path: Path) -> None:
+    scenario = pk.load(Path(__file__).parent / "scenarios" / "good" / "covariates.yaml")
+    model, file = pk.compile(scenario), tmp_path / "page.html"
+    file.write_text(page_of(pk.edit(scenario, {"years": 2}), replicates=5), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    assert page_rows(page) == rows(model)
+    (named,) = choose(scenario, ["lifted"])
+    assert page_rows(page, on=["lifted"]) == rows(model, intervene(model, named, YEARS * YEAR))
+    page.close()
+
+
 def test_facts_of_a_history_stand_as_long_as_python_says(opened: dict[str, Page], models: dict[str, Model]) -> None:
     model = models["north-kosovo"]
     runs = pk.simulate(model, years=YEARS, replicates=3, seed=SEED)
@@ -163,6 +198,70 @@ def test_facts_of_a_history_stand_as_long_as_python_says(opened: dict[str, Page]
             days[model.system.level_start[index] + model.levels[index].index(turn["level"])] += end - turn["t"]
     assert days == pytest.approx(runs.level_time[2], abs=1e-6)
     assert len(told["events"]) == runs.table().frame.filter(replicate=2).height
+
+
+def test_a_played_history_is_a_world_of_forced_and_silent_acts(
+    opened: dict[str, Page], models: dict[str, Model]
+) -> None:
+    """One act does not come about, another is put in: all that does not follow from them stays, in every bit."""
+    model, page = models["north-kosovo"], opened["north-kosovo"]
+    given = {"replicate": 1, "years": YEARS, "seed": SEED, "actor": "kosovo"}
+    free = asked(page, "engine.play(given)", given)
+    lost = next(event for event in free["events"] if event["source"] == "kosovo")
+    put = {"t": lost["t"] + 5.0, "source": "kosovo", "act": lost["act"], "target": lost["target"]}
+    told = asked(page, "engine.play(given)", given | {"script": [put], "withhold": [lost], "at": lost["t"]})
+    channel, t = lost["channel"], lost["t"]
+    world = make_world(
+        model.system,
+        (Phase(t, silenced(model.system, np.array([channel]))), Phase(math.nextafter(t, math.inf), model.system)),
+        (ForcedAct(put["t"], channel),),
+    )
+    frame = pk.simulate(model, years=YEARS, replicates=2, seed=SEED, world=world).table().frame.filter(replicate=1)
+    names = ("time", "source", "act", "target")
+    assert [(e["t"], e["source"], e["act"], e["target"]) for e in told["events"]] == frame.select(names).rows()
+    assert [e["t"] for e in told["events"] if e.get("forced")] == [put["t"]]
+    assert [e for e in told["events"] if e["t"] < t] == [e for e in free["events"] if e["t"] < t]
+    assert t not in [e["t"] for e in told["events"]]
+    assert {"source": "kosovo", "act": lost["act"], "target": lost["target"]} in told["allowed"]
+    assert {one["source"] for one in told["allowed"]} == {"kosovo"}
+    idle = asked(page, "engine.play(given)", given | {"from": 0.0})
+    assert "kosovo" not in {e["source"] for e in idle["events"]}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_saved_world_gives_compare_the_numbers_of_the_page(
+    name: str, opened: dict[str, Page], models: dict[str, Model], tmp_path: Path
+) -> None:
+    scenario, values = models[name].scenario, settings(models[name], 9)
+    assert scenario is not None
+    tie, chosen = next(iter(scenario.ties)), list(scenario.interventions)[1]
+    world = {"set": values, "on": [chosen], "off": [f"ties.{tie}"]}
+    text = opened[name].evaluate("world => powderkeg.engine.yaml(world)", world)
+    file = tmp_path / "saved.yaml"
+    file.write_text(text, encoding="utf-8")
+    saved = pk.compile(pk.load(file))
+    assert saved.scenario is not None
+    (named,) = choose(saved.scenario, [f"page_world+{chosen}"])
+    expected = rows(saved, intervene(saved, named, YEARS * YEAR))
+    assert page_rows(opened[name], **world, paired=True) == expected
+    read = opened[name].evaluate("text => powderkeg.engine.parse(text)", text)
+    assert {key: read[key] for key in world} == world
+
+
+@pytest.mark.parametrize("name", SCENARIOS[:2])
+def test_the_brink_is_as_near_as_python_says(name: str, opened: dict[str, Page], models: dict[str, Model]) -> None:
+    scenario = models[name].scenario
+    assert scenario is not None
+    for seed in range(2):
+        values = settings(models[name], seed)
+        expected = pk.stability(pk.compile(pk.edit(scenario, values)))
+        found = asked(opened[name], "engine.stability(given)", {"set": values})
+        assert found["initial"] == pytest.approx(expected.initial, abs=1e-4)
+        if found["complete"]:
+            assert found["worst"] == pytest.approx(expected.worst, abs=1e-4)
+            assert f"mechanisms.{found['blame']}" == expected.drivers[0][0]
+        else:
+            assert found["worst"] <= expected.worst + 1e-4
 
 
 def test_a_page_asks_for_nothing_and_says_nothing_wrong(

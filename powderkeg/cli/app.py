@@ -36,6 +36,7 @@ from powderkeg.cli import (
     run,
     scenarios,
     score,
+    serve,
     sweep,
     texts,
 )
@@ -73,6 +74,7 @@ app.command(rich_help_panel=SCENARIO)(rare.rare)
 app.command(rich_help_panel=SCENARIO)(sweep.sweep)
 app.command(rich_help_panel=SCENARIO)(brink.brink)
 app.command(rich_help_panel=SCENARIO)(page.page)
+app.command(rich_help_panel=SCENARIO)(serve.serve)
 app.command(rich_help_panel=SCENARIO)(gather.gather)
 OBSERVED = "Observed events"
 app.add_typer(events.events, name="events", rich_help_panel=OBSERVED)

@@ -238,7 +238,7 @@ def _worst(
     kind = kind.reshape(-1)
     factors = np.zeros((len(distinct), len(found.factors)))
     factors[:, used] = distinct
-    candidates = _undominated(distinct)
+    candidates = undominated(distinct)
     if candidates is None or len(candidates) * (len(ratio_of.mass) + 1_000) > MOST_WORK:
         return None
     ratios = np.array([ratio_of(factors[index]) for index in candidates])
@@ -254,7 +254,7 @@ def _worst(
     return best, worst, (int((every >= NEAR - ROUNDING).sum()), int((every >= 1.0 - ROUNDING).sum()))
 
 
-def _undominated(rows: Floats) -> Ints | None:
+def undominated(rows: Floats) -> Ints | None:
     """Rows that no other row reaches or exceeds everywhere; None where finding them is too much work."""
     left = MOST_COMPARED
     kept = np.zeros((0, rows.shape[1]))

@@ -196,13 +196,14 @@ def record(
 
 def _marked(lines: tuple[RecordLine, ...], definition: RecordFile) -> tuple[RecordLine, ...]:
     """The lines with what the scenario of the record knew of them when its numbers were set."""
+    return tuple(replace(line, used=used_of(definition, line.name)) for line in lines)
 
-    def used(name: str) -> str:
-        own = [line for line in definition.lines if name == line or name.startswith(f"{line}_")]
-        is_tuned = any(line in definition.tuned for line in own if name == line or definition.lines[line].each)
-        return TUNED if is_tuned else IN_VIEW if definition.in_view else ""
 
-    return tuple(replace(line, used=used(line.name)) for line in lines)
+def used_of(definition: RecordFile, name: str) -> str:
+    """What the scenario of the record knew of a line when its numbers were set, see `RecordLine.used`."""
+    own = [line for line in definition.lines if name == line or name.startswith(f"{line}_")]
+    is_tuned = any(line in definition.tuned for line in own if name == line or definition.lines[line].each)
+    return TUNED if is_tuned else IN_VIEW if definition.in_view else ""
 
 
 def compare_lines(

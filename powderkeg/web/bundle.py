@@ -7,7 +7,7 @@ bit; what interventions edit comes as numbers and levels, and only where that is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -19,14 +19,17 @@ from powderkeg.analyze.streams import streams
 from powderkeg.compare.interventions import Named, contradictions, plan
 from powderkeg.compare.measures import STANDOFFS
 from powderkeg.engine.arrays import HISTORY, System
-from powderkeg.errors import ModelError, UsageError
-from powderkeg.model import Model, filled, stability
-from powderkeg.model import compile as compile_scenario
+from powderkeg.errors import UsageError
+from powderkeg.model import Model
+from powderkeg.model.compiling import compile_scenario
+from powderkeg.model.reachable import reach
+from powderkeg.model.stability import undominated
 from powderkeg.scenario import Scenario, digest, edit, tie_verb
 from powderkeg.simulate import simulate
 from powderkeg.simulate.jobs import EVENT_LIMIT
 from powderkeg.units import YEAR
 from powderkeg.version import __version__
+from powderkeg.web.records import record_of
 
 FORMAT = 1
 """Of the bundle; the page's script refuses another."""
@@ -35,18 +38,21 @@ SHOWN = {"rate": ("per year", YEAR)}
 """Kind of a number -> unit in which people read it, and what a number inside is multiplied by for that."""
 
 
-def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200) -> dict[str, Any]:
+def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200, origin: str | None = None) -> dict[str, Any]:
     """All that the page needs to know of a scenario.
 
     seed, replicates  what the page starts with
+    origin            what a file beside the scenario's would include it by; by default its name
 
     Raises ModelError if the scenario has nothing to run.
     """
     model = compile_scenario(scenario)
+    held = record_of(model)
     return {
         "format": FORMAT,
         "version": __version__,
         "scenario": scenario.name,
+        "origin": origin or scenario.name,
         "title": scenario.title or scenario.name,
         "about": scenario.about,
         "digest": digest(scenario),
@@ -65,17 +71,21 @@ def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200) -> dict[str
         "mechanisms": list(model.mechanisms),
         "facts": _facts(model),
         "ties": _ties(model),
+        "fact_levels": [[name, list(levels)] for name, levels in zip(model.facts, model.levels, strict=True)],
+        "known_days": model.known_days if math.isfinite(model.known_days) else 1e9,
         "outcomes": [*_outcomes(model), *_of_standoffs(float(scenario.years))],
         "standoffs": _standoffs(model),
         "levers": _levers(model),
         "levels": _levels(model),
         "switches": _switches(model),
         "conflicts": _conflicts(model),
-        "record": [],
+        "record": held["lines"],
+        "record_days": held["days"],
+        "record_marks": held["marks"],
         "parameters": [{"path": p.path, "value": p.value, "kind": p.kind} for p in model.parameters],
         "system": arrays_of(model.system),
         "cells": _cells(model),
-        "stability": _stability(model),
+        "reach": _reach(model),
     }
 
 
@@ -104,6 +114,7 @@ def _cells(model: Model) -> dict[str, Any]:
         "level_factor": _plain(model.factor_parameter),
         **{name: _plain(cells) for name, cells in model.other_parameters.items()},
         "edge_weight": _plain(model.edge_weight),
+        "power": None if model.factor_power is None else _plain(model.factor_power),
         "times": None if model.times_parameter is None else _plain(model.times_parameter),
     }
 
@@ -284,6 +295,10 @@ def _switches(model: Model) -> list[dict[str, Any]]:
     return found
 
 
+TURNS = ("turn_time", "turn_fact", "turn_level")
+"""Arrays of the facts with a known path, which an intervention may change as a whole."""
+
+
 def _part(model: Model, name: str) -> dict[str, Any]:
     """What one intervention does, by itself."""
     assert model.scenario is not None
@@ -294,9 +309,17 @@ def _part(model: Model, name: str) -> dict[str, Any]:
     if turn is not None and turn.system is not None:
         index = {parameter.path: number for number, parameter in enumerate(model.parameters)}
         told["values"] = {str(index[path]): value for path, value in turn.values.items()}
-        told["levels"] = _differing(model.system.initial_level, turn.system.initial_level)
+        known = _levels(model)
+        named = {known[path][0] for path in part.set if path in known}  # also where they are as at the start already
+        changed_levels = np.flatnonzero(model.system.initial_level != turn.system.initial_level)
+        told["levels"] = [
+            [fact, int(turn.system.initial_level[fact])] for fact in sorted({*named, *changed_levels.tolist()})
+        ]
+        turns = {name: _plain(getattr(turn.system, name)) for name in TURNS}
+        if turns != {name: _plain(getattr(model.system, name)) for name in TURNS}:
+            told["turns"] = turns
         if not turn.plain:
-            changed = compile_scenario(edit(model.scenario, turn.changes))
+            changed = compile_scenario(edit(model.scenario, turn.changes), levels=model.covariate_levels)
             told |= {
                 "cells": _other_cells(model, changed),
                 "weight": _differing(model.edge_weight, changed.edge_weight),
@@ -328,7 +351,7 @@ def _other_cells(model: Model, changed: Model) -> dict[str, list[list[Any]]]:
         one, other = getattr(model.system, name), getattr(changed.system, name)
         free = known[name] < 0 if name in known else np.ones(len(one), np.bool_)
         cells = [pair for pair in _differing(one, other) if free[pair[0]]] if len(one) == len(other) else []
-        if cells and name != "initial_level":
+        if cells and name != "initial_level" and name not in TURNS:
             found[name] = cells
     return found
 
@@ -344,26 +367,23 @@ def _conflicts(model: Model) -> list[list[str]]:
     return found
 
 
-def _stability(model: Model) -> dict[str, Any]:
-    try:
-        found = stability(model)
-    except ModelError:
-        return {}
+MOST_STATES, MOST_KEPT, MOST_TRIED = 10_000, 1_000, 200
+"""States that are searched for here; that the page looks through for the worst one; that it is given at least, those
+with the highest gates, where there are more: with them come all that no other exceeds in every gate."""
+
+
+def _reach(model: Model) -> dict[str, Any]:
+    """States that the scenario can reach and that may be the worst, see `model.reachable`."""
+    found = reach(model, most=MOST_STATES)
+    states = found.states if found.searched is None else found.searched[:MOST_STATES]
+    if len(states) > MOST_KEPT:
+        factors = found.factor_values(states)
+        best = undominated(factors)
+        highest = np.argsort(-factors.sum(axis=1), kind="stable")[:MOST_TRIED]
+        states = states[np.unique(np.concatenate([highest, highest if best is None else best[:MOST_KEPT]]))]
     return {
-        "initial": found.initial, "worst": found.worst, "method": found.method, "departure": found.departure,
-        "drivers": [[path, share] for path, share in found.drivers],
-    }  # fmt: skip
-
-
-def verified(model: Model, settings: Iterable[Mapping[str, float]]) -> bool:
-    """Whether arrays filled anew are those of the edited scenario compiled anew, bit for bit, at each setting."""
-    assert model.scenario is not None
-    return all(
-        all(
-            np.array_equal(one, other)
-            for one, other in zip(
-                filled(model, values), compile_scenario(edit(model.scenario, values)).system, strict=True
-            )
-        )
-        for values in settings
-    )
+        "axes": _plain(found.axes),
+        "states": states.tolist(),
+        "can_fire": _plain(found.can_fire),
+        "complete": found.searched is None and len(states) == len(found.states),
+    }

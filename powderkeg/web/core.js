@@ -89,7 +89,7 @@ function powderkegCore(model, wasm, signatures) {
   const number = x => x === "inf" ? Infinity : x === "-inf" ? -Infinity : x === "nan" ? NaN : x;
   const FLOATS = new Set(["rate", "step_time", "step_value", "profile_swing", "profile_peak", "edge_mass", "kernel_share",
     "kernel_decay", "level_factor", "effect_probability", "timer_delay", "calm_decay", "calm_add_amount",
-    "calm_low_strength"]);
+    "calm_low_strength", "turn_time"]);
   const base0 = {};
   for (const [name, list] of Object.entries(model.system))
     base0[name] = FLOATS.has(name) ? Float64Array.from(list, number) : Int32Array.from(list);
@@ -103,7 +103,7 @@ function powderkegCore(model, wasm, signatures) {
     const weight = patch && patch.weight ? Float64Array.from(edgeWeight0) : edgeWeight0;
     if (patch && patch.weight) for (const [i, x] of patch.weight) weight[i] = number(x);
     for (const [name, cells] of Object.entries(model.cells)) {
-      if (name === "edge_weight" || name === "times" || !cells) continue;
+      if (["edge_weight", "times", "power"].includes(name) || !cells) continue;
       const array = Float64Array.from(base0[name]);
       for (let i = 0; i < cells.length; i++) {
         const p = cells[i];
@@ -114,6 +114,7 @@ function powderkegCore(model, wasm, signatures) {
           x = (t >= 0 ? values[t] : 1.0) * x;
         } else if (name === "edge_mass") x = weight[i] * x;
         else if (name === "kernel_decay" || name === "calm_decay") x = LN2 / x;
+        else if (name === "level_factor" && model.cells.power && model.cells.power[i] !== 1) x **= model.cells.power[i];
         array[i] = x;
       }
       made[name] = array;
@@ -177,6 +178,31 @@ function powderkegCore(model, wasm, signatures) {
     for (let e = 0; e < E; e++) if (out.has(system.edge_target[e])) mass[e] = 0;
     return {...system, rate, edge_mass: mass};
   }
+  /** Where the facts with a known path have got to. */
+  function pathAt(system, at) {
+    const found = new Map([...new Set(system.turn_fact)].sort((a, b) => a - b).map(s => [s, system.initial_level[s]]));
+    for (let i = 0; i < system.turn_time.length; i++)
+      if (system.turn_time[i] <= at) found.set(system.turn_fact[i], system.turn_level[i]);
+    return found;
+  }
+  /** One more phase wherever a fact with a known path turns: `engine.worlds._with_turns`. */
+  function withTurns(phases) {
+    const result = [], known = pathAt(phases[0].system, -Infinity);
+    phases.forEach((phase, k) => {
+      const {system} = phase, end = k + 1 < phases.length ? phases[k + 1].at : Infinity;
+      const here = new Map([...known, ...pathAt(system, phase.at)]);
+      result.push({...phase, levels: [...phase.levels, ...[...here].filter(([s, z]) => k > 0 && known.get(s) !== z)]});
+      for (const [s, z] of here) known.set(s, z);
+      const times = [...new Set(system.turn_time)].filter(t => t > phase.at && t < end).sort((a, b) => a - b);
+      for (const at of times) {
+        const levels = [];
+        system.turn_time.forEach((t, i) => { if (t === at) levels.push([system.turn_fact[i], system.turn_level[i]]); });
+        result.push({at, system, levels});
+        for (const [s, z] of levels) known.set(s, z);
+      }
+    });
+    return result;
+  }
   const until = part => part.until === null || part.until === undefined ? Infinity : part.until;
 
   /**
@@ -191,14 +217,17 @@ function powderkegCore(model, wasm, signatures) {
     for (const [i, x] of own.values) given[i] = x;
     const parts = chosen.map(one => ({at: one.at, until: until(one), values: Object.entries(one.values || {})
       .map(([i, x]) => [Number(i), number(x)]), levels: one.levels || [], cells: one.cells || {}, weight: one.weight || [],
-      idle: one.remove || []}));
+      idle: one.remove || [], turns: one.turns || null}));
+    if (days < Infinity && days > model.known_days + 1e-9)
+      throw new Refusal(`covariates are known for ${model.known_days} days, fewer than ${days}`);
     for (const one of chosen)
       for (const at of [one.at, ...(one.do || []).map(act => act[0])])
         if (at >= days) throw new Refusal(`${one.title}: day ${at} comes after the end, day ${days}`);
     if (paired && (own.values.size || own.levels.size))
       parts.unshift({at: 0, until: Infinity, values: [...own.values], levels: [...own.levels], cells: {}, weight: [], idle: []});
     for (const one of extra.idle) parts.push({at: one.at, until: one.until, values: [], levels: [], cells: {}, weight: [], idle: one.channels});
-    const changes = part => part.values.length || part.levels.length || part.idle.length || Object.keys(part.cells).length || part.weight.length;
+    const changes = part => part.values.length || part.levels.length || part.idle.length || part.turns ||
+      Object.keys(part.cells).length || part.weight.length;
     const base = paired ? base0 : withLevels(fill(given), own.levels);
     const baseValues = paired ? values0 : given;
     const active = parts.filter(changes);
@@ -206,7 +235,7 @@ function powderkegCore(model, wasm, signatures) {
     const phases = turns.map(at => {
       const now = active.filter(part => part.at <= at && at < part.until);
       let system = base;
-      if (now.some(part => part.values.length || part.levels.length || part.weight.length || Object.keys(part.cells).length)) {
+      if (now.some(part => part.values.length || part.levels.length || part.turns || part.weight.length || Object.keys(part.cells).length)) {
         const values = baseValues.slice(), levels = new Map();
         const patch = {cells: {}, weight: []};
         for (const part of now) {
@@ -216,7 +245,8 @@ function powderkegCore(model, wasm, signatures) {
           for (const [name, cells] of Object.entries(part.cells)) (patch.cells[name] ||= []).push(...cells);
         }
         const filled = fill(values, patch.weight.length || Object.keys(patch.cells).length ? patch : null);
-        system = withLevels({...filled, initial_level: base.initial_level}, levels);
+        const turned = now.find(part => part.turns);
+        system = withLevels({...filled, initial_level: base.initial_level, ...(turned ? turned.turns : {})}, levels);
       }
       return {at, system: silenced(system, [...new Set(now.flatMap(part => part.idle))]), levels: []};
     });
@@ -227,9 +257,10 @@ function powderkegCore(model, wasm, signatures) {
       for (let s = 0; s < S; s++) if (before[s] !== now[s]) turned.push([s, now[s]]);
       resolved.push({at: phase.at, system: phase.system, levels: turned.concat(phase.levels)});
     }
+    const followed = resolved.some(phase => phase.system.turn_time.length) ? withTurns(resolved) : resolved;
     const acts = chosen.flatMap(one => (one.do || []).map(([at, channel]) => ({at, channel}))).concat(extra.acts);
     const policies = chosen.flatMap(one => (one.whenever || []).map(p => ({...p, end: p.end === null ? Infinity : p.end})));
-    return {base, phases: resolved, acts, policies};
+    return {base, phases: followed, acts, policies};
   }
 
   // -- Tables: what the loop reads: `engine.simulation.candidates` and `tables`.
@@ -539,6 +570,12 @@ function powderkegCore(model, wasm, signatures) {
   const END_STATES = ["resolved", "suspended", "spent", "chained", "open"];
   const STANDOFFS = ["standoffs", "hurt", "deaths", "killed", "days_in_standoff", "resolved", "suspended", "spent", "chained"];
 
+  const marked = model.record_marks.flatMap(channels => {
+    const row = new Array(C).fill(0);
+    for (const c of channels) row[c] = 1;
+    return row;
+  });
+
   function counted(piece, offsets) {
     const lists = Array.from({length: C}, () => []);
     asked.forEach((one, k) => one.channels.forEach(c => lists[c].push(k)));
@@ -572,17 +609,19 @@ function powderkegCore(model, wasm, signatures) {
     const w = small(whole), f = view(real).slice();
     const column = k => put("int64", Array.from({length: n}, (_, i) => w[5 * i + k]));
     const actors = Math.max(1, told.actors.length), joinedRows = Math.max(64, n) * 1 + n * actors + actors;
-    const counts = room("int64", n, 3), seen_ = put("int64", new Array(actors).fill(-1)), joined = room("int64", joinedRows, 2);
+    const marks = model.record_marks, width = 3 + marks.length;
+    const counts = room("int64", n, width), seen_ = put("int64", new Array(actors).fill(-1)), joined = room("int64", joinedRows, 2);
     view(counts).fill(0);
     const table = [...told.source, ...told.target, ...new Array(C).fill(-1), ...told.hurts,
-      ...told.score_heat.map(x => x > 0 ? 1 : 0), ...told.heat.map(x => x > 0 ? 1 : 0)];
+      ...told.score_heat.map(x => x > 0 ? 1 : 0), ...told.heat.map(x => x > 0 ? 1 : 0), ...marked];
     const [, nJoined] = call("describe_episodes", {first: column(1), stop: column(2), opener: column(4), channel: piece.out.channel,
-      tables: put("int64", table, 6, C), n_classes: 0, counts, seen: seen_, joined, done: 0, n_joined: 0});
+      tables: put("int64", table, 6 + marks.length, C), n_classes: 0, counts, seen: seen_, joined, done: 0, n_joined: 0});
     const kinds = small(counts), who = small(joined), found = [];
     for (let i = 0; i < n; i++)
       found.push({replicate: w[5 * i], first: w[5 * i + 1], stop: w[5 * i + 2], kind: END_STATES[w[5 * i + 3]],
         opener: w[5 * i + 4], start: f[4 * i], last: f[4 * i + 1], end: f[4 * i + 2], peak: f[4 * i + 3],
-        counted: kinds[3 * i], hurt: kinds[3 * i + 1] > 0, killed: kinds[3 * i + 2], joined: []});
+        counted: kinds[width * i], hurt: kinds[width * i + 1] > 0, killed: kinds[width * i + 2], joined: [],
+        marks: marks.map((_, k) => kinds[width * i + 3 + k] > 0)});
     for (let j = 0; j < nJoined; j++) found[who[2 * j]].joined.push(who[2 * j + 1]);
     return found;
   }
@@ -635,22 +674,67 @@ function powderkegCore(model, wasm, signatures) {
     function done(n) {
       const kept = {};
       for (const [name, all] of Object.entries(values)) kept[name] = all.slice(0, n);
-      const total = kept["standoffs.standoffs"], length = kept["standoffs.days_in_standoff"];
-      const sum = array => array.reduce((a, b) => a + b, 0);
-      if (sum(total) > 0) {
-        const ratio = sum(length) / sum(total), mean = sum(total) / n;
-        kept["standoffs.mean_days"] = total.map((x, i) => ratio + (length[i] - ratio * x) / mean);
-      }
       for (const name of STANDOFFS) kept[`standoffs.${name}`] = kept[`standoffs.${name}`].map(x => x / years);
-      const order = Array.from({length: n}, (_, i) => i).sort((a, b) => total[a] - total[b] || size[a] - size[b] || a - b);
-      return {outcomes: kept, exploded: exploded.slice(0, n), median: n ? order[Math.floor((n - 1) / 2)] : 0};
+      return {outcomes: kept, exploded: exploded.slice(0, n), size: size.slice(0, n)};
     }
     return {add, done};
   }
 
+  // -- The record: `score.lines`.
+  const calendarDays = one => Math.floor(one.last) - Math.floor(one.start) + 1;
+  function meant(selection, one, opener) {
+    return (!selection.opener.length || selection.opener.includes(opener)) &&
+      (!selection.end_state.length || selection.end_state.includes(one.kind)) &&
+      (selection.hurt === null || selection.hurt === one.hurt) &&
+      (selection.deaths === null || selection.deaths === one.killed > 0) &&
+      (selection.longer_than === null || calendarDays(one) > selection.longer_than) &&
+      (!selection.mark.length || selection.mark.some(k => one.marks[k]));
+  }
+  function quantile(values, share) {
+    const sorted = [...values].sort((a, b) => a - b), place = share * (sorted.length - 1), low = Math.floor(place);
+    return sorted.length ? sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]) : NaN;
+  }
+  /** A line's number in one history, NaN where there is none; `found` are its standoffs with their openers. */
+  function lineValue(line, found, years) {
+    const number_ = selection => found.filter(([one, opener]) => meant(selection, one, opener)).length;
+    if (line.rate) return number_(line.rate) * line.per / years;
+    if (line.sum) return found.reduce((n, [one]) => n + one[line.sum], 0) * line.per / years;
+    if (line.share) {
+      const whole = found.filter(([one, opener]) => !line.of || meant(line.of, one, opener));
+      return whole.filter(([one, opener]) => meant(line.share, one, opener)).length / whole.length;
+    }
+    if (line.length) return quantile(found.map(([one]) => calendarDays(one)), line.length);
+    const starts = found.map(([one]) => one.start).sort((a, b) => a - b), gaps = starts.slice(1).map((t, i) => t - starts[i]);
+    const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
+    if (line.gap === "mean") return mean;
+    if (line.gap === "median") return quantile(gaps, 0.5);
+    return gaps.length < 2 ? NaN : Math.sqrt(gaps.reduce((a, x) => a + (x - mean) ** 2, 0) / (gaps.length - 1)) / mean;
+  }
+  /** Sum and number of each line's values over histories as long as the record; null where `between` says to stop. */
+  async function recordOf({world, first, replicates, seed, paired, limit, between}) {
+    const days = model.record_days, total = Object.fromEntries(model.record.map(line => [line.id, [0, 0]]));
+    const made = job(worldOf(world, days, paired), {seed, days, limit});
+    let done = 0;
+    while (done < replicates) {
+      const piece = made.piece(first + done, first + Math.min(done + 32, replicates));
+      const channels = view(piece.out.channel).slice(0, offsetsOf(piece)[piece.n]);
+      const histories = Array.from({length: piece.n}, () => []);
+      for (const one of standoffs(piece, offsetsOf(piece)))
+        histories[one.replicate].push([one, model.channels[channels[one.opener]].source]);
+      for (const history_ of histories)
+        for (const line of model.record) {
+          const x = lineValue(line, history_, days / YEAR);
+          if (Number.isFinite(x)) { total[line.id][0] += x; total[line.id][1] += 1; }
+        }
+      done += piece.n;
+      if (!(await between(done))) return null;
+    }
+    return total;
+  }
+
   /** Outcomes of many replicates, piece by piece; `between` is awaited after each and ends the job where it is false. */
   async function run({world = {}, replicates = model.replicates, first = 0, years = model.years, seed = model.seed,
-    paired = false, limit = model.limit, between = async () => true}) {
+    paired = false, limit = model.limit, recorded = 0, between = async () => true}) {
     const days = years * YEAR;
     const made = job(worldOf(world, days, paired), {seed, days, limit});
     const collected = collector(replicates, days);
@@ -667,7 +751,12 @@ function powderkegCore(model, wasm, signatures) {
       if (done < replicates && !(await between(done))) return null;
     }
     const found = collected.done(done);
-    return {replicates: done, capped: stopped, ...found};
+    let record = null;
+    if (recorded > 0 && model.record.length && !stopped) {
+      record = await recordOf({world, first, replicates: Math.min(recorded, done), seed, paired, limit, between});
+      if (record === null) return null;
+    }
+    return {replicates: done, capped: stopped, blame: stopped ? stability({world}).blame : null, record, ...found};
   }
 
   /** Every event of some replicates, as columns, with their standoffs; `key` only where asked for. */
@@ -694,7 +783,13 @@ function powderkegCore(model, wasm, signatures) {
       collected.add(piece, done);
       done += piece.n;
     }
-    return {columns, offsets, standoffs: found, ends, world: asked_, days, ...collected.done(replicates)};
+    const done_ = collected.done(replicates), total = done_.outcomes["standoffs.standoffs"];
+    const length = done_.outcomes["standoffs.days_in_standoff"], sum = array => array.reduce((a, b) => a + b, 0);
+    if (sum(total) > 0) {  // a ratio over runs, linearised: its mean is the ratio, its spread what the error follows from
+      const ratio = sum(length) / sum(total), mean = sum(total) / replicates;
+      done_.outcomes["standoffs.mean_days"] = total.map((x, i) => ratio + (length[i] - ratio * x) / mean);
+    }
+    return {columns, offsets, standoffs: found, ends, world: asked_, days, ...done_};
   }
 
   const MECHANISM = {[-1]: null, [-2]: "(scheduled)", [-3]: "(timer)"};
@@ -751,9 +846,9 @@ function powderkegCore(model, wasm, signatures) {
     }
     return found;
   }
-  const FACTS = [...model.facts.map(one => [one.id, one.levels]), ...model.ties.map(one => [one.id, ["absent", "holds"]])];
+  const FACTS = model.fact_levels;
 
-  /** One history as the page shows it; see `engine.history`. */
+  /** One history as the page shows it; see `engine.history`. `extra` as for `worldOf`. */
   function history({world = {}, seed = model.seed, replicate = 0, years = model.years, paired = false, extra}) {
     const found = eventsOf({world, replicates: 1, first: replicate, years, seed, paired, extra, keys: true});
     const {columns} = found, row = new Int32Array(columns.time.length).fill(-1);
@@ -770,11 +865,216 @@ function powderkegCore(model, wasm, signatures) {
       events,
       standoffs: found.standoffs.map(one => ({start: one.start, last: one.last, end: one.end, kind: one.kind,
         by: model.channels[columns.channel[one.opener]].source, opener: row[one.opener], peak: one.peak, acts: one.counted,
-        hurt: one.hurt, killed: one.killed, joined: one.joined.map(a => told.actors[a])})),
+        hurt: one.hurt, deaths: one.killed > 0, killed: one.killed, joined: one.joined.map(a => told.actors[a])})),
       facts: turns({columns, world: found.world}).map(({t, fact, level, by}) => ({t, fact: FACTS[fact][0],
         level: FACTS[fact][1][level], on: level > 0, cause: by < 0 ? -1 : actOf(by), itself: by >= 0 && row[by] < 0})),
       end: found.ends[0], capped: found.exploded[0] > 0, outcomes: value,
+      world: found.world,
     };
+  }
+  const channelOf = new Map(model.channels.slice(0, model.n_acts).map((c, i) => [`${c.source} ${c.act} ${c.target}`, i]));
+  function channelNamed({source, act, target}) {
+    const c = channelOf.get(`${source} ${act} ${target}`);
+    if (c === undefined) throw new Refusal(`${source} ${act} ${target} is nothing that a move allows`);
+    return c;
+  }
+  function nextAfter(t) {
+    pad.setFloat64(0, t);
+    pad.setBigInt64(0, pad.getBigInt64(0) + 1n);
+    return pad.getFloat64(0);
+  }
+
+  /**
+   * A history in which acts are put in (script: [{t, source, act, target}]) and others do not come about (withhold: the
+   * same; `actor` with `from`: all of an actor's own from a day on). All else is drawn as it was: a world of forced acts
+   * and of phases, each one moment long, in which one channel is silent. With `at` also what `actor` could do then.
+   */
+  function play({actor, script = [], withhold = [], from = null, at = null, ...given}) {
+    const acts_ = script.map(one => ({at: one.t, channel: channelNamed(one)}));
+    const idle = withhold.map(one => ({at: one.t, until: nextAfter(one.t), channels: [channelNamed(one)]}));
+    const own = model.channels.flatMap((c, i) => i < model.n_acts && c.source === actor ? [i] : []);
+    if (from !== null) idle.push({at: from, until: Infinity, channels: own});
+    const {world, ...found} = history({...given, extra: {acts: acts_, idle}});
+    const forced = new Set(acts_.map(one => `${one.at} ${one.channel}`));
+    for (const event of found.events)
+      if (event.mechanism === "(scheduled)" && forced.has(`${event.t} ${event.channel}`)) {
+        event.forced = true;
+        event.mechanism = null;
+      }
+    if (at === null) return found;
+    const state = world.base.initial_level.slice();
+    for (const turn of found.facts)
+      if (turn.t < at || turn.t === 0) {
+        const s = FACTS.findIndex(([id]) => id === turn.fact);
+        state[s] = FACTS[s][1].indexOf(turn.level);
+      }
+    const {system} = world.phases.filter(phase => phase.at <= at).pop();
+    found.allowed = own.filter(c => rowValue(system, system.channel_gate[c], state) > 0).map(c => {
+      const {source, act, target} = model.channels[c];
+      return {source, act, target};
+    });
+    return found;
+  }
+  function rowValue(system, row, state) {
+    let product = 1.0;
+    for (let i = system.row_start[row]; i < system.row_start[row + 1]; i++)
+      product *= system.level_factor[system.entry_offset[i] + state[system.entry_fact[i]]];
+    return product;
+  }
+
+  // -- How near the brink: `model.stability`, over the states that the scenario as it is can reach.
+  const sourceOf = new Int32Array(E);
+  for (let c = 0; c < C; c++) for (let e = base0.edge_start[c]; e < base0.edge_start[c + 1]; e++) sourceOf[e] = c;
+
+  /**
+   * Growth by generation of answers along edges with these masses, with the share that each edge has in it; null as soon
+   * as it is known to stay below `beat` (Collatz and Wielandt: no more than the largest growth of any channel).
+   */
+  function growth(edges, mass, beat = 0) {
+    const n = edges.length, from = edges.map(e => sourceOf[e]), to = edges.map(e => base0.edge_target[e]);
+    const right = new Float64Array(C).fill(1), left = new Float64Array(C).fill(1), next = new Float64Array(C);
+    const step = (vector, into, out) => {
+      next.fill(0);
+      for (let k = 0; k < n; k++) next[into[k]] += mass[k] * vector[out[k]];
+      // A part of itself is added, which settles matrices that would swing for ever.
+      let size = 0, old = 0, most = 0;
+      for (let c = 0; c < C; c++) {
+        if (next[c] > most * vector[c]) most = next[c] / vector[c];
+        next[c] += 0.25 * vector[c];
+        size += next[c];
+        old += vector[c];
+      }
+      for (let c = 0; c < C; c++) vector[c] = next[c] / size;
+      return [size / old - 0.25, most];
+    };
+    let ratio = 0;
+    for (let k = 0, calm = 0; k < 1000 && calm < 8; k++) {
+      const [now, most] = step(right, from, to);
+      if (most < beat) return null;
+      calm = Math.abs(now - ratio) < 1e-7 * Math.max(now, 1e-3) ? calm + 1 : 0;
+      ratio = now;
+      step(left, to, from);
+    }
+    const share = mass.map((m, k) => left[from[k]] * m * right[to[k]]), total = share.reduce((a, b) => a + b, 0);
+    return {ratio: ratio < 1e-5 ? 0 : ratio, share: share.map(x => total > 0 ? x / total : 0)};
+  }
+  /** {initial, worst, blame, share, state}: branching ratios of a world, from its last phase on. */
+  function stability({world = {}} = {}) {
+    const {base, phases} = worldOf(world, Infinity, false);
+    const {system} = phases[phases.length - 1], can = model.reach.can_fire;
+    const edges = Array.from({length: E}, (_, e) => e).filter(e => can[sourceOf[e]] && system.edge_mass[e] > 0);
+    // Edges under the same gates go up and down together.
+    const gates = new Map(), gateOf = edges.map(e => {
+      const pair = [system.edge_gate[e], system.channel_gate[system.edge_target[e]]], key = pair.join();
+      if (!gates.has(key)) gates.set(key, {pair, index: gates.size});
+      return gates.get(key).index;
+    });
+    const pairs = [...gates.values()].map(one => one.pair), used = [...new Set(pairs.flat())];
+    const gatesIn = state => {
+      const rows = new Map(used.map(row => [row, rowValue(system, row, state)]));
+      return pairs.map(([a, b]) => rows.get(a) * rows.get(b));
+    };
+    const massesOf = factors => edges.map((e, k) => system.edge_mass[e] * factors[gateOf[k]]);
+    const start = (phases.length > 1 ? system : base).initial_level, distinct = new Map();
+    for (const levels of [null, ...model.reach.states]) {
+      const state = start.slice();
+      if (levels) model.reach.axes.forEach((fact, k) => { state[fact] = levels[k]; });
+      const factors = gatesIn(state), key = factors.join();
+      if (!distinct.has(key)) distinct.set(key, {factors, state, sum: massesOf(factors).reduce((a, b) => a + b, 0)});
+    }
+    // A ratio grows with every factor: only states that no other exceeds in all of them can be the worst.
+    const kept = [];
+    for (const one of [...distinct.values()].sort((a, b) => b.sum - a.sum))
+      if (!kept.some(other => one.factors.every((x, k) => other.factors[k] >= x))) kept.push(one);
+    const initial = growth(edges, massesOf(gatesIn(start))).ratio;
+    let worst = {ratio: -1};
+    for (const one of kept) {
+      const found = growth(edges, massesOf(one.factors), worst.ratio);
+      if (found && found.ratio > worst.ratio) worst = {...found, state: one.state};
+    }
+    const shares = new Map();
+    worst.share.forEach((x, k) => {
+      const m = base0.edge_mechanism[edges[k]];
+      shares.set(m, (shares.get(m) || 0) + x);
+    });
+    const [most, share] = [...shares].sort((a, b) => b[1] - a[1])[0] || [-1, 0];
+    return {initial, worst: worst.ratio, blame: share > 0 ? model.mechanisms[most] : null, share,
+      complete: model.reach.complete,
+      state: Object.fromEntries(FACTS.flatMap(([id, levels], s) => worst.state[s] !== start[s] ? [[id, levels[worst.state[s]]]] : []))};
+  }
+
+  // -- Worlds as files: an intervention over the scenario, so that `powderkeg compare` gives the numbers of the page.
+  const UNITS = {rate: " per day", half_life: " days", duration: " days"};
+  const quoted = text => JSON.stringify(text);
+
+  /** A scenario file with this world as the intervention `name`, and how to run it. */
+  function yaml({world = {}, name = "page_world", title = "", seed = model.seed, replicates = model.replicates, years = model.years}) {
+    const {chosen, ties} = switched(world), set = {...(world.set || {}), ...ties};
+    split(set);
+    const made = [name, ...chosen.map(one => one.id)].join("+");
+    const lines = [
+      `# ${model.origin}, powderkeg ${model.version}, ${model.digest}. Its numbers, as on the page:`,
+      `# powderkeg compare FILE ${made} --seed ${seed} --replicates ${replicates} --years ${years} --no-ranges`,
+      `# with: ${chosen.map(one => one.id).join(" ")}`.trimEnd(),
+      "powderkeg: 1",
+      `includes: [${/^[a-z][a-z0-9_-]*$/.test(model.origin) ? model.origin : quoted(model.origin)}]`,
+      `name: ${model.scenario}`,
+      `title: ${quoted(model.title)}`,
+      `start: ${model.start}`,
+      `years: ${model.years}`,
+      "interventions:",
+      `  ${name}:`,
+      `    title: ${quoted(title || "A world of the page")}`,
+    ];
+    const paths = Object.keys(set).sort();
+    if (paths.length) lines.push("    set:");
+    for (const path of paths) {
+      const value = set[path], kind = indexOf.has(path) ? model.parameters[indexOf.get(path)].kind : null;
+      lines.push(`      ${path}: ${kind === null ? (typeof value === "boolean" ? value : quoted(value)) : quoted(`${value}${UNITS[kind] || ""}`)}`);
+    }
+    return lines.join("\n") + "\n";
+  }
+  const TIMES = {"": 1, "%": [1, 100], day: 1, days: 1, hour: [1, 24], hours: [1, 24], week: 7, weeks: 7, month: 30.4375,
+    months: 30.4375, year: YEAR, years: YEAR, "per day": 1, "per week": [1, 7], "per month": [1, 30.4375], "per year": [1, YEAR]};
+  /** The world of such a file. Refuses one of another scenario, and what it cannot read. */
+  function parse({text}) {
+    const world = {set: {}, on: [], off: [], name: "", title: ""};
+    let indent = null, inside = false;
+    const of = /^includes:\s*\[?\s*"?([^"\]\s]+)"?\s*\]?\s*$/m.exec(text);
+    if (!of || of[1] !== model.origin)
+      throw new Refusal(of ? `a world of ${of[1]}; this page holds ${model.origin}` : "no world of a page: it includes no scenario");
+    const plain = raw => {
+      const word = raw.trim();
+      if (word.startsWith('"')) return JSON.parse(word);
+      return /^'.*'$/.test(word) ? word.slice(1, -1).replaceAll("''", "'") : word;
+    };
+    for (const line of text.split(/\r?\n/)) {
+      const together = /^# with:(.*)$/.exec(line);
+      if (together) world.on.push(...together[1].split(/\s+/).filter(Boolean));
+      if (/^\s*(#|$)/.test(line)) continue;
+      const depth = /^ */.exec(line)[0].length, [, key, value] = /^\s*([^:]+?)\s*:\s*(.*)$/.exec(line) || [];
+      if (key === undefined) throw new Refusal(`a line that is no 'path: value': ${line.trim()}`);
+      if (depth === 2 && !inside && value === "") world.name = key;
+      if (inside && depth <= indent) inside = false;
+      if (inside) {
+        const said = plain(value), number_ = /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-z% ]*)$/.exec(said);
+        if (key in model.levels) world.set[key] = said === "true" ? true : said === "false" ? false : said;
+        else if (number_ && number_[2].trim() in TIMES) {
+          const unit = TIMES[number_[2].trim()], x = Number(number_[1]);
+          world.set[key] = Array.isArray(unit) ? x * unit[0] / unit[1] : x * unit;
+        } else throw new Refusal(`${key}: ${said} is no number with a unit`);
+      } else if (key === "set") { inside = true; indent = depth; }
+      else if (key === "title" && depth === 4) world.title = plain(value);
+    }
+    split(world.set);
+    switched(world);
+    for (const path of Object.keys(world.set))
+      if (path.startsWith("ties.")) {
+        const tie = path.replace(/\.holds$/, "");
+        world[world.set[path] ? "on" : "off"].push(tie);
+        delete world.set[path];
+      }
+    return world;
   }
 
   /** The tables of a world, for tests: whole numbers as text, since they have 64 bits. */
@@ -784,5 +1084,7 @@ function powderkegCore(model, wasm, signatures) {
     return {at, ints: ints.map(String), floats, entry: entry.map(String)};
   }
 
-  return {run, eventsOf, acts, history, tablesOf, Refusal};
+  const shown = ({world, ...found}) => found;
+  return {run, eventsOf, acts, history: given => shown(history(given)), play: given => shown(play(given)), stability, yaml,
+    parse, tablesOf, Refusal};
 }
