@@ -7,11 +7,13 @@ the time of compiling; `anywhere` is for the few that loops and Python call. All
 divide as NumPy does, and allocate nothing: told so, Numba leaves out the reference counts that it would otherwise keep
 on every array handed to a function. They cost more than the simulation itself, and more than half of the time of
 compiling; so buffers are made in Python, and a loop that runs out of room says so and goes on with more.
-`allocating_loop` and `allocating` are for the few that make arrays of a size which only they find out.
+`allocating_loop`, `allocating` and `allocating_inner` are for the few that make arrays of a size which only they find
+out; `summing_loop` and `summing` are the like for long sums, whose order the compiler may change.
 
 What makes a kernel slow to compile, as measured: reference counts; a tuple of many arrays handed to a function that is
-called from several places; NumPy's functions for sorting, searching and slices. Hence: tuples are unpacked once, at
-the head of a kernel, and steps take the arrays they read.
+called from several places; wrappers for Python; NumPy's functions for sorting, searching and slices, and an array that
+is assigned to a slice (the texts of its errors are compiled too). Hence: tuples are unpacked once, at the head of a
+kernel, and steps take the arrays they read.
 """
 
 from __future__ import annotations
@@ -39,7 +41,14 @@ inlined = njit(forceinline=True, **_WITHIN, **_OPTIONS)
 anywhere = njit(**_OPTIONS)
 loop = njit(cache=True, **_OPTIONS)
 allocating = njit(**_COMMON)
+allocating_inner = njit(**_WITHIN, **_COMMON)
 allocating_loop = njit(cache=True, **_COMMON)
+
+SUMS = {"reassoc", "contract", "nsz"}
+"""What loops over many rows may do to the order of a sum, so that they run several rows at a time."""
+
+summing = njit(fastmath=SUMS, **_WITHIN, **_COMMON)
+summing_loop = njit(cache=True, fastmath=SUMS, **_COMMON)
 
 
 PATIENCE = 1.0

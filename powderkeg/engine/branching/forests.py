@@ -12,14 +12,14 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.branching.parents import Feeds, Kernels, Law, last_feed
-from powderkeg.engine.compiled import allocating_loop, loop
+from powderkeg.engine.compiled import allocating_loop, inner
 from powderkeg.engine.draws import draw
 
 ROOT = -1
 """Parent of an act that is a root."""
 
 
-@loop
+@inner
 def draw_parent(f: Feeds, k: Kernels, cell_time: Floats, s: int, t: float, u: float, v: float) -> int:
     """The earlier cell that an act at time t answers to by slot s: two uniforms choose component and feed."""
     at = last_feed(f.start, f.cell, cell_time, s, t)
@@ -70,10 +70,12 @@ def draw_forest(
     returns    parent (acts,), -1 for a root; mechanism (acts,) or the root's kind; order (acts,), parents first
     """
     n_acts = act_start[-1]
-    parent = np.full(n_acts, ROOT, np.int64)
+    parent = np.empty(n_acts, np.int64)
     kind = np.empty(n_acts, np.int64)
     order = np.empty(n_acts, np.int64)
-    label = np.arange(n_acts)
+    label = np.empty(n_acts, np.int64)
+    for i in range(n_acts):
+        parent[i], label[i] = ROOT, i
     most = 1
     for b in range(len(law.bundle_row) - 1):
         size = 0

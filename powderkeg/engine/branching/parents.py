@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.compiled import allocating_loop, loop
+from powderkeg.engine.compiled import allocating_inner, allocating_loop, inner
 
 SWEEPS = 2_000
 CLOSE = 1e-14
@@ -104,7 +104,9 @@ def feed_slots(k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Flo
     cell = np.empty(start[-1], np.int64)
     mass = np.empty(start[-1])
     level = np.zeros((start[-1], widest))
-    filled = start[:-1].copy()
+    filled = np.empty(n_slots, np.int64)
+    for s in range(n_slots):
+        filled[s] = start[s]
     for i in range(len(cell_time)):
         c = cell_channel[i]
         for o in range(k.out_start[c], k.out_start[c + 1]):
@@ -123,7 +125,7 @@ def feed_slots(k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Flo
     return Feeds(start, cell, mass, level)
 
 
-@loop
+@inner
 def last_feed(f_start: Ints, f_cell: Ints, cell_time: Floats, s: int, t: float) -> int:
     """Last feed of slot s before time t; the one before its first if there is none."""
     low, high = f_start[s], f_start[s + 1]
@@ -134,6 +136,15 @@ def last_feed(f_start: Ints, f_cell: Ints, cell_time: Floats, s: int, t: float) 
         else:
             high = middle
     return int(low - 1)
+
+
+@allocating_inner
+def links_in(room: int, n: int, parent: Ints, share: Floats) -> tuple[Ints, Floats]:
+    """Arrays of another length with the first n links in them."""
+    parents, shares = np.empty(room, np.int64), np.empty(room, np.float64)
+    for i in range(n):
+        parents[i], shares[i] = parent[i], share[i]
+    return parents, shares
 
 
 @allocating_loop
@@ -175,12 +186,7 @@ def lag_links(
             if w / total * entry_count[e] > least:
                 if n == room:
                     room *= 2
-                    parent_ = np.empty(room, np.int64)
-                    parent_[:n] = parent
-                    parent = parent_
-                    share_ = np.empty(room, np.float64)
-                    share_[:n] = share
-                    share = share_
+                    parent, share = links_in(room, n, parent, share)
                 parent[n] = f.cell[at]
                 share[n] = w
                 kept += w
@@ -192,12 +198,7 @@ def lag_links(
         if n == begin and largest >= f.start[s]:
             if n == room:
                 room *= 2
-                parent_ = np.empty(room, np.int64)
-                parent_[:n] = parent
-                parent = parent_
-                share_ = np.empty(room, np.float64)
-                share_[:n] = share
-                share = share_
+                parent, share = links_in(room, n, parent, share)
             parent[n] = f.cell[largest]
             share[n] = 1.0
             kept = 1.0
@@ -205,7 +206,8 @@ def lag_links(
         for i in range(begin, n):
             share[i] /= kept
         start[e + 1] = n
-    return start, parent[:n].copy(), share[:n].copy()
+    parent, share = links_in(n, n, parent, share)
+    return start, parent, share
 
 
 @allocating_loop

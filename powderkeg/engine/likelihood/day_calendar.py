@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.compiled import inner, loop
+from powderkeg.engine.compiled import inner
 from powderkeg.engine.likelihood.day_steps import Facts, Fades, age, expose_ground, expose_group
 from powderkeg.engine.likelihood.design import Design
 
@@ -50,7 +50,7 @@ def repeating_terms(d: Design) -> Ints:
     return found
 
 
-@loop
+@inner
 def _expose_pair(
     d: Design, k: Fades, pair: int, config: int, now: int, past: DayPast, exposure: Floats, exposure_bend: Floats
 ) -> None:
@@ -89,7 +89,7 @@ def fold(share: float, term_repeats: Ints, exposure: Floats, exposure_bend: Floa
                 exposure_bend[j, h] = 0.0
 
 
-@loop
+@inner
 def read_calendar(
     line: int, until: int, origin: int, d: Design, k: Fades, f: Facts, past: DayPast, term_repeats: Ints,
     exposure: Floats, exposure_bend: Floats,
@@ -123,7 +123,7 @@ def read_calendar(
     return line
 
 
-@loop
+@inner
 def feed_unseen(
     day: int, unseen: Floats, d: Design, k: Fades, f: Facts, past: DayPast, exposure: Floats, exposure_bend: Floats
 ) -> None:
@@ -164,7 +164,7 @@ def feed_unseen(
                 exposure_bend[d.group_term[g] + config, h] += k.echo_slope[m, h] * d.feed_mass[j] * mass
 
 
-@loop
+@inner
 def pass_days(
     line: int, first: int, until: int, origin: int, unseen: Floats, shows_less: Ints, d: Design, k: Fades, f: Facts,
     past: DayPast, term_repeats: Ints, exposure: Floats, exposure_bend: Floats,

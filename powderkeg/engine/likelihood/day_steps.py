@@ -61,7 +61,7 @@ def later_share(b: float) -> float:
     return -np.expm1(-b) / b
 
 
-@loop
+@inner
 def later_bend(b: float) -> float:
     """b * dW/db: derivative of `later_share` by the log decay."""
     if b < 1e-3:
@@ -83,7 +83,7 @@ def next_day(b: float) -> float:
     return b * later_share(b) ** 2
 
 
-@loop
+@inner
 def next_bend(b: float) -> float:
     """Derivative of `next_day` by the log decay."""
     w = later_share(b)

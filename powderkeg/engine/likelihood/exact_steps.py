@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.compiled import inlined, inner, loop
+from powderkeg.engine.compiled import inlined, inner
 from powderkeg.engine.likelihood.design import Design
 from powderkeg.units import YEAR
 
@@ -118,7 +118,7 @@ def calms_of(d: Design) -> Calms:
     )  # fmt: skip
 
 
-@loop
+@inner
 def season_integral(swing: float, peak: float, a: float, b: float) -> float:
     """Integral of 1 + swing * cos(2 pi (t - peak) / 365.25) from a to b, in days."""
     if swing == 0.0:

@@ -131,7 +131,7 @@ def initial_belief(d: Design, f: Drift) -> Floats:
     return p
 
 
-@loop
+@inner
 def copy_into(to: Floats, values: Floats) -> None:
     """to[:] = values, which would compile a message for shapes that differ wherever it stands."""
     for i in range(len(to)):
@@ -145,7 +145,7 @@ def clear(values: Floats) -> None:
         values[i] = 0.0
 
 
-@loop
+@inner
 def drift_facts(f: Drift, p: Floats, width: float) -> None:
     """Let probabilities p (cells,) drift by the facts' own rates over `width` days."""
     for s in range(len(f.comes)):

@@ -21,15 +21,13 @@ from __future__ import annotations
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.caching import njit
+from powderkeg.engine.compiled import allocating_inner, allocating_loop, inner, summing, summing_loop
 
 BLOCK = 240
 """Rows in a block: a dozen columns of it stay in the fastest cache, and it is no power of two, which caches dislike."""
-SUMS = {"reassoc", "contract", "nsz"}
-"""What loops over a block may do to the order of a sum, so that they run several rows at a time."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def fill_rows(
     time: Floats,
     kind: Ints,
@@ -63,8 +61,10 @@ def fill_rows(
     second = np.zeros(n_columns)
     last = np.zeros(n_columns)
     count = np.zeros(len(first), np.int64)
-    faded = np.full(len(decay), -1.0)  # the width of time that `fade` was last worked out for
-    fade = np.ones(len(decay))
+    faded = np.empty(len(decay))  # the width of time that `fade` was last worked out for
+    fade = np.empty(len(decay))
+    for g in range(len(decay)):
+        faded[g], fade[g] = -1.0, 1.0
     piece = 0
     waiting = 0  # events from here on have not been fed yet: those of one instant do not excite each other
     for e in range(len(time)):
@@ -123,22 +123,25 @@ def fill_rows(
             at += BLOCK
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=SUMS)
+@summing
 def look(x: Floats, n: int, p: int, a: Floats, gradient: Floats, hessian: Floats, scaled: Floats) -> float:
     """Sum of log(a . X) over a channel's n rows; its gradient and minus its Hessian are written.
 
     scaled  (p * BLOCK,) room
     returns -inf where some intensity is not above 0
     """
-    gradient[:] = 0.0
-    hessian[:] = 0.0
+    for j in range(p):
+        gradient[j] = 0.0
+        for k in range(p):
+            hessian[j, k] = 0.0
     total = 0.0
     weight = np.empty(BLOCK)
     n_blocks = (n + BLOCK - 1) // BLOCK
     for block in range(n_blocks):
         rows = min(BLOCK, n - block * BLOCK)
         base = block * p * BLOCK
-        weight[:rows] = 0.0
+        for r in range(rows):
+            weight[r] = 0.0
         for j in range(p):
             coefficient = a[j]
             if coefficient != 0.0:
@@ -183,7 +186,7 @@ def look(x: Floats, n: int, p: int, a: Floats, gradient: Floats, hessian: Floats
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def solve_free(h: Floats, b: Floats, free: Ints, n_free: int, factor: Floats, z: Floats) -> bool:
     """z[:n_free] = solution of h z = b on the free positions, by Cholesky; False where h has no curvature there."""
     for i in range(n_free):
@@ -210,7 +213,7 @@ def solve_free(h: Floats, b: Floats, free: Ints, n_free: int, factor: Floats, z:
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_inner
 def least_quadratic(h: Floats, b: Floats, held: Ints, x: Floats) -> None:
     """Improve x, in place, to the minimum of x'hx/2 - b'x over x >= 0; positions with held != 0 stay as they are.
 
@@ -275,7 +278,7 @@ def least_quadratic(h: Floats, b: Floats, held: Ints, x: Floats) -> None:
         x[best] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_inner
 def along(x: Floats, n: int, cost: Floats, a: Floats, target: Floats) -> float:
     """Share of the way from a to target at which sum of log(a . X) - a . cost is greatest.
 
@@ -318,7 +321,7 @@ def along(x: Floats, n: int, cost: Floats, a: Floats, target: Floats) -> float:
     return min(length, low) if slope == -np.inf else length
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_inner
 def climb_row(
     x: Floats,
     n: int,
@@ -337,8 +340,9 @@ def climb_row(
     """
     p = len(a)
     scaled = np.empty(p * BLOCK)
-    trial = a.copy()
-    target = a.copy()
+    trial, target, b = np.empty(p), np.empty(p), np.empty(p)
+    for j in range(p):
+        trial[j] = target[j] = a[j]
     value = -np.inf
     decrement = np.inf
     passes = 0
@@ -350,12 +354,12 @@ def climb_row(
             new -= cost[j] * trial[j]
         if np.isfinite(new) and (new >= value - 1e-12 * abs(value) or passes == 1):
             value = new
-            a[:] = trial
-            b = gradient - cost
+            for j in range(p):
+                a[j] = target[j] = trial[j]
+                b[j] = gradient[j] - cost[j]
             for j in range(p):
                 for k in range(p):
                     b[j] += hessian[j, k] * a[k]
-            target[:] = a
             least_quadratic(hessian, b, held, target)
             decrement = 0.0
             for j in range(p):
@@ -374,7 +378,7 @@ def climb_row(
             trial[j] = a[j] + length * (target[j] - a[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def climb_rows(
     x: Floats,
     first: Ints,
@@ -403,15 +407,15 @@ def climb_rows(
     for w in range(len(wanted)):
         i = wanted[w]
         p = start[i + 1] - start[i]
-        here = slice(start[i], start[i + 1])
+        one, end = start[i], start[i + 1]
         rows = x[first[i] : first[i] + (count[i] + BLOCK - 1) // BLOCK * BLOCK * p]
         own = hessian[hessian_start[i] : hessian_start[i] + p * p].reshape((p, p))
         value[i], decrement[i], passes[i] = climb_row(
-            rows, count[i], cost[here], held[here], a[here], gradient[here], own, tolerance, most
+            rows, count[i], cost[one:end], held[one:end], a[one:end], gradient[one:end], own, tolerance, most
         )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=SUMS)
+@summing_loop
 def lean_row(
     x: Floats, bend: Floats, curl: Floats, n: int, n_pieces: int, a: Floats, column_group: Ints, n_groups: int
 ) -> tuple[Floats, Floats, Floats]:
@@ -429,14 +433,17 @@ def lean_row(
     for block in range((n + BLOCK - 1) // BLOCK):
         rows = min(BLOCK, n - block * BLOCK)
         base = block * p * BLOCK
-        weight[:rows] = 0.0
+        for r in range(rows):
+            weight[r] = 0.0
         for j in range(p):
             at = base + j * BLOCK
             for r in range(rows):
                 weight[r] += a[j] * x[at + r]
         for r in range(rows):
             weight[r] = 1.0 / weight[r]
-        lean[:] = 0.0
+        for g in range(n_groups):
+            for r in range(rows):
+                lean[g, r] = 0.0
         for j in range(n_pieces, p):
             at, g = base + j * BLOCK, column_group[j - n_pieces]
             own, bent = 0.0, 0.0
@@ -465,7 +472,7 @@ def lean_row(
     return slope, cross, curve
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating_loop
 def compensate(
     time: Floats,
     kind: Ints,
@@ -519,5 +526,8 @@ def compensate(
             last[s] = t
             part += a[q] * (seen[s] - level[s])
         own[e] = part
-        all_channels[e] = fed - pending.sum()
+        left = 0.0
+        for g in range(n_groups):
+            left += pending[g]
+        all_channels[e] = fed - left
     return own, all_channels
