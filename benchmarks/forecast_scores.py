@@ -46,6 +46,11 @@ PAGE = Path(__file__).parent.parent / "docs" / "forecast.md"
 NAMES = {"keds": "KEDS Balkans, 2001 to 2003", "icews": "ICEWS 2018"}
 
 
+KEPT = ("log_score", "crps", "coverage_90")
+PAGE_HORIZONS = (7, 30)
+"""What the page tells, and the file keeps."""
+
+
 def page() -> None:
     """Write the scoreboards into docs/forecast.md, between its marks."""
     told = json.loads(RESULTS.read_text())
@@ -54,7 +59,7 @@ def page() -> None:
         rows = [row for row in one["scores"] if row["over"] == "window" and not row["metric"].startswith("quiet")]
         said = f"{one['acts']:,} matched acts, {len(one['origins'])} origins from {one['origins'][0]} to "
         text += [f"**{NAMES[which]}**: {said}{one['origins'][-1]}, means over directed dyads.", ""]
-        heads = [f"{metric}, {h} days" for metric in ("log score", "CRPS") for h in (7, 30)]
+        heads = [f"{metric}, {h} days" for metric in ("log score", "CRPS") for h in PAGE_HORIZONS]
         text += [f"| model | {' | '.join(heads)} |", "|" + "---|" * 5]
         score = {(row["model"], row["metric"], row["horizon"]): row for row in rows}
         models = sorted({row["model"] for row in rows if row["metric"] == "crps"},
@@ -62,7 +67,7 @@ def page() -> None:
         for model in models:
             cells = []
             for metric in ("log_score", "crps"):
-                for horizon in (7, 30):
+                for horizon in PAGE_HORIZONS:
                     row = score[model, metric, horizon]
                     cells.append(
                         f"{row['value']:.3f} ({row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}])"
@@ -95,8 +100,20 @@ def main(which: str, path: str, refit: str = "none") -> None:
             draws=DRAWS[which], horizons=HORIZONS[which], refit=refit, seed=1, unmatched="drop",
         )  # fmt: skip
     told = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    told[which] = found.as_dict() | {"acts": len(events), "seconds": round(time.perf_counter() - began)}
-    RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+    kept = (
+        found.scores()
+        .filter(pl.col("over") == "window", pl.col("metric").is_in(KEPT), pl.col("horizon").is_in(PAGE_HORIZONS))
+        .with_columns(pl.col(pl.Float64).round(4))
+    )
+    told[which] = {
+        "origins": [day.isoformat() for day in found.origins],
+        "reference": found.reference,
+        "scores": kept.to_dicts(),
+        "acts": len(events),
+        "seconds": round(time.perf_counter() - began),
+    }
+    rows = json.dumps(told, indent=1).replace("\n    ", " ").replace("\n   }", " }")
+    RESULTS.write_text(rows + "\n")
     table = found.scores().filter(pl.col("over") == "window", pl.col("metric").is_in(["log_score", "crps"]))
     for row in table.sort("metric", "horizon", "value").to_dicts():
         print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import drifting_systems as drifting
 import forecast_systems as quarrel
 import numpy as np
 import polars as pl
@@ -193,6 +194,59 @@ def test_answers_that_the_days_before_do_not_bear_out_are_said_to_be_left_out() 
 def test_what_cannot_be_foretold_is_said(options: dict[str, object], said: str) -> None:
     with pytest.raises(pk.UsageError, match=said):
         pk.forecast(quarrel.scenario(), quarrel.by_day(quarrel.simulated(100.0, 1)), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reporting", [("weekday", "batches"), ("weekday",)])
+def test_a_fit_that_knows_of_reporting_is_gone_on_from(reporting: tuple[str, ...]) -> None:
+    """What the source shows is no number of the scenario: it once stood in the way."""
+    past = drifting.record(250, 3)
+    made = pk.fit(quarrel.scenario(), past, reporting=reporting, background="constant", test_mechanisms=False)
+    found = pk.forecast(made, days=7, draws=50)
+    assert found.parameters == "drawn within the errors of a fit"
+    assert found.counts().sum() > 0
+
+
+def test_a_mechanism_that_is_left_out_sets_nothing_off() -> None:
+    past = quarrel.by_day(quarrel.simulated(200.0, 8))
+    found = pk.forecast(quarrel.scenario(), past, days=10, draws=300, absent=["retaliation"], **PLAIN)
+    model = pk.compile(quarrel.scenario())
+    set_off = {model.mechanisms[m] for m in np.unique(found.drawn.runs.mechanism) if m >= 0}
+    assert set_off == {"insistence", "visits"}
+    with pytest.raises(pk.UsageError, match="nearest: 'retaliation'"):
+        pk.forecast(quarrel.scenario(), past, absent=["retaliatoin"])
+
+
+def test_sets_of_draws_differ_by_how_levels_move() -> None:
+    """Which way would have foretold best is not known: sets take one that did with origins weighted anew by chance."""
+    past = quarrel.by_day(quarrel.simulated(500.0, 8))
+    found = pk.forecast(quarrel.scenario(), past, days=3, draws=40)
+    chosen = found.drawer.chosen
+    ways = {chosen.of_set(np.random.default_rng(k))[0] for k in range(40)}
+    assert len(ways) > 3
+    assert found.drawer.way[0] == chosen.drifts[0]
+    assert (chosen.scores.mean(axis=1)[0] >= chosen.scores.mean(axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("first", "origin"), [(-400, None), (-100, None), (-100, "2019-12-01")], ids=["long before", "across", "before"]
+)
+def test_events_that_end_before_the_scenario_starts_are_gone_on_from(first: int, origin: str | None) -> None:
+    """The clock of a scenario is no bound of what may be foretold."""
+    past = quarrel.by_day(quarrel.simulated(150.0, 4))
+    early = replace(past, start=past.start + timedelta(days=first))
+    found = pk.forecast(quarrel.scenario(), early, days=5, draws=40, origin=origin)
+    assert found.origin == (early.start + timedelta(days=150) if origin is None else date.fromisoformat(origin))
+    assert found.counts().sum() > 0
+
+
+def test_an_exploding_model_is_stopped_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("powderkeg.forecast.drawing.LIMIT", 300)
+    text = quarrel.TEXT.replace("answers: 0.6", "answers: 2.5").replace("answers: 0.5", "answers: 2.5")
+    past = quarrel.by_day(quarrel.simulated(100.0, 1))
+    with pytest.warns(pk.PowderkegWarning, match="stopped at their limit"):
+        found = pk.forecast(pk.loads(text), past, days=60, draws=20, **PLAIN)
+    assert 0.0 < found.exploded <= 1.0
+    assert found.as_dict()["exploded"] == found.exploded
 
 
 def test_a_gap_before_the_origin_is_said() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import powderkeg as pk
 from powderkeg.forecast import scores
-from powderkeg.forecast.backtest import OURS, backtest
+from powderkeg.forecast.backtest import OURS, backtest, variants_of
 from powderkeg.forecast.baselines import DaysAhead, PastCounts, baselines
 from powderkeg.forecast.counts import observed, units_of
 from powderkeg.forecast.frozen import freeze, is_frozen, read_frozen
@@ -107,6 +107,35 @@ def test_a_backtest_has_a_row_for_each_model_horizon_and_metric(record: pk.Event
     one = table.filter(pl.col("horizon") == 1, pl.col("metric") == "crps", pl.col("model") == OURS)
     assert one["value"].n_unique() == 1
     assert all(record.start < day <= record.end - timedelta(days=6) for day in found.origins)
+
+
+def test_ours_is_told_without_each_part_and_each_mechanism(record: pk.EventTable) -> None:
+    model = pk.compile(quarrel.scenario())
+    names = variants_of(model, record)
+    assert {f"{OURS}, without {part}" for part in ("mechanisms", "luck of days", "retaliation", "visits")} < set(names)
+    assert not any("late" in name for name in names)  # this record does not say when acts were entered
+    asked = [f"{OURS}, without visits", f"{OURS}, without luck of days"]
+    found = backtest(quarrel.scenario(), record, origins=2, horizons=(3,), draws=40, variants=asked)
+    assert {cell.model for cell in found.cells} > {OURS, *asked}
+    assert found.fans is not None
+    assert found.fans["origin"].n_unique() == 3
+
+
+def test_a_refit_sees_nothing_from_the_origin_on(record: pk.EventTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each origin has its own fit, of the acts before it; `first` has one."""
+    seen = []
+
+    def fit(scenario: pk.Scenario, known: pk.EventTable, **options: object) -> pk.Scenario:
+        seen.append(known.end)
+        return scenario
+
+    monkeypatch.setattr("powderkeg.forecast.backtest.fit_model", fit)
+    for refit, number in (("none", 0), ("first", 1), ("each", 3)):
+        seen.clear()
+        found = backtest(
+            quarrel.scenario(), record, origins=3, horizons=(2,), draws=20, variants=(), refit=refit
+        )  # fmt: skip
+        assert seen == [day - timedelta(days=1) for day in found.origins][:number]
 
 
 def test_acts_that_no_move_allows_are_counted_nowhere() -> None:

@@ -97,8 +97,15 @@ def forecast(
     ] = "none",
     without: Annotated[
         list[str] | None,
-        typer.Option("--without", help="With --score: ours without a part: mechanisms, weekdays, luck, drift."),
+        typer.Option(
+            "--without",
+            help="With --score: ours without a part: mechanisms, weekdays, luck, drift, late, or a mechanism by its "
+            "name. [dim]repeatable[/]",
+        ),
     ] = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="With --score: ours without each part and each mechanism, one by one.")
+    ] = False,
     freeze: Annotated[
         Path | None, typer.Option("--freeze", dir_okay=False, help="Write what is said to this file, sealed.")
     ] = None,
@@ -131,8 +138,9 @@ def forecast(
     if score:
         _refuse_with_score(origin=origin, as_of=as_of, doing=doing, with_fit=with_fit, freeze=freeze, views=views)
         law = beside(scenario)
-        asked = _asked(origins, horizons, by, refit, without) | {"draws": draws, "seed": seed, "level": level}
-        asked |= {"workers": workers, "background": background, "fitted": law, "unmatched": unmatched}
+        asked = _asked(origins, horizons, by, refit, without, _parts(read, events, ablate))
+        asked |= {"draws": draws, "seed": seed, "level": level, "workers": workers, "background": background}
+        asked |= {"fitted": law, "unmatched": unmatched}
         with job.told(screen, out), job.executor() as executor:
             scored(screen, read, events, folder, asked | {"folder": job.plan(out, read), "executor": executor})
         return
@@ -171,7 +179,9 @@ def forecast(
         screen.say(f"Open {(folder.path / 'forecast.html').resolve()}")
 
 
-def _asked(origins: int, horizons: str, by: str, refit: str, without: list[str] | None) -> dict[str, Any]:
+def _asked(
+    origins: int, horizons: str, by: str, refit: str, without: list[str] | None, parts: dict[str, bool]
+) -> dict[str, Any]:  # fmt: skip
     """Options of the backtest. Raises UsageError for horizons that are no numbers, and parts that there are not."""
     from powderkeg.errors import Fault, UsageError, nearest_name
 
@@ -183,15 +193,24 @@ def _asked(origins: int, horizons: str, by: str, refit: str, without: list[str] 
             faults.append(Fault(None, None, "--horizons", repr(part.strip()), "days from 1 on, such as 1,7,30"))
     if by not in ("dyad", "class"):
         faults.append(Fault(None, None, "--by", repr(by), "dyad or class"))
-    parts = {"mechanisms": "mechanisms", "weekdays": "weekdays", "luck": "luck of days", "drift": "drift"}
     for name in without or ():
         if name not in parts:
             near = nearest_name(name, parts)
             faults.append(Fault(None, None, "--without", repr(name), f"one of {', '.join(parts)}", near))
     if faults:
         raise UsageError(faults)
-    variants = [f"powderkeg, without {parts[name]}" for name in (without or ["mechanisms"])]
+    names = {"luck": "luck of days", "late": "late reports"}
+    left_out = without or [name for name, by_itself in parts.items() if by_itself] or ["mechanisms"]
+    variants = [f"powderkeg, without {names.get(name, name)}" for name in left_out]
     return {"origins": origins, "horizons": tuple(dict.fromkeys(days)), "by": by, "refit": refit, "variants": variants}
+
+
+def _parts(scenario: Any, events: Any, ablate: bool) -> dict[str, bool]:
+    """What ours can be told without, and whether that is asked for by --ablate."""
+    from powderkeg.events.rows import DELAY
+
+    found = dict.fromkeys(("mechanisms", "weekdays", "luck", "drift", "late", *scenario.mechanisms), ablate)
+    return found | {"late": ablate and DELAY in events.frame.columns}
 
 
 def scored(screen: Screen, scenario: Any, events: Any, folder: Folder | None, asked: dict[str, Any]) -> None:

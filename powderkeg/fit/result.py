@@ -148,11 +148,12 @@ class Fit:
         return channel_rates(self.climber, self.solution)
 
     def law_by_path(self) -> tuple[tuple[str, ...], Floats, Floats]:
-        """(paths, covariance, slope) of all that was left open, as `law`, by key path."""
+        """(paths, covariance, slope) of all of the scenario that was left open, as `law`, by key path; what a source
+        shows is no part of it."""
         if isinstance(self.climber, VaryingClimber):
             return differences.law_by_path(self.climber, self.solution.vector, self.law, self.parameters)
         named = {p.place: p.path for p in self.problem.parameters}
-        kept = [k for k, place in enumerate(self.law.places) if int(place) in named]
+        kept = [k for k, place in enumerate(self.law.places) if named.get(int(place)) in self.parameters]
         paths = tuple(named[int(self.law.places[k])] for k in kept)
         return paths, self.law.matrix[np.ix_(kept, kept)], self.law.slope[kept]
 

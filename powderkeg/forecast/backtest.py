@@ -24,7 +24,8 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
+from powderkeg.events.rows import DELAY
 from powderkeg.events.table import EventTable
 from powderkeg.fit import Fit
 from powderkeg.fit import fit as fit_model
@@ -59,13 +60,15 @@ ORIGINS = 12
 BOOTSTRAPS = 2000
 QUIET_DAYS = 30
 """A unit without any act in so many days before the origin starts quiet; such units are scored apart too."""
-VARIANTS: dict[str, dict[str, bool]] = {
-    f"{OURS}, without mechanisms": {"mechanisms": False},
-    f"{OURS}, without weekdays": {"weekdays": False},
-    f"{OURS}, without luck of days": {"spread": False},
-    f"{OURS}, without drift": {"drift": False},
+PARTS: dict[str, dict[str, bool]] = {
+    "mechanisms": {"mechanisms": False},
+    "weekdays": {"weekdays": False},
+    "luck of days": {"spread": False},
+    "drift": {"drift": False},
+    "late reports": {"late": False},
 }
-"""Ours with a part left out."""
+"""Parts that ours can be told without: of the background, of the model of reporting, and all mechanisms at once."""
+WITHOUT = f"{OURS}, without "
 REFITS = ("none", "first", "each")
 
 
@@ -156,7 +159,7 @@ def backtest(
     by: str = "dyad",
     refit: str = "none",
     fitted: Joint | None = None,
-    variants: Sequence[str] = (f"{OURS}, without mechanisms",),
+    variants: Sequence[str] = (f"{WITHOUT}mechanisms",),
     reference: str = REFERENCE,
     seed: int = 1,
     level: float = 0.9,
@@ -172,7 +175,7 @@ def backtest(
     by        "dyad" or "class"
     refit     "none": the scenario's numbers as they are; "first": its mechanisms fitted before the first origin;
               "each": before each
-    variants  names of `VARIANTS`: ours with parts left out
+    variants  ours without a part or a mechanism, by name (see `variants_of`)
     folder    where finished origins are kept: called again after a stop, or a kill, it goes on from them. A `JobPlan`
               says more: a share of the origins, or that shares are to be put together
     executor  of `concurrent.futures`, or what keeps to its protocol: makes the origins instead of threads here
@@ -182,7 +185,7 @@ def backtest(
     """
     days = _origins(events, origins, tuple(horizons), refit)
     compiled = model.model if isinstance(model, Fit) else compile_model(model) if isinstance(model, Scenario) else model
-    asked: dict[str, dict[str, bool]] = {OURS: {}} | {name: _variant(name) for name in variants}
+    asked: dict[str, dict[str, Any]] = {OURS: {}} | {name: _variant(name, compiled) for name in variants}
     units = units_of(compiled, by)
     channel = channels_of(compiled, events.frame)
     stamp = np.floor(events.frame["time"].to_numpy()).astype(np.int64)
@@ -241,7 +244,7 @@ class OriginTask:
     by: str
     fits_each: bool
     fitted: Joint | None
-    asked: Mapping[str, Mapping[str, bool]]
+    asked: Mapping[str, Mapping[str, Any]]
     seed: int
     level: float
     workers: int | None
@@ -321,10 +324,21 @@ def _quietly(*given: Any, **options: Any) -> Forecast:
         return forecast(*given, **options)
 
 
-def _variant(name: str) -> dict[str, bool]:
-    if name not in VARIANTS:
-        raise UsageError(Fault(None, None, "variants", repr(name), f"one of {'; '.join(VARIANTS)}"))
-    return VARIANTS[name]
+def variants_of(model: Model, events: EventTable) -> tuple[str, ...]:
+    """Ours without each part and without each mechanism, by name; late reports where the events say when they came."""
+    parts = [part for part in PARTS if part != "late reports" or DELAY in events.frame.columns]
+    return tuple(f"{WITHOUT}{part}" for part in (*parts, *model.mechanisms))
+
+
+def _variant(name: str, model: Model) -> dict[str, Any]:
+    """The arguments of `forecast` for a variant. Raises UsageError for one that there is not."""
+    part = name.removeprefix(WITHOUT)
+    if name.startswith(WITHOUT) and part in PARTS:
+        return dict(PARTS[part])
+    if name.startswith(WITHOUT) and part in model.mechanisms:
+        return {"absent": (part,)}
+    known = [f"{WITHOUT}{one}" for one in (*PARTS, *model.mechanisms)]
+    raise UsageError(Fault(None, None, "variants", repr(name), f"one of {'; '.join(known)}", nearest_name(name, known)))
 
 
 def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[int, ...], refit: str) -> list[date]:

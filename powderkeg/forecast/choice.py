@@ -10,6 +10,7 @@ are, and how lucky days, follows from how wide the misses were. Nothing after th
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +20,14 @@ from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.forecast.days import means_ahead
 from powderkeg.forecast.ground import Groups, LevelDrift, dyads_of, levels_of, shares
 from powderkeg.forecast.links import Slots, expected_answers
+from powderkeg.simulate.workers import in_order, workers_for
 
 HALF_LIVES = (10.0, 20.0, 40.0, 80.0, 160.0)
 SLOW = (90.0, 180.0, 365.0, 1000.0)
 STRENGTHS = (0.5, 2.0, 8.0)
 ANSWERS = (1.0, 0.7, 0.45, 0.2)
+CHOSEN = 3.0
+"""Numbers that are chosen on the misses they are judged by: pace, pull, answers."""
 PRIOR_WINDOWS = 5.0
 """Windows of one act that the doubt of all dyads is worth against a dyad's own."""
 GUESS = (0.3, 0.5)
@@ -34,6 +38,8 @@ AHEAD = (1, 7, 30)
 JUDGED = 730
 """Days before the origin from which it is tried."""
 STEP = 7
+BLOCK = 8
+"""Neighbouring origins that are weighted alike."""
 LEAST_DAYS = 120
 """Days of a record below which nothing is chosen: a guess is taken."""
 
@@ -51,31 +57,63 @@ class Tried(NamedTuple):
     whole: int
 
 
-def choose(record: Tried, groups: Groups, answers: bool = True) -> tuple[LevelDrift, Floats]:
-    """The drift that would have foretold best, coordinate by coordinate, twice round; and `Ground.doubt`."""
+class Chosen(NamedTuple):
+    """How levels may move: what did best, and what else was tried.
+
+    drifts, doubts  each way tried and its `Ground.doubt`, the best first
+    scores          (K, O) score of each at each origin that was judged; empty where nothing could be judged
+    """
+
+    drifts: tuple[LevelDrift, ...]
+    doubts: tuple[Floats, ...]
+    scores: Floats
+
+    def of_set(self, rng: np.random.Generator) -> tuple[LevelDrift, Floats]:
+        """A way that did best with the judged origins weighted at random, neighbours alike (Bayesian bootstrap of
+        blocks): which way is best is not known, and sets of draws differ by it."""
+        if not self.scores.size:
+            return self.drifts[0], self.doubts[0]
+        n = self.scores.shape[1]
+        weight = np.repeat(rng.exponential(size=-(-n // BLOCK)), BLOCK)[:n]
+        best = int(np.argmax(self.scores @ weight))
+        return self.drifts[best], self.doubts[best]
+
+
+def choose(record: Tried, groups: Groups, answers: bool = True, workers: int | None = None) -> Chosen:
+    """The ways that were tried, coordinate by coordinate, twice round; the one that would have foretold best first."""
     unit = units(groups)
     if min(len(record.counts), record.whole) < LEAST_DAYS or len(record.time) < 30:
-        return LevelDrift(spread=1.3), np.tile(GUESS, (int(unit.max()) + 1, 1))
+        doubt = np.tile(GUESS, (int(unit.max()) + 1, 1))
+        return Chosen((LevelDrift(spread=1.3),), (doubt,), np.zeros((1, 0)))
     D = min(len(record.counts), record.whole)
     origin = np.arange(max(D - JUDGED, 60), D - max(AHEAD) + 1, STEP).astype(np.int64)
     came = _came(record.counts, origin, unit)
-    best, score = LevelDrift(), -np.inf
-    cache: dict[LevelDrift, float] = {}
-
-    def value(drift: LevelDrift) -> float:
-        if drift not in cache:
-            told = foretold(record, groups, drift, origin, unit)
-            cache[drift] = sum(_free_score(told[:, k], came[:, k]) for k in range(len(AHEAD)))
-        return cache[drift]
-
+    told: dict[LevelDrift, Floats] = {}
+    scores: dict[LevelDrift, Floats] = {}
+    best = LevelDrift()
     tries = {"answers": ANSWERS if answers else (1.0,), "half_life": HALF_LIVES, "slow": SLOW, "strength": STRENGTHS}
     for _ in range(2):
         for name, values in tries.items():
-            for x in values:
-                drift = best._replace(**{name: x})
-                if drift.slow >= drift.half_life and value(drift) > score:
-                    best, score = drift, value(drift)
-    return _wide(best, foretold(record, groups, best, origin, unit), came)
+            asked = [best._replace(**{name: x}) for x in values]
+            asked = [drift for drift in asked if drift.slow >= drift.half_life]
+            new = [drift for drift in asked if drift not in told]
+            work = partial(_foretold_of, record, groups, origin, unit, new)
+            for drift, means in zip(new, in_order(work, len(new), workers_for(len(new), workers)), strict=True):
+                told[drift] = means
+                each = [_free_score(means[:, k], came[:, k]) for k in range(len(AHEAD))]
+                scores[drift] = np.sum(each, axis=0)
+            best = max((drift for drift in [best, *asked] if drift in scores), key=lambda drift: scores[drift].mean())
+    order = sorted(scores, key=lambda drift: -scores[drift].mean())
+    wide = [_wide(drift, told[drift], came) for drift in order]
+    return Chosen(
+        tuple(drift for drift, _ in wide), tuple(doubt for _, doubt in wide), np.array([scores[x] for x in order])
+    )
+
+
+def _foretold_of(
+    record: Tried, groups: Groups, origin: Ints, unit: Ints, drifts: list[LevelDrift], number: int
+) -> Floats:  # fmt: skip
+    return foretold(record, groups, drifts[number], origin, unit)
 
 
 def units(groups: Groups) -> Ints:
@@ -122,32 +160,36 @@ def _came(counts: Floats, origin: Ints, unit: Ints) -> Floats:
     return np.stack([total[origin + h] - total[origin] for h in AHEAD], axis=1)
 
 
-def _score(mean: Floats, variance: Floats, came: Floats) -> float:
-    """Mean over origins of the log score, summed over units: negative binomial."""
+def _score(mean: Floats, variance: Floats, came: Floats) -> Floats:
+    """(O,) log score at each origin, summed over units: negative binomial."""
     variance = np.maximum(variance, 1.0001 * mean)
     size = mean**2 / (variance - mean)
     score = (
         special.gammaln(came + size) - special.gammaln(size) - special.gammaln(came + 1.0)
         + size * np.log(size / (size + mean)) + came * np.log(mean / (size + mean))
     )  # fmt: skip
-    return float(score.sum() / max(len(came), 1))
+    return np.asarray(score.sum(axis=1), np.float64)
 
 
-def _free_score(mean: Floats, came: Floats) -> float:
-    """The best log score over dispersions: variance = mean + (a + b * mean) * mean."""
-    return max(
+def _free_score(mean: Floats, came: Floats) -> Floats:
+    """(O,) log score at each origin by the best of all dispersions: variance = mean + (a + b * mean) * mean."""
+    tried = (
         _score(mean, mean * (1.0 + a + b * mean), came) for a in (0.0, 0.3, 1.0, 2.5) for b in (0.05, 0.2, 0.5, 1.2)
     )
+    return max(tried, key=lambda score: float(score.sum()))
 
 
 def _wide(best: LevelDrift, told: Floats, came: Floats) -> tuple[LevelDrift, Floats]:
     """A day's luck from single days; what levels were off over 7 and 30 days, beyond that luck, dyad by dyad."""
-    scores = [_score(told[:, 0], x * told[:, 0] + 0.2 * told[:, 0] ** 2, came[:, 0]) for x in SPREADS]
+    scores = [_score(told[:, 0], x * told[:, 0] + 0.2 * told[:, 0] ** 2, came[:, 0]).sum() for x in SPREADS]
     spread = SPREADS[int(np.argmax(scores))]
     doubt = np.empty((told.shape[2], 2))
     for k in (1, 2):
         excess = ((came[:, k] - told[:, k]) ** 2 - spread * told[:, k]).sum(axis=0)
         base = (told[:, k] ** 2).sum(axis=0)
+        # Misses of what was chosen to miss least: as many windows that do not overlap as there are, less those spent.
+        apart = len(came) * STEP / AHEAD[k]
+        spent = apart / max(apart - CHOSEN, 0.5 * apart)
         pooled = max(float(excess.sum() / base.sum()), 0.02)
-        doubt[:, k - 1] = np.maximum((excess + PRIOR_WINDOWS * pooled) / (base + PRIOR_WINDOWS), 0.02)
+        doubt[:, k - 1] = spent * np.maximum((excess + PRIOR_WINDOWS * pooled) / (base + PRIOR_WINDOWS), 0.02)
     return best._replace(spread=spread), doubt

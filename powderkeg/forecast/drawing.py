@@ -18,7 +18,7 @@ from powderkeg.engine.draws import root_key
 from powderkeg.engine.simulation.chunks import Chunk, Workspace
 from powderkeg.engine.worlds import Past
 from powderkeg.forecast.ahead import Paths, Turns, live, paths
-from powderkeg.forecast.choice import Tried, choose
+from powderkeg.forecast.choice import Chosen, Tried, choose
 from powderkeg.forecast.completed import Completed, imputed, is_hidden, order_last, past_at, with_hours
 from powderkeg.forecast.ground import Ground, Groups, LevelDrift, ground_of, groups_of
 from powderkeg.forecast.late import NEARLY, unseen
@@ -35,6 +35,8 @@ LIMIT = 100_000
 """Acts in one history ahead before it is stopped and called exploded."""
 SETS = 40
 """Sets of numbers, hours and levels' laws; draws are shared out among them."""
+Way = tuple[LevelDrift, Floats]
+"""How levels move, and how unsure they are (`Ground.doubt`)."""
 WORLDS = Callable[[System, Mapping[str, float]], Turns]
 
 
@@ -45,7 +47,8 @@ class Settings:
     background  "local": a level that drifts, estimated; "scenario": the scenario's rates and courses as they stand
     weekdays    days of the week are reported unevenly
     spread      a pair's days are luckier or less
-    mechanisms  earlier acts set off later ones
+    mechanisms  earlier acts set off later ones;  absent: mechanisms that do not
+    late        reports that are still to come are reckoned with
     drift       levels move on; without, they stay where they are, as unsure as they are
     said        what the scenario says of the source, for its weekdays and holidays; None: they are estimated
     """
@@ -56,6 +59,8 @@ class Settings:
     mechanisms: bool = True
     drift: bool = True
     said: Reporting | None = None
+    absent: frozenset[int] = frozenset()
+    late: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,14 @@ class Ahead:
     ground: Ground
 
 
-def without_mechanisms(system: System) -> System:
-    """The same arrays, but nothing answers."""
-    return system._replace(edge_mass=np.zeros_like(system.edge_mass))
+def answering(system: System, settings: Settings) -> System:
+    """The same arrays without the answers of mechanisms that are left out."""
+    if not settings.mechanisms:
+        return system._replace(edge_mass=np.zeros_like(system.edge_mass))
+    if not settings.absent:
+        return system
+    gone = np.isin(system.edge_mechanism, list(settings.absent))
+    return system._replace(edge_mass=np.where(gone, 0.0, system.edge_mass))
 
 
 class Draughtsman:
@@ -79,13 +89,13 @@ class Draughtsman:
 
     def __init__(
         self, model: Model, seen: Watched, days: int, settings: Settings, sets: list[dict[str, float]], seed: int,
-        drift: LevelDrift | None = None,
+        drift: LevelDrift | None = None, workers: int | None = None,
     ) -> None:  # fmt: skip
         self.model, self.seen, self.days, self.settings, self.seed = model, seen, days, settings, seed
         self.sets = sets
         self.groups: Groups = groups_of(model)
         self.counts = seen.counts(model.n_channels)
-        self.shown = seen.shown(model)
+        self.shown = seen.shown(model) if settings.late else np.ones((1, model.n_channels))
         self.day = weekdays(seen.start, len(self.counts))
         total = self.counts.sum(axis=1)
         self.week = week_profile(total, seen.start) if settings.weekdays else np.ones(7)
@@ -99,24 +109,26 @@ class Draughtsman:
         self.links = links_of(system)
         rng = np.random.default_rng([seed, 0x66637374])
         time = with_hours(seen, rng)
-        chosen, self.doubt = self._chosen(system, time)
-        self.drift = chosen if drift is None else drift
-        self.point = self._ground(self._scaled(system), time)
+        self.chosen = self._chosen(system, time, workers)
+        if drift is not None:
+            self.chosen = Chosen((drift,), (self.chosen.doubts[0],), np.zeros((1, 0)))
+        self.way = self.chosen.drifts[0], self.chosen.doubts[0]
+        self.point = self._ground(self._scaled(system, self.way[0]), time, self.way)
 
     def _system(self, values: Mapping[str, float]) -> System:
         system = filled(self.model, values) if values else self.model.system
-        return system if self.settings.mechanisms else without_mechanisms(system)
+        return answering(system, self.settings)
 
-    def _scaled(self, system: System) -> System:
+    def _scaled(self, system: System, drift: LevelDrift) -> System:
         """The answers that the record bears out: see `LevelDrift.answers`."""
-        return system._replace(edge_mass=system.edge_mass * self.drift.answers)
+        return system._replace(edge_mass=system.edge_mass * drift.answers)
 
-    def _borne_out(self, turns: Turns) -> Turns:
+    def _borne_out(self, turns: Turns, drift: LevelDrift) -> Turns:
         """The same with the answers of every system scaled as those of the world without."""
-        scaled = tuple((at, self._scaled(system), idle, levels) for at, system, idle, levels in turns.turns)
+        scaled = tuple((at, self._scaled(system, drift), idle, levels) for at, system, idle, levels in turns.turns)
         return replace(turns, turns=scaled)
 
-    def _chosen(self, system: System, time: Floats) -> tuple[LevelDrift, Floats]:
+    def _chosen(self, system: System, time: Floats, workers: int | None) -> Chosen:
         """How levels move, as it would have foretold best; the scenario's own answers stay as they are."""
         order = np.argsort(time, kind="stable")
         time, channel = time[order], self.seen.channel[order]
@@ -124,8 +136,11 @@ class Draughtsman:
         gates = self._gates(system, time, channel)
         whole = len(self.counts) - int((self.shown < NEARLY).any(axis=1).sum() if len(self.shown) > 1 else 0)
         record = Tried(system, self.links, time, channel, self.counts, gates, factor, whole)
-        found, doubt = choose(record, self.groups, self.settings.mechanisms and self.settings.background == "local")
-        return (found._replace(answers=1.0) if self.settings.background == "scenario" else found), doubt
+        free = self.settings.mechanisms and self.settings.background == "local"
+        found = choose(record, self.groups, free, workers)
+        if self.settings.background == "scenario":
+            return found._replace(drifts=tuple(one._replace(answers=1.0) for one in found.drifts))
+        return found
 
     def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
         return gates_at(system, levels_along(self._watched(system), time, channel, len(self.counts)))
@@ -134,11 +149,11 @@ class Draughtsman:
         """The system with its known paths on the clock of what was watched."""
         return system._replace(turn_time=system.turn_time - self.seen.shift) if len(system.turn_time) else system
 
-    def _ground(self, system: System, time: Floats, channel: Ints | None = None) -> Ground:
+    def _ground(self, system: System, time: Floats, way: Way, channel: Ints | None = None) -> Ground:
         """The levels that acts at these times leave; by default those seen."""
-        return self._explained(system, time, self.seen.channel if channel is None else channel)[0]
+        return self._explained(system, time, self.seen.channel if channel is None else channel, way)[0]
 
-    def _explained(self, system: System, time: Floats, channel: Ints) -> tuple[Ground, Floats]:
+    def _explained(self, system: System, time: Floats, channel: Ints, way: Way) -> tuple[Ground, Floats]:
         """The levels, and the acts a day that (D, C) channels are expected to have, seen or not."""
         order = np.argsort(time, kind="stable")
         time, channel = time[order], channel[order]
@@ -146,7 +161,7 @@ class Draughtsman:
         expected, _ = expected_answers(system, self.links, time, channel, len(self.counts), gates)
         open_ = gates[:, system.background_gate] * gates[:, system.channel_gate]
         ground = ground_of(
-            self.groups, self.drift, self.doubt, self.counts, expected * self.shown, open_ * self.shown, self.week,
+            self.groups, *way, self.counts, expected * self.shown, open_ * self.shown, self.week,
             self.day,
         )  # fmt: skip
         own = np.zeros(system.n_channels)
@@ -154,7 +169,9 @@ class Draughtsman:
         own[known] = ground.level[ground.group[known]] * ground.share[known]
         return ground, self.week[self.day][:, None] * (open_ * own + expected)
 
-    def _with_late(self, system: System, time: Floats, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    def _with_late(
+        self, system: System, time: Floats, way: Way, rng: np.random.Generator
+    ) -> tuple[Floats, Ints]:  # fmt: skip
         """((N,) times, channels) of acts that came and are not entered yet, drawn: first as those seen let expect, then
         as those seen and those let expect."""
         if len(self.shown) == 1:
@@ -162,7 +179,7 @@ class Draughtsman:
         more, channel = np.zeros(0), np.zeros(0, np.int64)
         for _ in range(2):
             times, channels = np.concatenate([time, more]), np.concatenate([self.seen.channel, channel])
-            _, rate = self._explained(system, times, channels)
+            _, rate = self._explained(system, times, channels, way)
             more, channel = unseen(self.shown, rate, rng)
         return more, channel
 
@@ -170,19 +187,21 @@ class Draughtsman:
         """Set `number`: for each world its chunks; the completed past; the levels of facts at the origin."""
         rng = np.random.default_rng([self.seed, number, 0x66637374])
         values = self.sets[number % len(self.sets)] if self.sets else {}
-        system = self._scaled(self._system(values))
+        way = self.chosen.of_set(rng) if self.settings.background == "local" else self.way
+        system = self._scaled(self._system(values), way[0])
         if self.hidden:
             completed = imputed(system, self.model.n_acts, self.seen, self.seed, number)
             time, channel = completed.past.time - self.seen.shift, completed.past.channel
-            own = time[completed.row >= 0]
+            own, of_own = time[completed.row >= 0], channel[completed.row >= 0]
         else:
             own = with_hours(self.seen, rng)
             gates = self._gates(system, own, self.seen.channel)[-1]
             own = order_last(self.seen, own, system, self._rate(system, gates), gates, rng)
-            late, of_late = self._with_late(system, own, rng)
+            late, of_late = self._with_late(system, own, way, rng)
             time, channel = np.concatenate([own, late]), np.concatenate([self.seen.channel, of_late])
             completed = past_at(self.seen, time, channel, system)
-        ground = self._ground(system, time, channel) if not self.hidden else self.point
+            own, of_own = time, channel
+        ground = self._ground(system, own, way, of_own)
         path = self._paths(system, ground, draws, rng)
         order = np.argsort(time, kind="stable")
         level = levels_along(self._watched(system), time[order], channel[order], len(self.counts))[-1]
@@ -192,7 +211,7 @@ class Draughtsman:
                 system,
                 completed.past,
                 path,
-                self._borne_out(build(system, values)),
+                self._borne_out(build(system, values), way[0]),
                 root,
                 first,
                 LIMIT,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from powderkeg.errors import Fault, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
 from powderkeg.events.rows import CHANGED, DELAY
 from powderkeg.events.table import EventTable
 from powderkeg.fit.joint_law import Joint
@@ -52,6 +52,8 @@ def forecast(
     mechanisms: bool = True,
     spread: bool = True,
     drift: bool = True,
+    late: bool = True,
+    absent: Sequence[str] = (),
     unmatched: str = "refuse",
     level: float = 0.9,
     workers: int | None = None,
@@ -73,8 +75,9 @@ def forecast(
     fitted         what a fit left open (`Joint`); a `Fit` brings its own
     background     "local": a level for the acts of each tone in each dyad, which drifts, estimated from what was seen;
                    "scenario": the scenario's rates and courses as they stand
-    weekdays, mechanisms, spread, drift   without them: every day reported alike; nothing answers; days no luckier than
-                   chance makes them; levels stay where they are
+    weekdays, mechanisms, spread, drift, late   without them: every day reported alike; nothing answers; days no luckier
+                   than chance makes them; levels stay where they are; all reports are in
+    absent         names of mechanisms that set nothing off
     drifts         how levels move; by default chosen by what would have foretold the time before the origin best
     unmatched      "refuse" or "drop": acts that no move of the scenario allows
     level          of the intervals
@@ -88,11 +91,14 @@ def forecast(
     watched = seen(model, events, day, unmatched, as_of)
     model.must_be_whole("forecast")
     model.must_be_known(watched.begin + days, "the forecast")
-    worlds = worlds_of(model, tuple(interventions), watched.begin, days, mechanisms)
     asked = said_by(model.scenario, events) if weekdays else None
-    settings = Settings(background, weekdays, spread, mechanisms, drift, None if asked is None else asked.said)
+    settings = Settings(
+        background, weekdays, spread, mechanisms, drift, None if asked is None else asked.said, _numbers(model, absent),
+        late,
+    )  # fmt: skip
+    worlds = worlds_of(model, tuple(interventions), watched.begin, days, settings)
     sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
-    drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts)
+    drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts, workers)
     drawn = draw(drawer, draws, list(worlds.values()), workers, progress)
     entered = _entered(events, watched, as_of)
     found = Forecast(
@@ -105,6 +111,19 @@ def forecast(
     for sentence in found.warnings:
         python_warnings.warn(sentence, PowderkegWarning, stacklevel=2)
     return found
+
+
+def _numbers(model: Model, names: Sequence[str]) -> frozenset[int]:
+    """Mechanisms by index. Raises UsageError, with the nearest name, for one that there is not."""
+    known = model.mechanisms
+    faults = [
+        Fault(None, None, "absent", f"unknown mechanism {name!r}", f"one of {', '.join(known) or 'none'}",
+              nearest_name(name, known))
+        for name in names if name not in known
+    ]  # fmt: skip
+    if faults:
+        raise UsageError(faults)
+    return frozenset(known.index(name) for name in names)
 
 
 def known_before(events: EventTable, origin: date | str | None, as_of: date | str | None) -> EventTable:

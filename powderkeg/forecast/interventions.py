@@ -20,7 +20,7 @@ from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.forecast.ahead import Turns
 from powderkeg.forecast.answers import first_days
 from powderkeg.forecast.counts import daily, units_of
-from powderkeg.forecast.drawing import Ahead, without_mechanisms
+from powderkeg.forecast.drawing import Ahead, Settings, answering
 from powderkeg.forecast.seen import Watched
 from powderkeg.model import Model
 
@@ -33,7 +33,7 @@ def nothing(system: System, values: Mapping[str, float]) -> Turns:
 
 
 def worlds_of(
-    model: Model, asked: Sequence[str], begin: float, days: int, mechanisms: bool
+    model: Model, asked: Sequence[str], begin: float, days: int, settings: Settings
 ) -> dict[str, Callable[[System, Mapping[str, float]], Turns]]:
     """The world without, and one for each that is asked for: name of an intervention, or who does what to whom.
 
@@ -54,7 +54,7 @@ def worlds_of(
                 faults += [replace(fault, path="interventions") for fault in error.faults]
         elif all(part.strip() in known for part in name.split("+")):
             (one,) = choose(_scenario(model), [name])
-            found[name] = _planned(plan(model, one, float(days)), begin, mechanisms)
+            found[name] = _planned(plan(model, one, float(days)), begin, settings)
         else:
             near = nearest_name(name, known)
             expected = "an intervention of the scenario" + (f" ({', '.join(known)})" if known else " (it has none)")
@@ -75,12 +75,12 @@ def _deed(channel: int, begin: float) -> Callable[[System, Mapping[str, float]],
     return lambda system, values: Turns(acts=(ForcedAct(begin + 0.5, channel),))
 
 
-def _planned(made: Plan, begin: float, mechanisms: bool) -> Callable[[System, Mapping[str, float]], Turns]:
+def _planned(made: Plan, begin: float, settings: Settings) -> Callable[[System, Mapping[str, float]], Turns]:
     def build(system: System, values: Mapping[str, float]) -> Turns:
         world = made.world(system, values, follow=False)
         turns = []
         for phase, turn in zip(world.phases[1:], made.turns, strict=True):
-            changed = phase.system if mechanisms else without_mechanisms(phase.system)
+            changed = answering(phase.system, settings)
             turns.append((max(phase.at, 0.0), changed, turn.idle, phase.levels))
         acts = tuple(act._replace(at=act.at + begin) for act in world.acts)
         policies = tuple(one._replace(start=one.start + begin, end=one.end + begin) for one in world.policies)

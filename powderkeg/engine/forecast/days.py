@@ -166,6 +166,8 @@ def means_ahead(  # type: ignore[no-untyped-def]
                     if now[c] <= 0.0:
                         continue
                     for e in range(edge_start[c], edge_start[c + 1]):
+                        if edge_mass[e] == 0.0:
+                            continue
                         m = edge_mechanism[e]
                         q = edge_target[e]
                         for j in range(kernel_start[m], kernel_start[m + 1]):
