@@ -38,6 +38,7 @@ from powderkeg.wording import counted
 
 if TYPE_CHECKING:
     from powderkeg.fit.checks.report import Checks
+    from powderkeg.fit.posterior import Posterior
 
 FITTED = "fitted"
 """Name under which estimates stand among a scenario's sources."""
@@ -192,6 +193,12 @@ class Fit:
         if not isinstance(self.climber, VaryingClimber):
             raise FitError("no rates differ in this fit; fit with " + argument("courses", "common"))
         return differences.ahead(self.climber, self.solution.vector, days, draws, seed)
+
+    def posterior(self, draws: int = 1000, seed: int = 1) -> Posterior:
+        """Weighed draws of all that was left open, and what they are worth: see `fit.posterior.posterior`."""
+        from powderkeg.fit.posterior import posterior
+
+        return posterior(self, draws, seed)
 
     def check(self, **options: Any) -> Checks:
         """Residuals, simulated histories, the last part foreseen: see `fit.checks.report.check` for options."""

@@ -1,0 +1,129 @@
+"""What may the numbers of a fit be, where the top of the likelihood is not round?
+
+In: a `Fit`. Out: a `Posterior`: sets of numbers with weights, and how many even draws they are worth. Sets are drawn
+from the law of the fit (normal around the estimates, bent at zeros), a little wider, and weighed by likelihood times
+prior over that law: importance sampling from Laplace. Where few draws carry all the weight, the law and the likelihood
+differ, and both intervals and draws of everything that rests on the law are to be read with care.
+Source: effective number of draws, Kong, Liu & Wong (1994), JASA 89, 278-288.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from scipy import linalg
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.errors import FitError
+from powderkeg.fit.maximum.bounded import draw_bounded
+
+if TYPE_CHECKING:
+    from powderkeg.fit.result import Fit
+
+WIDER = 0.5
+"""How much wider than the law draws are for one number; for K numbers this over the root of K."""
+FEW = 0.1
+"""Share of the draws that they must be worth at least, for the law to be called that of the likelihood."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """N weighted sets of K numbers.
+
+    paths   (K,) key paths;  values (N, K) in the scenario's units
+    weight  (N,) adds up to 1
+    """
+
+    paths: tuple[str, ...]
+    values: Floats
+    weight: Floats
+
+    @property
+    def worth(self) -> float:
+        """Number of even draws that the weighted ones are worth."""
+        return float(1.0 / np.square(self.weight).sum())
+
+    @property
+    def is_round(self) -> bool:
+        """Whether the fit's own law is near enough to the likelihood for its draws and intervals to be believed."""
+        return self.worth >= FEW * len(self.weight)
+
+    def table(self, level: float = 0.9) -> pl.DataFrame:
+        """path, mean, sd, low, median, high of every number."""
+        ends = (0.5 - 0.5 * level, 0.5, 0.5 + 0.5 * level)
+        rows = []
+        for k, path in enumerate(self.paths):
+            column = self.values[:, k]
+            order = np.argsort(column)
+            below = np.cumsum(self.weight[order])
+            places = np.minimum(np.searchsorted(below, ends), len(below) - 1)
+            low, median, high = column[order][places].tolist()
+            mean = float(self.weight @ column)
+            sd = float(np.sqrt(self.weight @ np.square(column - mean)))
+            rows.append({"path": path, "mean": mean, "sd": sd, "low": low, "median": median, "high": high})
+        return pl.DataFrame(rows, schema={"path": pl.String, **dict.fromkeys(
+            ("mean", "sd", "low", "median", "high"), pl.Float64)})  # fmt: skip
+
+    def draw(self, sets: int, seed: int = 1) -> list[dict[str, float]]:
+        """`sets` even sets of values by key path: those with more weight come more often."""
+        rng = np.random.default_rng([seed, 0x706F7374])
+        # one throw for all: what has the weight of two sets comes twice
+        at = np.searchsorted(np.cumsum(self.weight), (np.arange(sets) + rng.random()) / sets)
+        rows = self.values[rng.permutation(np.minimum(at, len(self.weight) - 1))]
+        return [dict(zip(self.paths, row, strict=True)) for row in rows.tolist()]
+
+    def for_arviz(self, sets: int = 1000, seed: int = 1) -> dict[str, Any]:
+        """{"posterior": {path: (1, sets)}} of even draws, as `arviz.from_dict` takes it: one chain."""
+        rows = self.draw(sets, seed)
+        return {"posterior": {path: np.array([[row[path] for row in rows]]) for path in self.paths}}
+
+
+def posterior(fit: Fit, draws: int = 1000, seed: int = 1) -> Posterior:
+    """Weighed draws of all that a fit left open. One pass over the events for each.
+
+    Raises FitError where differences between rates, or rates of channels, are integrated out, or days are drawn: there
+    the likelihood is a bound or a mean, and its draws are not to be had so.
+    """
+    problem, law, climber = fit.problem, fit.law, fit.climber
+    if problem.varying is not None or len(problem.law_rates) or climber.is_drawn:
+        raise FitError(
+            "a posterior by weighed draws needs the likelihood itself: not where rates are integrated out (actors or "
+            "courses that vary, gamma baselines) or days are drawn"
+        )
+    if not len(law.places) or draws < 2:
+        raise FitError("nothing to draw: no number was left open, or fewer than 2 draws were asked for")
+    centre = fit.solution.vector
+    wide = (1.0 + WIDER / np.sqrt(len(law.places))) ** 2
+    matrix, slope = law.matrix * wide, law.slope / np.sqrt(wide)
+    rng = np.random.default_rng([seed, 0x706F7374])
+    found = draw_bounded(centre[law.places], matrix, slope, law.bounded, draws, rng)
+    size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    values, axes = linalg.eigh(matrix / size[:, None] / size[None, :])
+    away = (found - centre[law.places]) / size @ axes / np.sqrt(np.maximum(values, 1e-9))
+    proposed = -0.5 * np.square(away).sum(axis=1) - (found - centre[law.places]) @ slope
+    target = np.full(draws, -np.inf)
+    low, high = climber.lower[law.places], problem.upper[law.places]
+    for k, row in enumerate(found):
+        if ((row < low - 1e-12) | (row > high)).any():
+            continue
+        vector = centre.copy()
+        vector[law.places] = row
+        value = climber.filter(vector)[0].evaluate(vector[: problem.n_smooth], False)[0]
+        target[k] = value + climber.prior.evaluate(vector)[0]
+    raised = np.where(np.isfinite(target), target - proposed, -np.inf)
+    if not np.isfinite(raised).any():
+        raise FitError("no draw has any likelihood: the law of this fit is not that of its likelihood")
+    weight = np.exp(raised - raised.max())
+    named = {p.place: p for p in problem.parameters}
+    kept = [k for k, place in enumerate(law.places) if int(place) in named]
+    natural = np.empty((draws, len(kept)))
+    for j, k in enumerate(kept):
+        parameter = named[int(law.places[k])]
+        vector = centre.copy()
+        for i in range(draws):
+            vector[law.places[k]] = found[i, k]
+            natural[i, j] = problem.natural(parameter, vector)
+    return Posterior(tuple(named[int(law.places[k])].path for k in kept), natural, weight / weight.sum())
