@@ -5,13 +5,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock" --quiet
+PYTHONS ?= 3.11 3.12 3.13 3.14
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test nightly check format bench docs figures wasm lock clean
+.PHONY: help demo install test nightly test-pythons check format bench docs figures wasm lock clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/run ## install, run the default scenario 10,000 times, write the page
 	$(BIN)/powderkeg run
@@ -23,6 +24,9 @@ test: .venv/dev ## the tests
 
 nightly: .venv/dev ## the statistical tests at full size, with fresh seeds
 	POWDERKEG_SEED=$${POWDERKEG_SEED:-$$RANDOM$$RANDOM} $(PYTEST) -m nightly
+
+test-pythons: .venv/dev ## the tests on every Python from 3.11 on that is here or that uv can fetch; PYTHONS says which
+	$(BIN)/python tests/pythons.py $(PYTHONS)
 
 check: .venv/dev ## format, lint, strict types
 	$(BIN)/ruff format --check .

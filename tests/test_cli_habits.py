@@ -150,3 +150,19 @@ def test_events_are_read_into_a_file_that_was_named(capsys: pytest.CaptureFixtur
 def test_one_is_said_as_one() -> None:
     assert (counted(1, "act"), counted(1_200, "act"), counted(0, "day")) == ("1 act", "1,200 acts", "0 days")
     assert counted(2, "run was", "runs were") == "2 runs were"
+
+
+def test_a_folder_says_which_command_made_it_and_of_which_files(file: Path, tmp_path: Path) -> None:
+    """Enough to make it again, and to know whether the files are still those."""
+    import hashlib
+
+    import powderkeg as pk
+
+    events, out = tmp_path / "my events.csv", tmp_path / "out"
+    events.write_text("date,source,act,target\n2020-02-03,a,hit,b\n2020-02-05,a,hit,b\n", encoding="utf-8")
+    assert run(["attribute", str(file), str(events), "--out", str(out), "--seed", "5", "--quiet"]) == 0
+    told = json.loads((out / "powderkeg-manifest.json").read_text(encoding="utf-8"))["sets"]["attribute"]
+    assert (told["version"], told["seed"]) == (pk.__version__, 5)
+    assert len(told["digest"]) == 64
+    assert told["command"] == f"powderkeg attribute {file} '{events}' --seed 5"
+    assert told["read"][events.as_posix()] == hashlib.sha256(events.read_bytes()).hexdigest()

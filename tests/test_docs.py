@@ -181,6 +181,14 @@ def test_every_command_is_told_in_the_documentation() -> None:
 def test_the_versions_agree() -> None:
     citation = (CHECKOUT / "CITATION.cff").read_text()
     assert f"\nversion: {pk.__version__}\n" in citation
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    bibtex = dict(re.findall(r"(?m)^  (\w+) += \{(.*)\},?$", readme))
+    cff = dict(re.findall(r"(?m)^([\w-]+): \"?([^\"\n]+)\"?$", citation))
+    assert bibtex["version"] == cff["version"]
+    assert bibtex["title"] == cff["title"]
+    assert bibtex["year"] == cff["date-released"][:4]
+    assert bibtex["license"] == cff["license"]
+    assert f"name: {bibtex['author'].strip('{}')}\n" in citation
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])

@@ -6,6 +6,7 @@ Where the disk fills up, those that were finished are kept and named; the older 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class Folder:
         self.finished = staged.files
         try:
             yield
-            self.kept_aside = exchange(staged, _about(scenario, seed), self._read)
+            self.kept_aside = exchange(staged, _about(scenario, seed, self._read), self._read)
         except (DiskError, UsageError) as error:
             raise DiskError(error.faults, self.account(self._salvage(staged))) from error
         except OSError as error:
@@ -172,13 +173,20 @@ class Destination:
         write_whole(self.path, fill)
 
 
-def _about(scenario: Scenario | None, seed: int | None) -> Mapping[str, Any]:
-    """What the list of a set says of where it comes from."""
+def _about(scenario: Scenario | None, seed: int | None, read: Iterable[Path] = ()) -> Mapping[str, Any]:
+    """What the list of a set says of where it comes from: enough to make it again, and to know if that is possible."""
+    from powderkeg.cli.jobs import typed_words
     from powderkeg.version import __version__
+    from powderkeg.writing.manifest import digest_of
 
     about: dict[str, Any] = {"version": __version__}
+    if words := typed_words():
+        about["command"] = shlex.join(["powderkeg", *words])
     if scenario is not None:
         from powderkeg.scenario import digest
 
         about |= {"scenario": scenario.name, "digest": digest(scenario)}
-    return about if seed is None else {**about, "seed": seed}
+    if seed is not None:
+        about["seed"] = seed
+    known = {file.as_posix(): digest_of(file) for file in sorted(read) if file.is_file()}
+    return {**about, "read": known} if known else about

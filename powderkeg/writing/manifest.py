@@ -29,6 +29,8 @@ _SET = RecordShape(
         "scenario": maybe(TextShape()),
         "digest": maybe(TextShape()),
         "seed": maybe(NumberShape(least=0, whole=True)),
+        "command": maybe(TextShape()),
+        "read": MappingShape(_DIGEST),
     },
 )
 SHAPE = RecordShape(
