@@ -57,7 +57,8 @@ class Strip {
 
   /** panels: [{title, index (of the world), history, shared: [bool] or null}]; lanes that never act are left out. */
   draw(panels, days, cursor = null) {
-    Object.assign(this, { panels: panels.map(marked), days });
+    const alike = panels.every(({ shared }) => !shared || shared.every(Boolean)); // then nothing is drawn pale
+    Object.assign(this, { panels: panels.map((panel) => (alike ? { ...panel, shared: null } : panel)), days });
     const width = Math.max(620, Math.min(1600, this.figure.clientWidth || 900));
     const acting = new Set(panels.flatMap(({ history }) => history.events.map((event) => event.source)));
     this.lanes = this.meta.actors.filter((actor) => acting.has(actor.id));
@@ -158,11 +159,6 @@ class Strip {
     });
     if (best >= 0) setText(this.read, `${panel.title}, ${actSaid(this.meta, panel.history.events[best])}`);
   }
-}
-
-/** Where the two worlds do not differ at all, nothing is drawn pale. */
-function marked(panel) {
-  return panel.shared?.every(Boolean) ? { ...panel, shared: null } : panel;
 }
 
 /** "3 May 2011: Kosovo bars goods of the north" as text. */
