@@ -136,7 +136,7 @@ class Account:
 
     def _letters(self) -> list[str]:
         """What became of letters that are no UTF-8."""
-        said = []
+        said: list[str] = []
         if self.recoded:
             rows = f"{self.recoded:,} row{' is' if self.recoded == 1 else 's are'}"
             said.append(
