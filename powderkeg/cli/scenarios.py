@@ -96,12 +96,14 @@ def check(
 
 def idle_interventions(model: Model) -> dict[str, str]:
     """Interventions of the scenario that cannot change anything -> why not."""
+    scenario = model.scenario
+    assert scenario is not None
+    if not any(one.set for one in scenario.interventions.values()):
+        return {}  # the comparison's compiler and tables take seconds to import
     from powderkeg.compare.idle import why_idle
     from powderkeg.compare.interventions import choose, plan
     from powderkeg.units import YEAR
 
-    scenario = model.scenario
-    assert scenario is not None
     found = {}
     for name, one in scenario.interventions.items():
         if one.set:
