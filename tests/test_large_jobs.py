@@ -174,6 +174,8 @@ def test_the_script_for_slurm_makes_all_parts(here: Path, capsys: pytest.Capture
     line = next(one for one in script.splitlines() if one.startswith("exec powderkeg sweep two.yaml --over"))
     assert line.endswith("""--out 'a job' --part "${SLURM_ARRAY_TASK_ID}/7" --workers "${SLURM_CPUS_PER_TASK:-1}\"""")
     assert "--workers 9" not in script
+    words = line.partition(" --out")[0].removeprefix("exec powderkeg ").split()
+    assert words == COMMANDS["sweep"]  # the number of parts was left in it
     assert not (here / "a job").exists()
     assert call(*COMMANDS["sweep"], "--print-slurm", "7") == 2
 

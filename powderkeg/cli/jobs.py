@@ -39,8 +39,8 @@ TYPED: ContextVar[tuple[str, ...]] = ContextVar("TYPED", default=())
 GATHERS: ContextVar[bool] = ContextVar("GATHERS", default=False)
 """True while `powderkeg gather` runs the command whose parts it puts together."""
 AUTO = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP")
-NO_MATTER = ("--part", "--workers", "--memory", "--time-limit", "--cluster", "--out", "-o")
-NO_MATTER_ALONE = ("--resume", "--print-slurm", "--json", "--quiet", "-q")
+NO_MATTER = ("--part", "--workers", "--memory", "--time-limit", "--cluster", "--print-slurm", "--out", "-o")
+NO_MATTER_ALONE = ("--resume", "--json", "--quiet", "-q")
 """Options that change nothing in a result, with a value and without."""
 
 
