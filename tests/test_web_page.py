@@ -315,6 +315,16 @@ def test_a_page_weighs_little(texts: dict[str, str]) -> None:
     assert math.isfinite(len(texts["two-theatres"]))
 
 
+def test_a_lever_pulled_too_far_is_capped_and_blamed(opened: dict[str, Page], models: dict[str, Model]) -> None:
+    page = opened["north-kosovo"]
+    values = {p.path: 6.0 * p.value for p in models["north-kosovo"].parameters if p.kind == "answers"}
+    given = {"world": {"set": values}, "replicates": 40, "years": 10.0, "slot": "blast", "recorded": 0, "limit": 60_000}
+    found = asked(page, "engine.run(given)", given)
+    assert found["replicates"] == found["capped"] == 8
+    edited = pk.compile(pk.edit(models["north-kosovo"].scenario, values))
+    assert f"mechanisms.{found['blame']}" == pk.stability(edited).drivers[0][0]
+
+
 def test_refusals_are_sentences(opened: dict[str, Page]) -> None:
     def said(given: dict[str, Any]) -> str:
         call = "given => powderkeg.run(given).then(() => '', error => error.message)"

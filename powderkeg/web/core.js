@@ -7,7 +7,7 @@ function powderkegCore(model, wasm, signatures) {
   const LN2 = Math.LN2, YEAR = 365.25;
   const LAYERS = 8, NEW = 32, LARGEST_MEAN = 16.0;
   const FINISHED = 0, FULL = 2, NO_SLOTS = 5;
-  const SLOT_WORDS = 6, TRIAL = 8, AFFORDABLE = 1e7, LEAST_WAITING = 1e6;
+  const SLOT_WORDS = 6, TRIAL = 8, AFFORDABLE = 1e6, LEAST_WAITING = 1e6;
   const MASK = (1n << 64n) - 1n, GOLDEN = 0x9E3779B97F4A7C15n;
 
   // -- The module: memory handed out from the bottom up and given back all at once, calls by the names of the loops.
@@ -741,7 +741,7 @@ function powderkegCore(model, wasm, signatures) {
     let done = 0, stopped = 0;
     while (done < replicates) {
       const trial = replicates > TRIAL && replicates * limit > AFFORDABLE && done < TRIAL;
-      const each = trial ? TRIAL - done : Math.max(1, Math.min(64, Math.round(60000 / Math.max(seen, 1))));
+      const each = trial ? 1 : Math.max(1, Math.min(64, Math.round(60000 / Math.max(seen, 1))));
       const piece = made.piece(first + done, first + Math.min(done + each, replicates));
       collected.add(piece, done);
       const rows = view(piece.result);
@@ -849,8 +849,8 @@ function powderkegCore(model, wasm, signatures) {
   const FACTS = model.fact_levels;
 
   /** One history as the page shows it; see `engine.history`. `extra` as for `worldOf`. */
-  function history({world = {}, seed = model.seed, replicate = 0, years = model.years, paired = false, extra}) {
-    const found = eventsOf({world, replicates: 1, first: replicate, years, seed, paired, extra, keys: true});
+  function history({world = {}, seed = model.seed, replicate = 0, years = model.years, paired = false, limit = model.limit, extra}) {
+    const found = eventsOf({world, replicates: 1, first: replicate, years, seed, paired, limit, extra, keys: true});
     const {columns} = found, row = new Int32Array(columns.time.length).fill(-1);
     let n = 0;
     columns.channel.forEach((c, i) => { if (c < model.n_acts) row[i] = n++; });

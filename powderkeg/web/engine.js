@@ -16,6 +16,9 @@ window.powderkeg = {
 /** The text of an element of the page that holds data. */
 function powderkegData(id) { return document.getElementById(id).textContent; }
 
+/** Acts at which a run is stopped: a tenth of what Python allows, so that a lever pulled too far is told in a moment. */
+const LIMIT = 100000;
+
 /** Runs that the record is held against: as many histories of its length. */
 const RECORDED = 100;
 
@@ -93,14 +96,14 @@ async function powderkegEngine(model) {
      * paired  numbers and ties of the world over this page's model as baseline: shares every draw with it
      * slot    a later call with the same slot supersedes this one, which then resolves to null
      */
-    run({slot = "", paired = true, ...given} = {}) {
+    run({slot = "", paired = true, limit = LIMIT, ...given} = {}) {
       if (latest.has(slot)) forget(latest.get(slot));
       const {replicates = model.replicates, first = 0} = given, n = Math.min(threads.length, Math.max(1, Math.floor(replicates / 16)));
       const edges = Array.from({length: n + 1}, (_, k) => Math.floor(k * replicates / n));
       const sizes = edges.slice(1).map((end, k) => end - edges[k]);
       // The record is held against the first runs alone, however many more are asked for; `recorded: 0` leaves it out.
       const recorded = k => Math.max(0, Math.min(given.recorded ?? RECORDED, first + edges[k + 1]) - (first + edges[k]));
-      const asked = sizes.map((size, k) => threads[k].ask("run", {...given, paired, replicates: size, first: first + edges[k],
+      const asked = sizes.map((size, k) => threads[k].ask("run", {...given, paired, limit, replicates: size, first: first + edges[k],
         recorded: recorded(k)}));
       const ids = asked.map(one => one.id);
       latest.set(slot, ids);
@@ -118,9 +121,9 @@ async function powderkegEngine(model) {
       for (const ids of latest.values()) forget(ids);
       latest.clear();
     },
-    history: given => ask("history", {paired: true, ...given}),
+    history: given => ask("history", {paired: true, limit: LIMIT, ...given}),
     stability: world => ask("stability", {world}),
-    play: given => ask("play", {paired: true, ...given}),
+    play: given => ask("play", {paired: true, limit: LIMIT, ...given}),
     /** The text of a file with this world as an intervention. given: {name, title, seed, replicates, years} */
     yaml: (world, given = {}) => ask("yaml", {world, ...given}),
     parse: text => ask("parse", {text}),
