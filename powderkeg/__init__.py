@@ -28,6 +28,8 @@ if sys.flags.optimize > 1:
 if TYPE_CHECKING:
     import typing
 
+    from powderkeg import plots as plots
+    from powderkeg import report as report
     from powderkeg.analyze import Rules as Rules
     from powderkeg.analyze import compare_episodes as compare_episodes
     from powderkeg.analyze import drawn_in as drawn_in
@@ -128,7 +130,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [*sorted(_HOME), *_MODULES, "__version__"]
 
 
-def __getattr__(name: str) -> typing.Any:
+def _named(name: str) -> typing.Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:
@@ -144,6 +146,11 @@ def __getattr__(name: str) -> typing.Any:
     return value
 
 
+# Type checkers must not see it: to them any misspelt name would be there.
+if not TYPE_CHECKING:
+    __getattr__ = _named
+
+
 def _say_once() -> None:
     """That compiled code is not kept, where it is not; once."""
     engine = sys.modules.get(f"{__name__}.engine.caching")
@@ -155,7 +162,7 @@ def _say_once() -> None:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 class _Facade(ModuleType):

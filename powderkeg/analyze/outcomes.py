@@ -20,11 +20,12 @@ from powderkeg.analyze.streams import model_of
 from powderkeg.engine.arrays import HISTORY, Floats
 from powderkeg.engine.branching.genealogy import tally
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
+from powderkeg.model import compile as compile_scenario
 from powderkeg.units import YEAR
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
-    from powderkeg.scenario import Condition, EventPattern, Outcome
+    from powderkeg.scenario import Condition, EventPattern, Given, Outcome
     from powderkeg.simulate import Runs
 
 
@@ -46,7 +47,7 @@ SCHEMA = {
 }
 
 
-def outcomes(model: Model, runs: Runs, level: float = LEVEL) -> pl.DataFrame:
+def outcomes(model: Given | Model, runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     """Each named outcome of the scenario: mean, low, high, and the number of runs.
 
     kind           unit            mean
@@ -60,6 +61,7 @@ def outcomes(model: Model, runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     The interval holds `level` of the time for the mean over endless runs: it tells how well the model is known, not how
     much single histories differ. A history that hit its event limit is counted up to there.
     """
+    model = compile_scenario(model)
     return outcomes_of(model, per_run(model, runs), float(runs.days), level)
 
 

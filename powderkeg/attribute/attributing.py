@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -67,7 +68,7 @@ def attribute(
     Raises EventError if the events do not fit the scenario, UsageError for an option out of range.
     """
     _check_options(forests, draws, level)
-    if isinstance(model, Scenario):
+    if isinstance(model, Scenario | str | Path):
         model = compile_model(model)
     if isinstance(model, Fit) and model.reporting is not None:
         raise UsageError(

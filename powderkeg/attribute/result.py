@@ -29,6 +29,7 @@ from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.table import EventTable
 from powderkeg.fit.parents import LEAST, UNEXPLAINED, Causes, sums_by
 from powderkeg.model import Model
+from powderkeg.showing import as_html
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ class Attribution:
     act_of_event: Ints
     warnings: tuple[str, ...] = ()
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.starts())
 
     def __repr__(self) -> str:
         forests = counted(len(self.forests.draw), "forest")

@@ -9,7 +9,6 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +28,6 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen
-from powderkeg.errors import UsageError
 from powderkeg.version import __version__
 from powderkeg.wording import counted
 from powderkeg.writing.files import text_of
@@ -96,22 +94,15 @@ def check(
 
 def idle_interventions(model: Model) -> dict[str, str]:
     """Interventions of the scenario that cannot change anything -> why not."""
-    scenario = model.scenario
-    assert scenario is not None
-    if not any(one.set for one in scenario.interventions.values()):
-        return {}  # the comparison's compiler and tables take seconds to import
-    from powderkeg.compare.idle import why_idle
-    from powderkeg.compare.interventions import choose, plan
-    from powderkeg.units import YEAR
+    from powderkeg.model import why_idle
 
-    found = {}
-    for name, one in scenario.interventions.items():
-        if one.set:
-            with suppress(UsageError):  # that it begins after the end is told where it is run
-                made = plan(model, choose(scenario, [name])[0], float(scenario.years) * YEAR)
-                if why := why_idle(model, made):
-                    found[name] = why
-    return found
+    assert model.scenario is not None
+    found = {
+        name: why_idle(model, one.set)
+        for name, one in model.scenario.interventions.items()
+        if not (one.do or one.whenever or one.remove)
+    }
+    return {name: why for name, why in found.items() if why}
 
 
 def describe(

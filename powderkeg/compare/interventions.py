@@ -45,6 +45,13 @@ class Named:
         return " and ".join([*(part.title or name for name, part in self.parts), *left_out])
 
     @property
+    def only_sets(self) -> dict[str, Any]:
+        """The values that it sets, if that is all it does; else nothing."""
+        if self.leaves or any(part.do or part.whenever or part.remove for _, part in self.parts):
+            return {}
+        return {path: value for _, part in self.parts for path, value in part.set.items()}
+
+    @property
     def question(self) -> str:
         return " ".join(part.question for _, part in self.parts if part.question)
 

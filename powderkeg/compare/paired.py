@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, Under, effect, with_ranges
-from powderkeg.compare.idle import why_idle
 from powderkeg.compare.interventions import ELSE, Named, Plan, choose, plan
 from powderkeg.compare.measures import (
     Measure,
@@ -39,10 +38,11 @@ from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.result import Fit
-from powderkeg.model import Model, filled
+from powderkeg.model import Model, filled, why_idle
 from powderkeg.model import compile as compile_scenario
 from powderkeg.reading.stored import canonical
 from powderkeg.scenario import Scenario, digest
+from powderkeg.showing import as_html
 from powderkeg.simulate import EVENT_LIMIT, Runs, simulate, stopped_words
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
@@ -50,6 +50,7 @@ from powderkeg.simulate.memory import Budget, budget
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.units import YEAR
+from powderkeg.wording import counted
 
 SETS = 40
 """Sets of parameter values drawn from the ranges."""
@@ -112,6 +113,16 @@ class Comparison:
     interventions: tuple[Compared, ...]
     stopped_under: int = 0
     fitted: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        tried = counted(len(self.interventions), "intervention")
+        return f"Comparison({self.scenario.name}: {tried}, {self.replicates:,} pairs of runs, seed {self.seed})"
+
+    def _repr_html_(self) -> str:
+        return as_html(
+            self,
+            self.table().select("intervention", "title", "baseline", "value", "difference", "low", "high", "verdict"),
+        )
 
     @property
     def years(self) -> float:
@@ -234,7 +245,7 @@ def compare(
     by_name = {plan.named.name: [_under_of(piece[k]) for piece in under] for k, plan in enumerate(plans, 1)}
     compared = [_spread(one, by_name[one.name], level) for one in compared]
     compared = [
-        replace(one, idle=why_idle(model, made)) if one.differing == 0.0 else one
+        replace(one, idle=why_idle(model, made.named.only_sets)) if one.differing == 0.0 else one
         for one, made in zip(compared, plans, strict=True)
     ]
     stopped_under = sum(int(piece[0]) for piece in under)

@@ -7,13 +7,16 @@ its resolution and an account of what happened to every row on the way in.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 
 from powderkeg.errors import EventError, Fault
+from powderkeg.showing import as_html
+from powderkeg.wording import counted
 
 RESOLUTIONS = ("exact", "second", "day", "month")
 
@@ -75,6 +78,21 @@ class EventTable:
             raise EventError(Fault(None, None, "", f"no column {', '.join(missing)}", f"columns {', '.join(REQUIRED)}"))
         if self.resolution not in RESOLUTIONS:
             raise EventError(Fault(None, None, "resolution", repr(self.resolution), f"one of {', '.join(RESOLUTIONS)}"))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The frame as an Arrow stream, by which dataframe libraries take each other's tables: pl.DataFrame(table)."""
+        return self.frame.__arrow_c_stream__(requested_schema)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Row after row, each with its column names: pd.DataFrame(table) takes them so."""
+        return self.frame.iter_rows(named=True)
+
+    def __repr__(self) -> str:
+        last = self.end.isoformat()
+        return f"EventTable({counted(len(self), 'event')}, {self.start} to {last}, stamps good for: {self.resolution})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __len__(self) -> int:
         return self.frame.height

@@ -11,6 +11,7 @@ import warnings as python_warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def fit(
             Fault(None, None, "baselines", "'gamma' beside actors or courses that vary",
                   argument("baselines", "dyad") + " or " + argument("baselines", "shared"))
         )  # fmt: skip
-    if isinstance(model, Scenario):
+    if isinstance(model, Scenario | str | Path):
         model = compile_model(model, events)
     if not 0.0 < level < 1.0:
         raise UsageError(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))

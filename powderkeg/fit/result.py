@@ -34,6 +34,7 @@ from powderkeg.fit.used import Used
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Move, Profile, Quantity, Reporting, Scenario, Source, edit
+from powderkeg.showing import as_html
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class Fit:
     job: Any = field(default=None, repr=False)
     reporting: Reported | None = None
     source_kind: str | None = None
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.table().filter("free"))
 
     def __repr__(self) -> str:
         free = sum(e.free for e in self.parameters.values())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings as python_warnings
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.seen import Watched, gap, seen
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
-from powderkeg.scenario import Scenario
+from powderkeg.scenario import Given, Scenario
 from powderkeg.simulate import blame
 
 LONGEST = 3660
@@ -37,7 +38,7 @@ BACKGROUNDS = ("local", "scenario")
 
 
 def forecast(
-    model: Scenario | Model | Fit,
+    model: Given | Model | Fit,
     events: EventTable | None = None,
     *,
     days: int = 30,
@@ -145,7 +146,7 @@ def _as_known(
 
 
 def _parts(
-    model: Scenario | Model | Fit, events: EventTable | None, law: Joint | None
+    model: Given | Model | Fit, events: EventTable | None, law: Joint | None
 ) -> tuple[Model, EventTable, Joint | None]:
     """The model, the events and what a fit left open."""
     if isinstance(model, Fit):
@@ -157,7 +158,7 @@ def _parts(
         if law is None and model.scenario_before is not None:
             law = Joint.of(model)
         model = model.model
-    elif isinstance(model, Scenario):
+    elif isinstance(model, Scenario | str | Path):
         model = compile_model(model)
     if events is None:
         raise UsageError(Fault(None, None, "events", "none", "the events that the forecast goes on from"))

@@ -23,6 +23,7 @@ from powderkeg.forecast.interventions import changes
 from powderkeg.forecast.seen import Watched
 from powderkeg.model import Model
 from powderkeg.scenario import digest
+from powderkeg.showing import as_html
 from powderkeg.version import __version__
 from powderkeg.wording import counted
 
@@ -54,6 +55,9 @@ class Forecast:
     warnings: tuple[str, ...]
     parameters: str
     drawer: Draughtsman = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.outcomes)
 
     def __repr__(self) -> str:
         return f"Forecast(from {self.origin}, {counted(self.days, 'day')}, {counted(self.draws, 'draw')})"

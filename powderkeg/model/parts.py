@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.showing import as_html
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -135,6 +136,9 @@ class Model:
     known_days: float = np.inf
     known_by: str = ""
     covariate_levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def __repr__(self) -> str:
         name = self.scenario.name if self.scenario is not None else "bare arrays"

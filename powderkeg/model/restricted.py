@@ -27,7 +27,7 @@ from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, expa
 from powderkeg.model.matching import MOST_MATCHES, Atom, Matches, Pairs, PatternEnd, TooManyMatches, match_all
 from powderkeg.model.parts import Model
 from powderkeg.model.states import States
-from powderkeg.scenario import VARIABLES, Mechanism, Move, Pattern, Scenario, third_person
+from powderkeg.scenario import VARIABLES, Given, Mechanism, Move, Pattern, Scenario, scenario_of, third_person
 
 if TYPE_CHECKING:  # Polars comes with it, and models of whole scenarios do without
     from powderkeg.events.table import EventTable
@@ -42,8 +42,8 @@ EXAMPLES = 32
 """Channels that are looked at to say what one that is not listed sets off: it matters to the branching ratio alone."""
 
 
-def compile_for(scenario: Scenario, events: EventTable | None = None) -> Model:
-    """The model that a scenario describes.
+def compile_for(scenario: Given | Model, events: EventTable | None = None) -> Model:
+    """The model that a scenario describes: of a `Scenario`, a name or a path. A model is given back as it is.
 
     events  the events that it will be fitted to: where the classes of the scenario span more than 200,000 channels,
             only those that occur are listed, and one channel for each move stands for the rest. Such a model is fitted
@@ -52,6 +52,9 @@ def compile_for(scenario: Scenario, events: EventTable | None = None) -> Model:
     Raises ModelError, with every fault, if there is nothing to run, a move or a mechanism fits no actors, or a pattern
     fits more of them than a machine can hold.
     """
+    if isinstance(scenario, Model):
+        return scenario
+    scenario = scenario_of(scenario)
     if events is None or n_channels(scenario) <= MOST_CHANNELS:
         return compile_scenario(scenario)
     return restricted(scenario, events)

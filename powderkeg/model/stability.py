@@ -26,6 +26,7 @@ from powderkeg.model.parts import Model
 from powderkeg.model.reachable import MOST_STATES, ReachableStates, reach
 from powderkeg.model.spectral import edge_weights, spectral_radius, tidy, weight_by_path
 from powderkeg.model.wording import both
+from powderkeg.showing import as_html
 
 NEAR = 0.9
 """Branching ratio from which a state counts as near the brink."""
@@ -82,6 +83,13 @@ class Stability:
     departure: str
     at_least: float | None = None
     n_searched: int | None = None
+
+    def __repr__(self) -> str:
+        worst = f"{self.worst:.2f} in the worst state: {self.departure}"
+        return f"Stability(branching ratio {self.initial:.2f} at the start, {worst})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def warning(self) -> str | None:

@@ -21,7 +21,7 @@ from powderkeg.scenario.declared import (
     Tie,
 )
 from powderkeg.scenario.editing import edit, paths
-from powderkeg.scenario.files import digest, dump, load, loads, names, resolve
+from powderkeg.scenario.files import Given, digest, dump, load, loads, names, resolve, scenario_of
 from powderkeg.scenario.language import (
     ANY,
     SYMMETRIC,
@@ -62,6 +62,7 @@ __all__ = [
     "FactEffect",
     "Forced",
     "Gate",
+    "Given",
     "HalfLife",
     "Holidays",
     "Intervention",
@@ -89,6 +90,7 @@ __all__ = [
     "names",
     "paths",
     "resolve",
+    "scenario_of",
     "schema",
     "third_person",
     "tie_verb",

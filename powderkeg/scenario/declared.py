@@ -71,6 +71,8 @@ from powderkeg.scenario.language import (
 from powderkeg.scenario.leaders import countries
 from powderkeg.scenario.shares import AnswersKind, HalfLives
 from powderkeg.scenario.showing import REPORTING, Reporting
+from powderkeg.showing import as_html
+from powderkeg.wording import counted
 
 VERSION: Final = Version(1)
 FACTOR: Final = Amount(SHARE, least=0.0, certain=(0.0, 1.0))
@@ -512,6 +514,14 @@ class Scenario:
         "What each source of events shows of what happens, by kind of event data (icews, gdelt, ...) or a name.",
         default={},
     )
+
+    def __repr__(self) -> str:
+        parts = (("actor", self.actors), ("act", self.acts), ("move", self.moves), ("mechanism", self.mechanisms))
+        return f"Scenario({self.name}: {', '.join(counted(len(section), what) for what, section in parts)})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
     lines: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     """On which line of its file each key path stood; no part of what the scenario says."""
 

@@ -26,17 +26,18 @@ from powderkeg.reading import (
 )
 from powderkeg.scenario.checks import nearest_path
 from powderkeg.scenario.declared import SCENARIO, Scenario
+from powderkeg.scenario.files import Given, scenario_of
 
 
-def paths(scenario: Scenario) -> dict[str, Any]:
+def paths(scenario: Given) -> dict[str, Any]:
     """Key path -> value of everything that `edit` can change: quantities, levels, dates, whether a tie holds.
 
     A value that is optional and not given is None.
     """
-    return {place.path: place.value for place in SCENARIO.places(scenario)}
+    return {place.path: place.value for place in SCENARIO.places(scenario_of(scenario))}
 
 
-def edit(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+def edit(scenario: Given, changes: Mapping[str, Any]) -> Scenario:
     """The scenario with other values at some key paths.
 
     changes  key path -> value: text as written in a file ("3 days"), a mapping {value, range, source, guess}, a
@@ -45,6 +46,12 @@ def edit(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     A new value has no source and is no guess unless it says so: it was set by hand.
     Raises UsageError if there is no such path, with the nearest one, and ScenarioError if a value does not fit.
     """
+    scenario = scenario_of(scenario)
+    given: object = changes
+    if not isinstance(given, Mapping):
+        found = f"{type(changes).__name__}: {str(changes)[:60]}"
+        expected = "a mapping such as {'mechanisms.retaliation.answers': 0.5}"
+        raise UsageError(Fault(None, None, "changes", found, expected))
     places = {place.path: place for place in SCENARIO.places(scenario)}
     changes = {_full(str(path), places): value for path, value in changes.items()}
     reader = Reader()

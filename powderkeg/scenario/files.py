@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from powderkeg.errors import Fault, ScenarioError, nearest_name
+from powderkeg.errors import Fault, ScenarioError, UsageError, nearest_name
 from powderkeg.reading import (
     BROKEN,
     Node,
@@ -67,9 +67,27 @@ def loads(text: str | bytes, file: str | None = None) -> Scenario:
     return _loaded(text, file, Origin())
 
 
-def dump(scenario: Scenario) -> str:
+def scenario_of(given: object) -> Scenario:
+    """The scenario that is meant: one itself, that of a model or a fit, or the one of a name or a path.
+
+    Raises UsageError for what is none of these, ScenarioError as `load` does.
+    """
+    own = getattr(given, "scenario", given)
+    if isinstance(own, Scenario):
+        return own
+    if isinstance(given, str | Path):
+        return load(given)
+    expected = "a Scenario, a Model, the name of a built-in scenario, or the path of a file"
+    raise UsageError(Fault(None, None, "scenario", f"{type(given).__name__}: {str(given)[:60]}", expected))
+
+
+Given = str | Path | Scenario
+"""What can be given where a scenario is meant: see `scenario_of`."""
+
+
+def dump(scenario: Given) -> str:
     """YAML that loads to an equal scenario."""
-    return yaml_text(written(scenario))
+    return yaml_text(written(scenario_of(scenario)))
 
 
 def written(scenario: Scenario) -> dict[str, Any]:
@@ -77,14 +95,15 @@ def written(scenario: Scenario) -> dict[str, Any]:
     return SCENARIO.write(scenario, _writer(scenario, full=False))
 
 
-def resolve(scenario: Scenario | dict[str, Any]) -> dict[str, Any]:
+def resolve(scenario: Given | dict[str, Any]) -> dict[str, Any]:
     """Plain data with nothing implied; it is itself a scenario that loads to an equal one. Takes plain data too."""
-    if not isinstance(scenario, Scenario):
+    if isinstance(scenario, dict):
         scenario = _read(tree_of(scenario), None, [])
+    scenario = scenario_of(scenario)
     return SCENARIO.write(scenario, _writer(scenario, full=True))
 
 
-def digest(scenario: Scenario) -> str:
+def digest(scenario: Given) -> str:
     """SHA-256 of the resolved form as JSON. Order counts: it decides which channel is which."""
     text = json.dumps(resolve(scenario), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -25,7 +25,9 @@ from powderkeg.scenario import Scenario, digest, load
 from powderkeg.score.definition import AFTERMATH, PLAIN, Line, Mark, RecordFile, Window, load_record, names
 from powderkeg.score.lines import sampling, spelt_out, values
 from powderkeg.score.table import read_table
+from powderkeg.showing import as_html
 from powderkeg.simulate import simulate
+from powderkeg.wording import counted
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ class Record:
     level: float
     digest: str | None
     lines: tuple[RecordLine, ...]
+
+    def __repr__(self) -> str:
+        return f"Record({self.title}: {self.agreeing} of {counted(len(self.lines), 'line')} agree)"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame())
 
     @property
     def agreeing(self) -> int:

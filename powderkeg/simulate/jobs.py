@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from powderkeg.engine.simulation.thinning import DONE, STOP
 from powderkeg.engine.worlds import Past, World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.model import Model
+from powderkeg.model import compile as compile_scenario
+from powderkeg.scenario import Given
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.memory import Budget, Held, budget
 from powderkeg.simulate.pieces import made_elsewhere
@@ -31,9 +34,6 @@ from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.simulate.runs import Runs, system_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
-
-if TYPE_CHECKING:
-    from powderkeg.model import Model
 
 EVENT_LIMIT = 1_000_000
 """Events in one replicate before it is stopped and called exploded, unless `limit` says otherwise."""
@@ -57,7 +57,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def simulate(
-    model: Model | System,
+    model: Given | Model | System,
     *,
     years: float | None = None,
     days: float | None = None,
@@ -103,6 +103,8 @@ def simulate(
     be, DiskError if there is no room for a part of a checkpoint, WorkerError if the executor fails, PartDone at the end
     of a share. Ctrl-C raises Interrupted, with the replicates that were finished.
     """
+    if not isinstance(model, System):
+        model = compile_scenario(model)
     held = Held(budget(memory), BYTES + 16 * keys, "events")
     plan = plan_of(checkpoint)
     job = _job(model, years, days, replicates, seed, limit, history, world, keys, span)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import SCHEDULED, TIMER, System
 from powderkeg.errors import ModelError
 from powderkeg.events.table import EventTable
+from powderkeg.showing import as_html
+from powderkeg.wording import counted
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
@@ -57,6 +59,13 @@ class Runs:
     key: NDArray[np.uint64] | None = None
     candidates: int = 0
     asked: int = 0
+
+    def __repr__(self) -> str:
+        told = counted(self.replicates, "history", "histories")
+        return f"Runs({told} of {self.days:g} days, seed {self.seed}, {counted(len(self.time), 'event')})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def is_cut(self) -> bool:

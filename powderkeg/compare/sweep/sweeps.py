@@ -32,7 +32,7 @@ from powderkeg.errors import Fault, PowderkegError, UsageError, nearest_name
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
 from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
-from powderkeg.scenario import Scenario, digest, edit, paths
+from powderkeg.scenario import Given, Scenario, digest, edit, paths, scenario_of
 from powderkeg.simulate import Runs, simulate
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import points_of
@@ -125,8 +125,8 @@ def _value(scenario: Scenario, path: str, text: str) -> Any:
 
 
 def sweep(
-    scenario: Scenario,
-    axes: Sequence[Axis],
+    scenario: Given | Model,
+    axes: Sequence[Axis | str] | Mapping[str, str],
     *,
     design: Design = "grid",
     samples: int = 64,
@@ -142,6 +142,7 @@ def sweep(
 ) -> Sweep:
     """The outcomes at every point.
 
+    axes     `Axis`, or as written: ["path=low:high:n"], {path: "value,value"}
     memory   bytes, or such as "4 GB", for the events of two points; default: half of what is free
     design   "grid": every combination of the axes' values. "sobol", "latin": `samples` points between their ends
     folder   where finished points are kept: called again after a stop, or a kill, it goes on, to the same bytes. A
@@ -154,6 +155,8 @@ def sweep(
     fails. Points that were changed or cut off are named and made again.
     """
     model = compile_scenario(scenario)
+    scenario = scenario_of(scenario)
+    axes = _axes(scenario, axes)
     points = _points(axes, design, samples, seed)
     days = _days(scenario, years)
     about = {"design": design, "axes": [[one.path, list(one.values), one.low, one.high] for one in axes]}
@@ -165,6 +168,26 @@ def sweep(
         for row in found
     ]
     return Sweep(scenario, tuple(axes), design, seed, days, replicates, pl.DataFrame(rows, infer_schema_length=None))
+
+
+def _axes(scenario: Scenario, asked: object) -> list[Axis]:
+    """Axes as such, written "path=low:high:n", or as {path: "low:high:n"}. Raises UsageError for anything else."""
+    given = [f"{path}={values}" for path, values in asked.items()] if isinstance(asked, Mapping) else asked
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        given = [given]
+    axes, faults = [], []
+    for one in given:
+        path, equals, written = one.partition("=") if isinstance(one, str) else ("", "", "")
+        if isinstance(one, Axis):
+            axes.append(one)
+        elif equals:
+            axes.append(axis(scenario, path.strip(), written))
+        else:
+            expected = "an axis such as 'mechanisms.retaliation.answers=0.1:0.6:6', or {path: '0.1:0.6:6'}"
+            faults.append(Fault(None, None, "axes", str(one)[:60], expected))
+    if faults:
+        raise UsageError(faults)
+    return axes
 
 
 def _days(scenario: Scenario, years: float | None) -> float:
@@ -406,7 +429,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    scenario: Scenario,
+    scenario: Given | Model,
     method: Literal["sobol", "morris"] = "morris",
     *,
     over: Sequence[str] | None = None,
@@ -430,6 +453,7 @@ def sensitivity(
     Raises UsageError if SALib is not installed: `pip install powderkeg[sensitivity]`.
     """
     model = compile_scenario(scenario)
+    scenario = scenario_of(scenario)
     parameters = [parameter for parameter in ranged(model) if over is None or parameter.path in over]
     known = [parameter.path for parameter in ranged(model)]
     unknown = [path for path in over or () if path not in known]

@@ -1,35 +1,32 @@
-"""Can an intervention do anything at all, and if not, why not?
+"""Can an edit do anything at all, and if not, why not?
 
-In: a model and the plan of an intervention. Out: a reason in words, or nothing. What is found here holds for every run:
-the arrays are the same with it, or what differs in them waits for something that nothing brings about.
+In: a model and values at key paths, as an intervention sets them. Out: a reason in words, or nothing. What is found
+here holds for every run: the arrays are the same with it, or what differs in them waits for something that nothing
+brings about. Nothing here runs, so that a scenario can be checked without a compiler.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from powderkeg.compare.interventions import Plan
-from powderkeg.model import describe
+from powderkeg.model.compiling import compile_scenario
+from powderkeg.model.describe import describe
 from powderkeg.model.parts import Model
+from powderkeg.scenario import edit
 
 LEVELS = "initial_level"
 
 
-def why_idle(model: Model, made: Plan) -> str:
-    """Why these interventions change nothing, in words; "" where they may change something, or are not meant to."""
-    parts = made.named.parts
-    is_edit_alone = not (made.leaves or made.acts or made.policies or any(part.remove for _, part in parts))
-    paths = list(dict.fromkeys(path for _, part in parts for path in part.set))
-    if not is_edit_alone or not paths:
+def why_idle(model: Model, changes: Mapping[str, Any]) -> str:
+    """Why these changes change nothing, in words; "" where they may, or where there are none."""
+    if model.scenario is None or not changes:
         return ""
-    edited = [turn.system for turn in made.turns if turn.system is not None]
-    base = model.system
-    differ = {
-        field
-        for system in edited
-        for field, one, other in zip(base._fields, base, system, strict=True)
-        if not np.array_equal(one, other)
-    }
+    paths = list(changes)
+    base, other = model.system, compile_scenario(edit(model.scenario, changes)).system
+    differ = {field for field, one, new in zip(base._fields, base, other, strict=True) if not np.array_equal(one, new)}
     if not differ:
         return f"{_listed(paths)}: what is set is what the file says already, or nothing reads it"
     asleep = describe(model).as_dict().get("asleep", {})

@@ -1,0 +1,114 @@
+"""What a notebook asks of us: names wherever a scenario is meant, short reprs, tables, other libraries' frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import powderkeg as pk
+
+TEXT = """
+powderkeg: 1
+name: small
+title: "<script>alert(1)</script>"
+start: 2020-01-01
+years: 3
+actors: {a: , b: {title: "<img src=x>"}}
+acts: {hit: {tone: hostile, hurts: injury}}
+moves: {hits: {who: [a, b], does: hit, to: [a, b], rate: "9 [5, 15] per year"}}
+mechanisms: {back: {when: x hits y, then: y hits x, answers: "0.3 [0.1, 0.5]", half_life: "3 [1, 6] days"}}
+outcomes: {hits: {title: "<b>hits</b>", count: {does: hit}}}
+interventions: {half: {set: {moves.hits.rate: 4 per year}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def scenario() -> pk.Scenario:
+    return pk.loads(TEXT)
+
+
+@pytest.fixture(scope="module")
+def record(scenario: pk.Scenario) -> pk.EventTable:
+    return pk.simulate(scenario, replicates=1, seed=2).table()
+
+
+TAKING: dict[str, Callable[[Any, pk.EventTable], object]] = {
+    "describe": lambda given, _: pk.describe(given).text(),
+    "stability": lambda given, _: pk.stability(given),
+    "branching_ratio": lambda given, _: pk.branching_ratio(given),
+    "simulate": lambda given, _: pk.simulate(given, replicates=3, seed=1).digest(),
+    "compare": lambda given, _: pk.compare(given, replicates=4, ranges=False).as_dict(),
+    "sweep": lambda given, _: pk.sweep(given, {"moves.hits.rate": "1 per year:9 per year:2"}, replicates=3).table,
+    "paths": lambda given, _: list(pk.paths(given)),
+    "digest": lambda given, _: pk.digest(given),
+    "dump": lambda given, _: pk.dump(given),
+    "edit": lambda given, _: pk.edit(given, {"years": 2}),
+    "episodes": lambda given, record: pk.episodes(record, given),
+    "fit": lambda given, record: pk.fit(given, record, background="constant").log_likelihood,
+    "attribute": lambda given, record: pk.attribute(given, record, forests=10).starts(),
+}
+
+
+def same(one: object, other: object) -> bool:
+    return one.equals(other) if isinstance(one, pl.DataFrame) else one == other
+
+
+@pytest.mark.parametrize("name", TAKING)
+def test_names_paths_scenarios_and_models_are_taken_alike(
+    name: str, scenario: pk.Scenario, record: pk.EventTable, tmp_path: Path
+) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(TEXT, encoding="utf-8")
+    told = TAKING[name](scenario, record)
+    assert all(same(told, TAKING[name](given, record)) for given in (file, str(file), pk.compile(scenario)))
+
+
+@pytest.mark.parametrize("name", ["describe", "simulate", "compare", "sweep", "paths", "digest", "dump", "edit"])
+@pytest.mark.parametrize("slip", [3, "nokosovo", None])
+def test_what_is_no_scenario_is_a_fault_of_ours(name: str, slip: object, record: pk.EventTable) -> None:
+    with pytest.raises(pk.PowderkegError, match="expected"):
+        TAKING[name](slip, record)
+
+
+@pytest.mark.parametrize("axes", [5, ["moves.hits.rate"], "moves.hits.rate", None])
+def test_what_is_no_axis_is_a_fault_of_ours(scenario: pk.Scenario, axes: Any) -> None:
+    with pytest.raises(pk.UsageError, match="an axis such as"):
+        pk.sweep(scenario, axes)
+
+
+def test_results_show_themselves_in_a_line_and_as_a_table(scenario: pk.Scenario, record: pk.EventTable) -> None:
+    model = pk.compile(scenario)
+    fit = pk.fit(model, record, background="constant")
+    shown = [
+        scenario, model, record, fit, pk.simulate(model, replicates=2), pk.stability(model),
+        pk.compare(model, replicates=4, ranges=False), pk.attribute(model, record, forests=10),
+        pk.forecast(model, record, days=5, draws=20, background="scenario"), pk.record("north-kosovo", replicates=2),
+    ]  # fmt: skip
+    for one in shown:
+        line, page = repr(one), one._repr_html_()
+        assert line.startswith(type(one).__name__ + "(") and "\n" not in line and len(line) < 300, line
+        assert "<script" not in page and "<img" not in page and "<b>hits" not in page
+    tables = [one for one in shown if "<table" in one._repr_html_()]
+    assert [type(one).__name__ for one in tables] == [
+        "EventTable", "Fit", "Comparison", "Attribution", "Forecast", "Record",
+    ]  # fmt: skip
+
+
+def test_other_libraries_take_an_event_table(record: pk.EventTable) -> None:
+    assert pl.DataFrame(record).equals(record.frame)
+    frame = pd.DataFrame(record)
+    assert list(frame.columns) == record.frame.columns and len(frame) == len(record)
+    assert frame["time"].tolist() == record.frame["time"].to_list()
+
+
+def test_the_facade_offers_what_is_meant_for_users() -> None:
+    assert dir(pk) == sorted(pk.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'simulatte'"):
+        pk.simulatte  # noqa: B018
+    with pytest.raises(AttributeError):
+        pk.plots.histroy  # noqa: B018
