@@ -1,7 +1,8 @@
-"""Make the changelog out of the fragments in changes/: `python docs/changelog.py 0.2.0 2026-11-30`.
+"""Make a release of the fragments in changes/: `python docs/changelog.py 0.2.0 2026-11-30`.
 
 In: changes/*.KIND.md and CHANGELOG.md. Out: CHANGELOG.md with a section for the release on top; the fragments are
-removed. Without arguments it prints what is not released yet.
+removed, and the number and the day stand wherever they are told (STATED). Without arguments it prints what is not
+released yet.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 HEAD = "# Changelog\n\nNewest first. **Results change** marks what moves numbers for a given seed.\n"
+STATED = {
+    "powderkeg/version.py": {r'(?m)^(__version__ = ")[^"]*': "version"},
+    "CITATION.cff": {r"(?m)^(version: ).*": "version", r"(?m)^(date-released: ).*": "day"},
+    "README.md": {r"(?m)^(  version = \{)[^}]*": "version", r"(?m)^(  year    = \{)[^}]*": "year"},
+}
+"""Where a release is told: file, what stands before it, what it is."""
 KINDS = {"added": "Added", "changed": "Changed", "fixed": "Mended", "removed": "Removed"}
 
 
@@ -50,7 +57,23 @@ def gathered(checkout: Path) -> str:
 
 
 def release(checkout: Path, version: str, day: str) -> None:
-    """Write the section of a release into CHANGELOG.md and remove the fragments."""
+    """Write the section of a release into CHANGELOG.md, remove the fragments, state the number and the day.
+
+    Raises ValueError, before anything is written, for what is no version or day, or where a place of STATED is gone.
+    """
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version) or not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+        raise ValueError(f"{version} {day}: expected a version and a day, such as 0.2.0 2026-11-30")
+    told = {"version": version, "day": day, "year": day[:4]}
+    stated = {}
+    for name, places in STATED.items():
+        text = (checkout / name).read_text(encoding="utf-8")
+        for pattern, what in places.items():
+            text, found = re.subn(pattern, rf"\g<1>{told[what]}", text)
+            if found != 1:
+                raise ValueError(f"{name}: expected one place for the {what}, found {found}")
+        stated[name] = text
+    for name, text in stated.items():
+        (checkout / name).write_text(text, encoding="utf-8", newline="\n")
     file = checkout / "CHANGELOG.md"
     text = file.read_text(encoding="utf-8") if file.is_file() else HEAD
     head, mark, older = text.partition("\n## ")

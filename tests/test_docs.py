@@ -149,9 +149,17 @@ def test_the_changelog_gathers_fragments_and_removes_them(tmp_path: Path) -> Non
         "README": "no fragment",
     }.items():
         (tmp_path / "changes" / f"{name}.md").write_text(text, encoding="utf-8")
+    for name in changelog.STATED:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((CHECKOUT / name).read_bytes())
     assert "## Not released yet\n\n### Added\n\n- A is [new](a.md)." in changelog.gathered(tmp_path)
     changelog.release(tmp_path, "0.2.0", "2026-11-30")
     changelog.release(tmp_path, "0.2.1", "2026-12-01")
+    assert '__version__ = "0.2.1"' in (tmp_path / "powderkeg" / "version.py").read_text(encoding="utf-8")
+    assert "date-released: 2026-12-01\n" in (tmp_path / "CITATION.cff").read_text(encoding="utf-8")
+    assert "  version = {0.2.1}" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=r"expected a version and a day"):
+        changelog.release(tmp_path, "soon", "2026-12-01")
     text = (tmp_path / "CHANGELOG.md").read_text(encoding="utf-8")
     assert text.index("## 0.2.1, 2026-12-01") < text.index("## 0.2.0, 2026-11-30") < text.index("- B is mended.")
     assert [file.name for file in (tmp_path / "changes").iterdir()] == ["README.md"]
