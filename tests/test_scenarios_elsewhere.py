@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import datetime
+import re
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +140,38 @@ def test_every_intervention_asks_a_plain_question(name: str) -> None:
     scenario = compiled(name)[0]
     assert len(scenario.interventions) >= 6
     assert all(item.title and item.question.endswith("?") for item in scenario.interventions.values())
+
+
+KNOWN = re.compile(r"kosov|kfor|serb|\bnato\b|pristina|belgrade|pakistan|murle", re.IGNORECASE)
+EXAMPLE = re.compile(r"such as|default |or one act: |\(ISO codes; NATO|^north-kosovo$")
+"""What gives an example in a message, the organisations of the book of leaders, the default's name."""
+
+
+def places_known(source: str) -> list[str]:
+    """Texts and names of a module, but for docstrings, that know a place of a built-in scenario."""
+    tree = ast.parse(source)
+    notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes
+    ]
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return [text for text in texts + names if KNOWN.search(text) and not EXAMPLE.search(text)]
+
+
+def test_no_module_knows_a_place() -> None:
+    package = Path(pk.__file__).parent
+    found = {
+        file.relative_to(package).as_posix(): places
+        for file in sorted(package.rglob("*.py"))
+        if (places := places_known(file.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+def test_a_planted_place_is_found() -> None:
+    assert places_known('"""North Kosovo."""\nif actor == "kfor":\n    serbia = 1\nprint("such as nato")\n') == [
+        "kfor",
+        "serbia",
+    ]
