@@ -8,6 +8,7 @@ brings about. Nothing here runs, so that a scenario can be checked without a com
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,19 @@ def why_idle(model: Model, changes: Mapping[str, Any]) -> str:
     differ = {field for field, one, new in zip(base._fields, base, other, strict=True) if not np.array_equal(one, new)}
     if not differ:
         return f"{_listed(paths)}: what is set is what the file says already, or nothing reads it"
-    asleep = describe(model).as_dict().get("asleep", {})
+    asleep = _asleep(model)
     facts = {path.split(".")[1] for path in paths if path.startswith(("facts.", "ties."))}
     if differ == {LEVELS} and facts and facts <= {*asleep.get("facts_nothing_reads", ())}:
         return f"nothing in the scenario asks for {_listed(sorted(facts))}"
     reasons = [_sleeps(model, path, asleep) for path in paths]
     return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
+
+
+@lru_cache(maxsize=1)
+def _asleep(model: Model) -> dict[str, Any]:
+    """What waits in a model; worked out once for all its interventions, for it looks at every state."""
+    found: dict[str, Any] = describe(model).as_dict().get("asleep", {})
+    return found
 
 
 def _sleeps(model: Model, path: str, asleep: dict[str, object]) -> str:
