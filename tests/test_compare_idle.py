@@ -6,6 +6,7 @@ import pytest
 
 import powderkeg as pk
 from powderkeg.cli.app import _exit_code as run
+from powderkeg.model import why_idle
 
 TEXT = """
 powderkeg: 1
@@ -57,3 +58,12 @@ def test_check_says_so_before_anything_runs(tmp_path, capsys: pytest.CaptureFixt
     said = capsys.readouterr().out
     assert all(f"The intervention {name} cannot change anything" in said for name in WHY)
     assert "intervention war" not in said and "intervention fence" not in said and "intervention nothing" not in said
+
+
+def test_a_gate_that_waits_for_no_fact_but_follows_a_covariate_can_act() -> None:
+    text = TEXT.replace("gates:\n", "gates:\n  cold: {with: winter, moves: hits, factor: 0.5}\n")
+    text = text.replace("moves:\n", "covariates: {winter: {values: {2020-12-01: 1, 2021-03-01: 0}}}\nmoves:\n", 1)
+    model = pk.compile(pk.loads(text))
+    assert why_idle(model, {"gates.cold.factor": 0.1}) == ""
+    assert why_idle(model, {"gates.cold.factor": 0.1, "gates.at_war.factor": 9}) == ""
+    assert "waits for war" in why_idle(model, {"gates.at_war.factor": 9})

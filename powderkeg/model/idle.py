@@ -54,7 +54,7 @@ def _sleeps(model: Model, path: str, asleep: dict[str, object]) -> str:
     still = {*asleep.get("facts_nothing_changes", ())}  # type: ignore[misc]
     if section == "gates":
         condition = scenario.gates[name].while_
-        if condition.fact in still and not _holds(model, condition.fact, condition.level):
+        if condition is not None and condition.fact in still and not _holds(model, condition.fact, condition.level):
             return f"the gate {name} waits for {condition.fact}, which nothing brings about"
     if section in ("moves", "mechanisms"):
         for one in asleep.get(section, ()):  # type: ignore[attr-defined]
