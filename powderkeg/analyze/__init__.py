@@ -24,7 +24,7 @@ _MOVED = {
     "attribute": "powderkeg.attribute",
     "standoff_numbers": "powderkeg.fit",
 }
-"""What stood here in 0.1.0; the next version has it only in its new home."""
+"""What stood here in 0.1.0 and is still found here in 0.2; the next version has it only in its new home."""
 
 __all__ = [
     "END_STATES",
