@@ -276,7 +276,7 @@ def test_the_command_tells_and_writes(tmp_path: Path, observed: EventTable) -> N
         assert phrase in told.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "replay.json", "acts.csv", "counts.csv", "standoffs.csv", "outcomes.csv", "replay.svg",
-        "powderkeg-manifest.json",
+        "replay.html", "powderkeg-manifest.json",
     }  # fmt: skip
     assert "<svg" in (tmp_path / "out" / "replay.svg").read_text()
     plain = CliRunner().invoke(app, [*words, "--json"])
