@@ -274,6 +274,7 @@ def test_facts_that_no_act_reports_are_refused_with_a_sentence() -> None:
         pk.fit(pk.loads(hidden), weekly(), background="constant", reporting="weekday")
 
 
+@pytest.mark.nightly  # two minutes of fits
 def test_examples_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
     examples_hold("reporting", capsys)
 

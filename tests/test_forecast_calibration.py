@@ -71,6 +71,7 @@ def test_intervals_hold_what_comes_where_levels_drift_and_reports_are_late() -> 
     assert calibrated(ranks(range(40)))
 
 
+@pytest.mark.nightly  # the planted error of the test above
 def test_levels_taken_as_sure_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels that are never off, and days that are never luckier than chance: too narrow at 30 days."""
 

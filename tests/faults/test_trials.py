@@ -29,7 +29,9 @@ def check(trial: Trial) -> None:
     assert trial.is_well, trial
 
 
-@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 3), (signal.SIGTERM, 2)])
+@pytest.mark.parametrize(
+    ("number", "times"), [(signal.SIGKILL, 3), pytest.param(signal.SIGTERM, 2, marks=pytest.mark.nightly)]
+)
 def test_a_sweep_that_is_stopped_at_random_moments_loses_nothing(
     bench: Bench, number: signal.Signals, times: int
 ) -> None:
