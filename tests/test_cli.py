@@ -12,17 +12,17 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 import pytest
+from command_line import Command, command_line
 
 import powderkeg as pk
-from powderkeg.cli import main
 from powderkeg.cli.app import app
 from powderkeg.cli.folder import DiskError, Folder
 from powderkeg.cli.screen import Screen, plain_table, printable
@@ -41,34 +41,12 @@ FILES = {
 }
 
 
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-
-Command = Callable[..., Said]
-
-
 @pytest.fixture
 def command(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs the command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*words: str | Path) -> Said:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main([str(word) for word in words])
-        said = capfd.readouterr()
-        return Said(int(left.value.code or 0), said.out, said.err)
-
-    return run
+    return command_line(capfd)
 
 
 @pytest.fixture(scope="module")

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import forecast_systems as quarrel
 import numpy as np
 import polars as pl
 import pytest
+from command_line import Command, command_line
 
 import powderkeg as pk
-from powderkeg.cli import main
 from powderkeg.forecast import desk as desks
 from powderkeg.forecast.frozen import read_frozen
 from powderkeg.forecast.scoreboard import kept_text, read_kept, scored
 from powderkeg.reading import reference
 
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-
-Command = Callable[..., Said]
 DESK = """\
 desk: 1
 scenario: quarrel.yaml
@@ -50,15 +35,7 @@ def command(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyte
     (tmp_path / "quarrel.yaml").write_text(quarrel.TEXT)
     (tmp_path / "desk.yaml").write_text(DESK)
     (tmp_path / "events").mkdir()
-
-    def run(*words: str | Path) -> Said:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main([str(word) for word in words])
-        said = capfd.readouterr()
-        return Said(int(left.value.code or 0), said.out, said.err)
-
-    return run
+    return command_line(capfd)
 
 
 def deliver(name: str, first: int, last: int) -> None:

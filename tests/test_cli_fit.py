@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
+from command_line import Command, command_line
 
 import powderkeg as pk
-from powderkeg.cli import main
 from powderkeg.fit import Fit
 
 RIVALS = """
@@ -31,34 +29,12 @@ mechanisms:
 FEW = ("--histories", "20")
 
 
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-
-Command = Callable[..., Said]
-
-
 @pytest.fixture
 def command(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs the command line in an empty folder with a scenario."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rivals.yaml").write_text(RIVALS)
-
-    def run(*words: str | Path) -> Said:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main([str(word) for word in words])
-        said = capfd.readouterr()
-        return Said(int(left.value.code or 0), said.out, said.err)
-
-    return run
+    return command_line(capfd)
 
 
 @pytest.fixture(scope="module")
