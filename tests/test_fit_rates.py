@@ -20,6 +20,7 @@ from powderkeg.cli.app import app
 from powderkeg.errors import FitError, UsageError
 from powderkeg.events import EventTable
 from powderkeg.events.store import write_events
+from powderkeg.fit.checks.expected import expected_acts
 from powderkeg.fit.job import Job, begin
 from powderkeg.fit.likelihood.data import read_data
 from powderkeg.fit.likelihood.effects import Differences
@@ -283,6 +284,31 @@ def test_differences_and_what_a_source_shows_are_checked_together() -> None:
                  test_mechanisms=False, reporting="weekday")  # fmt: skip
     assert fit.branching_ratio == pytest.approx(0.5, abs=0.08)
     assert fit.check(replicates=20).held_out is not None
+
+
+@pytest.mark.parametrize("stamp", ["exact", "day"])
+def test_expected_acts_of_every_channel_know_of_its_effects(stamp: str) -> None:
+    """What goes unseen is placed by them: effects left out, the unseen acts of busy pairs were spread over quiet ones.
+
+    In sum and channel by channel they are what the bound subtracts; without a channel's own effects they are not.
+    """
+    events = rivals(3, 0.8)
+    events = by_day(events) if stamp == "day" else events
+    climber = climber_of(pk.compile(pk.loads(RIVALS)), events, Differences(actors=True, courses="class"))
+    problem = climber.problem
+    climber.spread = spread_out(climber)
+    vector = begin(problem)
+    vector[problem.effect_places] = np.random.default_rng(2).normal(0.0, 0.5, problem.varying.count)  # type: ignore[union-attr]
+    vector[problem.n_rates : problem.n_linear] = 0.0
+    n = len(problem.design.channel_ground)
+    found = expected_acts(climber, vector, np.arange(n), n)
+    d = problem.design
+    by_term = climber.filter(vector)[0].expected(vector[: problem.n_smooth])
+    own = [by_term[b : b + d.n_shapes].sum() for b in d.ground_term[d.channel_ground]]
+    assert len(set(d.channel_ground.tolist())) == n
+    assert found.by_class.sum(axis=0) == pytest.approx(own, rel=1e-6)
+    vector[problem.effect_places] = 0.0
+    assert expected_acts(climber, vector, np.arange(n), n).by_class.sum(axis=0) != pytest.approx(own, rel=0.1)
 
 
 def test_rates_are_of_acts_where_a_source_sees_half_of_them() -> None:

@@ -71,7 +71,7 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
     edge = _day_edges(data) if data.by_day else _edges(data, d, beliefs is not None)
     slope = problem.terms.slopes(vector[problem.n_linear : problem.n_smooth])
     linear = vector[: problem.n_linear]
-    course = np.exp(problem.shape.basis @ vector[problem.shape_places])
+    rise = _rise(climber, vector)
     decay = problem.decay(vector)
     n_pieces, n_mechanisms = len(edge) - 1, len(d.kernel_start) - 1
     width, middle = np.diff(edge), 0.5 * (edge[1:] + edge[:-1])
@@ -89,9 +89,9 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
 
     # backgrounds
     cell = np.clip(np.searchsorted(d.cell_time, middle, side="right") - 1, 0, len(d.cell_shape) - 1)
-    at = course[d.cell_shape[cell]]
     for k in range(len(ground.ground)):
         b = ground.ground[k]
+        at = rise[d.ground_term[b] + d.cell_shape[cell]]
         p = d.ground_profile[b]
         season = _season(float(d.profile_swing[p]), float(d.profile_peak[p]), edge)
         rate = linear[d.term_linear[d.ground_term[b]]] * ground.scale[k]
@@ -158,6 +158,16 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
     scored = edge[:-1] >= -1e-9
     first = int(np.argmax(scored))
     return Expected(edge[first:], by_class[first:], by_origin[first:], morning[first:], belief[first:], calm[first:])
+
+
+def _rise(climber: Climber, vector: Floats) -> Floats:
+    """(T,) mean factor of every term beyond its rate and its gates: courses, and effects of actors and pairs."""
+    problem = climber.problem
+    log = vector[problem.n_linear : problem.n_smooth].copy()
+    log[: problem.n_factors] = 0.0
+    if not len(log):
+        return np.ones(len(problem.terms.linear))
+    return np.asarray(np.exp(problem.terms.x @ log + 0.5 * climber.variance_of_terms()))
 
 
 class _Sources:

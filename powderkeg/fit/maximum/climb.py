@@ -170,6 +170,10 @@ class Climber:
             np.ascontiguousarray(vector[: problem.n_smooth]), course, problem.dead, beliefs, replay, sloped,
         )  # fmt: skip
 
+    def variance_of_terms(self) -> Floats:
+        """(T,) what is not known of the log of every term: nothing, where no effect is integrated out."""
+        return np.zeros(len(self.problem.terms.linear))
+
     def for_causes(self, vector: Floats) -> Objective:
         """The likelihood at `vector` as attribution reads it."""
         return self.filter(vector)[0]

@@ -67,6 +67,10 @@ class VaryingClimber(Climber):
         plain, _ = super().filter(vector, sloped)
         return VaryingObjective(plain, self.laws, self.spread), None
 
+    def variance_of_terms(self) -> Floats:
+        """(T,) variance of the log rate of every term under the effects' law, as it was found last."""
+        return self.spread.variance
+
     def for_causes(self, vector: Floats) -> Objective:
         """The likelihood with every effect where its events put it."""
         plain: Objective = super().filter(vector)[0]
