@@ -35,6 +35,24 @@ def test_scores_are_those_that_a_hand_reckons() -> None:
     assert scores.brier(np.array([0.7]), np.array([1.0]))[0] == pytest.approx(0.09)
 
 
+@pytest.mark.nightly  # the package takes seconds to import
+def test_scores_are_those_of_scoringrules() -> None:
+    import scoringrules
+
+    rng = np.random.default_rng(5)
+    draws, came = rng.poisson(rng.gamma(0.5, 4.0, (300, 40))), rng.poisson(2.0, 40).astype(float)
+    theirs = scoringrules.crps_ensemble(came, draws.T.astype(float), estimator="qd", backend="numpy")
+    assert scores.crps(draws, came) == pytest.approx(theirs, abs=1e-12)
+    above = np.full(40, 3.0)
+    theirs = scoringrules.crps_ensemble(
+        np.maximum(came, 3.0), np.maximum(draws, 3.0).T, estimator="qd", backend="numpy"
+    )
+    assert scores.threshold_crps(draws, came, above) == pytest.approx(theirs, abs=1e-12)
+    ends = np.quantile(draws, [0.025, 0.975], axis=0, method="inverted_cdf").astype(float)
+    theirs = scoringrules.interval_score(came, *ends, 0.05, backend="numpy")
+    assert scores.interval_score(draws, came) == pytest.approx(theirs, abs=1e-12)
+
+
 def test_the_log_score_sums_to_one_over_all_counts() -> None:
     """Of draws of any kind, those that never differ included: no count is impossible, none is counted twice."""
     rng = np.random.default_rng(1)
@@ -68,15 +86,15 @@ def test_baselines_foretell_the_level_of_an_even_record(name: str) -> None:
     density = np.tile([1.2, 1.2, 1.2, 1.2, 1.2, 0.5, 0.5], 104)
     counts = rng.poisson(density[:, None] * np.array([0.5, 2.0])).astype(float)
     law, by_week = baselines()[name]
-    past = PastCounts(counts, density if by_week else np.ones(728))
+    foretell = law(PastCounts(counts, density if by_week else np.ones(728)))
     ahead = DaysAhead(density[:14] if by_week else np.ones(14))
-    found = law(past, ahead, 3000, rng)
+    found = foretell(ahead, 3000, rng)
     assert found.shape == (3000, 2)
     expected = np.zeros(2) if name == "zero" else np.array([7.0, 28.0])
     if name.startswith("last value"):
         expected = counts[-14:].sum(axis=0)
     assert np.abs(found.mean(axis=0) - expected).max() <= 0.3 * expected.max()
-    last = law(past, DaysAhead(ahead.density, 13), 3000, rng)
+    last = foretell(DaysAhead(ahead.density, 13), 3000, rng)
     assert last.mean() < 0.2 * max(found.mean(), 1e-9) or name == "zero"
 
 

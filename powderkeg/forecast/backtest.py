@@ -412,11 +412,11 @@ def baseline_cells(at: AtOrigin, horizons: tuple[int, ...], draws: int, seed: in
     cells = []
     for number, (name, (law, by_week)) in enumerate(baselines().items()):
         rng = np.random.default_rng([seed, number])
-        past = PastCounts(at.past, week if by_week else np.ones(D))
+        foretell = law(PastCounts(at.past, week if by_week else np.ones(D)))
         density = week_ahead if by_week else np.ones(H)
         for horizon in horizons:
             for over, first in (("step", horizon - 1), ("window", 0)):
-                totals = law(past, DaysAhead(density[:horizon], first), draws, rng)
+                totals = foretell(DaysAhead(density[:horizon], first), draws, rng)
                 cells.append(_cell(name, at, horizon, over, totals, rng))
     return cells
 

@@ -2,8 +2,9 @@
 
 In: acts by day and unit before the origin. Out: draws of the total of a stretch of days ahead, unit by unit.
 
-Each is a function (`PastCounts`, `DaysAhead`, draws, generator) -> (R, U). Those that resample past windows take
-windows as long as the stretch; with weekdays those that begin on the weekday on which it begins.
+Each is a function of `PastCounts`, which estimates what is the same for every stretch, and gives a law (`DaysAhead`,
+draws, generator) -> (R, U). Those that resample past windows take windows as long as the stretch; with weekdays those
+that begin on the weekday on which it begins.
 Sources: conflictology, and the mixture with the global past: benchmarks of the VIEWS challenge (Hegre and others 2025);
 exponentially weighted mean with negative binomial: the usual reference for sparse counts.
 """
@@ -11,6 +12,7 @@ exponentially weighted mean with negative binomial: the usual reference for spar
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +54,8 @@ class DaysAhead(NamedTuple):
         return float(self.density[self.first :].sum())
 
 
-Baseline = Callable[[PastCounts, DaysAhead, int, np.random.Generator], Draws]
+Law = Callable[[DaysAhead, int, np.random.Generator], Draws]
+Baseline = Callable[[PastCounts], Law]
 
 
 def zero(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
@@ -104,28 +107,28 @@ def mixture(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Gener
 
 def weighted_mean(half_life: float) -> Baseline:
     """Negative binomial about the exponentially weighted mean; its dispersion from how past windows missed theirs."""
+    return lambda past: partial(_about_the_mean, past, _weighted_rates(past, half_life))
 
-    def law(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
-        n = ahead.days
-        rates = _weighted_rates(past, half_life)
-        first = max(len(past.counts) - JUDGED, min(30, len(past.counts) - 1))
-        origins = np.arange(first, len(past.counts) - n + 1, max(n, 1))
-        rate = np.maximum(rates[-1], 1e-4)
-        inverse = np.full(len(rate), 0.5)
-        if len(origins):
-            total = np.concatenate([np.zeros((1, len(rate))), np.cumsum(past.counts, axis=0)])
-            density = np.concatenate([[0.0], np.cumsum(past.density)])
-            got = total[origins + n] - total[origins]
-            mean = np.maximum(rates[origins], 1e-4) * (density[origins + n] - density[origins])[:, None]
-            excess, base = ((got - mean) ** 2 - mean).sum(axis=0), (mean**2).sum(axis=0)
-            pooled = max(excess.sum() / base.sum(), 0.01)
-            # Each unit's own, drawn to that of all as if that rested on five windows of mean 1.
-            inverse = np.maximum((excess + 5.0 * pooled) / (base + 5.0), 0.01)
-        mean_ahead = rate * ahead.weight
-        found: Draws = rng.poisson(mean_ahead * rng.standard_gamma(1.0 / inverse, (draws, len(rate))) * inverse)
-        return found
 
-    return law
+def _about_the_mean(
+    past: PastCounts, rates: Floats, ahead: DaysAhead, draws: int, rng: np.random.Generator
+) -> Draws:  # fmt: skip
+    n = ahead.days
+    first = max(len(past.counts) - JUDGED, min(30, len(past.counts) - 1))
+    origins = np.arange(first, len(past.counts) - n + 1, max(n, 1))
+    rate = np.maximum(rates[-1], 1e-4)
+    inverse = np.full(len(rate), 0.5)
+    if len(origins):
+        total = np.concatenate([np.zeros((1, len(rate))), np.cumsum(past.counts, axis=0)])
+        density = np.concatenate([[0.0], np.cumsum(past.density)])
+        got = total[origins + n] - total[origins]
+        mean = np.maximum(rates[origins], 1e-4) * (density[origins + n] - density[origins])[:, None]
+        excess, base = ((got - mean) ** 2 - mean).sum(axis=0), (mean**2).sum(axis=0)
+        pooled = max(excess.sum() / base.sum(), 0.01)
+        # Each unit's own, drawn to that of all as if that rested on five windows of mean 1.
+        inverse = np.maximum((excess + 5.0 * pooled) / (base + 5.0), 0.01)
+    mean_ahead = rate * ahead.weight
+    return np.asarray(rng.poisson(mean_ahead * rng.standard_gamma(1.0 / inverse, (draws, len(rate))) * inverse))
 
 
 def _weighted_rates(past: PastCounts, half_life: float) -> Floats:
@@ -156,19 +159,26 @@ def hurdle(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Genera
     return found
 
 
-def self_exciting(past: PastCounts, ahead: DaysAhead, draws: int, rng: np.random.Generator) -> Draws:
+def self_exciting(past: PastCounts) -> Law:
     """A Hawkes process for each unit by itself, in days: rate = base + answers to own acts, fading."""
-    U = past.counts.shape[1]
-    found = np.zeros((draws, U))
     counts, density = past.counts[-JUDGED:], past.density[-JUDGED:]
-    for u in range(U):
-        base, answers, keep = _fitted_hawkes(counts[:, u], density)
-        state = np.full(draws, _excitation(counts[:, u], keep)[-1])
-        for day, weight in enumerate(ahead.density):
-            acts = rng.poisson(weight * (base + answers * (1.0 - keep) * state))
-            if day >= ahead.first:
-                found[:, u] += acts
-            state = keep * state + acts
+    fitted = [_fitted_hawkes(counts[:, u], density) for u in range(counts.shape[1])]
+    base, answers, keep = np.array(fitted).reshape(-1, 3).T
+    state = np.array([_excitation(counts[:, u], keep[u])[-1] for u in range(len(keep))])
+    return partial(_lived_hawkes, base, answers, keep, state)
+
+
+def _lived_hawkes(
+    base: Floats, answers: Floats, keep: Floats, begin: Floats, ahead: DaysAhead, draws: int, rng: np.random.Generator
+) -> Draws:
+    """Paths of all units from the excitation (U,) that they begin with."""
+    found = np.zeros((draws, len(base)))
+    state = np.tile(begin, (draws, 1))
+    for day, weight in enumerate(ahead.density):
+        acts = rng.poisson(weight * (base + answers * (1.0 - keep) * state))
+        if day >= ahead.first:
+            found += acts
+        state = keep * state + acts
     return found
 
 
@@ -195,15 +205,16 @@ def _fitted_hawkes(counts: Floats, density: Floats) -> tuple[float, float, float
 
 def baselines() -> dict[str, tuple[Baseline, bool]]:
     """Name -> (law, whether weekdays are used)."""
-    plain: dict[str, Baseline] = {
+    at_once = {
         "zero": zero,
         "historical rate": historical,
         "last value, Poisson": last_value,
         "conflictology": conflictology,
         "mixture with all": mixture,
         "hurdle": hurdle,
-        "Hawkes by dyad": self_exciting,
     }
+    plain: dict[str, Baseline] = {name: partial(partial, law) for name, law in at_once.items()}
+    plain["Hawkes by dyad"] = self_exciting
     plain |= {f"weighted mean, {half_life:.0f} days": weighted_mean(half_life) for half_life in HALF_LIVES}
     found = {name: (law, False) for name, law in plain.items()}
     return found | {f"{name}, weekdays": (law, True) for name, law in plain.items() if name != "zero"}

@@ -19,7 +19,7 @@ from scipy import special
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.forecast.days import means_ahead
 from powderkeg.forecast.ground import Groups, LevelDrift, dyads_of, levels_of, shares
-from powderkeg.forecast.links import Slots, expected_answers
+from powderkeg.forecast.links import Slots, expected_answers, pairs_of
 from powderkeg.simulate.workers import in_order, workers_for
 
 HALF_LIVES = (10.0, 20.0, 40.0, 80.0, 160.0)
@@ -138,14 +138,15 @@ def foretold(record: Tried, groups: Groups, drift: LevelDrift, origin: Ints, uni
     mean, ground = np.zeros((n, H, U)), np.zeros((n, G))
     n_slots, C = len(slots.slot_target), system.n_channels
     order = np.argsort(record.time, kind="stable")
+    pairs = pairs_of(system, slots)
     means_ahead(
         np.ascontiguousarray(record.time[order]), np.ascontiguousarray(record.channel[order]), origin, H,
-        system.edge_start, system.edge_target, system.edge_mechanism, system.edge_mass, slots.edge_slot,
-        system.kernel_start, system.kernel_share, system.kernel_decay, slots.slot_target, slots.slot_component,
-        slots.slot_gate, system.channel_gate, record.gates, share, open_, groups.group, levels.acts[origin],
+        system.edge_start, system.edge_mechanism, system.edge_mass, slots.edge_slot, system.kernel_start,
+        system.kernel_share, system.kernel_decay, *pairs, slots.slot_target, slots.slot_component, slots.slot_gate,
+        system.channel_gate, record.gates, share, open_, groups.group, levels.acts[origin],
         levels.acts[origin] / np.maximum(levels.told[origin], 1e-12), levels.means[origin], drift.keep, drift.strength,
-        week, unit, np.zeros(n_slots), np.zeros(n_slots), np.zeros(len(system.kernel_decay)), np.zeros(C), np.zeros(C),
-        mean, ground, np.zeros(G), np.zeros(G),
+        week, unit, np.zeros(n_slots), np.zeros(n_slots), np.zeros(len(system.kernel_decay)),
+        np.zeros(len(pairs.slot)), np.zeros(C), np.zeros(C), mean, ground, np.zeros(G), np.zeros(G),
     )  # fmt: skip
     total = np.cumsum(mean, axis=1)[:, np.array(AHEAD) - 1]
     return np.maximum(total, 1e-9)

@@ -43,6 +43,36 @@ def links_of(system: System) -> Slots:
     )
 
 
+class Pairs(NamedTuple):
+    """What an act of channel c sets off: rows start[c] to start[c + 1]. An act comes at an even hour of its day.
+
+    slot, target  (P,) where the answers go
+    later, now    (P,) answers on later days, and on the same day
+    """
+
+    start: Ints
+    slot: Ints
+    target: Ints
+    later: Floats
+    now: Floats
+
+
+def pairs_of(system: System, links: Slots) -> Pairs:
+    """One row for each edge that sets off anything and each part of its kernel."""
+    width = np.diff(system.kernel_start)[system.edge_mechanism] if system.n_edges else np.zeros(0, np.int64)
+    width = np.where(system.edge_mass != 0.0, width, 0)
+    edge = np.repeat(np.arange(system.n_edges), width)
+    part = np.arange(len(edge)) - np.repeat(np.cumsum(width) - width, width)
+    component = system.kernel_start[system.edge_mechanism[edge]] + part
+    decay = system.kernel_decay[component]
+    mass = system.edge_mass[edge] * system.kernel_share[component]
+    later = -np.expm1(-decay) / decay
+    source = np.repeat(np.arange(system.n_channels), np.diff(system.edge_start))[edge]
+    start = np.searchsorted(source, np.arange(system.n_channels + 1)).astype(np.int64)
+    slot = (links.edge_slot[edge] + part).astype(np.int64)
+    return Pairs(start, slot, system.edge_target[edge].astype(np.int64), mass * later, mass * (1.0 - later))
+
+
 def gates_at(system: System, levels: Ints) -> Floats:
     """(n, R) products of all gate rows at each of n states (n, S)."""
     n, R = len(levels), len(system.row_start) - 1

@@ -104,18 +104,20 @@ def filter_levels(  # type: ignore[no-untyped-def]
 
 @loop
 def means_ahead(  # type: ignore[no-untyped-def]
-    time, channel, origin, horizon, edge_start, edge_target, edge_mechanism, edge_mass, edge_slot, kernel_start, share,
-    decay, slot_target, slot_component, slot_gate, channel_gate, gates, own, open_, group, level_a, level_b, slow, keep,
-    strength, week, unit, held, future, left, now, more, mean, ground, a, b,
+    time, channel, origin, horizon, edge_start, edge_mechanism, edge_mass, edge_slot, kernel_start, share, decay,
+    pair_start, pair_slot, pair_target, pair_later, pair_now, slot_target, slot_component, slot_gate, channel_gate,
+    gates, own, open_, group, level_a, level_b, slow, keep, strength, week, unit, held, future, left, direct, now, more,
+    mean, ground, a, b,
 ):  # fmt: skip
     """Expected acts of the days after each of many origins, with the answers to answers: what is foretold on average.
 
     origin   (O,) days, rising, from which only acts before them are known;  horizon: days ahead
+    pair_... what a channel's acts set off, by slot: see `Pairs` in forecast.links
     own      (C,) share of each channel in its group; open_, gates as above
     level_a, level_b, slow  (O, G) the law of each level at the origin, and what it is drawn to
     week     (O, H) density of each day ahead
     unit     (C,) what is counted together
-    held, future (slots,), left (components,), now, more (C,), a, b (G,)  room; held zeros
+    held, future (slots,), left (components,), direct (pairs,), now, more (C,), a, b (G,)  room; held zeros
     mean     (O, H, U) filled;  ground (O, G) filled: acts of the background alone, all days ahead together
     """
     n = len(time)
@@ -137,8 +139,11 @@ def means_ahead(  # type: ignore[no-untyped-def]
                 i += 1
             d += 1
         row = min(d, gates.shape[0] - 1)
+        open_row = min(row, open_.shape[0] - 1)
         for s in range(len(held)):
             future[s] = held[s]
+        for p in range(len(direct)):
+            direct[p] = pair_now[p] * gates[row, slot_gate[pair_slot[p]]] * gates[row, channel_gate[pair_target[p]]]
         for g in range(len(a)):
             a[g] = level_a[o, g]
             b[g] = level_b[o, g]
@@ -153,7 +158,7 @@ def means_ahead(  # type: ignore[no-untyped-def]
                     future[s] *= stays
             for c in range(C):
                 if group[c] >= 0:
-                    fresh = a[group[c]] / b[group[c]] * own[c] * open_[min(row, open_.shape[0] - 1), c]
+                    fresh = a[group[c]] / b[group[c]] * own[c] * open_[open_row, c]
                     now[c] += fresh
                     ground[o, group[c]] += fresh * week[o, h]
                 now[c] *= week[o, h]
@@ -165,20 +170,12 @@ def means_ahead(  # type: ignore[no-untyped-def]
                 for c in range(C):
                     if now[c] <= 0.0:
                         continue
-                    for e in range(edge_start[c], edge_start[c + 1]):
-                        if edge_mass[e] == 0.0:
-                            continue
-                        m = edge_mechanism[e]
-                        q = edge_target[e]
-                        for j in range(kernel_start[m], kernel_start[m + 1]):
-                            s = edge_slot[e] + j - kernel_start[m]
-                            later = (1.0 - left[j]) / decay[j]
-                            future[s] += now[c] * edge_mass[e] * share[j] * later
-                            gated = gates[row, slot_gate[s]] * gates[row, channel_gate[q]]
-                            more[q] += now[c] * edge_mass[e] * share[j] * (1.0 - later) * gated * week[o, h]
+                    for p in range(pair_start[c], pair_start[c + 1]):
+                        future[pair_slot[p]] += now[c] * pair_later[p]
+                        more[pair_target[p]] += now[c] * direct[p]
                 for c in range(C):
-                    now[c] = more[c]
-                    mean[o, h, unit[c]] += more[c]
+                    now[c] = more[c] * week[o, h]
+                    mean[o, h, unit[c]] += now[c]
             for g in range(len(a)):
                 a[g] = keep * a[g] + (1.0 - keep) * strength
                 b[g] = keep * b[g] + (1.0 - keep) * strength / slow[o, g]
