@@ -43,7 +43,7 @@ def links_of(system: System) -> Slots:
     )
 
 
-class Pairs(NamedTuple):
+class SetOff(NamedTuple):
     """What an act of channel c sets off: rows start[c] to start[c + 1]. An act comes at an even hour of its day.
 
     slot, target  (P,) where the answers go
@@ -57,7 +57,7 @@ class Pairs(NamedTuple):
     now: Floats
 
 
-def pairs_of(system: System, links: Slots) -> Pairs:
+def pairs_of(system: System, links: Slots) -> SetOff:
     """One row for each edge that sets off anything and each part of its kernel."""
     width = np.diff(system.kernel_start)[system.edge_mechanism] if system.n_edges else np.zeros(0, np.int64)
     width = np.where(system.edge_mass != 0.0, width, 0)
@@ -70,7 +70,7 @@ def pairs_of(system: System, links: Slots) -> Pairs:
     source = np.repeat(np.arange(system.n_channels), np.diff(system.edge_start))[edge]
     start = np.searchsorted(source, np.arange(system.n_channels + 1)).astype(np.int64)
     slot = (links.edge_slot[edge] + part).astype(np.int64)
-    return Pairs(start, slot, system.edge_target[edge].astype(np.int64), mass * later, mass * (1.0 - later))
+    return SetOff(start, slot, system.edge_target[edge].astype(np.int64), mass * later, mass * (1.0 - later))
 
 
 def gates_at(system: System, levels: Ints) -> Floats:

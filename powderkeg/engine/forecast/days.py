@@ -112,7 +112,7 @@ def means_ahead(  # type: ignore[no-untyped-def]
     """Expected acts of the days after each of many origins, with the answers to answers: what is foretold on average.
 
     origin   (O,) days, rising, from which only acts before them are known;  horizon: days ahead
-    pair_... what a channel's acts set off, by slot: see `Pairs` in forecast.links
+    pair_... what a channel's acts set off, by slot: see `SetOff` in forecast.links
     own      (C,) share of each channel in its group; open_, gates as above
     level_a, level_b, slow  (O, G) the law of each level at the origin, and what it is drawn to
     week     (O, H) density of each day ahead
