@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import polars as pl
 
@@ -403,7 +404,45 @@ def ranges(texts: pl.Expr, order: str = "") -> tuple[pl.Expr, pl.Expr]:
     order  "day-first" or "month-first" where dates in numbers are known to be so; else they are read where only one of
            the two makes a range of them
     """
-    text = texts.str.to_lowercase().str.replace(r"^(?:between|from)\s+", "")
+    return _apart(texts, _TWO, partial(_ranges, order=order))
+
+
+def _about(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Years and months that are said to be near enough: any day of them. About a day: three days before to three days
+    after."""
+    return _apart(texts, ABOUT, _abouts)
+
+
+_READ = pl.Struct({"day": pl.Float64, "span": pl.Float64})
+_TWO = r"[\-\u2010-\u2015/]|\.\.|\s(?i:to|until|till|through|bis|and)\s"
+"""What stands between the two days of every range."""
+
+
+def _apart(texts: pl.Expr, looks: str, read: Callable[[pl.DataFrame], pl.DataFrame]) -> tuple[pl.Expr, pl.Expr]:
+    """Days and how many, by steps over the few texts that may be of a form; in one expression, those steps would be a
+    tree of thousands of nodes, which takes a second for any number of texts.
+
+    looks  what each text of the form contains
+    read   from a frame with such texts as `text` to one with `day` and `span`
+    """
+
+    def batch(values: pl.Series) -> pl.Series:
+        frame = pl.DataFrame({"text": values.cast(pl.String)}).with_row_index("row")
+        likely = frame.filter(pl.col("text").str.contains(looks))
+        if not likely.height:
+            return pl.Series(values.name, [None], dtype=_READ).new_from_index(0, len(values))
+        found = frame.select("row").join(read(likely), on="row", how="left", maintain_order="left")
+        return found.select(pl.struct("day", "span"))["day"].alias(values.name)
+
+    found = texts.map_batches(batch, return_dtype=_READ, is_elementwise=True)
+    return found.struct.field("day"), found.struct.field("span")
+
+
+def _ranges(frame: pl.DataFrame, order: str) -> pl.DataFrame:
+    text = pl.col("text").str.to_lowercase().str.replace(r"^(?:between|from)\s+", "")
+    sides = text.str.extract_groups(rf"^(.*?[0-9]{{2}}.*?){_APART}(.*[0-9]{{2}}.*)$")
+    frame = frame.with_columns(text, left=sides.struct.field("1"), right=sides.struct.field("2"))
+    text, left, right = pl.col("text"), pl.col("left"), pl.col("right")
     found = []
     for pattern, (first_day, first_month, last_day, last_month, year) in _SHORT_RANGES:
         groups = text.str.extract_groups(pattern)
@@ -413,44 +452,50 @@ def ranges(texts: pl.Expr, order: str = "") -> tuple[pl.Expr, pl.Expr]:
     groups = text.str.extract_groups(_MONTH_RANGE)
     one, other = (_ymd(groups.struct.field("3"), _month(groups.struct.field(n)), pl.lit("1")) for n in "12")
     found.append((one, other + _month_length(other) - 1))
-    sides = text.str.extract_groups(rf"^(.*?[0-9]{{2}}.*?){_APART}(.*[0-9]{{2}}.*)$")
-    left, right = sides.struct.field("1"), sides.struct.field("2")
     for name in ("words", "slashed", "dotted"):
-        first = _dates(left, name)[0]
         last, more = _dates(right, name)
-        found.append((first, last if more is None else last + more - 1))
-    by_order = [(_dates(left, name)[0], _dates(right, name)[0]) for name in (order,) if name]
-    if not by_order:
-        (d_first, d_last), (m_first, m_last) = (
-            (_dates(left, name)[0], _dates(right, name)[0]) for name in ("day-first", "month-first")
-        )
-        day_first, month_first = (d_last >= d_first).fill_null(False), (m_last >= m_first).fill_null(False)
-        same = (d_first == m_first) & (d_last == m_last)
-        by_day, by_month = day_first & (~month_first | same), month_first & ~day_first
-        by_order = [
-            (
-                pl.when(by_day).then(d_first).when(by_month).then(m_first),
-                pl.when(by_day).then(d_last).when(by_month).then(m_last),
-            )
-        ]
-    found += by_order
-    first = pl.coalesce(pl.when(last >= first).then(first) for first, last in found)
-    return first, pl.coalesce(pl.when(last >= first).then(last - first + 1) for first, last in found)
+        found.append((_dates(left, name)[0], last if more is None else last + more - 1))
+    for name in (order,) if order else ("day-first", "month-first"):
+        found.append((_dates(left, name)[0], _dates(right, name)[0]))
+    pairs = {
+        f"{side}{k}": day for k, pair in enumerate(found) for side, day in zip(("first", "last"), pair, strict=True)
+    }
+    frame = frame.with_columns(**pairs)
+    if not order:
+        frame = _in_one_order(frame, len(found) - 2, len(found) - 1)
+    sound = [pl.col(f"last{k}") >= pl.col(f"first{k}") for k in range(len(found))]
+    days = [pl.when(right).then(f"first{k}") for k, right in enumerate(sound)]
+    spans = [pl.when(right).then(pl.col(f"last{k}") - pl.col(f"first{k}") + 1) for k, right in enumerate(sound)]
+    return frame.select("row", day=pl.coalesce(days), span=pl.coalesce(spans))
 
 
-def _about(texts: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Years and months that are said to be near enough: any day of them. About a day: three days before to three days
-    after."""
-    near = pl.when(texts.str.contains(ABOUT)).then(texts.str.replace(ABOUT, ""))
-    firsts, spans = zip(*(_dates(near, name) for name in ("year", "words", "partial")), strict=True)
-    first = pl.coalesce(pl.when(span > 1).then(day) for day, span in zip(firsts, spans, strict=True))
-    days = pl.coalesce(_dates(near, name)[0] for name in ("day", "words", "dotted", "slashed"))
-    return (
-        pl.coalesce(first, days - ABOUT_A_DAY),
-        pl.coalesce(*(pl.when((span > 1) & day.is_not_null()).then(span)
-                      for day, span in zip(firsts, spans, strict=True)),
-                    pl.when(days.is_not_null()).then(2.0 * ABOUT_A_DAY + 1)),
-    )  # fmt: skip
+def _in_one_order(frame: pl.DataFrame, by_day: int, by_month: int) -> pl.DataFrame:
+    """Ranges that both orders make, of different days, are none; those that both make alike stand once."""
+    (d_first, d_last), (m_first, m_last) = ((pl.col(f"first{k}"), pl.col(f"last{k}")) for k in (by_day, by_month))
+    is_day, is_month = (d_last >= d_first).fill_null(False), (m_last >= m_first).fill_null(False)
+    same = (d_first == m_first) & (d_last == m_last)
+    return frame.with_columns(
+        pl.when(is_day & (~is_month | same)).then(d_first).alias(f"first{by_day}"),
+        pl.when(is_month & ~is_day).then(m_first).alias(f"first{by_month}"),
+    )
+
+
+def _abouts(frame: pl.DataFrame) -> pl.DataFrame:
+    frame = frame.with_columns(pl.col("text").str.replace(ABOUT, ""))
+    near = pl.col("text")
+    columns: dict[str, pl.Expr] = {}
+    for name in ("year", "words", "partial"):
+        columns[name], span = _dates(near, name)
+        columns[f"{name} span"] = pl.lit(1.0) if span is None else span
+    for name in ("day", "dotted", "slashed"):
+        columns[name] = _dates(near, name)[0]
+    frame = frame.with_columns(**columns)
+    days = pl.coalesce("day", "words", "dotted", "slashed")
+    wide = [(pl.col(name), pl.col(f"{name} span")) for name in ("year", "words", "partial")]
+    first = pl.coalesce([pl.when(span > 1).then(day) for day, span in wide] + [days - ABOUT_A_DAY])
+    about = pl.when(days.is_not_null()).then(2.0 * ABOUT_A_DAY + 1)
+    span = pl.coalesce([pl.when((span > 1) & day.is_not_null()).then(span) for day, span in wide] + [about])
+    return frame.select("row", day=first, span=span)
 
 
 _SPECIAL: dict[str, Callable[[pl.Expr], tuple[pl.Expr, pl.Expr | None]]] = {
