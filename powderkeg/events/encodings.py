@@ -73,7 +73,7 @@ def in_others(line: bytes) -> str:
 def twice_encoded(text: str) -> str:
     """That a text looks like UTF-8 which some program once read as Windows-1252 and wrote again, with an example;
     nothing where it does not."""
-    for word in re.findall(r"\w*[\u00c3\u00c4\u00c5\u00c2][^\x00-\x7f]\w*", text):
+    for word in re.findall(r"(?<!\w)\w*[\u00c3\u00c4\u00c5\u00c2][^\x00-\x7f]\w*", text):
         try:
             meant = word.encode("cp1252").decode()
         except UnicodeError:
