@@ -127,8 +127,8 @@ _REPAIR = re.compile(r"\.\.\.\d+$")
 def squashed(name: str) -> str:
     """A column name as it is compared: letters and digits alone, small. "Event Date", "Event.Date", "event_date" and
     "EventDate" are one name; what a byte order mark became on its way through R is left out."""
-    # A header is compared with every name of every format; a "name" as long as a page is no header's, and is not kept.
-    return _squashed(name) if len(name) < 1000 else _squashed.__wrapped__(name)
+    # A header is compared with every name of every format; a "name" as long as a page is none of theirs.
+    return _squashed(name) if len(name) < 1000 else name.casefold()
 
 
 @lru_cache(maxsize=4096)
