@@ -106,9 +106,8 @@ def test_search_works_from_a_disk(site: Path, browser: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_pages_of_the_site_can_be_used_by_everybody(site: Path, browser: Any, scheme: str, width: int) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+def test_pages_of_the_site_can_be_used_by_everybody(site: Path, browser: Any, width: int, scheme: str) -> None:
     """axe-core finds nothing serious, and nothing sticks out at the side."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})

@@ -25,7 +25,7 @@ def totals(found: pk.forecast, by: str = "dyad", world: str | None = None) -> np
     return found.counts(by, world).sum(axis=1).astype(float)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (2, 3))])
 def test_what_comes_has_the_law_of_a_simulator_that_tracks_intensities(seed: int) -> None:
     """Counts of three kinds of act in ten days after a simulated past, with a fact that gates one of them.
 

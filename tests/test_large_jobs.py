@@ -350,7 +350,7 @@ def test_an_executor_gives_the_same_backtest_and_origins_are_kept(executor: Exec
     from powderkeg.forecast.backtest import backtest
 
     record = quarrel.by_day(quarrel.simulated(420.0, 11))
-    asked: dict[str, Any] = {"origins": 3, "horizons": (1, 7), "draws": 40, "seed": 3}
+    asked: dict[str, Any] = {"origins": 2, "horizons": (1, 7), "draws": 40, "seed": 3}
     here = backtest(quarrel.scenario(), record, **asked)
     there = backtest(quarrel.scenario(), record, **asked, executor=executor, folder=tmp_path)
     assert there.as_dict() == here.as_dict()

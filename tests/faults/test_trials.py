@@ -30,7 +30,7 @@ def check(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "times"), [(signal.SIGKILL, 3), pytest.param(signal.SIGTERM, 2, marks=pytest.mark.nightly)]
+    ("number", "times"), [(signal.SIGKILL, 2), pytest.param(signal.SIGTERM, 2, marks=pytest.mark.nightly)]
 )
 def test_a_sweep_that_is_stopped_at_random_moments_loses_nothing(
     bench: Bench, number: signal.Signals, times: int
