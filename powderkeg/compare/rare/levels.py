@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from powderkeg.analyze.outcomes import channel_mask, mechanism_mask
 from powderkeg.engine.arrays import HISTORY, Floats, System
-from powderkeg.engine.splitting.copies import Levels
+from powderkeg.engine.splitting.layout import Levels
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.model import Model
 from powderkeg.scenario import Condition, EventPattern

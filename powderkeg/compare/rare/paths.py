@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import BACKGROUND, Ints, System
-from powderkeg.engine.splitting.copies import Entrances
+from powderkeg.engine.splitting.layout import DAY, Entrances
 from powderkeg.engine.worlds import World
 from powderkeg.model import Model
 
@@ -81,7 +81,7 @@ class Guide:
     def follow(self, entries: Entrances, i: int) -> Way:
         """The way of entry i; nobody's where no act brought it about, such as a world's phase that turned a fact."""
         events = slice(int(entries.start[i]), int(entries.start[i + 1]))
-        if events.start == events.stop or entries.time[events.stop - 1] < entries.floats[i, 0]:
+        if events.start == events.stop or entries.time[events.stop - 1] < entries.floats[i, DAY]:
             return Way((), ())
         time, channel = entries.time[events].tolist(), entries.channel[events].tolist()
         parent, mechanism = entries.parent[events].tolist(), entries.mechanism[events].tolist()

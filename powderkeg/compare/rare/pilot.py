@@ -15,7 +15,7 @@ import numpy as np
 
 from powderkeg.compare.rare.levels import Step, levels
 from powderkeg.compare.rare.paths import Guide, Way, sample
-from powderkeg.engine.splitting.copies import ORIGIN, Levels
+from powderkeg.engine.splitting.layout import ORIGIN, Levels
 from powderkeg.engine.splitting.stages import Proposed, Splitter, can_boost, proposed
 from powderkeg.engine.worlds import World
 from powderkeg.model import Model

@@ -32,7 +32,7 @@ from powderkeg.compare.rare.paths import Guide, Stop, Way, told
 from powderkeg.compare.rare.pilot import APART, Repetition, choose_levels, repeat, stages_of, trial
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.splitting.copies import Levels
+from powderkeg.engine.splitting.layout import Levels
 from powderkeg.engine.splitting.stages import Proposed, Splitter, TooLong, proposed
 from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.engine.arrays import BACKGROUND, HISTORY, Floats, Ints
+from powderkeg.engine.arrays import BACKGROUND, HISTORY, Floats
 from powderkeg.engine.simulation.chunks import most_waiting
-from powderkeg.engine.simulation.queue import WIDTH, clear
+from powderkeg.engine.simulation.queue import WIDTH, Queue, clear
 from powderkeg.engine.simulation.tables import Tables, tables
 from powderkeg.engine.simulation.thinning import FULL, MOST_WAITING, N_CONTROL, NO_SLOTS, STOP, STOPPED
-from powderkeg.engine.splitting.copies import DEEP, N_HISTORY, Entrances, Levels, offers, slowest, split, widths
+from powderkeg.engine.splitting.copies import DEEP, split
+from powderkeg.engine.splitting.layout import N_HISTORY, CopyEvents, Entrances, Levels, Reached, Task, slowest, widths
 from powderkeg.engine.worlds import World, boosted
 
 BYTES = 26 + 26
@@ -40,7 +41,6 @@ class Proposed(NamedTuple):
     """What is proposed in a stage: the tables, and what the loop reads besides."""
 
     tables: Tables
-    offers: tuple[Ints, Floats]
     slow: Floats
     most: float
     boost: float
@@ -56,7 +56,7 @@ def proposed(world: World, levels: Levels, stage: int, boost: float = 1.0) -> Pr
         world = boosted(world, acts, via[-HISTORY:], bool(via[BACKGROUND - HISTORY]), boost)
     made = tables(world)
     slow, most = slowest(made)
-    return Proposed(made, offers(made), slow, most, boost)
+    return Proposed(made, slow, most, boost)
 
 
 def can_boost(levels: Levels, stage: int) -> bool:
@@ -76,15 +76,14 @@ class Splitter:
         self.stages, self.levels, self.begin, self.horizon, self.limit = stages, levels, begin, horizon, limit
         self.control = np.zeros(N_CONTROL)
         self.control[MOST_WAITING] = most_waiting(limit)
-        n_ints, n_floats = widths(stages[0].tables, len(levels.count))
-        self.state, self.state_f = np.zeros(n_ints, np.int64), np.zeros(n_floats)
-        self.changing = np.zeros(2 * at.n_changes, np.int64)
-        self.epoch = np.zeros(at.n_facts + at.n_policies, np.int64)
-        self.kept = (self.state.copy(), self.state_f.copy(), self.epoch.copy())
+        self.widths = widths(stages[0].tables, len(levels.count))
+        watched, streams = at.n_facts + at.n_policies, max(stage.tables.at.n_streams for stage in stages)
+        n_ints, n_floats = self.widths
+        self.state = np.zeros(n_ints + watched + 2 * at.n_changes + streams, np.int64)
+        self.state_f = np.zeros(n_floats + streams)
+        self.kept = (self.state.copy(), self.state_f.copy())
         self.seen = np.zeros(int(levels.group.max(initial=0)) + 1, np.int64)
-        streams = max(stage.tables.at.n_streams for stage in stages)
-        self.next, self.count = np.zeros(streams), np.zeros(streams, np.int64)
-        self.waiting, self.head = np.zeros(5, np.int64), np.full(1, -1, np.int32)
+        self.waiting, self.head = np.zeros(5, np.int64), np.full(1, -1, np.int64)
         self._room(4096)
         self._history(4096)
         self._hits(1024, 1 << 18)
@@ -94,26 +93,25 @@ class Splitter:
         self.control[STOP] = 1.0
 
     def _room(self, n: int) -> None:
-        self.slot_time, self.slot_key = np.empty(n), np.empty(n, np.uint64)
-        self.slot, self.heap_time, self.heap_slot = np.empty(WIDTH * n, np.int32), np.empty(n), np.empty(n, np.int32)
-        clear(self.waiting, self.slot, self.head)
+        self.queue = Queue(
+            self.waiting, np.empty(n), np.empty(n, np.uint64), np.empty(WIDTH * n, np.int64), np.empty(n),
+            np.empty(n, np.int64), self.head,
+        )  # fmt: skip
+        clear(self.waiting, self.queue.slot, self.head)
 
     def _history(self, n: int) -> None:
-        self.h = (
-            np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int16), np.empty(n, np.int64)
-        )  # fmt: skip
+        self.told = _events(n)
 
     def _hits(self, entries: int, events: int) -> None:
-        self.o: tuple[NDArray[Any], ...] = (
-            np.empty((entries, len(self.state)), np.int64), np.empty((entries, len(self.state_f))), np.empty(entries),
-            np.empty(events), np.empty(events, np.int32), np.empty(events, np.int32), np.empty(events, np.int16),
-            np.empty(events, np.int64),
-        )  # fmt: skip
+        n_ints, n_floats = self.widths
+        self.out = Reached(
+            np.empty((entries, n_ints), np.int64), np.empty((entries, n_floats)), np.empty(entries), _events(events)
+        )
 
     def nowhere(self) -> Entrances:
         """No entries: copies start at the beginning."""
         return Entrances(
-            np.zeros((0, len(self.state)), np.int64), np.zeros((0, len(self.state_f))), np.zeros(0),
+            np.zeros((0, self.widths[0]), np.int64), np.zeros((0, self.widths[1])), np.zeros(0),
             np.zeros(1, np.int64), np.zeros(0), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int16),
             np.zeros(0, np.int64),
         )  # fmt: skip
@@ -125,18 +123,19 @@ class Splitter:
         got, done = np.zeros(5, np.int64), 0
         ours = self.stages[stage]
         until = np.cumsum(entries.weight) * (n_copies / max(float(entries.weight.sum()), 1e-300))
+        given = entries._replace(weight=until)
+        task = Task(
+            root, repetition, stage, ours.boost, ours.slow, ours.most, self.begin, self.horizon, self.limit
+        )  # fmt: skip
         pieces: list[list[NDArray[Any]]] = []
         kept = 0
         while True:
             done, why = split(
-                *ours.tables[:3], *ours.offers, root, repetition, stage, ours.boost, done, n_copies, self.begin,
-                self.horizon, self.limit, ours.slow, ours.most, *self.levels, *entries._replace(weight=until),
-                self.state, self.state_f, *self.kept, self.changing, self.epoch, self.seen, self.next, self.count,
-                self.waiting, self.slot_time, self.slot_key, self.slot, self.heap_time, self.heap_slot, self.head,
-                *self.h, *self.o, got, self.control,
+                *ours.tables, task, self.levels, given, done, n_copies, self.state, self.state_f, *self.kept, self.seen,
+                self.queue, self.told, self.out, got, self.control,
             )  # fmt: skip
             n, m = int(got[0]), int(got[1])
-            pieces.append([x[: n if i < 3 else m].copy() for i, x in enumerate(self.o)])
+            pieces.append([*(x[:n].copy() for x in self.out[:3]), *(x[:m].copy() for x in self.out.events)])
             got[:2] = 0
             kept += m
             if kept > self.most:
@@ -144,15 +143,22 @@ class Splitter:
             if why == STOPPED:
                 return None
             if why == NO_SLOTS:
-                self._room(2 * len(self.slot_time) + ours.tables.at.n_timers + ours.tables.at.n_policies)
+                self._room(2 * len(self.queue.slot_time) + ours.tables.at.n_timers + ours.tables.at.n_policies)
             elif why == DEEP:
-                self._history(2 * len(self.h[0]))
+                self._history(2 * len(self.told.time))
             elif why == FULL:
                 if n == 0:
-                    self._hits(2 * len(self.o[0]), 2 * len(self.o[3]))
+                    self._hits(2 * len(self.out.ints), 2 * len(self.out.events.time))
             else:
                 break
         columns: list[NDArray[Any]] = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         start = np.concatenate([[0], np.cumsum(columns[0][:, N_HISTORY])]).astype(np.int64)
         reached = Entrances(columns[0], columns[1], columns[2], start, *columns[3:])
         return Stage(reached, int(got[2]), int(got[4]), int(got[3]))
+
+
+def _events(n: int) -> CopyEvents:
+    """Room for so many events."""
+    return CopyEvents(
+        np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int16), np.empty(n, np.int64)
+    )
