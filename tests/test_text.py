@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import types
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import powderkeg as pk
 from powderkeg.cli import main
 from powderkeg.errors import EventError, UsageError
 from powderkeg.events import balance, match, read_table
+from powderkeg.text.coder import code_to
 from powderkeg.text.days import day_written, days_in
 from powderkeg.text.giving import classified
 from powderkeg.text.patterns import lexicon
@@ -290,6 +292,53 @@ def test_nothing_else_loads_spacy() -> None:
 
 def test_the_examples_of_the_page_hold(capsys: pytest.CaptureFixture[str]) -> None:
     examples_hold("text", capsys)
+
+
+def test_a_table_that_streams_to_a_file_is_the_one_held_in_memory(tmp_path: Path) -> None:
+    """In slices of five rows, so that days and stories cross them; the share that is done never falls."""
+    path = tmp_path / "texts.csv"
+    days = [f"2022-12-{1 + n * 7 % 13:02d}" for n in range(60)]
+    acts = ["Iran attacked Iraq.", "Chad praised Mali.", "Iran shelled Iraq.", "Peru sued Chile."]
+    pl.DataFrame({"text": [acts[n % 4] for n in range(60)], "date": days}).write_csv(path)
+    shares: list[float] = []
+    for mentions in (True, False):
+        held = pk.code(path, mentions=mentions)
+        account = code_to(
+            tmp_path / "out.parquet", path, mentions=mentions, slice_rows=5,
+            progress=lambda share, _: shares.append(share),
+        )  # fmt: skip
+        streamed = read_table(tmp_path / "out.parquet")
+        assert streamed.frame.equals(held.frame) and account == held.account
+        assert (streamed.start, streamed.days) == (held.start, held.days)
+        assert shares == sorted(shares) and shares.pop() == 1.0
+        shares.clear()
+    assert account["rows_dropped"]
+
+
+def test_a_pdf_is_read_or_refused_with_the_way_to_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "2022-12-27.pdf"
+    path.write_bytes(b"%PDF-1.4 broken")
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    with pytest.raises(UsageError, match="pdftotext"):
+        pk.code(path)
+
+    class Page:
+        def extract_text(self) -> str:
+            return "Iran on Monday at-\ntacked its neighbour\nIraq."
+
+    class Reader:
+        pages, metadata = (Page(),), None
+
+        def __init__(self, stream: Any) -> None:
+            if b"broken" in stream.read():
+                raise ValueError("no cross references\nat all")
+
+    errors = types.SimpleNamespace(PyPdfError=KeyError)
+    monkeypatch.setitem(sys.modules, "pypdf", types.SimpleNamespace(PdfReader=Reader, errors=errors))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pypdf.errors", errors)  # type: ignore[arg-type]
+    assert pk.code(path).account["set_aside_by_reason"] == {"a PDF that cannot be read": 1}
+    path.write_bytes(b"%PDF-1.4 whole")
+    assert [(row["source"], row["target"]) for row in pk.code(path).frame.iter_rows(named=True)] == [("Iran", "Iraq")]
 
 
 def test_results_do_not_depend_on_the_number_of_workers() -> None:

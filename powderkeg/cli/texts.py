@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,12 +17,16 @@ from powderkeg.cli.options import AsJson, Quiet, Workers
 from powderkeg.cli.reading import mapping_of
 from powderkeg.cli.screen import Screen
 
+if TYPE_CHECKING:
+    from powderkeg.events.table import EventTable
+
 
 def code(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Reports (text, Markdown, HTML), tables of texts, folders; - is standard input."
+            metavar="FILE...",
+            help="Reports (text, Markdown, HTML, PDF), tables of texts, folders; - is standard input.",
         ),
     ],
     day: Annotated[
@@ -45,7 +49,12 @@ def code(
         list[Path] | None,
         typer.Option("--actors", help="Your own names: a CSV file with columns name, actor. [dim]repeatable[/]"),
     ] = None,
-    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least probability of an event that is told.")] = 0.5,
+    least: Annotated[
+        float,
+        typer.Option(
+            "--min-probability", "--least", min=0.0, max=1.0, help="Least probability of an event that is told."
+        ),
+    ] = 0.5,
     mentions: Annotated[bool, typer.Option("--mentions", help="Every mention is a row, not one row an event.")] = False,
     statements: Annotated[bool, typer.Option("--statements", help="Also what was only said (CAMEO 01).")] = False,
     given: Annotated[
@@ -64,29 +73,57 @@ def code(
     """
     from powderkeg.events import write_events
     from powderkeg.text import code as coded
+    from powderkeg.text.coder import code_to
     from powderkeg.text.given import code_given
 
     screen = Screen(as_json, quiet)
     place = None if out is None else Destination(out, [*files, *(patterns or []), *(actors or [])])
     paths = [one if one == "-" else Path(one) for one in files]
-    with screen.counting("coding") as progress:
+    with screen.stages("coding") as progress:
         shared: dict[str, Any] = {"mapping": mapping_of(maps), "patterns": patterns or [], "actors": actors or []}
+        asked: dict[str, Any] = {
+            **shared, "least": least, "mentions": mentions, "statements": statements, "workers": workers,
+            "progress": progress,
+        }  # fmt: skip
         if given:
             table = code_given(paths, day, statements=statements, **shared)
+        elif place is None:
+            table = coded(paths, day, **asked)
         else:
-            table = coded(
-                paths, day, least=least, mentions=mentions, statements=statements, workers=workers, progress=progress,
-                **shared,
-            )  # fmt: skip
-    screen.data(
-        {
-            "events": [_told(row, table.start) for row in table.frame.iter_rows(named=True)],
-            "sentences": table.account["sentences"],
-            "set_aside": {"count": table.account["rows_set_aside"], "by_reason": table.account["set_aside_by_reason"]},
-            "account": table.account,
-            "out": None if out is None else str(out),
-        }
-    )
+            # What is written streams through: only what is shown of it is read back.
+            written: list[EventTable] = []
+            place.write(lambda path: written.append(_written(path, code_to(path, paths, day, **asked), as_json)))
+            table = written[0]
+    _tell(screen, table, out)
+    if place is not None:
+        if given:
+            place.write(lambda path: write_events(table, path))
+        screen.say(f"Written to {out}")
+
+
+def _written(path: Path, account: dict[str, Any], whole: bool) -> EventTable:
+    """What is shown of a table that was written: all of it for machines."""
+    from powderkeg.events import read_table
+    from powderkeg.events.store import first_of
+
+    return read_table(path) if whole else first_of(path, MOST_ROWS + 1, account)
+
+
+def _tell(screen: Screen, table: EventTable, out: Path | None) -> None:
+    """What was coded, for people and for machines."""
+    if screen.as_json:
+        screen.data(
+            {
+                "events": [_told(row, table.start) for row in table.frame.iter_rows(named=True)],
+                "sentences": table.account["sentences"],
+                "set_aside": {
+                    "count": table.account["rows_set_aside"],
+                    "by_reason": table.account["set_aside_by_reason"],
+                },
+                "account": table.account,
+                "out": None if out is None else str(out),
+            }
+        )
     told = (
         f"{n:,} {what}{'' if n == 1 else 's'}" for what in ("report", "sentence") if (n := table.account[f"{what}s"])
     )
@@ -97,9 +134,6 @@ def code(
     rows_table(
         screen, "events", [_shown(row, table.start) for row in table.frame.head(MOST_ROWS + 1).iter_rows(named=True)]
     )
-    if place is not None:
-        place.write(lambda path: write_events(table, path))
-        screen.say(f"Written to {out}")
 
 
 def score_coding(

@@ -81,6 +81,14 @@ def table_at(path: Path, name: str) -> EventTable:
     )
 
 
+def first_of(path: Path, rows: int, account: dict[str, Any]) -> EventTable:
+    """The first rows of a table that was just written, with its account: the rest stays on disk."""
+    about = _about(path, str(path))
+    frame = pl.scan_parquet(path).head(rows).collect()
+    start, days = date.fromisoformat(about["start"]), float(about["days"])
+    return EventTable(frame, start, days, about["resolution"], account)
+
+
 def is_own(path: Path) -> bool:
     """Whether a file says that it is a table of ours; whether it is one is seen when it is read."""
     try:

@@ -14,7 +14,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import polars as pl
 
 from powderkeg.errors import EventError, Fault, UsageError
 from powderkeg.events.codes import TONES, entries
+from powderkeg.events.store import write_events, write_slices
 from powderkeg.events.table import EventTable
 from powderkeg.text.actors import ARMED_KINDS, Mentions, Surroundings
 from powderkeg.text.coding import Coded, coded
@@ -33,6 +34,7 @@ from powderkeg.text.patterns import Lexicon, lexicon
 from powderkeg.text.pieces import Piece, SetAside, pieces
 from powderkeg.text.reports import AFTERMATH, Report, reports, without_day
 from powderkeg.text.sentences import Sentence
+from powderkeg.text.spooling import SLICE, WaitingRows
 from powderkeg.text.stories import MENTIONS, one_story
 
 LEAST = 0.5
@@ -43,7 +45,7 @@ PORTION = 40
 LETTERS = 200_000
 MOST_SHOWN = 10_000
 FAINT = "below the least probability"
-Progress = Callable[[str, int], None]
+Progress = Callable[[float, str], None]
 
 SCHEMA: dict[str, Any] = {
     "time": pl.Float64, "source": pl.String, "act": pl.String, "target": pl.String, "code": pl.String,
@@ -75,6 +77,7 @@ class CodingTally:
     """What became of sentences and of what was found in them."""
 
     reports: int = 0
+    share: float = 0.0
     sentences: int = 0
     found: int = 0
     faint: int = 0
@@ -85,6 +88,7 @@ class CodingTally:
     def add(self, other: CodingTally) -> None:
         """Take over what another portion met."""
         self.reports += other.reports
+        self.share = max(self.share, other.share)
         self.sentences += other.sentences
         self.found += other.found
         self.faint += other.faint
@@ -126,24 +130,79 @@ def code(
     mentions    True: every mention is a row, not one row an event
     statements  True: also say what was only said (CAMEO 01)
     workers     how many cores; None: all. What comes out does not depend on it.
+    progress    told the share of the texts that is read, 0 to 1, and what was found so far
 
     Raises EventError for what cannot be read or has no date, UsageError without the extra `[text]`.
     """
-    known = day_of(date)
+    options = _options(patterns, actors, least, statements)
+    frames, tally = [], CodingTally()
+    for rows in _rows_of_all(_reports(texts, day_of(date), mapping), options, workers, tally, progress):
+        frames.append(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
+    frame = pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
+    return _table(frame, tally, mentions)
+
+
+def code_to(
+    path: Path,
+    texts: str | Path | Iterable[Any] | Any,
+    date: dt.date | str | None = None,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    patterns: Sequence[str | Path] = (),
+    actors: Sequence[str | Path] = (),
+    least: float = LEAST,
+    mentions: bool = False,
+    statements: bool = False,
+    workers: int | None = 1,
+    progress: Progress | None = None,
+    slice_rows: int = SLICE,
+) -> dict[str, Any]:
+    """The same events, written as one Parquet file while the texts stream through; the table's account.
+
+    Memory holds `slice_rows` rows at a time (those of a day that has more), and some bytes for each row.
+    """
+    options = _options(patterns, actors, least, statements)
+    tally = CodingTally()
+    with WaitingRows(SCHEMA, slice_rows) as spool:
+        for rows in _rows_of_all(_reports(texts, day_of(date), mapping), options, workers, tally, progress):
+            spool.add(rows)
+        if not spool.height:
+            write_events(_table(pl.DataFrame(schema=SCHEMA), tally, mentions), path)
+            return _account(tally, 0, 0)
+        files, kept, first, last = spool.finished(mentions)
+        account = _account(tally, kept, spool.height - kept)
+        start = dt.date.fromordinal(int(first))
+        days = float((dt.date.fromordinal(int(last)) + dt.timedelta(days=1) - start).days)
+        aside = _aside(tally)
+        about = {
+            "start": start, "days": days, "resolution": "day", "account": account, "coverage": None,
+            "quarantine": aside if aside.height else None,
+        }  # fmt: skip
+        write_slices(files, path, about)
+    return account
+
+
+def _options(
+    patterns: Sequence[str | Path], actors: Sequence[str | Path], least: float, statements: bool
+) -> CodingOptions:
     if not 0 <= least <= 1:
         raise UsageError(Fault(None, None, "least", f"{least:g}", "a probability, 0 to 1"))
     options = CodingOptions(tuple(map(str, patterns)), tuple(map(str, actors)), least, statements)
     lexicon(options.patterns), gazetteer(options.actors)  # slips in them are told before anything is read
     language()
-    frames, tally = [], CodingTally()
-    for rows, part in _streamed(_dated(_reports(texts, known, mapping)), options, workers):
+    return options
+
+
+def _rows_of_all(
+    found: Iterator[Report], options: CodingOptions, workers: int | None, tally: CodingTally, progress: Progress | None
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of each portion that has some; the tally grows, and whoever waits is told."""
+    for rows, part in _streamed(_dated(found), options, workers):
         tally.add(part)
         if rows:
-            frames.append(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
+            yield rows
         if progress is not None:
-            progress("reports", tally.reports)
-    frame = pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
-    return _table(frame, tally, mentions)
+            progress(tally.share, f"{tally.reports:,} reports, {tally.sentences:,} sentences")
 
 
 def day_of(day: dt.date | str | None) -> dt.date | None:
@@ -161,15 +220,18 @@ def _reports(texts: Any, day: dt.date | None, mapping: Mapping[str, str] | None)
     if isinstance(texts, Path):
         yield from reports([texts], day, mapping)
     elif isinstance(texts, str):
-        yield _of_string(texts, 1, day)
+        yield replace(_of_string(texts, 1, day), share=1.0)
     elif hasattr(texts, "columns"):
         yield from _of_frame(texts, day, mapping)
+    elif isinstance(texts, Sequence) and texts and all(isinstance(one, Path) or one == "-" for one in texts):
+        yield from reports(texts, day, mapping)
     else:
+        many = len(texts) if isinstance(texts, Sequence) else 0
         for number, one in enumerate(texts, start=1):
             if isinstance(one, Path):
                 yield from reports([one], day, mapping)
             elif isinstance(one, str):
-                yield _of_string(one, number, day)
+                yield replace(_of_string(one, number, day), share=number / many if many else 0.0)
             else:
                 found = f"text {number}: a {type(one).__name__}"
                 raise UsageError(Fault(None, None, "texts", found, "texts, or `Path` objects of files"))
@@ -188,7 +250,7 @@ def _of_frame(frame: Any, day: dt.date | None, mapping: Mapping[str, str] | None
         path = Path(folder) / "dataframe.parquet"
         polars_of(frame).write_parquet(path)
         for one in reports([path], day, mapping):
-            yield Report("dataframe", one.line, one.id, one.text, one.day, one.source, one.given, one.fault)
+            yield replace(one, name="dataframe")
 
 
 def _dated(found: Iterable[Report]) -> Iterator[Report]:
@@ -249,6 +311,7 @@ def code_portion(portion: list[Report], options: CodingOptions) -> tuple[list[tu
     work: list[tuple[Report, Piece]] = []
     for report in portion:
         tally.reports += 1
+        tally.share = report.share
         if report.fault:
             tally.set_aside(report, SetAside(report.fault, report.text[:200]))
             continue
@@ -345,26 +408,29 @@ def _row(one: Coded, when: Days, sentence: Sentence, report: Report, piece: Piec
 def _table(frame: pl.DataFrame, tally: CodingTally, mentions: bool) -> EventTable:
     """The rows as a table in order of time, with an account of every sentence."""
     frame = frame.sort("time", maintain_order=True)
-    dropped: dict[str, int] = {}
-    if tally.faint:
-        dropped[FAINT] = tally.faint
+    before = frame.height
     if not mentions and frame.height:
-        before = frame.height
         frame = one_story(frame)
-        if before > frame.height:
-            dropped[MENTIONS] = before - frame.height
     first = int(frame["time"].min()) if frame.height else dt.date.today().toordinal()  # type: ignore[arg-type]
     last = int((frame["time"] + frame["span"] - 1).max()) if frame.height else first  # type: ignore[arg-type]
     frame = frame.with_columns(pl.col("time") - first)
-    aside = pl.DataFrame(
-        tally.aside, schema={"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}, orient="row"
-    )
-    account = {
-        "format": "text", "codebooks": ["cameo"], "reports": tally.reports, "sentences": tally.sentences,
-        "rows_read": tally.found + tally.n_aside, "rows_kept": frame.height, "rows_set_aside": tally.n_aside,
-        "rows_dropped": dropped, "set_aside_by_reason": dict(sorted(tally.reasons.items(), key=lambda one: -one[1])),
-        "unknown_codes": {}, "said": [],
-    }  # fmt: skip
+    account, aside = _account(tally, frame.height, before - frame.height), _aside(tally)
     start = dt.date.fromordinal(first)
     days = float((dt.date.fromordinal(last) + dt.timedelta(days=1) - start).days)
     return EventTable(frame, start, days, "day", account, None, aside if aside.height else None)
+
+
+def _aside(tally: CodingTally) -> pl.DataFrame:
+    schema = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
+    return pl.DataFrame(tally.aside, schema=schema, orient="row")
+
+
+def _account(tally: CodingTally, kept: int, again: int) -> dict[str, Any]:
+    """Where every act that was found went. `again`: rows that told an event once more."""
+    dropped = {name: count for name, count in ((FAINT, tally.faint), (MENTIONS, again)) if count}
+    return {
+        "format": "text", "codebooks": ["cameo"], "reports": tally.reports, "sentences": tally.sentences,
+        "rows_read": tally.found + tally.n_aside, "rows_kept": kept, "rows_set_aside": tally.n_aside,
+        "rows_dropped": dropped, "set_aside_by_reason": dict(sorted(tally.reasons.items(), key=lambda one: -one[1])),
+        "unknown_codes": {}, "said": [],
+    }  # fmt: skip

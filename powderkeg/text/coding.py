@@ -8,11 +8,12 @@ between a source and a target that are given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
 from powderkeg.text.actors import NAMED, Mention, Mentions, Surroundings
+from powderkeg.text.grammar import is_verb, subjects_of
 from powderkeg.text.names import Gazetteer
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ActReading, SentenceReader
@@ -30,6 +31,9 @@ ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0
 MOVED = ("15", "138", "0874", "0873")
 TOGETHER = ("03", "05")
 MOST_SIDES = 3
+HOSTILE, ACCUSES = ("128", "14", "15", "17", "18", "19", "20"), "112"
+SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
+                      "report", "tell", "complain", "assert", "contend", "argue", "add", "believe"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -265,10 +269,33 @@ def chosen(
         options.append((_fit(reading, first, last, sentence), reading))
     if not options:
         return _by_words(sentence, lexicon, statements)
+    charges = [told for _, one in options if (told := _charged(one, sentence, first, last)) is not None]
+    options += [(_fit(one, first, last, sentence), one) for one in charges]
     fit, best = max(options, key=lambda one: one[0])
     mentions = [_mention_at(cast, one) for one in (first, last)]
     code = adjusted(best.code, mentions[0], mentions[1], sentence)
     return code, round(max(0.05, min(0.97, 0.3 + 0.1 * fit)), 3), best.rules
+
+
+def _charged(reading: ActReading, sentence: Sentence, source: set[int], target: set[int]) -> ActReading | None:
+    """A deed of the target's that the source tells of: the source accuses, whoever suffered."""
+    if not reading.code.startswith(HOSTILE) or not target & {at for one in reading.doers for at in _phrase(one)}:
+        return None
+    for verb in _above(sentence.words[reading.at - sentence.first]):
+        if is_verb(verb) and verb.lemma in SPEAKING and source & {at for s in subjects_of(verb) for at in _phrase(s)}:
+            return replace(reading, code=ACCUSES, doers=tuple(subjects_of(verb)), sufferers=reading.doers,
+                           weight=reading.weight + 0.5, rules=(f"accuse {verb.lemma}", *reading.rules), both=False,
+                           unsure=())  # fmt: skip
+    return None
+
+
+def _above(token: Word) -> Iterator[Word]:
+    """A word and all that it hangs on."""
+    while True:
+        yield token
+        if token.head is token:
+            return
+        token = token.head
 
 
 def _everything(reader: SentenceReader, sentence: Sentence) -> Iterator[ActReading]:

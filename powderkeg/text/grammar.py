@@ -46,7 +46,7 @@ class Beside:
 
     def holding(self, pattern: WordPattern) -> tuple[Word, ...] | None:
         """The words that a pattern asks for, or None where one is missing."""
-        found = []
+        found: list[Word] = []
         for alternatives in pattern.words:
             word = next((self.words[one] for one in alternatives if one in self.words), None)
             if word is None:
@@ -54,10 +54,17 @@ class Beside:
                     (head for text, head in self.phrases for one in alternatives if " " in one and text.endswith(one)),
                     None,
                 )
-            if word is None:
+            if word is None or (found and _of_another(word, found[-1])):
                 return None
             found.append(word)
         return tuple(found)
+
+
+def _of_another(noun: Word, before: Word) -> bool:
+    """Whether a noun hangs on another preposition than the one that a pattern names before it."""
+    if before.dep not in ("prep", "agent") or noun.dep != "pobj":
+        return False
+    return noun.head is not before and noun.head.head is not before
 
 
 def neighbours(token: Word) -> Beside:
@@ -97,14 +104,37 @@ def neighbours(token: Word) -> Beside:
             for one in child.children:
                 if one.dep in ("compound", "amod"):
                     found.put(one)
+        elif child.dep == "det" and child.lower == "no" and not is_verb(token):
+            found.put(child)
     return found
+
+
+def other_particle(verb: Word, words: tuple[Word, ...]) -> bool:
+    """Whether a verb has a particle that a pattern does not know: who calls up reservists does not call for them."""
+    return any(child.dep == "prt" and child not in words for child in verb.children)
+
+
+def surroundings(token: Word) -> Beside:
+    """The words below a word, two steps deep: those of "full of praise", "in favour"."""
+    found = Beside()
+    found.put(token)
+    for child in token.children:
+        found.put(child)
+        for one in child.children:
+            found.put(one)
+    return found
+
+
+def denied_after(verb: Word, complement: Word) -> bool:
+    """Whether a "not" stands between a verb and the clause inside it: "vowed never to leave"."""
+    return any((one.dep == "neg" or one.lower == "never") and verb.i < one.i < complement.i for one in verb.children)
 
 
 def _of(noun: Word, into: Beside) -> None:
     for child in noun.children:
         if child.dep == "prep":
             into.put(child)
-        if child.dep == "prep" and child.lower in ("of", "for", "on"):
+        if child.dep == "prep" and child.lower in ("of", "for", "on", "in", "with", "to"):
             for one in child.children:
                 if one.dep == "pobj":
                     into.phrase(one)
@@ -299,6 +329,11 @@ def complements(token: Word) -> Iterator[Word]:
             if child.dep == "relcl" and is_verb(token):
                 continue
             yield child
+    if not is_verb(token) and token.dep in ("dobj", "nsubjpass") and is_verb(token.head):
+        # "renewed its demand that B leave", "gave B permission to land": the parser hangs the clause on the verb
+        yield from (
+            one for one in token.head.children if one.i > token.i and one.dep in ("xcomp", "ccomp") and is_verb(one)
+        )
     for child in token.children:
         bare = not any(one.dep == "dobj" for one in token.children)
         if child.dep in ("dobj", "nsubjpass", "attr", "oprd", "dative", "csubj") or (

@@ -1,7 +1,8 @@
 """Who is named by these words? Countries, organisations, leaders by date, and kinds of people.
 
-In: `words/countries.csv`, `organisations.csv`, `leaders.csv` and `agents.csv` of this package, and a user's own actor
-files, which lie over them. Out: a `Gazetteer` that knows a name by its exact letters and a kind of people by its word.
+In: `words/countries.csv`, `organisations.csv` and `agents.csv` of this package, the table of leaders that match rules
+use too, and a user's own actor files, which lie over them. Out: a `Gazetteer` that knows a name by its exact letters
+and a kind of people by its word.
 Countries and codes follow ISO 3166 and CAMEO (organisations, groups); names written out by us; leaders: their terms of
 office as public record.
 """
@@ -18,9 +19,12 @@ from importlib import resources
 from pathlib import Path
 
 from powderkeg.errors import EventError, Fault, nearest_name
+from powderkeg.scenario.leaders import all_leaders
 
 KINDS = ("GOV", "LEG", "JUD", "COP", "MIL", "REB", "UAF", "CRM", "OPP", "PTY", "CVL", "LAB", "MED", "BUS", "EDU", "REL",
          "NGO", "IGO", "HLH", "PRS", "SPY", "PKO")  # fmt: skip
+ORGANISATIONS = {"EUU": "IGOEUREEC", "UNO": "IGOUNO", "NATO": "IGOWSTNAT"}
+"""What the table of leaders calls an organisation -> its code in CAMEO."""
 OWN_COLUMNS = ("name", "actor")
 LONGEST = 7
 
@@ -94,10 +98,11 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
         group = Entity(row["name"], country_code, row["kind"], row["code"])
         for text in (row["name"], *(one for one in row["also"].split("|") if one)):
             book.add(text, group)
-    for row in _rows("leaders.csv"):
-        first, last = (date.fromisoformat(row[key]) if row[key] else None for key in ("from", "to"))
-        leader = Entity(row["name"], row["country"], "GOV", row["country"] + "GOV", row["office"], first, last)
-        for text in (row["name"], *(one for one in row["also"].split("|") if one)):
+    for one in all_leaders():
+        land = ORGANISATIONS.get(one.country, one.country)
+        name = next((text for text in one.names if text.isascii()), one.names[0])
+        leader = Entity(name, land, "GOV", land + "GOV", one.office, one.first, one.last)
+        for text in (*one.names, *one.short):
             book.add(text, leader)
     for row in _rows("agents.csv"):
         for word in row["words"].split("|"):

@@ -40,6 +40,10 @@ PREPOSITIONS = frozenset({
     "on", "against", "with", "for", "to", "of", "between", "from", "by", "over", "at", "in", "about", "into", "behind",
     "through", "under", "toward", "towards", "upon",
 })  # fmt: skip
+PARTICLES = frozenset({"up", "down", "out", "off", "away", "back", "over", "in", "on"})
+SMALL_WORDS = PREPOSITIONS | PARTICLES
+SMALL = 0.4
+"""What a preposition adds to the weight of a pattern, where a noun adds one."""
 AFTERMATH = "nothing was coded"
 
 
@@ -69,8 +73,9 @@ class WordPattern:
 
     @property
     def weight(self) -> float:
-        """How particular: one for the head, one for each further word; a user's own pattern before all of ours."""
-        return (0.3 if self.weak else 1.0) + len(self.words) + (100.0 if self.own else 0.0)
+        """How particular: one for the head and for each further word, less for small words; a user's own first."""
+        further = sum(SMALL if SMALL_WORDS.issuperset(one) else 1.0 for one in self.words)
+        return (0.3 if self.weak else 1.0) + further + (100.0 if self.own else 0.0)
 
 
 @dataclass(frozen=True)

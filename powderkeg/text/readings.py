@@ -18,13 +18,16 @@ from powderkeg.text.grammar import (
     agents_of,
     circumstances,
     complements,
+    denied_after,
     forms,
     is_verb,
     neighbours,
     objects_of,
+    other_particle,
     owners_of,
     passive,
     subjects_of,
+    surroundings,
     told_to,
 )
 from powderkeg.text.patterns import Frame, Lexicon, WordPattern
@@ -33,12 +36,20 @@ from powderkeg.text.sentences import Sentence, Word
 WILL = frozenset({"will", "would", "shall", "'ll", "wo", "'d", "may", "might", "could"})
 MUST = frozenset({"must", "ought"})
 SHOULD = frozenset({"should"})
-LIGHT, SAY, INTEND, ASK, DEMAND, REFUSE = "begin", "say", "intend", "ask", "demand", "refuse"
+LIGHT, SAY, INTEND, ASK, DEMAND, REFUSE, AGREE = "begin", "say", "intend", "ask", "demand", "refuse", "agree"
 ON_PEOPLE = ("17", "18", "19", "20", "0841", "11")
+BY_FORCE, READINESS = ("15", "18", "19", "20"), "152"
+"""Who prepares to use force makes ready; who is prepared to, threatens."""
 COPULAS = frozenset(
     {"be", "call", "describe", "consider", "find", "remain", "become", "seem", "term", "label", "brand", "feel"}
 )
 DEEPEST = 6
+WISHES = frozenset({"want", "wish", "like", "hope", "prefer", "need"})
+OF_MODIFIERS = frozenset({"compound", "amod", "nmod", "poss"})
+AS_MODIFIER = 0.3
+"""What a pattern loses where one of its words only qualifies another: the guerrillas of a guerrilla stronghold."""
+OTHER_PARTICLE = 0.5
+MOSTLY_SET = frozenset({"set", "schedule", "slate", "expect", "lead"})
 OF_THE_SPEAKER = frozenset({"he", "she", "it", "they", "we", "i"})
 """In what is said, these mostly stand for whoever says it."""
 
@@ -96,6 +107,10 @@ class SentenceReader:
             self._known[key] = None
             if depth < DEEPEST:
                 found = self._verb(token, depth) if is_verb(token) else self._noun(token, depth)
+                if found is None and is_verb(token) and not bare:
+                    found = self._duty(token)
+                    self._known[key] = found
+                    return found
                 self._known[key] = found if bare or found is None else self._mood(token, found)
         return self._known[key]
 
@@ -106,6 +121,19 @@ class SentenceReader:
         candidates = [*self._acts(verb, "verb", beside), *self._judged(verb)]
         candidates += self._framed(verb, "verb", beside, depth)
         return best(candidates)
+
+    def _duty(self, verb: Word) -> ActReading | None:
+        """What somebody must or should do is demanded or asked, whatever it is."""
+        marks = {child.lower for child in verb.children if child.dep == "aux"}
+        name = DEMAND if marks & MUST else ASK if marks & SHOULD else None
+        subjects = tuple(subjects_of(verb))
+        if name is None or not subjects or not self._is_actor(subjects):
+            return None
+        code = self.lexicon.frames[name].alone
+        assert code is not None
+        return ActReading(
+            code, verb.i, (verb.i,), (), subjects, 0.6, (f"{name} {'/'.join(sorted(marks & (MUST | SHOULD)))}",)
+        )
 
     def _acts(self, token: Word, kind: str, beside: Beside) -> Iterator[ActReading]:
         for head in forms(token):
@@ -124,7 +152,12 @@ class SentenceReader:
         if pattern.roles == "said":
             subjects, objects = (), subjects
         unsure = ("weak word",) if pattern.weak else ()
-        return ActReading(pattern.means, token.i, tuple(sorted(said)), subjects, objects, pattern.weight,
+        weight = pattern.weight - AS_MODIFIER * sum(
+            word.dep in OF_MODIFIERS and word.head is not token and word.pos != "ADJ" for word in words
+        )
+        if is_verb(token) and other_particle(token, words):
+            weight -= OTHER_PARTICLE
+        return ActReading(pattern.means, token.i, tuple(sorted(said)), subjects, objects, weight,
                        (f"{pattern.place} {pattern.text}",), pattern.roles == "both", unsure)  # fmt: skip
 
     def _judged(self, verb: Word) -> Iterator[ActReading]:
@@ -135,8 +168,11 @@ class SentenceReader:
             words = [child, *(one for one in child.children if one.dep in ("amod", "pobj", "prep"))]
             if child.dep not in ("acomp", "attr", "oprd", "prep", "advmod", "xcomp", "ccomp") and child.pos != "ADJ":
                 continue
+            near = surroundings(child)
             for word in words:
                 for pattern in self.lexicon.acts.get(("be", word.lemma), ()):
+                    if near.holding(pattern) is None:
+                        continue
                     subjects = tuple(subjects_of(verb))
                     others = tuple(objects_of(verb, (), {verb.i})) + tuple(objects_of(child, (), {child.i}))
                     if pattern.roles == "said":
@@ -156,34 +192,71 @@ class SentenceReader:
         ]
         if kind == "verb" and token.lemma in COPULAS:
             openers += self._adjectives(token)
+        if kind == "verb":
+            openers = [one for one in openers if not other_particle(token, one[1])]
         if not openers:
             return
         inside = list(self._inside(token, depth))
         for pattern, words in openers:
             frame = self.lexicon.frames[pattern.means]
             held = False
-            if frame.name == SAY and token.lemma == "tell" and any(told_to(one) for one in token.children):
+            if frame.name == SAY and pattern.head == "tell" and any(told_to(one) for one in token.children):
                 frame = self.lexicon.frames[DEMAND]
             only_object = pattern.means == LIGHT and not words and kind == "verb"
             for complement, inner in inside:
                 if only_object and complement.dep in ("pobj", "pcomp") and _has_object(token):
                     continue
-                made = self._compose(token, pattern, words, frame, complement, inner)
+                real = self._frame_here(frame, token, pattern, words, complement, inner)
+                made = self._compose(token, pattern, words, real, complement, inner)
                 if made is not None:
                     held = True
                     yield made
                     break
+            if not held and pattern.head in WISHES and frame.name == INTEND and _wishes_of_another(token):
+                frame = self.lexicon.frames[ASK]
             if frame.alone is not None and not held:
                 act = self._act(token, pattern, words)
                 yield replace(
                     act, code=frame.alone, weight=pattern.weight - 0.15, rules=(f"{frame.name} {pattern.text}",)
                 )
 
+    def _frame_here(
+        self,
+        frame: Frame,
+        token: Word,
+        pattern: WordPattern,
+        words: tuple[Word, ...],
+        complement: Word,
+        inner: ActReading,
+    ) -> Frame:
+        """The frame that a word opens by what stands in it.
+
+        Who wants another to act asks; who seeks to act means to; who orders a deed does it; who vows not to refuses.
+        """
+        frames = self.lexicon.frames
+        own_subject = any(child.dep in ("nsubj", "nsubjpass") for child in complement.children) or (
+            complement.dep == "xcomp" and _has_object(token)
+        )
+        if frame.name == INTEND and pattern.head in WISHES and own_subject and is_verb(complement):
+            return frames[ASK]
+        if frame.name == ASK and pattern.head == "seek" and complement.dep == "xcomp":
+            return frames[INTEND]
+        if frame.name == LIGHT and pattern.head in MOSTLY_SET and passive(token) and complement.dep == "xcomp":
+            return frames[INTEND]
+        if frame.name in (INTEND, AGREE) and any(child.lower == "no" for child in token.children):
+            return frames[REFUSE]
+        if frame.name == DEMAND and pattern.head == "order" and not words and not is_verb(complement):
+            return frames[LIGHT]
+        if frame.name in (INTEND, AGREE) and ("negated" in inner.unsure or denied_after(token, complement)):
+            return frames[REFUSE]
+        return frame
+
     def _adjectives(self, verb: Word) -> Iterator[tuple[WordPattern, tuple[Word, ...]]]:
         for child in verb.children:
             if child.dep in ("acomp", "attr", "oprd", "prep", "advmod", "ccomp", "xcomp") or child.pos == "ADJ":
                 for pattern in self.lexicon.openers.get(("be", child.lemma), ()):
-                    yield pattern, (child,)
+                    if surroundings(child).holding(pattern) is not None:
+                        yield pattern, (child,)
 
     def _compose(
         self,
@@ -195,6 +268,13 @@ class SentenceReader:
         inner: ActReading,
     ) -> ActReading | None:
         code = frame.code(inner.code)
+        if (
+            frame.name == INTEND
+            and pattern.head == "prepare"
+            and inner.code.startswith(BY_FORCE)
+            and not passive(token)
+        ):
+            code = READINESS
         if code is None:
             return None
         own = {token.i, *(word.i for word in words)}
@@ -222,8 +302,9 @@ class SentenceReader:
         if inner.both and not inner.sufferers and frame.name not in (LIGHT, SAY):
             sufferers = (*sufferers, *inner.doers)
         transparent = frame.name in (LIGHT, SAY)
-        # A frame says a little more than the words inside it: less than one more word of a pattern would.
-        weight = inner.weight + 0.2 if transparent else 0.5 + max(inner.weight, pattern.weight)
+        # A frame says a little more than the words inside it, less than one more word of a pattern would; a verb that
+        # only carries a noun says less than a pattern that knows both.
+        weight = inner.weight - 0.05 if transparent else 0.5 + max(inner.weight, pattern.weight)
         rules = inner.rules if transparent else (f"{frame.name} {pattern.text}", *inner.rules)
         unsure = (
             inner.unsure if transparent else tuple(one for one in inner.unsure if one not in ("negated", "weak word"))
@@ -266,9 +347,7 @@ class SentenceReader:
         if not is_verb(verb):
             return found
         auxiliaries = {child.lower for child in verb.children if child.dep in ("aux", "auxpass")}
-        negated = any(child.dep == "neg" for child in verb.children) or any(
-            child.lower == "never" for child in verb.children
-        )
+        negated = any((child.dep == "neg" or child.lower == "never") and child.i < verb.i for child in verb.children)
         if verb.head.lower == "going" and verb.dep == "xcomp":
             auxiliaries.add("will")
         frame = None
@@ -306,6 +385,14 @@ class SentenceReader:
 
     def _is_actor(self, tokens: tuple[Word, ...]) -> bool:
         return any(self.cast.at(one) is not None or one.lower in ("he", "she", "they", "it") for one in tokens)
+
+
+def _wishes_of_another(verb: Word) -> bool:
+    """Whether somebody else is to act: "wants Serbia to hurry"."""
+    for child in verb.children:
+        if is_verb(child) and child.dep in ("ccomp", "xcomp") and child.i > verb.i:
+            return any(one.dep == "nsubj" for one in child.children) or _has_object(verb)
+    return False
 
 
 def _has_object(verb: Word) -> bool:

@@ -1,18 +1,19 @@
 """Which texts are there to code, and of which day is each?
 
-In: files and folders of plain text, Markdown or HTML; tables (CSV, JSONL, Parquet) with a column of texts; standard
-input. Out: reports, one after the other: a text with its name, id, day and source. The day comes from the row, from
-front matter, from the file's name, from a page's own date, or from what the user says.
+In: files and folders of plain text, Markdown, HTML or PDF; tables (CSV, JSONL, Parquet) with a column of texts;
+standard input. Out: reports, one after the other: a text with its name, id, day and source. The day comes from the row,
+from front matter, from the file's name, from a page's own date, or from what the user says.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 from powderkeg.errors import EventError, Fault, UsageError, argument, nearest_name
 from powderkeg.text.days import day_written
 
+PDF = ".pdf"
 PLAIN, PAGES, TABLES = (".txt", ".text", ".md", ".markdown", ".log"), (".html", ".htm", ".xhtml"), (
     ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json")  # fmt: skip
 COLUMNS = {
@@ -33,6 +35,7 @@ COLUMNS = {
 }  # fmt: skip
 GIVEN = {"actor": ("source_actor", "actor", "actor1", "source_text", "source"),
          "recipient": ("target_actor", "recipient", "actor2", "target_text", "target")}  # fmt: skip
+PDF_BEGINS = b"%PDF-"
 AFTERMATH = "nothing was coded"
 LARGEST = 200 << 20
 SNIFFED = 4096
@@ -48,6 +51,7 @@ class Report:
     source  who published it, where a table says so
     given   the actor and the recipient, where a table gives them
     fault   why it cannot be coded, or ""
+    share   how much of all that is read lies behind it, 0 to 1; 0 where that cannot be told
     """
 
     name: str
@@ -58,6 +62,7 @@ class Report:
     source: str = ""
     given: tuple[str, str] | None = None
     fault: str = ""
+    share: float = 0.0
 
 
 def reports(
@@ -76,13 +81,18 @@ def reports(
         expected = f"one of {', '.join((*COLUMNS, *GIVEN))}"
         raise UsageError(Fault(None, None, f"mapping {unknown[0]}", f"unknown field {unknown[0]!r}", expected,
                                nearest_name(unknown[0], (*COLUMNS, *GIVEN))))  # fmt: skip
-    for path in files(paths):
+    found = files(paths)
+    sizes = [0 if str(path) == "-" else path.stat().st_size for path in found]
+    whole, behind = max(sum(sizes), 1), 0
+    for path, size in zip(found, sizes, strict=True):
         if str(path) == "-":
             yield _of_text("standard input", sys.stdin.buffer.read(), day)
         elif path.suffix.lower() in TABLES:
-            yield from _of_table(path, day, wanted, given)
+            for one in _of_table(path, day, wanted, given):  # its own share is that of this table
+                yield replace(one, share=(behind + one.share * size) / whole)
         else:
-            yield _of_file(path, day)
+            yield replace(_of_file(path, day), share=(behind + size) / whole)
+        behind += size
 
 
 def files(paths: Iterable[str | Path]) -> list[Path]:
@@ -95,9 +105,9 @@ def files(paths: Iterable[str | Path]) -> list[Path]:
             found.append(path)
         elif path.is_dir():
             inside = [one for one in sorted(path.rglob("*")) if one.is_file() and not one.name.startswith(".")]
-            texts = [one for one in inside if one.suffix.lower() in (*PLAIN, *PAGES, *TABLES)]
+            texts = [one for one in inside if one.suffix.lower() in (*PLAIN, *PAGES, PDF, *TABLES)]
             if not texts:
-                expected = f"files that end in {', '.join((*PLAIN, *PAGES, *TABLES))}"
+                expected = f"files that end in {', '.join((*PLAIN, *PAGES, PDF, *TABLES))}"
                 faults.append(Fault(str(given), None, "", "a folder without texts", expected))
             found += texts
         elif path.is_file():
@@ -129,6 +139,8 @@ def _of_file(path: Path, day: date | None) -> Report:
     except OSError as error:
         raise EventError(Fault(str(path), None, "", f"cannot be read: {error.strerror or error}"), AFTERMATH) from error
     named = day_written(path.stem)
+    if path.suffix.lower() == PDF or raw.startswith(PDF_BEGINS):
+        return _of_pdf(str(path), raw, named or day, path.stem)
     if path.suffix.lower() in PAGES or raw[:200].lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         return _of_page(path, raw, named or day)
     return _of_text(str(path), raw, named or day, path.stem)
@@ -136,6 +148,8 @@ def _of_file(path: Path, day: date | None) -> Report:
 
 def _of_text(name: str, raw: bytes, day: date | None, stem: str = "") -> Report:
     """Plain text or Markdown, its front matter read and left out."""
+    if raw.startswith(PDF_BEGINS):
+        return _of_pdf(name, raw, day, stem)
     if b"\x00" in raw[:SNIFFED] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Report(name, 1, stem, "", day, fault="not a text: it holds bytes that no text has")
     text = decoded(raw)
@@ -174,6 +188,28 @@ def _of_page(path: Path, raw: bytes, day: date | None) -> Report:
     return Report(str(path), 1, path.stem, found.text, written, found.sitename or "")
 
 
+def _of_pdf(name: str, raw: bytes, day: date | None, stem: str) -> Report:
+    """The text of a PDF, its words broken at ends of lines put together again."""
+    try:
+        from pypdf import PdfReader
+        from pypdf.errors import PyPdfError
+    except ImportError as error:
+        expected = "pip install 'powderkeg[pdf]', or its text taken out first: pdftotext report.pdf report.txt"
+        raise UsageError(Fault(name, None, "", "reading a PDF needs pypdf", expected)) from error
+    try:
+        reader = PdfReader(io.BytesIO(raw))
+        pages = [page.extract_text() for page in reader.pages]
+        created = reader.metadata.creation_date if reader.metadata is not None else None
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        fault = f"a PDF that cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        return Report(name, 1, stem or name, "", day, fault=fault)
+    text = re.sub(r"(\w)-\n(?=[a-z])", r"\1", "\n\n".join(pages))
+    text = re.sub(r"(?<![.!?:\n])\n(?!\n)", " ", text)
+    if not text.strip():
+        return Report(name, 1, stem or name, "", day, fault="a PDF without text: a scan needs OCR first")
+    return Report(name, 1, stem or name, text, day or (created.date() if created is not None else None))
+
+
 def decoded(raw: bytes) -> str:
     """Text of any of the usual encodings."""
     for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
@@ -192,9 +228,9 @@ def _of_table(path: Path, day: date | None, wanted: Mapping[str, str], given: bo
         yield Report(str(path), 1, path.stem, "", day, fault="empty")
         return
     begun = [first, *islice(rows, SEEN)]  # records of JSON need not all have the same fields
-    names = list(dict.fromkeys(str(name) for _, row in begun for name in row))
+    names = list(dict.fromkeys(str(name) for _, row, _ in begun for name in row))
     at = _columns(path, names, wanted, given)
-    for line, row in chain(begun, rows):
+    for line, row, share in chain(begun, rows):
         text = str(row.get(at["text"]) or "")
         written = row.get(at["date"]) if "date" in at else None
         own = day_written(written if isinstance(written, str) else str(written)) if written not in (None, "") else None
@@ -208,7 +244,7 @@ def _of_table(path: Path, day: date | None, wanted: Mapping[str, str], given: bo
             sides = (str(row.get(at["actor"]) or ""), str(row.get(at["recipient"]) or ""))
         yield Report(
             str(path), line, str(row.get(at["id"], "") if "id" in at else f"{path.stem}:{line}"), text, own or day,
-            str(row.get(at["source"]) or "") if "source" in at else "", sides, fault,
+            str(row.get(at["source"]) or "") if "source" in at else "", sides, fault, share,
         )  # fmt: skip
 
 
@@ -239,33 +275,35 @@ def _columns(path: Path, names: list[str], wanted: Mapping[str, str], given: boo
     return found
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Rows of a table with their line, a few in memory at a time."""
-    kind = path.suffix.lower()
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any], float]]:
+    """Rows of a table with their line and the share of the file behind them, a few in memory at a time."""
+    kind, size = path.suffix.lower(), max(path.stat().st_size, 1)
     try:
         if kind == ".parquet":
             import polars as pl
 
-            line = 0
+            line, many = 0, pl.scan_parquet(path).select(pl.len()).collect().item()
             for frame in pl.scan_parquet(path).collect_batches(chunk_size=2_000):
                 for row in frame.iter_rows(named=True):
                     line += 1
-                    yield line, row
+                    yield line, row, line / many
         elif kind in (".csv", ".tsv"):
             csv.field_size_limit(1 << 30)
-            with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            with path.open("rb") as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as stream:
                 reader = csv.DictReader((one.replace("\0", "") for one in stream), delimiter=_separator(path, kind))
                 for row in reader:
-                    yield reader.line_num, row
+                    yield reader.line_num, row, raw.tell() / size
         elif kind == ".json":
-            for line, record in enumerate(_records(json.loads(decoded(path.read_bytes()))), start=1):
-                yield line, record
+            records = list(_records(json.loads(decoded(path.read_bytes()))))
+            for line, record in enumerate(records, start=1):
+                yield line, record, line / len(records)
         else:
-            with path.open(encoding="utf-8-sig", errors="replace") as stream:
+            with path.open("rb") as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace") as stream:
                 for line, text in enumerate(stream, start=1):
                     if text.strip():
                         record = json.loads(text)
-                        yield line, record if isinstance(record, dict) else {"text": text}
+                        row = record if isinstance(record, dict) else {"text": text}
+                        yield line, row, raw.tell() / size
     except (OSError, ValueError, csv.Error) as error:
         raise EventError(
             Fault(str(path), None, "", f"cannot be read: {str(error).splitlines()[0]}"), AFTERMATH
