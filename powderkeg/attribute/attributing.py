@@ -32,6 +32,7 @@ from powderkeg.fit.parents import UNEXPLAINED, Causes, find_causes
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
+from powderkeg.model.parting import part_of, parted, together
 from powderkeg.scenario import Scenario
 
 HARDLY = 1e-12
@@ -79,7 +80,7 @@ def attribute(
     if isinstance(model, Fit) and events is None:
         climber, vector, table, spans = model.climber, model.solution.vector, _table_of_fit(model), model.spans
         vectors = _draws_of_fit(model, draws, seed)
-        compiled = model.problem.model
+        compiled = together(model.problem.model)
     else:
         if events is None:
             raise UsageError(Fault(None, None, "events", "no events", "a record; only a Fit brings its own"))
@@ -170,6 +171,7 @@ def posed(
     shift = calendar_shift(model, events)
     frame = events.frame.drop("event", strict=False).with_row_index("event").cast({"event": pl.Int64})
     data, kept = read_data(model, replace(events, frame=frame), likelihood, unmatched, 0.0, fitting=False)
+    model = parted(model, {part[0] for path in known if (part := part_of(path)) is not None})
     problem = pose(model, data, ["*"], None, flat_shape(data.days), shift)
     # What is 0 in the scenario explains nothing: held, so that acts which rest on it alone are told.
     off = {p.path: "0" for p in problem.parameters if p.kind in ("rate", "answers") and p.value == 0}
@@ -210,7 +212,7 @@ def _draws_by_path(law: Joint, problem: Problem, draws: int, seed: int) -> list[
     known = {p.path: p for p in problem.parameters}
     law = law.among({path: p.value for path, p in known.items()})
     result = []
-    for values in law.draw(draws, seed) if law.paths else []:
+    for values in law.draw(draws, seed, apart=True) if law.paths else []:
         vector = problem.start.copy()
         for path, value in values.items():
             p = known[path]

@@ -100,6 +100,13 @@ def fit(
             "none. By default what the file says of this kind of events."
         ),
     ] = None,
+    delays: Annotated[
+        str,
+        typer.Option(
+            help="mixtures: mechanisms get a second and a third half-life where AIC falls by 2 or more; by default as "
+            "many as written."
+        ),
+    ] = "written",
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
     ] = False,
@@ -143,7 +150,7 @@ def fit(
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
             unmatched="drop" if drop_unmatched else "refuse", baselines=baselines,
             actors=actors, courses=courses, spans=None if spans is None else spans.replace("-", " "),
-            reporting=reporting, progress=stages,
+            reporting=reporting, delays=delays, progress=stages,
         )  # fmt: skip
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):

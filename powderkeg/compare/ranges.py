@@ -16,6 +16,7 @@ import numpy as np
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.joint_law import Joint
 from powderkeg.model import Model
+from powderkeg.model.parting import values_of
 from powderkeg.model.parts import Parameter
 
 
@@ -30,7 +31,7 @@ def draw_values(model: Model, sets: int, seed: int, fitted: Joint | None = None)
     fitted  the law of numbers that were estimated together: in place of their own ranges
     """
     together = [] if fitted is None or not fitted.paths else fitted.draw(sets, seed)
-    parameters = tuple(p for p in ranged(model) if fitted is None or p.path not in fitted.paths)
+    parameters = tuple(p for p in ranged(model) if fitted is None or p.path not in fitted.drawn)
     alone = _by_ranges(parameters, sets, seed)
     return [a | b for a, b in zip(alone, together, strict=True)] if alone and together else alone or together
 
@@ -46,8 +47,8 @@ def drawn_sets(
         return [dict(values) for values in sets], ()
     law = None
     if fitted is not None:
-        law = fitted.among({parameter.path: parameter.value for parameter in model.parameters})
-    return draw_values(model, sets, seed, law), () if law is None else law.paths
+        law = fitted.among(values_of(model))
+    return draw_values(model, sets, seed, law), () if law is None else law.drawn
 
 
 def _by_ranges(parameters: Sequence[Parameter], sets: int, seed: int) -> list[dict[str, float]]:

@@ -37,6 +37,7 @@ from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
 from powderkeg.fit.maximum.varying import VaryingClimber
+from powderkeg.fit.mixtures import DelaySearch, apart, check_delays, whole_name, with_wholes
 from powderkeg.fit.ratios import ratio_told
 from powderkeg.fit.reported import reported
 from powderkeg.fit.result import Fit
@@ -67,6 +68,7 @@ def fit(
     courses: str = "none",
     spans: str | None = None,
     reporting: Any = None,
+    delays: str = "written",
     test_mechanisms: bool = True,
     progress: Tell | None = None,
 ) -> Fit:
@@ -99,6 +101,9 @@ def fit(
                      where AIC agrees; "scenario", or "scenario=NAME": what the scenario's `reporting` says, held;
                      "none": it shows everything, and every report is an act. None: what the scenario says of this
                      kind of event data, if anything
+    delays           "written": as many half-lives as the scenario says; "mixtures": mechanisms get a second and a third
+                     where AIC falls by 2 or more. Shares of several half-lives are estimated, unless `fix` names them
+                     (`mechanisms.NAME.half_lives.1.share`)
     progress         called with the share done, 0 to 1, and what is being done
 
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
@@ -106,6 +111,7 @@ def fit(
     """
     check_baselines(baselines)
     check_differences(actors, courses)
+    check_delays(delays)
     differences = Differences(actors == "vary", baselines == "dyad" or courses == "dyad", courses)
     if differences.any and baselines == "gamma":
         raise UsageError(
@@ -125,6 +131,8 @@ def fit(
     shift = calendar_shift(model, events, history_days)
     model.must_be_known(shift + data.days, "the window")
     start = events.start + timedelta(days=int(history_days))
+    whole, file = model, model.scenario
+    model, free, fix = apart(model, free, fix)
     job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure),
               baselines, differences, actors == "alike")  # fmt: skip
     said: list[str] = [unknown.words] if unknown.way else []
@@ -139,13 +147,15 @@ def fit(
         job = replace(job, alike=job.alike or not job.differences.any)
         job, tried_layers = begin_layer(job, asked, events, first)
     fallen, tried = choose_background(job, background, said, tell)
-    climber, solution = fallen
+    settled = replace(job, baselines="gamma" if len(fallen[0].problem.law_rates) else "shared",
+                      differences=fallen[0].differences)  # fmt: skip
+    looking = DelaySearch(lambda one: _compiled(one, whole, events), said, tell)
+    job, climber, solution = looking.chosen((settled, *fallen), delays)
     if job.layer is not None:
         tell(0.8, "what the source shows")
         shape = climber.problem.shape
         job, climber, solution = settle(job, lambda one: one.under(shape), (climber.problem, solution.vector), True)
     problem = climber.problem
-    job = replace(job, baselines="gamma" if len(problem.law_rates) else "shared", differences=climber.differences)
     if not np.isfinite(solution.log_likelihood):
         raise FitError(
             "the likelihood is 0 wherever it was tried; look at events.unexplained and the scenario's guards"
@@ -171,9 +181,10 @@ def fit(
     if isinstance(climber, VaryingClimber):
         estimates, matrix, covered = with_rates(climber, solution, spread, estimates, level)
         said += advice_of(climber, solution.vector)
+    estimates = with_wholes(problem, solution.vector, spread, estimates, level, file)
     estimates = without_intervals(estimates) if used.withholds else estimates
     result = Fit(
-        scenario_before=model.scenario,
+        scenario_before=job.model.scenario,
         parameters={path: e for path, e in estimates.items() if not path.startswith("reporting.")},
         log_likelihood=solution.log_likelihood,
         likelihood=_likelihood_words(climber),
@@ -215,6 +226,11 @@ def fit(
     return result
 
 
+def _compiled(scenario: Scenario, whole: Model, events: EventTable) -> Model:
+    """The model of a scenario, of the channels of these events where `whole` was of such."""
+    return compile_model(scenario) if whole.stands_for is None else compile_model(scenario, events)
+
+
 def _no_tests() -> pl.DataFrame:
     return pl.DataFrame(
         schema={"mechanism": pl.String, "answers": pl.Float64, "lr": pl.Float64, "p": pl.Float64, "aic": pl.Float64,
@@ -231,22 +247,30 @@ def _test_mechanisms(climber: Climber, solution: Solution) -> pl.DataFrame:
     """
     problem = climber.problem
     rows = []
-    for p in problem.parameters:
-        if p.kind != "answers" or not p.free:
-            continue
-        m = p.place - problem.n_rates
-        own = problem.component_decay[problem.kernel_start[m] : problem.kernel_start[m + 1]]
+    alone = {p.path.removeprefix("mechanisms.").removesuffix(".answers"): [p.place] for p in problem.parameters
+             if p.kind == "answers" and p.free}  # fmt: skip
+    wholes: dict[str, list[int]] = {}
+    for name, places in alone.items():
+        wholes.setdefault(whole_name(name), []).extend(places)
+    # a mechanism with several half-lives as a whole, and then each of them
+    for name, places in (wholes | alone).items():
+        at = np.array(places)
+        own = np.concatenate(
+            [problem.component_decay[slice(*problem.kernel_start[m : m + 2])] for m in at - problem.n_rates]
+        )
         free_decays = sum(not problem.held[problem.n_smooth + k] for k in own if k >= 0)
-        lr = climber.lost_without(solution, p.place) if solution.vector[p.place] > 1e-9 else 0.0
-        value = 1.0 if lr == 0.0 else 0.5 * float(special.chdtrc(1 + (free_decays > 0), lr))
+        answers = float(solution.vector[at].sum())
+        lr = climber.lost_without(solution, at) if answers > 1e-9 else 0.0
+        freedom = len(at) + (free_decays if len(at) > 1 else free_decays > 0)
+        value = 1.0 if lr == 0.0 else 0.5 * float(special.chdtrc(freedom, lr))
         possible = bool(np.isfinite(lr))
         rows.append(
             {
-                "mechanism": p.path.split(".")[1],
-                "answers": float(solution.vector[p.place]),
+                "mechanism": name,
+                "answers": answers,
                 "lr": lr if possible else None,
                 "p": value,
-                "aic": lr - 2.0 * (1 + free_decays) if possible else None,
+                "aic": lr - 2.0 * (len(at) + free_decays) if possible else None,
                 "needed_5": value < 0.05,
                 "needed_1": value < 0.01,
             }

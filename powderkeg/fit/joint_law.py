@@ -23,6 +23,7 @@ from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.fit.maximum.bounded import draw_bounded
 from powderkeg.fit.result import Fit
+from powderkeg.model.parting import joined, part_of, part_values
 from powderkeg.reading.stored import (
     AnyShape,
     ListShape,
@@ -94,7 +95,7 @@ class Joint:
     @staticmethod
     def of(fit: Fit) -> Joint:
         """What a fit left open; numbers at a bound other than 0, or that the events could not tell, are not in it."""
-        paths, matrix, slope = fit.law_by_path()
+        paths, matrix, slope = with_all_parts(fit, *fit.law_by_path())
         kinds = [fit.parameters[path].kind for path in paths]
         # The fit's own scale for a half-life is the logarithm of the decay, which falls where the half-life rises.
         turn = np.array([-1.0 if kind == "half_life" else 1.0 for kind in kinds])
@@ -108,19 +109,34 @@ class Joint:
         )
 
     def among(self, values: Mapping[str, float]) -> Joint:
-        """The law of those numbers that stand at their estimates in `values`: what was changed since is left out."""
+        """The law of those numbers that stand at their estimates in `values`: what was changed since is left out.
+
+        values  by key path, the answers of single half-lives included (`model.parting.part_values`); of a mechanism all
+                of them stand or none
+        """
+        moved = {
+            path
+            for k, path in enumerate(self.paths)
+            if not (path in values and math.isclose(values[path], self.estimate[k], rel_tol=SAME, abs_tol=1e-12))
+        }
+        broken = {part[0] for path in moved if (part := part_of(path)) is not None}
         kept = [
             k
             for k, path in enumerate(self.paths)
-            if path in values and math.isclose(values[path], self.estimate[k], rel_tol=SAME, abs_tol=1e-12)
+            if path not in moved and ((part := part_of(path)) is None or part[0] not in broken)
         ]
         return Joint(
             tuple(self.paths[k] for k in kept), tuple(self.is_log[k] for k in kept), self.estimate[kept],
             self.covariance[np.ix_(kept, kept)], self.scenario, self.slope[kept],
         )  # fmt: skip
 
-    def draw(self, sets: int, seed: int) -> list[dict[str, float]]:
-        """`sets` sets of values by key path."""
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Key paths of what `draw` gives: of a mechanism its answers and the shares of its half-lives."""
+        return tuple(joined(dict.fromkeys(self.paths, 1.0)))
+
+    def draw(self, sets: int, seed: int, apart: bool = False) -> list[dict[str, float]]:
+        """`sets` sets of values by key path: those of a scenario; `apart`: with the answers of each half-life."""
         if not self.paths:
             return [{} for _ in range(sets)]
         rng = np.random.default_rng([seed, sets, 0x6A6F696E])
@@ -129,7 +145,8 @@ class Joint:
         centre[log] = np.log(centre[log])
         found = draw_bounded(centre, self.covariance, self.slope, ~log, sets, rng)
         found[:, log] = np.exp(found[:, log])
-        return [dict(zip(self.paths, row, strict=True)) for row in found.tolist()]
+        rows = [dict(zip(self.paths, row, strict=True)) for row in found.tolist()]
+        return rows if apart else [joined(row) for row in rows]
 
     def text(self) -> str:
         """As a file keeps it: JSON that `read` reads to the same bits."""
@@ -145,6 +162,19 @@ class Joint:
         about = f'"powderkeg covariance": {VERSION},\n "scenario": "{self.scenario}"'
         seal = seal_of([self.scenario, numbers, matrix])
         return f'{{{about},\n "seal": "{seal}",\n "numbers": [\n  {listed}],\n "covariance": [\n  {rows}]}}\n'
+
+
+def with_all_parts(
+    fit: Fit, paths: tuple[str, ...], matrix: Floats, slope: Floats
+) -> tuple[tuple[str, ...], Floats, Floats]:
+    """The law with every half-life's answers of the mechanisms in it: those that are known for sure have no spread."""
+    names = {part[0] for path in paths if (part := part_of(path)) is not None}
+    parts = [path for path in fit.parameters if (part := part_of(path)) is not None and part[2] == "answers"]
+    more = [path for path in parts if path.split(".")[1] in names and path not in paths]
+    n, k = len(paths), len(more)
+    whole = np.zeros((n + k, n + k))
+    whole[:n, :n] = matrix
+    return (*paths, *more), whole, np.append(slope, np.zeros(k))
 
 
 def place_beside(scenario: Path) -> Path:
@@ -203,7 +233,7 @@ def read_beside(scenario: Scenario, path: Path) -> Joint:
     found = read(path)
     if found.scenario == digest(scenario):
         return found
-    known = paths_of(scenario)
+    known: dict[str, Any] = {**paths_of(scenario), **part_values(scenario)}
     strange = [(f"numbers[{k}].path", name) for k, name in enumerate(found.paths) if name not in known]
     faults = [
         Fault(str(path), None, at, f"{name!r}, which is not in the scenario", "its names", nearest_name(name, known))

@@ -26,6 +26,7 @@ from powderkeg.engine.likelihood.day_steps import later_share
 from powderkeg.engine.likelihood.day_value import evaluate_days
 from powderkeg.engine.likelihood.design import by_owner, starts
 from powderkeg.fit.likelihood.objective import Objective
+from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Climber
 
 UNEXPLAINED = -5
@@ -54,7 +55,8 @@ class Causes:
     entry_cell, entry_mechanism, entry_count   (entries,) expected number of the cell's acts that acts of earlier times
                           bore by one slot of the mechanism
     near                  links within a time: child cell, parent cell, mechanism, expected number
-    law, kernels, feeds   what recursions and draws need
+    law, kernels, feeds   what recursions and draws need; their mechanisms are apart by half-life where the fit's are
+    whole                 (mechanisms of these,) mechanism of the scenario that each is of
 
     In every cell the background, entries and near links add up to its acts, unless all are roots of another kind.
     """
@@ -73,10 +75,11 @@ class Causes:
     law: Law
     kernels: Kernels
     feeds: Feeds
+    whole: Ints
 
     @property
     def entry_mechanism(self) -> Ints:
-        return self.kernels.slot_mechanism[self.entry_slot]
+        return self.whole[self.kernels.slot_mechanism[self.entry_slot]]
 
     @property
     def roots(self) -> Floats:
@@ -123,6 +126,8 @@ class Causes:
         if turned is None or turn is None:
             turned = np.zeros(len(self.time), np.bool_)
             turn = np.tile(np.arange(n_categories), (max(self.n_mechanisms, 1), 1))
+        if self.n_mechanisms:
+            turn = turn[self.whole]
         shares: Floats = carry(
             self.law, self.kernels, self.entry_slot, self.time, self.channel, self.acts, category, turned, turn
         )
@@ -137,7 +142,7 @@ class Causes:
         base = int(root_key(seed))
         for number in range(first, first + count):
             key = root_key(base ^ (number + 1))
-            yield draw_forest(
+            parent, mechanism, order = draw_forest(
                 key,
                 self.law,
                 self.kernels,
@@ -148,6 +153,9 @@ class Causes:
                 self.root_kind,
                 act_start,
             )
+            if len(self.whole):
+                mechanism = np.where(mechanism >= 0, self.whole[np.maximum(mechanism, 0)], mechanism)
+            yield parent, mechanism, order
 
     @property
     def act_cell(self) -> Ints:
@@ -194,6 +202,7 @@ def find_causes(climber: Climber, vector: Floats) -> Causes:
     known[rates.cell] = True
     scale = np.where(known, acts / np.maximum(sums, 1e-300), 0.0)
     root_kind = np.where(known, BACKGROUND, np.where(time < 0, HISTORY, UNEXPLAINED))
+    whole = _wholes(problem)
     return Causes(
         time=time,
         channel=cells.channel,
@@ -201,15 +210,27 @@ def find_causes(climber: Climber, vector: Floats) -> Causes:
         background=background * scale,
         root_kind=root_kind.astype(np.int64),
         event_cell=event_cell.astype(np.int64),
-        n_mechanisms=len(d.kernel_start) - 1,
+        n_mechanisms=int(whole.max(initial=-1)) + 1,
         entry_cell=entry_cell.astype(np.int64),
         entry_slot=entry_slot.astype(np.int64),
         entry_count=number * scale[entry_cell],
-        near=(near_child, rates.cell[rates.near_from], rates.near_mechanism, rates.near_number * scale[near_child]),
+        near=(
+            near_child, rates.cell[rates.near_from], whole[rates.near_mechanism].astype(np.int64),
+            rates.near_number * scale[near_child],
+        ),
         law=_law(rates, cells, at.astype(np.int64), known),
         kernels=kernels,
         feeds=Feeds(*feed_slots(kernels, time, cells.channel, acts)),
-    )
+        whole=whole,
+    )  # fmt: skip
+
+
+def _wholes(problem: Problem) -> Ints:
+    """(M,) mechanism of the scenario that each of the problem is of; further reports of acts, if any, stand last."""
+    count, parts = len(problem.design.kernel_start) - 1, problem.model.part_of
+    if parts is None:
+        return np.arange(count)
+    return np.append(parts, parts.max(initial=-1) + 1 + np.arange(count - len(parts))).astype(np.int64)
 
 
 @dataclass(frozen=True)

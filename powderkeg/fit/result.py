@@ -33,6 +33,7 @@ from powderkeg.fit.reported import Reported
 from powderkeg.fit.used import Used
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
+from powderkeg.model.parting import part_of, part_path, together
 from powderkeg.scenario import Move, Profile, Quantity, Reporting, Scenario, Source, edit
 from powderkeg.showing import as_html
 from powderkeg.wording import counted
@@ -127,8 +128,8 @@ class Fit:
             return compile_model(self.scenario)
         if isinstance(self.climber, VaryingClimber):
             found = tell(self.problem, self.solution.vector, self.climber.spread)
-            return told_model(self.problem, self.solution.vector, found)
-        return filled_arrays(self.problem, self.solution.vector)
+            return together(told_model(self.problem, self.solution.vector, found))
+        return together(filled_arrays(self.problem, self.solution.vector))
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -338,8 +339,11 @@ def _fitted_scenario(fit: Fit) -> Scenario:
         f"likelihood: {fit.likelihood}; {fit.prior}"
     )
     scenario = replace(scenario, sources={**scenario.sources, FITTED: Source(title=title)})
-    changes = {e.path: _quantity(e) for e in fit.parameters.values() if e.free and e.kind != "shape"}
-    scenario = edit(scenario, changes)
+    changes = {
+        e.path: _quantity(e) for e in fit.parameters.values()
+        if e.free and e.kind not in ("shape", "share") and part_of(e.path) is None
+    }  # fmt: skip
+    scenario = _with_shares(edit(scenario, changes), fit)
     problem = fit.problem
     if fit.reporting is not None and not fit.reporting.said and problem.layer is not None:
         found = as_said(fit.reporting, problem.layer, FITTED)
@@ -353,6 +357,18 @@ def _fitted_scenario(fit: Fit) -> Scenario:
         steps = shape_steps(problem.shape, fit.solution.vector[problem.shape_places], fit.window_start)
         scenario = _with_course(scenario, steps)
     return scenario
+
+
+def _with_shares(scenario: Scenario, fit: Fit) -> Scenario:
+    """The scenario with the shares of half-lives, which are one whole and so are put in at once."""
+    mechanisms = dict(scenario.mechanisms)
+    for name, one in mechanisms.items():
+        paths = [part_path(name, k, "share") for k in range(1, len(one.half_lives) + 1)]
+        if all(path in fit.parameters for path in paths):
+            shares = [_quantity(fit.parameters[path]) for path in paths]
+            lives = tuple(half._replace(share=share) for half, share in zip(one.half_lives, shares, strict=True))
+            mechanisms[name] = replace(one, half_lives=lives)
+    return replace(scenario, mechanisms=mechanisms)
 
 
 def _quantity(e: Estimate) -> Quantity:

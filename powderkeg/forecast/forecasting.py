@@ -29,6 +29,7 @@ from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.seen import Watched, gap, seen
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
+from powderkeg.model.parting import values_of
 from powderkeg.scenario import Given, Scenario
 from powderkeg.simulate import blame
 
@@ -163,7 +164,7 @@ def _parts(
     if events is None:
         raise UsageError(Fault(None, None, "events", "none", "the events that the forecast goes on from"))
     if law is not None:
-        law = law.among({parameter.path: parameter.value for parameter in model.parameters})
+        law = law.among(values_of(model))
     return model, events, law
 
 

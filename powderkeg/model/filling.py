@@ -13,6 +13,7 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats, System
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
+from powderkeg.model.parting import part_of
 from powderkeg.model.parts import Model
 from powderkeg.units import LN2
 
@@ -26,6 +27,8 @@ def filled(model: Model, values: Mapping[str, float]) -> System:
     if model.scenario is None:
         raise ModelError("a model made from bare arrays has no key paths to fill by")
     index = {parameter.path: number for number, parameter in enumerate(model.parameters)}
+    shares = {path: number for path, number in values.items() if path not in index and _component(model, path) >= 0}
+    values = {path: number for path, number in values.items() if path not in shares}
     unknown = [
         Fault(None, None, path, "not a number that the model is filled from", "a parameter", nearest_name(path, index))
         for path in values
@@ -53,7 +56,36 @@ def filled(model: Model, values: Mapping[str, float]) -> System:
             filling = filling ** model.factor_power[named]
         array[named] = filling
         made[name] = array
+    if shares:
+        made["kernel_share"] = _shares(model, shares)
     return system._replace(**made)
+
+
+def _component(model: Model, path: str) -> int:
+    """The component of a kernel whose share a key path names, -1 for none."""
+    found = part_of(path)
+    if found is None or found[2] != "share" or found[0] not in model.mechanisms:
+        return -1
+    start = model.system.kernel_start
+    first, end = start[(m := model.mechanisms.index(found[0])) : m + 2]
+    return int(first) + found[1] - 1 if 1 < end - first >= found[1] > 0 else -1
+
+
+def _shares(model: Model, values: Mapping[str, float]) -> Floats:
+    """(K,) shares of half-lives with those of `values`; what these leave is the others', in proportion."""
+    start, share = model.system.kernel_start, model.system.kernel_share.copy()
+    given = np.zeros(len(share), np.bool_)
+    for path, value in values.items():
+        at = _component(model, path)
+        share[at], given[at] = value, True
+    for m in range(len(start) - 1):
+        own = slice(int(start[m]), int(start[m + 1]))
+        fixed, rest = given[own], ~given[own]
+        if fixed.any() and rest.any():
+            share[own][rest] *= max(1.0 - share[own][fixed].sum(), 0.0) / max(share[own][rest].sum(), 1e-300)
+        elif fixed.any():
+            share[own] /= share[own].sum()
+    return share
 
 
 def _cells(model: Model) -> dict[str, np.ndarray]:

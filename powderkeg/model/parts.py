@@ -106,6 +106,7 @@ class Model:
     factor_power      (len level_factor,) power of the parameter in each cell; None where all are 1
     known_days        days from the start on which all covariates are known; known_by: the one that is known least long
     covariate_levels  covariate -> its values, the levels of its facts
+    part_of           (M,) mechanism of the scenario that each is a part of, by number; None where each is whole
     """
 
     scenario: Scenario | None
@@ -136,6 +137,7 @@ class Model:
     known_days: float = np.inf
     known_by: str = ""
     covariate_levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    part_of: Ints | None = None
 
     def _repr_html_(self) -> str:
         return as_html(self)

@@ -14,6 +14,8 @@ import polars as pl
 from powderkeg import plots
 from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.checks.report import CONSERVATIVE
+from powderkeg.fit.mixtures import whole_name
+from powderkeg.model.parting import together
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -71,7 +73,7 @@ def overview(fit: Fit) -> list[dict[str, Any]]:
     """One row for each mechanism with estimated answers: these, its half-life, whether the record needs it."""
     needed = {row["mechanism"]: row["needed_5"] for row in fit.mechanisms.to_dicts()}
     rows = []
-    for name in fit.problem.model.mechanisms:
+    for name in together(fit.problem.model).mechanisms:
         answers = fit.parameters.get(f"mechanisms.{name}.answers")
         if answers is None or not answers.free or answers.estimate <= 1e-9:
             continue
@@ -91,7 +93,7 @@ def overview(fit: Fit) -> list[dict[str, Any]]:
 def mechanism_figure(fit: Fit, checks: Checks | None, name: str) -> Any:
     """The kernel of a mechanism with its band, and its offspring at different times."""
     problem = fit.problem
-    names = list(problem.model.mechanisms)
+    names = list(together(problem.model).mechanisms)
     if name not in names:
         raise UsageError(Fault(None, None, "mechanism", repr(name), f"one of {', '.join(names)}"))
     stretches = pl.DataFrame(schema={"begin": pl.Float64})
@@ -120,17 +122,19 @@ def kernel(fit: Fit, name: str) -> tuple[pl.DataFrame, float]:
     mechanism's parameters have no covariance.
     """
     problem = fit.problem
-    m = list(problem.model.mechanisms).index(name)
-    own = slice(int(problem.kernel_start[m]), int(problem.kernel_start[m + 1]))
+    of_part = [whole_name(part) == name for part in problem.model.mechanisms]
+    component = np.repeat(np.arange(len(problem.kernel_start) - 1), np.diff(problem.kernel_start))
+    own = np.flatnonzero(np.array([m < len(of_part) and of_part[m] for m in component.tolist()], np.bool_))
+    part = problem.n_rates + component[own]
     share = problem.design.kernel_share[own]
     vector = fit.solution.vector
     decay = problem.decay(vector)[own]
     lag = np.linspace(0.0, 1.0, 121) * float(-np.log(0.03) / decay.min())
 
-    def curve(strength: float, rates: Any) -> Any:
-        return strength * (share * -np.expm1(-lag[:, None] * rates)).sum(axis=1)
+    def curve(strength: Any, rates: Any) -> Any:
+        return (strength * share * -np.expm1(-lag[:, None] * rates)).sum(axis=1)
 
-    middle = curve(float(vector[problem.n_rates + m]), decay)
+    middle = curve(vector[part], decay)
     half_way = float(np.interp(0.5, middle / max(float(middle[-1]), 1e-300) * 0.97, lag))
     places = {p.path: p.place for p in problem.parameters}
     listed = [k for k, path in enumerate(fit.covariance_paths) if path.startswith(f"mechanisms.{name}.")]
@@ -145,7 +149,7 @@ def kernel(fit: Fit, name: str) -> tuple[pl.DataFrame, float]:
         for draw in draws:
             other = vector.copy()
             other[at] = draw
-            found.append(curve(max(float(other[problem.n_rates + m]), 0.0), problem.decay(other)[own]))
+            found.append(curve(np.maximum(other[part], 0.0), problem.decay(other)[own]))
         tail = 0.5 * (1.0 - fit.level)
         low, high = np.quantile(np.array(found), [tail, 1.0 - tail], axis=0).tolist()
     schema = dict.fromkeys(("lag", "answers", "low", "high"), pl.Float64)

@@ -93,7 +93,8 @@ class Candidate:
             "eligible": self.is_wide,
         }
         for m, mechanism in enumerate(problem.model.mechanisms):
-            row[f"answers {mechanism}"] = float(self.solution.vector[problem.n_rates + m])
+            name = f"answers {mechanism.partition('.half_lives.')[0]}"  # of all its half-lives
+            row[name] = row.get(name, 0.0) + float(self.solution.vector[problem.n_rates + m])
         return row
 
 

@@ -37,6 +37,7 @@ from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.posterior_rates import settled
 from powderkeg.fit.parents import find_causes
 from powderkeg.model import Model
+from powderkeg.model.parting import together
 
 LEAST_EXPECTED = 3.0
 """Expected acts below which cells of a chi-square are put together."""
@@ -212,8 +213,8 @@ def _of_mechanisms(
     born = causes.by_mechanism()
     inside = causes.time >= 0
     at_piece = expected.piece_of(causes.time[inside])
-    for m, name in enumerate(problem.model.mechanisms):
-        mean = expected.by_origin[:, 1 + m]
+    for m, name in enumerate(together(problem.model).mechanisms):
+        mean = expected.by_origin[:, 1 + np.flatnonzero(causes.whole == m)].sum(axis=1)
         if mean.sum() < 2 * OWN_STRETCH:
             if mean.sum() > 0:
                 untested.append(name)
@@ -231,7 +232,8 @@ def _of_mechanisms(
         sure = float((own**2 / causes.acts[inside]).sum()) / max(float(own.sum()), 1e-12)
         spread = np.sqrt(mean * sure)
         rows += _rows(name, begun, many, mean, spread)
-        free = any(p.free and p.path == f"mechanisms.{name}.answers" for p in problem.parameters)
+        paths = (f"mechanisms.{name}.answers", f"mechanisms.{name}.half_lives.1.answers")
+        free = any(p.free and p.path in paths for p in problem.parameters)
         value = float((((many - mean) / np.maximum(spread, 1e-9)) ** 2).sum())
         cells = len(many) - int(free)
         tests.append(

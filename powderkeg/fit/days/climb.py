@@ -150,7 +150,7 @@ class DaysClimber(Climber):
                 return value + gain
         return absolute(own, self.day.copy())
 
-    def lost_without(self, solution: Solution, place: int) -> float:
+    def lost_without(self, solution: Solution, place: int | Ints) -> float:
         """Twice the log likelihood of what was seen that is lost with the parameter at `place` held at 0."""
         bare = self.without_prior_of(place)
         top = solution.vector if bare is self else bare.inner(solution.objective, solution.vector, self.problem.held)[0]

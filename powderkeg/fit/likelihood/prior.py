@@ -64,9 +64,9 @@ class Prior:
             bend[self.normal] -= 1.0 / self.normal_spread**2
         return value, gradient, bend
 
-    def without(self, place: int) -> Prior:
-        """The same with nothing held likely of the rate or answers at `place`."""
-        gamma, lognormal = self.gamma != place, self.lognormal != place
+    def without(self, place: int | NDArray[np.int64]) -> Prior:
+        """The same with nothing held likely of the rates or answers at `place`."""
+        gamma, lognormal = ~np.isin(self.gamma, place), ~np.isin(self.lognormal, place)
         return replace(
             self, gamma=self.gamma[gamma], gamma_mean=self.gamma_mean[gamma], lognormal=self.lognormal[lognormal],
             lognormal_centre=self.lognormal_centre[lognormal], lognormal_spread=self.lognormal_spread[lognormal],

@@ -35,6 +35,7 @@ from powderkeg.fit.likelihood.layer import Layer
 from powderkeg.fit.likelihood.objective import Data, Terms
 from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.model import Model
+from powderkeg.model.parting import part_of, part_path
 from powderkeg.units import LN2
 
 SHORTEST = 0.02
@@ -408,7 +409,10 @@ def _choose(
 def _match(asked: Sequence[str], paths: list[str], every: list[str], option: str, faults: list[Fault]) -> set[str]:
     found: set[str] = set()
     for one in [asked] if isinstance(asked, str) else asked:
-        hits = {p for p in paths if p == one or p.startswith(f"{one}.") or fnmatch.fnmatchcase(p, one)}
+        hits = {
+            p for p in paths for q in _also_called(p)
+            if q == one or q.startswith(f"{one}.") or fnmatch.fnmatchcase(q, one)
+        }  # fmt: skip
         if hits:
             found |= hits
         elif one in every or any(p.startswith(f"{one}.") for p in every):
@@ -422,6 +426,17 @@ def _match(asked: Sequence[str], paths: list[str], every: list[str], option: str
                       nearest_name(one, paths))
             )  # fmt: skip
     return found
+
+
+def _also_called(path: str) -> tuple[str, ...]:
+    """A key path with those that name it too: a part's answers go by its mechanism's, and by the share of its
+    half-life; several half-lives go by the name of a lone one, and the other way about."""
+    if (part := part_of(path)) is not None:
+        return path, f"mechanisms.{part[0]}.answers", part_path(part[0], part[1], "share")
+    name, _, last = path.rpartition(".")
+    if last == "half_life":
+        return path, f"{name}.half_lives"
+    return (path, f"{name.removesuffix('.half_lives')}.half_life") if name.endswith(".half_lives") else (path,)
 
 
 def _still_factors(model: Model) -> set[str]:

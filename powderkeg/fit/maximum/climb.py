@@ -110,8 +110,8 @@ class Climber:
         """The data with a day for every event."""
         return self.problem.data
 
-    def without(self, solution: Solution, place: int) -> tuple[NDArray[np.bool_], Floats]:
-        """(what is held, where to start) for the best fit with the linear parameter at `place` at 0."""
+    def without(self, solution: Solution, place: int | Ints) -> tuple[NDArray[np.bool_], Floats]:
+        """(what is held, where to start) for the best fit with the linear parameters at `place` at 0."""
         problem = self.problem
         held = problem.held.copy()
         held[place] = True
@@ -121,21 +121,21 @@ class Climber:
         vector[rates] = np.where(problem.held[rates], vector[rates], np.maximum(vector[rates], 1e-9))
         return held, vector
 
-    def without_prior_of(self: Self, place: int) -> Self:
+    def without_prior_of(self: Self, place: int | Ints) -> Self:
         """The same with nothing held likely beforehand of the rate or answers at `place`, so that it may be 0.
 
         A test of a parameter asks the data. Its own prior has no place in it: one that keeps answers off 0 would call
         every mechanism needed, whatever the events say.
         """
-        if place not in self.prior.keeps_off_zero:
+        if not np.isin(place, self.prior.keeps_off_zero).any():
             return self
         result = copy(self)
         result.prior, result.lower = self.prior.without(place), self.lower.copy()
         result.lower[place] = self.problem.lower[place]
         return result
 
-    def lost_without(self, solution: Solution, place: int) -> float:
-        """Twice the log likelihood lost with the linear parameter at `place` held at 0; half-lives and beliefs held.
+    def lost_without(self, solution: Solution, place: int | Ints) -> float:
+        """Twice the log likelihood lost with the linear parameters at `place` held at 0; half-lives and beliefs held.
 
         Priors of the other parameters hold on both sides, that of this one on neither.
         """

@@ -88,8 +88,8 @@ class VaryingClimber(Climber):
         self.spread = objective.spread
         return solution
 
-    def lost_without(self, solution: Solution, place: int) -> float:
-        """Twice the log likelihood lost with the linear parameter at `place` at 0.
+    def lost_without(self, solution: Solution, place: int | Ints) -> float:
+        """Twice the log likelihood lost with the linear parameters at `place` at 0.
 
         Both sides give each pair, and each act in it, room for whatever rate it has (`ROOM`), the other effects held.
         Under the laws as found, a mechanism that goes with who is busy would count for it, because busy pairs are held
