@@ -84,6 +84,16 @@ class Fault:
     expected: str = ""
     nearest: str | None = None
 
+    @classmethod
+    def of(cls, found: str, expected: str = "", nearest: str | None = None) -> Fault:
+        """A slip that has no place in a file, and no key path: an argument, or a whole input."""
+        return cls(None, None, "", found, expected, nearest)
+
+    @classmethod
+    def at(cls, path: str, found: str, expected: str = "", nearest: str | None = None) -> Fault:
+        """A slip at a key path of something that was not read from a file, or whose line is not known."""
+        return cls(None, None, path, found, expected, nearest)
+
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         head = ": ".join(part for part in (place, self.path, self.found) if part)
@@ -106,7 +116,7 @@ class PowderkegError(Exception):
 
     def __init__(self, faults: Iterable[Fault] | Fault | str, aftermath: str | None = None) -> None:
         if isinstance(faults, str):
-            faults = Fault(file=None, line=None, path="", found=faults)
+            faults = Fault.of(faults)
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
         if aftermath is not None:
             self.aftermath = aftermath

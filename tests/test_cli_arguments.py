@@ -39,13 +39,13 @@ def test_each_face_writes_an_argument_in_its_own_way(name: str, value: object, p
 
 
 def test_a_fault_about_an_argument_stands_at_its_option() -> None:
-    fault = Fault(None, None, "date_format", "'x'", "or " + argument("codebook", "weis"))
+    fault = Fault.at("date_format", "'x'", "or " + argument("codebook", "weis"))
     told = typed_fault(fault)
     assert (told.path, told.expected) == ("--date-format", "or --codebook weis")
     assert typed_fault(Fault("a.csv", 3, "code", "x")).path == "code"
-    assert "--doubles: x" in str(typed_error(UsageError(Fault(None, None, "doubles", "x"))))
+    assert "--doubles: x" in str(typed_error(UsageError(Fault.at("doubles", "x"))))
     # The start of events is not the --start that was asked for.
-    assert str(typed_error(EventError(Fault(None, None, "start", "x")))).startswith("start: x")
+    assert str(typed_error(EventError(Fault.at("start", "x")))).startswith("start: x")
 
 
 def named() -> list[tuple[str, str, object]]:

@@ -77,9 +77,7 @@ def compare_episodes(
         undated = [] if missing else [c for c in ("first_day", "last_day") if frame[c].null_count()]
         if missing or undated:
             raise EventError(
-                Fault(
-                    None, None, name, f"no dates in {', '.join(missing or undated)}", "first_day and last_day, as dates"
-                )
+                Fault.at(name, f"no dates in {', '.join(missing or undated)}", "first_day and last_day, as dates")
             )
     if window is not None:
         first, last = window

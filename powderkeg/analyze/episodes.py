@@ -62,15 +62,15 @@ class Rules:
         faults = []
         for name in ("memory", "opens_at", "closes_at"):
             if not getattr(self, name) > 0:
-                faults.append(Fault(None, None, f"standoffs.{name}", f"{getattr(self, name)}", "more than 0"))
+                faults.append(Fault.at(f"standoffs.{name}", f"{getattr(self, name)}", "more than 0"))
         low = [name for name, score in self.usual.items() if not 0 <= score < np.inf]
         if low:
-            faults.append(Fault(None, None, "standoffs.usual", f"{self.usual[low[0]]} of {low[0]}", "0 or more"))
+            faults.append(Fault.at("standoffs.usual", f"{self.usual[low[0]]} of {low[0]}", "0 or more"))
         if not self.chained_within >= 0:
-            faults.append(Fault(None, None, "standoffs.chained_within", f"{self.chained_within}", "0 days or more"))
+            faults.append(Fault.at("standoffs.chained_within", f"{self.chained_within}", "0 days or more"))
         if not faults and self.closes_at > self.opens_at:
             found = f"closes_at {self.closes_at} above opens_at {self.opens_at}"
-            faults.append(Fault(None, None, "standoffs.closes_at", found, "at most opens_at"))
+            faults.append(Fault.at("standoffs.closes_at", found, "at most opens_at"))
         if faults:
             raise UsageError(faults)
 
@@ -115,7 +115,7 @@ def episodes(
     Raises UsageError for a `by` or a model it cannot use, EventError for a table whose times cannot be read.
     """
     if by not in ("system", "dyad"):
-        raise UsageError(Fault(None, None, "by", repr(by), "system or dyad"))
+        raise UsageError(Fault.at("by", repr(by), "system or dyad"))
     known = compiled(model, events)
     rules = rules or Rules.of(known.scenario if known is not None else None)
     if isinstance(events, EventTable) and has_unknown_days(events):
@@ -172,7 +172,7 @@ def _cut(stream: Streams, rules: Rules) -> Episodes:
             stream.horizon,
         )
     except ValueError as error:
-        raise EventError(Fault(None, None, "time", str(error), "events in time order")) from None
+        raise EventError(Fault.at("time", str(error), "events in time order")) from None
 
 
 def _weight_of_dyads(stream: Streams, rules: Rules) -> NDArray[np.float64]:

@@ -168,7 +168,7 @@ def _known(part: str, names: Iterable[str], known: Iterable[str], model: Model |
             found |= members
         else:
             expected = f"one of {', '.join(sorted(valid))}"
-            faults.append(Fault(None, None, part, f"unknown name {name!r}", expected, nearest_name(name, valid)))
+            faults.append(Fault.at(part, f"unknown name {name!r}", expected, nearest_name(name, valid)))
     if faults:
         raise UsageError(faults)
     return frozenset(found)
@@ -203,7 +203,7 @@ def _share_of_time(model: Model, runs: Runs, condition: Condition) -> Floats:
         if level not in model.levels[index]:
             known = model.levels[index]
             expected = f"one of {', '.join(known)}"
-            raise UsageError(Fault(None, None, fact, f"unknown level {level!r}", expected, nearest_name(level, known)))
+            raise UsageError(Fault.at(fact, f"unknown level {level!r}", expected, nearest_name(level, known)))
         standing = days[:, model.levels[index].index(level)]
     total = days.sum(axis=1)
     share: Floats = np.divide(standing, total, out=np.zeros_like(standing), where=total > 0)

@@ -146,7 +146,7 @@ def _of_runs(runs: Runs) -> Streams:
 def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     frame = table.frame
     if not frame["time"].cast(pl.Float64).is_finite().fill_null(False).all():
-        raise EventError(Fault(None, None, "time", "a time that is missing or not finite", "days since the start"))
+        raise EventError(Fault.at("time", "a time that is missing or not finite", "days since the start"))
     has = frame.columns
     keys = [name for name in ("source", "act", "target", "cameo", "tone", "goldstein", "undirected") if name in has]
     kinds = {"goldstein": pl.Float64, "undirected": pl.Boolean}

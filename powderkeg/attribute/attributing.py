@@ -73,7 +73,7 @@ def attribute(
         model = compile_model(model)
     if isinstance(model, Fit) and model.reporting is not None:
         raise UsageError(
-            Fault(None, None, "", "a fit through what its source shows: acts that were not seen have no place in "
+            Fault.of("a fit through what its source shows: acts that were not seen have no place in "
                   "a list of who set off whom", "a fit without reporting; or the scenario of this fit, for "
                   "which every report is an act")
         )  # fmt: skip
@@ -83,7 +83,7 @@ def attribute(
         compiled = together(model.problem.model)
     else:
         if events is None:
-            raise UsageError(Fault(None, None, "events", "no events", "a record; only a Fit brings its own"))
+            raise UsageError(Fault.at("events", "no events", "a record; only a Fit brings its own"))
         compiled = model.model if isinstance(model, Fit) else model
         events, spans = settle_spans(compiled, events, reads_by_day(events, likelihood), None)
         law = Joint.of(model) if isinstance(model, Fit) and fitted is None else fitted
@@ -152,11 +152,11 @@ def _acts_by_event(causes: Causes, order: Ints) -> Ints:
 def _check_options(forests: int | None, draws: int, level: float) -> None:
     faults = []
     if forests is not None and not 10 <= forests <= 100_000:
-        faults.append(Fault(None, None, "forests", f"{forests}", "10 to 100,000"))
+        faults.append(Fault.at("forests", f"{forests}", "10 to 100,000"))
     if not 1 <= draws <= 10_000:
-        faults.append(Fault(None, None, "draws", f"{draws}", "1 to 10,000 sets of parameters"))
+        faults.append(Fault.at("draws", f"{draws}", "1 to 10,000 sets of parameters"))
     if not 0.0 < level < 1.0:
-        faults.append(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
+        faults.append(Fault.at("level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
     if faults:
         raise UsageError(faults)
 

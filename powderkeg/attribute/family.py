@@ -98,7 +98,7 @@ def family(a: Attribution, which: int | str | date) -> Family:
     acts = a.acts().filter(pl.col("time") >= row["start"], pl.col("time") <= row["last"])
     if acts.height > MOST_ACTS:
         raise UsageError(
-            Fault(None, None, "episode", f"a standoff of {acts.height:,} acts", f"one of at most {MOST_ACTS:,} acts")
+            Fault.at("episode", f"a standoff of {acts.height:,} acts", f"one of at most {MOST_ACTS:,} acts")
         )
     events = acts["event"].to_numpy()
     links = a.links(LEAST).filter(pl.col("event").is_in(events.tolist()), pl.col("parent").is_in(events.tolist()))
@@ -117,14 +117,14 @@ def _number(a: Attribution, which: int | str | date) -> int:
     found = a.standoffs
     if found.height == 0:
         raise UsageError(
-            Fault(None, None, "episode", "no standoff in these events", "hostile acts that come close upon each other")
+            Fault.at("episode", "no standoff in these events", "hostile acts that come close upon each other")
         )
     if isinstance(which, str):
         try:
             which = int(which) if which.lstrip("-").isdigit() and len(which) < 7 else date.fromisoformat(which)
         except ValueError:
             raise UsageError(
-                Fault(None, None, "episode", repr(which), "the number of a standoff, or a day such as 2018-03-26")
+                Fault.at("episode", repr(which), "the number of a standoff, or a day such as 2018-03-26")
             ) from None
     if isinstance(which, date):
         day = float((which - a.table.start).days)
@@ -135,13 +135,13 @@ def _number(a: Attribution, which: int | str | date) -> int:
         near = int(gap.argmin())
         first, last = (a.table.start + timedelta(days=int(found[x][near])) for x in ("start", "last"))
         raise UsageError(
-            Fault(None, None, "episode", f"no standoff on {which}", f"a day in a standoff; number {near} is nearest, "
+            Fault.at("episode", f"no standoff on {which}", f"a day in a standoff; number {near} is nearest, "
                   f"{first} to {last}")
         )  # fmt: skip
     if which == -1:
         return int(found["events"].arg_max() or 0)
     if not 0 <= which < found.height:
-        raise UsageError(Fault(None, None, "episode", f"standoff {which}", f"0 to {found.height - 1}"))
+        raise UsageError(Fault.at("episode", f"standoff {which}", f"0 to {found.height - 1}"))
     return which
 
 

@@ -120,7 +120,7 @@ class Attribution:
                so does each that may be the parent
         """
         if not 0.0 < least < 1.0:
-            raise UsageError(Fault(None, None, "least", f"{least:g}", "a probability above 0 and below 1"))
+            raise UsageError(Fault.at("least", f"{least:g}", "a probability above 0 and below 1"))
         c = self.causes
         n = c.acts.astype(np.int64)
         child, parent, mechanism, number = self._links(min(least * 0.5, LEAST))
@@ -487,12 +487,12 @@ class Attribution:
             [name for name in self.mechanisms if name.startswith(ENTRAPMENT)] if mechanisms is None else [*mechanisms]
         )
         faults = [
-            Fault(None, None, "entrapment", f"unknown mechanism {name!r}", "a mechanism of the scenario",
+            Fault.at("entrapment", f"unknown mechanism {name!r}", "a mechanism of the scenario",
                   nearest_name(name, self.mechanisms))
             for name in names if name not in self.mechanisms
         ]  # fmt: skip
         if strict and not names:
-            faults = [Fault(None, None, "entrapment", "no mechanism is called entrapment",
+            faults = [Fault.at("entrapment", "no mechanism is called entrapment",
                             f"the names of those that are: {', '.join(self.mechanisms)}")]  # fmt: skip
         if faults:
             raise UsageError(faults)

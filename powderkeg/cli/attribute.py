@@ -159,9 +159,9 @@ def attribute(
 def _check_words(with_fit: bool, free: Sequence[str] | None, fix: Sequence[str] | None, least: float) -> None:
     faults = []
     if not with_fit and (free or fix):
-        faults.append(Fault(None, None, "--free" if free else "--fix", "nothing is estimated", "--fit as well"))
+        faults.append(Fault.at("--free" if free else "--fix", "nothing is estimated", "--fit as well"))
     if not 0.0 < least < 1.0:
-        faults.append(Fault(None, None, "--least", f"{least:g}", "a probability above 0 and below 1"))
+        faults.append(Fault.at("--least", f"{least:g}", "a probability above 0 and below 1"))
     if faults:
         raise UsageError(faults)
 
@@ -175,14 +175,14 @@ def one_history(events: EventTable, replicate: int | None) -> EventTable:
     if replicate is None:
         if events.n_replicates > 1:
             found = f"{events.n_replicates} histories in these events"
-            raise UsageError(Fault(None, None, "--replicate", found, "which one, such as --replicate 0"))
+            raise UsageError(Fault.at("--replicate", found, "which one, such as --replicate 0"))
         return events
     if "replicate" not in events.frame.columns:
-        raise UsageError(Fault(None, None, "--replicate", f"{replicate}", "events of one history need no --replicate"))
+        raise UsageError(Fault.at("--replicate", f"{replicate}", "events of one history need no --replicate"))
     kept = events.frame.filter(pl.col("replicate") == replicate)
     if kept.height == 0:
         last = int(events.frame["replicate"].max())  # type: ignore[arg-type]
-        raise UsageError(Fault(None, None, "--replicate", f"no events of history {replicate}", f"0 to {last}"))
+        raise UsageError(Fault.at("--replicate", f"no events of history {replicate}", f"0 to {last}"))
     return replace(events, frame=kept, account={})
 
 

@@ -83,7 +83,7 @@ def _day(text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(Fault(None, None, "--as-of", repr(text), "a day such as 2018-06-29")) from error
+        raise UsageError(Fault.at("--as-of", repr(text), "a day such as 2018-06-29")) from error
 
 
 @dataclass

@@ -136,7 +136,7 @@ def fit(
     """
     screen = Screen(as_json, quiet)
     if refits == 1:
-        raise UsageError(Fault(None, None, "--refits", "1", "0 for none, or at least 2"))
+        raise UsageError(Fault.at("--refits", "1", "0 for none, or at least 2"))
     read = read_scenario(scenario, sets)
     places = None if out is None else _places(out, [scenario, *reading.paths])
     pages = None if report is None else Folder(report, [scenario, *reading.paths], Claim("fit", read.name, None, force))

@@ -190,13 +190,13 @@ def _asked(
         if part.strip().isdigit() and int(part) > 0:
             days.append(int(part))
         else:
-            faults.append(Fault(None, None, "--horizons", repr(part.strip()), "days from 1 on, such as 1,7,30"))
+            faults.append(Fault.at("--horizons", repr(part.strip()), "days from 1 on, such as 1,7,30"))
     if by not in ("dyad", "class"):
-        faults.append(Fault(None, None, "--by", repr(by), "dyad or class"))
+        faults.append(Fault.at("--by", repr(by), "dyad or class"))
     for name in without or ():
         if name not in parts:
             near = nearest_name(name, parts)
-            faults.append(Fault(None, None, "--without", repr(name), f"one of {', '.join(parts)}", near))
+            faults.append(Fault.at("--without", repr(name), f"one of {', '.join(parts)}", near))
     if faults:
         raise UsageError(faults)
     names = {"luck": "luck of days", "late": "late reports"}
@@ -297,7 +297,7 @@ def _refuse_with_score(**given: Any) -> None:
     names = {"doing": "--if", "with_fit": "--fit"}
     instead = {"as_of": "each origin knows what had been entered by then", "with_fit": "--refit first or --refit each"}
     faults = [
-        Fault(None, None, names.get(name, f"--{name.replace('_', '-')}"), "given with --score",
+        Fault.at(names.get(name, f"--{name.replace('_', '-')}"), "given with --score",
               instead.get(name, "one of the two"))
         for name, value in given.items()
         if value

@@ -30,7 +30,7 @@ def gather(
     words, origin = _command(job)
     folder = job.resolve()
     if not origin.is_dir():
-        raise UsageError(Fault(None, None, "FOLDER", f"made from {origin}, which is not here", "the same place"))
+        raise UsageError(Fault.at("FOLDER", f"made from {origin}, which is not here", "the same place"))
     typed = [*words, "--out", str(folder)]
     typed += ["--json"] * as_json + ["--quiet"] * quiet
     TYPED.set(tuple(typed))

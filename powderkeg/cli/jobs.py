@@ -100,7 +100,7 @@ class JobOptions:
             return None
         if out is None:
             option = "--part" if part is not None else "--resume" if self.resume else "--stream"
-            raise UsageError(Fault(None, None, option, "no folder", "--out FOLDER, in which pieces are kept"))
+            raise UsageError(Fault.at(option, "no folder", "--out FOLDER, in which pieces are kept"))
         about = {"command": typed_words(), "from": str(Path.cwd()), "scenario": resolve(scenario)}
         return JobPlan(out / inside, part, parts, gathers, about)
 
@@ -109,7 +109,7 @@ class JobOptions:
         asked = {"--part": self.part, "--resume": self.resume, "--cluster": self.cluster}
         given = [name for name, value in asked.items() if value]
         if given:
-            raise UsageError(Fault(None, None, given[0], what, "a command whose work comes in pieces"))
+            raise UsageError(Fault.at(given[0], what, "a command whose work comes in pieces"))
 
     def _share(self) -> tuple[int | None, int]:
         if self.part is None:
@@ -119,7 +119,7 @@ class JobOptions:
         found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", self.part.strip())
         if not found or not 1 <= int(found[1]) <= int(found[2]):
             expected = "K/N with K from 1 to N, such as 3/100, or auto"
-            raise UsageError(Fault(None, None, "--part", repr(self.part), expected))
+            raise UsageError(Fault.at("--part", repr(self.part), expected))
         return int(found[1]), int(found[2])
 
     @contextmanager
@@ -176,15 +176,13 @@ def _of_array(environ: Mapping[str, str]) -> tuple[int, int]:
     if not all(word.isdigit() for word in words[:3]):
         missing = next(name for name, word in zip(AUTO, words, strict=True) if not word.isdigit())
         raise UsageError(
-            Fault(
-                None, None, "--part", f"auto, but {missing} is not set", "a task of a Slurm array, or K/N such as 3/100"
-            )
+            Fault.at("--part", f"auto, but {missing} is not set", "a task of a Slurm array, or K/N such as 3/100")
         )
     number, count, first = (int(word) for word in words[:3])
     step = int(words[3]) if words[3].isdigit() and int(words[3]) else 1
     part = (number - first) // step + 1
     if not 1 <= part <= count:
-        raise UsageError(Fault(None, None, "--part", f"auto, task {number} from {first} on of {count}", "one of them"))
+        raise UsageError(Fault.at("--part", f"auto, task {number} from {first} on of {count}", "one of them"))
     return part, count
 
 
@@ -207,7 +205,7 @@ def _out_typed(words: Sequence[str]) -> str:
             return words[place + 1]
         if word.startswith("--out="):
             return word.removeprefix("--out=")
-    raise UsageError(Fault(None, None, "--print-slurm", "no folder", "--out FOLDER that all tasks can write to"))
+    raise UsageError(Fault.at("--print-slurm", "no folder", "--out FOLDER that all tasks can write to"))
 
 
 def slurm_script(words: list[str], parts: int, out: str) -> str:
@@ -237,7 +235,7 @@ def seconds_of(text: str | None) -> float | None:
         return None
     found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]+)?)\s*([a-z]*)\s*", text.lower())
     if not found or found[2] not in UNITS or not 0.0 < float(found[1]) * UNITS[found[2]] <= 366 * 86_400.0:
-        raise UsageError(Fault(None, None, "--time-limit", repr(text), "a time such as 90s, 30min or 2h, up to a year"))
+        raise UsageError(Fault.at("--time-limit", repr(text), "a time such as 90s, 30min or 2h, up to a year"))
     return float(found[1]) * UNITS[found[2]]
 
 

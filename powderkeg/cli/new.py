@@ -69,9 +69,9 @@ def new(
         _desk(screen, Destination(out, [*reading.paths] if files else []), files or ())
         return
     if actors is not None and not files:
-        raise UsageError(Fault(None, None, "--actors", "without events", "--from EVENTS"))
+        raise UsageError(Fault.at("--actors", "without events", "--from EVENTS"))
     if files and reports:
-        raise UsageError(Fault(None, None, "--from-report", "events and reports at once", "one of the two"))
+        raise UsageError(Fault.at("--from-report", "events and reports at once", "one of the two"))
     place = Destination(out, [*reading.paths] if files else [*(reports or ())])
     name = file_name(out)
     if reports:

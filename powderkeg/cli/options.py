@@ -105,11 +105,9 @@ def read_scenario(name: str, sets: Sequence[str] | None = None) -> Scenario:
     for item in sets or ():
         path, equals, value = item.partition("=")
         if not equals or not path.strip():
-            faults.append(
-                Fault(None, None, f"--set {item}", "no value", "PATH=VALUE, such as ties.kfor_presence.holds=false")
-            )
+            faults.append(Fault.at(f"--set {item}", "no value", "PATH=VALUE, such as ties.kfor_presence.holds=false"))
         elif path.strip() in changes:
-            faults.append(Fault(None, None, f"--set {item}", "this path is set twice", "each path once"))
+            faults.append(Fault.at(f"--set {item}", "this path is set twice", "each path once"))
         else:
             changes[path.strip()] = value.strip()
     if faults:
@@ -133,13 +131,13 @@ def as_date(text: str, option: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(Fault(None, None, option, repr(text), "a date such as 2018-03-26")) from None
+        raise UsageError(Fault.at(option, repr(text), "a date such as 2018-03-26")) from None
 
 
 def length(years: float | None) -> float | None:
     """The length asked for. Raises UsageError unless it is more than 0 and not beyond reason."""
     if years is not None and not (math.isfinite(years) and 0 < years <= LONGEST):
-        raise UsageError(Fault(None, None, "--years", f"{years:g}", f"more than 0 and at most {LONGEST:,} years"))
+        raise UsageError(Fault.at("--years", f"{years:g}", f"more than 0 and at most {LONGEST:,} years"))
     return years
 
 

@@ -54,7 +54,7 @@ def rank(
 
     screen = Screen(as_json, quiet)
     if not score and not (source and act):
-        raise UsageError(Fault(None, None, "", "no question", "--actor NAME and --act ACT, or --score"))
+        raise UsageError(Fault.of("no question", "--actor NAME and --act ACT, or --score"))
     table = reading.table(screen)
     first = as_date(until, "--until") if until else None
     if first is None:

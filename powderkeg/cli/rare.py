@@ -55,7 +55,7 @@ def rare(
     able = [key for key, outcome in read.outcomes.items() if outcome.any or outcome.first]
     if len(asked) != 1:
         found = "no outcome" if not asked else f"{len(asked)} outcomes"
-        raise UsageError(Fault(None, None, "OUTCOME", found, f"one of {', '.join(able) or 'none'}"))
+        raise UsageError(Fault.at("OUTCOME", found, f"one of {', '.join(able) or 'none'}"))
 
     from powderkeg.compare.interventions import choose, intervene
     from powderkeg.compare.rare.levels import steps

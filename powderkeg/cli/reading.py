@@ -105,7 +105,7 @@ class ReadingOptions:
         """The arguments of `read_events` and `convert`, beside the files."""
         if scenario == STANDARD_INPUT and STANDARD_INPUT in self.files:
             found = "both the scenario and the events from standard input"
-            raise UsageError(Fault(None, None, "-", found, "one of them as a file"))
+            raise UsageError(Fault.at("-", found, "one of them as a file"))
         return {
             "format": self.form,
             "mapping": mapping_of(self.maps),
@@ -168,7 +168,7 @@ def mapping_of(maps: list[str] | None) -> dict[str, str] | None:
     """Field to column. Raises UsageError for what is no pair."""
     pairs = [item.partition("=") for item in maps or ()]
     faults = [
-        Fault(None, None, f"--map {item}", "no column", "FIELD=COLUMN, such as time=Date")
+        Fault.at(f"--map {item}", "no column", "FIELD=COLUMN, such as time=Date")
         for item, (field, _, column) in zip(maps or (), pairs, strict=True)
         if not (field.strip() and column.strip())
     ]

@@ -127,7 +127,7 @@ def asked(without: str | None, changed: str | None) -> str:
 
     if (without is None) == (changed is None):
         found = "neither" if without is None else "both"
-        raise UsageError(Fault(None, None, "--without, --with", found, "one of them: what is to be otherwise"))
+        raise UsageError(Fault.at("--without, --with", found, "one of them: what is to be otherwise"))
     if changed is not None:
         edits(changed)
         return changed

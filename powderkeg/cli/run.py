@@ -112,7 +112,7 @@ def run(
     if seen_by is not None:
         must_be_known(seen_by, read, folder)
         if stream:
-            raise UsageError(Fault(None, None, "--seen-by", "beside --stream", "one of them"))
+            raise UsageError(Fault.at("--seen-by", "beside --stream", "one of them"))
 
     from powderkeg import report
     from powderkeg.model import compile, stability
@@ -222,7 +222,7 @@ def forms_of(figures: str | None) -> tuple[str, ...]:
     unknown = [one for one in asked if one not in FORMATS]
     if unknown:
         raise UsageError(
-            Fault(None, None, "--figures", f"unknown format {one!r}", f"some of {', '.join(FORMATS)}",
+            Fault.at("--figures", f"unknown format {one!r}", f"some of {', '.join(FORMATS)}",
                   nearest_name(one, FORMATS))
             for one in unknown
         )  # fmt: skip
@@ -296,9 +296,9 @@ def must_be_known(source: str, scenario: Scenario, folder: Folder | None) -> Non
     if source not in scenario.reporting:
         known = ", ".join(scenario.reporting) or "a scenario with a `reporting` section; this one has none"
         near = nearest_name(source, scenario.reporting)
-        raise UsageError(Fault(None, None, "--seen-by", f"unknown source {source!r}", known, near))
+        raise UsageError(Fault.at("--seen-by", f"unknown source {source!r}", known, near))
     if folder is None:
-        raise UsageError(Fault(None, None, "--seen-by", "no folder to write reports to", "--out FOLDER beside --json"))
+        raise UsageError(Fault.at("--seen-by", "no folder to write reports to", "--out FOLDER beside --json"))
 
 
 def typed(name: str, sets: Sequence[str] | None, results: Results, seen_by: str | None = None) -> str:

@@ -47,7 +47,7 @@ def score(
     screen = Screen(as_json, quiet)
     folder = None if out is None else Folder(out, reading.paths)
     if by not in ("class", "dyad"):
-        raise UsageError(Fault(None, None, "--by", repr(by), "class or dyad"))
+        raise UsageError(Fault.at("--by", repr(by), "class or dyad"))
     frozen, others = split(reading.files)
     events = read_for(screen, replace(reading, files=others), frozen[0])
 
@@ -84,13 +84,9 @@ def split(files: list[str]) -> tuple[list[Frozen], list[str]]:
     frozen = [read_frozen(path) for path in [*map(Path, alone), *(path for found in within.values() for path in found)]]
     others = [name for name in files if name not in alone and not within.get(name)]
     if not frozen:
-        raise UsageError(
-            Fault(None, None, "FILE...", "no frozen forecast among them", "files of powderkeg forecast --freeze")
-        )
+        raise UsageError(Fault.at("FILE...", "no frozen forecast among them", "files of powderkeg forecast --freeze"))
     if not others:
-        raise UsageError(
-            Fault(None, None, "FILE...", "only frozen forecasts", "event files with the days that they foretold")
-        )
+        raise UsageError(Fault.at("FILE...", "only frozen forecasts", "event files with the days that they foretold"))
     strange = [one for one in frozen[1:] if digest(one.scenario) != digest(frozen[0].scenario)]
     if strange:
         raise UsageError(

@@ -137,7 +137,7 @@ def _sweep(
 def _pair(item: str) -> tuple[str, str]:
     path, equals, values = item.partition("=")
     if not equals:
-        raise UsageError(Fault(None, None, f"--over {item}", "no values", "PATH=LOW:HIGH:N or PATH=VALUE,VALUE"))
+        raise UsageError(Fault.at(f"--over {item}", "no values", "PATH=LOW:HIGH:N or PATH=VALUE,VALUE"))
     return path.strip(), values
 
 
@@ -147,7 +147,7 @@ def _chosen(names: list[str], asked: list[str] | None) -> list[str]:
     unknown = [name for name in asked or () if name not in names]
     if unknown:
         raise UsageError(
-            Fault(None, None, "--outcome", f"unknown outcome {name!r}", f"one of {', '.join(names)}",
+            Fault.at("--outcome", f"unknown outcome {name!r}", f"one of {', '.join(names)}",
                   nearest_name(name, names))
             for name in unknown
         )  # fmt: skip

@@ -66,7 +66,7 @@ def choose(scenario: Scenario, names: Iterable[str], as_typed: bool = False) -> 
     chosen, faults, seen = [], [], set()
     for name in names:
         if name in seen:
-            faults.append(Fault(None, None, "interventions", f"{name!r} asked for twice", "each intervention once"))
+            faults.append(Fault.at("interventions", f"{name!r} asked for twice", "each intervention once"))
         elif as_typed and ("=" in name or WITHOUT.fullmatch(name.strip())):
             try:
                 chosen.append(_as_typed(scenario, name))
@@ -88,12 +88,12 @@ def _named(scenario: Scenario, name: str, as_typed: bool) -> Named | list[Fault]
     known = f"one of {', '.join(scenario.interventions)}" if scenario.interventions else "none: the scenario has none"
     expected = Words(known, ", or ", ELSE) if as_typed else known
     faults = [
-        Fault(None, None, "interventions", f"unknown intervention {part!r}", expected,
+        Fault.at("interventions", f"unknown intervention {part!r}", expected,
               nearest_name(part, scenario.interventions))
         for part in unknown
     ]  # fmt: skip
     if len({*parts}) < len(parts):
-        faults.append(Fault(None, None, "interventions", f"{name!r} asked for twice", "each intervention once"))
+        faults.append(Fault.at("interventions", f"{name!r} asked for twice", "each intervention once"))
     return faults or Named(name, tuple((part, scenario.interventions[part]) for part in parts))
 
 
@@ -120,9 +120,9 @@ def edits(text: str) -> dict[str, str]:
         for one, end in zip(found, [*starts[1:], len(text)][: len(found)], strict=True)
     ]
     if not pairs or found[0].start() or not all(value for _, value in pairs):
-        raise UsageError(Fault(None, None, "with", f"{text!r}", "PATH=VALUE, such as ties.kfor_presence.holds=false"))
+        raise UsageError(Fault.at("with", f"{text!r}", "PATH=VALUE, such as ties.kfor_presence.holds=false"))
     if len({path for path, _ in pairs}) < len(pairs):
-        raise UsageError(Fault(None, None, "with", f"{text!r} sets a path twice", "each path once"))
+        raise UsageError(Fault.at("with", f"{text!r} sets a path twice", "each path once"))
     return dict(pairs)
 
 
@@ -174,7 +174,7 @@ class Plan:
             return world(base, phases, self.acts, self.policies, follow=follow)
         except ValueError as error:
             raise UsageError(
-                Fault(None, None, f"interventions.{self.named.name}", f"changes what is linked to what: {error}",
+                Fault.at(f"interventions.{self.named.name}", f"changes what is linked to what: {error}",
                       "edits of values; to link what the baseline does not, declare it there and switch it off")
             ) from error  # fmt: skip
 
@@ -263,7 +263,7 @@ def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
     except PowderkegError as error:
         where = f"interventions.{named.name}.set" if scenario.interventions.keys() & dict(named.parts).keys() else ""
         raise UsageError(
-            Fault(None, None, ".".join(part for part in (where, fault.path) if part), fault.found, fault.expected,
+            Fault.at(".".join(part for part in (where, fault.path) if part), fault.found, fault.expected,
                   fault.nearest)
             for fault in error.faults
         ) from error  # fmt: skip
@@ -297,8 +297,7 @@ def _channel(model: Model, name: str, who: str, does: str, to: str, faults: list
         return model.channel(who, does, to)
     except UsageError as error:
         faults += [
-            Fault(None, None, f"interventions.{name}", fault.found, fault.expected, fault.nearest)
-            for fault in error.faults
+            Fault.at(f"interventions.{name}", fault.found, fault.expected, fault.nearest) for fault in error.faults
         ]
         return 0
 
@@ -308,13 +307,13 @@ def _too_late(named: Named, days: float) -> list[Fault]:
     for name, part in named.parts:
         if float(part.at) >= days:
             faults.append(
-                Fault(None, None, f"interventions.{name}.at", f"day {float(part.at):g}, after the end",
+                Fault.at(f"interventions.{name}.at", f"day {float(part.at):g}, after the end",
                       f"less than {days:g} days, the length of the run")
             )  # fmt: skip
         for number, deed in enumerate(part.do, 1):
             if float(deed.at) >= days:
                 faults.append(
-                    Fault(None, None, f"interventions.{name}.do.{number}.at", f"day {float(deed.at):g}, after the end",
+                    Fault.at(f"interventions.{name}.do.{number}.at", f"day {float(deed.at):g}, after the end",
                           f"less than {days:g} days, the length of the run")
                 )  # fmt: skip
     return faults
@@ -329,7 +328,7 @@ def contradictions(named: Named) -> list[Fault]:
             where = f"interventions.{one}{JOINT}{other}"
             if together:
                 faults += [
-                    Fault(None, None, where,
+                    Fault.at(where,
                           f"{path} cannot be {first.set[path]} ({one}) and {second.set[path]} ({other}) at once",
                           "interventions that agree, or that do not overlap in time")
                     for path in first.set.keys() & second.set.keys()
@@ -348,4 +347,4 @@ def _asks_the_removed(where: str, remover: str, removing: Intervention, acting: 
     ]
     for who, does, since, until in forced:
         if who in removing.remove and since < _until(removing) and until >= float(removing.at):
-            yield Fault(None, None, where, f"{who} is taken out ({remover}) and yet to {does}", "one or the other")
+            yield Fault.at(where, f"{who} is taken out ({remover}) and yet to {does}", "one or the other")

@@ -48,12 +48,10 @@ def find(
         unknown = next((part for part in parts if part not in every), own)
         *first, last = [section.rstrip("s") for section in sections]
         expected = f"an {', '.join(first)} or {last} of the scenario{or_else}"
-        raise UsageError(
-            Fault(None, None, "without", f"unknown name {unknown!r}", expected, nearest_name(unknown, every))
-        )
+        raise UsageError(Fault.at("without", f"unknown name {unknown!r}", expected, nearest_name(unknown, every)))
     if len(homes) > 1:
         raise UsageError(
-            Fault(None, None, "without", f"{own!r} is the name of {len(homes)} things",
+            Fault.at("without", f"{own!r} is the name of {len(homes)} things",
                   " or ".join(f"{home}.{own}" for home in homes))
         )  # fmt: skip
     return homes[0], tuple(parts)

@@ -220,7 +220,7 @@ def compare(
     if not chosen:
         known = f"some of {', '.join(source.interventions)}, or " if source.interventions else ""
         found = "none asked for" if source.interventions else f"{source.name} has none"
-        raise UsageError(Fault(None, None, "interventions", found, Words(known, ELSE)))
+        raise UsageError(Fault.at("interventions", found, Words(known, ELSE)))
     plans = _plans(model, chosen, days)  # every fault before the first run
     drawn, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
     each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0
@@ -257,14 +257,14 @@ def compare(
 def _check(days: float, replicates: int, sets: int | Sequence[Mapping[str, float]], level: float) -> None:
     faults = []
     if not (math.isfinite(days) and days > 0):
-        faults.append(Fault(None, None, "years", f"{days / YEAR:g}", "more than 0"))
+        faults.append(Fault.at("years", f"{days / YEAR:g}", "more than 0"))
     if not (isinstance(replicates, int) and replicates >= 2):
-        faults.append(Fault(None, None, "replicates", str(replicates), "2 or more: one run has no spread"))
+        faults.append(Fault.at("replicates", str(replicates), "2 or more: one run has no spread"))
     number = sets if isinstance(sets, int) else len(sets)
     if number < 2:
-        faults.append(Fault(None, None, "sets", str(number), "a whole number from 2 on"))
+        faults.append(Fault.at("sets", str(number), "a whole number from 2 on"))
     if not 0.0 < level < 1.0:
-        faults.append(Fault(None, None, "level", str(level), "more than 0, less than 1"))
+        faults.append(Fault.at("level", str(level), "more than 0, less than 1"))
     if faults:
         raise UsageError(faults)
 

@@ -105,8 +105,8 @@ def _between(table: EventTable, sides: Sides) -> Between:
     frame = whole.filter(pl.col("_source") != pl.col("_target"), short)
     if frame.is_empty():
         raise EventError(
-            Fault(
-                None, None, "", f"none of {len(table):,} events is between two different named sides",
+            Fault.of(
+                f"none of {len(table):,} events is between two different named sides",
                 "columns that say who acted, and towards whom (source, target)",
             )
         )  # fmt: skip

@@ -43,7 +43,7 @@ def from_report(table: EventTable, name: str, read: Sequence[str] = ()) -> str:
     Raises EventError where the reports tell of no two actors.
     """
     if "sentence" not in table.frame.columns:
-        raise EventError(Fault(None, None, "", "no column sentence", "a table that was coded from reports"))
+        raise EventError(Fault.of("no column sentence", "a table that was coded from reports"))
     grouped = _grouped(table.frame)
     text = from_events(replace(table, frame=grouped), name, read, MOST_ACTORS)
     made = "\n".join(_annotated(text.splitlines(), grouped, text)) + "\n"

@@ -55,7 +55,7 @@ def codebook(name: str) -> pl.DataFrame:
     """Table of a codebook: code, title, tone, neutral, goldstein, mirror, cameo, source."""
     if name not in CODEBOOKS:
         raise UsageError(
-            Fault(None, None, "codebook", f"unknown codebook {name!r}", f"one of {', '.join(CODEBOOKS)}",
+            Fault.at("codebook", f"unknown codebook {name!r}", f"one of {', '.join(CODEBOOKS)}",
                   nearest_name(name, CODEBOOKS))
         )  # fmt: skip
     table = _table(f"{name}.csv")

@@ -36,9 +36,7 @@ def polars_of(frame: Any) -> pl.DataFrame:
         table = nw.from_native(frame)
     except TypeError as error:
         found = f"a {type(frame).__module__}.{type(frame).__qualname__}"
-        raise EventError(
-            Fault(None, None, "events", found, "a dataframe (Polars, pandas, Arrow, DuckDB, Dask)")
-        ) from error
+        raise EventError(Fault.at("events", found, "a dataframe (Polars, pandas, Arrow, DuckDB, Dask)")) from error
     try:
         with read_by_others("dataframe", "one", "columns of text, numbers or dates"):
             rows: pl.DataFrame = (table.collect("polars") if isinstance(table, nw.LazyFrame) else table).to_polars()
@@ -60,7 +58,7 @@ def _plain_columns(frame: Any) -> Any:
     repeated = sorted({str(name) for name in names if list(names).count(name) > 1})
     if repeated:
         shown = ", ".join(map(repr, repeated))
-        raise EventError(Fault(None, None, "events", f"several columns called {shown}", "one column of each name"))
+        raise EventError(Fault.at("events", f"several columns called {shown}", "one column of each name"))
     periods = [name for name, kind in frame.dtypes.items() if str(kind).startswith("period[")]
     return frame.assign(**{str(name): frame[name].astype(str) for name in periods}) if periods else frame
 

@@ -24,9 +24,7 @@ def holidays_of(country: str, first: date, last: date) -> dict[date, str]:
         import holidays
     except ImportError:
         raise UsageError(
-            Fault(
-                None,
-                None,
+            Fault.at(
                 "reporting",
                 f"holidays of {country}, and no package that knows them",
                 "pip install 'powderkeg[holidays]', or a table of your own days",
@@ -36,8 +34,8 @@ def holidays_of(country: str, first: date, last: date) -> dict[date, str]:
     code = country.strip().upper()
     if code not in known:
         raise UsageError(
-            Fault(
-                None, None, "reporting", f"holidays of an unknown country {country!r}",
+            Fault.at(
+                "reporting", f"holidays of an unknown country {country!r}",
                 "a country code of two letters that the package `holidays` knows, such as XK or RS; or a table of "
                 "your own days", nearest_name(code, known),
             )
@@ -46,8 +44,8 @@ def holidays_of(country: str, first: date, last: date) -> dict[date, str]:
     found = {day: str(name) for day, name in calendar.items() if first <= day <= last}
     if not found:
         raise UsageError(
-            Fault(
-                None, None, "reporting",
+            Fault.at(
+                "reporting",
                 f"no holiday of {code} from {first} to {last}: the package `holidays` does not know these years",
                 "another country whose news the source carries, a table of your own days, or no holidays",
             )
@@ -62,5 +60,5 @@ def dates_of(values: Iterable[object], path: str = "reporting") -> tuple[date, .
         try:
             found.append(value if isinstance(value, date) else date.fromisoformat(str(value).strip()))
         except ValueError:
-            raise UsageError(Fault(None, None, path, repr(value), "a date such as 2018-07-01")) from None
+            raise UsageError(Fault.at(path, repr(value), "a date such as 2018-07-01")) from None
     return tuple(sorted(set(found)))

@@ -127,7 +127,7 @@ def match_with(
 ) -> tuple[EventTable, MatchReport]:
     """The same, with rules that were read before."""
     if source is not None and source not in KINDS:
-        raise UsageError(Fault(None, None, "source", repr(source), f"one of {', '.join(KINDS)}"))
+        raise UsageError(Fault.at("source", repr(source), f"one of {', '.join(KINDS)}"))
     told = table.account.get("format", OWN.name)
     since = float((table.start - EPOCH).days)
     # Simulated events hold their names as enumerations, each its own kind, which nothing else can be held against.
@@ -187,12 +187,12 @@ class Matcher:
 
     def __post_init__(self) -> None:
         if self.acts not in FALLBACKS:
-            raise UsageError(Fault(None, None, "acts", repr(self.acts), f"one of {', '.join(FALLBACKS)}"))
+            raise UsageError(Fault.at("acts", repr(self.acts), f"one of {', '.join(FALLBACKS)}"))
         self.touching = (self.touching,) if isinstance(self.touching, str) else tuple(self.touching)
         known = list(self.scenario.actors)
         expected = f"actors of {self.scenario.name}: {', '.join(known)}"
         faults = [
-            Fault(None, None, "touching", f"unknown actor {name!r}", expected, nearest_name(name, known))
+            Fault.at("touching", f"unknown actor {name!r}", expected, nearest_name(name, known))
             for name in self.touching
             if name not in known
         ]

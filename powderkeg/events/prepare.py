@@ -100,7 +100,7 @@ def drop_doubles(frame: Any, policy: str, book: str | None = None) -> Any:
     """
     if policy not in DOUBLES:
         raise UsageError(
-            Fault(None, None, "doubles", f"unknown policy {policy!r}", f"one of {', '.join(DOUBLES)}",
+            Fault.at("doubles", f"unknown policy {policy!r}", f"one of {', '.join(DOUBLES)}",
                   nearest_name(policy, DOUBLES))
         )  # fmt: skip
     table = nw.from_native(frame)

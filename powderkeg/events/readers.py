@@ -229,36 +229,34 @@ def _options(
     known = READING_DOUBLES if scenario is None else tuple(DOUBLES)
     for policy in policies:
         if policy in DOUBLES and policy not in known:
-            raise UsageError(Fault(None, None, "doubles", f"{policy} without a scenario", "a scenario to match to"))
+            raise UsageError(Fault.at("doubles", f"{policy} without a scenario", "a scenario to match to"))
         if policy not in known:
             expected = f"any of {', '.join(known)}"
-            raise UsageError(
-                Fault(None, None, "doubles", f"unknown policy {policy!r}", expected, nearest_name(policy, known))
-            )
+            raise UsageError(Fault.at("doubles", f"unknown policy {policy!r}", expected, nearest_name(policy, known)))
     if bad_files not in ("raise", "skip"):
-        raise UsageError(Fault(None, None, "bad_files", repr(bad_files), "raise or skip"))
+        raise UsageError(Fault.at("bad_files", repr(bad_files), "raise or skip"))
     if wishes.separator is not None and len(wishes.separator.encode()) != 1:
-        raise UsageError(Fault(None, None, "separator", repr(wishes.separator), "one character"))
+        raise UsageError(Fault.at("separator", repr(wishes.separator), "one character"))
     if wishes.encoding is not None and not is_encoding(wishes.encoding):
         expected = "an encoding that Python knows, such as cp1250, cp1251, latin-2, utf-16"
-        raise UsageError(Fault(None, None, "encoding", repr(wishes.encoding), expected))
+        raise UsageError(Fault.at("encoding", repr(wishes.encoding), expected))
     if window.first is not None and window.last is not None and window.first > window.last:
-        raise UsageError(Fault(None, None, "end", f"{window.last}, before start", f"{window.first} or later"))
+        raise UsageError(Fault.at("end", f"{window.last}, before start", f"{window.first} or later"))
     if wishes.book is not None:
         entries(wishes.book)
     if wishes.date_format is not None:
         checked_form(wishes.date_format)
     if wishes.decimal is not None and wishes.decimal not in MARKS:
-        raise UsageError(Fault(None, None, "decimal", repr(wishes.decimal), "point or comma"))
+        raise UsageError(Fault.at("decimal", repr(wishes.decimal), "point or comma"))
     matcher = None
     if scenario is not None:
         from powderkeg.events.match import Matcher
 
         matcher = Matcher(scenario, aliases, touching=touching)
     elif touching:
-        raise UsageError(Fault(None, None, "touching", "actors without a scenario", "a scenario to match to"))
+        raise UsageError(Fault.at("touching", "actors without a scenario", "a scenario to match to"))
     elif aliases is not None:
-        raise UsageError(Fault(None, None, "aliases", "aliases without a scenario", "a scenario to match to"))
+        raise UsageError(Fault.at("aliases", "aliases without a scenario", "a scenario to match to"))
     return Options(wishes, window, policies, bad_files, matcher, progress)
 
 
@@ -273,7 +271,7 @@ def _day(name: str, value: date | str | None) -> date | None:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise UsageError(Fault(None, None, name, repr(value), "a day such as 2018-06-01")) from error
+        raise UsageError(Fault.at(name, repr(value), "a day such as 2018-06-01")) from error
 
 
 def _own_table(sources: SourceFiles, options: Options) -> EventTable | None:

@@ -75,9 +75,9 @@ class EventTable:
     def __post_init__(self) -> None:
         missing = [name for name in REQUIRED if name not in self.frame.columns]
         if missing:
-            raise EventError(Fault(None, None, "", f"no column {', '.join(missing)}", f"columns {', '.join(REQUIRED)}"))
+            raise EventError(Fault.of(f"no column {', '.join(missing)}", f"columns {', '.join(REQUIRED)}"))
         if self.resolution not in RESOLUTIONS:
-            raise EventError(Fault(None, None, "resolution", repr(self.resolution), f"one of {', '.join(RESOLUTIONS)}"))
+            raise EventError(Fault.at("resolution", repr(self.resolution), f"one of {', '.join(RESOLUTIONS)}"))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The frame as an Arrow stream, by which dataframe libraries take each other's tables: pl.DataFrame(table)."""

@@ -149,17 +149,17 @@ def checked_form(form: str) -> str:
         known = ", ".join(f"{key} ({one.shown})" for key, one in TIME_FORMS.items())
         near = nearest_name(name, TIME_FORMS)
         expected = f"one of {known}; or a format such as %d/%m/%Y"
-        raise UsageError(Fault(None, None, "date_format", repr(form), expected, near))
+        raise UsageError(Fault.at("date_format", repr(form), expected, near))
     tried = pl.DataFrame({"t": ["2018-06-01 10:30:00", "01/06/2018", "x"]})
     try:
         tried.select(days_of(pl.col("t"), form))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         why = str(error).splitlines()[0][:120]
         expected = f"a format such as %d/%m/%Y, or one of {', '.join(TIME_FORMS)}"
-        raise UsageError(Fault(None, None, "date_format", f"{form!r} reads no date ({why})", expected)) from error
+        raise UsageError(Fault.at("date_format", f"{form!r} reads no date ({why})", expected)) from error
     if not any(part in form for part in ("%Y", "%y", "%G", "%D", "%F", "%c", "%x", "%s", "%+", "%C")):
         raise UsageError(
-            Fault(None, None, "date_format", f"{form!r} has no year", "a format such as %d/%m/%Y")
+            Fault.at("date_format", f"{form!r} has no year", "a format such as %d/%m/%Y")
         )  # fmt: skip
     return form
 

@@ -115,13 +115,13 @@ def fit(
     differences = Differences(actors == "vary", baselines == "dyad" or courses == "dyad", courses)
     if differences.any and baselines == "gamma":
         raise UsageError(
-            Fault(None, None, "baselines", "'gamma' beside actors or courses that vary",
+            Fault.at("baselines", "'gamma' beside actors or courses that vary",
                   argument("baselines", "dyad") + " or " + argument("baselines", "shared"))
         )  # fmt: skip
     if isinstance(model, Scenario | str | Path):
         model = compile_model(model, events)
     if not 0.0 < level < 1.0:
-        raise UsageError(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
+        raise UsageError(Fault.at("level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
     by_day = reads_by_day(events, likelihood)
     gamma = "rates of channels are integrated out" if baselines == "gamma" or differences.any else ""
     events, unknown = settle_spans(model, events, by_day, spans, gamma)

@@ -144,7 +144,7 @@ def _hold_unseen(problem: Problem, has_prior: bool, said: list[str] | None) -> P
     held = problem.hold(holds)
     if held.held.all():
         wanted = "events that can show it, or other parameters in " + argument("free")
-        faults = [Fault(None, None, path, why, wanted) for path, why in holds.items()]
+        faults = [Fault.at(path, why, wanted) for path, why in holds.items()]
         raise FitError(faults or "nothing to estimate")
     return held
 

@@ -41,7 +41,7 @@ def said_by(scenario: Scenario | None, events: EventTable, name: str | None = No
     every = {} if scenario is None else scenario.reporting
     if name is not None and name not in every:
         known = ", ".join(every) if every else "a `reporting` section in the scenario, which has none"
-        raise UsageError(Fault(None, None, "reporting", f"unknown source {name!r}", known, nearest_name(name, every)))
+        raise UsageError(Fault.at("reporting", f"unknown source {name!r}", known, nearest_name(name, every)))
     name = kind_of(events) if name is None else name
     if name not in every:
         return None
@@ -80,7 +80,7 @@ def only_source(scenario: Scenario | None, events: EventTable) -> str:
     if len(every) == 1:
         return every[0]
     expected = "one of " + ", ".join(f"{SAID}={name}" for name in every) if every else "a scenario with `reporting`"
-    raise UsageError(Fault(None, None, "reporting", f"{SAID!r}, which names no source of these events", expected))
+    raise UsageError(Fault.at("reporting", f"{SAID!r}, which names no source of these events", expected))
 
 
 def known_layer(asked: ReportingAsked, model: Model, data: Data, start: date) -> Layer:
@@ -94,7 +94,7 @@ def known_layer(asked: ReportingAsked, model: Model, data: Data, start: date) ->
     inside = level[max(-origin, 0) :].mean()
     if inside <= 0:
         raise UsageError(
-            Fault(None, None, f"reporting.{asked.source}", f"no news from {dates[0]} to {dates[-1]}",
+            Fault.at(f"reporting.{asked.source}", f"no news from {dates[0]} to {dates[-1]}",
                   "a window in which its level is above 0")
         )  # fmt: skip
     acts = [channel.act for channel in model.channels[: model.n_acts]]

@@ -82,18 +82,18 @@ def _table(rows: list[dict[str, Any]]) -> pl.DataFrame:
 def in_the_way(job: Job, asked: ReportingAsked) -> Fault | None:
     """Why a layer cannot be laid over this model and these events; None where it can."""
     if is_hidden(job.model.system, job.model.n_acts):
-        return Fault(None, None, "reporting", "a scenario with facts that no act reports (they come or run out by "
+        return Fault.at("reporting", "a scenario with facts that no act reports (they come or run out by "
                      "themselves, or by chance)", "no reporting with such a scenario yet ("
                      + argument("reporting", "none") + "); or facts that acts alone change")  # fmt: skip
     if job.data.first is not None:
         unsure = int((job.data.last > job.data.first).sum())  # type: ignore[operator]
-        return Fault(None, None, "reporting", f"{unsure:,} event{'s' * (unsure != 1)} whose day the source does not "
+        return Fault.at("reporting", f"{unsure:,} event{'s' * (unsure != 1)} whose day the source does not "
                      "know", argument("spans", "leave out") + ", or " + argument("spans", "first day"))  # fmt: skip
     if job.baselines == "gamma":
-        return Fault(None, None, "reporting", "rates integrated out (" + argument("baselines", "gamma") + ")",
+        return Fault.at("reporting", "rates integrated out (" + argument("baselines", "gamma") + ")",
                      argument("baselines", "shared") + ", or no reporting")  # fmt: skip
     if asked.batches and not job.data.by_day:
-        return Fault(None, None, "reporting", "batches asked of exact times: a further report has the stamp of its own "
+        return Fault.at("reporting", "batches asked of exact times: a further report has the stamp of its own "
                      "story, not of the act", argument("likelihood", "day") + ", where reports of one day are "
                      "counted")  # fmt: skip
     return None
@@ -118,7 +118,7 @@ def lay(asked: ReportingAsked, model: Model, data: Data, events: EventTable, sta
     if asked.breaks and len(inside) < len(asked.breaks):
         outside = ", ".join(str(one) for one in asked.breaks if one not in inside)
         raise UsageError(
-            Fault(None, None, "reporting", f"a break of the source on {outside}, outside the window",
+            Fault.at("reporting", f"a break of the source on {outside}, outside the window",
                   f"days after {dates[0]} and up to {dates[-1]}")
         )  # fmt: skip
     epoch = np.searchsorted(np.array([(one - dates[0]).days for one in inside]), np.arange(n_days), side="right")
@@ -149,14 +149,14 @@ def _kinds(asked: ReportingAsked, dates: list[date]) -> tuple[tuple[str, ...], I
     kind = np.array([one.weekday() if asked.weekday else 0 for one in dates], np.int64)
     if asked.weekday and len(set(kind.tolist())) < 7:
         raise UsageError(
-            Fault(None, None, "reporting", f"a weekday profile from {len(dates)} days", "a window of weeks at least")
+            Fault.at("reporting", f"a weekday profile from {len(dates)} days", "a window of weeks at least")
         )
     if asked.holidays:
         days = set(holidays_of(asked.country, dates[0], dates[-1]) if asked.country is not None else asked.days)
         is_holiday = np.array([one in days for one in dates])
         if not is_holiday.any():
             raise UsageError(
-                Fault(None, None, "reporting", f"no holiday from {dates[0]} to {dates[-1]}",
+                Fault.at("reporting", f"no holiday from {dates[0]} to {dates[-1]}",
                       "holidays within the window, or none")
             )  # fmt: skip
         names, kind = (*names, "holiday"), np.where(is_holiday, len(names), kind)
@@ -183,7 +183,7 @@ def _detection(asked: ReportingAsked, model: Model) -> Floats:
         if act not in acts:
             known = sorted(set(acts))
             raise UsageError(
-                Fault(None, None, f"reporting.detection.{act}", f"unknown act {act!r}", f"one of {', '.join(known)}",
+                Fault.at(f"reporting.detection.{act}", f"unknown act {act!r}", f"one of {', '.join(known)}",
                       nearest_name(act, known))
             )  # fmt: skip
     return np.array([asked.detection.get(act, 1.0) for act in acts])

@@ -114,9 +114,7 @@ def _shown(source: Any, acts: Runs | EventTable) -> Shown:
         return _of_said(source)
     if isinstance(source, Fit):
         if source.reporting is None:
-            raise UsageError(
-                Fault(None, None, "source", "a fit without reporting", "a fit with reporting=..., or shares")
-            )
+            raise UsageError(Fault.at("source", "a fit without reporting", "a fit with reporting=..., or shares"))
         source = source.reporting
     return _of_fit(source) if isinstance(source, Reported) else _of_mapping(source)
 
@@ -133,7 +131,7 @@ def _of_scenario(source: str | Scenario | None, acts: Runs | EventTable) -> Repo
     found, near = "no source", None
     if isinstance(source, str):
         found, near = f"unknown source {source!r}", nearest_name(source, every)
-    raise UsageError(Fault(None, None, "source", found, expected, near))
+    raise UsageError(Fault.at("source", found, expected, near))
 
 
 def _of_said(one: Reporting) -> Shown:
@@ -175,14 +173,12 @@ def _of_fit(found: Reported) -> Shown:
 def _of_mapping(source: Mapping[str, Any]) -> Shown:
     for name in source:
         if name not in PARTS:
-            raise UsageError(
-                Fault(None, None, "source", f"unknown part {name!r}", ", ".join(PARTS), nearest_name(name, PARTS))
-            )
+            raise UsageError(Fault.at("source", f"unknown part {name!r}", ", ".join(PARTS), nearest_name(name, PARTS)))
     weekday = dict(source.get("weekday") or {})
     for name in weekday:
         if name not in WEEKDAYS:
             raise UsageError(
-                Fault(None, None, "source.weekday", f"unknown day {name!r}", ", ".join(WEEKDAYS),
+                Fault.at("source.weekday", f"unknown day {name!r}", ", ".join(WEEKDAYS),
                       nearest_name(name, WEEKDAYS))
             )  # fmt: skip
     breaks = tuple(
@@ -192,12 +188,12 @@ def _of_mapping(source: Mapping[str, Any]) -> Shown:
     days = dict(source.get("holidays") or {})
     levels = {_share("holidays", level) for level in days.values()}
     if len(levels) > 1:
-        raise UsageError(Fault(None, None, "source.holidays", f"{len(levels)} shares", "one share for all holidays"))
+        raise UsageError(Fault.at("source.holidays", f"{len(levels)} shares", "one share for all holidays"))
     country = next((str(key) for key in days if len(str(key)) == 2), None)
     own = frozenset() if country else frozenset(dates_of(days, "source.holidays"))
     batches = float(source.get("batches") or 0.0)
     if not 0.0 <= batches < 1.0:
-        raise UsageError(Fault(None, None, "source.batches", f"{batches:g}", "a share from 0 to below 1"))
+        raise UsageError(Fault.at("source.batches", f"{batches:g}", "a share from 0 to below 1"))
     return Shown(
         weekday={name: _share("weekday", level) for name, level in weekday.items()},
         holidays=(own, levels.pop()) if levels else None,
@@ -210,5 +206,5 @@ def _of_mapping(source: Mapping[str, Any]) -> Shown:
 
 def _share(part: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= float(value) <= 1.0:
-        raise UsageError(Fault(None, None, f"source.{part}", repr(value), "a share from 0 to 1"))
+        raise UsageError(Fault.at(f"source.{part}", repr(value), "a share from 0 to 1"))
     return float(value)

@@ -338,16 +338,16 @@ def _variant(name: str, model: Model) -> dict[str, Any]:
     if name.startswith(WITHOUT) and part in model.mechanisms:
         return {"absent": (part,)}
     known = [f"{WITHOUT}{one}" for one in (*PARTS, *model.mechanisms)]
-    raise UsageError(Fault(None, None, "variants", repr(name), f"one of {'; '.join(known)}", nearest_name(name, known)))
+    raise UsageError(Fault.at("variants", repr(name), f"one of {'; '.join(known)}", nearest_name(name, known)))
 
 
 def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[int, ...], refit: str) -> list[date]:
     """The origins as dates. Raises UsageError with every fault."""
     faults = []
     if not horizons or any(isinstance(h, bool) or not isinstance(h, int) or not 1 <= h <= 3660 for h in horizons):
-        faults.append(Fault(None, None, "horizons", f"{list(horizons)}", "whole numbers of days from 1 on"))
+        faults.append(Fault.at("horizons", f"{list(horizons)}", "whole numbers of days from 1 on"))
     if refit not in REFITS:
-        faults.append(Fault(None, None, "refit", repr(refit), f"one of {', '.join(REFITS)}"))
+        faults.append(Fault.at("refit", repr(refit), f"one of {', '.join(REFITS)}"))
     if faults:
         raise UsageError(faults)
     longest = max(horizons)
@@ -356,7 +356,7 @@ def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[
         first = events.start + timedelta(days=max(int(0.6 * events.days), 60))
         if origins < 1 or (last - first).days < origins:
             raise UsageError(
-                Fault(None, None, "origins", f"{origins} in {events.days:,.0f} days of events",
+                Fault.at("origins", f"{origins} in {events.days:,.0f} days of events",
                       f"at most {max((last - first).days, 0)} with horizons up to {longest} days: fewer origins, "
                       "shorter horizons, or a longer record")
             )  # fmt: skip
@@ -367,7 +367,7 @@ def _origins(events: EventTable, origins: int | Sequence[date], horizons: tuple[
     if bad or not days:
         found = f"{bad[0]}" if bad else "none"
         raise UsageError(
-            Fault(None, None, "origins", found,
+            Fault.at("origins", found,
                   f"days from {events.start + timedelta(days=30)} to {last}, so that {longest} days ahead are known")
         )  # fmt: skip
     return days
@@ -457,7 +457,7 @@ def _table(found: Backtest, against: str) -> pl.DataFrame:
         by_key.setdefault((cell.model, cell.horizon, cell.over), []).append(cell)
     models = list(dict.fromkeys(cell.model for cell in found.cells))
     if against not in models:
-        raise UsageError(Fault(None, None, "reference", repr(against), f"one of {'; '.join(models)}"))
+        raise UsageError(Fault.at("reference", repr(against), f"one of {'; '.join(models)}"))
     rng = np.random.default_rng(found.seed)
     rows = []
     metrics = [name for name in found.cells[0].scores if name != "pit"]

@@ -119,7 +119,7 @@ def _numbers(model: Model, names: Sequence[str]) -> frozenset[int]:
     """Mechanisms by index. Raises UsageError, with the nearest name, for one that there is not."""
     known = model.mechanisms
     faults = [
-        Fault(None, None, "absent", f"unknown mechanism {name!r}", f"one of {', '.join(known) or 'none'}",
+        Fault.at("absent", f"unknown mechanism {name!r}", f"one of {', '.join(known) or 'none'}",
               nearest_name(name, known))
         for name in names if name not in known
     ]  # fmt: skip
@@ -162,7 +162,7 @@ def _parts(
     elif isinstance(model, Scenario | str | Path):
         model = compile_model(model)
     if events is None:
-        raise UsageError(Fault(None, None, "events", "none", "the events that the forecast goes on from"))
+        raise UsageError(Fault.at("events", "none", "the events that the forecast goes on from"))
     if law is not None:
         law = law.among(values_of(model))
     return model, events, law
@@ -173,17 +173,17 @@ def _checked(days: Any, draws: Any, level: float, background: str, origin: date 
     faults = []
     for name, value, most in (("days", days, LONGEST), ("draws", draws, 1_000_000)):
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            faults.append(Fault(None, None, name, f"{value}", f"a whole number from 1 to {most:,}"))
+            faults.append(Fault.at(name, f"{value}", f"a whole number from 1 to {most:,}"))
     if not 0.0 < level < 1.0:
-        faults.append(Fault(None, None, "level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
+        faults.append(Fault.at("level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
     if background not in BACKGROUNDS:
-        faults.append(Fault(None, None, "background", repr(background), f"one of {', '.join(BACKGROUNDS)}"))
+        faults.append(Fault.at("background", repr(background), f"one of {', '.join(BACKGROUNDS)}"))
     day = None
     if isinstance(origin, str):
         try:
             day = date.fromisoformat(origin)
         except ValueError:
-            faults.append(Fault(None, None, "origin", repr(origin), "a day such as 2018-06-30"))
+            faults.append(Fault.at("origin", repr(origin), "a day such as 2018-06-30"))
     else:
         day = origin
     if faults:

@@ -44,7 +44,7 @@ def worlds_of(
     faults = []
     for name in asked:
         if name in found:
-            faults.append(Fault(None, None, "interventions", f"{name!r} asked for twice", "each once"))
+            faults.append(Fault.at("interventions", f"{name!r} asked for twice", "each once"))
             continue
         words = name.split()
         if len(words) in (2, 3):
@@ -59,7 +59,7 @@ def worlds_of(
             near = nearest_name(name, known)
             expected = "an intervention of the scenario" + (f" ({', '.join(known)})" if known else " (it has none)")
             expected += ', or an act in words: "who does whom", such as "west talk serbia"'
-            faults.append(Fault(None, None, "interventions", f"unknown intervention {name!r}", expected, near))
+            faults.append(Fault.at("interventions", f"unknown intervention {name!r}", expected, near))
     if faults:
         raise UsageError(faults)
     return found

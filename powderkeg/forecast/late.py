@@ -93,13 +93,13 @@ def checked_as_of(events: EventTable, as_of: date | str, origin: date | None) ->
         try:
             as_of = date.fromisoformat(as_of)
         except ValueError as error:
-            raise UsageError(Fault(None, None, "as_of", repr(as_of), "a day such as 2018-06-29")) from error
+            raise UsageError(Fault.at("as_of", repr(as_of), "a day such as 2018-06-29")) from error
     if as_of < events.start:
         found = f"{as_of}, but the events begin on {events.start}"
-        raise UsageError(Fault(None, None, "as_of", found, "that day or a later one"))
+        raise UsageError(Fault.at("as_of", found, "that day or a later one"))
     if origin is not None and origin > as_of + timedelta(days=1):
         found = f"{origin}, but only what was entered by {as_of} is to be known"
-        raise UsageError(Fault(None, None, "origin", found, f"at most {as_of + timedelta(days=1)}, the day after"))
+        raise UsageError(Fault.at("origin", found, f"at most {as_of + timedelta(days=1)}, the day after"))
     return as_of
 
 

@@ -125,7 +125,7 @@ def board(found: Sequence[Scored], events: EventTable | None, seed: int = 1) -> 
     Raises UsageError where there is none.
     """
     if not found:
-        raise UsageError(Fault(None, None, "", "no forecast whose days have come", "later events"))
+        raise UsageError(Fault.of("no forecast whose days have come", "later events"))
     found = sorted(found, key=lambda one: (one.one.origin, one.one.path.name))
     cells = [cell for one in found for cell in one.cells]
     # A horizon that some forecasts do not reach is told over those that do.

@@ -90,12 +90,12 @@ def seen(
     lost = int((~known_rows).sum())
     if lost and unmatched == "refuse":
         raise EventError(
-            Fault(None, None, "events", f"{lost:,} of {len(known_rows):,} acts that no move of the scenario allows",
+            Fault.at("events", f"{lost:,} of {len(known_rows):,} acts that no move of the scenario allows",
                   "acts of the scenario's moves, or " + argument("unmatched", "drop"))
         )  # fmt: skip
     if int(known_rows.sum()) < FEWEST:
         raise EventError(
-            Fault(None, None, "events", f"{int(known_rows.sum())} acts of the scenario before the origin",
+            Fault.at("events", f"{int(known_rows.sum())} acts of the scenario before the origin",
                   "some weeks of acts; `powderkeg events match SCENARIO FILE` lists the names that nobody has")
         )  # fmt: skip
     if lost:
@@ -127,25 +127,25 @@ def seen(
 def _days_before(events: EventTable, origin: date | None, unmatched: str) -> float:
     """Days of the table before the origin. Raises UsageError, EventError for what cannot be gone on from."""
     if unmatched not in ("refuse", "drop"):
-        raise UsageError(Fault(None, None, "unmatched", repr(unmatched), "'refuse' or 'drop'"))
+        raise UsageError(Fault.at("unmatched", repr(unmatched), "'refuse' or 'drop'"))
     if events.n_replicates > 1:
         found = f"{events.n_replicates:,} histories in one table"
-        raise EventError(Fault(None, None, "replicate", found, "one history: the one that was observed"))
+        raise EventError(Fault.at("replicate", found, "one history: the one that was observed"))
     if events.resolution == "month":
         expected = "stamps good for a day or better: a month hides what is still to be answered"
-        raise EventError(Fault(None, None, "resolution", "stamps good for a month", expected))
+        raise EventError(Fault.at("resolution", "stamps good for a month", expected))
     ends = events.start + timedelta(days=int(np.ceil(events.days - 1e-9)))
     days = float(events.days)
     if origin is not None:
         if origin > ends:
             found = f"{origin}, but the events end on {ends - timedelta(days=1)}"
             raise UsageError(
-                Fault(None, None, "origin", found, f"at most {ends}, the day after; for later days ask for a longer "
+                Fault.at("origin", found, f"at most {ends}, the day after; for later days ask for a longer "
                       "forecast, or bring newer events")
             )  # fmt: skip
         if origin <= events.start:
             raise UsageError(
-                Fault(None, None, "origin", f"{origin}, but the events begin on {events.start}", "a day after that")
+                Fault.at("origin", f"{origin}, but the events begin on {events.start}", "a day after that")
             )
         days = min(days, float((origin - events.start).days))
     return days

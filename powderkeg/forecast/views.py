@@ -57,7 +57,7 @@ def write_views(found: Forecast, path: Path, by: str = "dyad") -> None:
         from pyarrow import parquet
     except ImportError as error:
         found_words = "pyarrow is not installed, which this layout needs"
-        raise UsageError(Fault(None, None, "views", found_words, "pip install pyarrow")) from error
+        raise UsageError(Fault.at("views", found_words, "pip install pyarrow")) from error
     rows, told = by_month(found, by)
     header: dict[str, object] = {
         "level": LEVEL, "metadata": {}, "feature_names": None, "n_features": 0, "n_samples": found.draws, "ndim": 2,

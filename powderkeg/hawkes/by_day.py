@@ -70,7 +70,7 @@ class DayLikelihood:
         n = layout.n_coefficients
         if n > MOST_COEFFICIENTS:
             raise UsageError(
-                Fault(None, None, "support", f"{n:,} coefficients by day, where all types hang together",
+                Fault.at("support", f"{n:,} coefficients by day, where all types hang together",
                       f"at most {MOST_COEFFICIENTS:,}: fewer types or pairs (`support`), or pk.fit, whose mechanisms "
                       "many pairs share"),
                 aftermath="nothing was fitted",

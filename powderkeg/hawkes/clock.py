@@ -64,18 +64,18 @@ def moments(values: Any) -> Floats | None:
 def open_window(time: Floats, dated: bool, start: Any, end: Any, days: float | None) -> ClockWindow:
     """Times from the start of the window. start, end as they were given: numbers beside numbers, dates beside dates."""
     if end is not None and days is not None:
-        raise UsageError(Fault(None, None, "end", "`end` beside `days`", "one of them: days is end less start"))
+        raise UsageError(Fault.at("end", "`end` beside `days`", "one of them: days is end less start"))
     begin = 0.0 if start is None else _bound(start, "start", dated)
     if dated and start is None:
         known = time[np.isfinite(time)]
         begin = float(math.floor(known.min())) if len(known) else 0.0
     if dated and begin != math.floor(begin):
-        raise UsageError(Fault(None, None, "start", str(start), "a day: a date, or its midnight"))
+        raise UsageError(Fault.at("start", str(start), "a day: a date, or its midnight"))
     length = days
     if end is not None:
         length = _bound(end, "end", dated) - begin
         if not length > 0:
-            raise UsageError(Fault(None, None, "end", str(end), f"an end after the start, {_written(begin, dated)}"))
+            raise UsageError(Fault.at("end", str(end), f"an end after the start, {_written(begin, dated)}"))
     if not dated and start is None:
         _refuse_origin(time, length is not None)
     _refuse_outside(time, begin, length, dated, start is not None)
@@ -141,7 +141,7 @@ def _bound(value: Any, place: str, dated: bool) -> float:
     """An end of the window on the clock of the times."""
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         if dated:
-            raise UsageError(Fault(None, None, place, f"{value} beside dates", f"a date, such as {place}='2015-01-01'"))
+            raise UsageError(Fault.at(place, f"{value} beside dates", f"a date, such as {place}='2015-01-01'"))
         if math.isfinite(value):
             return float(value)
     if isinstance(value, np.datetime64):
@@ -151,14 +151,14 @@ def _bound(value: Any, place: str, dated: bool) -> float:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise UsageError(
-                Fault(None, None, place, repr(value), f"a date as year-month-day, such as {place}='2015-01-01'")
+                Fault.at(place, repr(value), f"a date as year-month-day, such as {place}='2015-01-01'")
             ) from None
     if isinstance(value, date) and dated:
         found = _of_objects(np.array([value], object))
         assert found is not None
         return float(found[0])
     raise UsageError(
-        Fault(None, None, place, repr(value), "a date, as the times are" if dated else "a number, as the times are")
+        Fault.at(place, repr(value), "a date, as the times are" if dated else "a number, as the times are")
     )
 
 
@@ -177,7 +177,7 @@ def _refuse_outside(time: Floats, begin: float, length: float | None, dated: boo
     early = time < begin
     if early.any() and (given or dated):
         faults.append(
-            Fault(None, None, "start", f"{int(early.sum())} times before {_written(begin, dated)}, the first "
+            Fault.at("start", f"{int(early.sum())} times before {_written(begin, dated)}, the first "
                   f"{_written(float(time[early].min()), dated)}", "no start after the first event",
                   f"start={_typed(float(time[early].min()), dated)}")
         )  # fmt: skip
@@ -185,7 +185,7 @@ def _refuse_outside(time: Floats, begin: float, length: float | None, dated: boo
         late = time > begin + length
         if late.any():
             faults.append(
-                Fault(None, None, "end", f"{int(late.sum())} times after {_written(begin + length, dated)}, the last "
+                Fault.at("end", f"{int(late.sum())} times after {_written(begin + length, dated)}, the last "
                       f"{_written(float(time[late].max()), dated)}", "an end after the last event; a date is its first "
                       "moment", f"end={_typed(math.floor(float(time[late].max())) + 1.0, dated)}")
             )  # fmt: skip
@@ -222,7 +222,7 @@ def _refuse_origin(time: Floats, end_given: bool) -> None:
     looks = f", which look like {kind}" if kind else f", and none in the {first:.6g} from 0 on"
     or_dates = f"; or dates: {dates}" if dates else ""
     raise EventError(
-        Fault(None, None, "time", f"times that run from {first:.10g} to {last:.10g}{looks}",
+        Fault.at("time", f"times that run from {first:.10g} to {last:.10g}{looks}",
               "times from the start of the window, or where it begins in `start` (and `end`); 0 if it was watched from "
               f"there on{or_dates}", f"start={math.floor(first / whole) * int(whole)}"),
         aftermath="nothing was fitted",

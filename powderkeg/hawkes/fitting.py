@@ -187,7 +187,7 @@ def _check_options(
 ) -> None:  # fmt: skip
     faults = []
     if not (is_number(level) and 0.0 < level < 1.0):
-        faults.append(Fault(None, None, "level", shown(level), "a share between 0 and 1, such as 0.9"))
+        faults.append(Fault.at("level", shown(level), "a share between 0 and 1, such as 0.9"))
     if decays is not None:
         try:
             values = np.asarray(decays, np.float64).ravel()
@@ -196,22 +196,20 @@ def _check_options(
         wrong = ~(np.isfinite(values) & (values > 0))
         if len(values) == 0 or wrong.any():
             found = shown(decays) if len(values) == 0 else f"{values[wrong][0]:g}"
-            faults.append(Fault(None, None, "decays", found, "numbers above 0, or None to estimate them"))
+            faults.append(Fault.at("decays", found, "numbers above 0, or None to estimate them"))
         if components is not None:
-            faults.append(Fault(None, None, "components", f"{components} beside `decays`", "one or the other"))
+            faults.append(Fault.at("components", f"{components} beside `decays`", "one or the other"))
         if len(values) > 1 and not per_source and len(np.unique(values)) < len(values):
-            faults.append(Fault(None, None, "decays", "the same decay twice", "different decays"))
+            faults.append(Fault.at("decays", "the same decay twice", "different decays"))
     if components is not None and not (isinstance(components, (int, np.integer)) and components >= 1):
-        faults.append(Fault(None, None, "components", repr(components), "a whole number of at least 1"))
+        faults.append(Fault.at("components", repr(components), "a whole number of at least 1"))
     if isinstance(penalty, str) and penalty not in CRITERIA:
         faults.append(
-            Fault(None, None, "penalty", repr(penalty), f"a number or one of {', '.join(CRITERIA)}",
+            Fault.at("penalty", repr(penalty), f"a number or one of {', '.join(CRITERIA)}",
                   nearest_name(penalty, CRITERIA))
         )  # fmt: skip
     if not isinstance(penalty, str) and penalty is not None and not (is_number(penalty) and penalty >= 0):
-        faults.append(
-            Fault(None, None, "penalty", shown(penalty), f"a number of at least 0 or one of {', '.join(CRITERIA)}")
-        )
+        faults.append(Fault.at("penalty", shown(penalty), f"a number of at least 0 or one of {', '.join(CRITERIA)}"))
     if faults:
         raise UsageError(faults, aftermath="nothing was fitted")
 
@@ -228,7 +226,7 @@ def _layout(
     size = np.bincount(target, minlength=c).astype(np.float64) * count + 1.0
     if (size**2).sum() > MOST_CURVATURES:
         raise UsageError(
-            Fault(None, None, "support", f"{len(source) * count:,} links among {c:,} types",
+            Fault.at("support", f"{len(source) * count:,} links among {c:,} types",
                   "the pairs that can be linked, as a matrix of [source, target] in `support`"),
             aftermath="nothing was fitted",
         )  # fmt: skip
@@ -245,12 +243,12 @@ def _pairs(support: Any, c: int) -> tuple[Ints, Ints]:
         found = f"a {type(support).__name__}" if np.ndim(support) == 0 else "no matrix of numbers"
     if found != f"shape {(c, c)}":
         raise UsageError(
-            Fault(None, None, "support", found, f"({c}, {c}) [source, target] for {c} types"),
+            Fault.at("support", found, f"({c}, {c}) [source, target] for {c} types"),
             aftermath="nothing was fitted",
         )
     if not np.isfinite(matrix.data).all():
         raise UsageError(
-            Fault(None, None, "support", "entries that are not numbers", "0 where a pair is not to be linked, else 1"),
+            Fault.at("support", "entries that are not numbers", "0 where a pair is not to be linked, else 1"),
             aftermath="nothing was fitted",
         )
     matrix.sum_duplicates()  # a pair that is named twice is one link
@@ -263,7 +261,7 @@ def _cuts(streams: TypeStreams, background: int | Sequence[float] | None) -> Flo
     length = streams.days
     if background is not None and streams.windows:
         raise UsageError(
-            Fault(None, None, "background", f"pieces for {len(streams.windows)} histories", "a constant background: "
+            Fault.at("background", f"pieces for {len(streams.windows)} histories", "a constant background: "
                   "leave `background` out, or fit one history"),
             aftermath="nothing was fitted",
         )  # fmt: skip
@@ -271,7 +269,7 @@ def _cuts(streams: TypeStreams, background: int | Sequence[float] | None) -> Flo
         inner = np.zeros(0)
     elif isinstance(background, (int, np.integer)):
         if background < 1:
-            raise UsageError(Fault(None, None, "background", str(background), "at least 1 piece"))
+            raise UsageError(Fault.at("background", str(background), "at least 1 piece"))
         inner = np.linspace(0.0, length, int(background) + 1)[1:-1]
     else:
         try:
@@ -284,7 +282,7 @@ def _cuts(streams: TypeStreams, background: int | Sequence[float] | None) -> Flo
             np.isfinite(inner).all() and (np.diff(inner) > 0).all() and (inner > 0).all() and (inner < length).all()
         ):
             raise UsageError(
-                Fault(None, None, "background", repr(background), "a whole number of pieces, or rising times inside "
+                Fault.at("background", repr(background), "a whole number of pieces, or rising times inside "
                       f"the window 0 to {length * streams.stamp:g} at which pieces meet"),
                 aftermath="nothing was fitted",
             )  # fmt: skip
@@ -297,9 +295,7 @@ def _given(decays: Any, layout: LinkLayout, per_source: bool) -> Floats:
     values = np.asarray(decays, np.float64).ravel()
     if per_source and len(values) not in (1, layout.n_types):
         raise UsageError(
-            Fault(
-                None, None, "decays", f"{len(values)} decays for {layout.n_types} sources", "one decay for each source"
-            ),
+            Fault.at("decays", f"{len(values)} decays for {layout.n_types} sources", "one decay for each source"),
             aftermath="nothing was fitted",
         )
     return np.broadcast_to(values, layout.n_decays).astype(np.float64)

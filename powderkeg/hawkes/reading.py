@@ -47,7 +47,7 @@ def read_streams(
     """The arguments are those of `hawkes`; slowest: the least decay that is given. Raises EventError, UsageError."""
     if likelihood is not None and likelihood not in LIKELIHOODS:
         raise UsageError(
-            Fault(None, None, "likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))
+            Fault.at("likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))
         )
     if types is None and _are_histories(events):
         if len(events) > 1:
@@ -61,15 +61,13 @@ def read_streams(
     )
     for place, value, expected in given:
         if value is not None and not (is_number(value) and value > 0):
-            raise UsageError(Fault(None, None, place, shown(value), expected))
+            raise UsageError(Fault.at(place, shown(value), expected))
     assert days is None or isinstance(days, (int, float, np.integer, np.floating))
     if isinstance(events, EventTable):
         _refuse_types(types, "an EventTable; name the columns that make its types with `by`")
         if start is not None or end is not None:
             place = "start" if start is not None else "end"
-            raise UsageError(
-                Fault(None, None, place, f"`{place}` beside an EventTable", "the table's own window, or `days`")
-            )
+            raise UsageError(Fault.at(place, f"`{place}` beside an EventTable", "the table's own window, or `days`"))
         stamps, labels = _of_table(events, by)
         window = ClockWindow(stamps, days or events.days, events.start, events.resolution)
     else:
@@ -86,7 +84,7 @@ def read_streams(
     found, kind = np.unique(labels, return_inverse=True)
     if names is not None:
         raise UsageError(
-            Fault(None, None, "names", f"{len(names)} names", "names only with a list of arrays; types name themselves")
+            Fault.at("names", f"{len(names)} names", "names only with a list of arrays; types name themselves")
         )
     return _finish(window, kind.astype(np.int64), tuple(str(n) for n in found.tolist()), likelihood, stamp)
 
@@ -107,18 +105,18 @@ def _is_frame(events: Any) -> bool:
 
 def _refuse_types(types: Any, what: str) -> None:
     if types is not None:
-        raise UsageError(Fault(None, None, "types", f"types beside {what.partition(';')[0]}", what.partition("; ")[2]))
+        raise UsageError(Fault.at("types", f"types beside {what.partition(';')[0]}", what.partition("; ")[2]))
 
 
 def _of_table(events: EventTable, by: str | Sequence[str] | None) -> tuple[Floats, Any]:
     if events.resolution == "month":
         raise EventError(
-            Fault(None, None, "resolution", "stamps good for a month", "stamps good for a day or better: a month hides "
+            Fault.at("resolution", "stamps good for a month", "stamps good for a day or better: a month hides "
                   "who answered whom")
         )  # fmt: skip
     if events.n_replicates > 1:
         raise EventError(
-            Fault(None, None, "replicate", f"{events.n_replicates} histories in one table",
+            Fault.at("replicate", f"{events.n_replicates} histories in one table",
                   "one history; take one with frame.filter(replicate == 0)")
         )  # fmt: skip
     columns = ["source", "act", "target"] if by is None else [by] if isinstance(by, str) else list(by)
@@ -129,25 +127,23 @@ def _of_frame(frame: pl.DataFrame, time: str, by: str | Sequence[str] | None) ->
     columns = [by] if isinstance(by, str) else list(by) if by is not None else None
     if time not in frame.columns:
         raise EventError(
-            Fault(None, None, "time", f"no column {time!r}", f"one of {', '.join(frame.columns)}, named by `time`",
+            Fault.at("time", f"no column {time!r}", f"one of {', '.join(frame.columns)}, named by `time`",
                   nearest_name(time, frame.columns))
         )  # fmt: skip
     if columns is None:
         columns = [c for c in ("source", "act", "target", "type") if c in frame.columns]
         if not columns:
             others = ", ".join(c for c in frame.columns if c != time) or "none"
-            raise EventError(
-                Fault(None, None, "by", "no column of types", f"`by`: which of these make a type: {others}")
-            )
+            raise EventError(Fault.at("by", "no column of types", f"`by`: which of these make a type: {others}"))
     stamps = frame[time]
     if stamps.null_count():
-        raise EventError(Fault(None, None, time, f"{stamps.null_count()} rows without a time", "a time in every row"))
+        raise EventError(Fault.at(time, f"{stamps.null_count()} rows without a time", "a time in every row"))
     dates = moments(stamps)
     if dates is not None:
         return dates, True, _labels(frame, columns)
     if not stamps.dtype.is_numeric():
         raise EventError(
-            Fault(None, None, time, f"times of type {stamps.dtype}", "numbers, dates or date-times")
+            Fault.at(time, f"times of type {stamps.dtype}", "numbers, dates or date-times")
         )  # fmt: skip
     return _floats(stamps.to_numpy(), time)[0], False, _labels(frame, columns)
 
@@ -156,15 +152,13 @@ def _labels(frame: pl.DataFrame, columns: list[str]) -> Any:
     missing = [c for c in columns if c not in frame.columns]
     if missing:
         raise EventError(
-            [Fault(None, None, "by", f"no column {c!r}", f"one of {', '.join(frame.columns)}",
+            [Fault.at("by", f"no column {c!r}", f"one of {', '.join(frame.columns)}",
                    nearest_name(c, frame.columns)) for c in missing]
         )  # fmt: skip
     unnamed = frame.select(pl.all_horizontal(pl.col(columns).is_null()).sum()).item()
     if unnamed:
         raise EventError(
-            Fault(
-                None,
-                None,
+            Fault.at(
                 " ".join(columns),
                 f"{unnamed:,} rows without a type",
                 "a type in every row, or no such rows",
@@ -178,14 +172,12 @@ def _of_pair(times: Any, types: Any) -> tuple[Floats, bool, Any]:
     stamps, dated = _floats(times, "events")
     labels = np.asarray(types)
     if labels.dtype.kind == "O" and any(one is None for one in labels.ravel()):
-        raise EventError(Fault(None, None, "types", "events without a type", "whole numbers or names"))
+        raise EventError(Fault.at("types", "events without a type", "whole numbers or names"))
     if labels.ndim != 1 or len(labels) != len(stamps):
-        raise EventError(
-            Fault(None, None, "types", f"{labels.size} types for {len(stamps)} times", "a type for every time")
-        )
+        raise EventError(Fault.at("types", f"{labels.size} types for {len(stamps)} times", "a type for every time"))
     if labels.dtype.kind == "f":
         if not (np.isfinite(labels) & (labels == np.floor(labels))).all():
-            raise EventError(Fault(None, None, "types", "types that are fractions", "whole numbers or names"))
+            raise EventError(Fault.at("types", "types that are fractions", "whole numbers or names"))
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "O":
         labels = labels.astype(str)
@@ -196,7 +188,7 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, bool, I
     if isinstance(events, dict):
         if names is not None:
             raise UsageError(
-                Fault(None, None, "names", f"{len(names)} names beside a dict", "names only with a list of arrays; "
+                Fault.at("names", f"{len(names)} names beside a dict", "names only with a list of arrays; "
                       "the keys of a dict name its types")
             )  # fmt: skip
         names, events = [str(n) for n in events], list(events.values())
@@ -206,22 +198,22 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, bool, I
             events = [events]  # one type
         else:
             raise EventError(
-                Fault(None, None, "events", f"a {type(events).__name__}", "a list of arrays of times, one for each "
+                Fault.at("events", f"a {type(events).__name__}", "a list of arrays of times, one for each "
                       "type; times and types; an EventTable; or a dataframe")
             )  # fmt: skip
     if len(events) and all(np.isscalar(one) or isinstance(one, date) for one in events):
         events = [events]
     if len(events) == 0:
-        raise EventError(Fault(None, None, "events", "no types", "at least one array of times"))
+        raise EventError(Fault.at("events", "no types", "at least one array of times"))
     labels = tuple(names) if names is not None else tuple(f"type_{k}" for k in range(len(events)))
     if len(labels) != len(events) or len(set(labels)) != len(events):
         raise UsageError(
-            Fault(None, None, "names", f"{len(set(labels))} different names for {len(events)} types", "one name each")
+            Fault.at("names", f"{len(set(labels))} different names for {len(events)} types", "one name each")
         )
     parts = [_floats(one, name) for one, name in zip(events, labels, strict=True)]
     dated = {dates for one, dates in parts if len(one)}
     if len(dated) > 1:
-        raise EventError(Fault(None, None, "events", "dates for some types, numbers for others", "one clock for all"))
+        raise EventError(Fault.at("events", "dates for some types, numbers for others", "one clock for all"))
     kind = np.repeat(np.arange(len(parts)), [len(one) for one, _ in parts])
     return np.concatenate([one for one, _ in parts]), True in dated, kind.astype(np.int64), labels
 
@@ -248,29 +240,27 @@ def _of_histories(
     others = sorted({one[3] for one in read} - {labels})
     if others:
         raise UsageError(
-            Fault(None, None, "events", f"a history with {len(labels)} types ({', '.join(labels[:3])}) and one with "
+            Fault.at("events", f"a history with {len(labels)} types ({', '.join(labels[:3])}) and one with "
                   f"{len(others[0])} ({', '.join(others[0][:3])})", "the same types in each history; [] for a type "
                   "without events"),
             aftermath="nothing was fitted",
         )  # fmt: skip
     if len(lengths) != len(events) or not all(one is None or (is_number(one) and one > 0) for one in lengths):
         raise UsageError(
-            Fault(
-                None, None, "days", shown(days), f"one length above 0, or one for each of the {len(events)} histories"
-            )
+            Fault.at("days", shown(days), f"one length above 0, or one for each of the {len(events)} histories")
         )
     windows = [open_window(one[0], one[1], start, end, length) for one, length in zip(read, lengths, strict=True)]
     for k, (window, one) in enumerate(zip(windows, read, strict=True)):
         _refuse_wrong(window.time, one[2], labels, window.length, f"history {k + 1}, ")
         if window.length is None and not (len(window.time) and window.time.max() > 0):
             raise EventError(
-                Fault(None, None, f"history {k + 1}", "no events and no end", "its length in `days`"),
+                Fault.at(f"history {k + 1}", "no events and no end", "its length in `days`"),
                 aftermath="nothing was fitted",
             )
     whole = all((window.time == np.floor(window.time)).all() for window in windows)
     if likelihood == "day" or stamp is not None or (likelihood is None and whole):
         raise UsageError(
-            Fault(None, None, "events", f"{len(events)} histories by day", "one history; or likelihood='exact' if "
+            Fault.at("events", f"{len(events)} histories by day", "one history; or likelihood='exact' if "
                   "whole numbers are exact times"),
             aftermath="nothing was fitted",
         )  # fmt: skip
@@ -288,7 +278,7 @@ def _joined(
     kind = np.concatenate(kinds)
     if len(time) < 2:
         raise EventError(
-            Fault(None, None, "events", f"{len(time)} event in all histories", "at least 2"),
+            Fault.at("events", f"{len(time)} event in all histories", "at least 2"),
             aftermath="nothing was fitted",
         )
     order = np.lexsort((kind, time))
@@ -307,7 +297,7 @@ def _floats(values: Any, place: str) -> tuple[Floats, bool]:
     """(times, whether they are days since 1970, from dates)."""
     if isinstance(values, (list, tuple)) and any(np.ndim(one) == 1 for one in values if not np.isscalar(one)):
         raise EventError(
-            Fault(None, None, place, f"{len(values)} rows of times in place of one", "one history: a list with one row "
+            Fault.at(place, f"{len(values)} rows of times in place of one", "one history: a list with one row "
                   "of times for each type, not a list of realizations")
         )  # fmt: skip
     try:
@@ -320,12 +310,12 @@ def _floats(values: Any, place: str) -> tuple[Floats, bool]:
         result = result.astype(np.float64)
     except (TypeError, ValueError):
         raise EventError(
-            Fault(None, None, place, "times that are not numbers", "numbers from the start of the window, or dates: "
+            Fault.at(place, "times that are not numbers", "numbers from the start of the window, or dates: "
                   "texts become dates by pandas.to_datetime(times)")
         ) from None  # fmt: skip
     if result.ndim != 1:
         raise EventError(
-            Fault(None, None, place, f"times of shape {result.shape}", "a row of times; several types: a list of rows")
+            Fault.at(place, f"times of shape {result.shape}", "a row of times; several types: a list of rows")
         )
     return result, False
 
@@ -338,13 +328,13 @@ def _finish(
     _refuse_wrong(time, kind, names, days)
     if len(time) < 2:
         raise EventError(
-            Fault(None, None, "events", f"{len(time)} event{'s' * (len(time) != 1)} in the window",
+            Fault.at("events", f"{len(time)} event{'s' * (len(time) != 1)} in the window",
                   "at least 2, and some dozens for each link that is to be estimated"),
             aftermath="nothing was fitted",
         )  # fmt: skip
     if float(np.max(time)) > FARTHEST:
         raise EventError(
-            Fault(None, None, "time", f"a time of {np.max(time):g}", f"times below {FARTHEST:g}, in a coarser unit"),
+            Fault.at("time", f"a time of {np.max(time):g}", f"times below {FARTHEST:g}, in a coarser unit"),
             aftermath="nothing was fitted",
         )
     said = _like_counts(time, names)
@@ -354,7 +344,7 @@ def _finish(
     if by_day:
         if days is not None and time[-1] >= days:
             raise EventError(
-                Fault(None, None, "days", f"an event on stamp {time[-1]:g} of a window that ends at {days:g}",
+                Fault.at("days", f"an event on stamp {time[-1]:g} of a window that ends at {days:g}",
                       f"an end after it: days={math.floor(time[-1] / width + 1e-9) * width + width:g}"),
                 aftermath="nothing was fitted",
             )  # fmt: skip
@@ -371,12 +361,12 @@ def _finish(
         )
     if not by_day and not time[-1] > time[0]:
         raise EventError(
-            Fault(None, None, "time", f"all {len(time)} events at time {time[0]:g}", "events over a span of time"),
+            Fault.at("time", f"all {len(time)} events at time {time[0]:g}", "events over a span of time"),
             aftermath="nothing was fitted",
         )
     if by_day and length < 3:
         raise EventError(
-            Fault(None, None, "days", f"a window of {length:g} stamps of {width:g}", "at least 3 of them, and some "
+            Fault.at("days", f"a window of {length:g} stamps of {width:g}", "at least 3 of them, and some "
                   "dozens for an estimate that means something"),
             aftermath="nothing was fitted",
         )  # fmt: skip
@@ -403,7 +393,7 @@ def _refuse_wrong(time: Floats, kind: Ints, names: tuple[str, ...], days: float 
         if wrong.any():
             at = int(np.flatnonzero(wrong)[0])
             found = f"{int(wrong.sum())} times {what}, the first {time[at]:g}"
-            faults.append(Fault(None, None, history + (names[kind[at]] if len(names) else ""), found, expected))
+            faults.append(Fault.at(history + (names[kind[at]] if len(names) else ""), found, expected))
     if faults:
         raise EventError(faults, aftermath="nothing was fitted")
 
@@ -432,7 +422,7 @@ def _how_stamped(
     many = ties > max(MANY_TIES * len(time), 5)
     if likelihood == "exact" and (many or resolution == "day"):
         raise EventError(
-            Fault(None, None, "likelihood", f"exact times, of events of which {ties:,} of {len(time):,} share stamps",
+            Fault.at("likelihood", f"exact times, of events of which {ties:,} of {len(time):,} share stamps",
                   "likelihood='day' with the width of a stamp in `stamp`. Read as exact, events of one stamp cannot "
                   "answer each other, and most answers are lost"),
             aftermath="nothing was fitted",
@@ -445,7 +435,7 @@ def _how_stamped(
         return True, 1.0
     if many:
         raise EventError(
-            Fault(None, None, "time", twice + ", though they are not whole numbers",
+            Fault.at("time", twice + ", though they are not whole numbers",
                   "the width of a stamp, such as stamp=1/24 for times in days good for an hour: then events of one "
                   "stamp may answer each other. Doubles of the same event: drop them"),
             aftermath="nothing was fitted",

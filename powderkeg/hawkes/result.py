@@ -254,7 +254,7 @@ class HawkesFit:
         s = self.streams
         if s.windows:
             raise UsageError(
-                Fault(None, None, "event_table", f"{len(s.windows)} histories", "one history: fit it by itself, or "
+                Fault.at("event_table", f"{len(s.windows)} histories", "one history: fit it by itself, or "
                       "take `model` with a table of your own")
             )  # fmt: skip
         nobody = pl.lit(None, dtype=pl.String)

@@ -146,7 +146,7 @@ def _draft(scenario: Scenario, levels: Levels | None = None) -> Draft:
     states = States(scenario)
     expanded = collect(scenario, scenario.moves, lambda name, move: expand_move(name, move, cast, states.names))
     if not expanded:
-        raise error_of(scenario, [Fault(None, None, "moves", "no moves: nothing can happen", "at least one move")])
+        raise error_of(scenario, [Fault.at("moves", "no moves: nothing can happen", "at least one move")])
     table = ChannelTable(
         move=np.repeat(np.arange(len(expanded)), [len(source) for source, _, _ in expanded]),
         source=np.concatenate([source for source, _, _ in expanded]),
@@ -224,7 +224,7 @@ def _repeated(draft: Draft, act: Ints) -> list[Fault]:
         earlier = names[table.move[np.flatnonzero(key == key[index])[0]]]
         source, target = draft.cast.actors[table.source[index]], draft.cast.actors[table.target[index]]
         found = f"{source} {draft.scenario.moves[names[move]].does} {target}, which moves.{earlier} makes possible too"
-        faults.append(Fault(None, None, f"moves.{names[move]}", found, "each actor, act and target in one move only"))
+        faults.append(Fault.at(f"moves.{names[move]}", found, "each actor, act and target in one move only"))
     return faults
 
 
@@ -373,7 +373,7 @@ def _of_pairs(draft: Draft) -> Iterator[tuple[int, str, Quantity | None, str | N
                 path = f"moves.{name}.times.{source}.{target}"
                 yield channel[source, target], path, times, follows
             else:
-                faults.append(Fault(None, None, key, f"{source} to {target}, no pair of this move", "a pair of it"))
+                faults.append(Fault.at(key, f"{source} to {target}, no pair of this move", "a pair of it"))
     if faults:
         raise error_of(draft.scenario, faults)
 

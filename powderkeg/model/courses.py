@@ -94,7 +94,7 @@ def _values(scenario: Scenario, name: str, one: Covariate) -> tuple[float, ...]:
                 found |= _number(value)
     if len(found) > MOST_VALUES:
         raise ModelError(
-            Fault(None, None, f"covariates.{name}", f"{len(found)} different values",
+            Fault.at(f"covariates.{name}", f"{len(found)} different values",
                   f"at most {MOST_VALUES}: rounded, or in steps, because gates are tabled by them")
         )  # fmt: skip
     return tuple(sorted(found))
@@ -109,7 +109,7 @@ def _number(value: Any) -> set[float]:
 def _level(scenario: Scenario, name: str, value: float, known: tuple[float, ...]) -> int:
     if value not in known:
         raise ModelError(
-            Fault(None, None, f"covariates.{name}", f"{value:g}, a value that the baseline does not have",
+            Fault.at(f"covariates.{name}", f"{value:g}, a value that the baseline does not have",
                   "one of " + ", ".join(f"{one:g}" for one in known) + "; name others in an intervention of the file")
         )  # fmt: skip
     return known.index(value)

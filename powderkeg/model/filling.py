@@ -30,7 +30,7 @@ def filled(model: Model, values: Mapping[str, float]) -> System:
     shares = {path: number for path, number in values.items() if path not in index and _component(model, path) >= 0}
     values = {path: number for path, number in values.items() if path not in shares}
     unknown = [
-        Fault(None, None, path, "not a number that the model is filled from", "a parameter", nearest_name(path, index))
+        Fault.at(path, "not a number that the model is filled from", "a parameter", nearest_name(path, index))
         for path in values
         if path not in index
     ]

@@ -143,16 +143,14 @@ def expand_move(
     pair = matches.letters["who"] * cast.size + matches.letters["to"]
     pairs, key, reason, reasons = reasons_of(pair, literals)
     if not len(pairs):
-        raise Misfit(Fault(None, None, path, "fits no two actors", "who, to and given that fit some pair"))
+        raise Misfit(Fault.at(path, "fits no two actors", "who, to and given that fit some pair"))
     twice = np.flatnonzero(np.diff(key) == 0)
     if len(twice):
         one, other = divmod(int(pairs[key[twice[0]]]), cast.size)
         source, target = cast.actors[one], cast.actors[other]
         ties = sorted({facts[fact] for at in (0, 1) for fact, _ in reasons[reason[twice[0] + at]]})
         raise Misfit(
-            Fault(
-                None,
-                None,
+            Fault.at(
                 f"{path}.given",
                 f"several ways to allow {source} and {target} ({', '.join(ties)})",
                 "one: name actors instead of a class, or declare one tie instead of several of a kind",
@@ -296,9 +294,7 @@ def _cross(matches: Matches, letter: str, actors: Ints) -> Matches:
 
 
 def _too_many(path: str, found: TooManyMatches) -> Fault:
-    return Fault(
-        None, None, path, f"{found.count:,} matches", f"at most {MOST_MATCHES:,}: ask for a tie, or name fewer actors"
-    )
+    return Fault.at(path, f"{found.count:,} matches", f"at most {MOST_MATCHES:,}: ask for a tie, or name fewer actors")
 
 
 def _must_be_someone(path: str, given: Sequence[TiePattern], event: Pattern, reply: Pattern, matches: Matches) -> None:
@@ -308,7 +304,7 @@ def _must_be_someone(path: str, given: Sequence[TiePattern], event: Pattern, rep
             if not pattern.holds and word in VARIABLES and word not in matches.letters:
                 found = f"{word} is nobody when {_act(event)} and {_act(reply)}, so no tie of {word} can be absent"
                 expected = f"a mechanism of its own for acts and answers without {word}"
-                raise Misfit(Fault(None, None, f"{path}.given", found, expected))
+                raise Misfit(Fault.at(f"{path}.given", found, expected))
 
 
 def _act(pattern: Pattern) -> str:
@@ -322,7 +318,7 @@ def _unlinked(path: str, mechanism: Mechanism, cast: IndexedCast, acts: Callable
         atoms = [Atom(cast.place(p.subject), cast.place(p.object), acts(p.act), "it") for p in patterns]
         if not any(len(fits(nobody, atom, cast.size)[0]) for atom in atoms):
             said = " or ".join(map(_act, patterns))
-            return Fault(None, None, f"{path}.{key}", f"no move makes {said} possible", "an act that some move allows")
+            return Fault.at(f"{path}.{key}", f"no move makes {said} possible", "an act that some move allows")
     for pattern, atom in zip(
         [pattern for pattern in mechanism.given if pattern.holds],
         cast.tie_atoms(mechanism.given, VARIABLES),
@@ -330,7 +326,5 @@ def _unlinked(path: str, mechanism: Mechanism, cast: IndexedCast, acts: Callable
     ):
         if not len(fits(nobody, atom, cast.size)[0]):
             said = f"{pattern.subject} {tie_verb(pattern.kind)} {pattern.object}"
-            return Fault(None, None, f"{path}.given", f"no tie says that {said}", "a tie that is declared")
-    return Fault(
-        None, None, path, "links nothing: no acts fit all its patterns together", "moves that fit when, given and then"
-    )
+            return Fault.at(f"{path}.given", f"no tie says that {said}", "a tie that is declared")
+    return Fault.at(path, "links nothing: no acts fit all its patterns together", "moves that fit when, given and then")

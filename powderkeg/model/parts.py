@@ -159,8 +159,8 @@ class Model:
         """Raises UsageError for a model in which one channel stands for many; `what` it was to be, as "simulated"."""
         if self.stands_for is not None:
             raise UsageError(
-                Fault(
-                    None, None, "", f"a model of the channels that occur in events, which cannot be {what}",
+                Fault.of(
+                    f"a model of the channels that occur in events, which cannot be {what}",
                     "a scenario with fewer actors, compiled whole: of channels that never occurred only the number is "
                     "known",
                 )
@@ -173,8 +173,8 @@ class Model:
         covariate = self.scenario.covariates[self.known_by]
         ends = self.scenario.start + timedelta(days=math.ceil(days) - 1)
         raise UsageError(
-            Fault(
-                None, None, f"covariates.{self.known_by}.known_until",
+            Fault.at(
+                f"covariates.{self.known_by}.known_until",
                 f"{covariate.known_until}, but {what} goes on until {ends}",
                 f"its values up to then; or `after`, what it is taken to be; or {what} that ends before",
             )
@@ -187,14 +187,12 @@ class Model:
             if (channel.source, channel.act, channel.target) == (source, act, target):
                 return index
         near = nearest_name(str(wanted), [str(channel) for channel in self.channels[: self.n_acts]])
-        raise UsageError(Fault(None, None, "", f"no channel '{wanted}'", "an act that a move allows", near))
+        raise UsageError(Fault.of(f"no channel '{wanted}'", "an act that a move allows", near))
 
     def fact(self, name: str) -> int:
         """Index of a fact or tie. Raises UsageError, with the nearest name."""
         if name not in self.facts:
-            raise UsageError(
-                Fault(None, None, "", f"unknown fact {name!r}", "a fact or tie", nearest_name(name, self.facts))
-            )
+            raise UsageError(Fault.of(f"unknown fact {name!r}", "a fact or tie", nearest_name(name, self.facts)))
         return self.facts.index(name)
 
     def levels_of(self, state: Mapping[str, str] | Ints | None = None) -> Ints:
@@ -215,7 +213,7 @@ class Model:
             if level not in self.levels[index]:
                 known = ", ".join(self.levels[index])
                 nearest = nearest_name(str(level), self.levels[index])
-                raise UsageError(Fault(None, None, name, f"unknown level {level!r}", f"one of {known}", nearest))
+                raise UsageError(Fault.at(name, f"unknown level {level!r}", f"one of {known}", nearest))
             levels[index] = self.levels[index].index(level)
         return levels
 

@@ -172,7 +172,7 @@ class _Space:
             if not _tied(move) and _span(who, to) > few:
                 if move.given:
                     faults.append(
-                        Fault(None, None, f"moves.{name}.given",
+                        Fault.at(f"moves.{name}.given",
                               f"a tie that must be absent, among {_span(who, to):,} pairs of actors",
                               "a smaller class, or no such tie: at this size channels are counted, not listed")
                     )  # fmt: skip
@@ -200,7 +200,7 @@ class _Space:
 
         def fault(later: int, earlier: int) -> Fault:
             found = f"some {self.scenario.moves[names[later]].does} which moves.{names[earlier]} makes possible too"
-            return Fault(None, None, f"moves.{names[later]}", found, "each actor, act and target in one move only")
+            return Fault.at(f"moves.{names[later]}", found, "each actor, act and target in one move only")
 
         for act, wides in self.wide.items():
             for k, one in enumerate(wides):
@@ -318,8 +318,8 @@ class _Linker:
                     counted += self._count(way, reply, matches, source, target, literals)
         except TooManyMatches as found:
             raise Misfit(
-                Fault(
-                    None, None, self.path, f"{found.count:,} links between channels that occur",
+                Fault.at(
+                    self.path, f"{found.count:,} links between channels that occur",
                     f"at most {MOST_MATCHES:,}: name the one who answers by the act or by a tie, or a smaller class",
                 )
             ) from None  # fmt: skip
@@ -341,8 +341,8 @@ class _Linker:
             for word in (pattern.subject, pattern.object):
                 if not pattern.holds and word in VARIABLES and word not in matches.letters:
                     raise Misfit(
-                        Fault(
-                            None, None, f"{self.path}.given",
+                        Fault.at(
+                            f"{self.path}.given",
                             f"a tie of {word} that must be absent, where {word} is anyone",
                             "a letter that the act or another tie settles: at this size anyone is counted, not listed",
                         )
@@ -456,7 +456,7 @@ class _Linker:
         )
         if not len(links.event):
             raise Misfit(
-                Fault(None, None, self.path, "links no act that occurs to an answer that a move allows",
+                Fault.at(self.path, "links no act that occurs to an answer that a move allows",
                       "moves and ties that fit when, given and then, or `answers: 0`")
             )  # fmt: skip
         # What a channel that stands for many sets off is the mean of its examples, and goes to others like it.
@@ -474,15 +474,15 @@ class _Linker:
 
     def _nobody(self, reply: Pattern) -> Fault:
         said = f"{reply.subject} {third_person(reply.act)} {reply.object}"
-        return Fault(
-            None, None, f"{self.path}.then", f"'{said}' names nobody whom the act or a tie settles",
+        return Fault.at(
+            f"{self.path}.then", f"'{said}' names nobody whom the act or a tie settles",
             "at least one actor of the answer known: a letter of `when`, one bound by a tie, or an actor by name",
         )  # fmt: skip
 
     def _several(self, event: Pattern, reply: Pattern) -> Fault:
         said = f"{reply.subject} {third_person(reply.act)} {reply.object}"
         when = f"{event.subject} {third_person(event.act)} {event.object}"
-        return Fault(
-            None, None, self.path, f"several ways in which '{when}' sets off '{said}' with anyone in it",
+        return Fault.at(
+            self.path, f"several ways in which '{when}' sets off '{said}' with anyone in it",
             "one: bind the letter that stands for anyone by a tie, or ask for no tie",
         )  # fmt: skip

@@ -56,7 +56,7 @@ def differences(
     ]
     if not kept:
         asked = " of ".join(["", *(repr(one) for one in (outcome, intervention) if one is not None)])
-        raise UsageError(Fault(None, None, "rows", f"nothing to draw{asked}", "a row or more"))
+        raise UsageError(Fault.at("rows", f"nothing to draw{asked}", "a row or more"))
     empty = {name for name in {row["name"] for row in kept} if all(_is_empty(r) for r in kept if r["name"] == name)}
     never = list(dict.fromkeys(row["title"] for row in kept if row["name"] in empty))
     kept = [row for row in kept if row["name"] not in empty] or kept

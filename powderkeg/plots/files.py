@@ -70,7 +70,7 @@ def _drawer() -> Any:
         import vl_convert
     except ImportError as error:
         expected = "pip install vl-convert-python; figures as .json and everything but drawing work without it"
-        raise UsageError(Fault(None, None, "figure", "vl-convert is not installed", expected)) from error
+        raise UsageError(Fault.at("figure", "vl-convert is not installed", expected)) from error
     return vl_convert
 
 
@@ -129,8 +129,8 @@ def _must_have_room() -> None:
     most = resource.getrlimit(resource.RLIMIT_AS)[0] if hasattr(resource, "RLIMIT_AS") else resource.RLIM_INFINITY
     if most not in (resource.RLIM_INFINITY, -1) and most < ROOM:
         raise PowderkegError(
-            Fault(
-                None, None, "figures", f"a limit of {most / 2**30:.3g} GB on address space (ulimit -v)",
+            Fault.at(
+                "figures", f"a limit of {most / 2**30:.3g} GB on address space (ulimit -v)",
                 f"{ROOM / 2**30:.3g} GB or no limit: what draws them reserves that much, and uses little of it",
             ),
             "no figure was drawn",

@@ -110,9 +110,7 @@ def ranking(events: EventTable, until: date, seed: int = 1, progress: Callable[[
     known = np.flatnonzero((book.past.day < when) & (book.past.day >= when - LATEST))
     if (book.past.day < when).sum() < 200:
         found = f"{int((book.past.day < when).sum()) // 2} events before {until}"
-        raise UsageError(
-            Fault(None, None, "", argument("until", f"{until}") + f": {found}", "at least 100 to learn from")
-        )
+        raise UsageError(Fault.of(argument("until", f"{until}") + f": {found}", "at least 100 to learn from"))
     questions = np.sort(np.random.default_rng(seed).permutation(known)[:MOST_QUESTIONS]).astype(np.int64)
     weights = _start(len(book.past.tone))
     base, told = weights.answer.copy(), []
@@ -180,4 +178,4 @@ def _number(name: str, known: tuple[str, ...], what: str) -> int:
         return known.index(name)
     near = nearest_name(name, known)
     kinds = f"one of the {len(known):,} {'actors' if what == 'source' else 'acts'} of the record"
-    raise UsageError(Fault(None, None, what, f"unknown name {name!r}", kinds, near))
+    raise UsageError(Fault.at(what, f"unknown name {name!r}", kinds, near))

@@ -43,7 +43,7 @@ def scored(book: Book, weights: tuple[Any, ...], first: int, last: int | None) -
     day = book.past.day
     asked = np.flatnonzero((day >= first) & (day <= (day.max() if last is None else last))).astype(np.int64)
     if not len(asked):
-        raise UsageError(Fault(None, None, "", f"no event from {book.date(first)} on", "a day with events after it"))
+        raise UsageError(Fault.of(f"no event from {book.date(first)} on", "a day with events after it"))
     n = len(book.actors)
     ranks, known = np.zeros(len(asked)), np.zeros(len(asked), np.int64)
     rank(

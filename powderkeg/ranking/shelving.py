@@ -67,7 +67,7 @@ def shelve(table: EventTable, known_until: int) -> Book:
     frame = frame.unique(["_day", "source", "act", "target"], keep="first", maintain_order=True)
     if frame.is_empty():
         found = f"none of {len(table):,} events has two different sides and an act"
-        raise EventError(Fault(None, None, "", found, "events with source, act and target"))
+        raise EventError(Fault.of(found, "events with source, act and target"))
     source, act, target = (frame[one].cast(pl.String) for one in ("source", "act", "target"))
     actors = pl.concat([source, target]).unique().sort()
     kinds = act.unique().sort()

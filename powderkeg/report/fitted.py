@@ -95,7 +95,7 @@ def mechanism_figure(fit: Fit, checks: Checks | None, name: str) -> Any:
     problem = fit.problem
     names = list(together(problem.model).mechanisms)
     if name not in names:
-        raise UsageError(Fault(None, None, "mechanism", repr(name), f"one of {', '.join(names)}"))
+        raise UsageError(Fault.at("mechanism", repr(name), f"one of {', '.join(names)}"))
     stretches = pl.DataFrame(schema={"begin": pl.Float64})
     told = []
     answers = fit.parameters.get(f"mechanisms.{name}.answers")

@@ -51,14 +51,14 @@ def edit(scenario: Given, changes: Mapping[str, Any]) -> Scenario:
     if not isinstance(given, Mapping):
         found = f"{type(changes).__name__}: {str(changes)[:60]}"
         expected = "a mapping such as {'mechanisms.retaliation.answers': 0.5}"
-        raise UsageError(Fault(None, None, "changes", found, expected))
+        raise UsageError(Fault.at("changes", found, expected))
     places = {place.path: place for place in SCENARIO.places(scenario)}
     changes = {_full(str(path), places): value for path, value in changes.items()}
     reader = Reader()
     reader.names["source"] = dict.fromkeys(scenario.sources)
     reader.data["start"] = scenario.start
     unknown = [
-        Fault(None, None, path, "unknown key path", _expected(places, path), nearest_path(path, places, reader))
+        Fault.at(path, "unknown key path", _expected(places, path), nearest_path(path, places, reader))
         for path in changes
         if path not in places
     ]
@@ -109,7 +109,7 @@ def _put(kind: Kind, thing: Any, changes: dict[str, Any], where: str) -> Any:
             del changes[path]
         if len(changes) == before:
             raise ScenarioError(
-                Fault(None, None, f"{where}.{path}" if path else where, wrong.found, wrong.expected, wrong.nearest)
+                Fault.at(f"{where}.{path}" if path else where, wrong.found, wrong.expected, wrong.nearest)
                 for path, wrong in refused.items()
             )
     return thing

@@ -78,7 +78,7 @@ def scenario_of(given: object) -> Scenario:
     if isinstance(given, str | Path):
         return load(given)
     expected = "a Scenario, a Model, the name of a built-in scenario, or the path of a file"
-    raise UsageError(Fault(None, None, "scenario", f"{type(given).__name__}: {str(given)[:60]}", expected))
+    raise UsageError(Fault.at("scenario", f"{type(given).__name__}: {str(given)[:60]}", expected))
 
 
 Given = str | Path | Scenario

@@ -262,7 +262,7 @@ def _name_of_record(model: Model, against: str | Path | None, table: str | Path 
     if name not in names():
         found = f"no built-in record for scenario {name!r}"
         expected = f"a record file or a table of standoffs; built-in records are {', '.join(names())}"
-        raise UsageError(Fault(None, None, "", found, expected, nearest_name(name, names())), AFTERMATH)
+        raise UsageError(Fault.of(found, expected, nearest_name(name, names())), AFTERMATH)
     return name
 
 

@@ -331,7 +331,7 @@ class JobFolder:
         return UsageError(self._slip(found, expected))
 
     def _slip(self, found: str, expected: str) -> Fault:
-        return Fault(None, None, self.kind.option, f"{self.path}: {found}", expected)
+        return Fault.at(self.kind.option, f"{self.path}: {found}", expected)
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -26,21 +26,21 @@ def connected(address: str) -> Iterator[Executor]:
         distributed: Any = import_module("distributed")
     except ImportError as error:
         expected = "pip install 'powderkeg[cluster]'"
-        raise UsageError(Fault(None, None, "--cluster", "Dask is not installed", expected)) from error
+        raise UsageError(Fault.at("--cluster", "Dask is not installed", expected)) from error
     try:
         client = distributed.Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
         told = (str(error).splitlines() or [""])[0]
         expected = "the address of a Dask scheduler that runs, such as tcp://10.0.0.1:8786"
-        raise UsageError(Fault(None, None, "--cluster", f"{address}: {told}", expected)) from error
+        raise UsageError(Fault.at("--cluster", f"{address}: {told}", expected)) from error
     try:
         found = client.run(version_here)
         if not found:
-            raise UsageError(Fault(None, None, "--cluster", f"{address}: no workers", "a cluster with workers"))
+            raise UsageError(Fault.at("--cluster", f"{address}: no workers", "a cluster with workers"))
         others = sorted({str(one) for one in found.values() if one != __version__})
         if others:
             told = f"workers have powderkeg {', '.join(others)}"
-            raise UsageError(Fault(None, None, "--cluster", told, f"{__version__}, as here"))
+            raise UsageError(Fault.at("--cluster", told, f"{__version__}, as here"))
         found_here: Executor = client.get_executor(pure=False)
         yield found_here
     finally:

@@ -121,7 +121,7 @@ def simulate(
         raise Interrupted(_runs(job, chunks)) from None
     runs = _runs(job, chunks)
     if runs.is_cut and whole is not None:
-        raise ModelError(Fault(None, None, whole, _explosion(job, runs)))
+        raise ModelError(Fault.at(whole, _explosion(job, runs)))
     if runs.exploded.any():
         warnings.warn(_explosion(job, runs), PowderkegWarning, stacklevel=2)
     return runs
@@ -194,7 +194,7 @@ def _job(
     faults: list[Fault] = []
 
     def fault(path: str, found: object, expected: str) -> None:
-        faults.append(Fault(None, None, path, str(found), expected))
+        faults.append(Fault.at(path, str(found), expected))
 
     def is_whole(x: Any, least: int) -> bool:
         return isinstance(x, int | np.integer) and not isinstance(x, bool) and int(x) >= least

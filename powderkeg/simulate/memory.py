@@ -130,7 +130,7 @@ def _amount(memory: int | str) -> int:
     else:
         n = 0.0 if isinstance(memory, bool) else float(memory)
     if not 1.0 <= n < 2.0**60:
-        raise UsageError(Fault(None, None, "memory", str(memory), "an amount such as 4 GB or 500 MB, or bytes"))
+        raise UsageError(Fault.at("memory", str(memory), "an amount such as 4 GB or 500 MB, or bytes"))
     return int(n)
 
 

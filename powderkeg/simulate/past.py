@@ -34,13 +34,13 @@ def past_of(model: Model, events: EventTable, begin: float | None = None, comple
     if scenario is None:
         raise ModelError("bare arrays have no names to find events by")
     if events.n_replicates > 1:
-        raise UsageError(Fault(None, None, "history", f"{events.n_replicates:,} histories", "one"))
+        raise UsageError(Fault.at("history", f"{events.n_replicates:,} histories", "one"))
     shift = float((events.start - scenario.start).days)
     if begin is None:
         begin = shift + events.days
     frame = events.frame.filter(pl.col("time") + shift < begin)
     if len(events) and not len(frame):
-        raise UsageError(Fault(None, None, "history", f"no event before day {begin:g}", "some of the past"))
+        raise UsageError(Fault.at("history", f"no event before day {begin:g}", "some of the past"))
     channel = _channels(model, frame)
     known = channel >= 0
     if not known.all():

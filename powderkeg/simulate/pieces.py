@@ -171,7 +171,7 @@ class _Silence:
 
 def _lost(what: str, kept: JobFolder | None) -> WorkerError:
     after = "nothing was kept" if kept is None else f"{kept.said()}; the same command goes on from them"
-    return WorkerError(Fault(None, None, "executor", what, "workers that live until their piece is made"), after)
+    return WorkerError(Fault.at("executor", what, "workers that live until their piece is made"), after)
 
 
 def workers_of(executor: Executor) -> int:

@@ -37,9 +37,9 @@ class JobPlan:
         """Raises UsageError for a part that there cannot be."""
         whole = isinstance(self.parts, int) and 1 <= self.parts <= MOST_PARTS
         if not whole:
-            raise UsageError(Fault(None, None, "parts", str(self.parts), f"a whole number from 1 to {MOST_PARTS:,}"))
+            raise UsageError(Fault.at("parts", str(self.parts), f"a whole number from 1 to {MOST_PARTS:,}"))
         if self.part is not None and not (isinstance(self.part, int) and 1 <= self.part <= self.parts):
-            raise UsageError(Fault(None, None, "part", f"{self.part}/{self.parts}", f"a part from 1 to {self.parts:,}"))
+            raise UsageError(Fault.at("part", f"{self.part}/{self.parts}", f"a part from 1 to {self.parts:,}"))
 
     @property
     def path(self) -> Path:

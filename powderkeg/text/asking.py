@@ -99,7 +99,7 @@ def code_with_model(
         answer = model(prompt(sentence, (source, target), book))
         if not isinstance(answer, str):
             kind = type(answer).__name__
-            raise UsageError(Fault(None, None, "model", f"an answer of the type {kind}", "a text"))
+            raise UsageError(Fault.at("model", f"an answer of the type {kind}", "a text"))
         found.append(ModelAnswer(sentence, source, target, label_in(answer, book), answer))
     return found
 
@@ -123,7 +123,7 @@ def probe(
     swapped  the two labels; by default those that the model named most often
     """
     if not rows:
-        raise UsageError(Fault(None, None, "rows", "no sentences", "sentences with source and target"))
+        raise UsageError(Fault.at("rows", "no sentences", "sentences with source and target"))
     book = codebook_of_roots() if codebook is None else dict(codebook)
     plain = [one.label for one in code_with_model(model, rows, book)]
     backwards = dict(reversed(list(book.items())))

@@ -186,7 +186,7 @@ def _options(
     patterns: Sequence[str | Path], actors: Sequence[str | Path], least: float, statements: bool
 ) -> CodingOptions:
     if not 0 <= least <= 1:
-        raise UsageError(Fault(None, None, "least", f"{least:g}", "a probability, 0 to 1"))
+        raise UsageError(Fault.at("least", f"{least:g}", "a probability, 0 to 1"))
     options = CodingOptions(tuple(map(str, patterns)), tuple(map(str, actors)), least, statements)
     lexicon(options.patterns), gazetteer(options.actors)  # slips in them are told before anything is read
     language()
@@ -211,7 +211,7 @@ def day_of(day: dt.date | str | None) -> dt.date | None:
         return day
     found = day_written(day)
     if found is None:
-        raise UsageError(Fault(None, None, "date", repr(day), "a day such as 2022-12-27"))
+        raise UsageError(Fault.at("date", repr(day), "a day such as 2022-12-27"))
     return found
 
 
@@ -234,7 +234,7 @@ def _reports(texts: Any, day: dt.date | None, mapping: Mapping[str, str] | None)
                 yield replace(_of_string(one, number, day), share=number / many if many else 0.0)
             else:
                 found = f"text {number}: a {type(one).__name__}"
-                raise UsageError(Fault(None, None, "texts", found, "texts, or `Path` objects of files"))
+                raise UsageError(Fault.at("texts", found, "texts, or `Path` objects of files"))
 
 
 def _of_string(text: str, number: int, day: dt.date | None) -> Report:

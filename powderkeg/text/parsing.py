@@ -31,7 +31,7 @@ def language() -> Any:
             return import_module(MODEL).load(exclude=["ner"])
     except ImportError as error:
         expected = f"spaCy and its model, which this installs: {INSTALL}"
-        raise UsageError(Fault(None, None, "", f"coding texts needs {error.name or 'spaCy'}", expected)) from error
+        raise UsageError(Fault.of(f"coding texts needs {error.name or 'spaCy'}", expected)) from error
 
 
 def keep_whole(parser: Any, lexicon: Lexicon) -> None:

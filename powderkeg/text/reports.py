@@ -79,7 +79,7 @@ def reports(
     unknown = [one for one in wanted if one not in (*COLUMNS, *GIVEN)]
     if unknown:
         expected = f"one of {', '.join((*COLUMNS, *GIVEN))}"
-        raise UsageError(Fault(None, None, f"mapping {unknown[0]}", f"unknown field {unknown[0]!r}", expected,
+        raise UsageError(Fault.at(f"mapping {unknown[0]}", f"unknown field {unknown[0]!r}", expected,
                                nearest_name(unknown[0], (*COLUMNS, *GIVEN))))  # fmt: skip
     found = files(paths)
     sizes = [0 if str(path) == "-" else path.stat().st_size for path in found]

@@ -104,7 +104,7 @@ def score_coding(coded: EventTable | pl.DataFrame, gold: str | Path | Sequence[G
     missing = [one for one in ("source", "target", "code") if one not in frame.columns]
     if missing:
         expected = "a table of `events code`, or columns source, target, code and sentence or event_id"
-        raise EventError(Fault(None, None, "coded", f"no column {', '.join(missing)}", expected), "nothing was scored")
+        raise EventError(Fault.at("coded", f"no column {', '.join(missing)}", expected), "nothing was scored")
     types = _Types(one.code for one in hand)
     texts = {one.text for one in hand}
     rows = _by_text(frame, hand)

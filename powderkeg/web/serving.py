@@ -43,7 +43,7 @@ def must_be_installed() -> None:
     """Raises UsageError, with the command that installs them, where Starlette or Uvicorn is missing."""
     for name in ("starlette", "uvicorn"):
         if find_spec(name) is None:
-            raise UsageError(Fault(None, None, "serve", f"{name} is not installed", INSTALL))
+            raise UsageError(Fault.at("serve", f"{name} is not installed", INSTALL))
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,10 @@ def listening(port: int) -> tuple[socket.socket, Address]:
         except (OSError, OverflowError) as error:
             listener.close()
             if isinstance(error, OverflowError) or error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise UsageError(Fault(None, None, "--port", str(number), "a port that can be listened on")) from error
+                raise UsageError(Fault.at("--port", str(number), "a port that can be listened on")) from error
             continue
         return listener, Address(listener.getsockname()[1], port, secrets.token_urlsafe(24))
-    raise UsageError(
-        Fault(None, None, "--port", f"{port} to {port + TRIED - 1}: all taken", "a free one, or 0 for any")
-    )
+    raise UsageError(Fault.at("--port", f"{port} to {port + TRIED - 1}: all taken", "a free one, or 0 for any"))
 
 
 def application(text: str, address: Address, folder: Path | None = None) -> Starlette:

@@ -58,7 +58,7 @@ def steps(model: Model, asked: str | Sequence[Level]) -> tuple[Step, ...]:
         return derived(model, _step(model, asked))
     found = tuple(_step(model, one) for one in asked)
     if not 1 <= len(found) <= MOST_LEVELS:
-        raise UsageError(Fault(None, None, "levels", f"{len(found)} levels", f"1 to {MOST_LEVELS}"))
+        raise UsageError(Fault.at("levels", f"{len(found)} levels", f"1 to {MOST_LEVELS}"))
     return found
 
 
@@ -75,7 +75,7 @@ def _step(model: Model, one: Level) -> Step:
         wrong = [name for name in one if name not in fields]
         if wrong:
             raise UsageError(
-                Fault(None, None, "levels", f"unknown key {wrong[0]!r}", f"one of {', '.join(fields)}",
+                Fault.at("levels", f"unknown key {wrong[0]!r}", f"one of {', '.join(fields)}",
                       nearest_name(str(wrong[0]), fields))
             )  # fmt: skip
         parts = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in one.items()}
@@ -87,7 +87,7 @@ def _step(model: Model, one: Level) -> Step:
         if pattern is None:
             able = [name for name, outcome in outcomes.items() if outcome.any or outcome.first]
             raise UsageError(
-                Fault(None, None, f"outcomes.{one}", "does not ask whether something happens",
+                Fault.at(f"outcomes.{one}", "does not ask whether something happens",
                       f"one of {', '.join(able)}")
             )  # fmt: skip
         return Step(outcomes[one].title or one, pattern)
@@ -95,7 +95,7 @@ def _step(model: Model, one: Level) -> Step:
         return Step(one, facts=(Condition(fact, level or None),))
     able = [name for name, outcome in outcomes.items() if outcome.any or outcome.first]
     raise UsageError(
-        Fault(None, None, "outcome", f"unknown outcome {one!r}", f"one of {', '.join(able) or 'none'}",
+        Fault.at("outcome", f"unknown outcome {one!r}", f"one of {', '.join(able) or 'none'}",
               nearest_name(one, [*able, *model.facts]))
     )  # fmt: skip
 
@@ -186,7 +186,7 @@ def _mask(model: Model, step: Step) -> NDArray[np.bool_]:
     mask = np.asarray(step.events)
     if mask.shape != (C,) or mask.dtype != np.bool_:
         raise UsageError(
-            Fault(None, None, step.title, f"events of shape {mask.shape} and type {mask.dtype}",
+            Fault.at(step.title, f"events of shape {mask.shape} and type {mask.dtype}",
                   f"true or false for each of {C} channels")
         )  # fmt: skip
     return mask
@@ -207,24 +207,22 @@ def levels(model: Model, ladder: Sequence[Step]) -> Levels:
         if isinstance(step.events, EventPattern):
             via[n] = mechanism_mask(model, step.events)
         if step.events is not None and not mask.any():
-            faults.append(Fault(None, None, step.title, "no act of the model", "acts that a move allows"))
+            faults.append(Fault.at(step.title, "no act of the model", "acts that a move allows"))
         if step.events is None and not step.facts:
-            faults.append(Fault(None, None, step.title, "neither events nor facts", "one of them"))
+            faults.append(Fault.at(step.title, "neither events nor facts", "one of them"))
         if step.count < 1 or (step.within is not None and not step.within > 0):
-            faults.append(
-                Fault(None, None, step.title, f"{step.count} in {step.within} days", "at least 1, in some time")
-            )
+            faults.append(Fault.at(step.title, f"{step.count} in {step.within} days", "at least 1, in some time"))
         if step.distinct is not None:
             if step.distinct not in GROUPS:
                 found = f"distinct {step.distinct!r}"
-                faults.append(Fault(None, None, step.title, found, f"one of {', '.join(GROUPS)}"))
+                faults.append(Fault.at(step.title, found, f"one of {', '.join(GROUPS)}"))
             group[n] = _groups(model, step.distinct)
         for condition in step.facts:
             fact = model.fact(condition.fact)
             known = model.levels[fact]
             if condition.level is not None and condition.level not in known:
                 faults.append(
-                    Fault(None, None, step.title, f"unknown level {condition}", f"one of {', '.join(known)}",
+                    Fault.at(step.title, f"unknown level {condition}", f"one of {', '.join(known)}",
                           nearest_name(condition.level, known))
                 )  # fmt: skip
                 continue

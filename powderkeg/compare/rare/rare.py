@@ -428,24 +428,22 @@ def _window(
 ) -> float:
     faults = []
     if years is not None and days is not None:
-        faults.append(Fault(None, None, "years", "both years and days", "one of them"))
+        faults.append(Fault.at("years", "both years and days", "one of them"))
     if years is None and days is None:
         if model.scenario is None:
-            faults.append(
-                Fault(None, None, "days", "nothing", "days or years: bare arrays have no length of their own")
-            )
+            faults.append(Fault.at("days", "nothing", "days or years: bare arrays have no length of their own"))
         else:
             years = float(model.scenario.years)
     window = days if days is not None else (years or 0.0) * YEAR
     if not faults and not 0.0 < window < 1e7:
-        faults.append(Fault(None, None, "days", f"{window:g}", "more than 0, and less than 10,000,000 days"))
+        faults.append(Fault.at("days", f"{window:g}", "more than 0, and less than 10,000,000 days"))
     for name, value, least in (("starts", starts, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            faults.append(Fault(None, None, name, str(value), f"a whole number from {least} on"))
+            faults.append(Fault.at(name, str(value), f"a whole number from {least} on"))
     if not 0.0 < level < 1.0:
-        faults.append(Fault(None, None, "level", f"{level:g}", "between 0 and 1"))
+        faults.append(Fault.at("level", f"{level:g}", "between 0 and 1"))
     if limit < 1:
-        faults.append(Fault(None, None, "limit", str(limit), "a whole number from 1 on"))
+        faults.append(Fault.at("limit", str(limit), "a whole number from 1 on"))
     if faults:
         raise UsageError(faults)
     return float(window)

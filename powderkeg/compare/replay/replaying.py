@@ -103,7 +103,7 @@ def replay(
     if has_fixed(model.system):
         names = ", ".join(name for name, fact in source.facts.items() if fact.exactly)
         raise UsageError(
-            Fault(None, None, "scenario", f"facts that last a fixed time ({names})",
+            Fault.at("scenario", f"facts that last a fixed time ({names})",
                   "facts that last so long on average, without `exactly`: others cannot be replayed yet")
         )  # fmt: skip
     shift = calendar_shift(model, events)
@@ -157,15 +157,15 @@ def _check(
     faults = []
     number = sets if isinstance(sets, int) else len(sets)
     if number < 2:
-        faults.append(Fault(None, None, "sets", str(number), "a whole number from 2 on"))
+        faults.append(Fault.at("sets", str(number), "a whole number from 2 on"))
     if replicates < 2:
-        faults.append(Fault(None, None, "replicates", str(replicates), "2 or more"))
+        faults.append(Fault.at("replicates", str(replicates), "2 or more"))
     if imputations < 1:
-        faults.append(Fault(None, None, "imputations", str(imputations), "1 or more"))
+        faults.append(Fault.at("imputations", str(imputations), "1 or more"))
     if not 0.0 < level < 1.0:
-        faults.append(Fault(None, None, "level", str(level), "more than 0, less than 1"))
+        faults.append(Fault.at("level", str(level), "more than 0, less than 1"))
     if limit < 1:
-        faults.append(Fault(None, None, "limit", str(limit), "1 or more"))
+        faults.append(Fault.at("limit", str(limit), "1 or more"))
     if faults:
         raise UsageError(faults)
 

@@ -78,7 +78,7 @@ def leave_out(model: Model, seen: Observed, name: str, since: float | None = Non
     if not seen.begin <= turn < seen.end:
         day = scenario.start + timedelta(days=int(np.clip(turn, -3e5, 3e5)))
         raise UsageError(
-            Fault(None, None, "from", f"{day}, outside the events",
+            Fault.at("from", f"{day}, outside the events",
                   f"a day from {_day(scenario, seen.begin)} to before {_day(scenario, seen.end)}")
         )  # fmt: skip
     text = " ".join(name.split())
@@ -153,11 +153,11 @@ def _one_act(
 ) -> Without:
     """One observed act, by its date and as many words about it as it takes."""
     if since is not None:
-        raise UsageError(Fault(None, None, "from", "a day beside the date of one act", "one of them"))
+        raise UsageError(Fault.at("from", "a day beside the date of one act", "one of them"))
     try:
         asked = date.fromisoformat(day)
     except ValueError:
-        raise UsageError(Fault(None, None, "without", f"{day!r} is no date", "a date such as 2018-03-26")) from None
+        raise UsageError(Fault.at("without", f"{day!r} is no date", "a date such as 2018-03-26")) from None
     words = [word for word in what.split() if word not in ("the", "act", "event", "on")]
     acts = model.channels[: model.n_acts]
     told = [{str(c.source), str(c.target), str(c.act), third_person(str(c.act))} for c in acts]
@@ -165,7 +165,7 @@ def _one_act(
     for word in words:
         if word not in valid:
             raise UsageError(
-                Fault(None, None, "without", f"unknown word {word!r} in {name!r}",
+                Fault.at("without", f"unknown word {word!r} in {name!r}",
                       "who, does, to whom, and a date, such as 'kosovo arrests north_serbs on 2018-03-26'",
                       nearest_name(word, valid))
             )  # fmt: skip
@@ -179,14 +179,14 @@ def _one_act(
         near = np.unique(days[np.argsort(np.abs(days - on), kind="stable")[:3]]) if len(days) else days
         dates = ", ".join(str(_day(scenario, d)) for d in near)
         raise UsageError(
-            Fault(None, None, "without", f"{phrase} was observed on {day}",
+            Fault.at("without", f"{phrase} was observed on {day}",
                   f"a date on which it was; nearest: {dates}" if dates else "an act that was observed")
         )  # fmt: skip
     kinds = sorted({_told(model, c) for c in seen.channel[found].tolist()})
     if len(kinds) > 1:
         listed = ", ".join(kinds[:MOST_NAMED]) + (", ..." if len(kinds) > MOST_NAMED else "")
         raise UsageError(
-            Fault(None, None, "without", f"{len(found)} acts on {day}", f"which one: {listed}")
+            Fault.at("without", f"{len(found)} acts on {day}", f"which one: {listed}")
         )  # fmt: skip
     # Several reports of the same act on one day cannot be told apart by words: the first is meant.
     one = int(found[0])

@@ -104,13 +104,13 @@ def axis(scenario: Scenario, path: str, written: str) -> Axis:
     # Digits of other scripts, and ³, are digits to Python's tests of text but not all to `int`.
     is_count = len(parts) < 3 or (re.fullmatch("[0-9]{1,7}", parts[2]) and 2 <= int(parts[2]) <= MOST_POINTS)
     if len(parts) > 3 or not is_count:
-        faults.append(Fault(None, None, path, repr(written), "LOW:HIGH:N with N of 2 or more, or values after commas"))
+        faults.append(Fault.at(path, repr(written), "LOW:HIGH:N with N of 2 or more, or values after commas"))
         raise UsageError(faults)
     low, high = (_value(scenario, path, part) for part in parts[:2])
     if not (isinstance(low, float) and isinstance(high, float)):
-        raise UsageError(Fault(None, None, path, "no number", "values after commas, such as true,false"))
+        raise UsageError(Fault.at(path, "no number", "values after commas, such as true,false"))
     if not low < high:
-        raise UsageError(Fault(None, None, path, f"from {parts[0]} to {parts[1]}", "a low end below the high one"))
+        raise UsageError(Fault.at(path, f"from {parts[0]} to {parts[1]}", "a low end below the high one"))
     count = int(parts[2]) if len(parts) == 3 else 0
     return Axis(path, tuple(np.linspace(low, high, count).tolist()) if count else (), low, high)
 
@@ -184,7 +184,7 @@ def _axes(scenario: Scenario, asked: object) -> list[Axis]:
             axes.append(axis(scenario, path.strip(), written))
         else:
             expected = "an axis such as 'mechanisms.retaliation.answers=0.1:0.6:6', or {path: '0.1:0.6:6'}"
-            faults.append(Fault(None, None, "axes", str(one)[:60], expected))
+            faults.append(Fault.at("axes", str(one)[:60], expected))
     if faults:
         raise UsageError(faults)
     return axes
@@ -193,7 +193,7 @@ def _axes(scenario: Scenario, asked: object) -> list[Axis]:
 def _days(scenario: Scenario, years: float | None) -> float:
     days = float(scenario.years) * YEAR if years is None else years * YEAR
     if not (math.isfinite(days) and days > 0):
-        raise UsageError(Fault(None, None, "years", f"{years}", "more than 0"))
+        raise UsageError(Fault.at("years", f"{years}", "more than 0"))
     return days
 
 
@@ -204,24 +204,18 @@ def _plain(point: Mapping[str, Any]) -> dict[str, Any]:
 def _points(axes: Sequence[Axis], design: Design, samples: int, seed: int) -> list[dict[str, Any]]:
     faults = []
     names = [one.path for one in axes]
-    faults += [
-        Fault(None, None, name, "swept over twice", "each path once") for name in set(names) if names.count(name) > 1
-    ]
+    faults += [Fault.at(name, "swept over twice", "each path once") for name in set(names) if names.count(name) > 1]
     if not axes:
-        faults.append(Fault(None, None, "over", "nothing", "PATH=LOW:HIGH:N at least once"))
+        faults.append(Fault.at("over", "nothing", "PATH=LOW:HIGH:N at least once"))
     if design == "grid":
-        faults += [
-            Fault(None, None, one.path, "no number of steps", "LOW:HIGH:N, or samples")
-            for one in axes
-            if not one.values
-        ]
+        faults += [Fault.at(one.path, "no number of steps", "LOW:HIGH:N, or samples") for one in axes if not one.values]
         count = math.prod(len(one.values) for one in axes)
     else:
         count = samples
         if not samples >= 2:
-            faults.append(Fault(None, None, "samples", str(samples), "2 or more"))
+            faults.append(Fault.at("samples", str(samples), "2 or more"))
     if count > MOST_POINTS:
-        faults.append(Fault(None, None, "over", f"{count:,} points", f"at most {MOST_POINTS:,}"))
+        faults.append(Fault.at("over", f"{count:,} points", f"at most {MOST_POINTS:,}"))
     if faults:
         raise UsageError(faults)
     if design == "grid":
@@ -249,7 +243,7 @@ def _run(
 ) -> list[list[dict[str, Any]]]:
     """The rows of every point, those of an earlier run read and not made again."""
     if not asked.replicates >= 2:
-        raise UsageError(Fault(None, None, "replicates", str(asked.replicates), "2 or more: one run has no spread"))
+        raise UsageError(Fault.at("replicates", str(asked.replicates), "2 or more: one run has no spread"))
     assert model.scenario is not None
     _Worlds(model).check(points)
     identity = {
@@ -458,14 +452,13 @@ def sensitivity(
     known = [parameter.path for parameter in ranged(model)]
     unknown = [path for path in over or () if path not in known]
     faults = [
-        Fault(None, None, path, "no number with a range", "a number with a range", nearest_name(path, known))
-        for path in unknown
+        Fault.at(path, "no number with a range", "a number with a range", nearest_name(path, known)) for path in unknown
     ]
     if len(parameters) < 2 and not faults:
-        faults.append(Fault(None, None, "over", f"{len(parameters)} numbers with a range", "two at least"))
+        faults.append(Fault.at("over", f"{len(parameters)} numbers with a range", "two at least"))
     if samples < 2 or (method == "sobol" and samples & (samples - 1)):
         expected = "a power of two" if method == "sobol" else "2 or more"
-        faults.append(Fault(None, None, "samples", str(samples), expected))
+        faults.append(Fault.at("samples", str(samples), expected))
     if faults:
         raise UsageError(faults)
     problem = {"num_vars": len(parameters), "names": [p.path for p in parameters], "bounds": [[0, 1]] * len(parameters)}
@@ -509,7 +502,7 @@ def _salib(
         from SALib.sample import sobol as sobol_sample
     except ImportError as error:
         raise UsageError(
-            Fault(None, None, "sensitivity", "SALib is not installed", "pip install 'powderkeg[sensitivity]'")
+            Fault.at("sensitivity", "SALib is not installed", "pip install 'powderkeg[sensitivity]'")
         ) from error
 
     def sample(problem: Any, samples: int, seed: int) -> Floats:

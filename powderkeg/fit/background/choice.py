@@ -183,7 +183,7 @@ def _with_differences(
     wanders = job.differences.courses != "none"
     if wanders and background not in ("auto", "scenario", "constant"):
         raise UsageError(
-            Fault(None, None, "background", f"{background!r} beside courses that wander",
+            Fault.at("background", f"{background!r} beside courses that wander",
                   argument("background", "constant") + ", or " + argument("courses", "none"))
         )  # fmt: skip
     (plain, first), tried = choose_background(

@@ -54,9 +54,7 @@ def make_shape(
     """
     if name not in CANDIDATES:
         raise UsageError(
-            Fault(
-                None,
-                None,
+            Fault.at(
                 "background",
                 repr(name),
                 f"auto, scenario, {', '.join(CANDIDATES)}, epochs",
@@ -98,7 +96,7 @@ def coverage_offset(events: EventTable, exposure: Any) -> dict[date, float] | No
     column = "day" if isinstance(frame, pl.DataFrame) and "day" in frame.columns else "month"
     if not isinstance(frame, pl.DataFrame) or not {column, "events"} <= set(frame.columns) or frame.height == 0:
         raise UsageError(
-            Fault(None, None, "exposure", "no coverage by month or day",
+            Fault.at("exposure", "no coverage by month or day",
                   "'coverage' with a table that has it, or a frame with columns month (or day) and events")
         )  # fmt: skip
     factors: dict[date, float] = {}
@@ -110,10 +108,10 @@ def coverage_offset(events: EventTable, exposure: Any) -> dict[date, float] | No
         except ValueError:
             example = "2001-03-17" if column == "day" else "2001-03"
             raise UsageError(
-                Fault(None, None, "exposure", f"{column} {stamp!r}", f"a date, or text such as {example}")
+                Fault.at("exposure", f"{column} {stamp!r}", f"a date, or text such as {example}")
             ) from None
         if not (float(count) >= 0 and np.isfinite(float(count))) or mean <= 0:
-            raise UsageError(Fault(None, None, "exposure", f"{count!r} events in {text}", "a count of at least 0"))
+            raise UsageError(Fault.at("exposure", f"{count!r} events in {text}", "a count of at least 0"))
         factors[day] = max(float(count), 0.5) / mean
     return factors
 

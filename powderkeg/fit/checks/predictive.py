@@ -102,7 +102,7 @@ def predictive(
     Raises UsageError for fewer than 20 histories.
     """
     if replicates < FEWEST_HISTORIES:
-        raise UsageError(Fault(None, None, "replicates", str(replicates), f"at least {FEWEST_HISTORIES} histories"))
+        raise UsageError(Fault.at("replicates", str(replicates), f"at least {FEWEST_HISTORIES} histories"))
     climber, vector = settled(fit.climber, fit.solution.vector)
     problem = climber.problem
     data = problem.data

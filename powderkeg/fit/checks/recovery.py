@@ -103,7 +103,7 @@ def recover(
     Raises UsageError for fewer than 2 refits.
     """
     if refits < 2:
-        raise UsageError(Fault(None, None, "refits", str(refits), "at least 2"))
+        raise UsageError(Fault.at("refits", str(refits), "at least 2"))
     task = RefitTask(fit, seed, refits, workers)
     free = [p.path for p in fit.problem.parameters if p.free and p.path in fit.parameters]
     found = []

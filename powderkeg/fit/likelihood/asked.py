@@ -85,7 +85,7 @@ def read_asked(reporting: Any) -> ReportingAsked | None:
 
 
 def _fault(found: str, nearest: str | None = None) -> UsageError:
-    return UsageError(Fault(None, None, "reporting", found, f"parts such as {', '.join(WORDS)}", nearest))
+    return UsageError(Fault.at("reporting", found, f"parts such as {', '.join(WORDS)}", nearest))
 
 
 def _holidays(value: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _breaks(value: Any) -> tuple[date, ...]:
         return ()
     if value is True:
         raise UsageError(
-            Fault(None, None, "reporting", "breaks without a day", "the days on which the source changed, such as "
+            Fault.at("reporting", "breaks without a day", "the days on which the source changed, such as "
                   "breaks=2018-07-01 or, for two, breaks=2018-07-01+2018-10-01")
         )  # fmt: skip
     if isinstance(value, date):
@@ -116,8 +116,6 @@ def _detection(value: Mapping[str, Any]) -> dict[str, float]:
     found = {}
     for act, share in value.items():
         if not isinstance(share, int | float) or not 0.0 < float(share) <= 1.0:
-            raise UsageError(
-                Fault(None, None, f"reporting.detection.{act}", repr(share), "a share above 0 and up to 1")
-            )
+            raise UsageError(Fault.at(f"reporting.detection.{act}", repr(share), "a share above 0 and up to 1"))
         found[str(act)] = float(share)
     return found

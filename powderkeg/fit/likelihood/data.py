@@ -39,30 +39,30 @@ def read_data(
     By day, events with a `span` get one of their days, any as likely as the next, beside the first and the last.
     """
     if unmatched not in ("refuse", "drop"):
-        raise UsageError(Fault(None, None, "unmatched", repr(unmatched), "'refuse' or 'drop'"))
+        raise UsageError(Fault.at("unmatched", repr(unmatched), "'refuse' or 'drop'"))
     by_day = reads_by_day(events, likelihood)
     if events.n_replicates > 1:
         raise EventError(
-            Fault(None, None, "replicate", f"{events.n_replicates} histories in one table",
+            Fault.at("replicate", f"{events.n_replicates} histories in one table",
                   "one history: take one with frame.filter(replicate == 0), or write one with `powderkeg run "
                   "--replicates 1`")
         )  # fmt: skip
     frame, channel = _channels(model, events, unmatched)
     time = frame["time"].to_numpy().astype(np.float64)
     if not np.isfinite(time).all():
-        raise EventError(Fault(None, None, "time", "a stamp that is not a number", "days since the table's start"))
+        raise EventError(Fault.at("time", "a stamp that is not a number", "days since the table's start"))
     outside = (time < 0) | (time >= events.days + (1e-9 if not by_day else 0.0))
     if outside.any():
         at = int(np.flatnonzero(outside)[0])
         day = events.start + timedelta(days=float(np.clip(time[at], -3e5, 3e5)))
         raise EventError(
-            Fault(
-                None, None, "time", f"{int(outside.sum())} events outside the table's own window, the first on {day}",
+            Fault.at(
+                "time", f"{int(outside.sum())} events outside the table's own window, the first on {day}",
                 f"stamps from {events.start} on, less than {events.days:g} days later; widen `days` or cut the table",
             )
         )  # fmt: skip
     if not 0.0 <= history_days < events.days:
-        raise UsageError(Fault(None, None, "history_days", f"{history_days:g}", f"from 0 to below {events.days:g}"))
+        raise UsageError(Fault.at("history_days", f"{history_days:g}", f"from 0 to below {events.days:g}"))
     if by_day:
         time, history_days = np.floor(time), float(np.floor(history_days))
     days = float(np.ceil(events.days) if by_day else events.days) - history_days
@@ -94,17 +94,17 @@ def _possible(day: Floats, span: Ints, days: float) -> tuple[Ints, Ints] | tuple
 def reads_by_day(events: EventTable, likelihood: str | None) -> bool:
     if likelihood is not None and likelihood not in LIKELIHOODS:
         raise UsageError(
-            Fault(None, None, "likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))
+            Fault.at("likelihood", repr(likelihood), "'exact' or 'day'", nearest_name(likelihood, LIKELIHOODS))
         )
     if events.resolution == "month":
         raise EventError(
-            Fault(None, None, "resolution", "stamps good for a month", "stamps good for a day or better: a month hides "
+            Fault.at("resolution", "stamps good for a month", "stamps good for a day or better: a month hides "
                   "who answered whom")
         )  # fmt: skip
     if likelihood == "exact" and events.resolution == "day":
         raise EventError(
-            Fault(
-                None, None, "likelihood", "exact times asked of events stamped with a day",
+            Fault.at(
+                "likelihood", "exact times asked of events stamped with a day",
                 argument("likelihood", "day")
                 + ". Read as exact, acts of one day cannot answer each other, and most answers are lost",
             )
@@ -119,7 +119,7 @@ def _channels(model: Model, events: EventTable, unmatched: str) -> tuple[pl.Data
         read = events.account.get("rows_read")
         none = f"none of {read:,} rows is of the scenario's actors and acts" if read else "no events"
         raise EventError(
-            Fault(None, None, "events", none, "events of the scenario's moves; `powderkeg events match SCENARIO FILE` "
+            Fault.at("events", none, "events of the scenario's moves; `powderkeg events match SCENARIO FILE` "
                   "lists the names that no actor or act has, `match:` rules and --aliases give them one")
         )  # fmt: skip
     acts = model.channels[: model.n_acts]
@@ -183,17 +183,17 @@ def _unmatched_faults(model: Model, lost: pl.DataFrame, total: int) -> list[Faul
         names = actors if kind == "actor" else deeds
         what = "an actor of the scenario" if kind == "actor" else "an act of the scenario"
         faults.append(
-            Fault(None, None, "events", f"unknown {kind} {name!r} in {count} of {total} events", what + remedy,
+            Fault.at("events", f"unknown {kind} {name!r} in {count} of {total} events", what + remedy,
                   nearest_name(name, names))
         )  # fmt: skip
     for name, count in triples.most_common(max(0, MOST_NAMED - len(faults))):
         faults.append(
-            Fault(None, None, "events", f"no move lets '{name}' happen; it did, {count} times",
+            Fault.at("events", f"no move lets '{name}' happen; it did, {count} times",
                   "a move for it in the scenario, or " + argument("unmatched", "drop"))
         )  # fmt: skip
     hidden = len(unknown) + len(triples) - len(faults)
     if hidden > 0:
-        faults.append(Fault(None, None, "events", f"{hidden} more unknown actors, acts or moves"))
+        faults.append(Fault.at("events", f"{hidden} more unknown actors, acts or moves"))
     return faults
 
 
@@ -216,8 +216,8 @@ def calendar_shift(model: Model, events: EventTable, history_days: float | None 
             lets = ", which lets those days act on later ones without being fitted"
             remedies.insert(0, argument("history_days", before) + lets)
         raise EventError(
-            Fault(
-                None, None, "start", f"a window from {events.start + timedelta(days=history)} on, before the "
+            Fault.at(
+                "start", f"a window from {events.start + timedelta(days=history)} on, before the "
                 f"scenario's start {start}", joined(", or ", remedies),
             )
         )  # fmt: skip
@@ -228,12 +228,12 @@ def _must_be_enough(model: Model, time: Floats, channel: Ints, days: float, by_d
     scored = time[time >= 0]
     if len(scored) < (2 if fitting else 1):
         raise EventError(
-            Fault(None, None, "events", f"{len(scored)} event{'s' * (len(scored) != 1)} in the window",
+            Fault.at("events", f"{len(scored)} event{'s' * (len(scored) != 1)} in the window",
                   "at least 2, and some dozens for each parameter that is to be estimated" if fitting else "1 or more")
         )  # fmt: skip
     if fitting and len(np.unique(np.floor(scored))) == 1 and (by_day or days > 1.5):
         raise EventError(
-            Fault(None, None, "time", f"all {len(scored)} events on one day" + (f" of {days:g}" if days > 1.5 else ""),
+            Fault.at("time", f"all {len(scored)} events on one day" + (f" of {days:g}" if days > 1.5 else ""),
                   "events over a span of time; was the date column read?")
         )  # fmt: skip
     if not by_day:
@@ -242,8 +242,8 @@ def _must_be_enough(model: Model, time: Floats, channel: Ints, days: float, by_d
         if twice > 0.02 * len(scored) and twice > 5:
             whole = float(np.mean(scored == np.floor(scored)))
             raise EventError(
-                Fault(
-                    None, None, "time", f"{twice} of {len(scored)} events share their stamp with another"
+                Fault.at(
+                    "time", f"{twice} of {len(scored)} events share their stamp with another"
                     + (", and the stamps are whole days" if whole > 0.95 else ""),
                     "distinct times for a fit on exact times. Stamps good for a day: "
                     + argument("likelihood", "day")

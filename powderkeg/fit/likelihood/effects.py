@@ -126,7 +126,7 @@ class Varying:
 def check_differences(actors: str, courses: str) -> None:
     """Raises UsageError for a word that is not known."""
     faults = [
-        Fault(None, None, option, repr(word), f"one of {', '.join(known)}", nearest_name(word, known))
+        Fault.at(option, repr(word), f"one of {', '.join(known)}", nearest_name(word, known))
         for option, word, known in (("actors", actors, ACTORS), ("courses", courses, COURSES))
         if word not in known
     ]
@@ -221,15 +221,15 @@ def make_varying(
             add(GROUP, groups_of(model, asked.courses), n_rows, course)
     if first == 0:
         raise FitError(
-            Fault(
-                None, None, "actors" if asked.actors else "baselines", "rates that may differ, but there are none",
+            Fault.at(
+                "actors" if asked.actors else "baselines", "rates that may differ, but there are none",
                 "at least two actors with a rate that is estimated, or " + argument("actors", "alike"),
             )
         )  # fmt: skip
     if first > MOST_EFFECTS + 200:
         raise FitError(
-            Fault(
-                None, None, "actors" if asked.actors else "baselines", f"{first:,} numbers that may differ",
+            Fault.at(
+                "actors" if asked.actors else "baselines", f"{first:,} numbers that may differ",
                 f"at most {MOST_EFFECTS + 200:,}; " + argument("baselines", "gamma") + " holds thousands of channels",
             )
         )  # fmt: skip

@@ -85,7 +85,7 @@ def make_prior(problem: Problem, prior: str | None, use_ranges: bool) -> Prior:
     use_ranges  ranges of the scenario as lognormal priors; what has none falls back on `prior`
     """
     if prior is not None and prior not in PRIORS:
-        raise UsageError(Fault(None, None, "prior", repr(prior), "delays, weak or none"))
+        raise UsageError(Fault.at("prior", repr(prior), "delays, weak or none"))
     gamma: list[tuple[int, float]] = []
     lognormal: list[tuple[int, float, float]] = []
     normal: list[tuple[int, float, float]] = []

@@ -417,12 +417,12 @@ def _match(asked: Sequence[str], paths: list[str], every: list[str], option: str
             found |= hits
         elif one in every or any(p.startswith(f"{one}.") for p in every):
             faults.append(
-                Fault(None, None, option, f"{one!r} cannot be estimated from events and is held as written",
+                Fault.at(option, f"{one!r} cannot be estimated from events and is held as written",
                       "a rate, answers, half_life or factor; for others see what a sweep over them changes")
             )  # fmt: skip
         else:
             faults.append(
-                Fault(None, None, option, f"unknown key path {one!r}", "a key path of the scenario",
+                Fault.at(option, f"unknown key path {one!r}", "a key path of the scenario",
                       nearest_name(one, paths))
             )  # fmt: skip
     return found

@@ -39,9 +39,7 @@ def settled_sides(model: Model, frame: pl.DataFrame) -> pl.DataFrame:
     if both:
         source, act, target = both[0]
         raise EventError(
-            Fault(
-                None,
-                None,
+            Fault.at(
                 "events",
                 f"{lost:,} of {frame.height:,} events do not say who acted on whom, such as '{source} {act} {target}', "
                 "and the scenario has a move for each direction",

@@ -81,7 +81,7 @@ def settle_spans(
     """
     if wish is not None and wish not in WAYS:
         raise UsageError(
-            Fault(None, None, "spans", repr(wish), f"one of {', '.join(map(repr, WAYS))}", nearest_name(wish, WAYS))
+            Fault.at("spans", repr(wish), f"one of {', '.join(map(repr, WAYS))}", nearest_name(wish, WAYS))
         )
     span = spans_of(events.frame)
     unsure = span > 1
@@ -90,7 +90,7 @@ def settle_spans(
     why = (hindrance or _why_not(model, events, by_day, span)) if wish in (None, "reckon") else ""
     if wish == "reckon" and why:
         raise UsageError(
-            Fault(None, None, "spans", "days cannot be reckoned with: " + why,
+            Fault.at("spans", "days cannot be reckoned with: " + why,
                   argument("spans", "leave out") + " or " + argument("spans", "first day")
                   + ("" if by_day else ", or " + argument("likelihood", "day")))
         )  # fmt: skip
@@ -101,7 +101,7 @@ def settle_spans(
     if way == "leave out":
         if unsure.all():
             raise EventError(
-                Fault(None, None, "span", f"{found.count}; " + (f"they are left out, because {why}" if why else
+                Fault.at("span", f"{found.count}; " + (f"they are left out, because {why}" if why else
                       "they were to be left out"), "events whose day is known, or " + argument("spans", "first day"))
             )  # fmt: skip
         return replace(events, frame=events.frame.filter(pl.Series(~unsure))), found

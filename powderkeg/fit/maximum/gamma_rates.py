@@ -125,8 +125,8 @@ class RandomClimber(Climber):
         super().__init__(problem, prior)
         if self.hidden:
             raise FitError(
-                Fault(
-                    None, None, "baselines", "'gamma' where facts change without an act, or gates read acts of one day",
+                Fault.at(
+                    "baselines", "'gamma' where facts change without an act, or gates read acts of one day",
                     "'shared'; or leave out the facts that come and go by themselves",
                 )
             )  # fmt: skip
@@ -236,8 +236,8 @@ def random_climber(problem: Problem, prior: Callable[[Problem], Prior]) -> Rando
     rates = lawful_rates(problem, 0.0)
     if not rates:
         raise FitError(
-            Fault(
-                None, None, "baselines", "'gamma', but no free rate is shared by enough channels",
+            Fault.at(
+                "baselines", "'gamma', but no free rate is shared by enough channels",
                 f"a rate with at least {LEAST_CHANNELS} channels and {LEAST_EVENTS} events that vary more than by "
                 "chance, or " + argument("baselines", "shared"),
             )
@@ -261,7 +261,7 @@ def dyads_may_differ(climber: Climber) -> bool:
 def check_baselines(baselines: str) -> None:
     """Raises UsageError for a word that is none of `BASELINES`."""
     if baselines not in BASELINES:
-        raise UsageError(Fault(None, None, "baselines", repr(baselines), f"one of {', '.join(BASELINES)}"))
+        raise UsageError(Fault.at("baselines", repr(baselines), f"one of {', '.join(BASELINES)}"))
 
 
 def channel_rates(climber: Climber, solution: Solution) -> pl.DataFrame:

@@ -51,8 +51,8 @@ class VaryingClimber(Climber):
         super().__init__(problem, prior)
         if self.hidden:
             raise FitError(
-                Fault(
-                    None, None, "actors", "rates that differ where facts change without an act, or gates read acts of "
+                Fault.at(
+                    "actors", "rates that differ where facts change without an act, or gates read acts of "
                     "one day",
                     argument("actors", "alike") + " and " + argument("courses", "none")
                     + "; or leave out the facts that come and go by themselves",
