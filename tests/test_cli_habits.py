@@ -107,7 +107,9 @@ def test_an_edited_scenario_replaces_its_own_results(file: Path, tmp_path: Path)
 
 def test_figures_and_their_tables_are_written_on_wish(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert run(["run", str(file), "--out", str(out), "--figures", "svg, png", "--tables", *FEW]) == 0
+    assert run(["run", str(file), "--out", str(out), "--figures", "svg, png", "--tables", "--page", *FEW]) == 0
+    assert 'href="page.html"' in (out / "report.html").read_text(encoding="utf-8")
+    assert "wasm-unsafe-eval" in (out / "page.html").read_text(encoding="utf-8")
     figures = {path.name for path in out.glob("figure-*")}
     assert {"figure-history.svg", "figure-history.png", "figure-ends.svg"} <= figures
     assert (out / "figure-ends.png").read_bytes().startswith(b"\x89PNG")

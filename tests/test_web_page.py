@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import command_line
 from playwright.sync_api import Browser, Page
 
 import powderkeg as pk
@@ -334,3 +336,44 @@ def test_refusals_are_sentences(opened: dict[str, Page]) -> None:
     assert "no switch" in said({"on": ["unheard_of"]})
     assert "after the end" in said({"on": ["recognition"], "years": 0.5})
     assert said({}) == ""
+
+
+def test_a_policy_question_answered_by_hand_is_what_compare_answers(
+    browser: Browser, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The whole page, made with an edit: a lever moved by the keyboard, an intervention switched on; the page shows
+    what the saved file and the command in its first lines give."""
+    scenario = pk.edit(pk.load(SCENARIOS[0]), {"mechanisms.entrapment.answers": 0.2})
+    file = tmp_path / "page.html"
+    file.write_text(page_of(scenario, replicates=60, seed=5, edits=["mechanisms.entrapment.answers=0.2"]))
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    page.wait_for_function("() => powderkeg.face && powderkeg.face.results")
+    page.evaluate("powderkeg.face.runs.limit = 60")
+    lever = page.locator("input[type=range][data-path]").first
+    lever.press("PageUp")
+    lever.press("PageUp")
+    page.locator('input[data-switch="withdraw_kfor"]').evaluate("box => box.click()")
+    page.wait_for_function("() => powderkeg.face.results.shown().worlds.every(({ entry }) => entry.n >= 60)")
+    page.wait_for_function("() => !powderkeg.face.frame")
+    page.evaluate("document.getElementById('save-world').closest('details').open = true")
+    with page.expect_download() as saving:
+        page.click("#save-world")
+    saving.value.save_as(tmp_path / "world.yaml")
+    typed = shlex.split((tmp_path / "world.yaml").read_text(encoding="utf-8").splitlines()[1].removeprefix("# "))
+    assert typed[-2:] == ["--set", "mechanisms.entrapment.answers=0.2"]
+    typed[2] = str(tmp_path / "world.yaml")
+    said = command_line(capfd)(*typed[1:], "--json")
+    (effects,) = (one for name, one in said.data["interventions"].items() if name != "nothing")
+    found = {name: one["difference"] for name, one in effects["outcomes"].items()}
+    shown = page.evaluate("""() => {
+        const { results, asked } = powderkeg.face, { reference, worlds } = results.shown();
+        const few = { ...reference, entry: { ...reference.entry, n: 60 } };
+        const difference = one => results.effect(one, few, worlds[0])?.difference;
+        return Object.fromEntries(asked.meta.outcomes.map(one => [one.id, difference(one)]));
+    }""")
+    page.close()
+    assert len(shown) > 10
+    assert {name: shown[name] for name in found if name in shown} == pytest.approx(
+        {name: value for name, value in found.items() if name in shown}, rel=1e-9, abs=1e-12
+    )

@@ -42,7 +42,7 @@ def page(
     from powderkeg.web.page import page as page_of
 
     with screen.waiting("making the page"):
-        text = page_of(scenario, seed=seed, replicates=replicates, origin=Path(name).name)
+        text = page_of(scenario, seed=seed, replicates=replicates, origin=Path(name).name, edits=sets or ())
     destination.write(text_of(text))
     screen.data({"out": str(place), "scenario": scenario.name, "bytes": len(text.encode())})
     screen.say(f"Written to {place}: {len(text.encode()) / 1000:,.0f} kB. Open it in a browser; it needs nothing else.")

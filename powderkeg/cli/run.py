@@ -1,6 +1,7 @@
 """`powderkeg run`: a scenario, many times; a table on the screen, files and a page in a folder.
 
-In: a scenario. Out: events.parquet, episodes.parquet, outcomes.csv, outcomes.json, scenario.resolved.json, report.html.
+In: a scenario. Out: events.parquet, episodes.parquet, outcomes.csv, outcomes.json, scenario.resolved.json, report.html;
+on wish figures, tables, and a page that runs the scenario.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ DEFAULT_FOLDER = Path("powderkeg-report")
 STOPPED = 130
 EVENTS_SHARE = 0.25
 """Of the memory: an act takes 36 bytes while it is simulated, and about 145 by the time it is counted and written."""
+RUNNING = "page.html"
 RECORD_HISTORIES = 1_000
 """Histories as long as the record that the page holds against it; `powderkeg record` takes more if asked."""
 
@@ -77,6 +79,9 @@ def run(
         typer.Option(metavar="FORM,...", help="Also every figure as a file: svg, png, pdf, html or json, or several."),
     ] = None,
     tables: Annotated[bool, typer.Option("--tables", help="Also the tables behind the figures as CSV.")] = False,
+    with_page: Annotated[
+        bool, typer.Option("--page", help="Also page.html, which runs the scenario in a browser: levers, two worlds.")
+    ] = False,
     seen_by: Annotated[
         str | None,
         typer.Option(
@@ -100,7 +105,7 @@ def run(
     """
     screen = Screen(as_json, quiet)
     length(years)
-    also = Also(forms_of(figures), tables)
+    also = Also(forms_of(figures), tables, Path(scenario).name if with_page else None, tuple(sets or ()))
     read = read_scenario(scenario, sets)
     job.stops_with_a_script()
     folder = (
@@ -133,7 +138,7 @@ def run(
         show(screen, made.results)
         if folder is not None:
             with screen.waiting("writing"), folder.results("run", read, seed):
-                command = typed(scenario, sets, made.results, seen_by) + " --stream" * stream
+                command = typed(scenario, sets, made.results, seen_by) + " --stream" * stream + " --page" * with_page
                 write(folder, read, made, command, also, seen_by)
             for line in folder.said():
                 screen.say(line)
@@ -198,13 +203,18 @@ def simulated(screen: Screen, model: Model, asked: dict[str, Any]) -> tuple[Runs
 
 @dataclass(frozen=True)
 class Also:
-    """What is written beside the page on wish: figures in these formats, the tables behind them."""
+    """What is written beside the report on wish: figures in these formats, the tables behind them, a page that runs.
+
+    origin  what was typed for the scenario, if that page is wanted; `edits` what was set in it
+    """
 
     forms: tuple[str, ...]
     tables: bool
+    origin: str | None = None
+    edits: tuple[str, ...] = ()
 
-    def write(self, folder: Folder, results: Results) -> None:
-        """Each figure as figure-NAME, each table as table-NAME.csv."""
+    def write(self, folder: Folder, scenario: Scenario, results: Results) -> None:
+        """Each figure as figure-NAME, each table as table-NAME.csv, the page as page.html."""
         from powderkeg import plots, report
 
         for name, (chart, _) in report.figures(results).items() if self.forms else ():
@@ -212,6 +222,10 @@ class Also:
                 folder.write(f"figure-{name}.{form}", partial(plots.save, chart))
         for name, frame in results.tables().items() if self.tables else ():
             folder.write(f"table-{name}.csv", csv_of(frame))
+        if self.origin is not None:
+            from powderkeg.web.page import page
+
+            folder.write(RUNNING, text_of(page(scenario, seed=results.seed, origin=self.origin, edits=self.edits)))
 
 
 def forms_of(figures: str | None) -> tuple[str, ...]:
@@ -323,7 +337,7 @@ def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Al
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
     if made.episodes is not None:
         folder.write("episodes.parquet", made.episodes.write_parquet)
-    also.write(folder, results)
+    also.write(folder, scenario, results)
     if seen_by is not None and runs is not None:
         from powderkeg.fit import observe
 

@@ -40,7 +40,7 @@ def serve(
     scenario = read_scenario(name, sets)
     from powderkeg.web.page import page
 
-    text = page(scenario, seed=seed, replicates=replicates, origin=Path(name).name)
+    text = page(scenario, seed=seed, replicates=replicates, origin=Path(name).name, edits=sets or ())
     listener, address = listening(port)
     with listener:
         app = application(text, address, folder)

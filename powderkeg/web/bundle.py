@@ -7,7 +7,8 @@ bit; what interventions edit comes as numbers and levels, and only where that is
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -38,11 +39,14 @@ SHOWN = {"rate": ("per year", YEAR)}
 """Kind of a number -> unit in which people read it, and what a number inside is multiplied by for that."""
 
 
-def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200, origin: str | None = None) -> dict[str, Any]:
+def bundle(
+    scenario: Scenario, seed: int = 1, replicates: int = 200, origin: str | None = None, edits: Sequence[str] = ()
+) -> dict[str, Any]:
     """All that the page needs to know of a scenario.
 
     seed, replicates  what the page starts with
     origin            what a file beside the scenario's would include it by; by default its name
+    edits             what was typed as `--set` to make the scenario from that file
 
     Raises ModelError if the scenario has nothing to run.
     """
@@ -53,6 +57,7 @@ def bundle(scenario: Scenario, seed: int = 1, replicates: int = 200, origin: str
         "version": __version__,
         "scenario": scenario.name,
         "origin": origin or scenario.name,
+        "edits": "".join(f" --set {shlex.quote(' '.join(one.split()))}" for one in edits),
         "title": scenario.title or scenario.name,
         "about": scenario.about,
         "digest": digest(scenario),

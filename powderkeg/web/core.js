@@ -1014,7 +1014,7 @@ function powderkegCore(model, wasm, signatures) {
     const made = [name, ...chosen.map(one => one.id)].join("+");
     const lines = [
       `# ${model.origin}, powderkeg ${model.version}, ${model.digest}. Its numbers, as on the page:`,
-      `# powderkeg compare FILE ${made} --seed ${seed} --replicates ${replicates} --years ${years} --no-ranges`,
+      `# powderkeg compare FILE ${made} --seed ${seed} --replicates ${replicates} --years ${years} --no-ranges${model.edits}`,
       `# with: ${chosen.map(one => one.id).join(" ")}`.trimEnd(),
       "powderkeg: 1",
       `includes: [${/^[a-z][a-z0-9_-]*$/.test(model.origin) ? model.origin : quoted(model.origin)}]`,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,26 @@ _HERE = Path(__file__).resolve().parent
 SUMMARY_STYLE = "#summary[hidden]{display:none}"
 
 
-def page(scenario: Scenario, *, seed: int = 1, replicates: int = 200, origin: str | None = None) -> str:
+def page(
+    scenario: Scenario,
+    *,
+    seed: int = 1,
+    replicates: int = 200,
+    origin: str | None = None,
+    edits: Sequence[str] = (),
+) -> str:
     """The page of a scenario.
 
     seed, replicates  what it starts with; both can be changed in it
     origin            what a file beside the scenario's would include it by; by default its name
+    edits             what was typed as `--set` to make the scenario from that file
 
     Raises ModelError if the scenario has nothing to run.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    model = bundle(scenario, seed, replicates, origin)
+    model = bundle(scenario, seed, replicates, origin, edits)
     scripts = {"engine": _own("engine.js"), "face": SCRIPT}
     style = f"{STYLE}\n{SUMMARY_STYLE}"
     for name, text in {**scripts, "worker": _worker(), "style": style}.items():
