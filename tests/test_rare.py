@@ -473,6 +473,26 @@ def test_a_level_may_be_a_fact(seed):
     assert pk.rare(model, ["f0.l0"], days=1, starts=10, seed=seed).probability == 1.0
 
 
+@pytest.mark.parametrize("days", [1.5, 6.0])
+def test_a_fact_that_lasts_a_fixed_time_has_it_anew_in_copies_too(days, seed):
+    """It ends one day after the last act, not after the first. 40,000 plain runs: standard error below 2 %."""
+    b = Builder()
+    fact = b.fact()
+    b.channel(2.0, effects=[(fact, 1, 1.0)])
+    ends = b.channel(effects=[(fact, 0, 1.0)])
+    b.timer(fact, 1, 1.0, ends, fixed=True)
+    system = b.build()
+    came = np.arange(2) == ends
+    ladder = [Step("two acts", ~came, count=2), Step("it ends", came)]
+    runs = simulate(system, days=days, replicates=40_000, seed=seed)
+    p = len(np.unique(runs.replicate[runs.channel == ends])) / runs.replicates
+    found = pk.rare(named(system), ladder, days=days, starts=1_000, repetitions=20, seed=seed)
+    assert 0.01 < p < 0.9
+    assert abs(found.probability - p) < FALSE_ALARM * math.hypot(
+        math.sqrt(p * (1 - p) / 40_000), found.probability * found.relative_error
+    )
+
+
 def test_nearer_acts_have_higher_levels():
     """Deploying is nearer to a fight of alliances than a clash in the street; the target itself is nearest."""
     model = pk.compile(pk.load("north-kosovo"))

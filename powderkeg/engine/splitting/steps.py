@@ -215,7 +215,10 @@ def change_facts(
         new = state[to.changing + 2 * n + 1]
         old = state[s]
         if old == new:
-            continue
+            # A fact that lasts a fixed time has it anew; where times are exponential that would change nothing.
+            i = ints[at.timer_start + ints[at.fact + 3 * s + 1] + new]
+            if i == ints[at.timer_start + ints[at.fact + 3 * s + 1] + new + 1] or ints[at.timer + 3 * i + 2] == 0:
+                continue
         if queue.counts[N_FREE] < at.n_timers + at.n_policies:
             return False
         if old >= 0:
