@@ -8,6 +8,7 @@ Takes a `System` and the same plain descriptions of a world.
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import struct
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from powderkeg.engine.elementary import cosine_of_turns, exponential, logarithm
 MASK = (1 << 64) - 1
 CHOICE, MARK, COUNT, DELAY, COMPONENT, EFFECT_COIN = 0, 1, 2, 3, 6, 16
 REPLICATE, IMMIGRANT, OFFSPRING, LAYER, HISTORY, SCHEDULED, TIMER, PHASE, SPLIT = range(1, 10)
+STRIP = 11
 NEW = 32
 
 
@@ -64,6 +66,14 @@ def poisson(key, mean):
             if term < 1e-18 and n > each:
                 break
         total += n
+    return total
+
+
+def added(numbers):
+    """Their sum, one after the other: newer Pythons' own is rounded once."""
+    total = 0.0
+    for number in numbers:
+        total += number
     return total
 
 
@@ -179,11 +189,63 @@ class Twin:
             rates.append(float(rate) * shape * highest(system.background_gate[c]) * highest(system.channel_gate[c]))
         return edges, rates
 
+    def _grouped(self, reach, rates):
+        """Gates -> where the ceilings of the channels under them are cut, from the lowest bound up to 1."""
+        base = self.base
+
+        def shares(rows):
+            found = {}
+            for row in rows:
+                for i in range(base.row_start[row], base.row_start[row + 1]):
+                    s = int(base.entry_fact[i])
+                    levels = sorted(level for fact, level in reach if fact == s)
+                    factors = [float(base.level_factor[base.entry_offset[i] + level]) for level in levels]
+                    share = [x / max(factors) if max(factors) > 0 else 1.0 for x in factors]
+                    found[s] = [x * y for x, y in zip(found[s], share, strict=True)] if s in found else share
+            return found
+
+        under, saved = {}, {}
+        for c, rate in enumerate(rates):
+            gates = int(base.background_gate[c]), int(base.channel_gate[c])
+            rest = rate * (1.0 - math.prod(math.prod(min(x) for x in shares([row]).values()) for row in gates))
+            if rest > 0:
+                under.setdefault(gates, []).append(c)
+                saved[gates] = saved.get(gates, 0.0) + rest
+        left, looked, cuts = added(saved[gates] for gates in sorted(saved)), {}, {}
+        # In order of what they save; of equals the one with the lower gate rows first.
+        for gates in sorted(sorted(saved), key=lambda gates: -saved[gates]):
+            if left <= 0.01 * (1 + 1e-9) * added(rates):
+                break
+            left -= saved[gates]
+            found = shares(gates)
+            values = [1.0]
+            for share in found.values():
+                values = sorted({v * x for v in values for x in share if x > 0}, reverse=True)
+                kept = values[:1]
+                for value in values:
+                    if value * 1.02 < kept[-1]:
+                        kept.append(value)
+                values = kept
+            bounds = [1.0]
+            for value in values:
+                if value * (1 + 1e-6) <= bounds[-1] / 2 and len(bounds) < 64:
+                    bounds.append(value * (1 + 1e-6))
+            if any(min(share) == 0 for share in found.values()):
+                bounds.append(0.0)
+            if len(bounds) > 1 and all(looked.get(s, 0) < 64 for s in found):
+                for s in found:
+                    looked[s] = looked.get(s, 0) + 1
+                cuts[gates] = (under[gates], bounds[::-1])
+        return cuts
+
     def _propose(self):
         base = self.base
         systems = [system for _, system, _ in self.phases]
         reach = self._reach([base], ())
         edges, rates = self._ceilings(base, reach)
+        cuts = self._grouped(reach, rates)
+        ground = {c: bounds[0] for channels, bounds in cuts.values() for c in channels}
+        self.strips = []
         pairs = [*enumerate(self.initial), *(pair for _, _, levels in self.phases for pair in levels)]
         reach |= self._reach(systems, pairs)
         tops = [self._ceilings(system, reach) for system in systems]
@@ -207,11 +269,25 @@ class Twin:
                     else:
                         low = 256.0 * ceiling
                         width = 2.0 ** math.ceil(math.log2(top - low)) if top > low else 0.0
+                    if things is rates and i in ground and stream < NEW:
+                        width = ground[i] * ceiling if stream == 0 else 0.0
                     if width > 0:
                         add(i, low, width)
             if stream == 0 or background.things or any(row.things for row in rows):
                 self.background[stream] = background.close()
                 self.rows[stream] = [row.close() for row in rows]
+        for channels, bounds in cuts.values():
+            pieces = [(k, a, b, channels) for k, (a, b) in enumerate(itertools.pairwise(bounds))]
+            for layer in range(1, 9):
+                at = 2.0 ** (layer - 1)
+                who = [c for c in channels if rate_top[c] > at * rates[c] or layer <= self.layers]
+                pieces.append((128 + layer, at, 2.0 * at, who))
+            for number, low, high, who in pieces:
+                row = Row()
+                for c in who:
+                    row.add(c, low * rates[c], high * rates[c] - low * rates[c])
+                if who:
+                    self.strips.append((channels[0] * 256 + number, row.close()))
         self.left = {}
         if self.past:
             begin, times, channels, _ = self.past
@@ -247,6 +323,8 @@ class Twin:
                 upcoming[s] = self.begin - logarithm(draw(child(stream_key[s], IMMIGRANT, 0), DELAY)) / row.mean
         for fact, level in enumerate(self.initial):
             self._change(fact, level, key0, -1, self.start)
+        for address, row in self.strips:
+            self._draw_strip(child(key0, STRIP, address), row)
         acts = self._addressed(self.acts)
         past = self._addressed(zip(self.past[1], self.past[2], strict=True)) if self.past else []
         n_past = 0
@@ -286,7 +364,12 @@ class Twin:
                 key, mechanism = child(child(key0, SCHEDULED, c), SCHEDULED, address), -2
             elif kind == 3:
                 _, key, c, parent, mechanism, thing = heapq.heappop(self.heap)
-                if mechanism == -3:
+                if mechanism == -1:
+                    row, i = thing
+                    worth = self._background(c, now)
+                    if not self._accepts(key, worth, self.base.background_gate[c], c, row.low[i], row.width[i], now):
+                        continue
+                elif mechanism == -3:
                     epochs, i, epoch = thing
                     if (self.epoch if epochs == "fact" else self.policy_epoch)[i] != epoch:
                         continue
@@ -303,9 +386,7 @@ class Twin:
                 upcoming[s] = now - logarithm(draw(child(stream_key[s], IMMIGRANT, number[s]), DELAY)) / row.mean
                 i = pick(draw(key, CHOICE), row.table)
                 c, mechanism = row.things[i], -1
-                worth = float(self._system.rate[c])
-                if self.base.profile[c] >= 0:
-                    worth *= self._shape(self.base.profile[c], now)
+                worth = self._background(c, now)
                 if not self._accepts(key, worth, self.base.background_gate[c], c, row.low[i], row.width[i], now):
                     continue
 
@@ -354,6 +435,26 @@ class Twin:
                 )
             worth *= exponential(-total)
         return worth >= low + width or low + width * draw(key, MARK) < worth
+
+    def _background(self, c, now):
+        worth = float(self._system.rate[c])
+        return worth * self._shape(self.base.profile[c], now) if self.base.profile[c] >= 0 else worth
+
+    def _draw_strip(self, key, row):
+        """All candidates of a strip, block by block, whatever the state will be: what is refused does no harm."""
+        days = 2.0 ** math.frexp(2.0 / row.mean)[1]
+        block = 0
+        while self.begin + block * days < self.horizon:
+            n, at = 0, self.begin + block * days
+            while True:
+                k = child(child(key, STRIP, block), IMMIGRANT, n)
+                at -= logarithm(draw(k, DELAY)) / row.mean
+                if at >= min(self.begin + (block + 1) * days, self.horizon):
+                    break
+                i = pick(draw(k, CHOICE), row.table)
+                heapq.heappush(self.heap, (at, k, row.things[i], -1, -1, (row, i)))
+                n += 1
+            block += 1
 
     def _shape(self, p, now):
         system = self._system

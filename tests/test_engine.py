@@ -19,8 +19,11 @@ from hypothesis import strategies as st
 from numba import njit
 from scipy import linalg, stats
 
+import powderkeg
 from powderkeg.engine import draws
 from powderkeg.engine.simulation.alias import alias_rows
+from powderkeg.engine.simulation.chunks import Workspace, simulate_chunk
+from powderkeg.engine.simulation.tables import tables
 from powderkeg.engine.worlds import ForcedAct, Past, Phase, StandingPolicy, world
 from powderkeg.simulate import simulate
 
@@ -689,6 +692,18 @@ def test_a_background_profile_gives_the_counts_it_describes(seed):
     kept = expected > 0
     chi2 = ((observed - expected)[kept] ** 2 / expected[kept]).sum()
     assert stats.chi2.sf(chi2, kept.sum()) > 1e-4
+
+
+def test_a_gate_that_is_shut_costs_next_to_nothing():
+    """North Kosovo, where one fact opens gates of 90 to 200 now and then. Planted error: strips that never sleep."""
+    system = powderkeg.compile(powderkeg.load("north-kosovo")).system
+    spent = []
+    for sleep in (True, False):
+        built = tables(world(system), sleep=sleep)
+        chunk = simulate_chunk(built, draws.root_key(1), 0, 100, 0.0, 3652.5, 10**6, Workspace(), 1000.0)
+        spent.append(chunk.n_candidates[0] / len(chunk.time))
+    assert spent[0] < 1.5
+    assert spent[1] > 5.0
 
 
 # -- T6: layers and forecasts -----------------------------------------------------------------------------------------

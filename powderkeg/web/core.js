@@ -288,14 +288,108 @@ function powderkegCore(model, wasm, signatures) {
       for (let i = system.profile_start[p]; i < system.profile_start[p + 1]; i++) most = Math.max(most, system.step_value[i]);
       highest[p] = most * (1.0 + system.profile_swing[p]);
     }
-    const edge = new Float64Array(E), rate = new Float64Array(C);
+    const edge = new Float64Array(E), rate = new Float64Array(C), open = new Float64Array(C);
     for (let e = 0; e < E; e++)
       edge[e] = system.edge_mass[e] * rows[system.edge_gate[e]] * rows[system.channel_gate[system.edge_target[e]]];
     for (let c = 0; c < C; c++) {
       const p = system.profile[c];
-      rate[c] = system.rate[c] * (p >= 0 ? highest[p] : 1.0) * rows[system.background_gate[c]] * rows[system.channel_gate[c]];
+      open[c] = system.rate[c] * (p >= 0 ? highest[p] : 1.0);
+      rate[c] = open[c] * rows[system.background_gate[c]] * rows[system.channel_gate[c]];
     }
-    return {edge, rate};
+    return {edge, rate, open};
+  }
+
+  // Which background candidates sleep while their gate is shut: `engine.simulation.strips`.
+  const HALF = 0.5, ABOVE = 1.0 + 1e-6, ALIKE = 1.02, LEFT_OUT = 0.01, MOST_BOUNDS = 64, MOST_GROUPS = 64, BLOCK = 2.0;
+  const LAYER_ADDRESS = 128, ADDRESSES = 256;
+  /** Of several rows together: fact -> its factor at each level it can come to, as a share of the highest. */
+  function sharesOf(base, reach, rows) {
+    const found = new Map();
+    for (const row of rows)
+      for (let i = base.row_start[row]; i < base.row_start[row + 1]; i++) {
+        const s = base.entry_fact[i], first = base.level_start[s], factors = [];
+        for (let k = 0; first + k < base.level_start[s + 1]; k++)
+          if (reach[first + k]) factors.push(base.level_factor[base.entry_offset[i] + k]);
+        const best = Math.max(...factors), share = factors.map(x => best > 0 ? x / best : 1.0);
+        found.set(s, found.has(s) ? found.get(s).map((x, k) => x * share[k]) : share);
+      }
+    return found;
+  }
+  function thinned(values) {
+    const kept = values.slice(0, 1);
+    for (const value of values) if (value * ALIKE < kept[kept.length - 1]) kept.push(value);
+    return kept;
+  }
+  function boundsOf(shares) {
+    let values = [1.0], shuts = false;
+    for (const share of shares) {
+      shuts = shuts || Math.min(...share) === 0;
+      const all = values.flatMap(v => share.filter(x => x > 0).map(x => v * x));
+      values = thinned(all.sort((a, b) => b - a));
+    }
+    const bounds = [1.0];
+    for (const value of values)
+      if (value * ABOVE <= HALF * bounds[bounds.length - 1] && bounds.length < MOST_BOUNDS) bounds.push(value * ABOVE);
+    if (shuts) bounds.push(0.0);
+    return bounds.reverse();
+  }
+  /** Groups of channels under the same gates that save enough: {gate, members, bounds}, and each channel's group or -1. */
+  function grouped(base, reach, rates) {
+    const R = base.row_start.length - 1, lowest = [], under = new Map(), of = new Int32Array(C).fill(-1), groups = [];
+    for (let row = 0; row < R; row++) {
+      let product = 1.0;
+      for (const share of sharesOf(base, reach, [row]).values()) product *= Math.min(...share);
+      lowest.push(product);
+    }
+    let total = 0.0, rest = 0.0;
+    for (let c = 0; c < C; c++) {
+      total += rates[c];
+      const gate = [base.background_gate[c], base.channel_gate[c]];
+      const saved = rates[c] * (1.0 - lowest[gate[0]] * lowest[gate[1]]), code = gate[0] * R + gate[1];
+      if (!(saved > 0)) continue;
+      if (!under.has(code)) under.set(code, {code, gate, members: [], saved: 0.0});
+      under.get(code).members.push(c);
+      under.get(code).saved += saved;
+    }
+    const sorted = [...under.values()].sort((a, b) => a.code - b.code), looked = new Int32Array(S);
+    for (const one of sorted) rest += one.saved;
+    const few = LEFT_OUT * (1.0 + 1e-9) * total;
+    for (const one of sorted.sort((a, b) => b.saved - a.saved || a.code - b.code)) {
+      if (rest <= few) break;
+      rest -= one.saved;
+      const shares = sharesOf(base, reach, one.gate), facts = [...shares.keys()], bounds = boundsOf(shares.values());
+      if (bounds.length < 2 || facts.some(s => looked[s] >= MOST_GROUPS)) continue;
+      for (const s of facts) looked[s]++;
+      for (const c of one.members) of[c] = groups.length;
+      groups.push({...one, bounds});
+    }
+    return {groups, of};
+  }
+  function stripsOf(base, {groups}, rates, tops, opens) {
+    const strips = [], readers = Array.from({length: S}, () => []);
+    groups.forEach((one, g) => {
+      const pieces = one.bounds.slice(1).map((upper, k) => [k, one.bounds[k], upper, one.members]);
+      for (let layer = 1; layer <= LAYERS; layer++) {
+        const at = 2 ** (layer - 1);
+        pieces.push([LAYER_ADDRESS + layer, at, 2.0 * at, one.members.filter(c => tops[c] > at * rates[c])]);
+      }
+      for (const [number, low, upper, who] of pieces)
+        if (who.length)
+          strips.push({group: g, address: one.members[0] * ADDRESSES + number, low, who, from: who.map(c => low * rates[c]),
+            width: who.map(c => upper * rates[c] - low * rates[c])});
+      const facts = new Set();
+      for (const row of one.gate) for (let i = base.row_start[row]; i < base.row_start[row + 1]; i++) facts.add(base.entry_fact[i]);
+      for (const s of facts) readers[s].push(g);
+    });
+    const most = opens.flatMap(open => groups.map(one => one.members.reduce((x, c) => Math.max(x, open[c] / rates[c]), -Infinity)));
+    return {gate: groups.map(one => one.gate), strips, most, readers};
+  }
+  /** Days of a strip's block: 2 ** (the exponent of BLOCK / rate as a fraction in [0.5, 1)). */
+  function blockDays(rate) {
+    let days = 2.0 ** Math.round(Math.log2(BLOCK / rate));
+    while (days > 2.0 * (BLOCK / rate)) days /= 2.0;
+    while (days <= BLOCK / rate) days *= 2.0;
+    return days;
   }
   function layersOf(base, tops) {
     const none = {edge: new Float64Array(E), rate: new Float64Array(C)};
@@ -332,12 +426,14 @@ function powderkegCore(model, wasm, signatures) {
   function propose(base, phases, initial) {
     const systems = phases.map(phase => phase.system);
     const reach = reachable(base, [base], []);
-    const low = ceilings(base, reach);
+    const low = ceilings(base, reach), asleep = grouped(base, reach, low.rate);
     const more = reachable(base, systems, [...[...initial].map((level, fact) => [fact, level]), ...phases.flatMap(p => p.levels)]);
     for (let i = 0; i < reach.length; i++) reach[i] |= more[i];
     const tops = {edge: new Float64Array(E).fill(-Infinity), rate: new Float64Array(C).fill(-Infinity)};
+    const opens = new Map();
     for (const system of new Set(systems)) {
       const found = ceilings(system, reach);
+      opens.set(system, found.open);
       for (const key of ["edge", "rate"]) found[key].forEach((x, i) => { if (x > tops[key][i]) tops[key][i] = x; });
     }
     const empty = row => base.row_start[row + 1] === base.row_start[row];
@@ -353,12 +449,15 @@ function powderkegCore(model, wasm, signatures) {
     const entry = [], entryFrom = [], entryWidth = [], start = [0];
     for (const stream of streams) {
       const first = stream.number === 0;
-      for (let c = 0; c < C; c++)
-        if (stream.width.rate[c] > 0) {
+      for (let c = 0; c < C; c++) {
+        const g = asleep.of[c];
+        const share = g < 0 || stream.number === NEW ? 1.0 : first ? asleep.groups[g].bounds[0] : 0.0;
+        if (stream.width.rate[c] * share > 0) {
           background.push([c, c, first && freeRate(c) ? 1 : 0]);
           backgroundFrom.push(stream.from.rate[c]);
-          backgroundWidth.push(stream.width.rate[c]);
+          backgroundWidth.push(stream.width.rate[c] * share);
         }
+      }
       backgroundStart.push(background.length);
       const counts = new Int32Array(C);
       for (let e = 0; e < E; e++)
@@ -370,6 +469,13 @@ function powderkegCore(model, wasm, signatures) {
         }
       for (let c = 0; c < C; c++) start.push(start[start.length - 1] + counts[c]);
     }
+    const seldom = stripsOf(base, asleep, low.rate, tops.rate, systems.map(system => opens.get(system)));
+    for (const strip of seldom.strips) {
+      for (const c of strip.who) background.push([c, c, 0]);
+      backgroundFrom.push(...strip.from);
+      backgroundWidth.push(...strip.width);
+      backgroundStart.push(background.length);
+    }
     const ofBackground = alias(backgroundStart, backgroundWidth), ofEntries = alias(start, entryWidth);
     background.forEach((row, i) => { row[1] = ofBackground.other[i]; });
     entry.forEach((row, i) => { row[4] = ofEntries.other[i]; });
@@ -378,7 +484,7 @@ function powderkegCore(model, wasm, signatures) {
       const parts = Math.max(Math.ceil(mean / LARGEST_MEAN), 1.0), each = mean / parts;
       branch.push(each, parts, exponential(-each));
     }
-    return {streams: streams.map(s => s.number), backgroundStart, background, backgroundKeep: ofBackground.keep,
+    return {streams: streams.map(s => s.number), seldom, backgroundStart, background, backgroundKeep: ofBackground.keep,
       backgroundFrom, backgroundWidth, rates: ofBackground.sums, start, entry, entryKeep: ofEntries.keep, entryFrom,
       entryWidth, branch};
   }
@@ -441,6 +547,14 @@ function powderkegCore(model, wasm, signatures) {
       for (let j = base.timer_start[cell]; j < base.timer_start[cell + 1]; j++)
         timer.push(cellFact[cell], base.timer_channel[j], base.timer_is_fixed[j]);
 
+    const {strips, gate, most, readers} = entries.seldom, L = entries.streams.length;
+    const strip = strips.flatMap((one, i) => [one.group, one.address, entries.backgroundStart[L + i]]);
+    strip.push(0, 0, entries.backgroundStart[L + strips.length]);
+    const firstStrip = g => strips.filter(one => one.group < g).length;
+    const group = [...gate, [0, 0]].flatMap((rows, g) => [...rows, firstStrip(g)]);
+    const readersStart = [0];
+    for (const one of readers) readersStart.push(readersStart[readersStart.length - 1] + one.length);
+
     const ints = [], floats = [], at = {};
     const whole = (name, list) => { at[name] = ints.length; for (const x of list) ints.push(x); };
     const real = (name, list) => { at[name] = floats.length; for (const x of list) floats.push(x); };
@@ -448,15 +562,20 @@ function powderkegCore(model, wasm, signatures) {
     Object.assign(at, {n_channels: C, n_facts: S, n_phases: phases.length, n_streams: entries.streams.length,
       n_timers: base.timer_channel.length, n_policies: policies.length, n_calms: base.calm_decay.length, n_acts: acts.length,
       n_past: 0, n_entries: entries.entry.length,
-      n_changes: Math.max(S, ...differences(base.effect_start), ...differences(setStart))});
+      n_changes: Math.max(S, ...differences(base.effect_start), ...differences(setStart)),
+      n_strips: strips.length, n_groups: gate.length});
     whole("fact", facts);
     whole("row_start", base.row_start);
     whole("gate", pairs(base.entry_fact, base.entry_offset));
     whole("channel", channel);
     whole("profile_start", base.profile_start);
-    whole("stream", pairs([...entries.streams, 0], entries.backgroundStart));
+    whole("stream", pairs([...entries.streams, 0], entries.backgroundStart.slice(0, L + 1)));
     whole("branch_start", entries.start);
     whole("background", entries.background.flat());
+    whole("strip", strip);
+    whole("group", group);
+    whole("fact_group_start", readersStart);
+    whole("fact_group", readers.flat());
     whole("kernel_start", base.kernel_start);
     whole("effect", pairs(base.effect_fact, base.effect_level));
     whole("timer_start", base.timer_start);
@@ -469,8 +588,9 @@ function powderkegCore(model, wasm, signatures) {
     whole("phase_set", phases.flatMap(phase => phase.levels.flat()));
     whole("act", pairs(acts.map(act => act.channel), actAddress));
     whole("past", []);
-    real("background_rate", entries.rates);
+    real("background_rate", entries.rates.slice(0, L));
     real("background_f", entries.background.flatMap((_, i) => [entries.backgroundKeep[i], entries.backgroundFrom[i], entries.backgroundWidth[i]]));
+    real("strip_f", strips.flatMap((one, i) => [one.low, entries.rates[L + i], blockDays(entries.rates[L + i])]));
     real("branch", entries.branch);
     real("entry_f", entries.entry.flatMap((_, i) => [entries.entryFrom[i], entries.entryWidth[i]]));
     real("policy_f", policies.flatMap(p => [p.days, p.start, p.end]));
@@ -497,6 +617,7 @@ function powderkegCore(model, wasm, signatures) {
     at.n_calm_amount = base.calm_add_index.length;
     each("calm_strength", s => s.calm_low_strength);
     at.n_calm_strength = base.calm_low_index.length;
+    real("most", most);
     const words = entries.entry.flatMap((row, i) => [...row, bits(entries.entryKeep[i])]);
     return {at, ints, floats, entry: words};
   }
@@ -524,8 +645,8 @@ function powderkegCore(model, wasm, signatures) {
     const entry = put("int64", made.entry);
     const fixed = {at, ints: put("int64", made.ints), floats: put("float64", made.floats), entry,
       keep: {...entry, type: "float64"}, root, begin: 0.0, horizon: days, limit, is_complete: false};
-    const state = room("int64", S * 2 + at.n_policies + 2 * at.n_changes + at.n_streams);
-    const state_f = room("float64", 2 * at.n_calms + at.n_streams + S);
+    const state = room("int64", S * 2 + at.n_policies + 2 * at.n_changes + at.n_streams + 2 * at.n_strips);
+    const state_f = room("float64", 2 * at.n_calms + at.n_streams + S + at.n_groups + at.n_strips);
     const control = room("float64", 4), mark = top;
 
     /** Replicates first .. last - 1. */

@@ -7,7 +7,8 @@ Candidates are always proposed from the baseline. An edge (or a channel's backgr
 its mean offspring with every factor at its highest; a candidate gets a mark, uniform in [0, b), and is accepted if the
 mark lies below what the edge is worth at that moment in that world. Where a world may be worth more than b, further
 streams propose on top: layer l covers the marks [2^(l-1) b, 2^l b), and a last one, NEW, whatever lies above (or
-everything, where b is 0). Each stream has keys of its own; the baseline never sees them.
+everything, where b is 0). Each stream has keys of its own; the baseline never sees them. Of the background, what only
+some states of the facts can make happen is not in a stream but in `strips`, which are looked at in such a state only.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.compiled import loop
 from powderkeg.engine.draws import parts_of
+from powderkeg.engine.simulation import strips
 from powderkeg.engine.simulation.alias import alias_rows
 from powderkeg.engine.worlds import Past, Phase
 
@@ -33,9 +35,10 @@ FORGOTTEN = 1e-12
 
 
 class Entries(NamedTuple):
-    """What is proposed, stream by stream: see `Layout`."""
+    """What is proposed, stream by stream: see `TableLayout`; backgrounds of streams, then of strips."""
 
     stream: list[int]
+    strips: strips.Strips
     background_rate: Floats
     background_start: Ints
     background: Ints
@@ -46,12 +49,16 @@ class Entries(NamedTuple):
     entry_f: Floats
 
 
-def propose(base: System, phases: list[Phase], initial: Ints, layers: int) -> Entries:
-    """What a world over `base` proposes: from `initial` on, through `phases`, in at least `layers` layers."""
+def propose(base: System, phases: list[Phase], initial: Ints, layers: int, sleep: bool = True) -> Entries:
+    """What a world over `base` proposes: from `initial` on, through `phases`, in at least `layers` layers.
+
+    sleep  False: all backgrounds are proposed by the streams, whatever the facts
+    """
     C, systems = base.n_channels, [phase.system for phase in phases]
     # Ceilings: the baseline's decide what is proposed, the world's how far the layers must reach.
     reach = _reachable(base, [base], ())
     edge_base, rate_base = _ceilings(base, reach)
+    groups = strips.grouped(base, reach, rate_base) if sleep else strips.no_groups(C)
     reach |= _reachable(base, systems, [*enumerate(initial), *(pair for phase in phases for pair in phase.levels)])
     tops = [_ceilings(system, reach) for system in systems]
     edge_top = np.maximum.reduce([edge for edge, _ in tops])
@@ -73,18 +80,25 @@ def propose(base: System, phases: list[Phase], initial: Ints, layers: int) -> En
     entry_f: list[Floats] = []
     n_background, n_entry = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
     for stream in streams:
-        c, e = np.flatnonzero(stream.rate_width > 0), np.flatnonzero(stream.edge_width > 0)
         first = stream.number == 0
+        share = groups.ground if first else 1.0 * ((groups.of < 0) | (stream.number == NEW))
+        width = stream.rate_width * share
+        c, e = np.flatnonzero(width > 0), np.flatnonzero(stream.edge_width > 0)
         background.append(np.stack([c, c, free_rate[c] & first], axis=1))
-        background_f.append(np.stack([c, stream.rate_from[c], stream.rate_width[c]], axis=1, dtype=np.float64))
+        background_f.append(np.stack([c, stream.rate_from[c], width[c]], axis=1, dtype=np.float64))
         n_background.append(np.array([len(c)]))
         certain = free_edge[e] & first
         columns = (e, base.edge_target[e], base.edge_mechanism[e], base.edge_gate[e], e, certain, 0 * e - 1)
         entry.append(np.stack(columns, axis=1, dtype=np.int32, casting="unsafe"))
         entry_f.append(np.stack([e, stream.edge_from[e], stream.edge_width[e]], axis=1, dtype=np.float64))
         n_entry.append(np.bincount(source[e], minlength=C))
+    seldom = strips.cut(base, groups, rate_base, rate_top, [s.rate * _shape_tops(s) for s in systems], layers, LAYERS)
+    background.append(np.stack([seldom.channel, seldom.channel, 0 * seldom.channel], axis=1))
+    background_f.append(np.stack([seldom.channel, seldom.mark_from, seldom.width], axis=1, dtype=np.float64))
+    n_background += np.diff(seldom.start)[:, None].tolist()
     result = Entries(
         stream=[stream.number for stream in streams],
+        strips=seldom,
         background_rate=np.zeros(len(streams)),
         background_start=np.cumsum(np.concatenate(n_background)),
         background=np.concatenate(background),
@@ -180,6 +194,13 @@ def _ceilings(system: System, reach: NDArray[np.bool_]) -> tuple[Floats, Floats]
         ints(system.row_start), ints(system.entry_fact), ints(system.entry_offset), floats(system.level_factor),
         ints(system.level_start), reach, row,
     )  # fmt: skip
+    edge = system.edge_mass * row[system.edge_gate] * row[system.channel_gate[system.edge_target]]
+    rate = system.rate * _shape_tops(system) * row[system.background_gate] * row[system.channel_gate]
+    return edge, rate
+
+
+def _shape_tops(system: System) -> Floats:
+    """Most that each channel's background profile comes to."""
     shape = np.ones(system.n_channels)
     if len(system.profile_start) > 1:
         highest = np.array(
@@ -187,9 +208,7 @@ def _ceilings(system: System, reach: NDArray[np.bool_]) -> tuple[Floats, Floats]
         )
         varies = system.profile >= 0
         shape[varies] = (highest * (1.0 + system.profile_swing))[system.profile[varies]]
-    edge = system.edge_mass * row[system.edge_gate] * row[system.channel_gate[system.edge_target]]
-    rate = system.rate * shape * row[system.background_gate] * row[system.channel_gate]
-    return edge, rate
+    return shape
 
 
 class _Stream(NamedTuple):

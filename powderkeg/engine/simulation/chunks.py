@@ -125,8 +125,8 @@ def simulate_chunk(
     n = last - first
     stateless = is_stateless(tables)
     result = np.zeros((n, 3 + tables.ints[at.fact + 3 * at.n_facts + 1]))
-    state = np.zeros(at.n_facts * 2 + at.n_policies + 2 * at.n_changes + at.n_streams, np.int64)
-    state_f = np.zeros(2 * at.n_calms + at.n_streams + at.n_facts)
+    state = np.zeros(at.n_facts * 2 + at.n_policies + 2 * at.n_changes + at.n_streams + 2 * at.n_strips, np.int64)
+    state_f = np.zeros(2 * at.n_calms + at.n_streams + at.n_facts + at.n_groups + at.n_strips)
     pieces: list[list[NDArray[Any]]] = []
     w.buckets(w.seen or min(expected, _FIRST_BUCKETS))
     # Room for one replicate as it is expected: to run out of room means to start it again.

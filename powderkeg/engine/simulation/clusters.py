@@ -37,7 +37,16 @@ FINISHED, STOPPED, FULL, DEEP, OVER_LIMIT = 0, 1, 2, 3, 4
 def is_stateless(t: Tables) -> bool:
     """True if every candidate is certain to happen, and no event changes a fact."""
     at = t.at
-    if at.n_effect or at.n_streams != 1 or at.n_phases != 1 or at.n_timers or at.n_policies or at.n_acts or at.n_past:
+    if (
+        at.n_effect
+        or at.n_streams != 1
+        or at.n_phases != 1
+        or at.n_timers
+        or at.n_policies
+        or at.n_acts
+        or at.n_past
+        or at.n_strips
+    ):
         return False
     n = int(t.ints[at.stream + 3])
     return bool(t.entry.reshape(-1, 8)[:, 5].all() and t.ints[at.background + 2 : at.background + 3 * n : 3].all())

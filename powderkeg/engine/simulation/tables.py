@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.simulation.candidates import floats, ints, propose, with_past
+from powderkeg.engine.simulation.strips import block_days
 from powderkeg.engine.worlds import Past, Phase, StandingPolicy, World
 
 
@@ -34,6 +35,8 @@ class TableLayout(NamedTuple):
     n_past: int
     n_entries: int
     n_changes: int  # most facts that one event can change
+    n_strips: int
+    n_groups: int
     # ints
     fact: int  # (S + 1, 3) first level, first cell, first policy
     row_start: int  # (R + 1,)
@@ -43,6 +46,10 @@ class TableLayout(NamedTuple):
     stream: int  # (L + 1, 2) number, first background entry
     branch_start: int  # (L * C + L * past + 1,) entries that stream l offers channel c are those of row l * C + c
     background: int  # (., 3) channel, other, certain
+    strip: int  # (N + 1, 3) group, address, first background entry
+    group: int  # (G + 1, 3) background gate, channel gate, first strip
+    fact_group_start: int  # (S + 1,) groups that look at each fact
+    fact_group: int
     kernel_start: int
     effect: int  # (., 2) fact, level
     timer_start: int  # (cells + 1,)
@@ -58,6 +65,7 @@ class TableLayout(NamedTuple):
     # floats, the same in all phases
     background_rate: int  # (L,)
     background_f: int  # (., 3) keep, mark from, width
+    strip_f: int  # (N, 3) share of the ceiling above which it lies, candidates a day, days of a block
     branch: int  # (rows, 3) mean of a part, parts, exp(-mean of a part)
     entry_f: int  # (., 2) mark from, width
     policy_f: int  # (., 3) days, start, end
@@ -84,6 +92,7 @@ class TableLayout(NamedTuple):
     n_calm_amount: int
     calm_strength: int
     n_calm_strength: int
+    most: int  # (G,) what a group's channels are worth at most with gates of 1, as a share of the ceiling
 
 
 class Tables(NamedTuple):
@@ -108,8 +117,11 @@ class Tables(NamedTuple):
 HAS_EFFECTS, ADDS_CALM, IS_CALMED = 1, 2, 4
 
 
-def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables:
-    """The tables of a world for a window that begins at `begin` (`past.begin`, if there is a past)."""
+def tables(world: World, past: Past | None = None, begin: float = 0.0, sleep: bool = True) -> Tables:
+    """The tables of a world for a window that begins at `begin` (`past.begin`, if there is a past).
+
+    sleep  False: without strips, for a loop that does not know them
+    """
     if past is not None:
         begin = past.begin
         if np.any(np.diff(past.time) < 0) or np.any(past.time >= begin):
@@ -127,7 +139,7 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
         phases += [Phase(max(phase.at, begin), phase.system, phase.levels) for phase in world.phases[1:]]
     systems = [phase.system for phase in phases]
 
-    entries = propose(base, phases, initial, world.layers)
+    entries = propose(base, phases, initial, world.layers, sleep)
     if past is not None:
         entries = with_past(entries, base, [p.system for p in phases if p.at <= begin][-1], past)
     calmed = np.diff(base.calm_low_start) > 0
@@ -150,12 +162,17 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
     phase_time = floats([phase.at for phase in phases])
     set_start = np.cumsum([0] + [len(phase.levels) for phase in phases])
 
+    strips, n_streams = entries.strips, len(entries.stream)
+    strip_rate = entries.background_rate[n_streams:]
+    strip = np.zeros((len(strips.group) + 1, 3), np.int64)
+    strip[:-1, 0], strip[:-1, 1], strip[:, 2] = strips.group, strips.address, entries.background_start[n_streams:]
+
     whole, real = _Block(np.int64), _Block(np.float64)
     at = TableLayout(
         n_channels=base.n_channels,
         n_facts=base.n_facts,
         n_phases=len(phases),
-        n_streams=len(entries.stream),
+        n_streams=n_streams,
         n_timers=len(base.timer_channel),
         n_policies=len(policies),
         n_calms=len(base.calm_decay),
@@ -163,14 +180,22 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
         n_past=len(past_time),
         n_entries=len(entries.entry),
         n_changes=max(base.n_facts, *np.diff(base.effect_start), *np.diff(set_start)),
+        n_strips=len(strips.group),
+        n_groups=len(strips.gate),
         fact=whole.add(facts),
         row_start=whole.add(base.row_start),
         gate=whole.add(np.stack([base.entry_fact, base.entry_offset], axis=1)),
         channel=whole.add(channel),
         profile_start=whole.add(base.profile_start),
-        stream=whole.add(np.stack([[*entries.stream, 0], entries.background_start], axis=1)),
+        stream=whole.add(np.stack([[*entries.stream, 0], entries.background_start[: n_streams + 1]], axis=1)),
         branch_start=whole.add(entries.start),
         background=whole.add(entries.background),
+        strip=whole.add(strip),
+        group=whole.add(
+            np.column_stack([[*strips.gate, (0, 0)], np.searchsorted(strips.group, np.arange(len(strips.gate) + 1))])
+        ),
+        fact_group_start=whole.add(strips.fact_start),
+        fact_group=whole.add(strips.fact_group),
         kernel_start=whole.add(base.kernel_start),
         effect=whole.add(np.stack([base.effect_fact, base.effect_level], axis=1)),
         timer_start=whole.add(base.timer_start),
@@ -185,8 +210,9 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
         phase_set=whole.add([pair for phase in phases for pair in phase.levels]),
         act=whole.add(np.stack([act_channel, _addresses(act_time, act_channel)], axis=1)),
         past=whole.add(np.stack([past_channel, _addresses(past_time, past_channel)], axis=1)),
-        background_rate=real.add(entries.background_rate),
+        background_rate=real.add(entries.background_rate[:n_streams]),
         background_f=real.add(entries.background_f),
+        strip_f=real.add(np.stack([strips.low, strip_rate, block_days(strip_rate)], axis=1)),
         branch=real.add(entries.branch),
         entry_f=real.add(entries.entry_f[:, 1:]),
         policy_f=real.add([(p.days, p.start, p.end) for p in policies]),
@@ -212,6 +238,7 @@ def tables(world: World, past: Past | None = None, begin: float = 0.0) -> Tables
         n_calm_amount=len(base.calm_add_index),
         calm_strength=real.add([system.calm_low_strength for system in systems]),
         n_calm_strength=len(base.calm_low_index),
+        most=real.add(strips.most),
     )
     words = np.empty((len(entries.entry), 8), np.int64)
     words[:, :7] = entries.entry
@@ -244,9 +271,15 @@ def expected_events(t: Tables, days: float, most: float = 1e7) -> float:
     start = t.ints[at.branch_start : at.branch_start + C + 1]
     source, n = np.repeat(np.arange(C), np.diff(start)), int(start[C])
     target, width = t.entry.reshape(-1, 8)[:n, 1], t.floats[at.entry_f : at.entry_f + 2 * n].reshape(-1, 2)[:, 1]
-    m = int(t.ints[at.stream + 3])
-    first = t.ints[at.background : at.background + 3 * m].reshape(-1, 3)[:, 0]
-    born = np.bincount(first, t.floats[at.background_f : at.background_f + 3 * m].reshape(-1, 3)[:, 2] * days, C)
+    m = int(t.ints[at.strip + 3 * at.n_strips + 2])
+    proposed = np.zeros(m, np.bool_)
+    proposed[: t.ints[at.stream + 3]] = True
+    strip = t.ints[at.strip : at.strip + 3 * at.n_strips + 3].reshape(-1, 3)[:, 2]
+    within = t.floats[at.strip_f : at.strip_f + 3 * at.n_strips].reshape(-1, 3)[:, 0] < 1.0
+    proposed[strip[0] :] = np.repeat(within, np.diff(strip))
+    first = t.ints[at.background : at.background + 3 * m].reshape(-1, 3)[proposed, 0]
+    width_of = t.floats[at.background_f : at.background_f + 3 * m].reshape(-1, 3)[proposed, 2]
+    born = np.bincount(first, width_of * days, C)
     total = float(born.sum())
     for _ in range(60):
         born = np.bincount(target, width * born[source], C)

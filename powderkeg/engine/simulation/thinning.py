@@ -5,7 +5,8 @@ In: the `Tables` of a world, a seed's key, a range of replicates. Out: their eve
 Candidates come from the background at its highest and from every accepted event; each is accepted at its own time
 with probability (what it is worth then) / (its ceiling). That is exact for any modifier that depends on the past and
 stays under its ceiling (superposition and thinning of Poisson processes); no intensity is ever tracked, so the cost
-of an event does not grow with channels or links. `engine.md` in the documentation has the whole argument.
+of an event does not grow with channels or links. Background candidates that only an open gate lets through are asleep
+while it is shut (`strips`). `engine.md` in the documentation has the whole argument.
 Sources: Hawkes & Oakes (1974), J. Appl. Prob. 11; Lewis & Shedler (1979), Nav. Res. Log. Q. 26; Ogata (1981),
 IEEE Trans. Inf. Theory 27.
 """
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import BACKGROUND, SCHEDULED, TIMER, Floats, Ints
-from powderkeg.engine.compiled import inlined, inner, loop
+from powderkeg.engine.compiled import inlined, loop
 from powderkeg.engine.draws import (
     CHOICE,
     COMPONENT,
@@ -40,8 +41,9 @@ from powderkeg.engine.draws import (
     draw,
     poisson,
 )
-from powderkeg.engine.elementary import cosine_of_turns, exponential, logarithm
+from powderkeg.engine.elementary import exponential, logarithm
 from powderkeg.engine.simulation.alias import pick
+from powderkeg.engine.simulation.backgrounds import ASLEEP, earliest, next_immigrant, next_of_strip, propose, wake
 from powderkeg.engine.simulation.queue import (
     BUCKET,
     CHANNEL,
@@ -58,10 +60,9 @@ from powderkeg.engine.simulation.queue import (
     bucket_of,
     clear,
     pop,
-    push,
 )
+from powderkeg.engine.simulation.state import Clock, InPhase, Places, in_phase, places, product, wait
 from powderkeg.engine.simulation.tables import ADDS_CALM, HAS_EFFECTS, IS_CALMED, TableLayout
-from powderkeg.units import YEAR
 
 # Places in `control`, which the loop shares with the thread that watches it.
 STOP = 0  # set to 1 from outside: return as soon as possible
@@ -75,26 +76,6 @@ FINISHED, STOPPED, FULL, NO_SLOTS = 0, 1, 2, 5
 EXPLODED = 6  # within: this replicate
 
 
-@inner
-def _product(row, row_start, gate, factor, ints, floats, level):  # type: ignore[no-untyped-def]
-    product = 1.0
-    for i in range(ints[row_start + row], ints[row_start + row + 1]):
-        product *= floats[factor + ints[gate + 2 * i + 1] + level[ints[gate + 2 * i]]]
-    return product
-
-
-@inner
-def _shape(time, first, end, step, season, floats):  # type: ignore[no-untyped-def]
-    """Background profile: the last step at or before `time`, times the season."""
-    i = first
-    while i + 1 < end and floats[step + 2 * i + 2] <= time:
-        i += 1
-    value = floats[step + 2 * i + 1]
-    if floats[season] != 0.0:
-        value *= 1.0 + floats[season] * cosine_of_turns((time - floats[season + 1]) / YEAR)
-    return value
-
-
 class Recorded(NamedTuple):
     """Where accepted events go, replicate after replicate: the columns of a `Chunk`."""
 
@@ -103,79 +84,6 @@ class Recorded(NamedTuple):
     parent: NDArray[np.int32]
     mechanism: NDArray[np.int16]
     key: NDArray[np.uint64]
-
-
-class Places(NamedTuple):
-    """Where in `state` and `state_f` each thing begins; levels of facts and calms stand first.
-
-    epoch         in state: of facts and policies;  changing  changes at hand (fact, level)
-    stream_count  in state: background candidates by stream;  stream_next  in state_f: when the next of each is due
-    stands_since  in state_f: day since when each fact has its level
-    """
-
-    epoch: int
-    changing: int
-    stream_count: int
-    stream_next: int
-    stands_since: int
-
-
-class InPhase(NamedTuple):
-    """Where in `floats` the numbers of the phase at hand begin, and when the next one does."""
-
-    factor: int
-    mass: int
-    rate: int
-    kernel: int
-    chance: int
-    calm_decay: int
-    calm_amount: int
-    calm_strength: int
-    timer_mean: int
-    step: int
-    season: int
-    upcoming: float
-
-
-class Clock(NamedTuple):
-    """The window: recorded from `begin` to `horizon`, walked through from `start`, cut into buckets."""
-
-    start: float
-    begin: float
-    horizon: float
-    per_day: float
-    n_buckets: int
-    is_complete: bool
-
-
-@inlined
-def _places(at: TableLayout) -> Places:
-    epoch = at.n_facts
-    changing = epoch + at.n_facts + at.n_policies
-    stream_next = 2 * at.n_calms
-    return Places(epoch, changing, changing + 2 * at.n_changes, stream_next, stream_next + at.n_streams)
-
-
-@inlined
-def _in_phase(at: TableLayout, floats: Floats, phase: int) -> InPhase:
-    return InPhase(
-        at.factor + phase * at.n_factor, at.mass + phase * at.n_mass, at.rate + phase * at.n_channels,
-        at.kernel + phase * at.n_kernel, at.effect_probability + phase * at.n_effect,
-        at.calm_decay + phase * at.n_calms, at.calm_amount + phase * at.n_calm_amount,
-        at.calm_strength + phase * at.n_calm_strength, at.timer_mean + phase * at.n_timers,
-        at.step + phase * at.n_step, at.season + phase * at.n_season,
-        floats[at.phase_time + phase + 1] if phase + 1 < at.n_phases else np.inf,
-    )  # fmt: skip
-
-
-@inlined
-def _earliest(at: TableLayout, state_f: Floats, to: Places) -> int:
-    """The stream whose next background candidate is due first."""
-    stream = 0
-    for i in range(1, at.n_streams):
-        if state_f[to.stream_next + i] < state_f[to.stream_next + stream]:
-            stream = i
-    return stream
 
 
 @inlined
@@ -195,6 +103,8 @@ def _begin_replicate(
         if rate > 0.0:
             k = key0 if i == 0 else child(key0, LAYER, ints[at.stream + 2 * i])
             state_f[to.stream_next + i] = clock.begin - logarithm(draw(child(k, IMMIGRANT, FIRST), DELAY)) / rate
+    for i in range(at.n_strips):
+        state_f[to.strip_next + i] = ASLEEP
     for i in range(at.n_facts):
         state[i] = -1
         state_f[to.stands_since + i] = clock.begin
@@ -222,45 +132,14 @@ def _turn_phase(
 
 
 @inlined
-def _propose(
-    now: float, key: Any, stream: int, at: TableLayout, ints: Ints, floats: Floats, here: InPhase
-) -> tuple[int, bool, float, float, float]:
-    """A background candidate of a stream: (channel, whether it is tried, its worth before gates, its marks)."""
-    first = ints[at.stream + 2 * stream + 1]
-    j, share = pick(draw(key, CHOICE), first, ints[at.stream + 2 * stream + 3] - first)
-    if share >= floats[at.background_f + 3 * j]:
-        j = ints[at.background + 3 * j + 1]
-    c = ints[at.background + 3 * j]
-    if ints[at.background + 3 * j + 2] != 0:
-        return c, False, 0.0, 0.0, 0.0
-    worth = floats[here.rate + c]
-    p = ints[at.channel + 7 * c + 2]
-    if p >= 0:
-        worth *= _shape(
-            now, ints[at.profile_start + p], ints[at.profile_start + p + 1], here.step, here.season + 2 * p, floats
-        )
-    return c, True, worth, floats[at.background_f + 3 * j + 1], floats[at.background_f + 3 * j + 2]
-
-
-@inlined
-def _next_immigrant(
-    now: float, k: Any, stream: int, at: TableLayout, floats: Floats, state: Ints, state_f: Floats, to: Places
-) -> None:
-    """When the next background candidate of a stream is due; k is the key of the stream."""
-    state[to.stream_count + stream] += 1
-    k = child(k, IMMIGRANT, state[to.stream_count + stream])
-    state_f[to.stream_next + stream] = now - logarithm(draw(k, DELAY)) / floats[at.background_rate + stream]
-
-
-@inlined
 def _gated(
     worth: float, c: int, row: int, now: float, at: TableLayout, ints: Ints, floats: Floats, state: Ints,
     state_f: Floats, here: InPhase,
 ) -> float:  # fmt: skip
     """What a candidate of channel c is worth now, after the gates of its row and of its channel, and after calms."""
     ch = at.channel + 7 * c
-    worth *= _product(row, at.row_start, at.gate, here.factor, ints, floats, state)
-    worth *= _product(ints[ch + 1], at.row_start, at.gate, here.factor, ints, floats, state)
+    worth *= product(row, at.row_start, at.gate, here.factor, ints, floats, state)
+    worth *= product(ints[ch + 1], at.row_start, at.gate, here.factor, ints, floats, state)
     if ints[ch + 3] & IS_CALMED:
         lowering = 0.0
         for i in range(ints[ch + 6], ints[ch + 13]):
@@ -297,18 +176,6 @@ def _take_effect(
             state_f[2 * j] += floats[here.calm_amount + i]
             state_f[2 * j + 1] = now
     return n_changing
-
-
-@inlined
-def _wait(
-    queue: Queue, clock: Clock, when: float, key: Any, entry: int, parent: int, channel: int, mechanism: int, epoch: int
-) -> None:
-    """Put a candidate into the queue."""
-    push(
-        queue.counts, queue.slot_time, queue.slot_key, queue.slot, queue.heap_time, queue.heap_slot, queue.head,
-        bucket_of(when, clock.start, clock.per_day, clock.n_buckets),
-        when, key, entry, np.int64(parent), channel, mechanism, epoch,
-    )  # fmt: skip
 
 
 @inlined
@@ -357,7 +224,7 @@ def _start_timers(
             if when >= floats[at.policy_f + 3 * q + 2]:
                 continue
         if when < clock.horizon and not (clock.is_complete and when < clock.begin):
-            _wait(queue, clock, when, k, -1 - watch, me, fires, np.int64(TIMER), state[to.epoch + watch])
+            wait(queue, clock, when, k, -1 - watch, me, fires, np.int64(TIMER), state[to.epoch + watch])
 
 
 @inlined
@@ -429,7 +296,7 @@ def _answer(
                 j = _component(k, m, entry[8 * e + 6], at, ints, floats, here.kernel)
                 when = since - logarithm(draw(k, DELAY)) * floats[here.kernel + 2 * j + 1]
                 if when < clock.horizon:
-                    _wait(queue, clock, when, k, e, me, entry[8 * e + 1], m, FIRST)
+                    wait(queue, clock, when, k, e, me, entry[8 * e + 1], m, FIRST)
         row += n_rows
     return FINISHED
 
@@ -450,7 +317,7 @@ def run(
     """
     start = min(begin, floats[at.phase_time])
     clock = Clock(start, begin, horizon, len(queue.head) / (horizon - start), len(queue.head), is_complete)
-    to = _places(at)
+    to = places(at)
     n_out = 0
     clear(queue.counts, queue.slot, queue.head)
     for r in range(done, n_replicates):
@@ -464,10 +331,10 @@ def run(
         for i in range(3, result.shape[1]):
             result[r, i] = 0.0
         _begin_replicate(key0, clock, at, ints, floats, state, state_f, to)
-        stream = _earliest(at, state_f, to)
-        here = _in_phase(at, floats, phase)
+        stream = earliest(at, state_f, to)
+        here = in_phase(at, floats, phase)
         now, key, n_changing, c, parent, mechanism, me = start, key0, at.n_facts, -1, -1, BACKGROUND, -1
-        is_start = True
+        is_start = turns = True
         while True:
             if not is_start:
                 # What comes next: a phase, a past event, an act put in by hand, a background candidate,
@@ -498,6 +365,20 @@ def run(
                         if entry[8 * e + 5] == 0:
                             is_candidate, worth, row = True, floats[here.mass + entry[8 * e]], entry[8 * e + 3]
                             low, width = floats[at.entry_f + 2 * e], floats[at.entry_f + 2 * e + 1]
+                    elif mechanism == BACKGROUND:
+                        strip = -1 - e
+                        n_candidates += 1
+                        if n_candidates & 65535 == 0 and control[STOP] != 0.0:
+                            return r, STOPPED
+                        j = at.strip + 3 * strip
+                        c, is_candidate, worth, low, width = propose(
+                            now, key, ints[j + 2], ints[j + 5], at, ints, floats, here
+                        )
+                        row = ints[at.channel + 7 * c]
+                        if state_f[to.reaches + ints[j]] > floats[at.strip_f + 3 * strip]:
+                            next_of_strip(strip, now, key0, at, ints, floats, state, state_f, to, queue, clock)
+                        else:
+                            state_f[to.strip_next + strip] = ASLEEP
                     elif queue.slot[WIDTH * s + EPOCH] != state[to.epoch - 1 - e]:
                         continue
                 elif until >= horizon:
@@ -505,9 +386,10 @@ def run(
                 elif here.upcoming <= until:
                     now, me = until, -1
                     phase += 1
+                    turns = True
                     key = child(key0, PHASE_TAG, ints[at.phase + 2 * phase])
                     n_changing = _turn_phase(now, phase, at, ints, here.calm_decay, floats, state, state_f, to)
-                    here = _in_phase(at, floats, phase)
+                    here = in_phase(at, floats, phase)
                 elif i_past < at.n_past and floats[at.past_time + i_past] <= until:
                     now, c, parent = until, ints[at.past + 2 * i_past], -2 - i_past
                     key = child(child(key0, HISTORY_TAG, c), HISTORY_TAG, ints[at.past + 2 * i_past + 1])
@@ -523,10 +405,13 @@ def run(
                         return r, STOPPED
                     k = key0 if stream == 0 else child(key0, LAYER, ints[at.stream + 2 * stream])
                     key = child(k, IMMIGRANT, state[to.stream_count + stream])
-                    c, is_candidate, worth, low, width = _propose(now, key, stream, at, ints, floats, here)
+                    j = at.stream + 2 * stream
+                    c, is_candidate, worth, low, width = propose(
+                        now, key, ints[j + 1], ints[j + 3], at, ints, floats, here
+                    )
                     row = ints[at.channel + 7 * c]
-                    _next_immigrant(now, k, stream, at, floats, state, state_f, to)
-                    stream = _earliest(at, state_f, to)
+                    next_immigrant(now, k, stream, at, floats, state, state_f, to)
+                    stream = earliest(at, state_f, to)
                 # Does it happen? Read before the event moves the state: no event opens its own gate.
                 if is_candidate:
                     worth = _gated(worth, c, row, now, at, ints, floats, state, state_f, here)
@@ -554,6 +439,15 @@ def run(
                 n_changing, key, now, me, at, ints, floats, state, state_f, to, queue, clock, here, result[r]
             ):
                 return r, NO_SLOTS
+            if (
+                at.n_groups > 0
+                and (n_changing > 0 or turns)
+                and not wake(
+                    0 if turns else n_changing, now, key0, at, ints, floats, state, state_f, to, queue, clock, here
+                )
+            ):
+                return r, NO_SLOTS
+            turns = False
             is_start = False
             if c < 0:
                 continue

@@ -41,7 +41,9 @@ from powderkeg.engine.draws import (
     child,
     draw,
 )
+from powderkeg.engine.simulation.backgrounds import earliest, from_stream, key_of_next
 from powderkeg.engine.simulation.queue import CHANNEL, ENTRY, EPOCH, IN_HEAP, MECHANISM, PARENT, WIDTH, Queue, pop
+from powderkeg.engine.simulation.state import Clock, Places, in_phase
 from powderkeg.engine.simulation.tables import TableLayout
 from powderkeg.engine.simulation.thinning import (
     EXPLODED,
@@ -51,15 +53,9 @@ from powderkeg.engine.simulation.thinning import (
     NO_SLOTS,
     STOP,
     STOPPED,
-    Clock,
-    Places,
     _answer,
     _begin_replicate,
-    _earliest,
     _gated,
-    _in_phase,
-    _next_immigrant,
-    _propose,
     _take_effect,
     _turn_phase,
 )
@@ -108,8 +104,8 @@ def _follow(
     """
     phase, i_act, now = state[of.end + PHASE], state[of.end + I_ACT], state_f[of.end_f + DAY]
     n_events, n_candidates = 0, 0
-    here = _in_phase(at, floats, phase)
-    stream = _earliest(at, state_f, to)
+    here = in_phase(at, floats, phase)
+    stream = earliest(at, state_f, to)
     key, c, parent, mechanism, me = key0, -1, -1, BACKGROUND, -1
     n_changing, is_boosted, is_real = at.n_facts, False, True
     while True:
@@ -150,7 +146,7 @@ def _follow(
                 phase += 1
                 key = child(key0, PHASE_TAG, ints[at.phase + 2 * phase])
                 n_changing = _turn_phase(now, phase, at, ints, here.calm_decay, floats, state, state_f, to)
-                here = _in_phase(at, floats, phase)
+                here = in_phase(at, floats, phase)
             elif i_act < at.n_acts and floats[at.act_time + i_act] <= until:
                 now, c, mechanism = until, ints[at.act + 2 * i_act], SCHEDULED
                 key = child(child(key0, SCHEDULED_TAG, c), SCHEDULED_TAG, ints[at.act + 2 * i_act + 1])
@@ -159,12 +155,11 @@ def _follow(
                 now = until
                 n_candidates += 1
                 is_born = True
-                k = key0 if stream == 0 else child(key0, LAYER, ints[at.stream + 2 * stream])
-                key = child(k, IMMIGRANT, state[to.stream_count + stream])
-                c, is_candidate, worth, low, width = _propose(now, key, stream, at, ints, floats, here)
-                row = ints[at.channel + 7 * c]
-                _next_immigrant(now, k, stream, at, floats, state, state_f, to)
-                stream = _earliest(at, state_f, to)
+                key = key_of_next(stream, key0, at, ints, state, to)
+                c, row, is_candidate, worth, low, width = from_stream(
+                    stream, now, key, key0, at, ints, floats, state, state_f, to, here
+                )
+                stream = earliest(at, state_f, to)
             # Does it happen? Read before the event moves the state: no event opens its own gate.
             if is_candidate:
                 worth = _gated(worth, c, row, now, at, ints, floats, state, state_f, here)

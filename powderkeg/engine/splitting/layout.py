@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inlined
+from powderkeg.engine.simulation.state import Places
 from powderkeg.engine.simulation.tables import TableLayout, Tables
-from powderkeg.engine.simulation.thinning import Places
 
 # The last whole numbers of an entry, and its last float, counted from the end.
 PHASE, I_ACT, SCORE, ORIGIN, N_HISTORY = -5, -4, -3, -2, -1
@@ -131,9 +131,9 @@ def held(at: TableLayout, n_levels: int) -> EntryPlaces:
 
 @inlined
 def moving(at: TableLayout, of: EntryPlaces) -> Places:
-    """The places of what moves while a copy is followed: behind those of its entry."""
+    """The places of what moves while a copy is followed: behind those of its entry. Strips there are none."""
     changing = of.end + at.n_facts + at.n_policies
-    return Places(of.end, changing, changing + 2 * at.n_changes, of.end_f, of.since)
+    return Places(of.end, changing, changing + 2 * at.n_changes, of.end_f, of.since, 0, 0, 0)
 
 
 def widths(t: Tables, n_levels: int) -> tuple[int, int]:

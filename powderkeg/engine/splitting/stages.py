@@ -54,7 +54,7 @@ def proposed(world: World, levels: Levels, stage: int, boost: float = 1.0) -> Pr
         via = levels.via[stage]
         acts = (levels.touches >> np.int64(stage)) & 1 != 0
         world = boosted(world, acts, via[-HISTORY:], bool(via[BACKGROUND - HISTORY]), boost)
-    made = tables(world)
+    made = tables(world, sleep=False)
     slow, most = slowest(made)
     return Proposed(made, slow, most, boost)
 

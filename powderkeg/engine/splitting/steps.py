@@ -33,8 +33,9 @@ from powderkeg.engine.draws import (
 from powderkeg.engine.elementary import exponential, logarithm
 from powderkeg.engine.simulation.alias import pick
 from powderkeg.engine.simulation.queue import FREE, IN_HEAP, N_FREE, WIDTH, Queue
+from powderkeg.engine.simulation.state import Clock, InPhase, Places, wait
 from powderkeg.engine.simulation.tables import TableLayout
-from powderkeg.engine.simulation.thinning import Clock, InPhase, Places, _component, _timed, _wait
+from powderkeg.engine.simulation.thinning import _component, _timed
 from powderkeg.engine.splitting.layout import (
     DAY,
     I_ACT,
@@ -117,7 +118,7 @@ def timers_go_on(
             else:
                 when = now - logarithm(draw(k, DELAY)) * mean
             if when < clock.horizon:
-                _wait(queue, clock, when, k, -1 - s, state[of.fact_by + s], ints[at.timer + 3 * j + 1], j, FIRST)
+                wait(queue, clock, when, k, -1 - s, state[of.fact_by + s], ints[at.timer + 3 * j + 1], j, FIRST)
     for q in range(at.n_policies):
         if state[of.policy_waits + q] == 0:
             continue
@@ -125,7 +126,7 @@ def timers_go_on(
         if when < min(clock.horizon, floats[at.policy_f + 3 * q + 2]):
             k = child(child(key0, TIMER_TAG, ints[at.policy + 4 * q + 2]), TIMER_TAG, FIRST)
             fires, me = ints[at.policy + 4 * q + 1], state[of.policy_by + q]
-            _wait(queue, clock, when, k, -1 - (at.n_facts + q), me, fires, FIRST, FIRST)
+            wait(queue, clock, when, k, -1 - (at.n_facts + q), me, fires, FIRST, FIRST)
     return True
 
 
@@ -187,7 +188,7 @@ def _still_answers(
                 continue
             when = now - logarithm(draw(k, DELAY)) * delay
             if when < clock.horizon:
-                _wait(queue, clock, when, k, e, h, entry[8 * e + 1], m, FIRST)
+                wait(queue, clock, when, k, e, h, entry[8 * e + 1], m, FIRST)
     return True
 
 
@@ -235,7 +236,7 @@ def change_facts(
             state[of.timer_runs + j] = 1
             k, when = _timed(j, key, now, at, ints, floats, clock, here)
             if when < clock.horizon and is_real:
-                _wait(queue, clock, when, k, -1 - s, me, ints[at.timer + 3 * j + 1], j, state[to.epoch + s])
+                wait(queue, clock, when, k, -1 - s, me, ints[at.timer + 3 * j + 1], j, state[to.epoch + s])
         _start_policies(s, old, new, key, now, me, is_real, at, ints, floats, state, state_f, to, of, queue, clock)
     return True
 
@@ -262,7 +263,7 @@ def _start_policies(
         k = child(child(key, TIMER_TAG, ints[at.policy + 4 * q + 2]), TIMER_TAG, FIRST)
         when = max(now + floats[at.policy_f + 3 * q], floats[at.policy_f + 3 * q + 1])
         if when < min(clock.horizon, floats[at.policy_f + 3 * q + 2]) and is_real:
-            _wait(queue, clock, when, k, -1 - watch, me, ints[at.policy + 4 * q + 1], FIRST, state[to.epoch + watch])
+            wait(queue, clock, when, k, -1 - watch, me, ints[at.policy + 4 * q + 1], FIRST, state[to.epoch + watch])
 
 
 @inlined
