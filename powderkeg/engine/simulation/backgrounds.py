@@ -14,7 +14,7 @@ import numpy as np
 
 from powderkeg.engine.arrays import BACKGROUND, Floats, Ints
 from powderkeg.engine.compiled import inlined, inner
-from powderkeg.engine.draws import CHOICE, DELAY, FIRST, IMMIGRANT, STRIP, child, draw
+from powderkeg.engine.draws import CHOICE, DELAY, FIRST, IMMIGRANT, LAYER, STRIP, child, draw
 from powderkeg.engine.elementary import cosine_of_turns, logarithm
 from powderkeg.engine.simulation.alias import pick
 from powderkeg.engine.simulation.queue import N_FREE, Queue
@@ -71,13 +71,24 @@ def propose(
 
 
 @inlined
-def next_immigrant(
-    now: float, k: Any, stream: int, at: TableLayout, floats: Floats, state: Ints, state_f: Floats, to: Places
-) -> None:
-    """When the next background candidate of a stream is due; k is the key of the stream."""
+def key_of_next(stream: int, key0: Any, at: TableLayout, ints: Ints, state: Ints, to: Places) -> Any:
+    """Key of the background candidate of a stream that is due next."""
+    k = key0 if stream == 0 else child(key0, LAYER, ints[at.stream + 2 * stream])
+    return child(k, IMMIGRANT, state[to.stream_count + stream])
+
+
+@inlined
+def from_stream(
+    stream: int, now: float, key: Any, key0: Any, at: TableLayout, ints: Ints, floats: Floats, state: Ints,
+    state_f: Floats, to: Places, here: InPhase,
+) -> tuple[int, int, bool, float, float, float]:  # fmt: skip
+    """The candidate of a stream that is due now, with its gate row; see `propose`. The one after it is set."""
+    j = at.stream + 2 * stream
+    c, is_candidate, worth, low, width = propose(now, key, ints[j + 1], ints[j + 3], at, ints, floats, here)
     state[to.stream_count + stream] += 1
-    k = child(k, IMMIGRANT, state[to.stream_count + stream])
+    k = key_of_next(stream, key0, at, ints, state, to)
     state_f[to.stream_next + stream] = now - logarithm(draw(k, DELAY)) / floats[at.background_rate + stream]
+    return c, ints[at.channel + 7 * c], is_candidate, worth, low, width
 
 
 @inlined
@@ -121,19 +132,36 @@ def next_of_strip(
 
 
 @inlined
-def wake(
-    n_changed: int, now: float, key0: Any, at: TableLayout, ints: Ints, floats: Floats, state: Ints, state_f: Floats,
+def from_strip(
+    i: int, now: float, key: Any, key0: Any, at: TableLayout, ints: Ints, floats: Floats, state: Ints, state_f: Floats,
     to: Places, queue: Queue, clock: Clock, here: InPhase,
+) -> tuple[int, int, bool, float, float, float]:  # fmt: skip
+    """The candidate of strip i that is due now, as `from_stream`; out of the state's reach it falls asleep."""
+    j = at.strip + 3 * i
+    c, is_candidate, worth, low, width = propose(now, key, ints[j + 2], ints[j + 5], at, ints, floats, here)
+    if state_f[to.reaches + ints[j]] > floats[at.strip_f + 3 * i]:
+        next_of_strip(i, now, key0, at, ints, floats, state, state_f, to, queue, clock)
+    else:
+        state_f[to.strip_next + i] = ASLEEP
+    return c, ints[at.channel + 7 * c], is_candidate, worth, low, width
+
+
+@inlined
+def wake(
+    whole: bool, n_changed: int, now: float, key0: Any, at: TableLayout, ints: Ints, floats: Floats, state: Ints,
+    state_f: Floats, to: Places, queue: Queue, clock: Clock, here: InPhase,
 ) -> bool:  # fmt: skip
-    """Strips that the state reaches now are looked at again, those of all groups or, with n_changed facts at hand,
-    of those that look at them; False if the queue is too small."""
-    for n in range(max(n_changed, 1)):
+    """Strips that the state reaches now have a candidate in the queue; False if that is too small.
+
+    Looked at are the groups that look at one of the facts at hand, or the whole of them.
+    """
+    for n in range(1 if whole else n_changed):
         first, end = FIRST, at.n_groups
-        if n_changed > 0:
+        if not whole:
             s = state[to.changing + 2 * n]
             first, end = ints[at.fact_group_start + s], ints[at.fact_group_start + s + 1]
         for i in range(first, end):
-            g = ints[at.fact_group + i] if n_changed > 0 else i
+            g = i if whole else ints[at.fact_group + i]
             group = at.group + 3 * g
             reaches = floats[here.most + g]
             reaches *= product(ints[group], at.row_start, at.gate, here.factor, ints, floats, state)

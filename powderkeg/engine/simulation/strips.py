@@ -40,7 +40,7 @@ LAYER_ADDRESS, ADDRESSES = 128, 256
 """Strips of a group are numbered from its lowest, layers from LAYER_ADDRESS on; each group has so many numbers."""
 
 
-class Groups(NamedTuple):
+class SharedGates(NamedTuple):
     """Channels by the gates that they stand under. G groups.
 
     of       (C,) group of each channel, -1 without
@@ -64,7 +64,7 @@ class Groups(NamedTuple):
 class Strips(NamedTuple):
     """N strips of G groups: those of a group one after the other, from the lowest up; see `TableLayout`.
 
-    gate         (G, 2) as in `Groups`
+    gate         (G, 2) as in `SharedGates`
     group        (N,) group
     address      (N,) what its draws are addressed by
     low          (N,) share of the ceiling above which it lies
@@ -87,7 +87,7 @@ class Strips(NamedTuple):
     fact_group: Ints
 
 
-def grouped(base: System, reach: NDArray[np.bool_], rate_base: Floats) -> Groups:
+def grouped(base: System, reach: NDArray[np.bool_], rate_base: Floats) -> SharedGates:
     """The groups of a baseline; it alone decides, so that all worlds over it have the same."""
     none = no_groups(base.n_channels)
     gate = np.stack([base.background_gate, base.channel_gate], axis=1)
@@ -123,17 +123,17 @@ def grouped(base: System, reach: NDArray[np.bool_], rate_base: Floats) -> Groups
     of[inside] = number[place]
     ground = np.where(of >= 0, np.array([one[0] for one in bounds])[of], 1.0)
     firsts = inside[first[taken]]
-    return Groups(of, gate[firsts], firsts, bounds, ground)
+    return SharedGates(of, gate[firsts], firsts, bounds, ground)
 
 
-def no_groups(n_channels: int) -> Groups:
+def no_groups(n_channels: int) -> SharedGates:
     """All of it is proposed by the streams."""
     none, empty = np.full(n_channels, -1), np.zeros(0, np.int64)
-    return Groups(none, np.zeros((0, 2), np.int64), empty, [], np.ones(n_channels))
+    return SharedGates(none, np.zeros((0, 2), np.int64), empty, [], np.ones(n_channels))
 
 
 def cut(
-    base: System, groups: Groups, rate_base: Floats, rate_top: Floats, tops: list[Floats], layers: int, most: int
+    base: System, groups: SharedGates, rate_base: Floats, rate_top: Floats, tops: list[Floats], layers: int, most: int
 ) -> Strips:
     """The strips of a world.
 

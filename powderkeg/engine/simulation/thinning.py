@@ -43,7 +43,7 @@ from powderkeg.engine.draws import (
 )
 from powderkeg.engine.elementary import exponential, logarithm
 from powderkeg.engine.simulation.alias import pick
-from powderkeg.engine.simulation.backgrounds import ASLEEP, earliest, next_immigrant, next_of_strip, propose, wake
+from powderkeg.engine.simulation.backgrounds import ASLEEP, earliest, from_stream, from_strip, key_of_next, wake
 from powderkeg.engine.simulation.queue import (
     BUCKET,
     CHANNEL,
@@ -110,6 +110,20 @@ def _begin_replicate(
         state_f[to.stands_since + i] = clock.begin
         state[to.changing + 2 * i] = i
         state[to.changing + 2 * i + 1] = ints[at.fact + 3 * i]
+
+
+@inlined
+def _close_replicate(
+    n_events: int, exploded: float, reached: float, at: TableLayout, ints: Ints, state: Ints, state_f: Floats,
+    to: Places, result: Floats,
+) -> None:  # fmt: skip
+    """What is kept of a replicate beside its events."""
+    for s in range(at.n_facts):
+        cell = ints[at.fact + 3 * s + 1] + state[s]
+        result[3 + cell] += max(reached - state_f[to.stands_since + s], 0.0)
+    result[0] = n_events
+    result[1] = exploded
+    result[2] = reached
 
 
 @inlined
@@ -366,19 +380,12 @@ def run(
                             is_candidate, worth, row = True, floats[here.mass + entry[8 * e]], entry[8 * e + 3]
                             low, width = floats[at.entry_f + 2 * e], floats[at.entry_f + 2 * e + 1]
                     elif mechanism == BACKGROUND:
-                        strip = -1 - e
                         n_candidates += 1
                         if n_candidates & 65535 == 0 and control[STOP] != 0.0:
                             return r, STOPPED
-                        j = at.strip + 3 * strip
-                        c, is_candidate, worth, low, width = propose(
-                            now, key, ints[j + 2], ints[j + 5], at, ints, floats, here
+                        c, row, is_candidate, worth, low, width = from_strip(
+                            -1 - e, now, key, key0, at, ints, floats, state, state_f, to, queue, clock, here
                         )
-                        row = ints[at.channel + 7 * c]
-                        if state_f[to.reaches + ints[j]] > floats[at.strip_f + 3 * strip]:
-                            next_of_strip(strip, now, key0, at, ints, floats, state, state_f, to, queue, clock)
-                        else:
-                            state_f[to.strip_next + strip] = ASLEEP
                     elif queue.slot[WIDTH * s + EPOCH] != state[to.epoch - 1 - e]:
                         continue
                 elif until >= horizon:
@@ -403,14 +410,10 @@ def run(
                     n_candidates += 1
                     if n_candidates & 65535 == 0 and control[STOP] != 0.0:
                         return r, STOPPED
-                    k = key0 if stream == 0 else child(key0, LAYER, ints[at.stream + 2 * stream])
-                    key = child(k, IMMIGRANT, state[to.stream_count + stream])
-                    j = at.stream + 2 * stream
-                    c, is_candidate, worth, low, width = propose(
-                        now, key, ints[j + 1], ints[j + 3], at, ints, floats, here
+                    key = key_of_next(stream, key0, at, ints, state, to)
+                    c, row, is_candidate, worth, low, width = from_stream(
+                        stream, now, key, key0, at, ints, floats, state, state_f, to, here
                     )
-                    row = ints[at.channel + 7 * c]
-                    next_immigrant(now, k, stream, at, floats, state, state_f, to)
                     stream = earliest(at, state_f, to)
                 # Does it happen? Read before the event moves the state: no event opens its own gate.
                 if is_candidate:
@@ -439,12 +442,8 @@ def run(
                 n_changing, key, now, me, at, ints, floats, state, state_f, to, queue, clock, here, result[r]
             ):
                 return r, NO_SLOTS
-            if (
-                at.n_groups > 0
-                and (n_changing > 0 or turns)
-                and not wake(
-                    0 if turns else n_changing, now, key0, at, ints, floats, state, state_f, to, queue, clock, here
-                )
+            if at.n_groups > 0 and not wake(
+                turns, n_changing, now, key0, at, ints, floats, state, state_f, to, queue, clock, here
             ):
                 return r, NO_SLOTS
             turns = False
@@ -469,12 +468,7 @@ def run(
                 exploded, reached = 1.0, now
                 break
 
-        for s in range(at.n_facts):
-            cell = ints[at.fact + 3 * s + 1] + state[s]
-            result[r, 3 + cell] += max(reached - state_f[to.stands_since + s], 0.0)
-        result[r, 0] = n_out - base_out
-        result[r, 1] = exploded
-        result[r, 2] = reached
+        _close_replicate(n_out - base_out, exploded, reached, at, ints, state, state_f, to, result[r])
         control[DONE] = r + 1
         control[CANDIDATES] += n_candidates
         if exploded != 0.0:
