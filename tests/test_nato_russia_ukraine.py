@@ -121,7 +121,7 @@ def test_the_lines_of_the_record_are_computed_and_most_agree(held: Record) -> No
 
 
 def test_the_record_refuses_a_line_that_the_war_does_not_feed(scenario: Scenario) -> None:
-    """Planted error: no strays and no cables cut, so too few incidents: 2.0 a year where the record has 2.1 at least."""
+    """Planted error: no strays and no cables cut, so too few incidents: 2.0 a year, not 2.1 or more."""
     changes = {"mechanisms.spill_over.answers": 0, "gates.war_at_sea.factor": 1, "moves.invades.rate": "0 per year",
                "moves.breaks_cables.rate": "0 per year"}  # fmt: skip
     lines = {line.name: line for line in record(edit(scenario, changes), replicates=200, seed=SEED).lines}

@@ -30,8 +30,6 @@ from powderkeg.engine.draws import (
     CHOICE,
     COPY,
     FIRST,
-    IMMIGRANT,
-    LAYER,
     MARK,
     PHASE_TAG,
     REAL,
