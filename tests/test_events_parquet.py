@@ -212,3 +212,13 @@ def test_simulated_events_come_back_replicate_by_replicate(tmp_path: Path) -> No
     frame = pl.DataFrame({**COLUMNS, "replicate": [0, 1], "time": [5.0, 3.0]})
     write_events(EventTable(frame, date(2000, 1, 1), 10.0), tmp_path / "s.parquet")
     assert read_table(tmp_path / "s.parquet").frame["time"].to_list() == [5.0, 3.0]
+
+
+def test_a_column_of_ours_in_which_nothing_stands_is_what_it_would_be(tmp_path: Path) -> None:
+    """Other programs write such a column without a type."""
+    table = events(pl.DataFrame(PLAIN))
+    frame = table.frame.with_columns(span=pl.lit(None), deaths=pl.lit(None), target_name=pl.lit(None))
+    write_events(EventTable(frame, table.start, table.days), tmp_path / "t.parquet")
+    kept = read_table(tmp_path / "t.parquet")
+    types = [kept.frame.schema[name] for name in ("span", "deaths", "target_name")]
+    assert types == [pl.Float64, pl.Float64, pl.String] and summary(kept).unsure_days == 0

@@ -719,6 +719,15 @@ def test_letters_that_were_read_wrongly_before_are_told(tmp_path: Path) -> None:
     assert "looks like" not in str(read(tmp_path, "date,source,target,code\n2020-01-02,Côte,Ärzte,x\n").account["said"])
 
 
+def test_one_odd_day_of_entry_or_last_day_hides_no_event(tmp_path: Path) -> None:
+    odd = acled([[*acled_row(n, f"{n} May 2023")[:30], "1e999" * (n == 9)] for n in range(1, 10)])
+    assert len(read(tmp_path, odd)) == 9
+    table = read(tmp_path, acled([[*acled_row(n, f"{n} May 2023")[:30], "12"] for n in (1, 2)]))
+    assert len(table) == 2 and "days of entry are not known" in str(table.account["said"])
+    table = read(tmp_path, "date,end_date,source,target,code\n2020-01-02,,A,B,x\n2020-01-03,1e999,A,B,x\n")
+    assert len(table) == 1 and "bad last date" in str(table.account["set_aside_by_reason"])
+
+
 def test_a_header_of_half_a_million_letters_is_looked_through_at_once(tmp_path: Path) -> None:
     """Begun anew at each of its letters, the search for the word above takes minutes."""
     begun = time.process_time()

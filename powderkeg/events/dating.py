@@ -156,6 +156,8 @@ def form_of(seen: Dates, first_choice: tuple[str, ...] = (), starts: bool = Fals
         raise UnknownDates("dates that are all missing cannot be read", "a day for each event")
     if not seen.rows:
         return first_choice[0] if first_choice else "day", ()
+    if seen.is_numeric and seen.low > seen.high and first_choice:
+        return first_choice[0], ()
     if seen.is_numeric:
         return _number_form(seen, starts)
     name, said = _date_form(seen, first_choice)

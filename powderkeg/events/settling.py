@@ -108,9 +108,9 @@ def settled(layout: Layout, seen: Seen, wishes: Wishes, start: date | None, file
         others: dict[str, str] = {}
         for name in ("until", "reported"):
             if name in layout.columns:
-                known = seen.dates.get(name, Dates())
                 likely = wishes.date_format or SAME_AS.get(form, form).split(" ")[0]
-                others[name] = form if not known.rows else form_of(known, (likely,))[0]
+                others[name], told = _form_beside(name, seen.dates.get(name, Dates()), form, likely)
+                said += told
     except UnknownDates as error:
         raise FileFault(file, error.found, error.expected) from error
     if form in NUMBERS and start is None:
@@ -131,6 +131,17 @@ def settled(layout: Layout, seen: Seen, wishes: Wishes, start: date | None, file
         and form not in NUMBERS,
         said=(*layout.said, *said, *about),
     )  # fmt: skip
+
+
+def _form_beside(name: str, dates: Dates, form: str, likely: str) -> tuple[str, tuple[str, ...]]:
+    """The form of the last days, or of the days of entry, where the first days have `form`. Days of entry are a help:
+    where they cannot be told, the events are read without them."""
+    try:
+        return form if not dates.rows else form_of(dates, (likely,))[0], ()
+    except UnknownDates as error:
+        if name != "reported":
+            raise
+        return likely, (f"days of entry are not known: {error.found}",)
 
 
 def _form(layout: Layout, seen: Seen, wishes: Wishes, start: date | None) -> tuple[str, tuple[str, ...]]:

@@ -123,6 +123,13 @@ def faults_of_frame(frame: pl.DataFrame, about: Mapping[str, Any], file: str) ->
     return faults
 
 
+def typed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Columns in which nothing stands, and of which a file therefore does not say what would, as what they are."""
+    kinds = ((NUMBERS, pl.Float64), (WHOLE, pl.Int32), (TEXTS, pl.String))
+    nothing = [(name, kind) for names, kind in kinds for name in names if frame.schema.get(name) == pl.Null]
+    return frame.with_columns(pl.col(name).cast(kind) for name, kind in nothing)
+
+
 def _faults_of_account(account: Mapping[str, Any], file: str) -> Iterator[Fault]:
     checks: dict[str, tuple[Check, str]] = {
         **dict.fromkeys(COUNTS, (_is_count, "a count")),

@@ -20,7 +20,7 @@ from powderkeg.events.files import FileFault, shown_name
 from powderkeg.events.foreign import first_line
 from powderkeg.events.parquets import column_names, first_rows, metadata, portions
 from powderkeg.events.quarantine import COLUMNS as QUARANTINE
-from powderkeg.events.shape import VERSION, faults_of_about, faults_of_frame
+from powderkeg.events.shape import VERSION, faults_of_about, faults_of_frame, typed
 from powderkeg.events.table import EventTable
 from powderkeg.writing.files import is_of_disk, reason, replacing
 
@@ -71,7 +71,7 @@ def table_at(path: Path, name: str) -> EventTable:
         raise EventError(faults, "nothing was read")
     coverage, quarantine = about["coverage"], about["quarantine"]
     return EventTable(
-        frame.with_columns(pl.col("time").cast(pl.Float64)),
+        typed(frame).with_columns(pl.col("time").cast(pl.Float64)),
         start=date.fromisoformat(about["start"]),
         days=float(about["days"]),
         resolution=about["resolution"],
