@@ -154,7 +154,7 @@ def test_the_file_is_read_to_the_same_bits(fit, tmp_path):
         (lambda data: "no", "not JSON"),
         (lambda data: "{}", "no version"),
         (lambda data: "[]", "expected a mapping of names"),
-        (lambda data: json.dumps(data | {"powderkeg covariance": 4}), "version 4"),
+        (lambda data: json.dumps(data | {"powderkeg covariance": 5}), "version 5"),
         (lambda data: json.dumps(data | {"powderkeg covariance": True}), "version true"),
         (lambda data: json.dumps(data | {"covariance": [[1.0]]}), r"covariance: 1 rows\n    expected 3, one a number"),
         (lambda data: json.dumps(data | {"covariance": [[1.0] * 3, [1.0], [1.0] * 3]}), r"covariance\[1\]: a row of 1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,8 +12,11 @@ import pytest
 from scipy import stats
 
 import powderkeg as pk
-from powderkeg.errors import FitError
+from powderkeg.compare.ranges import drawn_sets
+from powderkeg.errors import FitError, UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.fit import Joint
+from powderkeg.fit.joint_law import read_beside
 
 SCENARIO = """
 powderkeg: 1
@@ -26,11 +30,12 @@ moves:
 
 
 @cache
-def few(many: int = 4) -> pk.Fit:
+def few(many: int = 4, uncertainty: str = "normal") -> pk.Fit:
     """A few acts in 200 days, and nothing but a rate: the posterior is a Gamma law with shape n + 1."""
     time = np.linspace(5.0, 195.0, many)
     frame = pl.DataFrame({"time": time, "source": "north", "act": "strike", "target": "south"})
-    return pk.fit(pk.loads(SCENARIO), EventTable(frame, date(2020, 1, 1), 200.0), prior=None, background="constant")
+    return pk.fit(pk.loads(SCENARIO), EventTable(frame, date(2020, 1, 1), 200.0), prior=None, background="constant",
+                  uncertainty=uncertainty)  # fmt: skip
 
 
 def test_weighed_draws_are_those_of_the_gamma_law_and_laplace_is_not() -> None:
@@ -58,3 +63,33 @@ def test_even_draws_have_the_same_law_and_are_the_same_for_the_same_seed() -> No
 def test_nothing_left_open_is_said() -> None:
     with pytest.raises(FitError, match="fewer than 2 draws"):
         few().posterior(draws=1)
+
+
+def test_what_rests_on_a_thin_fit_is_drawn_from_the_likelihood_when_asked(tmp_path: Path) -> None:
+    """In memory, out of the file, and among the numbers under which a comparison is made anew.
+
+    The law of the rate is Gamma with shape 5: its ends are met to 8 %, by draws of the normal law they are not.
+    """
+    path, truth = "moves.strikes.rate", stats.gamma(5, scale=1 / 200.0)
+    fit = few(uncertainty="posterior")
+    assert fit.drawn is not None and fit.as_dict()["uncertainty"] == "posterior"
+    assert any("even ones" in said for said in fit.warnings)
+    law = Joint.of(fit)
+    kept = tmp_path / "fitted.covariance.json"
+    kept.write_text(law.text())
+    again = read_beside(fit.scenario, kept)
+    for one in (law, again, again.among({path: fit.parameters[path].estimate})):
+        drawn = np.array([values[path] for values in one.draw(800, 1)])
+        assert np.quantile(drawn, [0.05, 0.95]) == pytest.approx(truth.ppf([0.05, 0.95]), rel=0.08)
+    normal = np.array([values[path] for values in Joint.of(few()).draw(800, 1)])
+    assert np.quantile(normal, 0.05) < 0.75 * truth.ppf(0.05) and np.quantile(normal, 0.95) < 0.88 * truth.ppf(0.95)
+    numbers, together = drawn_sets(pk.compile(fit.scenario), 40, 1, again)
+    assert together == (path,)
+    assert {values[path] for values in numbers} <= set(law.draws[:, 0].tolist())  # type: ignore[index]
+    assert pk.attribute(fit, forests=20, draws=5).parameters == "fitted"
+    assert pk.forecast(fit, days=7, draws=40).parameters == "drawn within the errors of a fit"
+    kept.write_text(law.text().replace("0.0", "0.1", 1))
+    with pytest.raises(UsageError, match="has been changed"):
+        read_beside(fit.scenario, kept)
+    with pytest.raises(UsageError, match="nearest: 'posterior'"):
+        few(uncertainty="posteriori")

@@ -194,8 +194,11 @@ def _draws_of_fit(fit: Fit, draws: int, seed: int) -> list[Floats]:
     law, centre = fit.law, fit.solution.vector
     if not len(law.places):
         return []
-    rng = np.random.default_rng([seed, 0x617474])
-    found = draw_bounded(centre[law.places], law.matrix, law.slope, law.bounded, draws, rng)
+    if fit.drawn is not None:
+        found = fit.drawn.vectors[fit.drawn.even(draws, seed)]
+    else:
+        rng = np.random.default_rng([seed, 0x617474])
+        found = draw_bounded(centre[law.places], law.matrix, law.slope, law.bounded, draws, rng)
     # A rate of exactly 0 would leave acts without a cause that the estimate can explain.
     least = np.where(law.bounded, np.minimum(1e-3 * np.abs(centre[law.places]), 1e-6), -np.inf)
     least = np.maximum(least, fit.climber.lower[law.places])

@@ -107,6 +107,13 @@ def fit(
             "many as written."
         ),
     ] = "written",
+    uncertainty: Annotated[
+        str,
+        typer.Option(
+            help="What later draws within the errors of this fit come from: normal, or posterior (weighed by the "
+            "likelihood, for few events); kept in the file beside --out."
+        ),
+    ] = "normal",
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out events that no move of the scenario allows.")
     ] = False,
@@ -150,7 +157,7 @@ def fit(
             likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
             unmatched="drop" if drop_unmatched else "refuse", baselines=baselines,
             actors=actors, courses=courses, spans=None if spans is None else spans.replace("-", " "),
-            reporting=reporting, delays=delays, progress=stages,
+            reporting=reporting, delays=delays, uncertainty=uncertainty, progress=stages,
         )  # fmt: skip
     rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
     if len(rows) == len(ROWS):

@@ -19,7 +19,7 @@ import polars as pl
 from scipy import special
 
 from powderkeg.engine.likelihood.filtered_facts import is_hidden
-from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError, argument
+from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError, argument, nearest_name
 from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
@@ -38,6 +38,7 @@ from powderkeg.fit.maximum.covariance import covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
 from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.fit.mixtures import DelaySearch, apart, check_delays, whole_name, with_wholes
+from powderkeg.fit.posterior import UNCERTAINTY, settled_posterior
 from powderkeg.fit.ratios import ratio_told
 from powderkeg.fit.reported import reported
 from powderkeg.fit.result import Fit
@@ -69,6 +70,7 @@ def fit(
     spans: str | None = None,
     reporting: Any = None,
     delays: str = "written",
+    uncertainty: str = "normal",
     test_mechanisms: bool = True,
     progress: Tell | None = None,
 ) -> Fit:
@@ -104,6 +106,9 @@ def fit(
     delays           "written": as many half-lives as the scenario says; "mixtures": mechanisms get a second and a third
                      where AIC falls by 2 or more. Shares of several half-lives are estimated, unless `fix` names them
                      (`mechanisms.NAME.half_lives.1.share`)
+    uncertainty      where attribution, comparison, replay and forecast draw numbers within the errors of this fit:
+                     "normal", the law around the estimates; "posterior", that law weighed by the likelihood, which
+                     takes a pass over the events for each of 1,000 draws or more
     progress         called with the share done, 0 to 1, and what is being done
 
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
@@ -112,6 +117,9 @@ def fit(
     check_baselines(baselines)
     check_differences(actors, courses)
     check_delays(delays)
+    if uncertainty not in UNCERTAINTY:
+        near = nearest_name(uncertainty, UNCERTAINTY)
+        raise UsageError(Fault(None, None, "uncertainty", repr(uncertainty), " or ".join(UNCERTAINTY), near))
     differences = Differences(actors == "vary", baselines == "dyad" or courses == "dyad", courses)
     if differences.any and baselines == "gamma":
         raise UsageError(
@@ -213,6 +221,10 @@ def fit(
         reporting=shown,
         source_kind=kind_of(events),
     )
+    if uncertainty == "posterior":
+        tell(0.97, "weighing draws by the likelihood")
+        drawn = settled_posterior(result)
+        result = replace(result, drawn=drawn, warnings=(*result.warnings, drawn.said))
     tell(1.0, "done")
     if not solution.converged:
         python_warnings.warn(

@@ -5,7 +5,8 @@ together: where two mechanisms share out the same answers, one is high where the
 itself, would let both be high at once.
 The law is normal around the estimates, with the fit's covariance, on the scales of the fit: rates and answers as they
 are, cut off at 0; factors and half-lives by their logarithms. What is estimated as 0 has a slope too: how fast the
-likelihood falls from there (`maximum.bounded`).
+likelihood falls from there (`maximum.bounded`). A fit with `uncertainty="posterior"` has draws in place of that law,
+from the likelihood itself: they are kept, and drawing takes from them.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ from powderkeg.scenario import paths as paths_of
 
 VERSION = 3
 """1 had neither seal nor scenario, 2 nothing of what is estimated as 0; both are still read."""
+WITH_DRAWS = 4
+"""Version of a file that holds draws; all others are written as the one before."""
+KEPT = 1_000
+"""Draws of a posterior that are kept."""
 WRITTEN = "the file that `powderkeg fit --out` wrote beside its scenario"
 _DIGEST = TextShape(pattern=r"([0-9a-f]{64})?", words="a SHA-256 digest")
 _PARTS = {
@@ -65,6 +70,7 @@ _SHAPES = {
         }
     ),
 }  # fmt: skip
+_SHAPES[WITH_DRAWS] = RecordShape({**_SHAPES[VERSION].fields, "draws": ListShape(ListShape(NumberShape()))})
 
 SAME = 1e-9
 """Relative difference up to which a value is the estimate: files round."""
@@ -79,6 +85,7 @@ class Joint:
     covariance  (K, K) on these scales
     scenario    digest of the fitted scenario, "" where it is not known
     slope       (K,) fall of the log likelihood per unit, of what is estimated as 0; 0 elsewhere
+    draws       (D, K) even draws in the scenario's units, in place of the law; None where the law is drawn from
     """
 
     paths: tuple[str, ...]
@@ -87,6 +94,7 @@ class Joint:
     covariance: Floats
     scenario: str = ""
     slope: Floats = field(default_factory=lambda: np.zeros(0))
+    draws: Floats | None = None
 
     def __post_init__(self) -> None:
         if len(self.slope) != len(self.paths):
@@ -106,6 +114,7 @@ class Joint:
             matrix * turn[:, None] * turn[None, :],
             digest(fit.scenario),
             slope,
+            _draws_of(fit, paths),
         )
 
     def among(self, values: Mapping[str, float]) -> Joint:
@@ -128,6 +137,7 @@ class Joint:
         return Joint(
             tuple(self.paths[k] for k in kept), tuple(self.is_log[k] for k in kept), self.estimate[kept],
             self.covariance[np.ix_(kept, kept)], self.scenario, self.slope[kept],
+            None if self.draws is None else self.draws[:, kept],
         )  # fmt: skip
 
     @property
@@ -140,11 +150,18 @@ class Joint:
         if not self.paths:
             return [{} for _ in range(sets)]
         rng = np.random.default_rng([seed, sets, 0x6A6F696E])
+        if self.draws is not None:
+            # each as often as any other, but for the last round
+            at = np.concatenate([rng.permutation(len(self.draws)) for _ in range(-(-sets // len(self.draws)))])[:sets]
+            return self._rows(self.draws[at], apart)
         log = np.array(self.is_log)
         centre = self.estimate.copy()
         centre[log] = np.log(centre[log])
         found = draw_bounded(centre, self.covariance, self.slope, ~log, sets, rng)
         found[:, log] = np.exp(found[:, log])
+        return self._rows(found, apart)
+
+    def _rows(self, found: Floats, apart: bool) -> list[dict[str, float]]:
         rows = [dict(zip(self.paths, row, strict=True)) for row in found.tolist()]
         return rows if apart else [joined(row) for row in rows]
 
@@ -159,9 +176,14 @@ class Joint:
         matrix = self.covariance.tolist()
         rows = ",\n  ".join(json.dumps(row) for row in matrix)
         listed = ",\n  ".join(json.dumps(number) for number in numbers)
-        about = f'"powderkeg covariance": {VERSION},\n "scenario": "{self.scenario}"'
-        seal = seal_of([self.scenario, numbers, matrix])
-        return f'{{{about},\n "seal": "{seal}",\n "numbers": [\n  {listed}],\n "covariance": [\n  {rows}]}}\n'
+        version = VERSION if self.draws is None else WITH_DRAWS
+        about = f'"powderkeg covariance": {version},\n "scenario": "{self.scenario}"'
+        sealed, more = [self.scenario, numbers, matrix], ""
+        if self.draws is not None:
+            sealed.append(self.draws.tolist())
+            more = ',\n "draws": [\n  ' + ",\n  ".join(json.dumps(row) for row in self.draws.tolist()) + "]"
+        seal = seal_of(sealed)
+        return f'{{{about},\n "seal": "{seal}",\n "numbers": [\n  {listed}],\n "covariance": [\n  {rows}]{more}}}\n'
 
 
 def with_all_parts(
@@ -175,6 +197,18 @@ def with_all_parts(
     whole = np.zeros((n + k, n + k))
     whole[:n, :n] = matrix
     return (*paths, *more), whole, np.append(slope, np.zeros(k))
+
+
+def _draws_of(fit: Fit, paths: tuple[str, ...]) -> Floats | None:
+    """(D, K) even draws of a fit that has them, what they do not vary at its estimate."""
+    if fit.drawn is None:
+        return None
+    even = fit.drawn.values[fit.drawn.even(KEPT)]
+    found = np.tile([fit.parameters[path].estimate for path in paths], (len(even), 1))
+    for k, path in enumerate(paths):
+        if path in fit.drawn.paths:
+            found[:, k] = even[:, fit.drawn.paths.index(path)]
+    return found
 
 
 def place_beside(scenario: Path) -> Path:
@@ -214,12 +248,26 @@ def read(path: Path) -> Joint:
     elif ragged:
         found = f"a row of {len(matrix[ragged[0]]):,}"
         faults.append(Fault(str(path), None, f"covariance[{ragged[0]}]", found, f"{len(paths):,}, one a number"))
+    draws = _draws_in(path, data, len(paths), faults)
     if faults:
         raise UsageError(faults)
     covariance = np.array(matrix, np.float64).reshape(len(paths), len(paths))
     if not _is_covariance(covariance):
         raise UsageError(Fault(str(path), None, "covariance", "a matrix that is no covariance", WRITTEN))
-    return Joint(paths, tuple(log.tolist()), estimate, covariance, data.get("scenario", ""), slope)
+    return Joint(paths, tuple(log.tolist()), estimate, covariance, data.get("scenario", ""), slope, draws)
+
+
+def _draws_in(path: Path, data: Mapping[str, Any], count: int, faults: list[Fault]) -> Floats | None:
+    """The draws that a file holds; faults are added."""
+    rows = data.get("draws")
+    if rows is None:
+        return None
+    ragged = [k for k, row in enumerate(rows) if len(row) != count or min(row, default=0.0) < 0.0]
+    if not rows or ragged:
+        where = f"draws[{ragged[0]}]" if ragged else "draws"
+        faults.append(Fault(str(path), None, where, "no set of its numbers", f"{count:,} numbers, none below 0"))
+        return None
+    return np.array(rows, np.float64).reshape(len(rows), count)
 
 
 def read_beside(scenario: Scenario, path: Path) -> Joint:
@@ -263,9 +311,12 @@ def _data(path: Path) -> dict[str, Any]:
     version = data.get("powderkeg covariance")
     if not (isinstance(version, int) and not isinstance(version, bool) and version in _SHAPES):
         found = "no version" if version is None else f"version {said(version)}"
-        raise UsageError(Fault(str(path), None, "powderkeg covariance", found, f"{WRITTEN}, of version 1 to {VERSION}"))
+        raise UsageError(
+            Fault(str(path), None, "powderkeg covariance", found, f"{WRITTEN}, of version 1 to {WITH_DRAWS}")
+        )
     checked(data, _SHAPES[version], str(path), WRITTEN)
-    if "seal" in data and data["seal"] != seal_of([data["scenario"], data["numbers"], data["covariance"]]):
+    sealed = [data[key] for key in ("scenario", "numbers", "covariance", "draws") if key in data]
+    if "seal" in data and data["seal"] != seal_of(sealed):
         raise UsageError(Fault(str(path), None, "seal", "the file has been changed since it was written", WRITTEN))
     return data
 

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from scipy import linalg
 
-from powderkeg.engine.arrays import Floats
+from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import FitError
 from powderkeg.fit.maximum.bounded import draw_bounded
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 WIDER = 0.5
 """How much wider than the law draws are for one number; for K numbers this over the root of K."""
+ENOUGH = 200.0
+"""Even draws that are enough for the spread of what rests on a fit."""
+NUMBERS = (1_000, 4_000, 16_000)
+UNCERTAINTY = ("normal", "posterior")
+"""Where draws within a fit's errors come from: its normal law, or that weighed by the likelihood."""
 FEW = 0.1
 """Share of the draws that they must be worth at least, for the law to be called that of the likelihood."""
 
@@ -35,11 +40,13 @@ class Posterior:
 
     paths   (K,) key paths;  values (N, K) in the scenario's units
     weight  (N,) adds up to 1
+    vectors (N, P) the same as the fit's own vector has them, at its `law.places`: what has no key path is there too
     """
 
     paths: tuple[str, ...]
     values: Floats
     weight: Floats
+    vectors: Floats
 
     @property
     def worth(self) -> float:
@@ -69,11 +76,22 @@ class Posterior:
 
     def draw(self, sets: int, seed: int = 1) -> list[dict[str, float]]:
         """`sets` even sets of values by key path: those with more weight come more often."""
+        rows = self.values[self.even(sets, seed)]
+        return [dict(zip(self.paths, row, strict=True)) for row in rows.tolist()]
+
+    def even(self, sets: int, seed: int = 1) -> Ints:
+        """(sets,) numbers of draws, those with more weight more often."""
         rng = np.random.default_rng([seed, 0x706F7374])
         # one throw for all: what has the weight of two sets comes twice
         at = np.searchsorted(np.cumsum(self.weight), (np.arange(sets) + rng.random()) / sets)
-        rows = self.values[rng.permutation(np.minimum(at, len(self.weight) - 1))]
-        return [dict(zip(self.paths, row, strict=True)) for row in rows.tolist()]
+        return np.asarray(rng.permutation(np.minimum(at, len(self.weight) - 1)), np.int64)
+
+    @property
+    def said(self) -> str:
+        """What the draws are worth, in words."""
+        words = f"draws within this fit's errors are weighed by the likelihood: {len(self.weight):,} are worth "
+        words += f"{self.worth:,.0f} even ones"
+        return words if self.worth >= ENOUGH else f"{words}, too few to tell the ends of anything"
 
     def for_arviz(self, sets: int = 1000, seed: int = 1) -> dict[str, Any]:
         """{"posterior": {path: (1, sets)}} of even draws, as `arviz.from_dict` takes it: one chain."""
@@ -126,4 +144,13 @@ def posterior(fit: Fit, draws: int = 1000, seed: int = 1) -> Posterior:
         for i in range(draws):
             vector[law.places[k]] = found[i, k]
             natural[i, j] = problem.natural(parameter, vector)
-    return Posterior(tuple(named[int(law.places[k])].path for k in kept), natural, weight / weight.sum())
+    return Posterior(tuple(named[int(law.places[k])].path for k in kept), natural, weight / weight.sum(), found)
+
+
+def settled_posterior(fit: Fit, seed: int = 1) -> Posterior:
+    """As many draws as it takes for them to be worth `ENOUGH`, up to the last of `NUMBERS`."""
+    for draws in NUMBERS:
+        found = posterior(fit, draws, seed)
+        if found.worth >= ENOUGH:
+            break
+    return found

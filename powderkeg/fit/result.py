@@ -77,6 +77,7 @@ class Fit:
     gradient          largest step, in standard errors, that the gradient still asked for: near 0 at the maximum
     covariance        (k, k) of `covariance_paths`, log scale for factors and half-lives: what stands clear of a bound
     law               of all that was left open, what is at 0 included
+    drawn             the law weighed by the likelihood, where draws within the fit's errors are to come from that
     """
 
     scenario_before: Scenario | None
@@ -106,6 +107,7 @@ class Fit:
     spans: Spans = field(default_factory=Spans)
     job: Any = field(default=None, repr=False)
     reporting: Reported | None = None
+    drawn: Posterior | None = field(default=None, repr=False)
     source_kind: str | None = None
 
     def _repr_html_(self) -> str:
@@ -234,6 +236,7 @@ class Fit:
             "effects": [_plain(row) for row in self.effects.to_dicts()],
             "courses": [_plain(row) for row in self.courses.to_dicts()],
             "level": self.level,
+            "uncertainty": "normal" if self.drawn is None else "posterior",
             "converged": self.converged,
             "gradient": self.gradient,
             "spans": self.spans.as_dict(),
