@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from powderkeg.scenario import names as names
     from powderkeg.scenario import paths as paths
     from powderkeg.scenario import resolve as resolve
+    from powderkeg.scenario import with_covariates as with_covariates
     from powderkeg.score.record import record as record
     from powderkeg.simulate import JobPlan as JobPlan
     from powderkeg.simulate import PartDone as PartDone
@@ -114,7 +115,18 @@ _HOMES = {
     "forecast": ("forecast",),
     "hawkes": ("hawkes",),
     "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),
-    "scenario": ("Scenario", "digest", "dump", "edit", "load", "loads", "names", "paths", "resolve"),
+    "scenario": (
+        "Scenario",
+        "digest",
+        "dump",
+        "edit",
+        "load",
+        "loads",
+        "names",
+        "paths",
+        "resolve",
+        "with_covariates",
+    ),
     "ranking": ("ranking",),
     "score": ("record",),
     "simulate": ("JobPlan", "PartDone", "Runs", "simulate"),

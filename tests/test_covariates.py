@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from command_line import command_line
 
 import powderkeg as pk
 from powderkeg.errors import ModelError, ScenarioError, UsageError
@@ -159,3 +161,64 @@ def test_covariates_beyond_bounds_are_said() -> None:
     crowded = SCENARIO.replace("2018-07-01: 1, 2019-03-01: 2, 2019-09-01: 0.5", many)
     with pytest.raises(ModelError, match="70 different values"):
         pk.compile(pk.loads(crowded[: crowded.index("interventions:")]))
+
+
+# ---------------------------------------------------------------- from a table
+
+
+TABLE = """name,date,value,who,towards
+sanctions,2019-03-01,2,,
+sanctions,2018-07-01,1,,
+sanctions,2019-09-01,0.5,,
+election,2018-03-01/2018-06-30,,north,
+election,2019-03-01/2019-06-30,1,south,
+election,2020-03-01/2020-06-30,1,,
+election,2020-03-01/2020-06-30,0,south,north
+"""
+
+
+def test_values_from_a_table_are_those_of_the_file(tmp_path: Path) -> None:
+    table = tmp_path / "weather.csv"
+    table.write_text(TABLE, encoding="utf-8")
+    bare = pk.loads(SCENARIO)
+    found = pk.with_covariates(bare, table)
+    assert found.covariates == bare.covariates
+    rows = [
+        {"name": "election", "date": f"2018-0{month}-01", "value": month % 2, "who": "north"} for month in (3, 4, 5)
+    ]
+    changing = pk.with_covariates(bare, rows).covariates
+    assert changing["sanctions"] == bare.covariates["sanctions"]
+    assert [float(v) for _, v in course(changing["election"], date(2018, 1, 1), "north", "south")] == [0, 1, 0, 1]
+    assert course(changing["election"], date(2018, 1, 1), "south", "north") == [(0.0, 0.0)]
+
+
+def test_a_table_with_faults_names_the_line_of_each(tmp_path: Path) -> None:
+    table = tmp_path / "weather.csv"
+    table.write_text(
+        "name,date,value,who\nsanktions,2018-07-01,1,\nsanctions,July,1,\nsanctions,2018-09-01,much,nort\n"
+        "sanctions,2018-10-01,1,\nsanctions,2018-10-01,2,\nelection,2018-10-02/2018-10-01,2,\n"
+    )  # fmt: skip
+    with pytest.raises(UsageError) as caught:
+        pk.with_covariates(pk.loads(SCENARIO), table)
+    assert [fault.line for fault in caught.value.faults] == [2, 3, 4, 4, 7, 6]
+    assert caught.value.faults[0].nearest == "sanctions"
+    table.write_text("name,day\nsanctions,2018-07-01\n")
+    with pytest.raises(UsageError, match="an unknown column"):
+        pk.with_covariates(pk.loads(SCENARIO), table)
+
+
+def test_a_fit_reads_covariates_from_a_table_and_writes_them(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    events, table, out = tmp_path / "events.csv", tmp_path / "weather.csv", tmp_path / "fitted.yaml"
+    scenario = tmp_path / "weathered.yaml"
+    scenario.write_text(SCENARIO.replace("2019-03-01: 2,", "2019-03-01: 0,"), encoding="utf-8")
+    table.write_text(TABLE, encoding="utf-8")
+    first = date(2018, 1, 1)
+    record().frame.with_columns(
+        date=pl.lit(first) + pl.duration(days=pl.col("time").floor().cast(pl.Int64))
+    ).select("date", "source", "act", "target").write_csv(events)  # fmt: skip
+    words = ["fit", scenario, events, "--covariates", table, "--out", out, "--no-checks", "--background", "constant"]
+    assert command_line(capfd)(*map(str, words)).code == 0
+    fitted = pk.load(out)
+    assert fitted.covariates == pk.loads(SCENARIO).covariates
+    low, high = fitted.gates["hurt"].factor.low, fitted.gates["hurt"].factor.high
+    assert low is not None and high is not None and low < 1.6 < high

@@ -20,7 +20,7 @@ import typer
 from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.events import accounted
 from powderkeg.cli.folder import Claim, Destination, Folder
-from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Sets, Workers, read_scenario
+from powderkeg.cli.options import AsJson, CovariateFile, Force, Quiet, ScenarioName, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
@@ -42,6 +42,7 @@ def fit(
     scenario: ScenarioName,
     reading: ReadingOptions,
     sets: Sets = None,
+    covariates: CovariateFile = None,
     free: Annotated[
         list[str] | None,
         typer.Option(
@@ -144,7 +145,7 @@ def fit(
     screen = Screen(as_json, quiet)
     if refits == 1:
         raise UsageError(Fault.at("--refits", "1", "0 for none, or at least 2"))
-    read = read_scenario(scenario, sets)
+    read = read_scenario(scenario, sets, covariates)
     places = None if out is None else _places(out, [scenario, *reading.paths])
     pages = None if report is None else Folder(report, [scenario, *reading.paths], Claim("fit", read.name, None, force))
     events = reading.table(screen, scenario, days_told=True)

@@ -18,7 +18,7 @@ from powderkeg.cli.events import accounted
 from powderkeg.cli.fit import ROWS, warnings_after
 from powderkeg.cli.folder import Claim, Destination, Folder
 from powderkeg.cli.jobs import JobOptions, runs_long
-from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Seed, Sets, Workers, read_scenario
+from powderkeg.cli.options import AsJson, CovariateFile, Force, Quiet, ScenarioName, Seed, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
@@ -39,6 +39,7 @@ def forecast(
     scenario: ScenarioName,
     reading: ReadingOptions,
     sets: Sets = None,
+    covariates: CovariateFile = None,
     days: Annotated[int, typer.Option(help="How many days ahead.")] = 30,
     draws: Annotated[int, typer.Option(help="Histories ahead.")] = 1000,
     origin: Annotated[
@@ -122,7 +123,7 @@ def forecast(
     [bold]Example:[/] powderkeg forecast fitted.yaml icews.tab --days 30 --if "west talk serbia" --out ahead
     """
     screen = Screen(as_json, quiet)
-    read = read_scenario(scenario, sets)
+    read = read_scenario(scenario, sets, covariates)
     job.stops_with_a_script()
     if not score:
         job.must_be_short("a forecast without --score")

@@ -64,6 +64,15 @@ Sets = Annotated[
         autocompletion=paths_like,
     ),
 ]
+CovariateFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--covariates",
+        metavar="FILE",
+        dir_okay=False,
+        help="CSV of name, date (or first/last day), value, who, towards: values of the scenario's covariates.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same scenario, seed and version: same events.")]
 Years = Annotated[float | None, typer.Option(help="Length of each run, above 0. By default the scenario's own.")]
 Replicates = Annotated[int, typer.Option(min=1, max=10_000_000, help="How many runs.")]
@@ -93,14 +102,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but fa
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help="Write to this file.")]
 
 
-def read_scenario(name: str, sets: Sequence[str] | None = None) -> Scenario:
-    """The scenario of a name or path, with every `--set` applied.
+def read_scenario(name: str, sets: Sequence[str] | None = None, covariates: Path | None = None) -> Scenario:
+    """The scenario of a name or path, with the values of `--covariates` and then every `--set` applied.
 
     Raises ScenarioError for the file, UsageError for what was typed after `--set`.
     """
-    from powderkeg.scenario import edit, load, loads
+    from powderkeg.scenario import edit, load, loads, with_covariates
 
     scenario = loads(typed_in(), file="standard input") if name == STANDARD_INPUT else load(name)
+    if covariates is not None:
+        scenario = with_covariates(scenario, covariates)
     changes, faults = {}, []
     for item in sets or ():
         path, equals, value = item.partition("=")

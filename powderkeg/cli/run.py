@@ -22,6 +22,7 @@ from powderkeg.cli.jobs import JobOptions, runs_long
 from powderkeg.cli.options import (
     DEFAULT_SCENARIO,
     AsJson,
+    CovariateFile,
     Force,
     Limit,
     Memory,
@@ -62,6 +63,7 @@ def run(
     job: JobOptions,
     scenario: ScenarioName = DEFAULT_SCENARIO,
     sets: Sets = None,
+    covariates: CovariateFile = None,
     years: Years = None,
     replicates: Replicates = 10_000,
     seed: Seed = 1,
@@ -106,7 +108,7 @@ def run(
     screen = Screen(as_json, quiet)
     length(years)
     also = Also(forms_of(figures), tables, Path(scenario).name if with_page else None, tuple(sets or ()))
-    read = read_scenario(scenario, sets)
+    read = read_scenario(scenario, sets, covariates)
     job.stops_with_a_script()
     folder = (
         None

@@ -2,6 +2,7 @@
 
 from powderkeg.reading import Quantity
 from powderkeg.scenario.asked import Deed, EventPattern, Intervention, Outcome, Policy
+from powderkeg.scenario.covariate_tables import with_covariates
 from powderkeg.scenario.covariates import Covariate, CovariateSpan
 from powderkeg.scenario.declared import (
     SCENARIO,
@@ -94,4 +95,5 @@ __all__ = [
     "schema",
     "third_person",
     "tie_verb",
+    "with_covariates",
 ]
