@@ -28,8 +28,10 @@ STRENGTHS = (0.5, 2.0, 8.0)
 ANSWERS = (1.0, 0.7, 0.45, 0.2)
 CHOSEN = 3.0
 """Numbers that are chosen on the misses they are judged by: pace, pull, answers."""
-PRIOR_WINDOWS = 5.0
-"""Windows of one act that the doubt of all dyads is worth against a dyad's own."""
+PRIOR_WINDOWS = 100.0
+"""Windows of one act that the doubt of all dyads is worth against a dyad's own: a dyad's own few misses say little."""
+RECENT = 180.0
+"""Days after which a judged origin counts half: how fast levels move changes, as between a war and the years after."""
 GUESS = (0.3, 0.5)
 """Relative variance of a level over 7 and 30 days where the record is too short to tell."""
 SPREADS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0)
@@ -61,7 +63,7 @@ class Chosen(NamedTuple):
     """How levels may move: what did best, and what else was tried.
 
     drifts, doubts  each way tried and its `Ground.doubt`, the best first
-    scores          (K, O) score of each at each origin that was judged; empty where nothing could be judged
+    scores          (K, O) score of each at each origin that was judged, weighted; empty where nothing could be judged
     """
 
     drifts: tuple[LevelDrift, ...]
@@ -88,6 +90,7 @@ def choose(record: Tried, groups: Groups, answers: bool = True, workers: int | N
     D = min(len(record.counts), record.whole)
     origin = np.arange(max(D - JUDGED, 60), D - max(AHEAD) + 1, STEP).astype(np.int64)
     came = _came(record.counts, origin, unit)
+    weight = 0.5 ** ((origin[-1] - origin) / RECENT)
     told: dict[LevelDrift, Floats] = {}
     scores: dict[LevelDrift, Floats] = {}
     best = LevelDrift()
@@ -101,7 +104,7 @@ def choose(record: Tried, groups: Groups, answers: bool = True, workers: int | N
             for drift, means in zip(new, in_order(work, len(new), workers_for(len(new), workers)), strict=True):
                 told[drift] = means
                 each = [_free_score(means[:, k], came[:, k]) for k in range(len(AHEAD))]
-                scores[drift] = np.sum(each, axis=0)
+                scores[drift] = weight * np.sum(each, axis=0)
             best = max((drift for drift in [best, *asked] if drift in scores), key=lambda drift: scores[drift].mean())
     order = sorted(scores, key=lambda drift: -scores[drift].mean())
     wide = [_wide(drift, told[drift], came) for drift in order]

@@ -65,15 +65,15 @@ def filter_levels(  # type: ignore[no-untyped-def]
     week             (D,) how densely each day is reported
     share, group     (C,) share of the channel in its group's background; its group, -1 for none
     keep, strength   what is kept of the law from day to day; acts that the slow mean is worth
-    slow_keep        the same for the slow mean, which starts at `mean` (G,), worth `prior` acts
+    slow_keep        the same for the slow mean, which starts at `mean` (G,), worth `prior` (G,) acts
     a, b             (G,) shape and exposure, filled; slow_a, slow_b (G,) those of the slow mean
     told, told_a     (D, G) what the law of the day before said: level, the acts it rests on; told_slow the slow mean
     """
     D, C = count.shape
     G = len(mean)
     for g in range(G):
-        slow_a[g] = prior
-        slow_b[g] = prior / mean[g]
+        slow_a[g] = prior[g]
+        slow_b[g] = prior[g] / mean[g]
         a[g] = strength
         b[g] = strength / mean[g]
     for d in range(D):
@@ -85,8 +85,8 @@ def filter_levels(  # type: ignore[no-untyped-def]
             told[d, g] = a[g] / b[g]
             told_a[d, g] = a[g]
             told_slow[d, g] = slow
-            slow_a[g] = slow_keep * slow_a[g] + (1.0 - slow_keep) * prior
-            slow_b[g] = slow_keep * slow_b[g] + (1.0 - slow_keep) * prior / mean[g]
+            slow_a[g] = slow_keep * slow_a[g] + (1.0 - slow_keep) * prior[g]
+            slow_b[g] = slow_keep * slow_b[g] + (1.0 - slow_keep) * prior[g] / mean[g]
         for c in range(C):
             g = group[c]
             if g < 0:
