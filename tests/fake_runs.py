@@ -30,6 +30,9 @@ class HandMade:
     def replicates(self) -> int:
         return len(self.offsets) - 1
 
+    def parts(self):
+        yield 0, self
+
 
 def model_of(channels: list[tuple[str, str, str]], n_mechanisms: int = 2, **arrays) -> Model:
     """A model whose channels have actors, with mechanisms m0, m1, ... and the arrays given (heat, opens, ...)."""

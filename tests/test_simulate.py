@@ -483,3 +483,19 @@ def test_what_could_come_at_the_highest_gates_costs_nothing_where_it_does_not(se
     again = simulate_chunk(made, *at, spaces[0], 1e7)
     assert all(np.array_equal(one, other) for one, other in zip(chunks[0], again, strict=True))
     assert len(spaces[0].head) < 2_000
+
+
+def test_tables_made_part_by_part_are_those_of_the_whole(monkeypatch):
+    """Also where a part begins with a run that has no events, and where one run is longer than a part."""
+    model = pk.compile(pk.load("north-kosovo"))
+    runs = pk.simulate(model, years=1, replicates=40, seed=3)
+    whole = runs.table().frame, pk.episodes(runs), pk.entanglement(runs)
+    parts = pk.Runs.parts
+    cut = [part for _, part in parts(runs, 90)]
+    assert len(cut) > 10
+    assert np.array_equal(np.concatenate([part.time for part in cut]), runs.time)
+    assert [first for first, _ in parts(runs, 0)] == list(range(40))
+    monkeypatch.setattr(pk.Runs, "parts", lambda self, events=90: parts(self, events))
+    for one, other in zip((runs.table().frame, pk.episodes(runs), pk.entanglement(runs)), whole, strict=True):
+        assert one.equals(other)
+        assert one.schema == other.schema

@@ -54,7 +54,9 @@ def entanglement(runs: Runs, level: float = LEVEL) -> pl.DataFrame:
     share         of all acts of the actor, with the interval from how it differs between runs
     acts_per_run  such acts in a run, mean
     """
-    return entanglement_of(model_of(runs), [entanglement_sums(runs)], len(runs.offsets) - 1, level)
+    return entanglement_of(
+        model_of(runs), [entanglement_sums(part) for _, part in runs.parts()], len(runs.offsets) - 1, level
+    )
 
 
 def drawn_in(runs: Runs, level: float = LEVEL) -> pl.DataFrame:

@@ -120,6 +120,9 @@ def episodes(
     rules = rules or Rules.of(known.scenario if known is not None else None)
     if isinstance(events, EventTable) and has_unknown_days(events):
         return over_days(events, rules.memory, lambda table: episodes(table, known, rules=rules, by=by, marks=marks))
+    if not isinstance(events, EventTable) and len(parts := [*events.parts()]) > 1:
+        found = [(first, episodes(part, known, rules=rules, by=by, marks=marks)) for first, part in parts]
+        return pl.concat([one.with_columns(pl.col("replicate") + first) for first, one in found], rechunk=True)
     stream = streams(events, known, by)
     if known is None and isinstance(events, EventTable) and len(events) and not _has_classes(events):
         warnings.warn(NO_CLASS, PowderkegWarning, stacklevel=2)

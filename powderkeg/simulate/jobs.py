@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import System
 from powderkeg.engine.draws import root_key
@@ -28,6 +27,7 @@ from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Given
 from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.gathering import Gathered
 from powderkeg.simulate.memory import Budget, Held, budget
 from powderkeg.simulate.pieces import made_elsewhere
 from powderkeg.simulate.plans import JobPlan, plan_of
@@ -42,7 +42,7 @@ TRIAL = 8
 AFFORDABLE = 10_000_000
 """Events, at the limit of each replicate, up to which a job is carried out all the same: no machine minds them."""
 BYTES = 18 + 18
-"""What an event takes: in its chunk, and once more while chunks are joined. Its key takes as many as two numbers."""
+"""What an event takes: in its column, and again if that cannot grow in place. Its key takes as many as two numbers."""
 
 _CHUNK = 100_000  # candidates to expect in one chunk: some 20 ms of work, so that a stop is prompt
 _FILE = 2_000_000  # the same for a checkpoint: some 40 MB, half a second of work to lose
@@ -109,12 +109,12 @@ def simulate(
     plan = plan_of(checkpoint)
     job = _job(model, years, days, replicates, seed, limit, history, world, keys, span)
     each = _each(job, _CHUNK if plan is None and executor is None else _FILE)
-    chunks: list[Chunk] = []
+    chunks = Gathered(job.span[1] - job.span[0])
     try:
         with nullcontext() if plan is None else JobFolder(plan, _identity(job, each)) as folder:
             for chunk in _Chunks(job, each, folder, held, progress).made(workers, executor):
                 if plan is None or plan.part is None:  # of a share nothing but the kept pieces is wanted
-                    chunks.append(chunk)
+                    chunks.add(chunk)
             if folder is not None:
                 folder.finish()
     except KeyboardInterrupt:
@@ -408,12 +408,8 @@ class _Chunks:
             space.control[STOP] = 1.0
 
 
-def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
-    def join(name: str, dtype: type) -> NDArray[Any]:
-        parts = [getattr(chunk, name) for chunk in chunks]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, dtype)
-
-    n_events = join("n_events", np.int64)
+def _runs(job: _Job, chunks: Gathered) -> Runs:
+    n_events = chunks.column("n_events")
     cells = int(system_of(job.model).level_start[-1])
     return Runs(
         model=job.model,
@@ -422,15 +418,15 @@ def _runs(job: _Job, chunks: list[Chunk]) -> Runs:
         asked=job.replicates if job.span == (0, job.replicates) else len(n_events),
         replicates=len(n_events),
         offsets=np.concatenate([[0], np.cumsum(n_events)]).astype(np.int64),
-        time=join("time", np.float64),
-        channel=join("channel", np.int32),
-        parent=join("parent", np.int32),
-        mechanism=join("mechanism", np.int16),
-        exploded=join("exploded", np.bool_),
-        reached=join("reached", np.float64),
+        time=chunks.column("time"),
+        channel=chunks.column("channel"),
+        parent=chunks.column("parent"),
+        mechanism=chunks.column("mechanism"),
+        exploded=chunks.column("exploded"),
+        reached=chunks.column("reached"),
         limit=job.limit,
-        level_time=join("level_time", np.float64).reshape(len(n_events), cells),
+        level_time=chunks.column("level_time").reshape(len(n_events), cells),
         begin=job.begin,
-        key=join("key", np.uint64) if job.keys else None,
-        candidates=int(join("n_candidates", np.int64).sum()),
+        key=chunks.column("key") if job.keys else None,
+        candidates=int(chunks.column("n_candidates").sum()),
     )

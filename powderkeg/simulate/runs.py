@@ -6,6 +6,7 @@ In: arrays of events, replicate after replicate, and the model they came from. O
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from powderkeg.wording import counted
 if TYPE_CHECKING:
     from powderkeg.model import Model
 
+PART = 400_000
+"""Events that are looked at together."""
 _EXTRA = {SCHEDULED: "(scheduled)", TIMER: "(timer)"}
 
 
@@ -74,15 +77,27 @@ class Runs:
 
     def first(self, n: int) -> Runs:
         """The first `n` replicates (or all, if there are fewer): what a job of so many would have given."""
-        if n >= self.replicates:
-            return self
-        end = int(self.offsets[n])
+        return self if n >= self.replicates else replace(self.part(0, n), asked=n)
+
+    def part(self, first: int, end: int) -> Runs:
+        """Replicates [first, end), numbered from 0 on here; nothing is copied."""
+        a, b = int(self.offsets[first]), int(self.offsets[end])
         return replace(
-            self, replicates=n, asked=n, offsets=self.offsets[: n + 1], time=self.time[:end],
-            channel=self.channel[:end], parent=self.parent[:end], mechanism=self.mechanism[:end],
-            exploded=self.exploded[:n], reached=self.reached[:n], level_time=self.level_time[:n],
-            key=None if self.key is None else self.key[:end],
+            self, replicates=end - first, offsets=self.offsets[first : end + 1] - a, time=self.time[a:b],
+            channel=self.channel[a:b], parent=self.parent[a:b], mechanism=self.mechanism[a:b],
+            exploded=self.exploded[first:end], reached=self.reached[first:end], level_time=self.level_time[first:end],
+            key=None if self.key is None else self.key[a:b],
         )  # fmt: skip
+
+    def parts(self, events: int = PART) -> Iterator[tuple[int, Runs]]:
+        """Parts of about so many events, each with the number of its first replicate: what makes tables of events
+        takes many times their memory, so it takes them part by part."""
+        first = 0
+        while first < self.replicates or first == 0:
+            end = int(np.searchsorted(self.offsets, self.offsets[first] + events, "right")) - 1
+            end = min(max(end, first + 1), self.replicates)
+            yield first, self if first == 0 and end == self.replicates else self.part(first, end)
+            first = max(end, 1)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -112,7 +127,13 @@ class Runs:
         """
         if isinstance(self.model, System) or self.model.scenario is None:
             raise ModelError("bare arrays have no names: simulate the model of a scenario to get a table")
-        return _table(self, self.model, acts_only)
+        model = self.model
+        assert model.scenario is not None
+        frames = [_frame(part, model, acts_only, first) for first, part in self.parts()]
+        return EventTable(
+            frame=frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False), start=model.scenario.start,
+            days=self.begin + self.days, account={"replicates": self.replicates},
+        )  # fmt: skip
 
 
 def system_of(model: Model | System) -> System:
@@ -123,7 +144,8 @@ def system_of(model: Model | System) -> System:
     return model.system
 
 
-def _table(runs: Runs, model: Model, acts_only: bool) -> EventTable:
+def _frame(runs: Runs, model: Model, acts_only: bool, first: int) -> pl.DataFrame:
+    """The table of runs that are numbered from `first` on."""
     keep: NDArray[Any] | slice = slice(None)
     parent = runs.parent
     # Rows start at the replicate's offset; a parent is a row number within it.
@@ -148,9 +170,9 @@ def _table(runs: Runs, model: Model, acts_only: bool) -> EventTable:
     for i, special in enumerate(_EXTRA):
         code[mechanism == special] = len(model.mechanisms) + i
     parent = parent[keep]
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
-            "replicate": runs.replicate[keep],
+            "replicate": runs.replicate[keep] + np.int32(first),
             "time": runs.time[keep],
             "source": _named([c.source for c in model.channels], channel),
             "act": _named([c.act for c in model.channels], channel),
@@ -160,9 +182,6 @@ def _table(runs: Runs, model: Model, acts_only: bool) -> EventTable:
             "mechanism": pl.Series([*names, None], dtype=pl.Enum(names)).gather(code),
         }
     )
-    assert model.scenario is not None
-    account = {"replicates": runs.replicates}
-    return EventTable(frame=frame, start=model.scenario.start, days=runs.begin + runs.days, account=account)
 
 
 def _named(names: list[str | None], channel: NDArray[np.int32]) -> pl.Series:
