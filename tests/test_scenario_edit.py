@@ -341,3 +341,24 @@ def test_a_fact_or_tie_as_such_is_answered_with_how_it_stands(path: str, meant: 
     with pytest.raises(UsageError) as caught:
         edit(load("north-kosovo"), {path: "on"})
     assert caught.value.faults[0].nearest == meant
+
+
+def test_shares_of_one_whole_stand_as_they_were_given_together() -> None:
+    """One after the other, each would scale those before it, and none would be what was asked but the last."""
+    lives = "half_lives: {1 day: 20 %, 5 days: 30 %, 20 days: 50 %}"
+    scenario = loads(
+        "powderkeg: 1\nname: shares\nstart: 2018-01-01\nactors: {a: {}, b: {}}\nacts: {threaten: {tone: hostile}}\n"
+        "moves: {threats: {who: any, does: threaten, to: any, rate: 0.1 per day}}\n"
+        f"mechanisms: {{echo: {{when: x threatens y, then: y threatens x, answers: 0.6, {lives}}}}}\n"
+    )
+
+    def shares(changes: dict[int, float]) -> list[float]:
+        found = edit(scenario, {f"mechanisms.echo.half_lives.{k}.share": value for k, value in changes.items()})
+        return [float(one.share) for one in found.mechanisms["echo"].half_lives]
+
+    assert shares({1: 0.5, 2: 0.25, 3: 0.25}) == pytest.approx([0.5, 0.25, 0.25], abs=1e-12)
+    assert shares({3: 0.3, 1: 0.6}) == pytest.approx([0.6, 0.1, 0.3], abs=1e-12)
+    assert shares({2: 0.9}) == pytest.approx([0.2 / 7, 0.9, 0.5 / 7])
+    for changes in ({1: 0.6, 3: 0.5}, {1: 0.6, 2: 0.3, 3: 0.3}):
+        with pytest.raises(ScenarioError, match="cannot be one whole"):
+            shares(changes)

@@ -94,8 +94,43 @@ def _below(key: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {path[len(key) + 1 :]: value for path, value in values.items() if path == key or path.startswith(f"{key}.")}
 
 
+MOST_ROUNDS = 200
+"""Times that changes which move each other are put in again."""
+ALIKE = 1e-14
+"""Difference of two shares from which they are not the same."""
+
+
 def _put(kind: Kind, thing: Any, changes: dict[str, Any], where: str) -> Any:
-    """A thing with its changes. One may only fit once another is in, so those that do not fit are tried again."""
+    """A thing with its changes, all of them as they were given.
+
+    To change one share of a whole moves the others, which may be others that were given: they are put in again until
+    all stand. Raises ScenarioError where they never do.
+    """
+    for _ in range(MOST_ROUNDS):
+        thing = _put_each(kind, thing, dict(changes), where)
+        moved = _moved(kind, thing, changes) if len(changes) > 1 else []
+        if not moved:
+            return thing
+    raise ScenarioError(
+        Fault(None, None, f"{where}.{path}", "a share beside others with which it cannot be one whole",
+              "shares that sum to 1, or leave something to those that are not given")
+        for path in moved
+    )  # fmt: skip
+
+
+def _moved(kind: Kind, thing: Any, changes: Mapping[str, Any]) -> list[str]:
+    """Which of the changes do not stand as they were given."""
+    found = {place.path: place.value for place in kind.places(thing)}
+    return [
+        path
+        for path, value in changes.items()
+        if isinstance(value, Quantity) and isinstance(now := found.get(path), Quantity)
+        and abs(now.value - value.value) > ALIKE * max(1.0, abs(value.value))
+    ]  # fmt: skip
+
+
+def _put_each(kind: Kind, thing: Any, changes: dict[str, Any], where: str) -> Any:
+    """The changes one by one. One may only fit once another is in, so those that do not fit are tried again."""
     while changes:
         refused: dict[str, Wrong] = {}
         before = len(changes)
