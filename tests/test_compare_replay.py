@@ -58,7 +58,7 @@ def scenario() -> pk.Scenario:
 def observed(scenario: pk.Scenario) -> EventTable:
     table = pk.simulate(pk.compile(scenario), years=1, replicates=1, seed=3).table()
     frame = table.frame.select("time", *(pl.col(name).cast(pl.String) for name in ("source", "act", "target")))
-    return EventTable(frame, table.start, 365.0)
+    return EventTable(frame.filter(pl.col("time") < 365.0), table.start, 365.0)
 
 
 def by_day(table: EventTable) -> EventTable:
@@ -360,3 +360,12 @@ def test_replays_that_would_not_fit_are_refused_before_any_is_lived(
     monkeypatch.setattr(ReplayJob, "run", lambda *_: pytest.fail("it was run"))
     with pytest.raises(ModelError, match=r"observed acts in 1,000,000 replays.* GB and would not fit into 1 GB"):
         pk.replay(scenario, observed, "patron", replicates=1_000_000, ranges=False, memory="1 GB")
+
+
+def test_observed_standoffs_are_those_that_episodes_names(scenario: pk.Scenario, observed: EventTable) -> None:
+    """By day no hour that was drawn shows; with the same opener, first act, days and end."""
+    for table in (observed, by_day(observed)):
+        told = pk.replay(scenario, table, "reply", replicates=8, imputations=2, ranges=False).standoffs
+        named = pk.episodes(table, scenario)
+        same = ["start", "last", "first_day", "last_day", "opener", "first_act", "hurt", "end_state"]
+        assert told.select(same).equals(named.select(same)) and told.height > 0

@@ -22,7 +22,7 @@ from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.measures import Measure, outcome_measures
 from powderkeg.compare.ranges import drawn_sets
 from powderkeg.compare.replay.histories import BYTES, KEPT, ReplayAsked, ReplayJob
-from powderkeg.compare.replay.result import Lived, Replay, tell
+from powderkeg.compare.replay.result import Lived, Replay, observed_standoffs, tell
 from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.fixed_timers import has_fixed
 from powderkeg.engine.worlds import Past, Phase, world
@@ -107,6 +107,7 @@ def replay(
                   "facts that last so long on average, without `exactly`: others cannot be replayed yet")
         )  # fmt: skip
     shift = calendar_shift(model, events)
+    standoffs = observed_standoffs(model, events, shift)
     events, spans = settle_spans(model, events, reads_by_day(events, None), None)
     data, _ = read_data(model, events, None, unmatched, 0.0, fitting=False)
     if spans.way:
@@ -129,7 +130,7 @@ def replay(
     lived = Lived(job, job.run(workers, held, _part(progress, 0.0, split), executor))
     under = None if other is None else Lived(other, other.run(workers, held, _part(progress, split, 0.7), executor))
     forward = _forward(job, level, workers, room, _part(progress, 0.7, 1.0))
-    return tell(source, lived, under, together, forward, level)
+    return tell(source, lived, under, together, forward, standoffs, level)
 
 
 def _must_fit(room: Budget, acts: int, asked: int, replays: int) -> None:

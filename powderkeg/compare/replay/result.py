@@ -24,6 +24,7 @@ from powderkeg.compare.replay.histories import History, ReplayJob, both_worlds, 
 from powderkeg.compare.replay.without import Without
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import PowderkegWarning
+from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.scenario import Scenario, digest
 from powderkeg.simulate import Runs
@@ -233,9 +234,10 @@ class Lived(NamedTuple):
 
 def tell(
     source: Scenario, lived: Lived, under: Lived | None, fitted: tuple[str, ...], forward: tuple[Effect, ...],
-    level: float,
+    observed: pl.DataFrame, level: float,
 ) -> Replay:  # fmt: skip
-    """under: by other numbers, one history for each set of them; fitted: paths of those that were drawn together."""
+    """under: by other numbers, one history for each set of them; fitted: paths of those that were drawn together;
+    observed: what `observed_standoffs` gives."""
     job, histories = lived
     seen, x, model = job.seen, job.x, job.model
     factual, other = both_worlds(job, histories, x.turn)
@@ -251,7 +253,7 @@ def tell(
         others = None if under is None or measured is None else under.by_set(measured[k].values)
         outcomes.append(_number(about, one.values, two.values, others, level, one.kind == "any"))
     counts, total = _counts(lived, under, (factual, other, by_others), level)
-    standoffs, new = _standoffs(lived, under, level)
+    standoffs, new = _standoffs(lived, under, observed, level)
     stays = np.zeros(len(seen.time))
     impossible = np.zeros(len(seen.time))
     for each in histories:
@@ -409,13 +411,20 @@ class _Episodes:
         return np.bincount(self.replicate[self.new], minlength=self.replicates).astype(np.float64)
 
 
-def _standoffs(lived: Lived, under: Lived | None, level: float) -> tuple[pl.DataFrame, Number]:
+def observed_standoffs(model: Model, events: EventTable, shift: float) -> pl.DataFrame:
+    """Standoffs of the events as `powderkeg episodes` names them: nobody's hours are drawn for it.
+
+    shift    days from the scenario's start to that of the events
+    returns  as `episodes` does, start and last since the scenario's start
+    """
+    return episodes(events, model).with_columns(pl.col("start", "last") + shift)
+
+
+def _standoffs(lived: Lived, under: Lived | None, observed: pl.DataFrame, level: float) -> tuple[pl.DataFrame, Number]:
     """Observed standoffs that reach beyond the parting, and how often each happens; new ones."""
     job, histories = lived
-    factual, other = both_worlds(job, histories, job.seen.begin)
-    observed, replayed = episodes(factual), _Episodes(other, job.x.turn)
+    replayed = _Episodes(both_worlds(job, histories, job.seen.begin)[1], job.x.turn)
     others = None if under is None else _Episodes(both_worlds(*under, job.seen.begin)[1], job.x.turn)
-    own = observed.filter((pl.col("replicate") == 0) & (pl.col("last") >= job.x.turn))
     nothing, events = np.zeros(len(histories)), job.seen
     stays = np.zeros(len(events.time))
     for one in histories:
@@ -423,6 +432,8 @@ def _standoffs(lived: Lived, under: Lived | None, level: float) -> tuple[pl.Data
         stays[one.drawn.event[seen]] += one.replayed.kept[:, seen].mean(axis=0) / len(histories)
     # By day an act has no hour: a standoff holds the whole of its first and its last day.
     slack = 1.0 if events.by_day else 0.0
+    reached = pl.col("last") >= job.x.turn
+    own = observed.filter(pl.col("last").floor() + 1.0 > job.x.turn if events.by_day else reached)
     rows = []
     for row in own.iter_rows(named=True):
         start, stop = row["start"], row["last"]
