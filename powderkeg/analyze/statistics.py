@@ -88,7 +88,7 @@ def episode_statistics(
         weights = hit.to_numpy().astype(np.float64)
         return intervals.share(np.bincount(history, weights=weights, minlength=replicates), totals, level)
 
-    ended = episodes.filter(pl.col("end_state") != "open")
+    ended = episodes.lazy().filter(pl.col("end_state") != "open").select("replicate", "calendar_days").collect()
     gaps = onset_gaps(episodes)
     return EpisodeStatistics(
         count=episodes.height,
