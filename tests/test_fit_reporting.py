@@ -16,6 +16,7 @@ import powderkeg as pk
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.fit import rounds
 from powderkeg.fit.checks.expected import expected_acts
 from powderkeg.fit.likelihood.objective import prepare
 from powderkeg.scenario import WEEKDAYS
@@ -96,6 +97,14 @@ def test_a_weekday_profile_is_found_with_intervals_that_hold_it(resolution: str)
     assert all(one.low is not None and one.high is not None for one in found.shares)
     assert sum(one.low <= w <= one.high for one, w in zip(found.shares, truth, strict=True)) >= 6
     assert found.rounds_left < 1e-3
+
+
+def test_a_fit_whose_rounds_were_too_few_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its branching ratio is that of factors which still move: nobody would see that in the number."""
+    assert not any("did not settle" in said for said in fitted().warnings)
+    monkeypatch.setattr(rounds, "MOST_ROUNDS", 1)
+    found = pk.fit(pk.loads(SCENARIO), weekly(), background="constant", reporting="weekday", test_mechanisms=False)
+    assert any("did not settle" in said for said in found.warnings)
 
 
 def test_a_weekday_profile_left_out_costs_answers_and_likelihood() -> None:

@@ -22,6 +22,8 @@ from powderkeg.fit.maximum.covariance import Covariance
 from powderkeg.scenario import WEEKDAYS
 
 Spread = Callable[[Floats], float | None]
+UNSETTLED = 0.01
+"""Move of a further round, of a log factor or as a share of all acts, from which it is said."""
 ENTANGLED = 0.9
 """Correlation from which two estimates are said not to be told apart."""
 
@@ -172,9 +174,21 @@ def reported(
         holidays=asked.days,
         coverage=asked.coverage is not None, repeats=_repeats(problem, vector, spread, z),
         detection=dict(asked.detection), unseen=_unseen(problem), rounds_left=left,
-        tried=tried if tried is not None else pl.DataFrame(), warnings=tuple(_warnings(problem, layer, vector, spread)),
+        tried=tried if tried is not None else pl.DataFrame(),
+        warnings=(*_warnings(problem, layer, vector, spread), *_unsettled(left)),
         said=layer.held,
     )  # fmt: skip
+
+
+def _unsettled(left: float) -> list[str]:
+    """That the rounds ended before the factors stood."""
+    if left <= UNSETTLED:
+        return []
+    return [
+        f"what the source shows did not settle: a further round would move its factors, or what is unseen, by "
+        f"{100 * left:.1f} %, and answers with them; read this fit with care, with fewer parts of "
+        + argument("reporting")
+    ]
 
 
 def _unseen(problem: Problem) -> float:
