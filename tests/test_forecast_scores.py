@@ -106,7 +106,8 @@ def record() -> pk.EventTable:
 def test_a_backtest_has_a_row_for_each_model_horizon_and_metric(record: pk.EventTable) -> None:
     found = backtest(quarrel.scenario(), record, origins=4, horizons=(1, 7), draws=100, seed=3)
     table = found.scores()
-    assert set(table.columns) == {"model", "horizon", "over", "metric", "value", "difference", "low", "high", "n"}
+    assert set(table.columns) == {"model", "horizon", "over", "metric", "value", "difference", "low", "high", "n",
+                                  "best", "to_best", "to_best_low", "to_best_high"}  # fmt: skip
     ours = table.filter(pl.col("model") == OURS, pl.col("over") == "window")
     assert {
         "log_score",
@@ -121,6 +122,15 @@ def test_a_backtest_has_a_row_for_each_model_horizon_and_metric(record: pk.Event
     reference = table.filter(pl.col("model") == found.reference, pl.col("metric") == "crps")
     assert (reference["difference"] == 0).all()
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["horizons"] == [1, 7]
+    # The best baseline is the best of all by its value, whichever way is better, and the difference is to it.
+    for metric, better in (("crps", "min"), ("log_score", "max")):
+        part = table.filter(pl.col("metric") == metric, pl.col("over") == "window", pl.col("horizon") == 7)
+        others = part.filter(~pl.col("model").str.starts_with(OURS))
+        best = getattr(others["value"], better)()
+        assert part["to_best"].to_list() == pytest.approx((part["value"] - best).to_list())
+        assert others.filter(pl.col("model") == others["best"][0])["value"][0] == best
+        mine = part.filter(pl.col("model") == OURS)
+        assert mine["to_best_low"][0] <= mine["to_best"][0] <= mine["to_best_high"][0]
     # One day ahead, a step is a window.
     one = table.filter(pl.col("horizon") == 1, pl.col("metric") == "crps", pl.col("model") == OURS)
     assert one["value"].n_unique() == 1

@@ -276,6 +276,9 @@ def show_scores(screen: Screen, found: Any) -> None:
                 cells.append(f"{row['value']:.3f} ({row['difference']:+.3f}{span})")
             rows.append([model, *cells])
         screen.table([said, *(f"{h} day{'s' * (h > 1)}" for h in found.horizons)], rows)
+        for row in part.filter(pl.col("model") == "powderkeg").sort("horizon").to_dicts():
+            span = "" if row["to_best_low"] is None else f" [{row['to_best_low']:+.3f}, {row['to_best_high']:+.3f}]"
+            screen.say(f"{row['horizon']} d: to the best baseline, {row['best']}, {row['to_best']:+.3f}{span}")
         screen.say()
 
 

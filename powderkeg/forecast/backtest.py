@@ -70,6 +70,8 @@ PARTS: dict[str, dict[str, bool]] = {
 """Parts that ours can be told without: of the background, of the model of reporting, and all mechanisms at once."""
 WITHOUT = f"{OURS}, without "
 REFITS = ("none", "first", "each")
+TO_BEST = ("to_best", "to_best_low", "to_best_high")
+"""Columns of the difference to the best baseline, and of its interval."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,11 @@ class Backtest:
     fans: pl.DataFrame | None = None
 
     def scores(self, against: str | None = None) -> pl.DataFrame:
-        """One row a model, horizon, `over` and metric: value, difference to the reference with its interval, n.
+        """One row a model, horizon, `over` and metric: value, difference to the reference with its interval, n; the
+        baseline that came out best of all, and the difference to it with its interval.
+
+        Which baseline is best nobody knew beforehand: to beat it is harder than to beat the reference. Rows of a metric
+        in which more or less is not better (coverage), and of outcomes, which baselines do not foretell, have none.
 
         metric names that begin with "quiet:" count only units without an act in the 30 days before the origin.
         """
@@ -475,11 +481,31 @@ def _table(found: Backtest, against: str) -> pl.DataFrame:
                     {"model": model, "horizon": horizon, "over": over,
                      "metric": f"quiet: {metric}" if quiet else metric, "value": float(mine[kept].mean()),
                      "difference": float((mine[kept] - theirs[kept]).mean()), "low": low, "high": high, "n": n}
+                    | _beside_the_best(found, by_key, (model, horizon, over), metric, quiet)
                 )  # fmt: skip
     for row in _outcome_rows(found, against, rng):
         rows.append(row)
-    ends = {"low": pl.Float64, "high": pl.Float64}
+    ends = {"low": pl.Float64, "high": pl.Float64, "best": pl.String} | dict.fromkeys(TO_BEST, pl.Float64)
     return pl.DataFrame(rows, schema_overrides=ends, infer_schema_length=None)
+
+
+def _beside_the_best(
+    found: Backtest, by_key: Mapping[tuple[str, int, str], list[Cell]], key: tuple[str, int, str], metric: str,
+    quiet: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """The baseline with the best mean in this metric, and the paired difference to it with its interval."""
+    if metric == "coverage_90":
+        return {"best": None} | dict.fromkeys(TO_BEST)
+    _, horizon, over = key
+    baselines = {k[0]: c for k, c in by_key.items() if k[1:] == (horizon, over) and not k[0].startswith(OURS)}
+    values = {name: _by_origin(cells, metric, quiet) for name, cells in baselines.items()}
+    sign = -1.0 if metric == "log_score" else 1.0
+    best = min(values, key=lambda name: sign * values[name][np.isfinite(values[name])].mean())
+    difference = _by_origin(by_key[key], metric, quiet) - values[best]
+    difference = difference[np.isfinite(difference)]
+    rng = np.random.default_rng([found.seed, horizon])
+    low, high = _block_interval(difference, found.origins, horizon, found.level, rng)
+    return {"best": best} | dict(zip(TO_BEST, (float(difference.mean()), low, high), strict=True))
 
 
 def _outcome_rows(found: Backtest, against: str, rng: np.random.Generator) -> list[dict[str, Any]]:

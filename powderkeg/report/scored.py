@@ -100,14 +100,15 @@ def _verdict(found: Backtest, table: pl.DataFrame, horizon: int) -> dict[str, st
         "ours": f"{ours['value']:.3f}",
         "difference": _difference(ours),
         "word": word,
-        "best": f"{first['model']}, {first['value']:.3f}",
+        "best": f"{first['model']}, {first['value']:.3f}; ours {_difference(ours, 'to_best')}",
         "rank": f"{better + 1} of {others.height + 1}",
     }
 
 
-def _difference(row: Mapping[str, Any]) -> str:
-    span = "" if row["low"] is None else f" [{row['low']:+.3f}, {row['high']:+.3f}]"
-    return f"{row['difference']:+.3f}{span}"
+def _difference(row: Mapping[str, Any], name: str = "difference") -> str:
+    low, high = ("low", "high") if name == "difference" else (f"{name}_low", f"{name}_high")
+    span = "" if row[low] is None else f" [{row[low]:+.3f}, {row[high]:+.3f}]"
+    return f"{row[name]:+.3f}{span}"
 
 
 def _scores(found: Backtest, table: pl.DataFrame, metric: str, title: str, more: bool) -> dict[str, Any]:
