@@ -34,6 +34,8 @@ RECENT = 180.0
 """Days after which a judged origin counts half: how fast levels move changes, as between a war and the years after."""
 GUESS = (0.3, 0.5)
 """Relative variance of a level over 7 and 30 days where the record is too short to tell."""
+LEAST_FREEDOM, MOST_DOUBT = 4.0, 4.0
+"""Fewest windows that a doubt is taken to rest on; the most that a set may have of it: a level must not collapse."""
 SPREADS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0)
 AHEAD = (1, 7, 30)
 """Days ahead that are judged, each as much as the others."""
@@ -64,21 +66,25 @@ class Chosen(NamedTuple):
 
     drifts, doubts  each way tried and its `Ground.doubt`, the best first
     scores          (K, O) score of each at each origin that was judged, weighted; empty where nothing could be judged
+    freedom         windows of 7 and of 30 days, none overlapping, that doubts rest on, less the numbers spent
     """
 
     drifts: tuple[LevelDrift, ...]
     doubts: tuple[Floats, ...]
     scores: Floats
+    freedom: tuple[float, float] = (np.inf, np.inf)
 
     def of_set(self, rng: np.random.Generator) -> tuple[LevelDrift, Floats]:
         """A way that did best with the judged origins weighted at random, neighbours alike (Bayesian bootstrap of
-        blocks): which way is best is not known, and sets of draws differ by it."""
+        blocks): which way is best is not known, and sets of draws differ by it. Nor is how wide its misses are: each
+        set has a doubt of its own, by the chi-squared law of a variance estimated from so many windows."""
         if not self.scores.size:
             return self.drifts[0], self.doubts[0]
         n = self.scores.shape[1]
         weight = np.repeat(rng.exponential(size=-(-n // BLOCK)), BLOCK)[:n]
         best = int(np.argmax(self.scores @ weight))
-        return self.drifts[best], self.doubts[best]
+        freedom = np.array(self.freedom)
+        return self.drifts[best], self.doubts[best] * np.minimum(freedom / rng.chisquare(freedom), MOST_DOUBT)
 
 
 def choose(record: Tried, groups: Groups, answers: bool = True, workers: int | None = None) -> Chosen:
@@ -108,9 +114,9 @@ def choose(record: Tried, groups: Groups, answers: bool = True, workers: int | N
             best = max((drift for drift in [best, *asked] if drift in scores), key=lambda drift: scores[drift].mean())
     order = sorted(scores, key=lambda drift: -scores[drift].mean())
     wide = [_wide(drift, told[drift], came) for drift in order]
-    return Chosen(
-        tuple(drift for drift, _ in wide), tuple(doubt for _, doubt in wide), np.array([scores[x] for x in order])
-    )
+    week, month = (max(len(origin) * STEP / h - CHOSEN, LEAST_FREEDOM) for h in AHEAD[1:])
+    each_score = np.array([scores[x] for x in order])
+    return Chosen(tuple(drift for drift, _ in wide), tuple(doubt for _, doubt in wide), each_score, (week, month))
 
 
 def _foretold_of(
