@@ -1,10 +1,11 @@
 """What was tried to break long commands, and what came of it: the table of docs/large-jobs.md.
 
-    python benchmarks/faults.py --kills 50 --inputs 20000 --seconds 1200
+    python benchmarks/faults.py --kills 50 --inputs 20000 --seconds 1200 --page docs/large-jobs.md
 
 Real processes are killed, asked to stop and find damaged folders; inputs are changed at random. Each row says how
 often, and how often something was lost, came out different, or ended in a traceback. The table grows in
-benchmarks/results/faults.md.
+benchmarks/results/faults.md; with --page the rows of a page are replaced at the end, and those of faults that were not
+tried this time stay.
 """
 
 from __future__ import annotations
@@ -23,47 +24,54 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "tests" / "faults"), str(HERE.parent)]
 
 import fuzzing  # noqa: E402
-from trials import Bench, Trial  # noqa: E402
+from trials import COMMANDS, Bench, Trial  # noqa: E402
 
 HEAD = "| fault | in | times | lost | different bytes | tracebacks |\n|---|---|---:|---:|---:|---:|"
 
 
 def trials(bench: Bench, kills: int) -> Iterator[Trial]:
-    """Damage first, which is quick; then kills and signals in turn, ten at a time."""
+    """Kills of each command in turn, five at a time; other signals; damage."""
+    for some in (min(5, kills - first) for first in range(0, kills, 5)):
+        for command in COMMANDS:
+            yield bench.stopped(command, signal.SIGKILL, some)
+    for some in (min(5, kills - first) for first in range(0, kills, 10)):
+        yield bench.stopped("sweep", signal.SIGTERM, some)
+        yield bench.stopped("run", signal.SIGINT, some)
     for command in ("sweep", "compare"):
         yield bench.damaged(command, "a piece cut off", bench.cut_off, 3, "made again")
         yield bench.damaged(command, "a byte of a piece changed", bench.changed, 3, "made again")
         yield bench.damaged(command, "a piece under another's name", bench.swapped, 2, "made again")
         yield bench.damaged(command, "manifest cut off", bench.manifest, 2, "was cut off or changed")
         yield bench.damaged(command, "clock back, lock of a dead process", bench.from_tomorrow, 2, "")
-    for _ in range(max(kills // 10, 1)):
-        for command in ("sweep", "run", "compare"):
-            yield bench.stopped(command, signal.SIGKILL, min(kills, 10))
-        yield bench.stopped("sweep", signal.SIGTERM, min(kills, 5))
-        yield bench.stopped("run", signal.SIGINT, min(kills, 5))
 
 
 def main() -> None:
     """Try, and write the table down as it grows."""
     asked = argparse.ArgumentParser()
-    asked.add_argument("--kills", type=int, default=50, help="of each command")
-    asked.add_argument("--inputs", type=int, default=20_000, help="of each kind")
+    asked.add_argument("--kills", type=int, default=50, help="of each command; 0: no processes at all")
+    asked.add_argument(
+        "--inputs", type=int, default=20_000, help="of each kind; of files of events, of which each takes long, a tenth"
+    )
     asked.add_argument("--seconds", type=float, default=3600.0, help="no new trial is begun after so long")
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--page", type=Path, help="a page whose table is brought up to date")
     given = asked.parse_args()
     rows: dict[tuple[str, str], Trial] = {}
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as made:
-        for target in fuzzing.TARGETS:
-            n, wrong = fuzzing.fuzz(target, Path(made), given.seed, given.inputs)
+        for target in fuzzing.TARGETS if given.inputs else ():
+            times = max(given.inputs // (10 if target == "event files" else 1), 1)
+            n, wrong = fuzzing.fuzz(target, Path(made), given.seed, times)
             rows["changed at random", target] = Trial("changed at random", target, n, tracebacks=len(wrong))
             write(rows)
         bench = Bench(Path(made), random.Random(given.seed))
-        for trial in trials(bench, given.kills):
+        for trial in trials(bench, given.kills) if given.kills else ():
             sum_up(rows, trial)
             write(rows)
             if time.monotonic() - began > given.seconds:
                 break
+    if given.page is not None:
+        bring_up_to_date(given.page, rows)
 
 
 def sum_up(rows: dict[tuple[str, str], Trial], trial: Trial) -> None:
@@ -74,16 +82,34 @@ def sum_up(rows: dict[tuple[str, str], Trial], trial: Trial) -> None:
     rows[trial.fault, trial.command] = trial
 
 
+def lines_of(rows: dict[tuple[str, str], Trial]) -> dict[str, str]:
+    """The rows of the table by what stands in their first two columns."""
+    return {
+        (head := f"| {one.fault} | {one.command} |"): f"{head} {one.times:,} | {one.lost} | {one.different} | "
+        f"{one.tracebacks} |"
+        for one in rows.values()
+    }
+
+
 def write(rows: dict[tuple[str, str], Trial]) -> None:
     """The table, on the screen and in a file."""
-    lines = [
-        f"| {one.fault} | {one.command} | {one.times:,} | {one.lost} | {one.different} | {one.tracebacks} |"
-        for one in rows.values()
-    ]
+    lines = [*lines_of(rows).values()]
     text = "\n".join([HEAD, *lines]) + "\n"
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / "faults.md").write_text(text, encoding="utf-8")
     print(lines[-1], flush=True)
+
+
+def bring_up_to_date(page: Path, rows: dict[tuple[str, str], Trial]) -> None:
+    """The table of a page: rows that were tried this time are replaced or put at its end."""
+    before, _, after = page.read_text(encoding="utf-8").partition(HEAD + "\n")
+    table, _, rest = after.partition("\n\n")
+    kept = {"|".join(line.split("|")[:3]) + "|": line for line in table.splitlines()}
+    # Names of targets stand as code in the page where they are typed.
+    new = {head.replace("| --set |", "| `--set` |"): line.replace("| --set |", "| `--set` |")
+           for head, line in lines_of(rows).items()}  # fmt: skip
+    text = "\n".join((kept | new).values())
+    page.write_text(f"{before}{HEAD}\n{text}\n\n{rest}", encoding="utf-8")
 
 
 if __name__ == "__main__":

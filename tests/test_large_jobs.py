@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import powderkeg as pk
 from powderkeg.cli.app import _exit_code
 from powderkeg.compare.sweep.sweeps import axis
 from powderkeg.errors import ModelError, UsageError
+from powderkeg.events import write_events
 from powderkeg.simulate import JobPlan, PartDone, WorkerError, jobs, pieces, simulate
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
@@ -370,3 +373,85 @@ def test_an_executor_gives_the_same_refits(executor: Executor) -> None:
 
     fit = pk.fit(pk.loads(RIVALS), one_history(RIVALS), background="constant", test_mechanisms=False)
     assert recover(fit, 2).as_dict() == recover(fit, 2, executor=executor).as_dict()
+
+
+def on(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever address is typed, this executor is the cluster there."""
+    from powderkeg.simulate import clusters
+
+    monkeypatch.setattr(clusters, "connected", lambda address: nullcontext(executor))
+
+
+class Counting(ThreadPoolExecutor):
+    """Threads that count what they are given."""
+
+    given = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.given += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize("command", ["rare", pytest.param("replay", marks=pytest.mark.nightly)])
+def test_chances_and_replays_from_the_command_line_are_made_on_a_cluster(
+    here: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.test_compare_replay import TEXT
+
+    if command == "rare":
+        words = ["rare", "two.yaml", "far_hit", "--years", "0.05", "--starts", "50", "--repetitions", "20", "--json"]
+    else:
+        (here / "replayed.yaml").write_text(TEXT)
+        run = pk.simulate(pk.compile(pk.loads(TEXT)), years=1, replicates=1, seed=3).table()
+        write_events(run, here / "seen.parquet")
+        words = ["replay", "replayed.yaml", "seen.parquet", "--without", "reply", "--replicates", "20", "--json"]
+        words += ["--imputations", "2", "--no-ranges"]
+
+    def told(*more: str) -> dict[str, Any]:
+        assert call(*words, *more) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found | {"seconds": 0}
+
+    alone = told()
+    with Counting(2) as pool:
+        on(pool, monkeypatch)
+        assert told("--cluster", "tcp://here") == alone
+        assert pool.given > 0
+
+
+@pytest.mark.nightly
+def test_refits_from_the_command_line_are_made_on_a_cluster(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.test_fit_checks import RIVALS, one_history
+
+    (here / "rivals.yaml").write_text(RIVALS)
+    write_events(one_history(RIVALS), here / "seen.parquet")
+    words = ["fit", "rivals.yaml", "seen.parquet", "--background", "constant", "--cluster", "tcp://here"]
+    assert call(*words) == 2
+    assert "--refits N" in capsys.readouterr().err
+    with Counting(2) as pool:
+        on(pool, monkeypatch)
+        assert call(*words, "--refits", "2", "--histories", "20", "--quiet") == 0
+        assert pool.given == 2
+
+
+def test_a_time_limit_tells_which_pieces_never_came(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Workers that hang say nothing: at the time limit the command does, and what is finished stays."""
+    from powderkeg.cli.app import main
+
+    def stopped(*words: str) -> str:
+        on(Hanging({2}, 99), monkeypatch)
+        with pytest.raises(SystemExit) as left:
+            main([*words, "--cluster", "tcp://here", "--time-limit", "2s", "--quiet"])
+        assert left.value.code == 124
+        return capsys.readouterr().err
+
+    told = stopped(*COMMANDS["sweep"], "--out", "job")
+    assert "1 piece had not come back from the executor, the oldest after" in told
+    assert "4 finished points are kept" in told
+    told = stopped("rare", "two.yaml", "far_hit", "--years", "0.05", "--starts", "50", "--repetitions", "20")
+    assert "1 piece had not come back" in told
+    assert "Stopped. Nothing was kept." in told

@@ -20,6 +20,7 @@ import typer
 from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.events import accounted
 from powderkeg.cli.folder import Claim, Destination, Folder
+from powderkeg.cli.jobs import WorkOptions, works_long
 from powderkeg.cli.options import AsJson, CovariateFile, Force, Quiet, ScenarioName, Sets, Workers, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
@@ -28,6 +29,8 @@ from powderkeg.errors import Fault, PowderkegWarning, UsageError
 from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from powderkeg.fit import Fit
     from powderkeg.fit.checks.report import Checks
     from powderkeg.scenario import Scenario
@@ -37,10 +40,12 @@ ROWS = ("rows_read", "rows_kept", "rows_set_aside", "rows_dropped")
 """What an event table tells of the rows that it was read from."""
 
 
+@works_long
 @reads_events
 def fit(
     scenario: ScenarioName,
     reading: ReadingOptions,
+    work: WorkOptions,
     sets: Sets = None,
     covariates: CovariateFile = None,
     free: Annotated[
@@ -145,6 +150,8 @@ def fit(
     screen = Screen(as_json, quiet)
     if refits == 1:
         raise UsageError(Fault.at("--refits", "1", "0 for none, or at least 2"))
+    if work.cluster is not None and not (checks and refits):
+        raise UsageError(Fault.at("--cluster", "without refits", "--refits N: these are what a cluster makes"))
     read = read_scenario(scenario, sets, covariates)
     places = None if out is None else _places(out, [scenario, *reading.paths])
     pages = None if report is None else Folder(report, [scenario, *reading.paths], Claim("fit", read.name, None, force))
@@ -152,30 +159,31 @@ def fit(
 
     from powderkeg.fit import fit as fit_model
 
-    with warnings_after(), screen.stages(f"fitting {len(events):,} events") as stages:
-        found = fit_model(
-            read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
-            likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
-            unmatched="drop" if drop_unmatched else "refuse", baselines=baselines,
-            actors=actors, courses=courses, spans=None if spans is None else spans.replace("-", " "),
-            reporting=reporting, delays=delays, uncertainty=uncertainty, progress=stages,
-        )  # fmt: skip
-    rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
-    if len(rows) == len(ROWS):
-        screen.say(accounted(events.account))
-    screen.say(found.summary(typed))
-    if places is not None:
-        write_scenario(*places, found)
-        screen.say()
-        beside = places[1].path.name
-        screen.say(f"Written to {out}; what the estimates leave open together to {beside} beside it")
-    told, stopped = None, False
-    if checks:
-        try:
-            told = check(screen, found, read, histories, refits, workers)
-        except KeyboardInterrupt:
-            stopped = True
-            say_error("Stopped while checking; the fit is as told.")
+    with work.ended(), work.executor() as executor:
+        with warnings_after(), screen.stages(f"fitting {len(events):,} events") as stages:
+            found = fit_model(
+                read, events, free=free, fix=fix, use_ranges=use_ranges, prior=None if prior == "none" else prior,
+                likelihood=likelihood, background=background, exposure=exposure, level=level, history_days=history_days,
+                unmatched="drop" if drop_unmatched else "refuse", baselines=baselines,
+                actors=actors, courses=courses, spans=None if spans is None else spans.replace("-", " "),
+                reporting=reporting, delays=delays, uncertainty=uncertainty, progress=stages,
+            )  # fmt: skip
+        rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
+        if len(rows) == len(ROWS):
+            screen.say(accounted(events.account))
+        screen.say(found.summary(typed))
+        if places is not None:
+            write_scenario(*places, found)
+            screen.say()
+            beside = places[1].path.name
+            screen.say(f"Written to {out}; what the estimates leave open together to {beside} beside it")
+        told, stopped = None, False
+        if checks:
+            try:
+                told = check(screen, found, read, histories, refits, workers, executor)
+            except KeyboardInterrupt:
+                stopped = True
+                say_error("Stopped while checking; the fit is as told.")
     screen.data(found.as_dict() | {"rows": rows or None, "checks": None if told is None else told.as_dict()})
     if told is not None:
         screen.say()
@@ -204,13 +212,22 @@ def warnings_after() -> Iterator[None]:
                     say_error(f"warning: {typed(spoken(one.message))}")
 
 
-def check(screen: Screen, found: Fit, scenario: Scenario, histories: int, refits: int, workers: int | None) -> Checks:
-    """All checks, standoffs among them."""
+def check(
+    screen: Screen,
+    found: Fit,
+    scenario: Scenario,
+    histories: int,
+    refits: int,
+    workers: int | None,
+    executor: Executor | None = None,
+) -> Checks:
+    """All checks, standoffs among them; an executor makes the refits."""
     from powderkeg.fit import standoff_numbers
 
     with screen.stages("checking the fit") as stages:
         return found.check(
-            replicates=histories, refits=refits, workers=workers, also=[standoff_numbers(scenario)], progress=stages
+            replicates=histories, refits=refits, workers=workers, executor=executor, also=[standoff_numbers(scenario)],
+            progress=stages,
         )  # fmt: skip
 
 

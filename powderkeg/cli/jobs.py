@@ -49,8 +49,49 @@ def _option(*names: str, **settings: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class JobOptions:
-    """Options of long commands: each field is one."""
+class WorkOptions:
+    """Options of commands that work for long and keep nothing on the way: each field is one."""
+
+    time_limit: Annotated[
+        str | None,
+        _option(
+            "--time-limit", metavar="TIME", help="Stop after so long, such as 90s, 30min or 2h, with what is done."
+        ),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        _option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://10.0.0.1:8786."),
+    ] = None
+
+    @contextmanager
+    def executor(self) -> Iterator[Executor | None]:
+        """That of the cluster, None where work is done here."""
+        if self.cluster is None:
+            yield None
+            return
+        from powderkeg.simulate.clusters import connected
+
+        with connected(self.cluster) as found:
+            yield found
+
+    @contextmanager
+    def ended(self, account: Callable[[], str] = lambda: "Stopped. Nothing was kept.") -> Iterator[None]:
+        """Work inside that is asked to stop, by Ctrl-C or its time limit, says what it waited for and what is kept."""
+        try:
+            with limited(seconds_of(self.time_limit)):
+                yield
+        except BaseException as stop:
+            if not is_interruption(stop):
+                raise
+            for line in notes_of(stop):
+                say_error(line)
+            say_error(account())
+            raise typer.Exit(CTRL_C) from None
+
+
+@dataclass(frozen=True)
+class JobOptions(WorkOptions):
+    """Options of long commands whose pieces are kept: each field is one."""
 
     part: Annotated[
         str | None,
@@ -63,16 +104,6 @@ class JobOptions:
     resume: Annotated[
         bool, _option("--resume", help="Keep finished pieces in --out, and go on from those that are there.")
     ] = False
-    time_limit: Annotated[
-        str | None,
-        _option(
-            "--time-limit", metavar="TIME", help="Stop after so long, such as 90s, 30min or 2h, with what is done."
-        ),
-    ] = None
-    cluster: Annotated[
-        str | None,
-        _option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://10.0.0.1:8786."),
-    ] = None
     print_slurm: Annotated[
         int | None,
         _option(
@@ -123,33 +154,18 @@ class JobOptions:
         return int(found[1]), int(found[2])
 
     @contextmanager
-    def executor(self) -> Iterator[Executor | None]:
-        """That of the cluster, None where work is done here."""
-        if self.cluster is None:
-            yield None
-            return
-        from powderkeg.simulate.clusters import connected
-
-        with connected(self.cluster) as found:
-            yield found
-
-    @contextmanager
     def told(self, screen: Screen, out: Path | None, inside: str = INSIDE) -> Iterator[None]:
         """A job inside that ends before its end says what is kept, and how to go on."""
         from powderkeg.simulate.plans import PartDone
 
-        try:
-            with limited(seconds_of(self.time_limit)):
+        with self.ended(lambda: _account(None if out is None else out / inside)):
+            try:
                 yield
-        except PartDone as done:
-            how = "; powderkeg gather " + shlex.quote(str(out)) + " puts them together" if not done.missing else ""
-            screen.say(f"{done.words()[0].upper()}{done.words()[1:]}{how}.")
-            raise typer.Exit from None
-        except BaseException as stop:
-            if not is_interruption(stop):
-                raise
-            say_error(_account(None if out is None else out / inside))
-            raise typer.Exit(CTRL_C) from None
+            except PartDone as done:
+                where = shlex.quote(str(out))
+                how = f"; powderkeg gather {where} puts them together" if not done.missing else ""
+                screen.say(f"{done.words()[0].upper()}{done.words()[1:]}{how}.")
+                raise typer.Exit from None
 
 
 def _account(place: Path | None) -> str:
@@ -168,6 +184,22 @@ def _account(place: Path | None) -> str:
 def runs_long(command: Callable[..., None]) -> Callable[..., None]:
     """The command, its parameter `job` replaced by the options of `JobOptions`."""
     return spread_out(JobOptions, "job", command)
+
+
+def works_long(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, its parameter `work` replaced by the options of `WorkOptions`."""
+    return spread_out(WorkOptions, "work", command)
+
+
+def notes_of(error: BaseException | None) -> list[str]:
+    """What was noted on an error and on what it came of, such as which pieces never came."""
+    found: list[str] = []
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        found += getattr(error, "__notes__", [])
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def _of_array(environ: Mapping[str, str]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli.compare import split
+from powderkeg.cli.jobs import WorkOptions, works_long
 from powderkeg.cli.options import AsJson, Memory, Quiet, Seed, Sets, Workers, Years, length, read_scenario
 from powderkeg.cli.screen import Screen
 from powderkeg.errors import Fault, UsageError
@@ -23,7 +24,9 @@ ACTS, PATHS = 12, 3
 """Acts and ways shown."""
 
 
+@works_long
 def rare(
+    work: WorkOptions,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -66,10 +69,10 @@ def rare(
     days = (float(read.years) if years is None else years) * YEAR
     steps(model, asked[0])
     world = None if intervention is None else intervene(model, choose(read, [intervention])[0], days)
-    with screen.progress(f"{read.name}, {asked[0]}") as progress:
+    with work.ended(), work.executor() as executor, screen.progress(f"{read.name}, {asked[0]}") as progress:
         result = estimate(
             model, asked[0], days=days, starts=starts, repetitions=repetitions, seed=seed, world=world,
-            workers=workers, memory=memory, progress=progress,
+            workers=workers, memory=memory, executor=executor, progress=progress,
         )  # fmt: skip
     told = {"scenario": read.name, "outcome": asked[0], "intervention": intervention, "years": days / YEAR}
     screen.data({**told, **result.as_dict()})

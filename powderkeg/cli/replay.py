@@ -17,6 +17,7 @@ import typer
 
 from powderkeg.cli.compare import beside
 from powderkeg.cli.folder import Claim, Folder
+from powderkeg.cli.jobs import WorkOptions, works_long
 from powderkeg.cli.options import (
     AsJson,
     Force,
@@ -42,10 +43,12 @@ MOST_ACTS = 12
 MOST_NAMED = 5
 
 
+@works_long
 @reads_events
 def replay(
     scenario: ScenarioName,
     reading: ReadingOptions,
+    work: WorkOptions,
     without: Annotated[
         str | None,
         typer.Option(
@@ -105,11 +108,12 @@ def replay(
         first = events.quarantine.row(0, named=True)
         where = f"{first['file']}:{first['line']}: {first['reason']}"
         screen.say(f"{counted(events.quarantine.height, 'row')} could not be read, and left out, the first at {where}")
-    with screen.progress(f"{read.name}, {len(events):,} events {spoken(left_out)}") as progress:
+    what = f"{read.name}, {len(events):,} events {spoken(left_out)}"
+    with work.ended(), work.executor() as executor, screen.progress(what) as progress:
         found = live_again(
             read, events, left_out, since=day, replicates=replicates, imputations=imputations, seed=seed, level=level,
             unmatched="drop" if drop_unmatched else "refuse", workers=workers, memory=memory, ranges=ranges,
-            sets=range_sets, fitted=fitted, progress=progress,
+            sets=range_sets, fitted=fitted, executor=executor, progress=progress,
         )  # fmt: skip
     screen.data(found.as_dict())
     show(screen, found)

@@ -24,6 +24,8 @@ GUESSED = 16
 SILENCE, TIMES = 30.0, 6.0
 """Seconds without a sign, and so many times the longest piece as yet, after which waiting pieces are handed out again:
 a worker that hangs never says so."""
+MOST_NAMED = 5
+"""Pieces told by number."""
 AGAIN = 3
 """Times in a row that pieces are handed out again before the executor is given up."""
 
@@ -123,10 +125,23 @@ def made_elsewhere(
             raise
         told = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise _lost(f"the executor lost its workers: {told}", kept) from error
+    except KeyboardInterrupt as stop:
+        if waiting:
+            stop.add_note(_out(waiting))
+        raise
     finally:
         for one in waiting:
             for future in one.copies:
                 future.cancel()
+
+
+def _out(waiting: list[_Waiting]) -> str:
+    """Which pieces have not come, and for how long: a worker that hangs says nothing itself."""
+    late = [one for one in waiting if one.done() is None]
+    named = ", ".join(str(one.number) for one in late[:MOST_NAMED]) + ", ..." * (len(late) > MOST_NAMED)
+    many = "piece" if len(late) == 1 else "pieces"
+    longest = max((time.monotonic() - one.since for one in late), default=0.0)
+    return f"{len(late):,} {many} had not come back from the executor, the oldest after {longest:,.0f} s: {named}"
 
 
 def _wait(waiting: list[_Waiting]) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from trials import SCENARIO
+from trials import events as events_text
 
 import powderkeg as pk
 from powderkeg.cli.options import read_scenario
-from powderkeg.errors import PowderkegError
+from powderkeg.errors import PowderkegError, PowderkegWarning
 from powderkeg.fit.joint_law import read_beside
 from powderkeg.simulate import JobPlan
 from powderkeg.simulate.checkpoints import JobFolder
@@ -57,6 +58,20 @@ def sets(folder: Path, rng: random.Random) -> None:
     read_scenario(str(place), [mutated(word.encode(), rng).decode("utf-8", "replace")])
 
 
+def event_files(folder: Path, rng: random.Random) -> None:
+    """A file of events: its first rows, so that as many changes fall on the head as on rows."""
+    place = folder / f"events.{rng.choice(('csv', 'tsv', 'jsonl'))}"
+    lines = events_text().splitlines()[:12]
+    if place.suffix == ".jsonl":
+        heads = lines[0].split(",")
+        lines = [json.dumps(dict(zip(heads, line.split(","), strict=True))) for line in lines[1:]]
+    text = "\n".join(lines) + "\n"
+    place.write_bytes(mutated(text.replace(",", "\t").encode() if place.suffix == ".tsv" else text.encode(), rng))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PowderkegWarning)
+        pk.read_events(place)
+
+
 def job_folders(folder: Path, rng: random.Random) -> None:
     """Any file of a job's folder: whatever comes back is what was kept, or nothing."""
     place = folder / "job"
@@ -87,6 +102,7 @@ def covariances(folder: Path, rng: random.Random) -> None:
 TARGETS: dict[str, Callable[[Path, random.Random], None]] = {
     "scenario files": scenarios,
     "--set": sets,
+    "event files": event_files,
     "job folders": job_folders,
     "covariance files": covariances,
 }

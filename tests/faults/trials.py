@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 SCENARIO = """
@@ -38,12 +39,24 @@ interventions:
 COMMANDS = {
     "sweep": ["sweep", "two.yaml", "--over", "mechanisms.answer.answers=0.1:0.6:12", "--replicates", "100"],
     "run": ["run", "two.yaml", "--replicates", "4000", "--resume"],
+    "forecast --score": [
+        "forecast", "two.yaml", "events.csv", "--score", "--origins", "8", "--horizons", "1,7", "--draws", "50",
+        "--resume",
+    ],
     "compare": ["compare", "two.yaml", "half", "--replicates", "3000", "--sets", "4", "--resume"],
-}
+}  # fmt: skip
 KEPT = ("job.json", "about.json")
 EARLIEST = 0.3
 """Seconds: before that Python itself is starting, and answers Ctrl-C in its own way."""
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+
+
+def events() -> str:
+    """One history of the scenario as a file of events that somebody recorded."""
+    rng, first = random.Random(3), date(2000, 1, 1)
+    kinds = {"a,hit,b": 20.0, "b,hit,a": 11.0, "b,talk,a": 10.0}
+    days = sorted((rng.randrange(730), kind) for kind, rate in kinds.items() for _ in range(int(2 * rate)))
+    return "date,source,act,target\n" + "".join(f"{first + timedelta(day)},{kind}\n" for day, kind in days)
 
 
 @dataclass
@@ -98,13 +111,14 @@ class Bench:
 
     def __post_init__(self) -> None:
         (self.folder / "two.yaml").write_text(SCENARIO, encoding="utf-8")
+        (self.folder / "events.csv").write_text(events(), encoding="utf-8")
         self.whole: dict[str, dict[str, bytes]] = {}
         self.seconds: dict[str, float] = {}
 
     def undisturbed(self, command: str) -> dict[str, bytes]:
         """The files of a command; made once."""
         if command not in self.whole:
-            out = f"whole-{command}"
+            out = f"whole-{command.split()[0]}"
             code, said = done(self.folder, *COMMANDS[command], "--quiet", "--out", out)
             assert code == 0, said
             began = time.monotonic()
@@ -119,7 +133,7 @@ class Bench:
         whole = self.undisturbed(command)
         trial = Trial(f"{number.name} at a random moment", command)
         while trial.times < times:
-            out = self.folder / f"job-{command}"
+            out = self.folder / f"job-{command.split()[0]}"
             shutil.rmtree(out, ignore_errors=True)
             while trial.times < times:
                 before = {p.name: p.read_bytes() for p in pieces(out)}
@@ -146,9 +160,9 @@ class Bench:
         whole = self.undisturbed(command)
         trial = Trial(fault, command)
         for _ in range(times):
-            out = self.folder / f"damaged-{command}"
+            out = self.folder / f"damaged-{command.split()[0]}"
             shutil.rmtree(out, ignore_errors=True)
-            shutil.copytree(self.folder / f"whole-{command}", out)
+            shutil.copytree(self.folder / f"whole-{command.split()[0]}", out)
             damage(out)
             code, told = done(self.folder, *COMMANDS[command], "--quiet", "--out", out.name)
             trial.times += 1
