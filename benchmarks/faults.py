@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -29,10 +29,10 @@ from trials import COMMANDS, Bench, Trial  # noqa: E402
 HEAD = "| fault | in | times | lost | different bytes | tracebacks |\n|---|---|---:|---:|---:|---:|"
 
 
-def trials(bench: Bench, kills: int) -> Iterator[Trial]:
+def trials(bench: Bench, kills: int, commands: Sequence[str]) -> Iterator[Trial]:
     """Kills of each command in turn, five at a time; other signals; damage."""
     for some in (min(5, kills - first) for first in range(0, kills, 5)):
-        for command in COMMANDS:
+        for command in commands:
             yield bench.stopped(command, signal.SIGKILL, some)
     for some in (min(5, kills - first) for first in range(0, kills, 10)):
         yield bench.stopped("sweep", signal.SIGTERM, some)
@@ -52,6 +52,7 @@ def main() -> None:
     asked.add_argument(
         "--inputs", type=int, default=20_000, help="of each kind; of files of events, of which each takes long, a tenth"
     )
+    asked.add_argument("--killed", action="append", choices=COMMANDS, help="only these get SIGKILL; repeatable")
     asked.add_argument("--seconds", type=float, default=3600.0, help="no new trial is begun after so long")
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--page", type=Path, help="a page whose table is brought up to date")
@@ -65,7 +66,7 @@ def main() -> None:
             rows["changed at random", target] = Trial("changed at random", target, n, tracebacks=len(wrong))
             write(rows)
         bench = Bench(Path(made), random.Random(given.seed))
-        for trial in trials(bench, given.kills) if given.kills else ():
+        for trial in trials(bench, given.kills, given.killed or [*COMMANDS]) if given.kills else ():
             sum_up(rows, trial)
             write(rows)
             if time.monotonic() - began > given.seconds:
