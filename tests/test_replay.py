@@ -197,11 +197,12 @@ def descendants(base, given, parent):
     return share.sum()
 
 
-def loss(base, seed, n_histories, n):
-    """z by history of the mean loss under replay without one event against its expected descendants."""
+def loss(base, seed, n_histories, n, of=None):
+    """z by history of the mean loss under replay without one event, the first of channel `of` or one a quarter of the
+    way through, against its expected descendants."""
     z = []
     for r, given in enumerate(histories(base, n_histories, seed, 100.0)):
-        parent = len(given.time) // 4
+        parent = len(given.time) // 4 if of is None else int(np.flatnonzero(given.process == of)[0])
         gone = given.gone.copy()
         gone[parent] = True
         turn = float(given.time[parent])
@@ -223,7 +224,7 @@ def test_without_gates_the_loss_without_an_event_is_its_expected_descendants():
 
 
 def test_with_gates_the_loss_is_not_the_expected_descendants():
-    z = loss(_gated(), 4, 4, 600)
+    z = loss(_gated(), 4, 4, 600, of=0)
     assert np.abs(z).max() > 6.0
 
 
@@ -329,7 +330,7 @@ def imputed(by_day, n, copies, believed=None):
 @pytest.mark.parametrize("by_day", [False, True])
 def test_what_nobody_reported_is_drawn_as_it_was(by_day):
     """200 histories of acts alone. False alarm 3e-4 (three |z| < 4.0)."""
-    assert np.abs(imputed(by_day, 200, 60)).max() < 4.0
+    assert np.abs(imputed(by_day, 200, 240 if by_day else 60)).max() < 4.0
 
 
 def test_a_filter_that_believes_in_another_world_is_found_out():

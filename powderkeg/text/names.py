@@ -23,8 +23,6 @@ from powderkeg.scenario.leaders import all_leaders
 
 KINDS = ("GOV", "LEG", "JUD", "COP", "MIL", "REB", "UAF", "CRM", "OPP", "PTY", "CVL", "LAB", "MED", "BUS", "EDU", "REL",
          "NGO", "IGO", "HLH", "PRS", "SPY", "PKO")  # fmt: skip
-ORGANISATIONS = {"EUU": "IGOEUREEC", "UNO": "IGOUNO", "NATO": "IGOWSTNAT"}
-"""What the table of leaders calls an organisation -> its code in CAMEO."""
 OWN_COLUMNS = ("name", "actor")
 LONGEST = 7
 
@@ -93,13 +91,15 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
         for text in (row["name"], row["capital"], *people, *also):
             if text:
                 book.add(text, country)
+    codes = {}  # what the table of leaders calls an organisation -> its code in CAMEO
     for row in _rows("organisations.csv"):
+        codes[row["led_as"]] = row["code"]
         country_code = row["code"][:3] if row["code"][:3] in book.countries else ""
         group = Entity(row["name"], country_code, row["kind"], row["code"])
         for text in (row["name"], *(one for one in row["also"].split("|") if one)):
             book.add(text, group)
     for one in all_leaders():
-        land = ORGANISATIONS.get(one.country, one.country)
+        land = codes.get(one.country, one.country)
         name = next((text for text in one.names if text.isascii()), one.names[0])
         leader = Entity(name, land, "GOV", land + "GOV", one.office, one.first, one.last)
         for text in (*one.names, *one.short):
