@@ -49,6 +49,8 @@ NO_TARGET = "no target"
 NOBODY = "neither side matched"
 SOURCE_ONLY = "target not matched"
 TARGET_ONLY = "source not matched"
+NAMED_AS = {"text": "icews"}
+"""Tables made of reports call everybody as that source does: Protester (Serbia)."""
 WITHIN = "within one actor"
 NO_ACT = "act not matched"
 ELSEWHERE = "between others"
@@ -137,7 +139,10 @@ def match_with(
     frame = table.frame.with_columns(pl.col(names).cast(pl.Categorical), day=pl.col("time") + since)
     kinds = {"cameo": pl.String, "tone": pl.String, "goldstein": pl.Float64}
     frame = frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame)
-    frame, dropped = matcher.apply(frame, source or (told if isinstance(told, str) else OWN.name))
+    told = told if isinstance(told, str) else OWN.name
+    if NAMED_AS.get(told) in {rule.source for rule in matcher.rules}:
+        told = NAMED_AS[told]
+    frame, dropped = matcher.apply(frame, source or told)
     account: dict[str, Any] = dict(table.account)
     for policy in doubles:
         before = frame.height
