@@ -445,7 +445,7 @@ def test_a_time_limit_tells_which_pieces_never_came(
     def stopped(*words: str) -> str:
         on(Hanging({2}, 99), monkeypatch)
         with pytest.raises(SystemExit) as left:
-            main([*words, "--cluster", "tcp://here", "--time-limit", "2s", "--quiet"])
+            main([*words, "--cluster", "tcp://here", "--time-limit", "3s", "--quiet"])
         assert left.value.code == 124
         return capsys.readouterr().err
 

@@ -257,10 +257,10 @@ def tell(
     stays = np.zeros(len(seen.time))
     impossible = np.zeros(len(seen.time))
     for each in histories:
-        observed = each.drawn.event >= 0
-        rows = each.drawn.event[observed]
-        stays[rows] += each.replayed.kept[:, observed].mean(axis=0) / len(histories)
-        impossible[rows] += each.drawn.impossible[observed] / len(histories)
+        told = each.drawn.event >= 0
+        rows = each.drawn.event[told]
+        stays[rows] += each.replayed.kept[:, told].mean(axis=0) / len(histories)
+        impossible[rows] += each.drawn.impossible[told] / len(histories)
     acts = _act_rows(job, source, stays, impossible)
     stopped = int(other.exploded.sum())
     if stopped:
