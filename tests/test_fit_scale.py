@@ -394,7 +394,7 @@ gates:
 def small() -> tuple[pk.Scenario, pk.Model, EventTable]:
     scenario = pk.loads(SMALL)
     model = pk.compile(scenario)
-    table = pk.simulate(model, years=3.0, replicates=1, seed=3).table()
+    table = pk.simulate(model, years=3.0, replicates=1, seed=4).table()
     return scenario, model, EventTable(table.frame.select("time", "source", "act", "target"), table.start, table.days)
 
 

@@ -148,7 +148,8 @@ def entanglement_of(
             }
         )
     frame = pl.DataFrame(rows, schema=SCHEMA)
-    return frame.sort(["actor", "share", "mechanism", "by"], descending=[False, True, False, False], nulls_last=True)
+    keys = ["actor", "share", "mechanism", "by", "drawn_in"]
+    return frame.sort(keys, descending=[name == "share" for name in keys], nulls_last=True)
 
 
 def _actors(model: Model) -> tuple[str, ...]:
