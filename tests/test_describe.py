@@ -257,3 +257,32 @@ def test_effects_are_grouped_by_what_is_done() -> None:
     )  # fmt: skip
     assert effects(every, scenario) == "sets road and mood to sour (30 %); clears mood; cuts patron; makes treaty"
     assert scenario.start == date(2008, 2, 17)
+
+
+def test_pairs_that_differ_from_their_move_are_told() -> None:
+    text = """
+powderkeg: 1
+name: quarrel
+start: 2020-01-01
+actors: {north: {}, south: {}, east: {}}
+acts: {threaten: {tone: hostile, heat: 1}}
+profiles: {tide: {season: {peak: 1 August, swing: 30 %}}}
+moves:
+  threats:
+    who: any
+    does: threaten
+    to: any
+    rate: 4 per year
+    times: {north: {south: "3 [2, 5]", east: 0}}
+    follows: {east: {north: tide}}
+"""
+    description = describe(compile(loads(text)))
+    told = " ".join(description.text(100).split())
+    assert (
+        "6 pairs, each 4 a year unprovoked, but north to south 3 [2 to 5] times that and north to east 0 times" in told
+    )
+    assert "east to north times tide" in told
+    (move,) = description.as_dict()["moves"]
+    pairs = [(one["who"], one["to"], one["value"]) for one in move["times"]]
+    assert pairs == [("north", "south", 3), ("north", "east", 0)]
+    assert move["follows"] == [{"who": "east", "to": "north", "profile": "tide"}]

@@ -121,7 +121,13 @@ def _moves(model: Model, scenario: Scenario, found: ReachableStates) -> list[Dat
             "channels": int(n_channels[number[name]]),
             "can_happen": bool(awake[number[name]]),
             "rate_per_year": _said(move.rate, YEAR),
+            "times": [
+                {"who": who, "to": to, **_said(factor)} for who, row in move.times.items() for to, factor in row.items()
+            ],
             "varies": move.varies,
+            "follows": [
+                {"who": who, "to": to, "profile": one} for who, row in move.follows.items() for to, one in row.items()
+            ],
             "given": [tie(pattern) for pattern in move.given],
             "only": only(move.needs, move.forbids, scenario),
             "effects": effects(move.effects, scenario),

@@ -171,6 +171,7 @@ def _move(move: Data) -> str:
             pace = f"{move['channels']:,} pairs, each {pace}"
         if move["varies"]:
             pace += f", times {move['varies']}"
+        pace += _of_pairs(move)
     parts = [f"{third_person(move['does'])} {target}: {pace}"]
     if move["given"]:
         parts.append(f"given {both(move['given'])}")
@@ -182,6 +183,18 @@ def _move(move: Data) -> str:
     if move["hurts"] != "none":
         text += f"; {'people die' if move['hurts'] == 'death' else 'people are hurt'}"
     return f"{text}. Cannot happen as things stand." if not move["can_happen"] else f"{text}."
+
+
+def _of_pairs(move: Data) -> str:
+    """What single pairs of a move have in place of its rate and profile."""
+    text = ""
+    if move["times"]:
+        pairs = [f"{one['who']} to {one['to']} {_estimate(one)} times that" for one in move["times"]]
+        text += f", but {_names(pairs)}"
+    if move["follows"]:
+        pairs = [f"{one['who']} to {one['to']} times {one['profile']}" for one in move["follows"]]
+        text += f"; {_names(pairs)}"
+    return text
 
 
 def _mechanisms(data: Data, width: int) -> list[str]:
