@@ -87,7 +87,7 @@ class Recorded(NamedTuple):
 
 
 @inlined
-def _begin_replicate(
+def begin_replicate(
     key0: Any, clock: Clock, at: TableLayout, ints: Ints, floats: Floats, state: Ints, state_f: Floats, to: Places
 ) -> None:
     """Nothing has happened yet; every fact is about to come to where it starts."""
@@ -127,7 +127,7 @@ def _close_replicate(
 
 
 @inlined
-def _turn_phase(
+def turn_phase(
     now: float, phase: int, at: TableLayout, ints: Ints, calm_decay: int, floats: Floats, state: Ints, state_f: Floats,
     to: Places,
 ) -> int:  # fmt: skip
@@ -146,7 +146,7 @@ def _turn_phase(
 
 
 @inlined
-def _gated(
+def gated(
     worth: float, c: int, row: int, now: float, at: TableLayout, ints: Ints, floats: Floats, state: Ints,
     state_f: Floats, here: InPhase,
 ) -> float:  # fmt: skip
@@ -166,7 +166,7 @@ def _gated(
 
 
 @inlined
-def _take_effect(
+def take_effect(
     c: int, key: Any, now: float, n_changing: int, at: TableLayout, ints: Ints, floats: Floats, state: Ints,
     state_f: Floats, to: Places, here: InPhase,
 ) -> int:  # fmt: skip
@@ -193,7 +193,7 @@ def _take_effect(
 
 
 @inlined
-def _timed(
+def timer_due(
     j: int, key: Any, now: float, at: TableLayout, ints: Ints, floats: Floats, clock: Clock, here: InPhase
 ) -> tuple[Any, float]:
     """Key and time of timer j, which starts now."""
@@ -208,6 +208,14 @@ def _timed(
 
 
 @inlined
+def is_timed_anew(s: int, level: int, at: TableLayout, ints: Ints) -> bool:
+    """Whether fact s, put to the level at which it stands, has its time anew: if it lasts a fixed time. Where times are
+    exponential that would change nothing."""
+    j = at.timer_start + ints[at.fact + 3 * s + 1] + level
+    return ints[j] != ints[j + 1] and ints[at.timer + 3 * ints[j] + 2] != 0
+
+
+@inlined
 def _start_timers(
     s: int, old: int, new: int, key: Any, now: float, me: int, at: TableLayout, ints: Ints, floats: Floats,
     state: Ints, to: Places, queue: Queue, clock: Clock, here: InPhase,
@@ -219,7 +227,7 @@ def _start_timers(
     n_watching = ints[fact + 5] - ints[fact + 2]
     for timed in range(n_timed + n_watching):
         if timed < n_timed:
-            k, when = _timed(i + timed, key, now, at, ints, floats, clock, here)
+            k, when = timer_due(i + timed, key, now, at, ints, floats, clock, here)
             fires = ints[at.timer + 3 * (i + timed) + 1]
             watch = s
         else:
@@ -251,11 +259,8 @@ def _change_facts(
         s = state[to.changing + 2 * n]
         new = state[to.changing + 2 * n + 1]
         old = state[s]
-        if old == new:
-            # A fact that lasts a fixed time has it anew; where times are exponential that would change nothing.
-            i = ints[at.timer_start + ints[at.fact + 3 * s + 1] + new]
-            if i == ints[at.timer_start + ints[at.fact + 3 * s + 1] + new + 1] or ints[at.timer + 3 * i + 2] == 0:
-                continue
+        if old == new and not is_timed_anew(s, new, at, ints):
+            continue
         if old >= 0 and now > clock.begin:
             spent[3 + ints[at.fact + 3 * s + 1] + old] += now - state_f[to.stands_since + s]
             state_f[to.stands_since + s] = now
@@ -268,7 +273,7 @@ def _change_facts(
 
 
 @inlined
-def _component(k: Any, m: int, fixed: int, at: TableLayout, ints: Ints, floats: Floats, kernel: int) -> int:
+def component(k: Any, m: int, fixed: int, at: TableLayout, ints: Ints, floats: Floats, kernel: int) -> int:
     """The kernel component of an answer by mechanism m: the entry's own, or one that is drawn."""
     if fixed >= 0:
         return fixed
@@ -282,7 +287,7 @@ def _component(k: Any, m: int, fixed: int, at: TableLayout, ints: Ints, floats: 
 
 
 @inlined
-def _answer(
+def answer(
     row: int, n_rows: int, key: Any, since: float, me: int, at: TableLayout, ints: Ints, floats: Floats, entry: Ints,
     keep: Floats, queue: Queue, clock: Clock, here: InPhase, most_waiting: float,
 ) -> int:  # fmt: skip
@@ -307,7 +312,7 @@ def _answer(
                 if share >= keep[8 * e + 7]:
                     e = entry[8 * e + 4]
                 m = entry[8 * e + 2]
-                j = _component(k, m, entry[8 * e + 6], at, ints, floats, here.kernel)
+                j = component(k, m, entry[8 * e + 6], at, ints, floats, here.kernel)
                 when = since - logarithm(draw(k, DELAY)) * floats[here.kernel + 2 * j + 1]
                 if when < clock.horizon:
                     wait(queue, clock, when, k, e, me, entry[8 * e + 1], m, FIRST)
@@ -344,7 +349,7 @@ def run(
         exploded, reached = 0.0, horizon
         for i in range(3, result.shape[1]):
             result[r, i] = 0.0
-        _begin_replicate(key0, clock, at, ints, floats, state, state_f, to)
+        begin_replicate(key0, clock, at, ints, floats, state, state_f, to)
         stream = earliest(at, state_f, to)
         here = in_phase(at, floats, phase)
         now, key, n_changing, c, parent, mechanism, me = start, key0, at.n_facts, -1, -1, BACKGROUND, -1
@@ -395,7 +400,7 @@ def run(
                     phase += 1
                     turns = True
                     key = child(key0, PHASE_TAG, ints[at.phase + 2 * phase])
-                    n_changing = _turn_phase(now, phase, at, ints, here.calm_decay, floats, state, state_f, to)
+                    n_changing = turn_phase(now, phase, at, ints, here.calm_decay, floats, state, state_f, to)
                     here = in_phase(at, floats, phase)
                 elif i_past < at.n_past and floats[at.past_time + i_past] <= until:
                     now, c, parent = until, ints[at.past + 2 * i_past], -2 - i_past
@@ -417,7 +422,7 @@ def run(
                     stream = earliest(at, state_f, to)
                 # Does it happen? Read before the event moves the state: no event opens its own gate.
                 if is_candidate:
-                    worth = _gated(worth, c, row, now, at, ints, floats, state, state_f, here)
+                    worth = gated(worth, c, row, now, at, ints, floats, state, state_f, here)
                     if worth < low + width and low + width * draw(key, MARK) >= worth:
                         continue
                 if c >= 0:
@@ -437,7 +442,7 @@ def run(
                             control[DONE] = r + (now - start) / (horizon - start)
                             if control[STOP] != 0.0:
                                 return r, STOPPED
-                    n_changing = _take_effect(c, key, now, n_changing, at, ints, floats, state, state_f, to, here)
+                    n_changing = take_effect(c, key, now, n_changing, at, ints, floats, state, state_f, to, here)
             if not _change_facts(
                 n_changing, key, now, me, at, ints, floats, state, state_f, to, queue, clock, here, result[r]
             ):
@@ -459,7 +464,7 @@ def run(
             elif n_out - base_out >= limit:
                 exploded, reached = 1.0, now
                 break
-            why = _answer(
+            why = answer(
                 row, n_rows, key, since, me, at, ints, floats, entry, keep, queue, clock, here, control[MOST_WAITING]
             )
             if why == NO_SLOTS:

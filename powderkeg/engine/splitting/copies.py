@@ -51,11 +51,11 @@ from powderkeg.engine.simulation.thinning import (
     NO_SLOTS,
     STOP,
     STOPPED,
-    _answer,
-    _begin_replicate,
-    _gated,
-    _take_effect,
-    _turn_phase,
+    answer,
+    begin_replicate,
+    gated,
+    take_effect,
+    turn_phase,
 )
 from powderkeg.engine.splitting.layout import (
     DAY,
@@ -143,7 +143,7 @@ def _follow(
                 now, me = until, -1
                 phase += 1
                 key = child(key0, PHASE_TAG, ints[at.phase + 2 * phase])
-                n_changing = _turn_phase(now, phase, at, ints, here.calm_decay, floats, state, state_f, to)
+                n_changing = turn_phase(now, phase, at, ints, here.calm_decay, floats, state, state_f, to)
                 here = in_phase(at, floats, phase)
             elif i_act < at.n_acts and floats[at.act_time + i_act] <= until:
                 now, c, mechanism = until, ints[at.act + 2 * i_act], SCHEDULED
@@ -160,7 +160,7 @@ def _follow(
                 stream = earliest(at, state_f, to)
             # Does it happen? Read before the event moves the state: no event opens its own gate.
             if is_candidate:
-                worth = _gated(worth, c, row, now, at, ints, floats, state, state_f, here)
+                worth = gated(worth, c, row, now, at, ints, floats, state, state_f, here)
                 if worth < low + width and low + width * draw(key, MARK) >= worth:
                     continue
             if is_born and task.boost > 1.0 and is_counted(task.stage, c, mechanism, levels):
@@ -182,7 +182,7 @@ def _follow(
                 for n in range(len(levels.count)):
                     if is_counted(n, c, mechanism, levels):
                         state[of.came + n] += 1
-                n_changing = _take_effect(c, key, now, n_changing, at, ints, floats, state, state_f, to, here)
+                n_changing = take_effect(c, key, now, n_changing, at, ints, floats, state, state_f, to, here)
         if not change_facts(
             n_changing, key, now, phase, me, is_real, at, ints, floats, state, state_f, to, of, queue, clock, here
         ):
@@ -206,7 +206,7 @@ def _follow(
             continue
         if n_events >= task.limit:
             return EXPLODED, 0.0, n_events, n_candidates
-        why = _answer(
+        why = answer(
             c, at.n_channels, key, now, me, at, ints, floats, entry, keep, queue, clock, here, most_waiting
         )  # fmt: skip
         if why != FINISHED:
@@ -253,7 +253,7 @@ def split(
                 start_from += 1
             begin = given.floats[start_from, of.end_f + DAY]
         clock = Clock(begin, begin, task.horizon, 0.0, 1, False)
-        _begin_replicate(key0, clock, at, ints, floats, state, state_f, to)
+        begin_replicate(key0, clock, at, ints, floats, state, state_f, to)
         if is_start:
             begin_copy(copy, begin, at, state, state_f, of)
         else:

@@ -35,7 +35,7 @@ from powderkeg.engine.simulation.alias import pick
 from powderkeg.engine.simulation.queue import FREE, IN_HEAP, N_FREE, WIDTH, Queue
 from powderkeg.engine.simulation.state import Clock, InPhase, Places, wait
 from powderkeg.engine.simulation.tables import TableLayout
-from powderkeg.engine.simulation.thinning import _component, _timed
+from powderkeg.engine.simulation.thinning import component, is_timed_anew, timer_due
 from powderkeg.engine.splitting.layout import (
     DAY,
     I_ACT,
@@ -182,7 +182,7 @@ def _still_answers(
             if share >= keep[8 * e + 7]:
                 e = entry[8 * e + 4]
             m = entry[8 * e + 2]
-            delay = floats[kernel + 2 * _component(k, m, entry[8 * e + 6], at, ints, floats, kernel) + 1]
+            delay = floats[kernel + 2 * component(k, m, entry[8 * e + 6], at, ints, floats, kernel) + 1]
             # Taken as its own decay left it.
             if draw(k, LEFT) >= exponential(-(1.0 / delay - slow) * age):
                 continue
@@ -215,11 +215,8 @@ def change_facts(
         s = state[to.changing + 2 * n]
         new = state[to.changing + 2 * n + 1]
         old = state[s]
-        if old == new:
-            # A fact that lasts a fixed time has it anew; where times are exponential that would change nothing.
-            i = ints[at.timer_start + ints[at.fact + 3 * s + 1] + new]
-            if i == ints[at.timer_start + ints[at.fact + 3 * s + 1] + new + 1] or ints[at.timer + 3 * i + 2] == 0:
-                continue
+        if old == new and not is_timed_anew(s, new, at, ints):
+            continue
         if queue.counts[N_FREE] < at.n_timers + at.n_policies:
             return False
         if old >= 0:
@@ -234,7 +231,7 @@ def change_facts(
         cell = ints[at.fact + 3 * s + 1] + new
         for j in range(ints[at.timer_start + cell], ints[at.timer_start + cell + 1]):
             state[of.timer_runs + j] = 1
-            k, when = _timed(j, key, now, at, ints, floats, clock, here)
+            k, when = timer_due(j, key, now, at, ints, floats, clock, here)
             if when < clock.horizon and is_real:
                 wait(queue, clock, when, k, -1 - s, me, ints[at.timer + 3 * j + 1], j, state[to.epoch + s])
         _start_policies(s, old, new, key, now, me, is_real, at, ints, floats, state, state_f, to, of, queue, clock)
