@@ -119,7 +119,7 @@ def fit(
     check_delays(delays)
     if uncertainty not in UNCERTAINTY:
         near = nearest_name(uncertainty, UNCERTAINTY)
-        raise UsageError(Fault(None, None, "uncertainty", repr(uncertainty), " or ".join(UNCERTAINTY), near))
+        raise UsageError(Fault.at("uncertainty", repr(uncertainty), " or ".join(UNCERTAINTY), near))
     differences = Differences(actors == "vary", baselines == "dyad" or courses == "dyad", courses)
     if differences.any and baselines == "gamma":
         raise UsageError(

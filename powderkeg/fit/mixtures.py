@@ -55,7 +55,7 @@ def check_delays(delays: str) -> None:
     """Raises UsageError for a word that is not known."""
     if delays not in DELAYS:
         near = nearest_name(delays, DELAYS)
-        raise UsageError(Fault(None, None, "delays", repr(delays), f"one of {', '.join(DELAYS)}", near))
+        raise UsageError(Fault.at("delays", repr(delays), f"one of {', '.join(DELAYS)}", near))
 
 
 def apart(

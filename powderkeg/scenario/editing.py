@@ -112,7 +112,7 @@ def _put(kind: Kind, thing: Any, changes: dict[str, Any], where: str) -> Any:
         if not moved:
             return thing
     raise ScenarioError(
-        Fault(None, None, f"{where}.{path}", "a share beside others with which it cannot be one whole",
+        Fault.at(f"{where}.{path}", "a share beside others with which it cannot be one whole",
               "shares that sum to 1, or leave something to those that are not given")
         for path in moved
     )  # fmt: skip

@@ -432,8 +432,8 @@ def _standoffs(lived: Lived, under: Lived | None, observed: pl.DataFrame, level:
         stays[one.drawn.event[seen]] += one.replayed.kept[:, seen].mean(axis=0) / len(histories)
     # By day an act has no hour: a standoff holds the whole of its first and its last day.
     slack = 1.0 if events.by_day else 0.0
-    reached = pl.col("last") >= job.x.turn
-    own = observed.filter(pl.col("last").floor() + 1.0 > job.x.turn if events.by_day else reached)
+    last = pl.col("last")
+    own = observed.filter(last.floor() + 1.0 > job.x.turn if events.by_day else last >= job.x.turn)
     rows = []
     for row in own.iter_rows(named=True):
         start, stop = row["start"], row["last"]
