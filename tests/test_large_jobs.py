@@ -273,6 +273,28 @@ def test_a_worker_that_hangs_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> 
     assert found == [k * k for k in range(40)]
 
 
+class Late(Executor):
+    """Pieces are made at once, and say so from the fourth time on that they are asked: the first between two looks."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        class Answer(Future[Any]):
+            asked = 0
+
+            def done(self) -> bool:
+                self.asked += 1
+                return self.asked >= 4
+
+        answer = Answer()
+        answer.set_result(fn(*args, **kwargs))
+        return answer
+
+
+def test_a_piece_that_comes_while_others_are_looked_through_is_kept(tmp_path: Path) -> None:
+    with JobFolder(tmp_path, {}, plain_pieces("trial")) as kept:
+        assert list(made_in_order(slow_square, 3, executor=Late(), kept=kept)) == [0, 1, 4]
+        assert sorted(kept.kept) == [0, 1, 2]
+
+
 def test_an_executor_that_never_answers_again_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pieces, "SILENCE", 0.2)
     with (

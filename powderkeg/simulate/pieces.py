@@ -110,6 +110,8 @@ def made_elsewhere(
             for one in waiting:
                 _keep(one, kept, silence)
             while waiting and (found := waiting[0].done()) is not None:
+                # It may have come since they were looked through.
+                _keep(waiting[0], kept, silence)
                 waiting.pop(0)
                 yield found.result()
             if tick is not None:
