@@ -1,8 +1,9 @@
 """How much memory does coding take, and how fast is it, as the number of sentences grows?
 
-In: nothing. Out: for each size, most memory in use (the process that writes, and the largest worker), sentences a second
-by the clock and of processor time; the same in benchmarks/results/coding_memory.json. Sentences are sentences of ours
-in the manner of news with other countries put in, on the days of twenty years; each size runs in a process of its own.
+In: nothing. Out: for each size, most memory in use (the process that writes, and the largest worker), sentences a
+second by the clock and of processor time; the same in benchmarks/results/coding_memory.json. Sentences are sentences of
+ours in the manner of news with other countries put in, on the days of twenty years; each size runs in a process of its
+own.
 
     python benchmarks/coding_memory.py [--sizes 20000 100000] [--workers 2]
 
@@ -27,8 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SENTENCES = (HERE / "sentences" / "first.csv", HERE / "sentences" / "second.csv")
 RESULT = HERE / "results" / "coding_memory.json"
-LANDS = ("Iran", "Chile", "Peru", "Kenya", "Serbia", "Japan", "Egypt", "Norway", "Cuba", "Ghana", "India", "Iraq", "Libya",
-         "Malta", "Nepal", "Oman", "Poland", "Qatar", "Spain", "Togo", "Uganda", "Yemen", "Zambia", "Mali")  # fmt: skip
+LANDS = ("Iran", "Chile", "Peru", "Kenya", "Serbia", "Japan", "Egypt", "Norway", "Cuba", "Ghana", "India", "Iraq")
 A_REPORT = 20
 
 
@@ -63,10 +63,11 @@ def one_size(folder: Path, wanted: int, workers: int) -> dict[str, float]:
     own, theirs = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     unit = 1 if sys.platform == "darwin" else 1024
     spent = own.ru_utime + own.ru_stime + theirs.ru_utime + theirs.ru_stime
+    size = (folder / "coded.parquet").stat().st_size
     return {
-        "sentences": account["sentences"], "events": account["rows_kept"], "workers": workers, "seconds": round(took, 1),
-        "processor_seconds": round(spent, 1), "mb_writer": round(own.ru_maxrss * unit / 1e6),
-        "mb_largest_worker": round(theirs.ru_maxrss * unit / 1e6), "mb_out": round((folder / "coded.parquet").stat().st_size / 1e6, 1),
+        "sentences": account["sentences"], "events": account["rows_kept"], "workers": workers,
+        "seconds": round(took, 1), "processor_seconds": round(spent, 1), "mb_writer": round(own.ru_maxrss * unit / 1e6),
+        "mb_largest_worker": round(theirs.ru_maxrss * unit / 1e6), "mb_out": round(size / 1e6, 1),
     }  # fmt: skip
 
 

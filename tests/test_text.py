@@ -271,6 +271,29 @@ def test_scores_count_what_is_right_and_what_is_false(tmp_path: Path) -> None:
     assert {"gold": "04", "coded": "12", "events": 1} in score.confusion
 
 
+def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
+    """The default least probability is the one that the fit chose; doubts lower, names that are known raise."""
+    from importlib import resources
+
+    from powderkeg.text.coder import LEAST
+    from powderkeg.text.sureness import probability, weights
+
+    head = (resources.files("powderkeg.text") / "words" / "sureness.csv").read_text(encoding="utf-8")
+    assert f"least probability {LEAST:.2f}" in head
+    known = weights()
+    assert all(known[f"doubt: {doubt}"] < -1 for doubt in ("question", "condition", "negated"))
+    assert known["source is of a known country"] > known["source is of no known country"]
+    assert probability({"constant": 1.0}, {"constant": 0.0}) == 0.5
+    assert probability({"constant": 1.0, "unheard of": 9.0}, {"constant": 0.0}) == 0.5
+    assert round(probability({"a": 1.0, "b": 0.5}, {"a": 1.0, "b": 2.0}), 4) == 0.8808
+
+
+def test_of_several_who_may_have_suffered_the_likeliest_is_told() -> None:
+    """What is fitted chooses: the diplomats' country, not the dissident whose murder is the reason."""
+    (row,) = told("Germany expelled two Iranian diplomats on Wednesday over the murder of a dissident.")
+    assert row["target_country"] == "IRN"
+
+
 def test_without_spacy_one_sentence_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from powderkeg.text import parsing
 

@@ -7,30 +7,23 @@ between a source and a target that are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
-from powderkeg.text.actors import NAMED, Mention, Mentions, Surroundings
+from powderkeg.text.actors import Mention, Mentions, Surroundings
+from powderkeg.text.candidates import ActBetween, candidates
 from powderkeg.text.grammar import is_verb, subjects_of
 from powderkeg.text.names import Gazetteer
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ActReading, SentenceReader
 from powderkeg.text.sentences import Sentence, Word
+from powderkeg.text.sureness import features, probability
+
+Weighed = tuple[ActBetween, dict[str, float], float]
 
 STATEMENTS = "01"
-DOUBTS = {
-    "question": 0.1, "condition": 0.15, "negated": 0.1, "background": 0.35, "relative clause": 0.45, "weak word": 0.35,
-    "noun": 0.45, "may": 0.6, "pronoun": 0.85, "aside": 0.75, "target outside the clause": 0.75, "statement": 0.2,
-}  # fmt: skip
-"""What a probability is multiplied by for each doubt. Guesses, set on the pattern half of the textbook sentences."""
-MAY_LACK_TARGET = ("14", "0871", "0831", "15", "1723", "1724", "0813", "0814", "082")
-ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0871", "125", "127")
-"""What two who are named together do with each other, unless it says with whom."""
-MOVED = ("15", "138", "0874", "0873")
-TOGETHER = ("03", "05")
-MOST_SIDES = 3
 HOSTILE, ACCUSES = ("128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
                       "report", "tell", "complain", "assert", "contend", "argue", "add", "believe"})  # fmt: skip
@@ -44,7 +37,7 @@ class Coded:
     source, target  who, as mentions; target None where the sentence names nobody
     words        positions of the words that carry the act
     rules        patterns and frames, outermost first
-    probability  of being right: set by hand for each rule and doubt, not fitted (docs/text.md)
+    probability  of being right, as fitted (words/sureness.csv)
     unsure       reasons to doubt
     both         both sides act alike
     """
@@ -107,25 +100,58 @@ def coded(
 
     around  what the text around the sentence says of its actors
     """
-    cast = Mentions(sentence, names, around)
-    found: list[Coded] = []
-    speaker = speaker_of(sentence, cast)
-    for reading in SentenceReader(sentence, lexicon, cast).all():
-        if reading.code.startswith(STATEMENTS) and not statements and reading.code not in ("015", "018"):
-            continue
-        found += _between(reading, cast, around.actors, speaker)
-    best: dict[tuple[str, str, str], Coded] = {}
+    return settled(weighed(sentence, lexicon, names, around, statements), sentence)
+
+
+def settled(readings: list[list[list[Weighed]]], sentence: Sentence) -> list[Coded]:
+    """The likeliest actors of each reading, and of readings that say the same of the same two the surest."""
+    found = [_made(one, sure, sentence) for lists in readings for one, _, sure in likeliest(lists)]
+    found.sort(key=lambda one: -one.probability)
+    kept: list[Coded] = []
     for one in found:
-        sides = (one.source.name, one.target.name if one.target else "")
-        sides = min(sides, sides[::-1]) if one.both else sides
-        key = (*sides, "" if one.unsure else one.code[:2])
-        if key not in best or best[key].probability < one.probability:
-            best[key] = one
-    firm = {key[:2] for key in best if key[2]}
-    best = {key: one for key, one in best.items() if key[2] or key[:2] not in firm}
-    told = sorted(best.values(), key=lambda one: one.words[0])
-    whole = {one.source.name for one in told if one.target is not None}
-    return [one for one in told if one.target is not None or one.source.name not in whole]
+        if not any(_says_it(other, one) for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda one: one.words[0])
+
+
+def _says_it(surer: Coded, one: Coded) -> bool:
+    """Whether a surer event leaves nothing to say for another.
+
+    The same act between the same two; another act between them if it is doubtful; an act on nobody by one who acts.
+    """
+    if one.target is None:
+        return surer.source.name == one.source.name
+    if surer.target is None:
+        return False
+    same = (surer.source.name, surer.target.name) == (one.source.name, one.target.name)
+    turned = one.both and (surer.target.name, surer.source.name) == (one.source.name, one.target.name)
+    return (same or turned) and (bool(one.unsure) or surer.code[:2] == one.code[:2])
+
+
+def weighed(
+    sentence: Sentence, lexicon: Lexicon, names: Gazetteer, around: Surroundings, statements: bool = False
+) -> list[list[list[Weighed]]]:
+    """For each reading of a sentence, lists of candidates, each with its features and its probability."""
+    cast = Mentions(sentence, names, around)
+    speaker = speaker_of(sentence, cast)
+    readings = [
+        one for one in SentenceReader(sentence, lexicon, cast).all()
+        if statements or not one.code.startswith(STATEMENTS) or one.code in ("015", "018")
+    ]  # fmt: skip
+    result = []
+    for reading in readings:
+        lists = []
+        for group in candidates(reading, cast, around.actors, speaker):
+            held = [(one, features(one, sentence, len(readings))) for one in group]
+            lists.append([(one, of, probability(of)) for one, of in held])
+        if lists:
+            result.append(lists)
+    return result
+
+
+def likeliest(lists: list[list[Weighed]]) -> list[Weighed]:
+    """The list whose first candidate is likeliest to be right."""
+    return max(lists, key=lambda group: group[0][2])
 
 
 def speaker_of(sentence: Sentence, cast: Mentions) -> Mention | None:
@@ -140,92 +166,10 @@ def speaker_of(sentence: Sentence, cast: Mentions) -> Mention | None:
     return None
 
 
-def _between(reading: ActReading, cast: Mentions, before: list[Mention], speaker: Mention | None) -> Iterator[Coded]:
-    """The acts that a reading says, one for each two actors."""
-    sources, guessed = _resolved(reading.doers, cast, before)
-    if not sources and reading.rules and reading.rules[0].split(" ")[0] in ("demand", "ask") and speaker is not None:
-        sources = [speaker]
-    targets: list[Mention] = []
-    taken = {one.name for one in sources}
-    for token in reading.sufferers:
-        found = [one for one in cast.under(token) if one.name not in taken and not _own_forces(reading.code, one)]
-        if found:
-            targets = found
-            break
-    both = reading.both
-    if len(sources) > 1 and (both or reading.code.startswith(ALIKE)) and not _with(reading):
-        sources, targets, both = sources[:1], sources[1:], True
-    if not targets and len(sources) > 1 and reading.code.startswith(TOGETHER):
-        sources, targets, both = sources[:1], sources[1:], True
-    if not sources and both and len(targets) > 1:
-        sources, targets = targets[:1], targets[1:]
-    if not sources:
-        return
-    unsure = [*reading.unsure, *(["pronoun"] if guessed else [])]
-    if not targets:
-        targets = _farther(reading, cast, sources, speaker)
-        unsure += ["target outside the clause"] if targets else []
-    if targets:
-        for source in sources[:MOST_SIDES]:
-            for target in targets[:MOST_SIDES]:
-                if _apart(source, target):
-                    yield _made(reading, source, target, cast, both, tuple(unsure))
-    elif reading.code.startswith(MAY_LACK_TARGET):
-        for source in sources[:MOST_SIDES]:
-            yield _made(reading, source, None, cast, False, tuple(unsure))
-
-
-def _own_forces(code: str, one: Mention) -> bool:
-    """Whether it is the source's own army or police that is moved: they are no target."""
-    return code.startswith(MOVED) and not one.country and one.kind in ("MIL", "COP")
-
-
-def _farther(reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None) -> list[Mention]:
-    """Where the clause names nobody who is acted on: the next one named after the verb, be it in another clause."""
-    taken = {one.name for one in sources} | ({speaker.name} if speaker is not None else set())
-    countries = {one.country for one in sources if one.country}
-    last = max(reading.words)
-    for one in cast.all():
-        known = one.country or one.sure > NAMED
-        if one.at > last and known and one.name not in taken and one.country not in countries:
-            return [one]
-    return []
-
-
-def _with(reading: ActReading) -> bool:
-    """Whether the sentence says with whom."""
-    return any(one.head.lower in ("with", "against") for one in reading.sufferers[:2])
-
-
-def _apart(source: Mention, target: Mention) -> bool:
-    """Whether two mentions are two actors, and not an actor and a part of its own name."""
-    return (
-        source.name != target.name
-        and not (source.start <= target.start and target.end <= source.end)
-        and not (target.start <= source.start and source.end <= target.end)
-    )
-
-
-def _resolved(tokens: Iterable[Word], cast: Mentions, before: list[Mention]) -> tuple[list[Mention], bool]:
-    """The actors behind heads; pronouns stand for the last subject of a sentence before, where there is one."""
-    for token in tokens:
-        found = cast.under(token)
-        if found:
-            return found, False
-        if token.lower in ("he", "she", "they", "it") and before:
-            return [before[0]], True
-    return [], False
-
-
-def _made(
-    reading: ActReading, source: Mention, target: Mention | None, cast: Mentions, both: bool, unsure: tuple[str, ...]
-) -> Coded:
-    code = adjusted(reading.code, source, target, cast.sentence)
-    probability = 0.55 + 0.12 * min(reading.weight, 3.0)
-    for doubt in dict.fromkeys(unsure):
-        probability *= DOUBTS.get(doubt, 1.0)
-    probability *= source.sure * (target.sure if target else 0.8)
-    return Coded(code, source, target, reading.words, reading.rules, round(min(probability, 0.97), 3), unsure, both)
+def _made(one: ActBetween, sure: float, sentence: Sentence) -> Coded:
+    code = adjusted(one.reading.code, one.source, one.target, sentence)
+    reading = one.reading
+    return Coded(code, one.source, one.target, reading.words, reading.rules, round(sure, 3), one.unsure, one.both)
 
 
 def adjusted(code: str, source: Mention | None, target: Mention | None, sentence: Sentence) -> str:

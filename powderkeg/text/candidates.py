@@ -1,0 +1,179 @@
+"""Between whom may an act have happened?
+
+In: a reading of a word, the actors of the sentence, and who quotes. Out: candidates: source and target with how each
+was found. All that grammar allows are named; `sureness` says how likely each is right, and the likeliest is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from powderkeg.text.actors import NAMED, Mention, Mentions
+from powderkeg.text.grammar import is_verb, passive, subjects_of
+from powderkeg.text.readings import ActReading
+from powderkeg.text.sentences import Word
+
+MAY_LACK_TARGET = ("14", "0871", "0831", "15", "1723", "1724", "0813", "0814", "082")
+ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0871", "125", "127")
+"""What two who are named together do with each other, unless it says with whom."""
+MOVED = ("15", "138", "0874", "0873")
+TOGETHER = ("03", "05")
+MOST_SIDES, MOST_GROUPS = 3, 6
+PRONOUNS = frozenset({"he", "she", "they", "it"})
+WHERE = frozenset({"in", "at", "inside", "near", "outside"})
+Group = tuple[str, list[Mention]]
+
+
+@dataclass(frozen=True)
+class ActBetween:
+    """An act of a reading between two who may have done and suffered it.
+
+    source, target  the mentions; target None where the sentence may name nobody
+    found           how the source was found, then the target: "subject", "object", "against", "another clause", ...
+    beside          whether only a modifier of the target's phrase names an actor: "Iran's programme"
+    rank            how many likelier places for the target were looked at before this one
+    """
+
+    reading: ActReading
+    source: Mention
+    target: Mention | None
+    found: tuple[str, str]
+    beside: bool
+    rank: int
+    both: bool
+    unsure: tuple[str, ...]
+
+
+def candidates(
+    reading: ActReading, cast: Mentions, before: list[Mention], speaker: Mention | None
+) -> Iterator[list[ActBetween]]:
+    """Candidates of a reading, in lists of which one is right at most: several actors that one phrase joins."""
+    how, sources, unsure = _sources(reading, cast, before, speaker)
+    rank = 0
+    for found, beside, both, here, targets in _targets(reading, cast, sources, speaker):
+        doubts = (*reading.unsure, *unsure, *(("target outside the clause",) if found == "another clause" else ()))
+        others: list[Mention | None] = [*targets[:MOST_SIDES]] or [None]
+        made = [
+            ActBetween(reading, source, target, (how, found), beside, rank, both, doubts)
+            for source in here[:MOST_SIDES]
+            for target in others
+            if target is None or apart(source, target)
+        ]
+        if made:
+            yield made
+            rank += 1
+        if rank >= MOST_GROUPS:
+            return
+
+
+def _sources(
+    reading: ActReading, cast: Mentions, before: list[Mention], speaker: Mention | None
+) -> tuple[str, list[Mention], tuple[str, ...]]:
+    """Whoever acts, and how they were found; pronouns stand for the last subject of a sentence before."""
+    for token in reading.doers:
+        found = cast.under(token)
+        if found:
+            return "subject" if token.dep in ("nsubj", "nsubjpass") else token.dep, found, ()
+        if token.lower in PRONOUNS and before:
+            return "pronoun", [before[0]], ("pronoun",)
+    if reading.rules and reading.rules[0].split(" ")[0] in ("demand", "ask") and speaker is not None:
+        return "speaker", [speaker], ()
+    verb = cast.sentence.words[reading.at - cast.sentence.first]
+    for token in _subjects_above(verb):
+        found = cast.under(token)
+        if found:
+            return "subject above", found, ("source outside the clause",)
+    if is_verb(verb) and passive(verb):
+        for token in _where(verb):
+            found = cast.under(token)
+            if found:
+                return "where", found, ("source outside the clause",)
+    return "", [], ()
+
+
+def _subjects_above(token: Word) -> Iterator[Word]:
+    """The subjects of the verbs that a word hangs on."""
+    while token.head is not token:
+        token = token.head
+        if is_verb(token):
+            yield from subjects_of(token)
+
+
+def _where(verb: Word) -> Iterator[Word]:
+    for child in verb.children:
+        if child.dep == "prep" and child.lower in WHERE:
+            yield from (one for one in child.children if one.dep == "pobj")
+
+
+def _targets(
+    reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None
+) -> Iterator[tuple[str, bool, bool, list[Mention], list[Mention]]]:
+    """How found, whether beside the head, whether both act alike; sources and targets. The likeliest places first."""
+    both, said_with = reading.both, _with(reading)
+    if len(sources) > 1 and not said_with and (both or reading.code.startswith((*ALIKE, *TOGETHER))):
+        yield "joined", False, True, sources[:1], sources[1:]
+    if not sources and both:
+        for token in reading.sufferers:
+            found = cast.under(token)
+            if len(found) > 1:
+                yield "joined", False, True, found[:1], found[1:]
+                return
+    if not sources:
+        return
+    taken = {one.name for one in sources}
+    seen: set[str] = set()
+    for token in reading.sufferers:
+        found = [
+            one for one in cast.under(token)
+            if one.name not in taken and one.name not in seen and not _own_forces(reading.code, one)
+        ]  # fmt: skip
+        if found:
+            seen.update(one.name for one in found)
+            yield _place(token, reading), cast.at(token) is None, both, sources, found
+    farther = [one for one in _farther(reading, cast, sources, speaker) if one.name not in seen]
+    if farther:
+        yield "another clause", False, both, sources, farther
+    if reading.code.startswith(MAY_LACK_TARGET):
+        yield "nobody", False, False, sources, []
+
+
+def _place(token: Word, reading: ActReading) -> str:
+    """Where a target stands: the preposition before it, or its part in the clause."""
+    own = " of the pattern" if token.i in reading.words else ""
+    if token.dep == "pobj" and token.head is not token:
+        return token.head.lower + own
+    return {"dobj": "object", "nsubjpass": "subject", "nsubj": "subject", "dative": "object"}.get(
+        token.dep, "other"
+    ) + own
+
+
+def _own_forces(code: str, one: Mention) -> bool:
+    """Whether it is the source's own army or police that is moved: they are no target."""
+    return code.startswith(MOVED) and not one.country and one.kind in ("MIL", "COP")
+
+
+def _farther(reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None) -> list[Mention]:
+    """Where the clause names nobody who is acted on: the next one named after the verb, be it in another clause."""
+    taken = {one.name for one in sources} | ({speaker.name} if speaker is not None else set())
+    countries = {one.country for one in sources if one.country}
+    last = max(reading.words)
+    for one in cast.all():
+        known = one.country or one.sure > NAMED
+        if one.at > last and known and one.name not in taken and one.country not in countries:
+            return [one]
+    return []
+
+
+def _with(reading: ActReading) -> bool:
+    """Whether the sentence says with whom."""
+    return any(one.head.lower in ("with", "against") for one in reading.sufferers[:2])
+
+
+def apart(source: Mention, target: Mention) -> bool:
+    """Whether two mentions are two actors, and not an actor and a part of its own name."""
+    return (
+        source.name != target.name
+        and not (source.start <= target.start and target.end <= source.end)
+        and not (target.start <= source.start and source.end <= target.end)
+    )

@@ -1,0 +1,111 @@
+"""How sure is it that a coded event is right?
+
+In: a candidate (an act between two actors). Out: a probability: a logistic model of how the act was read and how its
+two sides were found. Its weights are a file that people can read, `words/sureness.csv`, fitted by
+`benchmarks/coded_probabilities.py`, which says there on what and how well. A feature is named in plain words; one that
+the file does not hold weighs nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+from powderkeg.text.actors import Mention
+from powderkeg.text.candidates import ActBetween
+from powderkeg.text.grammar import is_verb
+from powderkeg.text.sentences import Sentence, Word
+
+CONSTANT = "constant"
+MOST_WEIGHT = 4.0
+FAR = 8
+"""Words between an act and its target from which on they are far."""
+STRONG, WEAK, MIDDLING = 0.9, 0.6, 0.7
+
+
+def features(one: ActBetween, sentence: Sentence, readings: int) -> dict[str, float]:
+    """What the probability of a candidate is made of: name -> value, most 1 where it holds.
+
+    readings  how many acts were read in the sentence
+    """
+    reading = one.reading
+    token = sentence.words[reading.at - sentence.first]
+    found = {
+        CONSTANT: 1.0,
+        "words of the pattern": min(reading.weight, MOST_WEIGHT) - 1.5,
+        "further acts in the sentence": math.log(readings),
+        "depth in the tree": min(_depth(token), 6) / 2.0,
+        f"source: {one.found[0]}": 1.0,
+        f"target: {one.found[1]}": 1.0,
+        "places before this one": min(one.rank, 3.0),
+        f"type: {reading.code[:2]}": 1.0,
+        f"source is {_certain(one.source)}": 1.0,
+    }
+    frames = [rule.split(" ", 1)[0] for rule in reading.rules if "acts.txt:" not in rule.split(" ", 1)[0]]
+    for name in frames:
+        found[f"frame: {name}"] = 1.0
+    if len(frames) > 1:
+        found["several frames"] = 1.0
+    if not is_verb(token):
+        found["a noun says it"] = 1.0
+    for doubt in reading.unsure:
+        found[f"doubt: {doubt}"] = 1.0
+    if one.both:
+        found["both act alike"] = 1.0
+    if one.source.at > reading.at:
+        found["source behind the verb"] = 1.0
+    found |= _of_target(one)
+    return found
+
+
+def _of_target(one: ActBetween) -> dict[str, float]:
+    """Features of the target, and of the two together."""
+    target = one.target
+    if target is None:
+        return {}
+    found = {f"target is {_certain(target)}": 1.0}
+    if one.beside:
+        found["target beside the head"] = 1.0
+    if target.country and target.country == one.source.country:
+        found["both of one country"] = 1.0
+    if abs(target.at - one.reading.at) > FAR:
+        found["target far away"] = 1.0
+    if target.at < one.reading.at and one.found[1] not in ("subject", "joined"):
+        found["target before the verb"] = 1.0
+    if not target.country and not target.kind:
+        found["target of no known kind"] = 1.0
+    return found
+
+
+def _certain(one: Mention) -> str:
+    """How a side was recognised."""
+    if one.sure > STRONG:
+        return "of a known name" if not one.kind else "of a known country"
+    if one.sure > MIDDLING:
+        return "by its place or office"
+    return "of no known country" if one.sure > WEAK and one.kind else "a name that no file knows"
+
+
+def _depth(token: Word) -> int:
+    depth = 0
+    while token.head is not token and depth < 12:
+        token, depth = token.head, depth + 1
+    return depth
+
+
+@cache
+def weights() -> Mapping[str, float]:
+    """Feature -> weight, as `words/sureness.csv` has them."""
+    text = (resources.files("powderkeg.text") / "words" / "sureness.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return {row["feature"]: float(row["weight"]) for row in rows}
+
+
+def probability(of: Mapping[str, float], by: Mapping[str, float] | None = None) -> float:
+    """The logistic function of weighted features."""
+    known = weights() if by is None else by
+    total = sum(known.get(name, 0.0) * value for name, value in of.items())
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
