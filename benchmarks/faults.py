@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "tests" / "faults"), str(HERE.parent)]
 
 import fuzzing  # noqa: E402
-from trials import COMMANDS, Bench, Trial  # noqa: E402
+from trials import COMMANDS, Bench, Trial, mounts  # noqa: E402
 
 HEAD = "| fault | in | times | lost | different bytes | tracebacks |\n|---|---|---:|---:|---:|---:|"
 
@@ -37,6 +37,9 @@ def trials(bench: Bench, kills: int, commands: Sequence[str]) -> Iterator[Trial]
     for some in (min(5, kills - first) for first in range(0, kills, 10)):
         yield bench.stopped("sweep", signal.SIGTERM, some)
         yield bench.stopped("run", signal.SIGINT, some)
+    for command in commands if mounts() else ():
+        yield bench.on_a_full_disk(command, min(kills, 5))
+        yield bench.on_a_disk_that_became_read_only(command, min(kills, 5))
     for command in ("sweep", "compare"):
         yield bench.damaged(command, "a piece cut off", bench.cut_off, 3, "made again")
         yield bench.damaged(command, "a byte of a piece changed", bench.changed, 3, "made again")

@@ -196,6 +196,23 @@ def test_a_disk_that_is_full_before_anything_runs_is_code_1(tmp_path: Path, monk
         Folder(tmp_path / "out")
 
 
+def test_a_disk_that_turns_read_only_is_told_by_the_name_of_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the finished files can be moved out of their hidden folder then."""
+
+    def refused(self: Path, *_: object) -> None:
+        raise OSError(30, "Read-only file system", str(self))
+
+    folder = Folder(tmp_path / "out")
+    with pytest.raises(DiskError) as caught, folder.results("run", seed=1):
+        folder.write("page.html", lambda path: path.write_text("seed 1"))
+        monkeypatch.setattr(Path, "rename", refused)
+        folder.write("table.csv", refused)
+    assert str(caught.value).splitlines()[0] == f"{tmp_path / 'out' / 'table.csv'}: the disk can only be read"
+    assert f"nothing is in {tmp_path / 'out'}" in str(caught.value)
+
+
 def test_what_is_not_ours_is_kept(tmp_path: Path) -> None:
     """A file of the user's at one of our names, one of ours changed by hand, one that the results were read from."""
     (tmp_path / "table.csv").write_text("thesis")

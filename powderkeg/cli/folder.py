@@ -7,7 +7,7 @@ Where the disk fills up, those that were finished are kept and named; the older 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from powderkeg.errors import Fault, PowderkegError, UsageError
 from powderkeg.writing.files import DiskError, check_place, fault, is_of_disk, to_disk, try_folder, write_whole
+from powderkeg.writing.owners import remove
 
 if TYPE_CHECKING:
     from powderkeg.scenario import Scenario
@@ -117,7 +118,7 @@ class Folder:
             fill(place)
             to_disk(place)
         except Exception as caught:
-            place.unlink(missing_ok=True)
+            remove(place)
             # Writers of ours have put it in words of their own.
             error = caught.__cause__ if isinstance(caught, PowderkegError) and caught.__cause__ else caught
             if not is_of_disk(error):
@@ -128,11 +129,18 @@ class Folder:
 
     def _salvage(self, staged: Staged) -> Path:
         """Where the finished files of a set come to stand that will not be whole: beside an older set, not in it."""
-        from powderkeg.writing.sets import unused
-
         finished = [name for name in staged.files if staged.place(name).exists()]
         if not finished:
             return self.path
+        try:
+            return self._put_beside(staged, finished)
+        except OSError:  # such as a disk that has become read-only: what was finished goes with its hidden folder
+            self.finished.clear()
+            return self.path
+
+    def _put_beside(self, staged: Staged, finished: Sequence[str]) -> Path:
+        from powderkeg.writing.sets import unused
+
         known = {one.name for one in self.path.iterdir()}
         where = self.path
         if known & {*finished} or any(not name.startswith(".") for name in known):

@@ -298,8 +298,8 @@ class JobFolder:
             if not is_of_disk(error):
                 raise
             raise DiskError(
-                fault(place, error, "room on the disk"),
-                f"{self.said()}: with room there, the same job goes on from them",
+                fault(place, error, "a disk that can be written to and has room"),
+                f"{self.said()}: when it has, the same job goes on from them",
             ) from error
         self.kept.add(number)
         self.made.add(number)
@@ -324,7 +324,7 @@ class JobFolder:
     def _unusable(self, error: OSError) -> PowderkegError:
         """A full disk is no wrong use, whenever it is met."""
         if error.errno in FULL:
-            return DiskError(fault(self.path, error, "room on the disk"), "nothing was run")
+            return DiskError(fault(self.path, error, "a disk that has room"), "nothing was run")
         return self._fault(f"cannot be used: {error.strerror}", "a folder that can be written to")
 
     def _fault(self, found: str, expected: str) -> UsageError:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from trials import COMMANDS, Bench, Trial
+from trials import COMMANDS, Bench, Trial, mounts
 
 pytestmark = [
     pytest.mark.slow,
@@ -58,6 +58,18 @@ def test_a_manifest_that_was_cut_off_is_told(bench: Bench) -> None:
 
 def test_a_clock_that_went_back_leaves_no_lock_for_ever(bench: Bench) -> None:
     check(bench.damaged("sweep", "clock back", bench.from_tomorrow, 1, ""))
+
+
+@pytest.mark.skipif(not mounts(), reason="no small file system can be mounted here: Linux, with the right to mount")
+@pytest.mark.parametrize(
+    ("command", "times"),
+    [("run", 1), *(pytest.param(command, 5, marks=pytest.mark.nightly) for command in COMMANDS)],
+)
+def test_a_disk_that_is_full_or_turns_read_only_is_told_and_gone_on_with(
+    bench: Bench, command: str, times: int
+) -> None:
+    check(bench.on_a_full_disk(command, times))
+    check(bench.on_a_disk_that_became_read_only(command, times))
 
 
 def test_a_trial_that_lost_something_is_seen() -> None:

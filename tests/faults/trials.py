@@ -6,14 +6,16 @@ as it must be. Used by the tests beside this file and by `benchmarks/faults.py`,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -48,6 +50,8 @@ COMMANDS = {
 KEPT = ("job.json", "about.json")
 EARLIEST = 0.3
 """Seconds: before that Python itself is starting, and answers Ctrl-C in its own way."""
+FULL = "no space left on the disk"
+READ_ONLY = ("the disk can only be read", "Read-only file system")
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
@@ -100,6 +104,33 @@ def results(folder: Path) -> dict[str, bytes]:
 def pieces(folder: Path) -> list[Path]:
     """What is kept of a job."""
     return sorted([*folder.glob("points/[0-9]*"), *folder.glob("job/[0-9]*")])
+
+
+def mounts() -> bool:
+    """Can a small file system of its own be made here (Linux, and the right to mount)?"""
+    if not sys.platform.startswith("linux") or shutil.which("mount") is None:
+        return False
+    with tempfile.TemporaryDirectory() as place:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], capture_output=True).returncode:
+            return False
+        subprocess.run(["umount", place], check=True)
+    return True
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, options: str) -> Iterator[Path]:
+    """A file system in memory, mounted at a folder while it is needed."""
+    place.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def remounted(disk: Path, option: str) -> bool:
+    """Whether the system took another option for a mounted file system: not "ro" while a file is being written."""
+    return subprocess.run(["mount", "-o", f"remount,{option}", str(disk)], capture_output=True).returncode == 0
 
 
 @dataclass
@@ -171,6 +202,53 @@ class Bench:
             if code == 0:
                 trial.different += results(out) != whole
             trial.told = next((line for line in told.splitlines() if said in line), "")
+        return trial
+
+    def on_a_full_disk(self, command: str, times: int) -> Trial:
+        """The results' file system is full at a random moment, and has room again when the command is gone on with."""
+        whole = self.undisturbed(command)
+        kept = self.folder / f"whole-{command.split()[0]}"
+        needed = sum(one.stat().st_size for one in kept.rglob("*") if one.is_file())
+        trial = Trial("disk full", command)
+        for _ in range(times):
+            kib = self.rng.randrange(16, max(needed // 1024, 32))
+            with small_disk(self.folder / "disk", f"size={kib}k") as disk:
+                words = (*COMMANDS[command], "--quiet", "--out", str(disk / "job"))
+                code, told = done(self.folder, *words)
+                before = {one.name: one.read_bytes() for one in pieces(disk / "job")}
+                trial.times += code != 0
+                trial.lost += code != 0 and FULL not in told
+                trial.told = next((line for line in told.splitlines() if FULL in line), trial.told)
+                remounted(disk, "size=64m")
+                again, told_again = done(self.folder, *words)
+                trial.tracebacks += "Traceback" in told + told_again
+                after = {one.name: one.read_bytes() for one in pieces(disk / "job")}
+                trial.lost += again != 0 or any(after.get(name) != content for name, content in before.items())
+                trial.different += results(disk / "job") != whole
+        return trial
+
+    def on_a_disk_that_became_read_only(self, command: str, times: int) -> Trial:
+        """As file systems do after a fault of the disk: what was done can be read, the command says why it stops."""
+        whole = self.undisturbed(command)
+        trial = Trial("disk turned read-only", command)
+        with small_disk(self.folder / "disk", "size=64m") as disk:
+            for _ in range(times):
+                shutil.rmtree(disk / "job", ignore_errors=True)
+                words = (*COMMANDS[command], "--quiet", "--out", str(disk / "job"))
+                process = start(self.folder, *words)
+                time.sleep(self.rng.uniform(EARLIEST, self.seconds[command]))
+                while not remounted(disk, "ro") and process.poll() is None:
+                    time.sleep(0.001)
+                told = process.communicate()[1]
+                before = {one.name: one.read_bytes() for one in pieces(disk / "job")}
+                trial.times += process.returncode != 0
+                trial.lost += process.returncode != 0 and not any(words in told for words in READ_ONLY)
+                remounted(disk, "rw")
+                code, told_again = done(self.folder, *words)
+                trial.tracebacks += "Traceback" in told + told_again
+                after = {one.name: one.read_bytes() for one in pieces(disk / "job")}
+                trial.lost += code != 0 or any(after.get(name) != content for name, content in before.items())
+                trial.different += results(disk / "job") != whole
         return trial
 
     def cut_off(self, out: Path) -> None:
