@@ -16,6 +16,7 @@ import warnings
 from importlib import import_module
 from types import ModuleType
 
+from powderkeg import showing
 from powderkeg.version import __version__
 
 # Instead of importing `typing`: Ctrl-C is caught from a line of `powderkeg.cli` on; until then each import counts.
@@ -171,6 +172,14 @@ def _say_once() -> None:
         from powderkeg.errors import PowderkegWarning
 
         warnings.warn(reason, PowderkegWarning, stacklevel=3)
+
+
+def _drawn(result: object, figure: str | None) -> typing.Any:
+    """What `result.plot()` gives: figures come after results in the order of modules; the facade knows both."""
+    return import_module(f"{__name__}.report.drawn").figure_of(result, figure)
+
+
+showing.draw_with(_drawn)
 
 
 def __dir__() -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import polars as pl
 import pytest
 
 import powderkeg as pk
+from powderkeg import showing
 
 TEXT = """
 powderkeg: 1
@@ -112,3 +115,75 @@ def test_the_facade_offers_what_is_meant_for_users() -> None:
         pk.simulatte  # noqa: B018
     with pytest.raises(AttributeError):
         pk.plots.histroy  # noqa: B018
+
+
+def test_results_draw_their_figures(scenario: pk.Scenario, record: pk.EventTable) -> None:
+    model = pk.compile(scenario)
+    runs = pk.simulate(model, replicates=3)
+    attribution = pk.attribute(model, record, forests=10)
+    with pytest.warns(pk.PowderkegWarning, match="no act of these events has a class"):
+        assert record.plot().to_dict()["title"]["text"] == "Acts and standoffs"
+    of_a_book = pk.events(
+        pl.DataFrame({"date": ["2020-01-01", "2020-01-03"], "source": ["a", "b"], "target": ["b", "a"],
+                      "act": ["190", "036"]}),
+        codebook="cameo",
+    )  # fmt: skip
+    shown: list[tuple[Any, str]] = [
+        (runs, "One history"),
+        (of_a_book, "Hostile acts"),
+        (pk.fit(model, record, background="constant"), "What answers what"),
+        (pk.compare(model, replicates=4, ranges=False), "half"),
+        (pk.sweep(model, {"moves.hits.rate": "1 per year:9 per year:2"}, replicates=3), "What moves"),
+        (pk.sensitivity(model, replicates=3, samples=2), "hits"),
+        (attribution, "Who sets off whom"),
+        (pk.forecast(model, record, days=5, draws=20, background="scenario"), "What may come"),
+        (pk.record("north-kosovo", replicates=2), "The model against"),
+        (pk.replay(model, record, without="mechanisms.back", replicates=4, ranges=False), "without back"),
+    ]  # fmt: skip
+    for one, title in shown:
+        assert title in str(one.plot().to_dict()["title"]), type(one).__name__
+        with pytest.raises(pk.UsageError, match="expected one of"):
+            one.plot("nosuchfigure")
+    assert runs.plot("ends").to_dict()["title"]["text"] == "How standoffs end"
+    with pytest.raises(pk.UsageError, match="nearest: 'ends'"):
+        runs.plot("end")
+
+
+def test_every_result_with_figures_has_its_drawer() -> None:
+    """A class that offers `plot` and is not known to who draws would answer with a bare KeyError."""
+    from powderkeg.report.drawn import _FIGURES
+    from powderkeg.showing import Plotted
+
+    for home in ("forecast.backtest", "attribute.family", "compare", "analyze", "score.record", "fit"):
+        importlib.import_module(f"powderkeg.{home}")
+    assert {one.__name__ for one in Plotted.__subclasses__()} == set(_FIGURES)
+
+
+def test_a_chart_shows_itself_without_network(scenario: pk.Scenario) -> None:
+    chart = pk.simulate(scenario, replicates=2, seed=1).plot()
+    bundle = chart._repr_mimebundle_()
+    picture = bundle["image/svg+xml"]
+    assert picture.startswith("<svg") and "http" not in picture.replace("http://www.w3.org/", "")
+    assert bundle["text/plain"] == "LayeredFigure(...)"
+    again = chart.properties(width=300)
+    assert "image/svg+xml" in again._repr_mimebundle_() and again._repr_mimebundle_() != bundle
+    with alt.renderers.enable("mimetype"):
+        assert "image/svg+xml" not in chart._repr_mimebundle_()
+
+
+def test_a_job_in_a_notebook_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    now = iter([0.0, 0.5, 2.0, 2.1, 5.0, 6.0])
+    bar = showing.NotebookBar("<b>fitting")
+    monkeypatch.setattr(bar, "_show", said.append)
+    bar._began = bar._told = 0.0
+    bar._clock = lambda: next(now)
+    for share in (0.0, 0.1, 0.25, 0.3, 0.5):
+        bar(share, "climbing")
+    assert [one.split("> ")[1] for one in said] == [
+        "25 % &lt;b&gt;fitting: climbing, about 6 s left",
+        "50 % &lt;b&gt;fitting: climbing, about 5 s left",
+    ]
+    assert showing.progress_shown(None, "fitting") is None  # no notebook here
+    told = showing.progress_shown(said.append, "fitting")
+    assert told == said.append

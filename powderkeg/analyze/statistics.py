@@ -19,6 +19,7 @@ from powderkeg.analyze import intervals
 from powderkeg.analyze.episodes import END_STATES
 from powderkeg.analyze.intervals import LEVEL, IntervalEstimate
 from powderkeg.errors import UsageError
+from powderkeg.showing import Plotted
 from powderkeg.units import YEAR
 
 BINS = (1, 3, 7, 14, 30, 90)
@@ -26,7 +27,7 @@ BINS = (1, 3, 7, 14, 30, 90)
 
 
 @dataclass(frozen=True)
-class EpisodeStatistics:
+class EpisodeStatistics(Plotted):
     """Numbers with their intervals; an `IntervalEstimate` of Nones where there was nothing to count.
 
     per_year     standoffs a year

@@ -34,6 +34,7 @@ from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import part_of, parted, together
 from powderkeg.scenario import Scenario
+from powderkeg.showing import progress_shown
 
 HARDLY = 1e-12
 """What stands for an estimate of 0: an act that nothing else explains is then possible, as the fit says it is."""
@@ -68,6 +69,7 @@ def attribute(
 
     Raises EventError if the events do not fit the scenario, UsageError for an option out of range.
     """
+    progress = progress_shown(progress, "attributing")
     _check_options(forests, draws, level)
     if isinstance(model, Scenario | str | Path):
         model = compile_model(model)

@@ -17,6 +17,7 @@ import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, UsageError
+from powderkeg.showing import Plotted
 
 if TYPE_CHECKING:
     from powderkeg.attribute.result import Attribution
@@ -30,7 +31,7 @@ MOST_ACTS = 50_000
 
 
 @dataclass(frozen=True)
-class Family:
+class Family(Plotted):
     """One standoff and who may have set off whom in it.
 
     number    row of the standoff in `standoffs`;  standoff its columns by name

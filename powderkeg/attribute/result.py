@@ -29,7 +29,7 @@ from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.table import EventTable
 from powderkeg.fit.parents import LEAST, UNEXPLAINED, Causes, sums_by
 from powderkeg.model import Model
-from powderkeg.showing import as_html
+from powderkeg.showing import Plotted, as_html
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ MOST_WORK = 2e8
 
 
 @dataclass(frozen=True)
-class Attribution:
+class Attribution(Plotted):
     """Where the acts of one record came from. Every method returns a Polars frame, one row for each thing told.
 
     table       the acts used, in time order; an event's number is its row in the table that was given

@@ -219,6 +219,7 @@ def episodes(
         screen.say(f"Written to {out}")
     if drawing is not None:
         from powderkeg import plots
+        from powderkeg.report.drawn import hostile_acts
 
         chart = plots.hostility(hostile_acts(table, read), found, table.start, table.days)
         drawing.write(lambda path: plots.save(chart, path))
@@ -312,24 +313,6 @@ def frame_writer(out: Path) -> Any:
     if out.suffix == ".json":
         return lambda frame, path: frame.write_json(path)
     raise UsageError(Fault(str(out), None, "", f"format {out.suffix!r}", "a name that ends in .csv, .json or .parquet"))
-
-
-def hostile_acts(table: EventTable, scenario: Scenario | None) -> pl.DataFrame:
-    """Hostile acts of a table and how hot each is: time, source, target, heat."""
-    import numpy as np
-    import polars as pl
-
-    from powderkeg.analyze.streams import streams
-    from powderkeg.model import compile
-
-    stream = streams(table, None if scenario is None else compile(scenario))
-    actors = pl.Series([*stream.actors, None], dtype=pl.String)
-    source, target = (
-        actors.gather(np.where(side >= 0, side, len(stream.actors))[stream.code])
-        for side in (stream.source, stream.target)
-    )
-    frame = pl.DataFrame({"time": stream.time, "source": source, "target": target, "heat": stream.heat[stream.code]})
-    return frame.filter(pl.col("heat") > 0)
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _sweep(
             told = measure(read, sensitivity, over=paths, samples=samples or 16, progress=progress, **common)
         _show_sensitivity(screen, told, outcome)
         with folder.results("sweep", read, seed):
-            _write(folder, told, _sensitivity_charts(told, outcome), _chosen(_names(told.table), outcome))
+            _write(folder, told, _sensitivity_charts(told, outcome), _chosen(told.outcomes, outcome))
     else:
         axes = [axis(read, *_pair(item)) for item in over or ()]
         with screen.progress(f"sweep of {read.name}") as progress:
@@ -131,7 +131,7 @@ def _sweep(
             )  # fmt: skip
         _show_sweep(screen, found, outcome)
         with folder.results("sweep", read, seed):
-            _write(folder, found, _sweep_charts(found, outcome), _chosen(_names(found.table), outcome))
+            _write(folder, found, _sweep_charts(found, outcome), _chosen(found.outcomes, outcome))
 
 
 def _pair(item: str) -> tuple[str, str]:
@@ -154,15 +154,11 @@ def _chosen(names: list[str], asked: list[str] | None) -> list[str]:
     return asked or names[:SHOWN]
 
 
-def _names(table: Any) -> list[str]:
-    return table["outcome"].unique(maintain_order=True).to_list() if len(table) else []
-
-
 def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
     from powderkeg.wording import measured
 
     table = found.table
-    names = _chosen(_names(table), asked)
+    names = _chosen(found.outcomes, asked)
     paths = [one.path for one in found.axes]
     screen.data(
         {
@@ -185,7 +181,7 @@ def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
 
 def _show_sensitivity(screen: Screen, found: Sensitivity, asked: list[str] | None) -> None:
     table = found.table
-    names = _chosen(_names(table), asked)
+    names = _chosen(found.outcomes, asked)
     screen.data(
         {
             "scenario": found.scenario.name, "method": found.method, "seed": found.seed,
@@ -201,21 +197,16 @@ def _show_sensitivity(screen: Screen, found: Sensitivity, asked: list[str] | Non
 
 
 def _sweep_charts(found: Sweep, asked: list[str] | None) -> dict[str, Any]:
-    from powderkeg.plots.sweep import sweep_line, sweep_map
+    from powderkeg.report.drawn import sweep_figures
 
-    names = _chosen(_names(found.table), asked)
-    paths = [one.path for one in found.axes]
-    if found.design == "grid" and len(paths) == 1 and isinstance(found.axes[0].values[0], float):
-        return {"sweep.svg": sweep_line(found.table, paths[0], names)}
-    if found.design == "grid" and len(paths) == 2:
-        return {"sweep.svg": sweep_map(found.table, paths[0], paths[1], names)}
-    return {}
+    names = _chosen(found.outcomes, asked)
+    return {f"{name}.svg": drawn() for name, drawn in sweep_figures(found, names).items()}
 
 
 def _sensitivity_charts(found: Sensitivity, asked: list[str] | None) -> dict[str, Any]:
     from powderkeg.plots.sweep import tornado
 
-    return {f"{n}.svg": tornado(found.table, n, found.method) for n in _chosen(_names(found.table), asked)}
+    return {f"{n}.svg": tornado(found.table, n, found.method) for n in _chosen(found.outcomes, asked)}
 
 
 def _write(folder: Folder, found: Sweep | Sensitivity, charts: dict[str, Any], outcomes: list[str]) -> None:

@@ -28,6 +28,7 @@ from powderkeg.model import compile as compile_scenario
 from powderkeg.model import stability as stability_of
 from powderkeg.model.stability import NEAR
 from powderkeg.scenario import Scenario
+from powderkeg.showing import progress_shown
 from powderkeg.simulate import Runs, simulate
 from powderkeg.units import YEAR
 
@@ -128,6 +129,7 @@ def brink(
     progress: Callable[[float], None] | None = None,
 ) -> Brink:
     """The states that histories pass through, and how near to the brink they are. Raises UsageError as `simulate`."""
+    progress = progress_shown(progress, "brink")
     model = scenario if isinstance(scenario, Model) else compile_scenario(scenario)
     runs = simulate(model, years=years, replicates=replicates, seed=seed, workers=workers, keys=True, progress=progress)
     stays = _stays(model, runs)

@@ -42,7 +42,7 @@ from powderkeg.model import Model, filled, why_idle
 from powderkeg.model import compile as compile_scenario
 from powderkeg.reading.stored import canonical
 from powderkeg.scenario import Scenario, digest
-from powderkeg.showing import as_html
+from powderkeg.showing import Plotted, as_html, progress_shown
 from powderkeg.simulate import EVENT_LIMIT, Runs, simulate, stopped_words
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
@@ -94,7 +94,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Plotted):
     """A scenario and what each intervention makes of it. `sets` is 0 where the ranges were left aside.
 
     each     runs behind each set of numbers
@@ -207,6 +207,7 @@ def compare(
     ModelError for the scenario, or an intervention, in which each run explodes; PartDone at the end of a share;
     WorkerError if the executor fails.
     """
+    progress = progress_shown(progress, "comparing")
     if isinstance(scenario, Fit):
         fitted = Joint.of(scenario) if fitted is None else fitted
         scenario = scenario.model

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from powderkeg.errors import EventError, Fault
-from powderkeg.showing import as_html
+from powderkeg.showing import Plotted, as_html
 from powderkeg.wording import counted
 
 RESOLUTIONS = ("exact", "second", "day", "month")
@@ -52,7 +52,7 @@ OPTIONAL = (
 
 
 @dataclass(frozen=True)
-class EventTable:
+class EventTable(Plotted):
     """Events in time order.
 
     frame       Polars frame: REQUIRED columns, any of OPTIONAL, and any others the user brought

@@ -48,6 +48,7 @@ from powderkeg.fit.used import used_events, without_intervals
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario
+from powderkeg.showing import progress_shown
 
 
 def fit(
@@ -114,6 +115,7 @@ def fit(
     Raises EventError if the events do not fit the scenario, UsageError for an unknown path or option, FitError if the
     data cannot answer.
     """
+    progress = progress_shown(progress, "fitting")
     check_baselines(baselines)
     check_differences(actors, courses)
     check_delays(delays)

@@ -35,7 +35,7 @@ from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import part_of, part_path, together
 from powderkeg.scenario import Move, Profile, Quantity, Reporting, Scenario, Source, edit
-from powderkeg.showing import as_html
+from powderkeg.showing import Plotted, as_html
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ COURSE = "fitted_course"
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Plotted):
     """A model fitted to events.
 
     parameters        key path -> Estimate, those held included

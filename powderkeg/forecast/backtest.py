@@ -48,6 +48,7 @@ from powderkeg.forecast.weeks import week_profile, weekdays
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario, digest
+from powderkeg.showing import Plotted, progress_shown
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.pieces import made_in_order
@@ -87,7 +88,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Backtest:
+class Backtest(Plotted):
     """Scores of a rolling-origin backtest.
 
     origins    first days foretold;  horizons in days;  by: what the units are
@@ -189,6 +190,7 @@ def backtest(
 
     Raises UsageError for origins that the record does not hold, with what fits.
     """
+    progress = progress_shown(progress, "backtest")
     days = _origins(events, origins, tuple(horizons), refit)
     compiled = model.model if isinstance(model, Fit) else compile_model(model) if isinstance(model, Scenario) else model
     asked: dict[str, dict[str, Any]] = {OURS: {}} | {name: _variant(name, compiled) for name in variants}

@@ -31,6 +31,7 @@ from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import values_of
 from powderkeg.scenario import Given, Scenario
+from powderkeg.showing import progress_shown
 from powderkeg.simulate import blame
 
 LONGEST = 3660
@@ -87,6 +88,7 @@ def forecast(
     Raises UsageError for an origin that the events do not reach, a horizon of 0, an unknown intervention; EventError
     for events of which nothing is left.
     """
+    progress = progress_shown(progress, "forecasting")
     model, events, law = _parts(model, events, fitted)
     day = _checked(days, draws, level, background, origin)
     events, day, as_of = _as_known(events, day, as_of)

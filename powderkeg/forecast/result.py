@@ -23,7 +23,7 @@ from powderkeg.forecast.interventions import changes
 from powderkeg.forecast.seen import Watched
 from powderkeg.model import Model
 from powderkeg.scenario import digest
-from powderkeg.showing import as_html
+from powderkeg.showing import Plotted, as_html
 from powderkeg.version import __version__
 from powderkeg.wording import counted
 
@@ -32,7 +32,7 @@ LEAST_SHARE = 0.005
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Plotted):
     """Histories ahead from what was known at the origin.
 
     origin     first day that is foretold

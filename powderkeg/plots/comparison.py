@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 
 from powderkeg.errors import Fault, UsageError
-from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, config, words
+from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, whole, words
 from powderkeg.wording import measured, percent
 
 ROW = 26
@@ -75,8 +75,7 @@ def differences(
         lines.append(f"In no run of any world, and so not drawn: {', '.join(words(title) for title in never)}.")
     title = "What each intervention changes" if several else kept[0].get("intervention_title") or "What it changes"
     head = alt.TitleParams(words(title), subtitle=lines, offset=18)
-    spec: alt.VConcatChart = alt.vconcat(*panels, spacing=22).properties(title=head).configure(**config())
-    return spec
+    return whole(alt.vconcat(*panels, spacing=22).properties(title=head))
 
 
 def _by(rows: Sequence[dict[str, Any]], key: str) -> list[list[dict[str, Any]]]:

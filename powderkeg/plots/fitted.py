@@ -28,8 +28,8 @@ from powderkeg.plots.theme import (
     SOFT,
     WIDTH,
     chart_of,
-    config,
     figure,
+    whole,
     words,
 )
 from powderkeg.wording import measured
@@ -116,16 +116,8 @@ def estimates(
         ],
         offset=14,
     )
-    chart: alt.HConcatChart = (
-        alt.hconcat(
-            panel("answers", "direct answers to one act", True),
-            panel("half_life", "half-life, days", False),
-            spacing=120,
-        )
-        .properties(title=head)
-        .configure(**config())
-    )
-    return chart
+    panels = (panel("answers", "direct answers to one act", True), panel("half_life", "half-life, days", False))
+    return whole(alt.hconcat(*panels, spacing=120).properties(title=head))
 
 
 def mechanism(
@@ -170,8 +162,7 @@ def mechanism(
     if stretches.height:
         parts.append(_stretches(stretches, start))
     head = alt.TitleParams(words(title), subtitle=list(told), offset=14)
-    chart: alt.HConcatChart = alt.hconcat(*parts, spacing=46).properties(title=head).configure(**config())
-    return chart
+    return whole(alt.hconcat(*parts, spacing=46).properties(title=head))
 
 
 def background(
@@ -198,11 +189,10 @@ def background(
         subtitle=["Grey: acts seen. A background that stays while the world changes is read as answers.", said.strip()],
         offset=12,
     )
-    both = alt.vconcat(_course(course, start), _tried(tried, chosen), spacing=26).resolve_scale(
+    both: alt.VConcatChart = alt.vconcat(_course(course, start), _tried(tried, chosen), spacing=26).resolve_scale(
         color="independent", shape="independent", strokeDash="independent"
     )
-    chart: alt.VConcatChart = both.properties(title=head).configure(**config())
-    return chart
+    return whole(both.properties(title=head))
 
 
 def _course(course: pl.DataFrame, start: date) -> Any:
@@ -432,8 +422,7 @@ def foreseen(
         sub = _small(f"against the {name}" if not name.startswith("constant") else f"against a {name}")
         panels.append(alt.layer(*layers).properties(width=WIDTH * 0.8, height=110, title=sub))
     head = alt.TitleParams(words(title), subtitle=list(told), offset=14)
-    chart: alt.VConcatChart = alt.vconcat(*panels, spacing=18).properties(title=head).configure(**config())
-    return chart
+    return whole(alt.vconcat(*panels, spacing=18).properties(title=head))
 
 
 def _stretches(stretches: pl.DataFrame, start: date) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, config, words
+from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, whole, words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,8 +39,7 @@ def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST
         + (" Orange: what came." if table["came"].is_not_null().any() else ""),
     ]
     head = alt.TitleParams(f"What may come from {origin} on", subtitle=lines, offset=14)
-    chart: alt.VConcatChart = alt.vconcat(*panels, spacing=12).properties(title=head).configure(**config())
-    return chart
+    return whole(alt.vconcat(*panels, spacing=12).properties(title=head))
 
 
 def fans_and_what_came(table: pl.DataFrame, level: float = 0.9) -> alt.VConcatChart:
@@ -61,8 +60,7 @@ def fans_and_what_came(table: pl.DataFrame, level: float = 0.9) -> alt.VConcatCh
         "on which its band begins, from what was known then.",
     ]
     head = alt.TitleParams("What was foretold, and what came", subtitle=lines, offset=14)
-    chart: alt.VConcatChart = alt.vconcat(*panels, spacing=12).properties(title=head).configure(**config())
-    return chart
+    return whole(alt.vconcat(*panels, spacing=12).properties(title=head))
 
 
 def _row_of_fans(rows: list[dict[str, object]], name: str, last: bool) -> Any:

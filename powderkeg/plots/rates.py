@@ -9,7 +9,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import MODEL, NEUTRAL, PALE, WIDTH, chart_of, config
+from powderkeg.plots.theme import MODEL, NEUTRAL, PALE, WIDTH, chart_of, whole
 
 ROW = 18
 TALL = 110
@@ -48,9 +48,7 @@ def effects(frame: pl.DataFrame, level: float = 0.9, title: str = "How busy each
         head = alt.TitleParams(f"{key[0]}{more}", anchor="start", fontSize=12)
         panels.append(alt.layer(usual, spans, points).properties(width=WIDTH - 160, height=ROW * len(rows), title=head))
     under = f"bars hold {100 * level:.0f} %; 1 is what is usual"
-    whole = alt.vconcat(*panels, title=alt.TitleParams(title, subtitle=under, anchor="start"))
-    finished: alt.VConcatChart = whole.configure(**config())
-    return finished
+    return whole(alt.vconcat(*panels, title=alt.TitleParams(title, subtitle=under, anchor="start")))
 
 
 def courses(frame: pl.DataFrame, level: float = 0.9, title: str = "The course of the background") -> alt.VConcatChart:
@@ -86,6 +84,4 @@ def courses(frame: pl.DataFrame, level: float = 0.9, title: str = "The course of
         head = alt.TitleParams(name, anchor="start", fontSize=12)
         panels.append(alt.layer(band, usual, line).properties(width=WIDTH, height=TALL, title=head))
     under = f"what no answer explains, by group; bands hold {100 * level:.0f} %"
-    whole = alt.vconcat(*panels, title=alt.TitleParams(title, subtitle=under, anchor="start"))
-    finished: alt.VConcatChart = whole.configure(**config())
-    return finished
+    return whole(alt.vconcat(*panels, title=alt.TitleParams(title, subtitle=under, anchor="start")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, config, figure, words
+from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, figure, whole, words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,8 +53,7 @@ def sweep_line(table: pl.DataFrame, path: str, outcomes: Sequence[str], level: f
         panels.append(alt.layer(*layers).properties(width=WIDTH * 0.6, height=150, title=head))
     lines = [f"Dashed: the scenario as it stands. Band: {100 * level:.0f} % interval of the difference to it."]
     top = alt.TitleParams(f"What moves with {words(path)}", subtitle=lines, offset=16)
-    chart: alt.VConcatChart = alt.vconcat(*panels, spacing=18).properties(title=top).configure(**config())
-    return chart
+    return whole(alt.vconcat(*panels, spacing=18).properties(title=top))
 
 
 def sweep_map(table: pl.DataFrame, across: str, up: str, outcomes: Sequence[str]) -> alt.VConcatChart:
@@ -79,10 +78,8 @@ def sweep_map(table: pl.DataFrame, across: str, up: str, outcomes: Sequence[str]
         size = {"width": max(SMALL, 58 * len(columns)), "height": max(36 * len(lines), 80)}
         panels.append(alt.layer(cells, text).properties(title=head, **size))
     top = alt.TitleParams(f"{words(across)} and {words(up)}", subtitle=["Means over runs; darker is more."], offset=16)
-    chart: alt.VConcatChart = (
-        alt.vconcat(*panels, spacing=20).resolve_scale(color="independent").properties(title=top).configure(**config())
-    )
-    return chart
+    chart: alt.VConcatChart = alt.vconcat(*panels, spacing=20).resolve_scale(color="independent")
+    return whole(chart.properties(title=top))
 
 
 def tornado(table: pl.DataFrame, outcome: str, method: str) -> alt.LayerChart:

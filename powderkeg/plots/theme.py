@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
+
+from powderkeg.plots.shown import Whole, shown
 
 INK = "#1f2328"
 SOFT = "#57606a"
@@ -59,10 +61,14 @@ def figure(
 ) -> alt.LayerChart:
     """Layers over each other, with a title and the words that say how to read them."""
     head = alt.TitleParams(words(title), subtitle=list(subtitle), offset=offset)
-    finished: alt.LayerChart = (
-        alt.layer(*layers).properties(width=width, height=height, title=head).configure(**config())
-    )
-    return finished
+    layered = cast("alt.LayerChart", alt.layer(*layers))  # layers of ours have no facets
+    return whole(layered.properties(width=width, height=height, title=head))
+
+
+def whole(chart: Whole) -> Whole:
+    """A chart with all its parts, in the look of all figures, as it is shown."""
+    configured: Whole = chart.configure(**config())
+    return shown(configured)
 
 
 def config() -> dict[str, Any]:

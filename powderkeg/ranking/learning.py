@@ -22,6 +22,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.ranking.causes import because
 from powderkeg.ranking.scoring import RankScores, scored
 from powderkeg.ranking.shelving import Book, shelve
+from powderkeg.showing import progress_shown
 
 LOOKS_BACK = Limits(dyad=100_000, list=400, anybody=2_000, partners=60, theirs=40)
 LEARNS_BACK = LOOKS_BACK._replace(dyad=3_000)
@@ -105,6 +106,7 @@ def ranking(events: EventTable, until: date, seed: int = 1, progress: Callable[[
     Source: scores are linear in what was seen, as intensities of a mutually exciting process; fading as in Gastinger
     et al. (2024), IJCAI, with a mixture in place of one delay; weights by the multiplicative updates of mixtures.
     """
+    progress = progress_shown(progress, "learning whom each meets next")
     when = (until - events.start).days
     book = shelve(events, when)
     known = np.flatnonzero((book.past.day < when) & (book.past.day >= when - LATEST))

@@ -25,7 +25,7 @@ from powderkeg.scenario import Scenario, digest, load
 from powderkeg.score.definition import AFTERMATH, PLAIN, Line, Mark, RecordFile, Window, load_record, names
 from powderkeg.score.lines import sampling, spelt_out, values
 from powderkeg.score.table import read_table
-from powderkeg.showing import as_html
+from powderkeg.showing import Plotted, as_html, progress_shown
 from powderkeg.simulate import simulate
 from powderkeg.wording import counted
 
@@ -88,7 +88,7 @@ TUNED, IN_VIEW = "tuned", "in view"
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Plotted):
     """A scenario held against a record.
 
     histories   simulated histories of the record's length
@@ -180,6 +180,7 @@ def record(
     Raises UsageError if there is no such record or a mark names an act or actor that the scenario does not have,
     EventError if the record or its table is at fault, ScenarioError if the scenario is.
     """
+    progress = progress_shown(progress, "holding against the record")
     if replicates < 1 or not 0 < level < 1:
         raise UsageError(f"{replicates} histories at level {level}; expected at least 1, and a level between 0 and 1")
     model = _model(scenario)

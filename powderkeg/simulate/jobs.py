@@ -26,6 +26,7 @@ from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Given
+from powderkeg.showing import progress_shown
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.gathering import Gathered
 from powderkeg.simulate.memory import Budget, Held, budget
@@ -103,6 +104,7 @@ def simulate(
     be, DiskError if there is no room for a part of a checkpoint, WorkerError if the executor fails, PartDone at the end
     of a share. Ctrl-C raises Interrupted, with the replicates that were finished.
     """
+    progress = progress_shown(progress, "simulating")
     if not isinstance(model, System):
         model = compile_scenario(model)
     held = Held(budget(memory), BYTES + 16 * keys, "events")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import SCHEDULED, TIMER, System
 from powderkeg.errors import ModelError
 from powderkeg.events.table import EventTable
-from powderkeg.showing import as_html
+from powderkeg.showing import Plotted, as_html
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _EXTRA = {SCHEDULED: "(scheduled)", TIMER: "(timer)"}
 
 
 @dataclass(frozen=True)
-class Runs:
+class Runs(Plotted):
     """Simulated histories, one after the other: events of replicate r are offsets[r]:offsets[r + 1], in time order.
 
     time        float64, days since the scenario's start

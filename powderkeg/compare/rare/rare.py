@@ -39,6 +39,7 @@ from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
 from powderkeg.scenario import digest
+from powderkeg.showing import progress_shown
 from powderkeg.simulate import EVENT_LIMIT, TRIAL, blame
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
@@ -179,6 +180,7 @@ def rare(
     fails. The same arguments give the same result, whatever `workers`. Ctrl-C raises KeyboardInterrupt; without a
     folder nothing is kept.
     """
+    progress = progress_shown(progress, "rare event")
     began = time.perf_counter()
     window = _window(model, years, days, starts, repetitions, seed, level, limit)
     if repetitions < ENOUGH:

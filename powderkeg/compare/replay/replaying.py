@@ -36,6 +36,7 @@ from powderkeg.fit.result import Fit
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Scenario
+from powderkeg.showing import progress_shown
 from powderkeg.simulate import simulate
 from powderkeg.simulate.memory import Budget, Held, budget, in_words
 
@@ -92,6 +93,7 @@ def replay(
     Same scenario, events, seed and version: same bytes, however many workers. Raises EventError if the events do not
     fit the scenario, UsageError for what cannot be left out, ModelError if each replay explodes, or all would not fit.
     """
+    progress = progress_shown(progress, "replaying")
     if isinstance(scenario, Fit):
         fitted = Joint.of(scenario) if fitted is None else fitted
         scenario = scenario.model

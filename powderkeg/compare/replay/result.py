@@ -27,6 +27,7 @@ from powderkeg.errors import PowderkegWarning
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.scenario import Scenario, digest
+from powderkeg.showing import Plotted
 from powderkeg.simulate import Runs
 
 RESTS_ON = (
@@ -78,7 +79,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Replay:
+class Replay(Plotted):
     """An observed history with and without X.
 
     turn        the day on which the worlds part; before it everything is as it was

@@ -74,6 +74,8 @@ def leave_out(model: Model, seen: Observed, name: str, since: float | None = Non
     """
     scenario = model.scenario
     assert scenario is not None
+    if not isinstance(name, str):
+        raise UsageError(Fault.at("without", repr(name), "the name of one thing, such as mechanisms.retaliation"))
     turn = seen.begin if since is None else float(since)
     if not seen.begin <= turn < seen.end:
         day = scenario.start + timedelta(days=int(np.clip(turn, -3e5, 3e5)))

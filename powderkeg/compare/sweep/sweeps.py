@@ -33,6 +33,7 @@ from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
 from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
 from powderkeg.scenario import Given, Scenario, digest, edit, paths, scenario_of
+from powderkeg.showing import Plotted, progress_shown
 from powderkeg.simulate import Runs, simulate
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import points_of
@@ -75,7 +76,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Plotted):
     """All points of a sweep: a row for each point and outcome.
 
     columns of `table`: point; one for each path, in days, per day, or as fractions; outcome, title, unit, better; value
@@ -90,6 +91,15 @@ class Sweep:
     days: float
     replicates: int
     table: pl.DataFrame
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Names of the outcomes, in the order of the table."""
+        return _outcomes_of(self.table)
+
+
+def _outcomes_of(table: pl.DataFrame) -> list[str]:
+    return table["outcome"].unique(maintain_order=True).to_list() if len(table) else []
 
 
 def axis(scenario: Scenario, path: str, written: str) -> Axis:
@@ -154,6 +164,7 @@ def sweep(
     works in; DiskError if there is no room for a point; PartDone at the end of a share; WorkerError if the executor
     fails. Points that were changed or cut off are named and made again.
     """
+    progress = progress_shown(progress, "sweep")
     model = compile_scenario(scenario)
     scenario = scenario_of(scenario)
     axes = _axes(scenario, axes)
@@ -404,7 +415,7 @@ def _rows(
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Plotted):
     """How much each number of the scenario is answerable for.
 
     columns of `table`: outcome, title, path, and for "sobol" first and total (shares of the variance, alone and with
@@ -420,6 +431,11 @@ class Sensitivity:
     replicates: int
     points: int
     table: pl.DataFrame
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Names of the outcomes, in the order of the table."""
+        return _outcomes_of(self.table)
 
 
 def sensitivity(
@@ -446,6 +462,7 @@ def sensitivity(
 
     Raises UsageError if SALib is not installed: `pip install powderkeg[sensitivity]`.
     """
+    progress = progress_shown(progress, "sensitivity")
     model = compile_scenario(scenario)
     scenario = scenario_of(scenario)
     parameters = [parameter for parameter in ranged(model) if over is None or parameter.path in over]

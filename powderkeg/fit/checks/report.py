@@ -22,6 +22,7 @@ from powderkeg.fit.checks.recovery import Recovery, recover
 from powderkeg.fit.checks.residuals import Residuals, Test, residuals
 from powderkeg.fit.days.completed import completed, known, middle_ones
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated
+from powderkeg.showing import Plotted, progress_shown
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -35,7 +36,7 @@ CONSERVATIVE = (
 
 
 @dataclass(frozen=True)
-class Checks:
+class Checks(Plotted):
     """All checks of a fit; a part is None where it was not asked for, or could not be made.
 
     unknown_days  what was done with events whose day the source does not know, "" where every day is known
@@ -188,6 +189,7 @@ def check(
 
     Raises UsageError for fewer than 20 histories or a single refit.
     """
+    progress = progress_shown(progress, "checking")
     tell = progress or (lambda share, what: None)
     whole = 1.0 + (0.5 if held_out_share is not None else 0.0) + refits
 
