@@ -21,6 +21,7 @@ from powderkeg.engine.arrays import HISTORY, Floats
 from powderkeg.engine.branching.genealogy import tally
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
 from powderkeg.model import compile as compile_scenario
+from powderkeg.simulate.deaths import KILLS
 from powderkeg.units import YEAR
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def outcomes(model: Given | Model, runs: Runs, level: float = LEVEL) -> pl.DataF
     kind           unit            mean
     any            share of runs   share of histories in which it happened; exact binomial interval
     count          per year        events per year
+    deaths         per year        people killed in such events per year
     first          days            mean time to the first one within the horizon, where it happened or not; `median` is
                                    that of Kaplan and Meier, null where fewer than half came to it; `never` is the
                                    share of histories in which it did not happen before the horizon
@@ -75,18 +77,26 @@ def outcomes_of(model: Model, answers: Iterable[PerRun], days: float, level: flo
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-UNITS = {"any": "share of runs", "count": "per year", "first": "days", "share_of_time": "share of days"}
+UNITS = {
+    "any": "share of runs",
+    "count": "per year",
+    "deaths": "per year",
+    "first": "days",
+    "share_of_time": "share of days",
+}
+APART = ("deaths", "share_of_time")
+"""Questions that are not answered by counting events."""
 
 
 def per_run(model: Model, runs: Runs) -> list[PerRun]:
     """For each outcome its kind, its value in every run, and where that value is cut off by the end of the run.
 
-    any: 0 or 1. count: events. first: days to the first, or to the end of the run. share_of_time: share of days. Paired
-    comparisons of two worlds start from these values.
+    any: 0 or 1. count: events. deaths: people. first: days to the first, or to the end of the run. share_of_time: share
+    of days. Paired comparisons of two worlds start from these values.
     """
     asked = [(name, one, *_question(one)) for name, one in _named(model)]
-    masks = [channel_mask(model, what) for _, _, kind, what in asked if kind != "share_of_time"]
-    ways = [mechanism_mask(model, what) for _, _, kind, what in asked if kind != "share_of_time"]
+    masks = [channel_mask(model, what) for _, _, kind, what in asked if kind not in APART]
+    ways = [mechanism_mask(model, what) for _, _, kind, what in asked if kind not in APART]
     counts, first = _tally(runs, masks, ways)
     span = _lengths(runs)
     answers = []
@@ -94,6 +104,10 @@ def per_run(model: Model, runs: Runs) -> list[PerRun]:
     for _name, _one, kind, what in asked:
         if kind == "share_of_time":
             answers.append((kind, _share_of_time(model, runs, what), np.zeros(len(span), dtype=bool)))
+            continue
+        if kind == "deaths":
+            killed = np.bincount(runs.replicate, dead_in(model, runs, what), len(span)).astype(np.float64)
+            answers.append((kind, killed, np.zeros(len(span), dtype=bool)))
             continue
         if kind == "first":
             cut_off = ~np.isfinite(first[:, k])
@@ -103,6 +117,16 @@ def per_run(model: Model, runs: Runs) -> list[PerRun]:
             answers.append((kind, value.astype(np.float64), np.zeros(len(span), dtype=bool)))
         k += 1
     return answers
+
+
+def dead_in(model: Model, runs: Runs, pattern: EventPattern) -> Floats:
+    """(N,) people killed in each event that fits: drawn where its act has a law of deaths, else one where it kills."""
+    dead = runs.deaths()
+    if dead is None:
+        dead = (np.asarray(model.hurts)[runs.channel] == KILLS).astype(np.float64)
+    fits = channel_mask(model, pattern)[runs.channel]
+    fits &= mechanism_mask(model, pattern)[runs.mechanism.astype(np.int64) - HISTORY]
+    return np.where(fits, dead, 0.0)
 
 
 def channel_mask(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
@@ -147,7 +171,7 @@ def _named(model: Model) -> list[tuple[str, Outcome]]:
 
 
 def _question(outcome: Outcome) -> tuple[str, Any]:
-    """Which of the four questions it is, and about what."""
+    """Which of the questions it is, and about what."""
     return next((kind, what) for kind in UNITS if (what := getattr(outcome, kind)) is not None)
 
 
@@ -215,7 +239,7 @@ def _summary(
 ) -> tuple[IntervalEstimate, float | None, float | None]:
     if kind == "any":
         return intervals.proportion(float(values.sum()), len(values), level), None, None
-    if kind == "count":
+    if kind in ("count", "deaths"):
         return intervals.rate(values, days / YEAR, level), None, None
     if kind == "share_of_time":
         estimate = intervals.average(values, level)

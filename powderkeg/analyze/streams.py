@@ -21,6 +21,7 @@ from powderkeg.engine.episodes import OPENS, RESOLVES, SUSPENDS
 from powderkeg.errors import EventError, Fault, ModelError
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
+from powderkeg.model.deaths import laws_of
 from powderkeg.scenario.declared import FIRST_HEAT
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Streams:
     hurts      (K,) 0 nobody, 1 injury, 2 death
     tone       (K,) index into TONES, -1 for what is no act;  klass (K,) index into CLASSES or -1
     undirected (K,) the source does not say which of the two sides acted
-    killed     (N,) deaths told for each event, or None
+    killed     (N,) deaths told or drawn for each event, or None
     """
 
     offsets: Ints
@@ -132,15 +133,22 @@ def _of_runs(runs: Runs) -> Streams:
         heat=np.where(is_act, model.heat, 0.0),
         counted=np.asarray(model.counted, dtype=bool) & is_act,
         marks=np.asarray(marks, dtype=np.uint8),
-        hurts=np.asarray(model.hurts, dtype=np.int64),
+        hurts=_hurts(model),
         tone=np.array([tones.get(c.act, -1) if c.kind == "act" else -1 for c in model.channels], dtype=np.int64),
         klass=np.full(len(model.channels), -1, dtype=np.int64),
         undirected=np.zeros(len(model.channels), dtype=bool),
-        killed=None,
+        killed=runs.deaths(),
         start=model.scenario.start if model.scenario is not None else None,
         n_replicates=len(offsets) - 1,
         days=float(runs.days),
     )
+
+
+def _hurts(model: Model) -> Ints:
+    """What each channel says of people hurt; acts whose dead are counted one by one do not kill by themselves."""
+    counted = laws_of(model)
+    hurts = [min(int(h), 1) if c.act in counted else int(h) for c, h in zip(model.channels, model.hurts, strict=True)]
+    return np.array(hurts, dtype=np.int64)
 
 
 def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
@@ -167,6 +175,9 @@ def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     n_replicates = max(known if isinstance(known, int) else 1, int(replicate.max()) + 1 if len(replicate) else 1)
     offsets = np.searchsorted(replicate, np.arange(n_replicates + 1)).astype(np.int64)
     lookup = _lookup(codes, model)
+    if model is not None and "deaths" in has:
+        counted = np.isin(lookup["acts"], list(laws_of(model)))[lookup["act"]] & (lookup["act"] >= 0)
+        lookup["hurts"] = np.where(counted, np.minimum(lookup["hurts"], 1), lookup["hurts"])
     if model is None and by == "dyad":
         # Between two actors a deal is about what stands between them; in a whole system it may be about anything.
         closes = [str(row.get("cameo") or "").startswith(CLOSING) for row in codes.to_dicts()]

@@ -48,10 +48,16 @@ def outcome_measures(model: Model, runs: Runs) -> list[Measure]:
     assert model.scenario is not None
     found = []
     for (name, one), (kind, values, _) in zip(model.scenario.outcomes.items(), per_run(model, runs), strict=True):
-        if kind == "count":
+        if kind in ("count", "deaths"):
             values = values / years
-        event = {"any": 1.0, "count": 1.0 / years, "share_of_time": 1.0, "first": float(runs.days)}[kind]
-        plain = kind if kind in ("any", "count") else "mean"
+        event = {
+            "any": 1.0,
+            "count": 1.0 / years,
+            "deaths": 1.0 / years,
+            "share_of_time": 1.0,
+            "first": float(runs.days),
+        }[kind]
+        plain = "count" if kind == "deaths" else kind if kind in ("any", "count") else "mean"
         found.append(Measure(name, one.title or name, plain, UNITS[kind], values, event, one.better))
     return found
 

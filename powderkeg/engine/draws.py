@@ -40,6 +40,7 @@ PHASE_TAG = np.uint64(8)
 SPLIT = np.uint64(9)
 COPY = np.uint64(10)
 STRIP = np.uint64(11)
+MAGNITUDE = np.uint64(12)
 FIRST = np.int64(0)
 
 LARGEST_MEAN = 16.0

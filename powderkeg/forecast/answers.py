@@ -14,7 +14,7 @@ import polars as pl
 
 from powderkeg.analyze.episodes import Rules, episodes
 from powderkeg.analyze.intervals import proportion
-from powderkeg.analyze.outcomes import channel_mask, mechanism_mask
+from powderkeg.analyze.outcomes import channel_mask, dead_in, mechanism_mask
 from powderkeg.engine.arrays import HISTORY, Floats, Ints
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.drawing import Ahead
@@ -32,7 +32,8 @@ MOST_ACTS = 20
 def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, Floats, Floats]]:
     """For each outcome and for a new standoff: title, (R,) how often, (R,) days to the first, infinite where it never.
 
-    Outcomes that are shares of time are told by the fact they ask for: how often is then the share of the days.
+    Of deaths it is how many, and days to the first act that kills. Outcomes that are shares of time are told by the
+    fact they ask for: how often is then the share of the days.
     """
     found: dict[str, tuple[str, Floats, Floats]] = {}
     scenario = model.scenario
@@ -40,12 +41,14 @@ def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, 
     replicate = runs.replicate
     after = runs.time - runs.begin
     for name, outcome in ({} if scenario is None else dict(scenario.outcomes)).items():
-        pattern = outcome.any or outcome.count or outcome.first
+        pattern = outcome.events
         if pattern is None:
             continue
         hit = channel_mask(model, pattern)[runs.channel]
         hit &= mechanism_mask(model, pattern)[runs.mechanism.astype(np.int64) - HISTORY]
-        count = np.bincount(replicate[hit], minlength=R).astype(np.float64)
+        dead = dead_in(model, runs, pattern) if outcome.deaths is not None else None
+        hit = hit if dead is None else dead > 0
+        count = np.bincount(replicate[hit], None if dead is None else dead[hit], R).astype(np.float64)
         first = np.full(R, np.inf)
         np.minimum.at(first, replicate[hit], after[hit])
         found[name] = (outcome.title or name, count, first)

@@ -448,9 +448,9 @@ def _outcomes(
     rows = []
     for outcome, (_, _, days) in ahead.items():
         one = getattr(made.model.scenario, "outcomes", {}).get(outcome)
-        pattern = None if one is None else one.any or one.count or one.first
-        if pattern is not None and pattern.via:
-            continue  # what set off an act is not seen in a record
+        pattern = None if one is None else one.events
+        if one is not None and pattern is not None and (pattern.via or one.deaths is not None):
+            continue  # what set off an act is not seen in a record, and how many died not in every one
         for horizon in horizons:
             chance, hit = float((days < horizon).mean()), float(came[outcome][2][0] < horizon)
             rows.append({"model": name, "origin": made.origin, "horizon": horizon, "name": outcome, "chance": chance,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from powderkeg.model.deaths import DeathNumbers, laws_of
 from powderkeg.model.layout import page
 from powderkeg.model.parts import Model, Parameter
 from powderkeg.model.reachable import ReachableStates, reach
@@ -104,13 +105,20 @@ def _actor(scenario: Scenario, name: str) -> Data:
     return {"name": name, "title": actor.title, "classes": list(actor.classes)}
 
 
+def _deaths(law: DeathNumbers | None) -> Data | None:
+    if law is None:
+        return None
+    told = {"none": law.none, "median": law.median, "spread": law.spread}
+    return told | {"mean_if_any": law.mean_if_any, "mean": law.mean, "one_in_100": law.at(0.99)}
+
+
 def _moves(model: Model, scenario: Scenario, found: ReachableStates) -> list[Data]:
     """Every move: who does what to whom, how often, on what conditions, and what it changes."""
     number = {name: index for index, name in enumerate(scenario.moves)}
     move_of = np.array([number[channel.move or ""] for channel in model.channels[: model.n_acts]], dtype=np.int64)
     n_channels = np.bincount(move_of, minlength=len(number))
     awake = np.bincount(move_of[found.can_fire[: model.n_acts]], minlength=len(number))
-    marks = scenario.standoffs
+    marks, laws = scenario.standoffs, laws_of(model)
     return [
         {
             "name": name,
@@ -133,6 +141,7 @@ def _moves(model: Model, scenario: Scenario, found: ReachableStates) -> list[Dat
             "effects": effects(move.effects, scenario),
             "heat": float(scenario.acts[move.does].heat),
             "hurts": scenario.acts[move.does].hurts,
+            "deaths": _deaths(laws.get(move.does)),
             "standoffs": "opens" if name in marks.opened_by else "resolves" if name in marks.resolved_by
             else "suspends" if name in marks.suspended_by else None,
         }

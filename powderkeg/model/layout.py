@@ -180,7 +180,11 @@ def _move(move: Data) -> str:
     text = ", ".join(parts)
     if move["effects"]:
         text += f"; {move['effects']}"
-    if move["hurts"] != "none":
+    if move["deaths"] is not None:
+        dead = move["deaths"]
+        text += f"; in {percent(1.0 - dead['none'])} people die, then {dead['mean_if_any']:.3g} on average"
+        text += f" (one act in 100 kills more than {dead['one_in_100']:,.0f})"
+    elif move["hurts"] != "none":
         text += f"; {'people die' if move['hurts'] == 'death' else 'people are hurt'}"
     return f"{text}. Cannot happen as things stand." if not move["can_happen"] else f"{text}."
 

@@ -4,6 +4,7 @@ from powderkeg.reading import Quantity
 from powderkeg.scenario.asked import Deed, EventPattern, Intervention, Outcome, Policy
 from powderkeg.scenario.covariate_tables import with_covariates
 from powderkeg.scenario.covariates import Covariate, CovariateSpan
+from powderkeg.scenario.deaths import DeathLaw
 from powderkeg.scenario.declared import (
     SCENARIO,
     Act,
@@ -57,6 +58,7 @@ __all__ = [
     "Condition",
     "Covariate",
     "CovariateSpan",
+    "DeathLaw",
     "Deed",
     "EventPattern",
     "Fact",

@@ -55,19 +55,27 @@ EVENTS: Final = RecordKind(EventPattern, "event pattern", _event_pattern)
 
 @dataclass(frozen=True)
 class Outcome:
-    """A question that every run answers; exactly one of any, count, first, share_of_time."""
+    """A question that every run answers; exactly one of any, count, deaths, first, share_of_time."""
 
     title: str = declare(SHORT, "The question in words.", default="")
     any: EventPattern | None = declare(EVENTS, "Does such an event happen at all? (a probability)", default=None)
     count: EventPattern | None = declare(EVENTS, "How many such events a year?", default=None)
+    deaths: EventPattern | None = declare(EVENTS, "How many people die in such events a year?", default=None)
     first: EventPattern | None = declare(EVENTS, "How many days to the first such event?", default=None)
     share_of_time: Condition | None = declare(ConditionKind(), "For what share of the time is this so?", default=None)
     better: str | None = declare(
         Choice(("less", "more")), "Which way is better, in this scenario's eyes.", default=None
     )
 
+    @property
+    def events(self) -> EventPattern | None:
+        """The events that it is about, None where it asks how long something is so."""
+        return next((pattern for name in OF_EVENTS if (pattern := getattr(self, name)) is not None), None)
 
-QUESTIONS: Final = ("any", "count", "first", "share_of_time")
+
+OF_EVENTS: Final = ("any", "count", "deaths", "first")
+"""Questions about events, each with an `EventPattern`."""
+QUESTIONS: Final = (*OF_EVENTS, "share_of_time")
 
 
 def _outcome(outcome: Outcome, reader: Reader, path: str) -> Iterator[Slip]:

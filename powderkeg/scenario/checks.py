@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from powderkeg.reading import BROKEN, EditablePlace, Reader, Writer, Wrong, clipped, listed, shown, tree_of
-from powderkeg.scenario.asked import QUESTIONS, Intervention
+from powderkeg.scenario.asked import OF_EVENTS, Intervention
 from powderkeg.scenario.declared import SCENARIO, Mechanism, Scenario
 from powderkeg.scenario.kinds import PatternKind, TiePatternKind
 from powderkeg.scenario.language import SYMMETRIC, Pattern, third_person, tie_verb
@@ -194,17 +194,23 @@ def _reach(who: Mapping[str, None], act: str, to: Mapping[str, None]) -> str:
     return f"{some(who)} {third_person(act)} {some(to)}"
 
 
+KILLS: Final = ("death",)
+
+
 def _outcomes(scenario: Scenario, cast: Cast, reader: Reader) -> None:
     for name, outcome in scenario.outcomes.items():
-        for question in QUESTIONS[:3]:
+        for question in OF_EVENTS:
             pattern = getattr(outcome, question)
-            if pattern is not None and not cast.can_happen(pattern):
-                _tell(
-                    reader,
-                    f"outcomes.{name}.{question}",
-                    "events that no move makes possible",
-                    "events that can happen in this scenario",
-                )
+            if pattern is None:
+                continue
+            path = f"outcomes.{name}.{question}"
+            if not cast.can_happen(pattern):
+                expected = "events that can happen in this scenario"
+                _tell(reader, path, "events that no move makes possible", expected)
+            elif question == "deaths" and not (
+                "death" in (pattern.hurts or KILLS) and cast.can_happen(replace(pattern, hurts=KILLS))
+            ):
+                _tell(reader, path, "acts in which nobody can die", "acts that say hurts: death")
 
 
 def _deeds(scenario: Scenario, cast: Cast, reader: Reader) -> None:

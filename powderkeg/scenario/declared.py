@@ -48,6 +48,7 @@ from powderkeg.reading import (
 )
 from powderkeg.scenario.asked import HURTS, INTERVENTION, LONG, OUTCOME, SHORT, Intervention, Outcome
 from powderkeg.scenario.covariates import COVARIATE, Covariate
+from powderkeg.scenario.deaths import DEATHS, DeathLaw
 from powderkeg.scenario.kinds import (
     ConditionKind,
     Effects,
@@ -241,7 +242,18 @@ class Act:
         spoken="0 unless hostile; CAMEO 10-13: 1, 14-17: 2, 18-20: 3; hostile without a code: 1",
     )
     hurts: str = declare(Choice(HURTS), "Whether people are hurt or killed.", default="none")
+    deaths: DeathLaw | None = declare(
+        DEATHS,
+        "How many die in it, where that differs: a law.",
+        default=None,
+        spoken="one, where it says `hurts: death`",
+    )
     source: str | None = declare(SOURCE, "Where its numbers come from.", default=None)
+
+
+def _act(act: Act, reader: Reader, path: str) -> Iterator[Slip]:
+    if act.deaths is not None and act.hurts != "death":
+        yield Slip("deaths", f"how many die in an act that says hurts: {act.hurts}", "hurts: death beside it")
 
 
 def _heat(act: Act) -> float:
@@ -486,7 +498,7 @@ class Scenario:
         ByName(RecordKind(Tie, "tie", _tie), "tie"), "Standing relations between two actors.", default={}
     )
     facts: dict[str, Fact] = declare(ByName(FactKind(Fact, "fact", _fact), "fact"), "What is the case.", default={})
-    acts: dict[str, Act] = declare(ByName(RecordKind(Act, "act"), "act"), "Kinds of deed.")
+    acts: dict[str, Act] = declare(ByName(RecordKind(Act, "act", _act), "act"), "Kinds of deed.")
     profiles: dict[str, Profile] = declare(
         ByName(RecordKind(Profile, "profile", _profile), "profile"), "How background rates vary in time.", default={}
     )

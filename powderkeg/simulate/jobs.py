@@ -431,4 +431,5 @@ def _runs(job: _Job, chunks: Gathered) -> Runs:
         begin=job.begin,
         key=chunks.column("key") if job.keys else None,
         candidates=int(chunks.column("n_candidates").sum()),
+        origin=job.span[0],
     )

@@ -18,6 +18,7 @@ from powderkeg.engine.arrays import SCHEDULED, TIMER, System
 from powderkeg.errors import ModelError
 from powderkeg.events.table import EventTable
 from powderkeg.showing import Plotted, as_html
+from powderkeg.simulate.deaths import draw_deaths
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Runs(Plotted):
     level_time  (R, cells) days of the window that each fact spent at each level; cell = level_start[fact] + level
     begin, days the window is [begin, begin + days)
     asked       replicates asked for: more than there are where each of the first ones exploded, see `simulate`
+    origin      number in its job of what is replicate 0 here
     candidates  how many were considered; many more than events say that gates are mostly far from their highest
     """
 
@@ -62,6 +64,7 @@ class Runs(Plotted):
     key: NDArray[np.uint64] | None = None
     candidates: int = 0
     asked: int = 0
+    origin: int = 0
 
     def __repr__(self) -> str:
         told = counted(self.replicates, "history", "histories")
@@ -83,7 +86,8 @@ class Runs(Plotted):
         """Replicates [first, end), numbered from 0 on here; nothing is copied."""
         a, b = int(self.offsets[first]), int(self.offsets[end])
         return replace(
-            self, replicates=end - first, offsets=self.offsets[first : end + 1] - a, time=self.time[a:b],
+            self, replicates=end - first, origin=self.origin + first,
+            offsets=self.offsets[first : end + 1] - a, time=self.time[a:b],
             channel=self.channel[a:b], parent=self.parent[a:b], mechanism=self.mechanism[a:b],
             exploded=self.exploded[first:end], reached=self.reached[first:end], level_time=self.level_time[first:end],
             key=None if self.key is None else self.key[a:b],
@@ -111,6 +115,13 @@ class Runs(Plotted):
         """Replicate of every event."""
         return np.repeat(np.arange(self.replicates, dtype=np.int32), np.diff(self.offsets))
 
+    def deaths(self) -> NDArray[np.float64] | None:
+        """(N,) how many die in each event, see `draw_deaths`; None where no act of the scenario has a law of deaths."""
+        if isinstance(self.model, System):
+            return None
+        replicate = self.replicate.astype(np.int64) + self.origin
+        return draw_deaths(self.model, self.seed, replicate, self.time, self.channel.astype(np.int64))
+
     def digest(self) -> str:
         """SHA-256 of every event, bit for bit."""
         sha = hashlib.sha256()
@@ -123,7 +134,8 @@ class Runs(Plotted):
 
         `parent` is the row of the parent within the replicate's rows (of an act that a pseudo-event set off: of the
         nearest act before it), null for a root. `mechanism` is null for a root from the background; acts put in by
-        hand have "(scheduled)", acts that a policy forced "(timer)".
+        hand have "(scheduled)", acts that a policy forced "(timer)". Where an act has a law of deaths there is a column
+        `deaths`.
         """
         if isinstance(self.model, System) or self.model.scenario is None:
             raise ModelError("bare arrays have no names: simulate the model of a scenario to get a table")
@@ -170,6 +182,7 @@ def _frame(runs: Runs, model: Model, acts_only: bool, first: int) -> pl.DataFram
     for i, special in enumerate(_EXTRA):
         code[mechanism == special] = len(model.mechanisms) + i
     parent = parent[keep]
+    deaths = runs.deaths()
     return pl.DataFrame(
         {
             "replicate": runs.replicate[keep] + np.int32(first),
@@ -180,6 +193,7 @@ def _frame(runs: Runs, model: Model, acts_only: bool, first: int) -> pl.DataFram
             "channel": channel,
             "parent": _with_nulls(pl.Series(parent.astype(np.int32)), parent >= 0),
             "mechanism": pl.Series([*names, None], dtype=pl.Enum(names)).gather(code),
+            **({} if deaths is None else {"deaths": deaths[keep]}),
         }
     )
 

@@ -23,6 +23,7 @@ from powderkeg.engine.arrays import HISTORY, System
 from powderkeg.errors import UsageError
 from powderkeg.model import Model
 from powderkeg.model.compiling import compile_scenario
+from powderkeg.model.deaths import laws_of
 from powderkeg.model.reachable import reach
 from powderkeg.model.stability import undominated
 from powderkeg.scenario import Scenario, digest, edit, tie_verb
@@ -34,6 +35,9 @@ from powderkeg.web.records import record_of
 
 FORMAT = 1
 """Of the bundle; the page's script refuses another."""
+
+OF_THE_DEAD = ("deaths", "killed")
+"""Statistics of standoffs that rest on how many died."""
 
 SHOWN = {"rate": ("per year", YEAR)}
 """Kind of a number -> unit in which people read it, and what a number inside is multiplied by for that."""
@@ -78,7 +82,7 @@ def bundle(
         "ties": _ties(model),
         "fact_levels": [[name, list(levels)] for name, levels in zip(model.facts, model.levels, strict=True)],
         "known_days": model.known_days if math.isfinite(model.known_days) else 1e9,
-        "outcomes": [*_outcomes(model), *_of_standoffs(float(scenario.years))],
+        "outcomes": [*_outcomes(model), *_of_standoffs(model, float(scenario.years))],
         "standoffs": _standoffs(model),
         "levers": _levers(model),
         "levels": _levels(model),
@@ -215,12 +219,17 @@ def _ties(model: Model) -> list[dict[str, Any]]:
 
 
 def _outcomes(model: Model) -> list[dict[str, Any]]:
-    """The scenario's questions; channels and causes that answer them, or the cells whose days are summed."""
+    """The scenario's questions; channels and causes that answer them, or the cells whose days are summed.
+
+    Questions after deaths are left out: the loops in the page draw acts and not how many die in each.
+    """
     assert model.scenario is not None
     years = float(model.scenario.years)
     kinds = {"any": "chance", "count": "count", "first": "time", "share_of_time": "share"}
     found = []
     for name, one in model.scenario.outcomes.items():
+        if one.deaths is not None:
+            continue
         kind, what = next((kind, what) for kind in UNITS if (what := getattr(one, kind)) is not None)
         told: dict[str, Any] = {
             "id": name, "title": one.title or name.replace("_", " "), "unit": UNITS[kind], "kind": kinds[kind],
@@ -240,12 +249,17 @@ def _outcomes(model: Model) -> list[dict[str, Any]]:
     return found
 
 
-def _of_standoffs(years: float) -> list[dict[str, Any]]:
-    """The statistics of standoffs, as `compare` has them; the mean length is a ratio of two of them."""
+def _of_standoffs(model: Model, years: float) -> list[dict[str, Any]]:
+    """The statistics of standoffs, as `compare` has them; the mean length is a ratio of two of them.
+
+    Where acts have a law of deaths, what is said of the dead is left out, because the page does not draw them.
+    """
+    drawn = bool(laws_of(model))
     found: list[dict[str, Any]] = [
         {"id": f"standoffs.{name}", "title": title, "unit": "per year", "kind": "count", "better": None,
          "group": "standoffs", "measure": "count", "event": 1.0 / years}
         for name, title in STANDOFFS.items()
+        if not (drawn and name in OF_THE_DEAD)
     ]  # fmt: skip
     length = {
         "id": "standoffs.mean_days", "title": "mean length of a standoff", "unit": "days", "kind": "time",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.model import Model
+from powderkeg.model.deaths import laws_of
 from powderkeg.score.definition import Line, Selection, load_record, names
 from powderkeg.score.lines import PER, sampling, spelt_out
 from powderkeg.score.record import TUNED, mark_masks, used_of
@@ -30,7 +31,10 @@ def record_of(model: Model) -> dict[str, Any]:
     masks = mark_masks(model, definition.marks)
     marks = {name: number for number, name in enumerate(masks)}
     lines = []
+    drawn = bool(laws_of(model))  # the page draws acts, and not how many die in each
     for name, line in spelt_out(definition.lines, recorded).items():
+        if drawn and _asks_for_dead(line):
+            continue
         own, how = sampling(line, recorded, window.days)
         told = {
             "id": name,
@@ -47,6 +51,12 @@ def record_of(model: Model) -> dict[str, Any]:
         "marks": [np.flatnonzero(mask).tolist() for mask in masks.values()],
         "lines": lines,
     }
+
+
+def _asks_for_dead(line: Line) -> bool:
+    return line.sum == "killed" or any(
+        one is not None and one.deaths is not None for one in (line.rate, line.share, line.of)
+    )
 
 
 def _question(line: Line, marks: dict[str, int]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ RESTS_ON = (
 
 NOT_OBSERVABLE = (
     "A record does not say what set an act off, so an outcome that asks by which mechanism acts came (via) is neither "
-    "observed nor replayed, only simulated; attribution (powderkeg attribute) tells how likely each cause is."
+    "observed nor replayed, only simulated; attribution (powderkeg attribute) tells how likely each cause is. The same "
+    "holds of how many died."
 )
 
 
@@ -302,10 +303,11 @@ def tell(
 
 
 def _asks_what_no_record_says(model: Model) -> set[str]:
-    """Outcomes for which what set an act off counts."""
+    """Outcomes for which what set an act off counts, or how many died: acts that replays add have no dead told."""
     assert model.scenario is not None
-    asked = {name: one.any or one.count or one.first for name, one in model.scenario.outcomes.items()}
-    return {name for name, what in asked.items() if what is not None and not mechanism_mask(model, what)[0]}
+    asked = model.scenario.outcomes.items()
+    via = {name for name, one in asked if one.events is not None and not mechanism_mask(model, one.events)[0]}
+    return via | {name for name, one in asked if one.deaths is not None}
 
 
 def _act_rows(job: ReplayJob, source: Scenario, stays: Floats, impossible: Floats) -> pl.DataFrame:
