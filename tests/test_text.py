@@ -288,6 +288,42 @@ def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
     assert round(probability({"a": 1.0, "b": 0.5}, {"a": 1.0, "b": 2.0}), 4) == 0.8808
 
 
+@pytest.mark.parametrize(
+    ("sentence", "source", "target"),
+    [
+        ("Greek and Turkish leaders met in Geneva.", "Greek", "Turkish"),
+        ("The presidents of Peru and Ecuador signed a peace accord on Monday.", "Peru", "Ecuador"),
+        ("Iran shelled dozens of Kurdish villages.", "Iran", "Kurdish villages"),
+        ("Estonia called for Germany to speed up deliveries of tanks.", "Estonia", "Germany"),
+        ("Vietnam is set to sign an agreement with Japan later this year.", "Vietnam", "Japan"),
+        ("Mahmoud Abbas held Hamas responsible for the attack.", "Mahmoud Abbas", "Hamas"),
+        ("Chadian soldiers opened fire on unarmed civilians in a market.", "Chadian soldiers", "unarmed civilians"),
+        ("Russian security agents arrested a Polish reporter.", "Russian", "Polish reporter"),
+        ("Chilean President Ricardo Lagos met King Abdullah.", "President Ricardo Lagos", "King Abdullah"),
+    ],
+)  # fmt: skip
+def test_both_sides_are_found_where_grammar_hides_them(sentence: str, source: str, target: str) -> None:
+    assert [(row["source_name"], row["target_name"]) for row in told(sentence, least=0.4)] == [(source, target)]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The Kurds passed through Turkey and returned to Iraq.",
+        "The dam blocked the river near the Syrian border.",
+    ],
+)
+def test_ways_and_rivers_are_no_visits_and_no_refusals(sentence: str) -> None:
+    assert not told(sentence, least=0.3)
+
+
+def test_a_secretary_general_is_no_soldier() -> None:
+    (row,) = told("The Secretary-General of NATO urged Serbia to show restraint.")
+    assert "Military" not in row["source"]
+    (row,) = told("The Serbian general urged Kosovo to show restraint.")
+    assert row["source"] == "Military (Serbia)"
+
+
 def test_of_several_who_may_have_suffered_the_likeliest_is_told() -> None:
     """What is fitted chooses: the diplomats' country, not the dissident whose murder is the reason."""
     (row,) = told("Germany expelled two Iranian diplomats on Wednesday over the murder of a dissident.")

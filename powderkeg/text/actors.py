@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from powderkeg.text.days import MONTHS, WEEKDAYS
@@ -31,6 +31,10 @@ NAMED, GENERIC = 0.5, 0.65
 """How sure a proper name is an actor that no file knows, and a kind of people without a country."""
 ARMED = frozenset({"police", "army", "military", "rebel", "navy", "militia", "guerrilla"})
 ARMED_KINDS = frozenset({"REB", "UAF"})
+NUMBERS = frozenset({"dozens", "scores", "hundreds", "thousands", "millions", "tens", "number", "majority", "handful",
+                     "group", "groups", "pair", "crowd", "crowds", "members", "series"})  # fmt: skip
+OFFICES = frozenset({"secretary", "attorney", "solicitor", "governor", "inspector", "director", "consul", "surgeon",
+                     "prosecutor", "comptroller", "auditor"})  # fmt: skip
 OF_A_COUNTRY = frozenset({"GOV", "LEG", "JUD", "COP", "MIL", "OPP", "CVL", "LAB", "MED", "EDU"})
 PEOPLE = ("CVL", "Citizen")
 _START = re.compile(r"[.'’-]")
@@ -112,7 +116,9 @@ class Mentions:
 
     def under(self, token: Word, depth: int = 2) -> list[Mention]:
         """The actors of a noun phrase: its head and those joined to it by "and"; else those in its modifiers."""
-        own = [one for part in joined(token) if (one := self.at(part)) is not None]
+        own = [
+            one for part in joined(token) for one in (self._each_country(part) or [self.at(part)]) if one is not None
+        ]
         return own or [one for one in self.inside(token, depth) if one.country or one.sure >= NAMED]
 
     def inside(self, token: Word, depth: int = 2) -> list[Mention]:
@@ -124,13 +130,29 @@ class Mentions:
             if child.dep in ("poss", "amod", "compound", "nmod", "appos"):
                 near += self.under(child, depth - 1)
         if near:
-            return near
+            lands = [one for one in near if one.country]  # "Russian security agents" are Russians
+            return lands or near
         for child in token.children:
             if child.dep in ("prep", "agent") and child.lower in PLACE_PREPOSITIONS:
                 for noun in child.children:
                     if noun.dep == "pobj":
                         near += self.under(noun, depth - 1)
         return near
+
+    def _each_country(self, token: Word) -> list[Mention]:
+        """Of "Greek and Turkish leaders", of "the presidents of Peru and Ecuador": one mention for each country."""
+        found: list[Mention] = []
+        for first in _countries_joined(token):
+            lands = [one for one in joined(first) if one.i in self.known and not self.known[one.i][0].title]
+            if len(lands) > 1 and all(self.known[one.i][0].country for one in lands):
+                agent = self._agent(token)
+                for land in lands:
+                    entity, begin, last = self.known[land.i]
+                    start, end = self._edges_of(begin, last)
+                    role = agent if agent is not None and agent[1] != PLACE else None
+                    found.append(self._mention(land, start, end, entity, role, 0.95))
+                return found
+        return []
 
     def all(self) -> list[Mention]:
         """Every mention of the sentence, in order."""
@@ -148,6 +170,8 @@ class Mentions:
         if token.i in self.known:
             entity, first, last = self.known[token.i]
             start, end = self._edges_of(first, last)
+            if first == last and self._is_surname(token, entity):
+                return self._person(token)
             if entity.kind or not self._agent(token):
                 role = self._role_before(token) if not entity.kind else None
                 if token.pos == "ADJ" and token.dep in ("amod", "compound") and not entity.kind:
@@ -158,6 +182,9 @@ class Mentions:
         agent = self._agent(token)
         if agent is None and token.dep in ("nummod", "det", "quantmod"):
             return None
+        counted = _counted(token)
+        if counted is not None and (whole := self.at(counted)) is not None:
+            return replace(whole, at=token.i)
         country, words = self._country_of(token)
         start, end = self._edges(token, words)
         if agent is not None:
@@ -183,6 +210,29 @@ class Mentions:
             sure = 0.8 if role else NAMED + 0.15
             return Mention(token.i, start, end, name, self.sentence.whole[start:end], "", kind, kind, sure)
         return None
+
+    def _is_surname(self, token: Word, entity: Entity) -> bool:
+        """Whether what is known as a place is a person's name here: "President Ricardo Lagos"."""
+        before = token.before
+        if entity.kind or before is None or before.head is not token or before.dep != "compound":
+            return False
+        return (
+            before.pos == "PROPN"
+            and before.i not in self.known
+            and self._role_before(token) is not None
+            and self._agent(before) is None
+        )
+
+    def _person(self, token: Word) -> Mention:
+        """A person with an office, of the country that the words name."""
+        role = self._role_before(token) or ("", "")
+        lands = [one for one in token.children if one.i in self.known and one.i < token.i]
+        start, end = self._edges(token, lands)
+        if lands:
+            return self._mention(token, start, end, self.known[lands[0].i][0], role, 0.85)
+        return Mention(
+            token.i, start, end, _entity_text(token), self.sentence.whole[start:end], "", role[0], role[0], 0.8
+        )
 
     def _general(self, token: Word, start: int, end: int, kind: str, title: str) -> Mention:
         """A kind of people without a country: "the rebels" of whom the text spoke, the army of the one country."""
@@ -220,6 +270,8 @@ class Mentions:
 
     def _agent(self, token: Word) -> tuple[str, str] | None:
         """The kind of people that a head names, with the word before it where both are one term."""
+        if token.lower in ("general", "generals") and _of_an_office(token):
+            return None if token.before is None else self.names.kinds.get("official")
         for text in (token.lower, token.lemma, token.lower.removesuffix("s")):
             before = token.before
             if before is not None and before.dep in ("compound", "amod", "nmod"):
@@ -292,6 +344,33 @@ class Mentions:
         words, since = self.sentence.words, self.sentence.first
         end = words[last - since]
         return words[first - since].idx, end.idx + len(end)
+
+
+def _countries_joined(token: Word) -> Iterator[Word]:
+    """Where two countries may be joined within a noun phrase: before its head, and behind "of"."""
+    for child in token.children:
+        if child.dep in ("amod", "compound", "nmod", "poss") and child.i < token.i:
+            yield child
+        elif child.dep == "prep" and child.lower == "of":
+            yield from (one for one in child.children if one.dep == "pobj")
+
+
+def _counted(token: Word) -> Word | None:
+    """Of whom a word of number says how many: "thousands of villagers"."""
+    if token.lower not in NUMBERS:
+        return None
+    for child in token.children:
+        if child.dep == "prep" and child.lower == "of":
+            return next((one for one in child.children if one.dep == "pobj"), None)
+    return None
+
+
+def _of_an_office(token: Word) -> bool:
+    """Whether a "general" is no soldier: secretary-general, attorney general."""
+    before = token.before
+    if before is not None and before.text in ("-", "–"):
+        before = before.before
+    return before is not None and before.lower in OFFICES
 
 
 def joined(token: Word) -> Iterator[Word]:

@@ -84,6 +84,11 @@ def _sources(
         found = cast.under(token)
         if found:
             return "subject above", found, ("source outside the clause",)
+    if is_verb(verb) and passive(verb) and reading.code.startswith(MOVED):
+        for child in verb.children:
+            found = cast.under(child) if child.dep == "nsubjpass" else []
+            if found:
+                return "moved", found, ()
     if is_verb(verb) and passive(verb):
         for token in _where(verb):
             found = cast.under(token)
@@ -167,7 +172,7 @@ def _farther(reading: ActReading, cast: Mentions, sources: list[Mention], speake
 
 def _with(reading: ActReading) -> bool:
     """Whether the sentence says with whom."""
-    return any(one.head.lower in ("with", "against") for one in reading.sufferers[:2])
+    return any(one.head.lower in ("with", "against") for one in reading.sufferers[:4])
 
 
 def apart(source: Mention, target: Mention) -> bool:

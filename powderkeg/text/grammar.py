@@ -21,6 +21,8 @@ SEES_THROUGH = frozenset({"report", "news", "statement", "announcement", "series
                           "act", "spate", "part", "form", "kind", "number", "group", "result", "use",
                           "means", "way"})  # fmt: skip
 DEEPEST = 6
+MEANS = frozenset({"use", "take", "seize", "choose", "employ"})
+"""Verbs whose object is what the subject does something with: "used her speech to call on B"."""
 
 
 class Beside:
@@ -38,7 +40,8 @@ class Beside:
     def phrase(self, head: Word) -> None:
         """A noun with what stands before it."""
         before = [one for one in head.children if one.i < head.i and one.dep in ("compound", "amod", "nmod", "poss")]
-        for one in (*before, head):
+        behind = [one for one in head.children if one.i > head.i and one.dep == "amod"]  # "held B responsible"
+        for one in (*before, head, *behind):
             self.put(one)
         if before:
             for last in (head.lemma, head.lower):
@@ -106,6 +109,10 @@ def neighbours(token: Word) -> Beside:
                     found.put(one)
         elif child.dep == "det" and child.lower == "no" and not is_verb(token):
             found.put(child)
+        elif child.dep == "advcl" and is_verb(token):  # "called for B to leave"
+            for one in child.children:
+                if one.dep == "mark" and one.lower == "for":
+                    found.put(one)
     return found
 
 
@@ -172,7 +179,12 @@ def passive(verb: Word) -> bool:
     """Whether the one who stands as subject is acted on."""
     if any(child.dep in ("nsubjpass", "auxpass", "agent", "csubjpass") for child in verb.children):
         return True
-    return verb.dep == "acl" and verb.tag == "VBN"
+    return verb.dep == "acl" and verb.tag == "VBN" and not _whole_clause(verb)
+
+
+def _whole_clause(verb: Word) -> bool:
+    """Whether what hangs on a noun is the sentence's verb: "Doctors donated goods" has an object and no other verb."""
+    return verb.head.head is verb.head and any(child.dep == "dobj" for child in verb.children)
 
 
 def subjects_of(verb: Word, depth: int = 0) -> Iterator[Word]:
@@ -196,9 +208,11 @@ def subjects_of(verb: Word, depth: int = 0) -> Iterator[Word]:
             yield from (child for child in head.children if child.dep == "nsubjpass")
         else:
             yield from subjects_of(head, depth + 1)
+    elif verb.dep == "conj" and head.head is head and head.pos in ("NOUN", "PROPN"):
+        yield head  # the parser took the first of two verbs for a noun
     elif verb.dep == "xcomp" and is_verb(head):
         objects = [child for child in head.children if child.dep in ("dobj", "dative")]
-        if objects and verb.i > objects[0].i:
+        if objects and verb.i > objects[0].i and head.lemma not in MEANS:
             yield from objects
         elif passive(head):
             yield from (child for child in head.children if child.dep == "nsubjpass")
@@ -220,7 +234,7 @@ def subjects_of(verb: Word, depth: int = 0) -> Iterator[Word]:
         else:
             yield from owners_of(head.head)
     elif verb.dep == "acl":
-        if verb.tag == "VBG":
+        if verb.tag in ("VBG", "VBD") or _whole_clause(verb):
             yield head
         else:
             yield from owners_of(head)
@@ -252,7 +266,11 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: boo
     later: list[Word] = []
     preferred = [word for word in words if word.dep in ("prep", "agent")]
     for prep in preferred:
-        yield from (one for one in prep.children if one.dep == "pobj" and one.i not in said)
+        for one in prep.children:
+            if one.dep == "pobj" and one.i in said:
+                later.append(one)
+            elif one.dep == "pobj":
+                yield one
     verb = is_verb(token)
     if verb:
         for child in token.children:
@@ -292,20 +310,23 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: boo
                 yield from (two for two in one.children if two.dep == "pobj")
             elif one.dep == "pcomp":
                 yield from objects_of(one, (), said)
-    if (
-        verb
-        and token.dep == "relcl"
-        and any(c.dep == "dobj" and c.lower in ("which", "that", "whom") for c in token.children)
-    ):
-        yield token.head
-    if verb and token.dep == "acl" and token.tag == "VBN":
-        yield token.head
     if verb:
-        for child in token.children:
-            of_clause = child.dep in ("xcomp", "ccomp") or (child.dep == "advcl" and _to(child))
-            if of_clause and child.tag in ("VB", "VBG", "VBN", "VBD", "VBP", "VBZ"):
-                yield from (one for one in child.children if one.dep in ("nsubj", "dobj"))
+        yield from _of_clauses(token)
     yield from later
+
+
+def _of_clauses(verb: Word) -> Iterator[Word]:
+    """The noun that a relative clause hangs on, and whoever stands in clauses inside the verb."""
+    if verb.dep == "relcl" and any(
+        one.dep == "dobj" and one.lower in ("which", "that", "whom") for one in verb.children
+    ):
+        yield verb.head
+    if verb.dep == "acl" and verb.tag == "VBN":
+        yield verb.head
+    for child in verb.children:
+        of_clause = child.dep in ("xcomp", "ccomp") or (child.dep == "advcl" and _to(child))
+        if of_clause and child.tag in ("VB", "VBG", "VBN", "VBD", "VBP", "VBZ"):
+            yield from (one for one in child.children if one.dep in ("nsubj", "dobj"))
 
 
 def addressees(token: Word, complement: Word) -> Iterator[Word]:

@@ -301,6 +301,8 @@ class SentenceReader:
             sufferers = (*inner.sufferers, *spoken_to)
         if inner.both and not inner.sufferers and frame.name not in (LIGHT, SAY):
             sufferers = (*sufferers, *inner.doers)
+        if not doers and passive(token) and frame.name in (INTEND, AGREE):
+            doers = inner.doers  # "is set to sign"
         transparent = frame.name in (LIGHT, SAY)
         # A frame says a little more than the words inside it, less than one more word of a pattern would; a verb that
         # only carries a noun says less than a pattern that knows both.

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 
 from powderkeg.text.actors import Mention
-from powderkeg.text.candidates import ActBetween
+from powderkeg.text.candidates import MAY_LACK_TARGET, ActBetween
 from powderkeg.text.grammar import is_verb
 from powderkeg.text.sentences import Sentence, Word
 
@@ -23,6 +23,8 @@ CONSTANT = "constant"
 MOST_WEIGHT = 4.0
 FAR = 8
 """Words between an act and its target from which on they are far."""
+COMPLAINTS = "11"
+"""Who complains to one about another accuses the other."""
 STRONG, WEAK, MIDDLING = 0.9, 0.6, 0.7
 
 
@@ -51,12 +53,18 @@ def features(one: ActBetween, sentence: Sentence, readings: int) -> dict[str, fl
         found["several frames"] = 1.0
     if not is_verb(token):
         found["a noun says it"] = 1.0
+        if token.dep in ("nsubj", "nsubjpass") and token.head is sentence.root:
+            found["a noun says it, the subject of the sentence"] = 1.0
     for doubt in reading.unsure:
         found[f"doubt: {doubt}"] = 1.0
     if one.both:
         found["both act alike"] = 1.0
     if one.source.at > reading.at:
         found["source behind the verb"] = 1.0
+    if reading.code.startswith(COMPLAINTS) and one.found[1].startswith("to"):
+        found["a complaint, and to whom"] = 1.0
+    if reading.code.startswith(MAY_LACK_TARGET) and one.found[1] == "another clause":
+        found["an act that needs no target, and one from another clause"] = 1.0
     found |= _of_target(one)
     return found
 
