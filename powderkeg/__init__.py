@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from powderkeg.model import compile as compile
     from powderkeg.model import describe as describe
     from powderkeg.model import from_arrays as from_arrays
+    from powderkeg.model import network as network
     from powderkeg.model import stability as stability
     from powderkeg.ranking import ranking as ranking
     from powderkeg.scenario import Scenario as Scenario
@@ -115,7 +116,16 @@ _HOMES = {
     "fit": ("fit", "observe"),
     "forecast": ("forecast",),
     "hawkes": ("hawkes",),
-    "model": ("Model", "branching_matrix", "branching_ratio", "compile", "describe", "from_arrays", "stability"),
+    "model": (
+        "Model",
+        "branching_matrix",
+        "branching_ratio",
+        "compile",
+        "describe",
+        "from_arrays",
+        "network",
+        "stability",
+    ),
     "scenario": (
         "Scenario",
         "digest",

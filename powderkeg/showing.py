@@ -78,7 +78,7 @@ def _in_notebook() -> bool:
     import multiprocessing
     import threading
 
-    from IPython import get_ipython  # type: ignore[import-not-found, unused-ignore]
+    from IPython import get_ipython
 
     return (
         getattr(get_ipython(), "kernel", None) is not None
@@ -118,7 +118,7 @@ class NotebookBar:
         return f'<progress max="1" value="{done:.3f}"></progress> {100 * done:.0f} % {what}{left}'
 
     def _show(self, page: str) -> None:
-        from IPython.display import HTML, display  # type: ignore[import-not-found, unused-ignore]
+        from IPython.display import HTML, display
 
         if self._handle is None:
             self._handle = display(HTML(page), display_id=True)
@@ -127,7 +127,7 @@ class NotebookBar:
 
     def _close(self) -> None:
         if self._handle is not None:
-            from IPython.display import HTML  # type: ignore[import-not-found, unused-ignore]
+            from IPython.display import HTML
 
             handle, self._handle = self._handle, None
             handle.update(HTML(""))

@@ -28,11 +28,13 @@ from powderkeg.cli.options import (
     read_scenario,
 )
 from powderkeg.cli.screen import Screen
+from powderkeg.errors import Fault, UsageError
 from powderkeg.version import __version__
 from powderkeg.wording import counted
 from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
+    from powderkeg.cli.folder import Destination
     from powderkeg.model import Model
 
 
@@ -106,7 +108,18 @@ def idle_interventions(model: Model) -> dict[str, str]:
 
 
 def describe(
-    scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, as_json: AsJson = False, quiet: Quiet = False
+    scenario: ScenarioName = DEFAULT_SCENARIO,
+    sets: Sets = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Write who is tied to whom, and who does what to whom, as FILE.graphml.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say back what a scenario means: who does what, rates, half-lives, how near the brink and what drives it.
 
@@ -116,9 +129,24 @@ def describe(
     from powderkeg.model import describe as describe_model
 
     screen = Screen(as_json, quiet)
-    description = describe_model(compile(read_scenario(scenario, sets)))
+    place = None if graph is None else _graph_place(graph, scenario)
+    model = compile(read_scenario(scenario, sets))
+    if place is not None:
+        from powderkeg.model import graphml
+
+        place.write(text_of(graphml(model) + "\n"))
+    description = describe_model(model)
     screen.data(description.as_dict())
     screen.say(description.text(min(max(shutil.get_terminal_size().columns, 60), 120)))
+
+
+def _graph_place(graph: Path, scenario: str) -> Destination:
+    """Where the network goes. Raises UsageError for a name that does not say GraphML."""
+    from powderkeg.cli.folder import Destination
+
+    if graph.suffix.lower() != ".graphml":
+        raise UsageError(Fault(str(graph), None, "", f"format {graph.suffix!r}", "a name that ends in .graphml"))
+    return Destination(graph, [scenario])
 
 
 def resolve(scenario: ScenarioName = DEFAULT_SCENARIO, sets: Sets = None, out: OutFile = None) -> None:

@@ -8,6 +8,8 @@ from powderkeg.model.describe import describe as _describe
 from powderkeg.model.filling import filled
 from powderkeg.model.given import taking_names
 from powderkeg.model.idle import why_idle
+from powderkeg.model.network import graphml as _graphml
+from powderkeg.model.network import network as _network
 from powderkeg.model.parts import Channel, Model, Parameter
 from powderkeg.model.plain import from_arrays
 from powderkeg.model.restricted import compile_for as compile
@@ -21,6 +23,8 @@ from powderkeg.model.stability import stability as _stability
 describe = taking_names(_describe)
 branching_matrix = taking_names(_branching_matrix)
 branching_ratio = taking_names(_branching_ratio)
+graphml = taking_names(_graphml)
+network = taking_names(_network)
 stability = taking_names(_stability)
 
 __all__ = [
@@ -38,7 +42,9 @@ __all__ = [
     "filled",
     "foundations",
     "from_arrays",
+    "graphml",
     "guessed",
+    "network",
     "restricted",
     "spectral_radius",
     "stability",
