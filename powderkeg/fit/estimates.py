@@ -34,7 +34,7 @@ class Estimate:
     estimate   the value; that of the scenario where it was held
     se         standard error, None where it was held, stands at a bound, or could not be computed
     low, high  interval at the fit's level, None where there is none
-    interval   how it was found: "wald", "profile", or "" where there is none
+    interval   how it was found: "wald", "profile", "exact" (binomial), or "" where there is none
     note       what to know about it, "" for nothing
     """
 

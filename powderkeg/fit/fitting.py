@@ -24,6 +24,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
 from powderkeg.fit.background.courses import coverage_offset
+from powderkeg.fit.deaths import asked_deaths, fit_deaths
 from powderkeg.fit.differences import advice_of, with_rates
 from powderkeg.fit.estimates import estimates_at
 from powderkeg.fit.job import Job
@@ -142,6 +143,7 @@ def fit(
     model.must_be_known(shift + data.days, "the window")
     start = events.start + timedelta(days=int(history_days))
     whole, file = model, model.scenario
+    wanted, free, fix = asked_deaths(model, free, fix)
     model, free, fix = apart(model, free, fix)
     job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure),
               baselines, differences, actors == "alike")  # fmt: skip
@@ -192,6 +194,9 @@ def fit(
         estimates, matrix, covered = with_rates(climber, solution, spread, estimates, level)
         said += advice_of(climber, solution.vector)
     estimates = with_wholes(problem, solution.vector, spread, estimates, level, file)
+    deaths = fit_deaths(whole, frame, wanted, level)
+    estimates |= deaths.estimates
+    said += deaths.said
     estimates = without_intervals(estimates) if used.withholds else estimates
     result = Fit(
         scenario_before=job.model.scenario,
@@ -221,6 +226,7 @@ def fit(
         job=job,
         spans=unknown,
         reporting=shown,
+        deaths=deaths.found,
         source_kind=kind_of(events),
     )
     if uncertainty == "posterior":

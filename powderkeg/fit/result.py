@@ -19,6 +19,7 @@ from powderkeg.engine.arrays import Floats
 from powderkeg.errors import FitError, ModelError, argument
 from powderkeg.fit import differences
 from powderkeg.fit.background.courses import shape_steps
+from powderkeg.fit.deaths import FittedDeaths
 from powderkeg.fit.differing_scenario import step_at, with_differences
 from powderkeg.fit.estimates import AT_ZERO, Estimate
 from powderkeg.fit.known import as_said, name_of
@@ -71,6 +72,7 @@ class Fit(Plotted):
                       chi-square law), aic (what leaving it out changes), needed at 5 % and 1 %
     spans             what was done with events whose day the source does not know
     reporting         what the source shows of what happens, None where that was not asked
+    deaths            laws of how many die, by act, that were found
     source_kind       kind of event data that the events are, None where that is not known
     warnings          sentences that name a parameter and a remedy
     level             of the intervals
@@ -107,6 +109,7 @@ class Fit(Plotted):
     spans: Spans = field(default_factory=Spans)
     job: Any = field(default=None, repr=False)
     reporting: Reported | None = None
+    deaths: tuple[FittedDeaths, ...] = ()
     drawn: Posterior | None = field(default=None, repr=False)
     source_kind: str | None = None
 
@@ -241,6 +244,7 @@ class Fit(Plotted):
             "gradient": self.gradient,
             "spans": self.spans.as_dict(),
             "reporting": None if self.reporting is None else self.reporting.as_dict(),
+            "deaths": [one.as_dict() for one in self.deaths],
             "warnings": list(self.warnings),
         }
 

@@ -30,7 +30,8 @@ MOST_MECHANISMS = 12
 DRAWS = 400
 """Draws of the estimates that a kernel's band is made of."""
 MOST_ROWS = 12
-SECTIONS = (("answers", "Answers"), ("half_life", "Half-lives"), ("factor", "Gates"), ("rate", "Background rates"))
+SECTIONS = (("answers", "Answers"), ("half_life", "Half-lives"), ("factor", "Gates"), ("rate", "Background rates"),
+            ("deaths", "How many die"))  # fmt: skip
 
 
 def figures(fit: Fit, checks: Checks | None) -> dict[str, Any]:
@@ -274,7 +275,7 @@ def _row(e: Estimate) -> dict[str, Any]:
         "unit": unit,
         "se": "–" if e.se is None else measured(scale * e.se),
         "interval": span,
-        "how": {"wald": "from the curvature", "profile": "profile"}.get(e.interval, ""),
+        "how": {"wald": "from the curvature", "profile": "profile", "exact": "exact"}.get(e.interval, ""),
         "before": measured(scale * e.before),
         "note": e.note,
     }
