@@ -296,10 +296,10 @@ def test_a_sweep_on_a_full_disk_says_what_is_kept_and_goes_on(
     out = tmp_path / "out"
     real = JobFolder._put
 
-    def full(self: JobFolder, name: str, content: bytes) -> None:
+    def full(self: JobFolder, name: str, *content: bytes) -> None:
         if name.endswith("0000003.json"):
             raise OSError(28, "No space left on device")
-        real(self, name, content)
+        real(self, name, *content)
 
     monkeypatch.setattr(JobFolder, "_put", full)
     assert run(*arguments(file, out)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -21,12 +22,16 @@ from tests import systems
 from tests.test_compare import TWO_CORNERS
 from tests.test_large_jobs import COMMANDS, results
 
+dask = pytest.importorskip("dask", reason="Dask is not installed")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
 pytestmark = [
     pytest.mark.slow,
     # What Dask does inside, and says while its workers are killed.
     pytest.mark.filterwarnings("ignore"),
 ]
+
+
+kills = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that could be sent to another process")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +56,7 @@ def test_a_sweep_on_a_cluster_writes_the_same_files(
     assert results(tmp_path / "there") == results(tmp_path / "here")
 
 
+@kills
 def test_workers_that_are_killed_in_the_middle_lose_nothing(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +81,42 @@ def test_workers_that_are_killed_in_the_middle_lose_nothing(
         thread.join()
     assert len(killed) == 2
     assert len(list(tmp_path.glob("*.npz"))) > 30
+    assert there.digest() == here.digest()
+
+
+@kills
+@pytest.mark.nightly
+def test_a_worker_that_hangs_is_given_up_and_its_pieces_made_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of three is stopped without a word; Dask gives up workers that have not been heard of for so long."""
+    monkeypatch.setattr(jobs, "_FILE", 20_000)
+    asked: dict[str, Any] = {"model": systems.small(), "days": 4000.0, "replicates": 300}
+    here = simulate(**asked)
+    hung: list[int] = []
+    with (
+        dask.config.set({"distributed.scheduler.worker-ttl": "3s"}),
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as made,
+        distributed.Client(made, set_as_default=False) as client,
+    ):
+        first = int(min(client.run(os.getpid).values()))
+
+        def hang() -> None:
+            while len(list(tmp_path.glob("*.npz"))) < 15:
+                time.sleep(0.05)
+            os.kill(first, signal.SIGSTOP)
+            hung.append(first)
+
+        thread = threading.Thread(target=hang)
+        thread.start()
+        there = simulate(**asked, executor=client.get_executor(pure=False, retries=5), checkpoint=tmp_path)
+        thread.join()
+        for pid in hung:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert hung
     assert there.digest() == here.digest()
 
 

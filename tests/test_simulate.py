@@ -21,8 +21,9 @@ from powderkeg.engine.simulation.chunks import Workspace, simulate_chunk
 from powderkeg.engine.simulation.tables import tables
 from powderkeg.engine.worlds import ForcedAct, Past, Phase, world
 from powderkeg.errors import ModelError, PowderkegWarning, UsageError
-from powderkeg.simulate import Interrupted, past_of, simulate
+from powderkeg.simulate import Interrupted, gathering, past_of, simulate
 from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.gathering import Gathered
 from powderkeg.writing.files import DiskError
 from powderkeg.writing.lock import Lock
 
@@ -117,6 +118,31 @@ def test_progress_rises_to_one():
     simulate(systems.small(), days=4000.0, replicates=60, workers=2, progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_ctrl_c_while_a_chunk_is_put_behind_the_others_leaves_it_out_whole(monkeypatch):
+    """Wherever it comes: once with some columns of the chunk in place, and once with none."""
+    system = systems.small(scale=2.0)
+    whole = simulate(system, days=300.0, replicates=40, workers=1)
+    for stop in range(1, 40, 4):
+        calls, resize = [], Gathered._resize
+
+        def interrupted(self, name, n, calls=calls, resize=resize, stop=stop):
+            calls.append(name)
+            if len(calls) == stop:
+                raise KeyboardInterrupt
+            resize(self, name, n)
+
+        monkeypatch.setattr(Gathered, "_resize", interrupted)
+        monkeypatch.setattr(gathering, "AHEAD", 0.0)
+        try:
+            runs = simulate(system, days=300.0, replicates=40, workers=1)
+        except Interrupted as caught:
+            runs = caught.runs
+        monkeypatch.undo()
+        assert runs.level_time.shape == (runs.replicates, whole.level_time.shape[1])
+        assert len(runs.time) == runs.offsets[-1] == whole.offsets[runs.replicates]
+        assert np.array_equal(runs.time, whole.time[: runs.offsets[-1]])
 
 
 def test_ctrl_c_leaves_the_finished_replicates():
@@ -289,11 +315,11 @@ def test_a_full_disk_is_said_and_keeps_what_was_finished(tmp_path, small_files, 
     system = systems.small()
     put, calls = JobFolder._put, []
 
-    def full(self, name, content):
+    def full(self, name, *content):
         calls.append(name)
         if len(calls) > 4:
             raise OSError(28, "No space left on device")
-        put(self, name, content)
+        put(self, name, *content)
 
     monkeypatch.setattr(JobFolder, "_put", full)
     with pytest.raises(DiskError, match=r"(?s)no space left on the disk.*3 finished parts of the job are kept in"):

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from powderkeg import analyze
 from powderkeg.analyze.entanglement import entanglement_of, entanglement_sums
 from powderkeg.analyze.outcomes import outcomes_of, per_run
-from powderkeg.engine.simulation.tables import expected_events, tables
+from powderkeg.engine.draws import root_key
+from powderkeg.engine.simulation.tables import tables
 from powderkeg.engine.worlds import world
 from powderkeg.errors import PowderkegWarning
 from powderkeg.events import EventTable, write_events
@@ -36,6 +37,7 @@ from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.memory import Budget, budget
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import JobPlan
+from powderkeg.simulate.sizes import candidates_of
 from powderkeg.units import YEAR
 from powderkeg.writing.files import replacing
 
@@ -75,7 +77,7 @@ def streamed(
     """
     assert model.scenario is not None
     days = (float(model.scenario.years) if years is None else years) * YEAR
-    span = _span(model, days, replicates)
+    span = _span(model, days, replicates, seed, EVENT_LIMIT if limit is None else limit)
     task = SpanTask(model, plan.path.parent, days, replicates, seed, limit, span, workers, memory)
     identity = {
         "scenario": digest(model.scenario), "seed": seed, "days": days, "replicates": replicates, "limit": limit,
@@ -164,9 +166,9 @@ def _size_and_digest(place: Path) -> tuple[int, str]:
         return os.fstat(stream.fileno()).st_size, hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _span(model: Model, days: float, replicates: int) -> int:
+def _span(model: Model, days: float, replicates: int, seed: int, limit: int) -> int:
     """Runs of a span: by what is to be expected of one, and the same wherever the job is made."""
-    each = max(expected_events(tables(world(model.system)), days), 1.0)
+    each = candidates_of(tables(world(model.system)), root_key(seed), 0.0, days, replicates, limit)
     return int(max(min(WORK / each, replicates / LEAST_SPANS), LEAST_RUNS))
 
 

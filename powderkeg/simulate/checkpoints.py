@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
 from powderkeg.reading.stored import AnyShape, MappingShape, canonical, parsed, said, seal_of
-from powderkeg.simulate.kept_pieces import CHUNKS, PartKind
+from powderkeg.simulate.kept_pieces import CHUNKS, Buffer, PartKind
 from powderkeg.simulate.plans import JobPlan, PartDone, share_of
 from powderkeg.version import __version__
 from powderkeg.writing.files import FULL, DiskError, fault, is_of_disk, replacing
@@ -292,7 +292,7 @@ class JobFolder:
         try:
             self._put(
                 place.relative_to(self.path).as_posix(),
-                self.kind.seal(content, lambda body: self._seal(number, body)),
+                *self.kind.seal(content, lambda body: self._seal(number, body)),
             )
         except Exception as error:
             if not is_of_disk(error):
@@ -314,12 +314,14 @@ class JobFolder:
         stem, _, ending = self.kind.name.partition(".")
         return self.path / self.kind.inside / f"{number:0{len(stem)}d}.{ending}"
 
-    def _seal(self, number: int, body: bytes) -> str:
-        return hashlib.sha256(f"{self.job} {number} ".encode() + body).hexdigest()
+    def _seal(self, number: int, body: Buffer) -> str:
+        digest = hashlib.sha256(f"{self.job} {number} ".encode())
+        digest.update(body)
+        return digest.hexdigest()
 
-    def _put(self, name: str, content: bytes) -> None:
-        with replacing(self.path / name) as passing:
-            passing.write_bytes(content)
+    def _put(self, name: str, *content: Buffer) -> None:
+        with replacing(self.path / name) as passing, passing.open("wb") as stream:
+            stream.writelines(content)
 
     def _unusable(self, error: OSError) -> PowderkegError:
         """A full disk is no wrong use, whenever it is met."""

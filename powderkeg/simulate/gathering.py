@@ -26,21 +26,22 @@ class Gathered:
     """The chunks of a job of so many replicates."""
 
     def __init__(self, replicates: int) -> None:
-        self.replicates, self.done = replicates, 0
-        self._filled = dict.fromkeys(COLUMNS, 0)
+        self.replicates = replicates
+        self._done, self._filled = 0, dict.fromkeys(COLUMNS, 0)
         self._columns: dict[str, NDArray[Any]] = {name: np.empty(0, kind) for name, kind in COLUMNS.items()}
 
     def add(self, chunk: Chunk) -> None:
-        """Put a chunk behind the others."""
-        self.done += len(chunk.n_events)
+        """Put a chunk behind the others: whole, or not at all where Ctrl-C comes on the way."""
+        done, filled = self._done + len(chunk.n_events), dict[str, int]()
         for name in COLUMNS:
             part = getattr(chunk, name).ravel()
             begin, end = self._filled[name], self._filled[name] + len(part)
             if end > len(self._columns[name]):
-                expected = int(end / max(self.done, 1) * self.replicates * AHEAD) if self.done < self.replicates else 0
+                expected = int(end / max(done, 1) * self.replicates * AHEAD) if done < self.replicates else 0
                 self._resize(name, max(end, min(expected, 2 * end + 1_000_000)))
             self._columns[name][begin:end] = part
-            self._filled[name] = end
+            filled[name] = end
+        self._done, self._filled = done, filled
 
     def column(self, name: str) -> NDArray[Any]:
         """All of a column."""

@@ -18,7 +18,7 @@ import numpy as np
 from powderkeg.engine.arrays import System
 from powderkeg.engine.draws import root_key
 from powderkeg.engine.simulation.chunks import Chunk, Workspace, simulate_chunk
-from powderkeg.engine.simulation.tables import Tables, expected_events, tables
+from powderkeg.engine.simulation.tables import Tables, tables
 from powderkeg.engine.simulation.thinning import DONE, STOP
 from powderkeg.engine.worlds import Past, World
 from powderkeg.engine.worlds import world as make_world
@@ -33,6 +33,7 @@ from powderkeg.simulate.memory import Budget, Held, budget
 from powderkeg.simulate.pieces import made_elsewhere
 from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.simulate.runs import Runs, system_of
+from powderkeg.simulate.sizes import candidates_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
 
@@ -232,19 +233,21 @@ def _job(
     elif given.base is not system and not all(np.array_equal(a, b) for a, b in zip(given.base, system, strict=True)):
         raise ModelError("the world was made over another model")
     built = tables(given, history)
+    begin, limit = 0.0 if history is None else float(history.begin), EVENT_LIMIT if limit is None else int(limit)
+    span = (0, int(replicates)) if span is None else span
     return _Job(
         model=model,
         world=given,
         tables=built,
         seed=int(seed),
-        begin=0.0 if history is None else float(history.begin),
+        begin=begin,
         days=float(days),
         replicates=int(replicates),
-        limit=EVENT_LIMIT if limit is None else int(limit),
+        limit=limit,
         is_complete=history is not None and history.complete,
         keys=keys,
-        expected=expected_events(built, float(days)),
-        span=(0, int(replicates)) if span is None else span,
+        expected=candidates_of(built, root_key(int(seed)), begin, float(days), span[1] - span[0], limit),
+        span=span,
     )
 
 

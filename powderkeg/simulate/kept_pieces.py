@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from powderkeg.engine.simulation.chunks import Chunk
 from powderkeg.reading.stored import RecordShape, StoredShape, TextShape, canonical, parsed
 
+Buffer: TypeAlias = bytes | memoryview
+Sealer: TypeAlias = Callable[[Buffer], str]
 _MARK = b"\npowderkeg part "
 _TREE = "tree"
 _ARRAY, _TUPLE, _PLACE = "array", "tuple", "{}"
@@ -31,7 +33,7 @@ class PartKind:
     option  the name of the argument that gave it
     inside  the folder in it that the parts stand in, "" for itself
     name    of part 0
-    seal    content and the seal's maker to bytes
+    seal    content and the seal's maker to bytes, in pieces to be written one after the other: they are large
     unseal  bytes and the seal's maker to content; None if the seal is not theirs
     """
 
@@ -39,31 +41,32 @@ class PartKind:
     option: str
     inside: str
     name: str
-    seal: Callable[[Any, Callable[[bytes], str]], bytes]
-    unseal: Callable[[bytes, Callable[[bytes], str]], Any]
+    seal: Callable[[Any, Sealer], list[Buffer]]
+    unseal: Callable[[bytes, Sealer], Any]
 
 
-def _archive(arrays: Mapping[str, NDArray[Any]], sealed: Callable[[bytes], str]) -> bytes:
+def _archive(arrays: Mapping[str, NDArray[Any]], sealed: Sealer) -> list[Buffer]:
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
-    body = stream.getvalue()
+    body = stream.getbuffer()
     # After the archive, where readers of archives look over it.
-    return body + _MARK + sealed(body).encode()
+    return [body, _MARK, sealed(body).encode()]
 
 
-def _arrays(content: bytes, sealed: Callable[[bytes], str]) -> dict[str, NDArray[Any]] | None:
-    body, _, seal = content.rpartition(_MARK)
+def _arrays(content: bytes, sealed: Sealer) -> dict[str, NDArray[Any]] | None:
+    at = max(content.rfind(_MARK), 0)
+    body, seal = memoryview(content)[:at], content[at + len(_MARK) :]
     if seal != sealed(body).encode():
         return None
     with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
         return dict(arrays)
 
 
-def _seal_chunk(chunk: Chunk, sealed: Callable[[bytes], str]) -> bytes:
+def _seal_chunk(chunk: Chunk, sealed: Sealer) -> list[Buffer]:
     return _archive(chunk._asdict(), sealed)
 
 
-def _unseal_chunk(content: bytes, sealed: Callable[[bytes], str]) -> Chunk | None:
+def _unseal_chunk(content: bytes, sealed: Sealer) -> Chunk | None:
     arrays = _arrays(content, sealed)
     return None if arrays is None else Chunk(*(arrays[name] for name in Chunk._fields))
 
@@ -76,10 +79,10 @@ def points_of(shape: StoredShape) -> PartKind:
     """Parts that are plain data of this shape, kept as JSON."""
     whole = RecordShape({"powderkeg point": TextShape(), "result": shape})
 
-    def seal(result: Any, sealed: Callable[[bytes], str]) -> bytes:
-        return json.dumps({"powderkeg point": sealed(canonical(result)), "result": result}, allow_nan=False).encode()
+    def seal(result: Any, sealed: Sealer) -> list[Buffer]:
+        return [json.dumps({"powderkeg point": sealed(canonical(result)), "result": result}, allow_nan=False).encode()]
 
-    def unseal(content: bytes, sealed: Callable[[bytes], str]) -> Any:
+    def unseal(content: bytes, sealed: Sealer) -> Any:
         found = parsed(content, whole, None, "a point of a sweep")
         return found["result"] if found["powderkeg point"] == sealed(canonical(found["result"])) else None
 
@@ -92,13 +95,13 @@ def plain_pieces(job: str, option: str = "folder") -> PartKind:
     job  the word for what makes them
     """
 
-    def seal(content: Any, sealed: Callable[[bytes], str]) -> bytes:
+    def seal(content: Any, sealed: Sealer) -> list[Buffer]:
         arrays: list[NDArray[Any]] = []
         tree = json.dumps(_taken_apart(content, arrays)).encode()
         named = {_TREE: np.frombuffer(tree, np.uint8)} | {str(k): one for k, one in enumerate(arrays)}
         return _archive(named, sealed)
 
-    def unseal(content: bytes, sealed: Callable[[bytes], str]) -> Any:
+    def unseal(content: bytes, sealed: Sealer) -> Any:
         arrays = _arrays(content, sealed)
         return None if arrays is None else _put_together(json.loads(arrays[_TREE].tobytes()), arrays)
 

@@ -1,0 +1,92 @@
+"""What do kept pieces and a cluster cost? The same runs in turns: plain, with a checkpoint folder, on Dask.
+
+    python benchmarks/job_costs.py --replicates 20000 --rounds 5
+
+Each round simulates north-kosovo three times with two workers, in a random order. Processor seconds are of this process
+and of the cluster's workers together, without their start: on a machine that does other things they can be trusted,
+seconds on the clock less. What was seen is written to benchmarks/results/job_costs.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import statistics
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import distributed
+
+import powderkeg as pk
+from powderkeg.simulate.plans import JobPlan
+
+RESULT = Path(__file__).resolve().parent / "results" / "job_costs.json"
+WAYS = ("plain", "checkpoint", "Dask")
+
+
+def measured(client: Any, model: Any, replicates: int, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Seconds on the clock, of processors and the number of pieces, for each way and round."""
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    digests = set()
+    for seed in range(1, rounds + 1):
+        for way in random.Random(seed).sample(WAYS, len(WAYS)):
+            with tempfile.TemporaryDirectory() as folder:
+                extra: dict[str, Any] = {"workers": 2}
+                if way != "plain":
+                    extra |= {"checkpoint": JobPlan(Path(folder))}
+                if way == "Dask":
+                    extra |= {"executor": client.get_executor(pure=False)}
+                worked, began = used(client), time.perf_counter()
+                digests.add((seed, pk.simulate(model, replicates=replicates, seed=seed, **extra).digest()))
+                clock = time.perf_counter() - began
+                pieces = len([*Path(folder).rglob("0*.npz")])
+                found[way].append({"clock": clock, "processor": used(client) - worked, "pieces": pieces})
+                print(way, {name: round(value, 2) for name, value in found[way][-1].items()}, flush=True)
+    assert len(digests) == rounds, "the ways differ in bytes"
+    return found
+
+
+def used(client: Any) -> float:
+    """Processor seconds of this process and of the cluster's workers so far."""
+    return time.process_time() + sum(client.run(time.process_time).values())
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--replicates", type=int, default=20_000)
+    asked.add_argument("--rounds", type=int, default=5)
+    given = asked.parse_args()
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    model = pk.compile(pk.load("north-kosovo"))
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as made,
+        distributed.Client(made, set_as_default=False) as client,
+    ):
+        pk.simulate(model, replicates=100, executor=client.get_executor(pure=False))  # compiled, and sent once
+        found = measured(client, model, given.replicates, given.rounds)
+    result: dict[str, Any] = {"replicates": given.replicates, "rounds": given.rounds, "load": os.getloadavg()[0]}
+    for way in WAYS:
+        result[way] = {
+            what: round(statistics.median(one[what] for one in found[way]), 3)
+            for what in ("clock", "processor", "pieces")
+        }
+    for way in WAYS[1:]:
+        pairs = list(zip(found[way], found["plain"], strict=True))
+        result[way]["processor_more"] = round(
+            statistics.median(b["processor"] / a["processor"] - 1 for b, a in pairs), 3
+        )
+        result[way]["clock_more"] = round(statistics.median(b["clock"] / a["clock"] - 1 for b, a in pairs), 3)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
