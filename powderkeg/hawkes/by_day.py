@@ -17,7 +17,7 @@ from powderkeg.engine.likelihood.day import DayRows as PassRows
 from powderkeg.engine.likelihood.design import Shape, Sources, build, starts
 from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
-from powderkeg.fit.maximum.newton import uphill
+from powderkeg.fit.maximum.newton import Look, Rule, climb
 from powderkeg.hawkes.exact import LinkLayout
 from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import from_arrays
@@ -30,9 +30,8 @@ STEP = 1e-4
 """Step of the log decay in differences of the gradient."""
 SAMPLE = 6_000
 """Channel-days from which the curvature that steers the climb is taken: that of all costs fifty times a gradient."""
-TOLERANCE = 1e-9
-"""Newton decrement (twice the log-likelihood still to be gained) at which a climb has arrived."""
-MOST_STEPS = 300
+RULE = Rule(tolerance=1e-9, most_steps=300, shortest=1e-10, learns_below=np.inf)
+"""Of a climb of coefficients: its curvature is known roughly and learnt from every step."""
 
 
 @dataclass
@@ -154,13 +153,20 @@ class DayLikelihood:
         held = self.held[self.place] | self._idle()
         charge = self.penalty[self.place]
         curvature = near.curvature if near is not None else _curvature(objective, begin)
-        x, value, slope, curvature, steepest = _ascend(objective, charge, begin, held, curvature)
-        n = len(x)
+
+        def hill(x: Floats, near: Look[None] | None, curved: bool) -> Look[None]:
+            value, gradient, _ = objective.evaluate(x, False)
+            return Look(value - float(charge @ x), gradient - charge, None, None)
+
+        n = len(begin)
+        top = climb(hill, begin, np.zeros(n), np.full(n, np.inf), held, RULE, -curvature)
         a, gradient = np.zeros(n), np.zeros(n)
-        a[self.place], gradient[self.place] = x, slope
-        by_decay = self._slope(objective, x) if leaning else np.zeros(self.layout.n_decays)
-        arrived = steepest < 1e-3
-        return DayPoint(decay, a, value, gradient, by_decay, curvature, steepest, arrived, objective, np.zeros((0, 0)))
+        a[self.place], gradient[self.place] = top.parameters, top.gradient
+        by_decay = self._slope(objective, top.parameters) if leaning else np.zeros(self.layout.n_decays)
+        return DayPoint(
+            decay, a, top.value, gradient, by_decay, -top.hessian, top.steepest, top.steepest < 1e-3, objective,
+            np.zeros((0, 0)),
+        )  # fmt: skip
 
     def rough(self, decay: Floats) -> float:
         """The best value at `decay`."""
@@ -208,48 +214,6 @@ class DayLikelihood:
             hessian[n : n + g, n + k] = (ends[0][1] - ends[1][1]) / (2.0 * STEP)
         point.hessian = hessian
         return point
-
-
-def _ascend(
-    objective: Objective, charge: Floats, x: Floats, held: NDArray[np.bool_], curvature: Floats
-) -> tuple[Floats, float, Floats, Floats, float]:
-    """(coefficients, value, gradient, curvature learnt, square root of the decrement left).
-
-    Newton's steps with a curvature that is known roughly and learns from every step (BFGS), on what is off its bound 0.
-    """
-
-    def look(x: Floats) -> tuple[float, Floats]:
-        value, gradient, _ = objective.evaluate(x, False)
-        return value - float(charge @ x), gradient - charge
-
-    value, gradient = look(x)
-    decrement = np.inf
-    for _ in range(MOST_STEPS):
-        free = ~held & ~((x <= 1e-14) & (gradient <= 0))
-        if not free.any():
-            return x, value, gradient, curvature, 0.0
-        direction = np.zeros_like(x)
-        direction[free] = uphill(gradient[free], -curvature[np.ix_(free, free)])
-        decrement = float(gradient @ direction)
-        if decrement < TOLERANCE:
-            break
-        length = 1.0
-        while True:
-            trial = np.maximum(x + length * direction, 0.0)
-            new, slope = look(trial)
-            if np.isfinite(new) and new >= value + 1e-4 * float(gradient @ (trial - x)):
-                break
-            length *= 0.4
-            if length < 1e-10:
-                return x, value, gradient, curvature, max(decrement, 0.0) ** 0.5
-        step, change = trial - x, gradient - slope
-        bent = curvature @ step
-        if change @ step > 1e-10 * float(step @ bent) > 0:
-            curvature = (
-                curvature + np.outer(change, change) / (change @ step) - np.outer(bent, bent) / float(step @ bent)
-            )
-        x, value, gradient = trial, new, slope
-    return x, value, gradient, curvature, max(decrement, 0.0) ** 0.5
 
 
 def _curvature(objective: Objective, x: Floats) -> Floats:

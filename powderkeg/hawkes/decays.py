@@ -19,13 +19,14 @@ Source: Lindsay (1983), Ann. Stat. 11(1), 86-94, for that slope in mixtures.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import cast
 
 import numpy as np
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.fit.maximum.newton import uphill
+from powderkeg.fit.maximum.newton import Look, Rule, climb
 from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
 from powderkeg.hawkes.exact import ExactLikelihood, LinkLayout, Point, lay_out
 
@@ -47,6 +48,8 @@ ROUNDS = 6
 """Times that decays are exchanged for better ones."""
 SETTLED = 1e-8
 """Log-likelihood still to be gained by moving the decays at which a climb has arrived."""
+RULE = Rule(good_enough=1e-4, most_steps=60, shortest=1e-9, grain=1e-10, farthest=1.0)
+"""Of a climb over log decays: none moves by more than a factor of e in a step."""
 
 AnyRows = ExactLikelihood | DayLikelihood
 AnyPoint = Point | DayPoint
@@ -73,84 +76,35 @@ def search(rows: AnyRows, lower: float, upper: float) -> tuple[AnyPoint, bool]:
 
 
 def climb_decays(
-    rows: AnyRows, start: Floats, lower: float, upper: float, tolerance: float = SETTLED, most: int = 60
+    rows: AnyRows, start: Floats, lower: float, upper: float, tolerance: float = SETTLED
 ) -> tuple[AnyPoint, bool]:
-    """Newton over log decays from `start`, with bounds, steps of at most a factor of e, halved while the value falls.
+    """Newton over log decays from `start`, with bounds, in steps of at most a factor of e.
 
-    At exact times with the exact curvature; by day with one that is guessed and learns from every step (BFGS).
+    At exact times with the exact curvature, so that two decays that have met are seen to stand on a saddle and are
+    parted; by day with one that is guessed and learns from every step.
     """
-    theta = np.clip(start, lower, upper)
-    here = rows.climb(np.exp(theta), leaning=True)
-    learnt = None if isinstance(here, Point) else _guessed(rows)
-    for _ in range(most):
-        at_bound = ((theta <= lower) & (here.slope <= 0)) | ((theta >= upper) & (here.slope >= 0))
-        free = np.flatnonzero(~at_bound & (np.abs(here.slope) > 0))
-        if len(free) == 0:
-            return here, True
-        curvature = -here.curve if isinstance(here, Point) else cast(Floats, learnt)
-        step = np.zeros_like(theta)
-        step[free] = uphill(here.slope[free], -curvature[np.ix_(free, free)])
-        gain = float(here.slope @ step)
-        if gain < tolerance:
-            aside = _off_saddle(rows, here, theta, free, lower, upper)
-            if aside is None:
-                return here, True
-            theta, here = aside
-            continue
-        step = np.clip(step, -1.0, 1.0)
-        while True:
-            trial = np.clip(theta + step, lower, upper)
-            new = _beside(rows, here, trial)
-            if new.value >= here.value - 1e-9 * abs(here.value) ** 0.5:
-                break
-            step *= 0.3
-            if np.abs(step).max() < 1e-9:
-                return here, gain < 1e-4
-        if learnt is not None:
-            learnt = _learn(learnt, trial - theta, here.slope - new.slope)
-        theta, here = trial, new
-    return here, False
+
+    def hill(theta: Floats, near: Look[AnyPoint] | None, curved: bool) -> Look[AnyPoint]:
+        point = _beside(rows, None if near is None else near.found, theta)
+        return Look(point.value, point.slope, point.curve if isinstance(point, Point) else None, point)
+
+    rule = replace(RULE, tolerance=tolerance)
+    n = len(start)
+    guess = None if isinstance(rows, ExactLikelihood) else -_guessed(rows)
+    top = climb(hill, start, np.full(n, lower), np.full(n, upper), rule=rule, hessian=guess)
+    return top.found, top.converged
 
 
-def _beside(rows: AnyRows, here: AnyPoint, theta: Floats) -> AnyPoint:
-    """The point at other decays, from one nearby."""
+def _beside(rows: AnyRows, here: AnyPoint | None, theta: Floats) -> AnyPoint:
+    """The point at these decays, from one nearby if there is one."""
     if isinstance(rows, ExactLikelihood):
-        return rows.climb(np.exp(theta), cast(Point, here), leaning=True)
-    return rows.climb(np.exp(theta), cast(DayPoint, here), leaning=True)
+        return rows.climb(np.exp(theta), cast(Point | None, here), leaning=True)
+    return rows.climb(np.exp(theta), cast(DayPoint | None, here), leaning=True)
 
 
 def _guessed(rows: AnyRows) -> Floats:
     """A guess: a log decay is known as well as from a twentieth of the events."""
     return np.eye(rows.layout.n_decays) * max(0.05 * len(rows.streams.time) / rows.layout.n_decays, 1.0)
-
-
-def _learn(curvature: Floats, moved: Floats, change: Floats) -> Floats:
-    bent = curvature @ moved
-    if not change @ moved > 1e-12:
-        return curvature
-    learnt: Floats = (
-        curvature + np.outer(change, change) / (change @ moved) - np.outer(bent, bent) / float(moved @ bent)
-    )
-    return learnt
-
-
-def _off_saddle(
-    rows: AnyRows, here: AnyPoint, theta: Floats, free: np.ndarray, lower: float, upper: float
-) -> tuple[Floats, AnyPoint] | None:
-    """A higher point beside one that is flat but no top (two decays that have met); None where it is a top."""
-    if not isinstance(here, Point):
-        return None
-    values, vectors = np.linalg.eigh(here.curve[np.ix_(free, free)])
-    if values[-1] <= 1e-6 * max(float(np.abs(values).max()), 1.0):
-        return None
-    for size in (0.3, -0.3):
-        trial = theta.copy()
-        trial[free] += size * vectors[:, -1]
-        trial = np.clip(trial, lower, upper)
-        new = _beside(rows, here, trial)
-        if new.value > here.value + 1e-6:
-            return trial, new
-    return None
 
 
 # -- where to begin ----------------------------------------------------------------------------------------------------

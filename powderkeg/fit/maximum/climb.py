@@ -13,14 +13,12 @@ come from the sandwich of that equation's slope and variance (`uncertainty`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.filtered_facts import Drift, drift, is_hidden
@@ -29,7 +27,7 @@ from powderkeg.fit.likelihood.objective import Beliefs, Data, Objective, no_beli
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.half_lives import Bend, bend_of, climb_half_lives
-from powderkeg.fit.maximum.newton import Maximum, maximise
+from powderkeg.fit.maximum.newton import Function, Maximum, Rule, maximise
 
 UNEXPLAINED = -27.6
 """Log density charged for an event that nothing explains (log 1e-12), so that half-lives cannot shed events."""
@@ -37,8 +35,6 @@ MOST_ROUNDS = 30
 """Rounds of filtering and improving before a fit with unseen facts is said not to have settled."""
 MOST_STARTS = 3
 """How often the climb over half-lives is begun again where it stopped on a slope."""
-FIRST_STEP = 0.5
-"""Length of its first step, in log units."""
 DIFFERENCE = 5e-3
 """Step of a log decay over which gradients are differenced for their bend."""
 FLAT_ENOUGH = 0.02
@@ -71,7 +67,7 @@ class Solution:
     log_likelihood: float
     log_posterior: float
     objective: Objective
-    maximum: Maximum
+    maximum: Maximum[None]
     beliefs: Beliefs | None
     converged: bool
 
@@ -178,20 +174,36 @@ class Climber:
         """The likelihood at `vector` as attribution reads it."""
         return self.filter(vector)[0]
 
-    def inner(self, objective: Objective, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
+    def inner(self, objective: Objective, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
         """Best rates, answers and gates at the half-lives of `vector`; the new vector and the maximum."""
+        return self.best(objective.evaluate, vector, held, Rule(linear=self.is_linear))
+
+    def best(
+        self, likelihood: Function, vector: Floats, held: NDArray[np.bool_], rule: Rule
+    ) -> tuple[Floats, Maximum[None]]:
+        """The smooth parameters at which a likelihood of them and their prior are highest; the others stay.
+
+        likelihood  of the smooth parameters
+        """
         n = self.problem.n_smooth
 
         def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
-            value, gradient, hessian = objective.evaluate(x, curved)
+            value, gradient, hessian = likelihood(x, curved)
             prior_value, prior_gradient, prior_bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
-            np.fill_diagonal(hessian, hessian.diagonal() + prior_bend[:n])
+            if curved:
+                np.fill_diagonal(hessian, hessian.diagonal() + prior_bend[:n])
             return value + prior_value, gradient + prior_gradient[:n], hessian
 
-        found = maximise(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n])
+        found = maximise(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n], rule)
         result = vector.copy()
         result[:n] = found.parameters
         return result, found
+
+    @property
+    def is_linear(self) -> NDArray[np.bool_]:
+        """(smooth parameters,) which of them are rates or answers, not logarithms."""
+        linear: NDArray[np.bool_] = np.arange(self.problem.n_smooth) < self.problem.n_linear
+        return linear
 
     def gradient(self, objective: Objective, vector: Floats) -> Floats:
         """Gradient of log likelihood plus log prior over the whole vector; the pass must have been sloped."""
@@ -287,13 +299,8 @@ class Climber:
         begin = start[free]
         steep = np.inf
         for _ in range(MOST_STARTS):
-            if self.by_second_order:
-                climb_half_lives(
-                    lambda x, guess: at(x, True, guess), slope, lambda one: self._bend(one, free, held),
-                    begin, lower, upper,
-                )  # fmt: skip
-            else:
-                _climb_by_slopes(lambda x: at(x, True), slope, begin, lower, upper)
+            bend = (lambda one: self._bend(one, free, held)) if self.by_second_order else None
+            climb_half_lives(lambda x, guess: at(x, True, guess), slope, bend, begin, lower, upper)
             assert best is not None
             begin = best.vector[free]
             uphill = slope(best)
@@ -344,24 +351,3 @@ class Climber:
         lost = UNEXPLAINED * len(objective.unexplained)
         settled = rounds < MOST_ROUNDS and solution.converged
         return Solution(vector, value, value + prior + lost, objective, solution.maximum, beliefs, settled)
-
-
-def _climb_by_slopes(
-    at: Callable[[Floats], Solution], slope: Callable[[Solution], Floats], begin: Floats, lower: Floats, upper: Floats
-) -> None:
-    """Climb half-lives from `begin` by slopes alone.
-
-    With bounds on both sides L-BFGS-B takes the whole gradient as its first step, which throws half-lives to their
-    bounds; scaled, it is half a log unit.
-    """
-    scale = max(float(np.linalg.norm(slope(at(begin)))) / FIRST_STEP, 1.0)
-
-    def function(log_decay: Floats) -> tuple[float, Floats]:
-        solution = at(log_decay)
-        value = solution.log_posterior if np.isfinite(solution.log_posterior) else -1e12
-        return -value / scale, -slope(solution) / scale
-
-    optimize.minimize(
-        function, begin, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True)),
-        options={"maxiter": 200, "ftol": 1e-10, "gtol": 1e-4 / scale},
-    )  # fmt: skip

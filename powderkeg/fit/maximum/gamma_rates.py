@@ -29,7 +29,7 @@ from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Climber, Solution
-from powderkeg.fit.maximum.newton import Function, Maximum, uphill
+from powderkeg.fit.maximum.newton import Maximum, Rule
 
 BASELINES = ("auto", "shared", "gamma", "dyad")
 LEAST_CHANNELS = 20
@@ -45,7 +45,7 @@ UNEVEN = 2.0
 LEAST_SHAPE, MOST_SHAPE = -16.0, 7.0
 """Bounds of log shapes: from one channel in ten million that acts at all, to channels that differ by 3 %."""
 NEAR = 10.0
-"""Newton decrement below which the curvature at hand is improved by secants rather than computed anew."""
+"""Newton decrement below which curvature is learnt rather than computed anew."""
 CLOSE = 1e-7
 """Newton decrement at which a climb by day ends: a step of a 3000th of a standard error."""
 MOST_STEPS = 60
@@ -151,84 +151,27 @@ class RandomClimber(Climber):
             start = super().climb(start, first).vector
         return super().climb(start, held)
 
-    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
-        """Best rates, answers, gates and shapes at the half-lives of `vector`."""
-        n = self.problem.n_smooth
+    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
+        """Best rates, answers, gates and shapes at the half-lives of `vector`.
 
-        def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
+        By day the Hessian is rough and dear, so near the top it is learnt. A shape that leaps to where channels hardly
+        differ finds no slope there that leads back, so shapes and factors keep to short steps.
+        """
+
+        def likelihood(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
             found = objective.at(x, curved)
-            value, gradient, bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
-            return found.value + value, found.gradient + gradient[:n], found.hessian + np.diag(bend[:n])
+            return found.value, found.gradient, found.hessian
 
-        farthest = np.full(n, np.inf)
-        farthest[self.problem.n_linear :] = FARTHEST
-        found = _climb_by_secants(function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n], farthest)
-        result = vector.copy()
-        result[:n] = found.parameters
-        return result, found
+        rule = Rule(
+            tolerance=CLOSE, good_enough=1e-3, most_steps=MOST_STEPS, shortest=1e-6, grain=1e-9, learns_below=NEAR,
+            farthest=np.where(self.is_linear, np.inf, FARTHEST), linear=self.is_linear, creeps=True,
+        )  # fmt: skip
+        return self.best(likelihood, vector, held, rule)
 
     def for_causes(self, vector: Floats) -> Objective:
         """The likelihood with every channel's rate where its events put it."""
         objective: RandomObjective = self.filter(vector)[0]
         return objective.as_plain(vector[: self.problem.n_smooth])
-
-
-def _climb_by_secants(
-    function: Function, start: Floats, lower: Floats, upper: Floats, held: NDArray[np.bool_], farthest: Floats
-) -> Maximum:
-    """As `maximise`, for a Hessian that is rough and dear: near the top the gradient mends it (BFGS).
-
-    farthest  (n,) most that a parameter moves in a step: a shape that leaps to where channels hardly differ finds no
-              slope there that leads back
-    """
-    x = np.clip(start, lower, upper)
-    value, gradient, hessian = function(x, True)
-    decrement = np.inf
-    for step in range(MOST_STEPS):
-        width = np.maximum(1.0, np.abs(x)) * 1e-10
-        at_bound = ((x <= lower + width) & (gradient <= 0)) | ((x >= upper - width) & (gradient >= 0))
-        free = ~held & ~at_bound & (np.abs(np.diag(hessian)) > 1e-12)
-        direction = np.zeros_like(x)
-        if free.any():
-            bent = hessian[np.ix_(free, free)]
-            least = 0.1 * np.abs(gradient[free]) / np.maximum(np.abs(x[free]), 1e-3)
-            np.fill_diagonal(bent, np.minimum(bent.diagonal(), -least))
-            direction[free] = uphill(gradient[free], bent)
-        decrement = float(gradient @ direction)
-        if decrement < CLOSE:
-            return Maximum(x, value, gradient, hessian, at_bound & ~held, step, max(decrement, 0.0) ** 0.5, True)
-        short = np.clip(direction, -farthest, farthest)
-        if float(gradient @ short) > 0.1 * decrement or decrement < NEAR:
-            direction, length = short, 1.0
-        else:
-            length = min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
-        curved = decrement > NEAR
-        # From next to 0 the way back only doubles: far from the top, nothing positive falls below a tenth at once.
-        floor = np.maximum(lower, 0.1 * x) if curved else lower
-        floor = np.where(np.isfinite(farthest), lower, floor)
-        while True:
-            trial = np.clip(x + length * direction, floor, upper)
-            new_value, new_gradient, new_hessian = function(trial, curved)
-            if np.isfinite(new_value) and new_value >= value + 1e-4 * float(gradient @ (trial - x)) - 1e-9 * abs(value):
-                break
-            length *= 0.3
-            if length < 1e-6:
-                small = decrement < 1e-3
-                return Maximum(x, value, gradient, hessian, at_bound & ~held, step, decrement**0.5, small)
-        if not curved:
-            new_hessian = hessian.copy()
-            moved, bent_by = (trial - x)[free], (new_gradient - gradient)[free]
-            was = hessian[np.ix_(free, free)]
-            push = was @ moved
-            if float(moved @ bent_by) < 0 and float(moved @ push) < 0:
-                was = (
-                    was
-                    - np.outer(push, push) / float(moved @ push)
-                    + np.outer(bent_by, bent_by) / float(moved @ bent_by)
-                )
-                new_hessian[np.ix_(free, free)] = was
-        x, value, gradient, hessian = trial, new_value, new_gradient, new_hessian
-    return Maximum(x, value, gradient, hessian, at_bound & ~held, MOST_STEPS, max(decrement, 0.0) ** 0.5, False)
 
 
 def random_climber(problem: Problem, prior: Callable[[Problem], Prior]) -> RandomClimber:

@@ -9,31 +9,24 @@ The value at its best rates, answers and gates has as its second derivative
 
 so the gradients at d moved one by one, s left alone, are enough: a pass each, and no inner climb. With them goes where
 s will be, s - H_ss^-1 H_sd (step), so that the inner climb at the next half-lives is all but done when it begins.
-Between, secants mend the curvature (BFGS). A climb by slopes alone took some hundreds of inner climbs.
+Between, the curvature is learnt. A climb by slopes alone took some hundreds of inner climbs; it is left for fits whose
+gradients are dear or drawn, where a bend would cost more than it saves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
-from powderkeg.fit.maximum.newton import one_thread, uphill
+from powderkeg.fit.maximum.newton import Look, Rule, climb, one_thread, uphill
 
-FARTHEST = 1.0
-"""Most that the log of a half-life moves in a step."""
-MOST_STEPS = 60
-FRESH = 6
-"""Steps after which the curvature is taken anew."""
-FLAT = 0.01
-"""Slope by a log half-life below which none is worth a step."""
-SMALL = 1e-7
-"""What a step may promise, in log likelihood, and not be taken."""
-SHORTEST = 2e-3
-"""Share of a step below which a slope leads nowhere."""
+RULE = Rule(tolerance=1e-7, flat=0.01, most_steps=60, shortest=2e-3, grain=1e-10, fresh=6, farthest=1.0)
+"""No slope by a log half-life below 0.01 is worth a step, none moves by more than a factor of e, and a step that leads
+no higher at a five hundredth of its length leads nowhere. A learnt curvature is taken anew after six steps."""
 
 
 class Bend(NamedTuple):
@@ -46,10 +39,22 @@ class Bend(NamedTuple):
     follow: Floats
 
 
+class Fitted(Protocol):
+    """What is best at given half-lives: all parameters, and how likely they are."""
+
+    @property
+    def vector(self) -> Floats: ...
+    @property
+    def log_posterior(self) -> float: ...
+
+
+Best = TypeVar("Best", bound=Fitted)
+
+
 def climb_half_lives(
-    at: Callable[[Floats, Floats | None], Any],
-    slope: Callable[[Any], Floats],
-    bend: Callable[[Any], Bend],
+    at: Callable[[Floats, Floats | None], Best],
+    slope: Callable[[Best], Floats],
+    bend: Callable[[Best], Bend] | None,
     begin: Floats,
     lower: Floats,
     upper: Floats,
@@ -58,67 +63,25 @@ def climb_half_lives(
 
     at     (half-lives' parameters, guess at the smooth parameters or None) -> a solution; keeps the best it has seen
     slope  (k,) of a solution's value by these parameters, sums over half-lives
+    bend   of a solution; None: learnt from slopes alone
     """
-    x, solution = begin, at(begin, None)
-    gradient, known, age = slope(solution), bend(solution), 0
-    hessian = known.hessian
-    for _ in range(MOST_STEPS):
-        free = ~_pushes(x, gradient, lower, upper)
-        if float(np.abs(gradient[free]).max(initial=0.0)) < FLAT:
-            return
-        direction = np.zeros_like(x)
-        with one_thread():
-            direction[free] = uphill(gradient[free], hessian[np.ix_(free, free)])
-        promised = float(gradient @ direction)
-        if promised < SMALL:
-            return
-        direction *= min(1.0, FARTHEST / max(float(np.abs(direction).max()), 1e-300))
-        found = _step(at, solution, x, gradient, direction, known, lower, upper)
-        if found is None:
-            if age == 0:
-                return
-            known, age = bend(solution), 0
-            hessian = known.hessian
-            continue
-        moved = np.clip(x + found[0] * direction, lower, upper) - x
-        before, (_, solution) = gradient, found
-        x, gradient, age = x + moved, slope(solution), age + 1
-        if age >= FRESH or found[0] < 0.3:
-            known, age = bend(solution), 0
-            hessian = known.hessian
-        else:
-            hessian = _mended(hessian, moved, gradient - before)
+    follow: Floats | None = None
 
+    def hill(x: Floats, near: Look[tuple[Best, Floats]] | None, curved: bool) -> Look[tuple[Best, Floats]]:
+        guess = None
+        if near is not None and follow is not None:
+            before, at_before = near.found
+            guess = before.vector[: len(follow)] + follow @ (x - at_before)
+        solution = at(x, guess)
+        return Look(solution.log_posterior, slope(solution), None, (solution, x))
 
-def _step(
-    at: Callable[[Floats, Floats | None], Any], solution: Any, x: Floats, gradient: Floats, direction: Floats,
-    known: Bend, lower: Floats, upper: Floats,
-) -> tuple[float, Any] | None:  # fmt: skip
-    """(share of the step that leads higher, the solution there), None if none does."""
-    length, n = 1.0, len(known.follow)
-    while length > SHORTEST:
-        moved = np.clip(x + length * direction, lower, upper) - x
-        higher = at(x + moved, solution.vector[:n] + known.follow @ moved)
-        if higher.log_posterior >= solution.log_posterior + 1e-4 * float(gradient @ moved) - 1e-7:
-            return length, higher
-        length *= 0.35
-    return None
-
-
-def _pushes(x: Floats, gradient: Floats, lower: Floats, upper: Floats) -> NDArray[np.bool_]:
-    """Which stand at a bound that they push against."""
-    found: NDArray[np.bool_] = ((x <= lower + 1e-9) & (gradient < 0)) | ((x >= upper - 1e-9) & (gradient > 0))
-    return found
-
-
-def _mended(hessian: Floats, moved: Floats, bent: Floats) -> Floats:
-    """The Hessian with what the last step showed of it; as it was where that was not concave."""
-    push = hessian @ moved
-    across, along = float(moved @ bent), float(moved @ push)
-    if across >= -1e-12 or along >= -1e-12:
+    def curve(x: Floats, here: Look[tuple[Best, Floats]]) -> Floats:
+        nonlocal follow
+        assert bend is not None
+        hessian, follow = bend(here.found[0])
         return hessian
-    result: Floats = hessian - np.outer(push, push) / along + np.outer(bent, bent) / across
-    return result
+
+    climb(hill, begin, lower, upper, rule=RULE, curve=None if bend is None else curve)
 
 
 def bend_of(hessian: Floats, inside: NDArray[np.bool_], by_smooth: Floats, by_half_life: Floats) -> Bend:

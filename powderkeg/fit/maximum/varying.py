@@ -21,7 +21,7 @@ from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.likelihood.varying_objective import Laws, Spread, VaryingObjective, first_spread
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.half_lives import Bend
-from powderkeg.fit.maximum.newton import Maximum, maximise
+from powderkeg.fit.maximum.newton import Maximum, Rule
 
 MOST_TURNS = 60
 """Turns of parameters and spread at given half-lives."""
@@ -126,15 +126,16 @@ class VaryingClimber(Climber):
         self.spread = objective.spread
         return super()._bend(solution, free, held)
 
-    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum]:
+    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
         """Best rates, answers, gates and effects at the half-lives of `vector`, and how widely effects spread."""
         if objective.is_settled:
             return super().inner(objective, vector, held)
+        rough, fine = (Rule(tolerance=tolerance, linear=self.is_linear) for tolerance in (1e-2, 1e-7))
         at: list[Floats] = []
         step: list[Floats] = []
         value, gain = -np.inf, np.inf
         for _ in range(MOST_TURNS):
-            vector, found = self._newton(objective, vector, held, rough=gain > 0.1)
+            vector, found = self.best(objective.evaluate, vector, held, rough if gain > 0.1 else fine)
             fresh = objective.spread_at(found.hessian, objective.spread.sd)
             at.append(np.log(fresh.sd))
             improved = self.laws.improved(vector[self.laws.places], fresh)
@@ -143,22 +144,6 @@ class VaryingClimber(Climber):
             gain, value = found.value - value, found.value
             if abs(gain) < SETTLED and np.abs(step[-1]).max() < 0.02:
                 break
-        vector, found = self._newton(objective, vector, held, rough=False)
+        vector, found = self.best(objective.evaluate, vector, held, fine)
         self.spread = objective.spread
         return vector, found
-
-    def _newton(self, objective: Any, vector: Floats, held: NDArray[np.bool_], rough: bool) -> tuple[Floats, Maximum]:
-        n = self.problem.n_smooth
-
-        def function(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
-            value, gradient, hessian = objective.evaluate(x, curved)
-            prior_value, prior_gradient, prior_bend = self.prior.evaluate(np.concatenate([x, vector[n:]]))
-            np.fill_diagonal(hessian, hessian.diagonal() + prior_bend[:n])
-            return value + prior_value, gradient + prior_gradient[:n], hessian
-
-        found = maximise(
-            function, vector[:n], self.lower[:n], self.problem.upper[:n], held[:n], tolerance=1e-2 if rough else 1e-7
-        )
-        result = vector.copy()
-        result[:n] = found.parameters
-        return result, found

@@ -1,0 +1,131 @@
+"""The one climb: bounds, curvature that is looked at or learnt, saddles, and an end that is no arrival said as such."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from powderkeg.engine.arrays import Floats
+from powderkeg.fit.maximum.newton import Look, Maximum, Rule, climb, maximise
+
+Triple = tuple[float, Floats, Floats]
+ANYWHERE = np.full(2, -np.inf), np.full(2, np.inf)
+
+
+def banana(x: Floats) -> Triple:
+    """Rosenbrock's valley turned over: its top is 0 at (1, 1)."""
+    a, b = 1.0 - x[0], x[1] - x[0] ** 2
+    value = -(a**2) - 100.0 * b**2
+    gradient = np.array([2.0 * a + 400.0 * x[0] * b, -200.0 * b])
+    hessian = np.array([[-2.0 + 400.0 * b - 800.0 * x[0] ** 2, 400.0 * x[0]], [400.0 * x[0], -200.0]])
+    return value, gradient, hessian
+
+
+def climbed(way: str, rule: Rule, lower: Floats, upper: Floats) -> tuple[Maximum[None], dict[str, int]]:
+    """From (-1.2, 1), with the Hessian as the way has it."""
+    looks = {"values": 0, "hessians": 0}
+
+    def hill(x: Floats, near: Look[None] | None, curved: bool) -> Look[None]:
+        value, gradient, hessian = banana(x)
+        looks["values"] += 1
+        shown = curved and way == "shown"
+        looks["hessians"] += shown
+        return Look(value, gradient, hessian if shown else None, None)
+
+    def curve(x: Floats, here: Look[None]) -> Floats:
+        looks["hessians"] += 1
+        return banana(x)[2]
+
+    start = np.array([-1.2, 1.0])
+    return climb(hill, start, lower, upper, rule=rule, curve=curve if way == "asked" else None), looks
+
+
+@pytest.mark.parametrize(
+    ("way", "rule"),
+    [
+        ("shown", Rule()),
+        ("shown", Rule(learns_below=np.inf)),
+        ("shown", Rule(farthest=0.1)),
+        ("asked", Rule(fresh=4)),
+        ("asked", Rule()),
+        ("learnt", Rule()),
+    ],
+)
+def test_a_bent_valley_is_climbed_however_its_curvature_is_known(way: str, rule: Rule) -> None:
+    found, looks = climbed(way, rule, *ANYWHERE)
+    assert found.converged
+    np.testing.assert_allclose(found.parameters, 1.0, atol=1e-4)
+    assert looks["values"] < 150
+    if way == "learnt":
+        assert looks["hessians"] == 0
+    if rule.fresh is not None:
+        assert 1 < looks["hessians"] < looks["values"] / 2
+
+
+@pytest.mark.parametrize("way", ["shown", "asked", "learnt"])
+def test_a_bound_that_is_pushed_against_is_kept(way: str) -> None:
+    """Below x = 0.5 the top lies at (0.5, 0.25), and what is left of the slope stands in `gradient`."""
+    found, _ = climbed(way, Rule(), np.full(2, -2.0), np.array([0.5, 2.0]))
+    assert found.converged
+    assert found.active.tolist() == [True, False]
+    np.testing.assert_allclose(found.parameters, [0.5, 0.25], atol=1e-5)
+    assert found.gradient[0] > 0.5
+
+
+def two_hills(x: Floats) -> Triple:
+    """Tops at (-1, 0) and (1, 0), the second higher; between them a saddle at which there is no slope."""
+    value = -((x[0] ** 2 - 1.0) ** 2) - x[1] ** 2
+    gradient = np.array([-4.0 * x[0] * (x[0] ** 2 - 1.0), -2.0 * x[1]])
+    return value, gradient, np.diag([4.0 - 12.0 * x[0] ** 2, -2.0])
+
+
+def test_a_saddle_is_no_top() -> None:
+    """Planted: without a look at the curvature the climb stays on the saddle, and calls it a maximum."""
+    held = np.zeros(2, bool)
+    found = maximise(lambda x, curved: two_hills(x), np.array([0.0, 0.5]), *ANYWHERE, held)
+    assert found.converged
+    np.testing.assert_allclose(np.abs(found.parameters), [1.0, 0.0], atol=1e-6)
+
+    def blind(x: Floats, near: Look[None] | None, curved: bool) -> Look[None]:
+        return Look(*two_hills(x)[:2], None, None)
+
+    stays = climb(blind, np.array([0.0, 0.5]), *ANYWHERE)
+    assert abs(stays.parameters[0]) < 1e-9
+
+
+def test_held_parameters_stay() -> None:
+    found = maximise(lambda x, curved: banana(x), np.array([-1.2, 1.0]), *ANYWHERE, np.array([True, False]))
+    np.testing.assert_allclose(found.parameters, [-1.2, 1.44], atol=1e-8)
+
+
+def test_a_rate_without_events_goes_to_zero_at_once() -> None:
+    """Its slope is straight: no curvature says how far to go. A logarithm in its place has no such size."""
+
+    def function(x: Floats, curved: bool) -> Triple:
+        return -50.0 * x[0] - (x[1] - 3.0) ** 2, np.array([-50.0, -2.0 * (x[1] - 3.0)]), np.diag([0.0, -2.0])
+
+    lower = np.array([0.0, -np.inf])
+    rule = Rule(linear=np.array([True, False]))
+    found = maximise(function, np.array([20.0, 0.0]), lower, np.full(2, np.inf), np.zeros(2, bool), rule)
+    assert found.converged
+    assert found.parameters[0] == 0.0
+    assert found.steps <= 3
+
+
+def test_a_slope_that_points_down_is_no_arrival() -> None:
+    """Planted: a gradient of the wrong sign. No point along it is higher, and the end is not called a maximum."""
+
+    def wrong(x: Floats, curved: bool) -> Triple:
+        value, gradient, hessian = banana(x)
+        return value, -gradient, hessian
+
+    found = maximise(wrong, np.array([-1.2, 1.0]), *ANYWHERE, np.zeros(2, bool))
+    assert not found.converged
+    assert found.steepest > 0.1
+
+
+def test_a_start_where_nothing_is_possible_is_no_arrival() -> None:
+    def nowhere(x: Floats, curved: bool) -> Triple:
+        return -np.inf, np.full(2, np.nan), np.full((2, 2), np.nan)
+
+    assert not maximise(nowhere, np.zeros(2), *ANYWHERE, np.zeros(2, bool)).converged
