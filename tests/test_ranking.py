@@ -16,7 +16,7 @@ from pages import examples_hold
 import powderkeg as pk
 from powderkeg.cli import main
 from powderkeg.engine.ranking.arrays import N_WAYS
-from powderkeg.engine.ranking.scores import look, rank
+from powderkeg.engine.ranking.scores import rank, scores_for
 from powderkeg.ranking.learning import LOOKS_BACK
 
 ACTORS = [f"{role} ({land})" for land in ("Avia", "Boria", "Cadia") for role in ("Police", "Citizen", "Government")]
@@ -59,6 +59,7 @@ def by_hand(learnt: object, asker: int, asked: int, day: int) -> np.ndarray:
         shares[0, past.target[i]] += weights.answer[past.act[i], asked] * value
 
     def lists(way: int, rows: list[int], slack: float, rarity: float) -> None:
+        rows = [i for i in rows if past.target[i] != asker]
         value = [1 / (slack + day - past.day[i]) for i in rows]
         for i, v in zip(rows, value, strict=True):
             shares[way, past.target[i]] += v / (sum(value) + rarity)
@@ -101,7 +102,7 @@ def test_scores_are_those_of_the_formula(learnt: pk.ranking) -> None:  # type: i
     n = len(book.actors)
     for asker, asked, day in ((0, 1, 240), (3, 6, 100), (8, 3, 299), (5, 0, 1)):
         score, touched = np.zeros(n), np.zeros(n, np.int64)
-        found = look(
+        found = scores_for(
             asker, asked, -1, day, book.past, book.shelves, *weights, score, touched, np.zeros(N_WAYS), np.zeros(N_WAYS)
         )
         expected = by_hand(learnt, asker, asked, day)
@@ -128,7 +129,7 @@ def test_ranks_are_filtered_and_ties_stand_in_the_middle(learnt: pk.ranking) -> 
         score = by_hand(learnt, past.source[row], past.act[row], past.day[row])
         same = (past.source == past.source[row]) & (past.act == past.act[row]) & (past.day == past.day[row])
         others = {*past.target[same].tolist()} - {int(past.target[row])}
-        left = [who for who in range(n) if who not in others and who != past.target[row]]
+        left = [who for who in range(n) if who not in others and who not in (past.target[row], past.source[row])]
         own = score[past.target[row]]
         close = np.isclose(score[left], own, rtol=1e-9, atol=0)
         expected = 1 + np.sum((score[left] > own) & ~close) + 0.5 * np.sum(close)

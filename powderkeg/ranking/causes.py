@@ -5,14 +5,14 @@ In: a question. Out: a frame of candidates, best first.
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
 
 import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Ints
-from powderkeg.engine.ranking.arrays import ANYBODY, DYAD, N_WAYS, NAMESAKES, NEIGHBOURS, TWO_STEPS
-from powderkeg.engine.ranking.scores import look
+from powderkeg.engine.ranking.arrays import ANYBODY, DYAD, N_WAYS, NAMESAKES, NEIGHBOURS, TWO_STEPS, Weighing
+from powderkeg.engine.ranking.scores import scores_for
 from powderkeg.engine.ranking.ways import FAST, SLOW
 from powderkeg.ranking.shelving import Book
 
@@ -26,7 +26,7 @@ WAYS = (
 )
 
 
-def because(book: Book, weights: tuple[Any, ...], asker: int, asked: int, day: int, most: int) -> pl.DataFrame:
+def because(book: Book, weights: Weighing, asker: int, asked: int, day: int, most: int) -> pl.DataFrame:
     """The likeliest others for one question, each with what speaks for it."""
     n = len(book.actors)
     score, touched = np.zeros(n), np.zeros(n, np.int64)
@@ -34,10 +34,9 @@ def because(book: Book, weights: tuple[Any, ...], asker: int, asked: int, day: i
 
     def run(mine: int) -> int:
         score[:] = 0.0
-        return int(look(asker, asked, mine, day, book.past, book.shelves, *weights, score, touched, total, own))
+        return int(scores_for(asker, asked, mine, day, book.past, book.shelves, *weights, score, touched, total, own))
 
     found = touched[: run(-1)].copy()
-    found = found[found != asker]  # others meet the asker; it does not meet itself
     whole = score[found].sum()
     best = found[np.lexsort((found, -score[found]))][:most]
     scores = score[best]
@@ -57,7 +56,7 @@ def because(book: Book, weights: tuple[Any, ...], asker: int, asked: int, day: i
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _event(book: Book, weights: tuple[Any, ...], asker: int, asked: int, who: int, day: int, way: int) -> int:
+def _event(book: Book, weights: Weighing, asker: int, asked: int, who: int, day: int, way: int) -> int:
     """The row that weighs most in a way, -1: none by itself (a place that others have)."""
     past = book.past
     rows = _rows(book, asker, asked, who, way)
@@ -97,7 +96,7 @@ def _rows(book: Book, asker: int, asked: int, who: int, way: int) -> Ints:
     return np.flatnonzero(met)
 
 
-def _told(book: Book, row: int) -> tuple[Any, ...]:
+def _told(book: Book, row: int) -> tuple[date | None, str | None, str | None, str | None]:
     """An event as it happened: day, source, act, target."""
     if row < 0:
         return None, None, None, None

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.ranking.arrays import N_FADES, N_TONES, N_WAYS, Limits
+from powderkeg.engine.ranking.arrays import N_FADES, N_TONES, N_WAYS, Limits, Weighing
 from powderkeg.engine.ranking.scores import learn
 from powderkeg.errors import Fault, UsageError, argument, nearest_name
 from powderkeg.events.table import EventTable
@@ -89,7 +88,7 @@ class Ranking:
         return scored(self.book, self.weights_for(LOOKS_BACK), self.book.day(first or self.until),
                       None if last is None else self.book.day(last))  # fmt: skip
 
-    def weights_for(self, limits: Limits) -> tuple[Any, ...]:
+    def weights_for(self, limits: Limits) -> Weighing:
         """What the loops take after the shelves."""
         return (limits, self.weights.answer, self.weights.fade, self.weights.weight)
 

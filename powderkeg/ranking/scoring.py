@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from powderkeg.engine.ranking.arrays import N_WAYS
+from powderkeg.engine.ranking.arrays import N_WAYS, Weighing
 from powderkeg.engine.ranking.scores import rank
 from powderkeg.errors import Fault, UsageError
 from powderkeg.ranking.shelving import Book
@@ -38,7 +38,7 @@ class RankScores:
         return {"scores": self.table.to_dicts()}
 
 
-def scored(book: Book, weights: tuple[Any, ...], first: int, last: int | None) -> RankScores:
+def scored(book: Book, weights: Weighing, first: int, last: int | None) -> RankScores:
     """Ranks of what came on days `first` to `last`. Raises UsageError if nothing did."""
     day = book.past.day
     asked = np.flatnonzero((day >= first) & (day <= (day.max() if last is None else last))).astype(np.int64)
@@ -47,17 +47,9 @@ def scored(book: Book, weights: tuple[Any, ...], first: int, last: int | None) -
     n = len(book.actors)
     ranks, known = np.zeros(len(asked)), np.zeros(len(asked), np.int64)
     rank(
-        asked,
-        book.past,
-        book.shelves,
-        *weights,
-        np.zeros(n),
-        np.zeros(n, np.int64),
-        np.zeros(N_WAYS),
-        np.zeros(N_WAYS),
-        ranks,
-        known,
-    )
+        asked, book.past, book.shelves, *weights, np.zeros(n), np.zeros(n, np.int64), np.zeros(N_WAYS),
+        np.zeros(N_WAYS), ranks, known,
+    )  # fmt: skip
     frame = pl.DataFrame({"day": day[asked], "rank": ranks, "known": known})
     rows = [_row("all", frame)]
     rows += [_row(STRATA[k], frame.filter(pl.col("known") == k)) for k in (2, 1, 0)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from powderkeg.engine.arrays import Ints
+from powderkeg.engine.arrays import Floats, Ints
 
 DYAD, NEIGHBOURS, ANYBODY, NAMESAKES, TWO_STEPS, HOUSEHOLD = range(6)
 """Ways by which an actor gets a score: what the two did before; what others of the household did by this act; who is
@@ -68,3 +68,7 @@ class Limits(NamedTuple):
     anybody: int
     partners: int
     theirs: int
+
+
+Weighing = tuple[Limits, Floats, Floats, Floats]
+"""What the loops take after the shelves: how far to look back, answers, fading and weights of the ways."""

@@ -50,23 +50,11 @@ TINY = 1e-12
 
 @inner
 def score_all(
-    asker: int,
-    asked: int,
-    mine: int,
-    day: int,
-    past: PastEvents,
-    shelves: Shelves,
-    limits: Limits,
-    answer: Floats,
-    fade: Floats,
-    weight: Floats,
-    score: Floats,
-    touched: Ints,
-    total: Floats,
-    own: Floats,
-) -> int:
+    asker: int, asked: int, mine: int, day: int, past: PastEvents, shelves: Shelves, limits: Limits, answer: Floats,
+    fade: Floats, weight: Floats, score: Floats, touched: Ints, total: Floats, own: Floats,
+) -> int:  # fmt: skip
     """Scores for one question: whom will `asker` meet by the act `asked` on that day? Returns how many actors have one;
-    `touched` names them.
+    `touched` names them. The asker has none.
 
     mine   the actor whose part of every way is wanted in `own`, -1: nobody's
     total  (ways,) sum over all actors of what a weight of 1 would give
@@ -78,47 +66,19 @@ def score_all(
     low = shelves.source_start[asker]
     high = before(order, low, shelves.source_start[asker + 1], when, day)
     n: int = from_dyad(
-        order,
-        max(low, high - limits.dyad),
-        high,
-        day,
-        asked,
-        past.act,
-        target,
-        when,
-        past.tone,
-        answer,
-        fade,
-        mine,
-        score,
-        touched,
-        total,
-        own,
-    )
+        order, max(low, high - limits.dyad), high, day, asked, past.act, target, when, past.tone, answer, fade, mine,
+        score, touched, total, own,
+    )  # fmt: skip
     memory = total[0]
     n = from_two_steps(
-        order,
-        shelves.source_start,
-        max(low, high - limits.partners),
-        high,
-        limits.theirs,
-        day,
-        when,
-        target,
-        asker,
-        weight[TWO_STEPS - 1, tone] + memory * weight[TWO_STEPS + 4, tone],
-        TWO_STEPS,
-        mine,
-        score,
-        touched,
-        n,
-        total,
+        order, shelves.source_start, max(low, high - limits.partners), high, limits.theirs, day, when, target, asker,
+        weight[TWO_STEPS - 1, tone] + memory * weight[TWO_STEPS + 4, tone], TWO_STEPS, mine, score, touched, n, total,
         own,
-    )
+    )  # fmt: skip
     low, order = shelves.act_start[asked], shelves.by_act
     high = before(order, low, shelves.act_start[asked + 1], when, day)
     n = from_list(
-        order, max(low, high - limits.anybody), high, day, when, target, WIDE, 0.0,
+        order, max(low, high - limits.anybody), high, day, when, target, asker, WIDE, 0.0,
         weight[ANYBODY - 1, tone] + memory * weight[ANYBODY + 4, tone], ANYBODY, mine, score, touched, n, total, own,
     )  # fmt: skip
     home = past.household[asker]
@@ -129,67 +89,25 @@ def score_all(
     low = shelves.neighbours_start[key]
     high = before(order, low, shelves.neighbours_start[key + 1], when, day)
     n = from_list(
-        order,
-        max(low, high - limits.list),
-        high,
-        day,
-        when,
-        target,
-        NEAR,
-        SPARSE,
-        weight[NEIGHBOURS - 1, tone] + memory * weight[NEIGHBOURS + 4, tone],
-        NEIGHBOURS,
-        mine,
-        score,
-        touched,
-        n,
-        total,
-        own,
-    )
+        order, max(low, high - limits.list), high, day, when, target, asker, NEAR, SPARSE,
+        weight[NEIGHBOURS - 1, tone] + memory * weight[NEIGHBOURS + 4, tone], NEIGHBOURS, mine, score, touched, n,
+        total, own,
+    )  # fmt: skip
     low, order = shelves.household_start[home], shelves.by_household
     high = before(order, low, shelves.household_start[home + 1], when, day)
     n = from_list(
-        order,
-        max(low, high - limits.list),
-        high,
-        day,
-        when,
-        target,
-        NEAR,
-        SPARSE,
-        weight[HOUSEHOLD - 1, tone] + memory * weight[HOUSEHOLD + 4, tone],
-        HOUSEHOLD,
-        mine,
-        score,
-        touched,
-        n,
-        total,
+        order, max(low, high - limits.list), high, day, when, target, asker, NEAR, SPARSE,
+        weight[HOUSEHOLD - 1, tone] + memory * weight[HOUSEHOLD + 4, tone], HOUSEHOLD, mine, score, touched, n, total,
         own,
-    )
+    )  # fmt: skip
     key, order = past.role[asker] * n_acts + asked, shelves.by_role
     low = shelves.role_start[key]
     high = before(order, low, shelves.role_start[key + 1], when, day)
     last: int = from_namesakes(
-        order,
-        max(low, high - limits.list),
-        high,
-        past.source,
-        target,
-        past.household,
-        past.seat,
-        past.role,
-        past.namesake,
-        asker,
-        FEW,
-        weight[NAMESAKES - 1, tone] + memory * weight[NAMESAKES + 4, tone],
-        NAMESAKES,
-        mine,
-        score,
-        touched,
-        n,
-        total,
-        own,
-    )
+        order, max(low, high - limits.list), high, past.source, target, past.household, past.seat, past.role,
+        past.namesake, asker, FEW, weight[NAMESAKES - 1, tone] + memory * weight[NAMESAKES + 4, tone], NAMESAKES, mine,
+        score, touched, n, total, own,
+    )  # fmt: skip
     return last
 
 
@@ -240,8 +158,9 @@ def rank(
     questions: Ints, past: PastEvents, shelves: Shelves, limits: Limits, answer: Floats, fade: Floats, weight: Floats,
     score: Floats, touched: Ints, total: Floats, own: Floats, ranks: Floats, known: Ints,
 ) -> None:  # fmt: skip
-    """The rank of each question's own target among all actors, ties in the middle; other targets of that source and act
-    on that day are left out. `known`: 2 if the same was done to it before, 1 if anything was, 0 if nothing."""
+    """The rank of each question's own target among all actors but the asker, ties in the middle; other targets of that
+    source and act on that day are left out. `known`: 2 if the same was done to it before, 1 if anything was,
+    0 if nothing."""
     for i in range(len(questions)):
         question = questions[i]
         asker, mine, day, asked = past.source[question], past.target[question], past.day[question], past.act[question]
@@ -274,28 +193,16 @@ def rank(
             above += value > mine_has
             level += value == mine_has
             score[touched[place]] = 0.0
-        # Those without any score are level with one that has none.
-        level = level - 1 if mine_has > 0.0 else len(past.household) - positive - left_out - 1
+        # Those without any score are level with one that has none; the asker is nobody's next.
+        level = level - 1 if mine_has > 0.0 else len(past.household) - positive - left_out - 2
         ranks[i] = 1.0 + above + 0.5 * level
 
 
 @loop
-def look(
-    asker: int,
-    asked: int,
-    mine: int,
-    day: int,
-    past: PastEvents,
-    shelves: Shelves,
-    limits: Limits,
-    answer: Floats,
-    fade: Floats,
-    weight: Floats,
-    score: Floats,
-    touched: Ints,
-    total: Floats,
-    own: Floats,
-) -> int:
-    """`score_all` for Python: scores stay in `score`."""
+def scores_for(
+    asker: int, asked: int, mine: int, day: int, past: PastEvents, shelves: Shelves, limits: Limits, answer: Floats,
+    fade: Floats, weight: Floats, score: Floats, touched: Ints, total: Floats, own: Floats,
+) -> int:  # fmt: skip
+    """`score_all` as Python calls it: (actors,) scores stay in `score`, which must come as zeros."""
     n: int = score_all(asker, asked, mine, day, past, shelves, limits, answer, fade, weight, score, touched, total, own)
     return n

@@ -79,17 +79,23 @@ def from_dyad(
 
 @inner
 def from_list(
-    order: Ints, low: int, high: int, day: int, when: Ints, target: Ints, slack: float, rarity: float, weight: float,
-    way: int, mine: int, score: Floats, touched: Ints, n: int, total: Floats, own: Floats,
+    order: Ints, low: int, high: int, day: int, when: Ints, target: Ints, asker: int, slack: float, rarity: float,
+    weight: float, way: int, mine: int, score: Floats, touched: Ints, n: int, total: Floats, own: Floats,
 ) -> int:  # fmt: skip
-    """Those met on a shelf, each by its share of 1 / (slack + days); `rarity` holds back shelves of few rows."""
+    """Those met on a shelf, each by its share of 1 / (slack + days); `rarity` holds back shelves of few rows.
+
+    Rows that met the asker are left aside: nobody meets itself.
+    """
     whole = 0.0
     for place in range(low, high):
-        whole += 1.0 / (slack + day - when[order[place]])
+        if target[order[place]] != asker:
+            whole += 1.0 / (slack + day - when[order[place]])
     if whole > 0.0:
         whole += rarity
         for place in range(low, high):
             row = order[place]
+            if target[row] == asker:
+                continue
             share = 1.0 / (slack + day - when[row]) / whole
             total[way] += share
             if target[row] == mine:
