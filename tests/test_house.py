@@ -46,8 +46,6 @@ LONG_FUNCTIONS = {
     "compare.rare.rare.rare": STEPS,
     "fit.advice.advice": "one piece of advice after the other",
     "fit.checks.expected.expected_acts": "the formulas of the passes in NumPy, backgrounds and then answers",
-    "fit.fitting.fit": STEPS,
-    "fit.likelihood.problem.pose": STEPS,
     "fit.parents._rates": STEPS,
     "model.plain._model": "an empty array for every part of a system that plain processes do not have",
     "plots.causes.entanglement": LAYERS,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import warnings as python_warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,18 +24,19 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
 from powderkeg.fit.background.courses import coverage_offset
-from powderkeg.fit.deaths import asked_deaths, fit_deaths
+from powderkeg.fit.deaths import DeathFits, asked_deaths, fit_deaths
 from powderkeg.fit.differences import advice_of, with_rates
-from powderkeg.fit.estimates import estimates_at
+from powderkeg.fit.estimates import Estimate, estimates_at
 from powderkeg.fit.job import Job
 from powderkeg.fit.known import asked_of, kind_of
 from powderkeg.fit.laying import begin_layer, in_the_way
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
 from powderkeg.fit.likelihood.effects import Differences, check_differences
-from powderkeg.fit.likelihood.spans import settle_spans
-from powderkeg.fit.maximum.bounded import law_at
+from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.likelihood.spans import Spans, settle_spans
+from powderkeg.fit.maximum.bounded import FitLaw, law_at
 from powderkeg.fit.maximum.climb import Climber, Solution
-from powderkeg.fit.maximum.covariance import covariance
+from powderkeg.fit.maximum.covariance import Covariance, covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
 from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.fit.mixtures import DelaySearch, apart, check_delays, whole_name, with_wholes
@@ -117,118 +118,29 @@ def fit(
     data cannot answer.
     """
     progress = progress_shown(progress, "fitting")
-    check_baselines(baselines)
-    check_differences(actors, courses)
-    check_delays(delays)
-    if uncertainty not in UNCERTAINTY:
-        near = nearest_name(uncertainty, UNCERTAINTY)
-        raise UsageError(Fault.at("uncertainty", repr(uncertainty), " or ".join(UNCERTAINTY), near))
-    differences = Differences(actors == "vary", baselines == "dyad" or courses == "dyad", courses)
-    if differences.any and baselines == "gamma":
-        raise UsageError(
-            Fault.at("baselines", "'gamma' beside actors or courses that vary",
-                  argument("baselines", "dyad") + " or " + argument("baselines", "shared"))
-        )  # fmt: skip
+    differences = _checked(baselines, actors, courses, delays, uncertainty, level)
     if isinstance(model, Scenario | str | Path):
         model = compile_model(model, events)
-    if not 0.0 < level < 1.0:
-        raise UsageError(Fault.at("level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
-    by_day = reads_by_day(events, likelihood)
-    gamma = "rates of channels are integrated out" if baselines == "gamma" or differences.any else ""
-    events, unknown = settle_spans(model, events, by_day, spans, gamma)
-    data, frame = read_data(model, events, likelihood, unmatched, history_days)
-    if data.by_day:
-        history_days = float(np.floor(history_days))
-    shift = calendar_shift(model, events, history_days)
-    model.must_be_known(shift + data.days, "the window")
-    start = events.start + timedelta(days=int(history_days))
+    integrates = baselines == "gamma" or differences.any
+    record = _read(model, events, likelihood, spans, integrates, unmatched, history_days)
     whole, file = model, model.scenario
     wanted, free, fix = asked_deaths(model, free, fix)
     model, free, fix = apart(model, free, fix)
-    job = Job(model, data, free, fix, use_ranges, prior, shift, start, coverage_offset(events, exposure),
-              baselines, differences, actors == "alike")  # fmt: skip
-    said: list[str] = [unknown.words] if unknown.way else []
+    job = Job(model, record.data, free, fix, use_ranges, prior, record.shift, record.start,
+              coverage_offset(record.events, exposure), baselines, differences, actors == "alike")  # fmt: skip
+    said: list[str] = [record.unknown.words] if record.unknown.way else []
     tell = progress or tell_nobody
-    (asked, unasked), tried_layers = asked_of(reporting, model.scenario, events), None
-    if asked is not None and unasked and (fault := in_the_way(job, asked)) is not None:
-        said.append(f"reporting.{asked.source} of the scenario was left aside: {fault.found}")
-        asked = None
-    if asked is not None:
-        tell(0.0, "what the source shows")
-        first = "constant" if background in ("auto", "scenario", "epochs") else background
-        job = replace(job, alike=job.alike or not job.differences.any)
-        job, tried_layers = begin_layer(job, asked, events, first)
-    fallen, tried = choose_background(job, background, said, tell)
-    settled = replace(job, baselines="gamma" if len(fallen[0].problem.law_rates) else "shared",
-                      differences=fallen[0].differences)  # fmt: skip
-    looking = DelaySearch(lambda one: _compiled(one, whole, events), said, tell)
-    job, climber, solution = looking.chosen((settled, *fallen), delays)
-    if job.layer is not None:
-        tell(0.8, "what the source shows")
-        shape = climber.problem.shape
-        job, climber, solution = settle(job, lambda one: one.under(shape), (climber.problem, solution.vector), True)
-    problem = climber.problem
-    if not np.isfinite(solution.log_likelihood):
-        raise FitError(
-            "the likelihood is 0 wherever it was tried; look at events.unexplained and the scenario's guards"
-        )
+    job, layers = _layered(job, reporting, record.events, background, said, tell)
+    top = _highest(job, whole, record.events, background, delays, said, tell)
     tell(0.85, "errors and intervals")
-    spread = covariance(climber, solution, problem.held)
+    climber, solution = top.climber, top.solution
+    spread = covariance(climber, solution, climber.problem.held)
     estimates = estimates_at(climber, solution, spread, level)
     law = law_at(climber, solution, spread, estimates, level)
-    used = used_events(model, events, frame, solution.objective.unexplained, history_days)
     tell(0.95, "leaving out each mechanism in turn")
     tests = _test_mechanisms(climber, solution) if test_mechanisms else _no_tests()
-    unexplained = unexplained_events(problem, solution.objective.unexplained, frame, start)
-    told = ratio_told(problem, solution.vector)
-    said += [*told.said, *used.said]
-    said += advice(problem, solution, spread, estimates, unexplained.height, use_ranges)
-    shown = None
-    if problem.layer is not None:
-        shown = reported(problem, solution.vector, spread, level, found_by(climber, solution.vector)[1], tried_layers)
-        said += shown.warnings
-    paths = {p.place: p.path for p in problem.parameters if not p.path.startswith("reporting.")}
-    named = [k for k, place in enumerate(spread.places) if int(place) in paths]
-    matrix, covered = spread.matrix[np.ix_(named, named)], tuple(paths[int(spread.places[k])] for k in named)
-    if isinstance(climber, VaryingClimber):
-        estimates, matrix, covered = with_rates(climber, solution, spread, estimates, level)
-        said += advice_of(climber, solution.vector)
-    estimates = with_wholes(problem, solution.vector, spread, estimates, level, file)
-    deaths = fit_deaths(whole, frame, wanted, level)
-    estimates |= deaths.estimates
-    said += deaths.said
-    estimates = without_intervals(estimates) if used.withholds else estimates
-    result = Fit(
-        scenario_before=job.model.scenario,
-        parameters={path: e for path, e in estimates.items() if not path.startswith("reporting.")},
-        log_likelihood=solution.log_likelihood,
-        likelihood=_likelihood_words(climber),
-        prior=climber.prior.words,
-        events_used=int((data.time >= 0).sum()) - len(solution.objective.unexplained),
-        used=used,
-        unexplained=unexplained,
-        ratio=told,
-        background=tried["background"][tried["chosen"].arg_max() or 0],
-        backgrounds=tried.drop("chosen"),
-        mechanisms=tests,
-        warnings=tuple(said),
-        level=level,
-        converged=solution.converged,
-        gradient=solution.maximum.steepest,
-        covariance=matrix,
-        law=law,
-        covariance_paths=covered,
-        problem=problem,
-        climber=climber,
-        solution=solution,
-        frame=frame,
-        window_start=start,
-        job=job,
-        spans=unknown,
-        reporting=shown,
-        deaths=deaths.found,
-        source_kind=kind_of(events),
-    )
+    deaths = fit_deaths(whole, record.frame, wanted, level)
+    result = _told(record, top, spread, estimates, law, tests, deaths, said, level, use_ranges, layers, file)
     if uncertainty == "posterior":
         tell(0.97, "weighing draws by the likelihood")
         drawn = settled_posterior(result)
@@ -244,6 +156,167 @@ def fit(
             stacklevel=2,
         )
     return result
+
+
+def _checked(
+    baselines: str, actors: str, courses: str, delays: str, uncertainty: str, level: float
+) -> Differences:  # fmt: skip
+    """What may tell backgrounds apart. Raises UsageError for words that are not known or do not go together."""
+    check_baselines(baselines)
+    check_differences(actors, courses)
+    check_delays(delays)
+    if uncertainty not in UNCERTAINTY:
+        near = nearest_name(uncertainty, UNCERTAINTY)
+        raise UsageError(Fault.at("uncertainty", repr(uncertainty), " or ".join(UNCERTAINTY), near))
+    differences = Differences(actors == "vary", baselines == "dyad" or courses == "dyad", courses)
+    if differences.any and baselines == "gamma":
+        raise UsageError(
+            Fault.at("baselines", "'gamma' beside actors or courses that vary",
+                  argument("baselines", "dyad") + " or " + argument("baselines", "shared"))
+        )  # fmt: skip
+    if not 0.0 < level < 1.0:
+        raise UsageError(Fault.at("level", f"{level:g}", "a share between 0 and 1, such as 0.9"))
+    return differences
+
+
+class _Read(NamedTuple):
+    """The events as the likelihood takes them.
+
+    events        with a day for each, or with the days that each may have had
+    unknown       what became of events whose day the source does not know
+    data, frame   as arrays, and the rows behind them
+    history_days  first days whose events only act on later ones;  start, shift  of the window: its first day, and days
+                  from the model's start to it
+    """
+
+    events: EventTable
+    unknown: Spans
+    data: Data
+    frame: pl.DataFrame
+    history_days: float
+    shift: float
+    start: date
+
+
+def _read(
+    model: Model, events: EventTable, likelihood: str | None, spans: str | None, integrates: bool, unmatched: str,
+    history_days: float,
+) -> _Read:  # fmt: skip
+    """The record of a model. `integrates`: rates of channels are integrated out, where days cannot be drawn."""
+    by_day = reads_by_day(events, likelihood)
+    why_not = "rates of channels are integrated out" if integrates else ""
+    events, unknown = settle_spans(model, events, by_day, spans, why_not)
+    data, frame = read_data(model, events, likelihood, unmatched, history_days)
+    if data.by_day:
+        history_days = float(np.floor(history_days))
+    shift = calendar_shift(model, events, history_days)
+    model.must_be_known(shift + data.days, "the window")
+    start = events.start + timedelta(days=int(history_days))
+    return _Read(events, unknown, data, frame, history_days, shift, start)
+
+
+def _layered(
+    job: Job, reporting: Any, events: EventTable, background: str, said: list[str], tell: Tell
+) -> tuple[Job, pl.DataFrame | None]:  # fmt: skip
+    """(the job seen through its source, if anything is known or asked of that; what was tried)."""
+    asked, unasked = asked_of(reporting, job.model.scenario, events)
+    if asked is not None and unasked and (fault := in_the_way(job, asked)) is not None:
+        said.append(f"reporting.{asked.source} of the scenario was left aside: {fault.found}")
+        asked = None
+    if asked is None:
+        return job, None
+    tell(0.0, "what the source shows")
+    first = "constant" if background in ("auto", "scenario", "epochs") else background
+    return begin_layer(replace(job, alike=job.alike or not job.differences.any), asked, events, first)
+
+
+class _Top(NamedTuple):
+    """The maximum under the background that was kept, and the backgrounds that were tried."""
+
+    job: Job
+    climber: Climber
+    solution: Solution
+    tried: pl.DataFrame
+
+
+def _highest(
+    job: Job, whole: Model, events: EventTable, background: str, delays: str, said: list[str], tell: Tell
+) -> _Top:  # fmt: skip
+    """The background, the half-lives, and what the source shows, each given the ones before. Raises FitError if nothing
+    explains the events."""
+    fallen, tried = choose_background(job, background, said, tell)
+    job = replace(job, baselines="gamma" if len(fallen[0].problem.law_rates) else "shared",
+                  differences=fallen[0].differences)  # fmt: skip
+    looking = DelaySearch(lambda one: _compiled(one, whole, events), said, tell)
+    job, climber, solution = looking.chosen((job, *fallen), delays)
+    if job.layer is not None:
+        tell(0.8, "what the source shows")
+        shape = climber.problem.shape
+        job, climber, solution = settle(job, lambda one: one.under(shape), (climber.problem, solution.vector), True)
+    if not np.isfinite(solution.log_likelihood):
+        raise FitError(
+            "the likelihood is 0 wherever it was tried; look at events.unexplained and the scenario's guards"
+        )
+    return _Top(job, climber, solution, tried)
+
+
+def _told(
+    record: _Read, top: _Top, spread: Covariance, estimates: dict[str, Estimate], law: FitLaw, tests: pl.DataFrame,
+    deaths: DeathFits, said: list[str], level: float, use_ranges: bool, layers: pl.DataFrame | None,
+    file: Scenario | None,
+) -> Fit:  # fmt: skip
+    """The fit as it is told: estimates of the scenario's own numbers, what the events leave open, what to look at."""
+    job, climber, solution, tried = top
+    problem, vector, missed = climber.problem, solution.vector, solution.objective.unexplained
+    used = used_events(job.model, record.events, record.frame, missed, record.history_days)
+    unexplained = unexplained_events(problem, missed, record.frame, record.start)
+    ratio = ratio_told(problem, vector)
+    said += [*ratio.said, *used.said]
+    said += advice(problem, solution, spread, estimates, unexplained.height, use_ranges)
+    shown = None
+    if problem.layer is not None:
+        shown = reported(problem, vector, spread, level, found_by(climber, vector)[1], layers)
+        said += shown.warnings
+    paths = {p.place: p.path for p in problem.parameters if not p.path.startswith("reporting.")}
+    named = [k for k, place in enumerate(spread.places) if int(place) in paths]
+    matrix, covered = spread.matrix[np.ix_(named, named)], tuple(paths[int(spread.places[k])] for k in named)
+    if isinstance(climber, VaryingClimber):
+        estimates, matrix, covered = with_rates(climber, solution, spread, estimates, level)
+        said += advice_of(climber, vector)
+    estimates = with_wholes(problem, vector, spread, estimates, level, file) | deaths.estimates
+    said += deaths.said
+    estimates = without_intervals(estimates) if used.withholds else estimates
+    return Fit(
+        scenario_before=job.model.scenario,
+        parameters={path: e for path, e in estimates.items() if not path.startswith("reporting.")},
+        log_likelihood=solution.log_likelihood,
+        likelihood=_likelihood_words(climber),
+        prior=climber.prior.words,
+        events_used=int((record.data.time >= 0).sum()) - len(missed),
+        used=used,
+        unexplained=unexplained,
+        ratio=ratio,
+        background=tried["background"][tried["chosen"].arg_max() or 0],
+        backgrounds=tried.drop("chosen"),
+        mechanisms=tests,
+        warnings=tuple(said),
+        level=level,
+        converged=solution.converged,
+        gradient=solution.maximum.steepest,
+        covariance=matrix,
+        law=law,
+        covariance_paths=covered,
+        problem=problem,
+        climber=climber,
+        solution=solution,
+        frame=record.frame,
+        window_start=record.start,
+        job=job,
+        spans=record.unknown,
+        reporting=shown,
+        deaths=deaths.found,
+        source_kind=kind_of(record.events),
+    )
 
 
 def _compiled(scenario: Scenario, whole: Model, events: EventTable) -> Model:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,37 +199,89 @@ def pose(
     if differences is not None and differences.any:
         rate_of, rates, before = pool_rates(model, rate_of, rates)
         varying = make_varying(model, differences, rate_of, rates, before, shape)
-    n_rates, n_mechanisms, n_factors, n_shape = len(rates), len(answers), len(factors), shape.basis.shape[1]
-    n_shape += varying.count if varying is not None else 0
-    scale = np.array([p.value if p.value > 0 else 1.0 for p in rates])
-    paths = varying.rate_path if varying is not None else [rates[k].path for k in rate_of]
-    sources = Sources(
-        rate_parameter=rate_of,
-        rate_scale=np.where(
-            np.array(
-                [rates[k].value > 0 and rates[k].path == own for k, own in zip(rate_of, paths, strict=True)], bool
-            ),
-            system.rate[: model.n_acts] / scale[rate_of],
-            1.0,
-        ),
-        edge_scale=model.edge_weight,
-        factor_parameter=factor_of,
-        n_rates=n_rates,
-        n_factors=n_factors,
-        factor_power=model.factor_power,
-    )
-    calendar, n_factors_own = empty_calendar(), n_factors
-    reported: list[FitParameter] = []
+    sources = _sources(model, system, rate_of, rates, factor_of, len(factors), varying)
+    calendar = empty_calendar()
     if layer is not None:
         system, sources, calendar = layer.over(system, sources, model.n_acts)
         data = data._replace(
             worth=layer.worth(data), worth_now=layer.worth(data, now=True), unseen=layer.unseen_within(data.days)
         )
-        n_factors = sources.n_factors
-        reported = [FitParameter(path, "factor", 1.0, None, None, -1, True) for path, _ in layer.free]
         if layer.repeats is not None:
-            n_mechanisms += 1
             half_life_of = np.append(half_life_of, -1)
+    effects = varying.count if varying is not None else 0
+    repeats = layer is not None and layer.repeats is not None
+    counts = _Counts(len(rates), len(answers) + repeats, sources.n_factors, shape.basis.shape[1] + effects)
+    design = _designed(model, system, sources, data, shape, calendar, varying)
+    parameters = _placed(counts, rates, answers, factors, half_lives, layer)
+    start, lower, upper, held = _bounds(counts, parameters, len(half_lives), data.days, repeats)
+    return Problem(
+        model=model,
+        system=system,
+        data=data,
+        design=design,
+        terms=Terms(design, counts.linear, counts.factors + counts.shape),
+        parameters=parameters,
+        shape=shape,
+        start=start,
+        lower=lower,
+        upper=upper,
+        held=held,
+        component_decay=half_life_of,
+        component_value=system.kernel_decay.astype(np.float64),
+        n_rates=counts.rates,
+        n_factors=counts.factors,
+        varying=varying,
+        shift=shift,
+        layer=layer,
+    )
+
+
+class _Counts(NamedTuple):
+    """How many parameters of each kind there are, in order; half-lives follow. Answers with repeats, factors with what
+    a layer adds, shape with effects."""
+
+    rates: int
+    answers: int
+    factors: int
+    shape: int
+
+    @property
+    def linear(self) -> int:
+        return self.rates + self.answers
+
+    @property
+    def smooth(self) -> int:
+        return self.linear + self.factors + self.shape
+
+
+def _sources(
+    model: Model, system: System, rate_of: Ints, rates: Sequence[FitParameter], factor_of: Ints, n_factors: int,
+    varying: Varying | None,
+) -> Sources:  # fmt: skip
+    """How the design reads rates, answers and factors. A rate's channels keep their own multiple of what it is written
+    as, where it is above 0 and not pooled."""
+    scale = np.array([p.value if p.value > 0 else 1.0 for p in rates])
+    paths = varying.rate_path if varying is not None else [rates[k].path for k in rate_of]
+    own = [rates[k].value > 0 and rates[k].path == path for k, path in zip(rate_of, paths, strict=True)]
+    return Sources(
+        rate_parameter=rate_of,
+        rate_scale=np.where(np.array(own, bool), system.rate[: model.n_acts] / scale[rate_of], 1.0),
+        edge_scale=model.edge_weight,
+        factor_parameter=factor_of,
+        n_rates=len(rates),
+        n_factors=n_factors,
+        factor_power=model.factor_power,
+    )
+
+
+def _designed(
+    model: Model, system: System, sources: Sources, data: Data, shape: Shape, calendar: Calendar,
+    varying: Varying | None,
+) -> Design:  # fmt: skip
+    """The design, its calendar with facts that have a known path and with those that run out after a fixed time.
+
+    Raises FitError where such facts stand beside hidden ones, or moves have too many gates.
+    """
     turns = expiries(system, data.time, data.channel, data.by_day, data.days)
     calendar = joined(calendar, known_path(system))
     if (has_fixed(system) or len(system.turn_time)) and is_hidden(system, model.n_acts):
@@ -240,36 +293,46 @@ def pose(
     if len(turns[0]):
         calendar = joined(calendar, Calendar(*turns, share=np.ones(len(turns[0]))))
     try:
-        design = build(
+        return build(
             system, sources, data.days, shape, model.n_acts, calendar, effects=varying.effects if varying else None
-        )  # fmt: skip
+        )
     except ValueError as error:
         raise FitError(f"{error}; give the move fewer gates, or make some facts ties") from None
-    terms = Terms(design, n_rates + n_mechanisms, n_factors + n_shape)
-    base = n_rates + n_mechanisms + n_factors + n_shape
-    known = [
-        *(_at(p, k) for k, p in enumerate(rates)),
-        *(_at(p, n_rates + k) for k, p in enumerate(answers)),
-        *(_at(p, n_rates + n_mechanisms + k) for k, p in enumerate(factors)),
-        *(_at(p, base + k) for k, p in enumerate(half_lives)),
-    ]
-    known += [_at(p, n_rates + n_mechanisms + n_factors_own + k) for k, p in enumerate(reported)]
-    if layer is not None and layer.repeats is not None:
-        place = n_rates + n_mechanisms - 1
-        why = "as the scenario says" if layer.held else ""
+
+
+def _placed(
+    counts: _Counts, rates: Sequence[FitParameter], answers: Sequence[FitParameter], factors: Sequence[FitParameter],
+    half_lives: Sequence[FitParameter], layer: Layer | None,
+) -> tuple[FitParameter, ...]:  # fmt: skip
+    """All parameters with their places; what a source shows stands last, wherever its places are."""
+    parts = ((rates, 0), (answers, counts.rates), (factors, counts.linear), (half_lives, counts.smooth))
+    known = [_at(p, first + k) for part, first in parts for k, p in enumerate(part)]
+    if layer is None:
+        return tuple(known)
+    first = counts.linear + len(factors)
+    known += [FitParameter(path, "factor", 1.0, None, None, first + k, True) for k, (path, _) in enumerate(layer.free)]
+    if layer.repeats is not None:
+        place, why = counts.linear - 1, "as the scenario says" if layer.held else ""
         known.append(
             FitParameter("reporting.batches", "repeats", layer.repeats, None, None, place, not layer.held, why)
         )
-    start, lower, upper = np.zeros(base + len(half_lives)), np.zeros(base + len(half_lives)), np.zeros(0)
-    lower = np.full(len(start), -STEEPEST)
-    upper = np.full(len(start), STEEPEST)
-    lower[: n_rates + n_mechanisms], upper[: n_rates + n_mechanisms] = 0.0, np.inf
-    if layer is not None and layer.repeats is not None:
-        upper[n_rates + n_mechanisms - 1] = MOST_REPEATS
-    longest = max(LONGEST * data.days, 2.0 * max((p.value for p in half_lives), default=1.0))
+    return tuple(known)
+
+
+def _bounds(
+    counts: _Counts, parameters: Sequence[FitParameter], n_half_lives: int, days: float, repeats: bool
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """(start, lowest, highest, whether held) of the vector; a half-life that is written outside the bounds widens
+    them."""
+    n, base = counts.smooth + n_half_lives, counts.smooth
+    start, held = np.zeros(n), np.zeros(n, bool)
+    lower, upper = np.full(n, -STEEPEST), np.full(n, STEEPEST)
+    lower[: counts.linear], upper[: counts.linear] = 0.0, np.inf
+    if repeats:
+        upper[counts.linear - 1] = MOST_REPEATS
+    longest = max(LONGEST * days, 2.0 * max((p.value for p in parameters if p.kind == "half_life"), default=1.0))
     lower[base:], upper[base:] = np.log(LN2 / longest), np.log(LN2 / SHORTEST)
-    held = np.zeros(len(start), bool)
-    for p in known:
+    for p in parameters:
         if p.kind == "factor":
             start[p.place] = np.clip(np.log(p.value), -STEEPEST, STEEPEST) if p.value > 0 else -1.0
         elif p.kind == "half_life":
@@ -278,26 +341,7 @@ def pose(
         else:
             start[p.place] = p.value
         held[p.place] = not p.free
-    return Problem(
-        model=model,
-        system=system,
-        data=data,
-        design=design,
-        terms=terms,
-        parameters=tuple(known),
-        shape=shape,
-        start=start,
-        lower=lower,
-        upper=upper,
-        held=held,
-        component_decay=half_life_of,
-        component_value=system.kernel_decay.astype(np.float64),
-        n_rates=n_rates,
-        n_factors=n_factors,
-        varying=varying,
-        shift=shift,
-        layer=layer,
-    )
+    return start, lower, upper, held
 
 
 def _at(parameter: FitParameter, place: int) -> FitParameter:
