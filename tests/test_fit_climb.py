@@ -46,6 +46,7 @@ def climbed(way: str, rule: Rule, lower: Floats, upper: Floats) -> tuple[Maximum
         ("shown", Rule()),
         ("shown", Rule(learns_below=np.inf)),
         ("shown", Rule(farthest=0.1)),
+        ("shown", Rule(farthest=0.1, each=True)),
         ("asked", Rule(fresh=4)),
         ("asked", Rule()),
         ("learnt", Rule()),

@@ -164,7 +164,7 @@ class RandomClimber(Climber):
 
         rule = Rule(
             tolerance=CLOSE, good_enough=1e-3, most_steps=MOST_STEPS, shortest=1e-6, grain=1e-9, learns_below=NEAR,
-            farthest=np.where(self.is_linear, np.inf, FARTHEST), linear=self.is_linear, creeps=True,
+            farthest=np.where(self.is_linear, np.inf, FARTHEST), each=True, linear=self.is_linear, creeps=True,
         )  # fmt: skip
         return self.best(likelihood, vector, held, rule)
 

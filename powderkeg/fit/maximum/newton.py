@@ -98,7 +98,9 @@ class Rule:
     grain         share of its size by which the value may be wrong
     learns_below  decrement from which curvature is learnt rather than looked at; 0: never, infinite: always
     fresh         steps after which learnt curvature is looked at anew; None: only where it misled
-    farthest      most that a parameter moves in a step: (n,) or one for all
+    farthest      most that a parameter moves in a step: (n,) or one for all. The whole step is shortened to it, which
+                  took a fifth fewer looks over half-lives of KEDS than to cut what goes too far by itself
+    each          cut it by itself all the same, where what is left still rises
     linear        (n,) parameters that enter an intensity as they are and are not below 0: their size is their value,
                   others (logarithms) have size 1. None: none
     creeps        linear parameters do not fall below a tenth in a step while curvature is looked at: from next to 0 the
@@ -114,6 +116,7 @@ class Rule:
     learns_below: float = 0.0
     fresh: int | None = None
     farthest: Floats | float = np.inf
+    each: bool = False
     linear: NDArray[np.bool_] | None = None
     creeps: bool = False
 
@@ -262,11 +265,12 @@ class _Ascent(Generic[Kept]):
         return 1e-6 * float(np.sqrt(max(1.0, abs(self.here.value))))
 
     def _cut(self, direction: Floats, decrement: float) -> Floats:
-        """The step no farther than allowed: each parameter by itself, or the whole step where that hardly rises."""
+        """The step no farther than allowed."""
         farthest = self.rule.farthest
-        short = np.clip(direction, -farthest, farthest)
-        if float(self.here.gradient @ short) > 0.1 * decrement or decrement < self.rule.learns_below:
-            return short
+        if self.rule.each:
+            short = np.clip(direction, -farthest, farthest)
+            if float(self.here.gradient @ short) > 0.1 * decrement or decrement < self.rule.learns_below:
+                return short
         within: Floats = direction * min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
         return within
 
