@@ -18,6 +18,7 @@ kernel, and steps take the arrays they read.
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from typing import Any
@@ -25,30 +26,33 @@ from typing import Any
 from numba.core import event
 
 from powderkeg.engine.caching import njit
+from powderkeg.engine.lowering import STEPS
 
 _COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _OPTIONS: dict[str, Any] = {**_COMMON, "_nrt": False}
-_WITHIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-for options in (_OPTIONS, _WITHIN):
+_ABOVE: dict[str, Any] = {"no_cfunc_wrapper": True}
+_WITHIN: dict[str, Any] = {"no_cpython_wrapper": True, **_ABOVE}
+for options in (_OPTIONS, _WITHIN, _ABOVE):
     try:
         njit(**options)(lambda: None)
     except Exception:  # unpublished options: a Numba without them runs the same loops, slower or later
         options.clear()
         options.update(_COMMON if options is _OPTIONS else {})
 
-inner = njit(**_WITHIN, **_OPTIONS)
-inlined = njit(forceinline=True, **_WITHIN, **_OPTIONS)
-anywhere = njit(**_OPTIONS)
-loop = njit(cache=True, **_OPTIONS)
-allocating = njit(**_COMMON)
-allocating_inner = njit(**_WITHIN, **_COMMON)
-allocating_loop = njit(cache=True, **_COMMON)
+inner = njit(**_WITHIN, **_OPTIONS, **STEPS)
+inlined = njit(forceinline=True, **_WITHIN, **_OPTIONS, **STEPS)
+anywhere = njit(**_ABOVE, **_OPTIONS)
+loop = njit(cache=True, **_ABOVE, **_OPTIONS)
+allocating = njit(**_ABOVE, **_COMMON)
+allocating_inner = njit(**_WITHIN, **_COMMON, **STEPS)
+allocating_loop = njit(cache=True, **_ABOVE, **_COMMON)
 
 SUMS = {"reassoc", "contract", "nsz"}
 """What loops over many rows may do to the order of a sum, so that they run several rows at a time."""
 
+# Optimised for itself as well, unlike other steps: the order of its sums hangs on when it is optimised.
 summing = njit(fastmath=SUMS, **_WITHIN, **_COMMON)
-summing_loop = njit(cache=True, fastmath=SUMS, **_COMMON)
+summing_loop = njit(cache=True, fastmath=SUMS, **_ABOVE, **_COMMON)
 
 
 PATIENCE = 1.0
@@ -56,14 +60,20 @@ PATIENCE = 1.0
 
 
 class _Watch(event.Listener):
-    """Says once in the log `powderkeg.engine` that kernels are being compiled, if that takes a while."""
+    """Says once in the log `powderkeg.engine` that kernels are being compiled, if that takes a while.
+
+    And keeps the garbage collector from walking over all that the compiler makes, again and again, for next to nothing.
+    """
 
     def __init__(self) -> None:
         self.depth, self.began, self.spent, self.told = 0, 0.0, 0.0, False
+        self.collects = False
 
     def on_start(self, event: Any) -> None:
         if self.depth == 0:
             self.began = time.monotonic()
+            self.collects = gc.isenabled()
+            gc.disable()
         self.depth += 1
         self._look(event)
 
@@ -72,6 +82,8 @@ class _Watch(event.Listener):
         self.depth -= 1
         if self.depth == 0:
             self.spent += time.monotonic() - self.began
+            if self.collects:
+                gc.enable()
 
     def _look(self, event: Any) -> None:
         if self.told or self.spent + time.monotonic() - self.began < PATIENCE:
