@@ -116,10 +116,12 @@ class Mentions:
 
     def under(self, token: Word, depth: int = 2) -> list[Mention]:
         """The actors of a noun phrase: its head and those joined to it by "and"; else those in its modifiers."""
-        own = [
-            one for part in joined(token) for one in (self._each_country(part) or [self.at(part)]) if one is not None
-        ]
+        own = [one for part in joined(token) for one in self._each_country(part) or self._itself(part)]
         return own or [one for one in self.inside(token, depth) if one.country or one.sure >= NAMED]
+
+    def _itself(self, token: Word) -> list[Mention]:
+        found = self.at(token)
+        return [] if found is None else [found]
 
     def inside(self, token: Word, depth: int = 2) -> list[Mention]:
         """Actors that a noun phrase names beside its head: "Iran's programme", "the border with Iraq"."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from powderkeg.text.stories import Stories
@@ -82,7 +83,7 @@ class WaitingRows:
 
         mentions  True: every row is kept, not one an event
         """
-        keep: list[tuple[int, int]] | None = None
+        keep: tuple[np.ndarray, np.ndarray] | None = None
         if not mentions:
             stories = Stories()
             for frame in self.in_order():
@@ -93,12 +94,10 @@ class WaitingRows:
         at, place, kept, last = 0, 0, 0, first
         for frame in self.in_order():
             if keep is not None:
-                ends = place
-                while ends < len(keep) and keep[ends][0] < at + frame.height:
-                    ends += 1
-                here, place = keep[place:ends], ends
-                counts = pl.Series([count for _, count in here], dtype=pl.UInt32)
-                at, frame = at + frame.height, frame[[row - at for row, _ in here]].with_columns(mentions=counts)
+                ends = int(np.searchsorted(keep[0], at + frame.height))
+                counts = pl.Series(keep[1][place:ends], dtype=pl.UInt32)
+                here, place = keep[0][place:ends] - at, ends
+                at, frame = at + frame.height, frame[here].with_columns(mentions=counts)
             if frame.height:
                 last = max(last, float((frame["time"] + frame["span"] - 1).max()))  # type: ignore[arg-type]
                 files.append(self.folder / f"kept-{len(files):06d}.parquet")

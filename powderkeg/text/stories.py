@@ -9,7 +9,9 @@ nearly the same words or their codes are the same.
 from __future__ import annotations
 
 import re
+from array import array
 
+import numpy as np
 import polars as pl
 
 MENTIONS = "another mention of the same event"
@@ -23,13 +25,12 @@ _WORD = re.compile(r"[a-z]{4,}")
 class Stories:
     """Which rows tell one event, found row by row in order of time; only what may still be told again is remembered.
 
-    counts      row that first told an event -> how many rows told it
-    stands_for  the same -> the surest of them
+    counts      for each row, how many rows told the event that it told first; 0 where an earlier row told it
+    stands_for  for each such row, the surest that told the same
     """
 
     def __init__(self) -> None:
-        self.counts: dict[int, int] = {}
-        self.stands_for: dict[int, int] = {}
+        self.counts, self.stands_for = array("L"), array("Q")  # a few bytes a row, where tables of Python take hundreds
         self._sure: dict[int, float] = {}
         self._open: dict[tuple[str, str | None, str], list[tuple[int, float, float, str, frozenset[str]]]] = {}
         self._rows = 0
@@ -50,9 +51,11 @@ class Stories:
                 ),
                 None,
             )  # fmt: skip
+            self.counts.append(same is None)
+            self.stands_for.append(row)
             if same is None:
                 known.append((row, time, span, code, words))
-                self.counts[row], self.stands_for[row], self._sure[row] = 1, row, probability
+                self._sure[row] = probability
                 del known[:-MOST_OPEN]
             else:
                 self.counts[same] += 1
@@ -66,18 +69,21 @@ class Stories:
         still = {one[0] for known in self._open.values() for one in known}
         self._sure = {row: sure for row, sure in self._sure.items() if row in still}
 
-    def chosen(self) -> list[tuple[int, int]]:
-        """Rows to keep, in order, each with the number of rows that told the same."""
-        return sorted((self.stands_for[row], count) for row, count in self.counts.items())
+    def chosen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to keep, in order, and for each the number of rows that told the same."""
+        counts = np.array(self.counts, dtype=np.uint32)
+        first = np.flatnonzero(counts)
+        rows = np.array(self.stands_for, dtype=np.uint64)[first].astype(np.int64)
+        order = np.argsort(rows)
+        return rows[order], counts[first][order]
 
 
 def one_story(frame: pl.DataFrame) -> pl.DataFrame:
     """One row for each event, `mentions` saying how many told it; the rows come in order of time."""
     stories = Stories()
     stories.add(frame)
-    chosen = stories.chosen()
-    mentions = pl.Series([count for _, count in chosen], dtype=pl.UInt32)
-    return frame[[row for row, _ in chosen]].with_columns(mentions=mentions)
+    rows, counts = stories.chosen()
+    return frame[rows].with_columns(mentions=pl.Series(counts, dtype=pl.UInt32))
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
