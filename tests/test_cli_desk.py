@@ -45,6 +45,22 @@ def deliver(name: str, first: int, last: int) -> None:
     frame.select(day.alias("date"), "source", "act", "target", day.alias("added")).write_csv(f"events/{name}.csv")
 
 
+def test_a_late_round_is_noted_under_the_day_it_belongs_to(command: Command, tmp_path: Path) -> None:
+    """A round that runs after midnight, and one of the day after: the page tells them by their days."""
+    deliver("a", 0, 100)
+    assert command("desk", "--today", "2020-04-10", "--json").code == 0
+    deliver("b", 100, 112)
+    assert command("desk", "--today", "2020-04-22", "--json").code == 0
+    lines = [json.loads(line) for line in (tmp_path / "kept/nights.jsonl").read_text().splitlines()]
+    assert [line["day"] for line in lines] == ["2020-04-10", "2020-04-22"]
+    assert all(not line["night"].startswith("2020-04") for line in lines)  # when it ran stays
+    page = (tmp_path / "kept/scoreboard/scores.html").read_text()
+    assert "2020-04-22" in page
+    wrong = command("desk", "--today", "yesterday")
+    assert wrong.code == 2
+    assert "--today" in wrong.err
+
+
 def test_nights_follow_each_other_and_nothing_is_said_twice(command: Command, tmp_path: Path) -> None:
     deliver("a", 0, 100)
     first = command("desk", "--json")

@@ -46,6 +46,10 @@ def desk(
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="The round of that evening, with what was known then.")
     ] = None,
+    today: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="The day that the log and the page put this round under; today by UTC."),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Tell the faults of the file, and do nothing.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of desk files.")] = False,
     workers: Workers = None,
@@ -65,7 +69,7 @@ def desk(
         print(json.dumps(desks.schema(), ensure_ascii=False, indent=2))
         return
     asked = desks.load_desk(config)
-    night = Night(asked, Path(config).resolve().parent, screen, workers, _day(as_of))
+    night = Night(asked, Path(config).resolve().parent, screen, workers, _day("--as-of", as_of), _day("--today", today))
     if check:
         night.look()
         screen.data({"desk": config, "faults": []})
@@ -79,22 +83,23 @@ def desk(
         raise typer.Exit(FAILED)
 
 
-def _day(text: str | None) -> date | None:
+def _day(option: str, text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(Fault.at("--as-of", repr(text), "a day such as 2018-06-29")) from error
+        raise UsageError(Fault.at(option, repr(text), "a day such as 2018-06-29")) from error
 
 
 @dataclass
 class Night:
-    """One round. home: the folder of the desk file, from which its paths count."""
+    """One round. home: the folder of the desk file, from which its paths count; today: the day it is noted under."""
 
     asked: Desk
     home: Path
     screen: Screen
     workers: int | None = None
     as_of: date | None = None
+    today: date | None = None
     done: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
@@ -285,8 +290,12 @@ class Night:
 
     def _note(self) -> None:
         """A line in the log: what was done, what failed. The last line of an origin and day stands for it."""
-        when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = {"night": when, **self.told()}
+        now = datetime.now(UTC)
+        line = {
+            "night": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "day": (self.today or now.date()).isoformat(),
+            **self.told(),
+        }
         log = self.folder / LOG
         before = log.read_text(encoding="utf-8") if log.is_file() else ""
         text = before + json.dumps(line, ensure_ascii=False) + "\n"
@@ -302,5 +311,6 @@ class Night:
                 continue
             failed = line.get("failed") or []
             what = "; ".join(failed or line.get("done") or ["nothing"])
-            found.append({"day": str(line.get("night", ""))[:10], "what": what, "failed": bool(failed)})
+            day = str(line.get("day") or line.get("night", ""))[:10]  # lines of 0.3 know no day of their own
+            found.append({"day": day, "what": what, "failed": bool(failed)})
         return found[::-1]
