@@ -10,13 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from powderkeg.compare.replay.without import Observed, Without, leave_out
-from powderkeg.engine.arrays import HISTORY, Floats, System
+from powderkeg.engine.arrays import HISTORY, Floats, Ints, System
 from powderkeg.engine.draws import COPY, child, root_key
 from powderkeg.engine.replay.intensity import Ledger, ledger
 from powderkeg.engine.replay.particle_filter import Drawn, enough_copies, hidden, impute
@@ -154,7 +153,7 @@ def job_of(asked: ReplayAsked) -> ReplayJob:
     return ReplayJob(asked, x)
 
 
-def channels_of(system: System, process: NDArray[np.int64]) -> NDArray[np.int64]:
+def channels_of(system: System, process: Ints) -> Ints:
     """Channel of every process."""
     timer = process - system.n_channels
     if not len(system.timer_channel):
@@ -163,8 +162,8 @@ def channels_of(system: System, process: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _runs(
-    job: ReplayJob, replicate: NDArray[np.int64], time: Floats, channel: NDArray[np.int64],
-    mechanism: NDArray[np.int64], level_time: Floats, exploded: Floats, begin: float,
+    job: ReplayJob, replicate: Ints, time: Floats, channel: Ints,
+    mechanism: Ints, level_time: Floats, exploded: Floats, begin: float,
 ) -> Runs:  # fmt: skip
     """Events of the window from `begin` on as `Runs`."""
     inside = time >= begin
@@ -189,34 +188,48 @@ def _runs(
     )
 
 
+class _ActColumns(NamedTuple):
+    """(acts,) each."""
+
+    replicate: Ints
+    time: Floats
+    channel: Ints
+    mechanism: Ints
+
+
+def _joined(parts: list[_ActColumns]) -> _ActColumns:
+    return _ActColumns(
+        np.concatenate([one.replicate for one in parts]),
+        np.concatenate([one.time for one in parts]),
+        np.concatenate([one.channel for one in parts]),
+        np.concatenate([one.mechanism for one in parts]),
+    )
+
+
 def both_worlds(job: ReplayJob, histories: list[History], begin: float) -> tuple[Runs, Runs]:
     """The imputed histories, one replicate each, and all replays, from `begin` on."""
     system = job.model.system
-    rows: list[list[NDArray[Any]]] = [[], [], [], []]
-    new: list[list[NDArray[Any]]] = [[], [], [], []]
+    rows: list[_ActColumns] = []
+    new: list[_ActColumns] = []
     for m, one in enumerate(histories):
         d, r = one.drawn, one.replayed
         channel = channels_of(system, d.process)
-        told = np.full(len(channel), HISTORY)
-        for column, part in zip(rows, (np.full(len(channel), m), d.time, channel, told), strict=True):
-            column.append(part)
+        told = np.full(len(channel), HISTORY, np.int64)
+        rows.append(_ActColumns(np.full(len(channel), m), d.time, channel, told))
         replicate, at = np.nonzero(r.kept)
-        first = m * job.each
-        parts = (
-            np.concatenate([replicate, r.replicate]) + first,
-            np.concatenate([d.time[at], r.time]),
-            np.concatenate([channel[at], channels_of(system, r.process)]),
-            np.concatenate([told[at], r.mechanism]),
+        new.append(
+            _ActColumns(
+                np.concatenate([replicate, r.replicate]) + m * job.each,
+                np.concatenate([d.time[at], r.time]),
+                np.concatenate([channel[at], channels_of(system, r.process)]),
+                np.concatenate([told[at], r.mechanism]),
+            )
         )
-        for column, part in zip(new, parts, strict=True):
-            column.append(part)
-    factual = [np.concatenate(column) for column in rows]
-    other = [np.concatenate(column) for column in new]
     never = np.full(len(histories), np.inf)
     times = np.stack([one.level_time for one in histories])
     level_time = np.concatenate([one.replayed.level_time for one in histories])
     exploded = np.concatenate([one.replayed.exploded for one in histories])
     return (
-        _runs(job, factual[0], factual[1], factual[2], factual[3], times, never, begin),
-        _runs(job, other[0], other[1], other[2], other[3], level_time, exploded, begin),
+        _runs(job, *_joined(rows), times, never, begin),
+        _runs(job, *_joined(new), level_time, exploded, begin),
     )

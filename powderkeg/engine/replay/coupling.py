@@ -111,7 +111,7 @@ def pair(b: Ledger) -> tuple[Ints, Floats]:
 
 
 @inner
-def _bring(ints, floats, w, x, c, time):  # type: ignore[no-untyped-def]
+def _bring(ints: Ints, floats: Floats, w: Ints, x: Floats, c: int, time: float) -> None:
     """What channel c holds, brought to `time` in both worlds."""
     since = w[SINCE] + c
     gone = time - x[since]
@@ -130,7 +130,7 @@ def _bring(ints, floats, w, x, c, time):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _bring_calm(ints, floats, w, x, d, phase, time):  # type: ignore[no-untyped-def]
+def _bring_calm(ints: Ints, floats: Floats, w: Ints, x: Floats, d: int, phase: int, time: float) -> None:
     since = w[CALM_SINCE] + d
     gone = time - x[since]
     if gone > 0.0:
@@ -140,7 +140,7 @@ def _bring_calm(ints, floats, w, x, d, phase, time):  # type: ignore[no-untyped-
 
 
 @inner
-def ready(ints, floats, w, x, q, phase, time):  # type: ignore[no-untyped-def]
+def ready(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, phase: int, time: float) -> None:
     """Bring all that process q is read from to `time`."""
     if q < ints[N_CHANNELS]:
         _bring(ints, floats, w, x, q, time)
@@ -149,19 +149,21 @@ def ready(ints, floats, w, x, q, phase, time):  # type: ignore[no-untyped-def]
 
 
 @inner
-def factual_intensity(ints, floats, w, x, q, time):  # type: ignore[no-untyped-def]
-    return intensity(ints, floats, q, BASE, w, w[LEVEL], x, w[HELD], w[CALM], time)
+def factual_intensity(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, time: float) -> float:
+    found: float = intensity(ints, floats, q, BASE, w, w[LEVEL], x, w[HELD], w[CALM], time)
+    return found
 
 
 @inner
-def other_intensity(ints, floats, w, x, q, phase, time):  # type: ignore[no-untyped-def]
-    return intensity(
+def other_intensity(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, phase: int, time: float) -> float:
+    found: float = intensity(
         ints, floats, q, phase, w, w[LEVEL] + ints[N_FACTS], x, w[HELD] + ints[N_HELD], w[CALM] + ints[N_CALMS], time
     )
+    return found
 
 
 @inner
-def _ceiling(w, x, q, value):  # type: ignore[no-untyped-def]
+def _ceiling(w: Ints, x: Floats, q: int, value: float) -> None:
     x[w[BOUND] + q] = value
     place = w[PLACE] + q
     if value > 0.0 and w[place] < 0:
@@ -177,25 +179,27 @@ def _ceiling(w, x, q, value):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _lowest(ints, floats, p, phase):  # type: ignore[no-untyped-def]
-    low = np.inf
+def _lowest(ints: Ints, floats: Floats, p: int, phase: int) -> float:
+    low: float = np.inf
     value = ints[STEP_VALUE] + phase * ints[STEP_VALUE + 1]
     for i in range(ints[ints[PROFILE_START] + p], ints[ints[PROFILE_START] + p + 1]):
         low = min(low, floats[value + i])
-    return low * (1.0 - abs(floats[ints[SWING] + phase * ints[SWING + 1] + p]))
+    low *= 1.0 - abs(floats[ints[SWING] + phase * ints[SWING + 1] + p])
+    return low
 
 
 @inner
-def _highest(ints, floats, p, phase):  # type: ignore[no-untyped-def]
-    high = 0.0
+def _highest(ints: Ints, floats: Floats, p: int, phase: int) -> float:
+    high: float = 0.0
     value = ints[STEP_VALUE] + phase * ints[STEP_VALUE + 1]
     for i in range(ints[ints[PROFILE_START] + p], ints[ints[PROFILE_START] + p + 1]):
         high = max(high, floats[value + i])
-    return high * (1.0 + abs(floats[ints[SWING] + phase * ints[SWING + 1] + p]))
+    high *= 1.0 + abs(floats[ints[SWING] + phase * ints[SWING + 1] + p])
+    return high
 
 
 @inner
-def _same_profile(ints, floats, p, phase):  # type: ignore[no-untyped-def]
+def _same_profile(ints: Ints, floats: Floats, p: int, phase: int) -> bool:
     if (
         floats[ints[SWING] + p] != floats[ints[SWING] + phase * ints[SWING + 1] + p]
         or floats[ints[PEAK] + p] != floats[ints[PEAK] + phase * ints[PEAK + 1] + p]
@@ -211,7 +215,7 @@ def _same_profile(ints, floats, p, phase):  # type: ignore[no-untyped-def]
 
 
 @inner
-def look(ints, floats, w, x, q, phase, time):  # type: ignore[no-untyped-def]
+def look(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, phase: int, time: float) -> None:
     """Whether process q differs between the worlds now, and a ceiling of what may come anew until it is looked at."""
     if q >= ints[N_CHANNELS]:
         one = factual_intensity(ints, floats, w, x, q, time)
@@ -275,7 +279,7 @@ def look(ints, floats, w, x, q, phase, time):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _mark(w, q):  # type: ignore[no-untyped-def]
+def _mark(w: Ints, q: int) -> None:
     if w[w[IS_DIRTY] + q] == 0:
         w[w[IS_DIRTY] + q] = 1
         w[w[DIRTY] + w[N_DIRTY]] = q
@@ -283,7 +287,7 @@ def _mark(w, q):  # type: ignore[no-untyped-def]
 
 
 @inner
-def look_again(ints, floats, w, x, phase, time):  # type: ignore[no-untyped-def]
+def look_again(ints: Ints, floats: Floats, w: Ints, x: Floats, phase: int, time: float) -> None:
     """At every process that was marked."""
     for i in range(w[N_DIRTY]):
         q = w[w[DIRTY] + i]
@@ -293,14 +297,17 @@ def look_again(ints, floats, w, x, phase, time):  # type: ignore[no-untyped-def]
 
 
 @inner
-def arm(ints, floats, w, x, q, time, turn):  # type: ignore[no-untyped-def]
+def arm(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, time: float, turn: float) -> None:
     """The condition of policy q holds from `time` on."""
     due = max(time + floats[ints[POLICY_DAYS] + q], floats[ints[POLICY_FROM] + q], turn)
     x[w[DUE] + q] = due if due < floats[ints[POLICY_UNTIL] + q] else np.inf
 
 
 @inner
-def _change(ints, floats, w, x, is_other, s, new, time, turn, level_time, r):  # type: ignore[no-untyped-def]
+def _change(
+    ints: Ints, floats: Floats, w: Ints, x: Floats, is_other: bool, s: int, new: int, time: float, turn: float,
+    level_time: Floats, r: int,
+) -> None:  # fmt: skip
     """Fact s comes to a level in one world."""
     at = w[LEVEL] + (ints[N_FACTS] if is_other else 0) + s
     old = w[at]
@@ -327,9 +334,10 @@ def _change(ints, floats, w, x, is_other, s, new, time, turn, level_time, r):  #
 
 
 @inner
-def happen(  # type: ignore[no-untyped-def]
-    ints, floats, w, x, q, in_one, in_other, phase, time, coins, key, turn, level_time, r
-):
+def happen(
+    ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, in_one: bool, in_other: bool, phase: int, time: float,
+    coins: int, key: np.uint64, turn: float, level_time: Floats, r: int,
+) -> None:  # fmt: skip
     """An event of process q in one world or in both: its effects, its calm, its excitation.
 
     coins  how they fell in the factual world; the other world's follow them as far as its chances allow
@@ -389,9 +397,10 @@ def happen(  # type: ignore[no-untyped-def]
 
 
 @inner
-def begin_phase(  # type: ignore[no-untyped-def]
-    ints, floats, w, x, phase, time, turn, level_time, r, past_time, past, n_past, n_room
-):
+def begin_phase(
+    ints: Ints, floats: Floats, w: Ints, x: Floats, phase: int, time: float, turn: float, level_time: Floats, r: int,
+    past_time: Floats, past: Ints, n_past: int, n_room: int,
+) -> None:  # fmt: skip
     """The other world's numbers change; what it holds is made anew where masses did."""
     n_slots = ints[SLOT_MECHANISM] - ints[SLOT_GATE]
     renewed = ints[RENEWED] + phase * n_slots

@@ -15,7 +15,7 @@ on): named tuples of arrays cost the loops ten times as long, and a minute of co
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,9 @@ HEAD = 84
 N_HEAD = 10
 
 
+Part = NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_]
+
+
 class Ledger(NamedTuple):
     """A world by target channel; phase 0 is the base.
 
@@ -78,7 +81,7 @@ class Ledger(NamedTuple):
 
     ints: Ints
     floats: Floats
-    parts: dict[str, NDArray[Any]]
+    parts: dict[str, Part]
 
     def size(self, what: int) -> int:
         """One of the sizes at the head."""
@@ -164,7 +167,7 @@ def ledger(world: World, begin: float) -> Ledger:
     kernels = np.array([[place != where[0][m] for m, place in enumerate(one)] for one in where], np.bool_)
     kernels = kernels.reshape(len(systems), base.n_mechanisms)
     timer_rate = 1.0 / by_phase("timer_delay")
-    parts: dict[str, Any] = {
+    parts: dict[str, Part] = {
         "level_start": ints(base.level_start),
         "initial": ints(base.initial_level),
         "row_start": ints(base.row_start),
@@ -250,7 +253,9 @@ def ledger(world: World, begin: float) -> Ledger:
     return Ledger(whole, real, parts)
 
 
-def _altered(base: System, systems: list[System], slots: Ints, rows: list[list[int]], timer_rate: Floats) -> Any:
+def _altered(
+    base: System, systems: list[System], slots: Ints, rows: list[list[int]], timer_rate: Floats
+) -> NDArray[np.bool_]:
     """(P, C + T) whether anything that a process is read by differs from the base."""
     C = base.n_channels
     altered = np.zeros((len(systems), C + len(base.timer_channel)), np.bool_)
@@ -295,7 +300,7 @@ def _starts(lists: list[set[int]] | list[list[int]]) -> Ints:
 
 
 @inner
-def gate(ints, floats, row, phase, w, level):  # type: ignore[no-untyped-def]
+def gate(ints: Ints, floats: Floats, row: int, phase: int, w: Ints, level: int) -> float:
     """Product of a gate row at the levels w[level:]."""
     product = 1.0
     factor = ints[FACTOR] + phase * ints[FACTOR + 1]
@@ -305,14 +310,14 @@ def gate(ints, floats, row, phase, w, level):  # type: ignore[no-untyped-def]
 
 
 @inner
-def shape(ints, floats, p, phase, time):  # type: ignore[no-untyped-def]
+def shape(ints: Ints, floats: Floats, p: int, phase: int, time: float) -> float:
     """Background profile p at `time`: the last step at or before it, times the season."""
     i = ints[ints[PROFILE_START] + p]
     last = ints[ints[PROFILE_START] + p + 1] - 1
     step = ints[STEP_TIME] + phase * ints[STEP_TIME + 1]
     while i < last and floats[step + i + 1] <= time:
         i += 1
-    value = floats[ints[STEP_VALUE] + phase * ints[STEP_VALUE + 1] + i]
+    value: float = floats[ints[STEP_VALUE] + phase * ints[STEP_VALUE + 1] + i]
     swing = floats[ints[SWING] + phase * ints[SWING + 1] + p]
     if swing != 0.0:
         peak = floats[ints[PEAK] + phase * ints[PEAK + 1] + p]
@@ -321,7 +326,7 @@ def shape(ints, floats, p, phase, time):  # type: ignore[no-untyped-def]
 
 
 @inner
-def bring(ints, floats, c, x, held, since, time):  # type: ignore[no-untyped-def]
+def bring(ints: Ints, floats: Floats, c: int, x: Floats, held: int, since: int, time: float) -> None:
     """Let what channel c holds, x[held:], fade to `time`; x[since + c] says to when it was brought last."""
     gone = time - x[since + c]
     if gone > 0.0:
@@ -335,7 +340,7 @@ def bring(ints, floats, c, x, held, since, time):  # type: ignore[no-untyped-def
 
 
 @inner
-def lowering(ints, floats, c, phase, x, calm):  # type: ignore[no-untyped-def]
+def lowering(ints: Ints, floats: Floats, c: int, phase: int, x: Floats, calm: int) -> float:
     """Exponent by which calms, brought to now, lower channel c."""
     total = 0.0
     strength = ints[CALM_STRENGTH] + phase * ints[CALM_STRENGTH + 1]
@@ -345,9 +350,9 @@ def lowering(ints, floats, c, phase, x, calm):  # type: ignore[no-untyped-def]
 
 
 @inner
-def background(ints, floats, c, phase, w, level, time):  # type: ignore[no-untyped-def]
+def background(ints: Ints, floats: Floats, c: int, phase: int, w: Ints, level: int, time: float) -> float:
     """Background of a channel under its own gate, before the channel's."""
-    rate = floats[ints[RATE] + phase * ints[RATE + 1] + c]
+    rate: float = floats[ints[RATE] + phase * ints[RATE + 1] + c]
     if rate > 0.0:
         rate *= gate(ints, floats, ints[ints[BACKGROUND_GATE] + c], phase, w, level)
         p = ints[ints[PROFILE] + c]
@@ -357,14 +362,17 @@ def background(ints, floats, c, phase, w, level, time):  # type: ignore[no-untyp
 
 
 @inner
-def intensity(ints, floats, q, phase, w, level, x, held, calm, time):  # type: ignore[no-untyped-def]
+def intensity(
+    ints: Ints, floats: Floats, q: int, phase: int, w: Ints, level: int, x: Floats, held: int, calm: int, time: float,
+) -> float:  # fmt: skip
     """Intensity of a process, 1/day; what it holds and its calms brought to `time`."""
     if q >= ints[N_CHANNELS]:
         j = q - ints[N_CHANNELS]
         if w[level + ints[ints[TIMER_FACT] + j]] == ints[ints[TIMER_LEVEL] + j]:
-            return floats[ints[TIMER_RATE] + phase * ints[TIMER_RATE + 1] + j]
+            rate: float = floats[ints[TIMER_RATE] + phase * ints[TIMER_RATE + 1] + j]
+            return rate
         return 0.0
-    whole = gate(ints, floats, ints[ints[CHANNEL_GATE] + q], phase, w, level)
+    whole: float = gate(ints, floats, ints[ints[CHANNEL_GATE] + q], phase, w, level)
     if whole == 0.0:
         return 0.0
     total = background(ints, floats, q, phase, w, level, time)
@@ -376,11 +384,12 @@ def intensity(ints, floats, q, phase, w, level, x, held, calm, time):  # type: i
             total += inside * gate(ints, floats, ints[ints[SLOT_GATE] + k], phase, w, level)
     if ints[ints[CALM_LOW_START] + q] < ints[ints[CALM_LOW_START] + q + 1]:
         whole *= math.exp(-lowering(ints, floats, q, phase, x, calm))
-    return whole * total
+    whole *= total
+    return whole
 
 
 @inner
-def excite(ints, floats, e, phase, x, held):  # type: ignore[no-untyped-def]
+def excite(ints: Ints, floats: Floats, e: int, phase: int, x: Floats, held: int) -> None:
     """Add an event's excitation along edge e, in the numbers of `phase`; the target brought to now."""
     k = ints[ints[EDGE_SLOT] + e]
     mass = floats[ints[MASS] + phase * ints[MASS + 1] + e]

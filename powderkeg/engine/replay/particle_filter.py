@@ -145,22 +145,25 @@ def hidden(b: Ledger, n_acts: int, by_day: bool) -> Hidden:
 
 
 @inner
-def _next(w, at, p, key):  # type: ignore[no-untyped-def]
+def _next(w: Ints, at: int, p: int, key: np.uint64) -> np.uint64:
     """Key of copy p's next draw."""
-    k = child(child(key, COPY, p), IMMIGRANT, w[at + DRAWS])
+    k: np.uint64 = child(child(key, COPY, p), IMMIGRANT, w[at + DRAWS])
     w[at + DRAWS] += 1
     return k
 
 
 @inner
-def _fade_calms(ints, floats, x, calm, width):  # type: ignore[no-untyped-def]
+def _fade_calms(ints: Ints, floats: Floats, x: Floats, calm: int, width: float) -> None:
     for d in range(ints[N_CALMS]):
         if x[calm + d] > 0.0:
             x[calm + d] *= math.exp(-floats[ints[CALM_DECAY] + d] * width)
 
 
 @inner
-def _silence(ints, floats, watched, breaks, smooth, w, x, at, xt, until):  # type: ignore[no-untyped-def]
+def _silence(
+    ints: Ints, floats: Floats, watched: Ints, breaks: Floats, smooth: bool, w: Ints, x: Floats, at: int, xt: int,
+    until: float,
+) -> None:  # fmt: skip
     """A copy lives to `until` without an act or a change of facts: its weight, what it holds, its calms."""
     level = at + LEVEL
     held = xt + HELD
@@ -210,7 +213,7 @@ def _silence(ints, floats, watched, breaks, smooth, w, x, at, xt, until):  # typ
 
 
 @inner
-def _to_come(ints, floats, w, x, at, xt, horizon):  # type: ignore[no-untyped-def]
+def _to_come(ints: Ints, floats: Floats, w: Ints, x: Floats, at: int, xt: int, horizon: float) -> float:
     """Acts that a copy's past would still set off after `horizon`, where gates never change."""
     held = xt + HELD
     since = held + ints[N_HELD]
@@ -230,16 +233,18 @@ def _to_come(ints, floats, w, x, at, xt, horizon):  # type: ignore[no-untyped-de
 
 
 @inner
-def _rate(ints, floats, q, w, level):  # type: ignore[no-untyped-def]
+def _rate(ints: Ints, floats: Floats, q: int, w: Ints, level: int) -> float:
     """Rate of a hidden process: it holds no excitation and nothing calms it."""
     if q >= ints[N_CHANNELS]:
-        return intensity(ints, floats, q, BASE, w, level, floats, BASE, BASE, 0.0)
-    rate = background(ints, floats, q, BASE, w, level, 0.0)
-    return rate * gate(ints, floats, ints[ints[CHANNEL_GATE] + q], BASE, w, level)
+        timer: float = intensity(ints, floats, q, BASE, w, level, floats, BASE, BASE, 0.0)
+        return timer
+    rate: float = background(ints, floats, q, BASE, w, level, 0.0)
+    rate *= gate(ints, floats, ints[ints[CHANNEL_GATE] + q], BASE, w, level)
+    return rate
 
 
 @inner
-def _effects(ints, floats, w, at, c, k):  # type: ignore[no-untyped-def]
+def _effects(ints: Ints, floats: Floats, w: Ints, at: int, c: int, k: np.uint64) -> int:
     """Toss the coins of an event's effects; how they fell, as bits."""
     coins = 0
     first = ints[ints[EFFECT_START] + c]
@@ -253,7 +258,10 @@ def _effects(ints, floats, w, at, c, k):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _record(log_time, log, w, at, n, time, process, coins, event, impossible):  # type: ignore[no-untyped-def]
+def _record(
+    log_time: Floats, log: Ints, w: Ints, at: int, n: int, time: float, process: int, coins: int, event: int,
+    impossible: int,
+) -> None:  # fmt: skip
     log_time[n] = time
     log[n, PROCESS] = process
     log[n, COINS] = coins
@@ -264,9 +272,10 @@ def _record(log_time, log, w, at, n, time, process, coins, event, impossible):  
 
 
 @inner
-def _live(  # type: ignore[no-untyped-def]
-    ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n
-):
+def _live(
+    ints: Ints, floats: Floats, process: Ints, watched: Ints, breaks: Floats, smooth: bool, w: Ints, x: Floats, at: int,
+    xt: int, p: int, until: float, key: np.uint64, log_time: Floats, log: Ints, n: int,
+) -> int:  # fmt: skip
     """A copy lives to `until`: facts run out and come up. Returns the number of records, or NO_ROOM."""
     n_channels = ints[N_CHANNELS]
     while x[xt + NOW] < until:
@@ -300,7 +309,10 @@ def _live(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _act(ints, floats, w, x, at, xt, p, c, event, time, key, log_time, log, n):  # type: ignore[no-untyped-def]
+def _act(
+    ints: Ints, floats: Floats, w: Ints, x: Floats, at: int, xt: int, p: int, c: int, event: int, time: float,
+    key: np.uint64, log_time: Floats, log: Ints, n: int,
+) -> None:  # fmt: skip
     """A copy sees an act: its weight, and what the act does."""
     level = at + LEVEL
     held = xt + HELD
@@ -324,7 +336,7 @@ def _act(ints, floats, w, x, at, xt, p, c, event, time, key, log_time, log, n): 
 
 
 @inner
-def _settle(w, x, wide, deep, n, key, batch, cumulative):  # type: ignore[no-untyped-def]
+def _settle(w: Ints, x: Floats, wide: int, deep: int, n: int, key: np.uint64, batch: int, cumulative: Floats) -> None:
     """After the acts of one moment: copies with more impossible acts than need be die, and if few are left with weight
     all are drawn anew (systematic resampling)."""
     least = 1 << 30
@@ -374,10 +386,11 @@ def _settle(w, x, wide, deep, n, key, batch, cumulative):  # type: ignore[no-unt
 
 
 @loop
-def filter_acts(  # type: ignore[no-untyped-def]
-    ints, floats, process, watched, breaks, smooth, still, w, x, n_copies, time, channel, width, begin, horizon, key,
-    log_time, log, cumulative, order, hours,
-):  # fmt: skip
+def filter_acts(
+    ints: Ints, floats: Floats, process: Ints, watched: Ints, breaks: Floats, smooth: bool, still: bool, w: Ints,
+    x: Floats, n_copies: int, time: Floats, channel: Ints, width: float, begin: float, horizon: float, key: np.uint64,
+    log_time: Floats, log: Ints, cumulative: Floats, order: Ints, hours: Floats,
+) -> int:  # fmt: skip
     """Take all copies through the observed acts, to `horizon`; returns which copy is drawn, or NO_ROOM for its records.
 
     w, x     whole and real numbers of the copies, one after the other

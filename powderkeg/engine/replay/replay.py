@@ -108,7 +108,7 @@ class Given(NamedTuple):
 
 
 @inner
-def _born_by(ints, floats, w, x, q, phase, time, u):  # type: ignore[no-untyped-def]
+def _born_by(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, phase: int, time: float, u: float) -> int:
     """Which part of the other world's intensity a new event is put down to."""
     if q >= ints[N_CHANNELS]:
         return TIMER
@@ -133,7 +133,10 @@ def _born_by(ints, floats, w, x, q, phase, time, u):  # type: ignore[no-untyped-
 
 
 @loop
-def lead_up(ints, floats, w, x, given_time, given_process, given_coins, start, turn, level_time):  # type: ignore[no-untyped-def]
+def lead_up(
+    ints: Ints, floats: Floats, w: Ints, x: Floats, given_time: Floats, given_process: Ints, given_coins: Ints,
+    start: float, turn: float, level_time: Floats,
+) -> int:  # fmt: skip
     """Live through what happened before the worlds part, in both alike; returns how many events that were.
 
     start  day on which facts are as the model starts them, at or before the first event
@@ -160,10 +163,12 @@ def lead_up(ints, floats, w, x, given_time, given_process, given_coins, start, t
 
 
 @loop
-def replay(  # type: ignore[no-untyped-def]
-    ints, floats, w, x, start_w, start_x, given_time, given_process, given_coins, given_gone, n_before, turn, horizon,
-    root, first, done, n_replicates, limit, kept, ends, new_time, new, level_time, exploded, past_time, past,
-):  # fmt: skip
+def replay(
+    ints: Ints, floats: Floats, w: Ints, x: Floats, start_w: Ints, start_x: Floats, given_time: Floats,
+    given_process: Ints, given_coins: Ints, given_gone: Ints, n_before: int, turn: float, horizon: float,
+    root: np.uint64, first: int, done: int, n_replicates: int, limit: int, kept: NDArray[np.bool_], ends: Ints,
+    new_time: Floats, new: Ints, level_time: Floats, exploded: Floats, past_time: Floats, past: Ints,
+) -> tuple[int, int]:  # fmt: skip
     """Replicates first + done .. first + n_replicates - 1 of the other world, from `turn` to `horizon`.
 
     w, x .. start_x  a `pair` to work in, and both worlds as they part: see `lead_up`, which gives n_before
