@@ -4,7 +4,7 @@ In: nothing. Out: `STEPS`, options for functions that only compiled code calls; 
 the moment that this is imported.
 
 - A function that only compiled code calls was optimised and turned into machine code for itself, and again within every
-  caller. The caller's own passes see all of it, so `Step` hands it on as it was lowered.
+  caller. The caller's own passes see all of it, so a `StepLibrary` hands it on as it was lowered.
 - Numba looks up what an operation means under the flags of the function at hand. All flags have one hash, because what
   it hashes are their names, and to compare two reads every flag of both: a third of the time of compiling. They get a
   hash of their values here, and are the same where they hold the same.
