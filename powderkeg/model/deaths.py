@@ -14,7 +14,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.model.parts import Model
@@ -42,6 +41,8 @@ class DeathNumbers:
     @property
     def mean_if_any(self) -> float:
         """Mean number of dead of acts that kill."""
+        from scipy import special  # a third of a second, for those scenarios that have such a law
+
         m, s = math.log(self.median), math.log(self.spread)
         if s == 0.0:
             return max(math.ceil(self.median), 1.0)
@@ -58,6 +59,8 @@ class DeathNumbers:
 
     def numbers(self, uniform: Floats) -> Floats:
         """(n,) whole numbers of dead for uniforms in (0, 1); a larger uniform never gives fewer."""
+        from scipy import special
+
         u = np.asarray(uniform, dtype=np.float64)
         if self.none >= 1.0:
             return np.zeros(len(u))
