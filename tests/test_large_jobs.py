@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -25,6 +26,7 @@ from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import share_of
+from powderkeg.simulate.sending import Sent
 from tests import systems
 from tests.test_compare import TWO_CORNERS
 
@@ -477,3 +479,29 @@ def test_a_time_limit_tells_which_pieces_never_came(
     told = stopped("rare", "two.yaml", "far_hit", "--years", "0.05", "--starts", "50", "--repetitions", "20")
     assert "1 piece had not come back" in told
     assert "Stopped. Nothing was kept." in told
+
+
+class _Counting:
+    """Counts how often it was sent, and what it made for itself where it came."""
+
+    sent = 0
+
+    def __call__(self, number: int) -> int:
+        self.__dict__.setdefault("seen", []).append(number)
+        return len(self.seen)
+
+    def __getstate__(self) -> dict[str, Any]:
+        type(self).sent += 1
+        return {"seen": []}
+
+
+def test_what_makes_pieces_is_pickled_once_and_kept_where_it_comes() -> None:
+    _Counting.sent = 0
+    sent = Sent(_Counting())
+    copies = [pickle.loads(pickle.dumps(sent)) for _ in range(3)]
+    assert _Counting.sent == 1
+    assert [copy(number) for number, copy in enumerate(copies)] == [1, 2, 3]
+    assert len(repr(sent)) < 40 and sent.__name__ == "piece"
+    here = Sent(lambda number: number + 1)  # nothing to pickle: threads take it all the same
+    assert here(2) == 3
+    assert list(made_in_order(lambda number: number**2, 4, executor=ThreadPoolExecutor(2))) == [0, 1, 4, 9]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from powderkeg.errors import Fault, PowderkegError
 from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.sending import Sent
 from powderkeg.simulate.workers import AHEAD, in_order
 
 T = TypeVar("T")
@@ -92,10 +93,10 @@ def made_elsewhere(
     """Pieces in order from an executor that is not ours: it is not shut down, but nothing of ours is left in it."""
     waiting: list[_Waiting] = []
     most = AHEAD * workers_of(executor)
-    left, silence = iter(numbers), _Silence()
+    left, silence, sent = iter(numbers), _Silence(), Sent(make)
 
     def start(number: int) -> Future[T]:
-        return executor.submit(make, number)
+        return executor.submit(sent, number)
 
     try:
         more = True
