@@ -20,17 +20,20 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import coded_probabilities
 import coded_reports
 import textbook
 
 from powderkeg.text import Score, code, score_coding
 from powderkeg.text.given import code_given
+from powderkeg.text.sureness import weights
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "text.md"
 FIRST, LAST = "<!-- measured by benchmarks/text_page.py -->", "<!-- end of what was measured -->"
 
 
 WIDTH = 120
+WEIGHTS = coded_probabilities.OUT
 
 
 def measured(records: list[dict[str, Any]]) -> tuple[Score, Score]:
@@ -85,6 +88,7 @@ def lines(halves: dict[str, tuple[Score, Score]], found: dict[str, float]) -> It
         ("false events in 100 sentences", lambda pair: f"{pair[0].events['false_per_100']:.0f}"),
     ):
         yield f"| {what} | {value(read)} | {value(counted)} |"
+    yield from _probabilities()
     yield from ("", "By type, on the half that was only scored, source and target given:", "")
     yield from ("| type | sentences | found | right | F1 |", "|---|---|---|---|---|")
     for row in counted[1].by_type:
@@ -101,6 +105,34 @@ def lines(halves: dict[str, tuple[Score, Score]], found: dict[str, float]) -> It
         "length of news a second of processor time on one core.",
         WIDTH,
     )
+
+
+def _probabilities() -> Iterator[str]:
+    """How right the probabilities are: cross-validated on sentences not read, and on the half that is only scored."""
+    kept = [
+        line.removeprefix("#").strip() for line in WEIGHTS.read_text(encoding="utf-8").splitlines() if line[0] == "#"
+    ]
+    at = next(n for n, line in enumerate(kept) if line.startswith("not read"))
+    fresh = re.findall(r"([\d.]+) > ([\d.]+) \((\d+)\)", " ".join(kept[at + 2 : at + 4]))
+    brier, ece = re.findall(r"Brier ([\d.]+) ECE ([\d.]+)", kept[at])[0]
+    shipped = weights()
+    texts = coded_probabilities.told("textbook", coded_probabilities.gold_of_textbook("measure"))
+    sure = coded_probabilities.reliability([(one, one.coded(shipped)) for one in texts])
+    scored = {int(said * 10): (said, right, count) for said, right, count in sure.bins}
+    yield ""
+    yield from wrap(
+        "How right the probabilities are, all events counted, also those left out: on 315 own sentences in the manner of "
+        "news from which no pattern was written (tenfold cross-validation), and on the textbook half that was only "
+        f"scored. Calibration error {ece} and {sure.ece:.3f}, Brier score {brier} and {sure.brier:.3f}.",
+        WIDTH,
+    )
+    yield from ("", "| probability said | of own sentences right (events) | of the textbook half right (events) |")
+    yield "|---|---|---|"
+    own = {int(float(said) * 10): (right, count) for said, right, count in fresh}
+    for tenth in range(10):
+        left = "{} ({})".format(*own[tenth]) if tenth in own else "–"
+        right = f"{scored[tenth][1]:.2f} ({scored[tenth][2]})" if tenth in scored else "–"
+        yield f"| {tenth / 10:.1f} to {(tenth + 1) / 10:.1f} | {left} | {right} |"
 
 
 def main() -> None:
