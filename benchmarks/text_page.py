@@ -121,8 +121,8 @@ def _probabilities() -> Iterator[str]:
     scored = {int(said * 10): (said, right, count) for said, right, count in sure.bins}
     yield ""
     yield from wrap(
-        "How right the probabilities are, all events counted, also those left out: on 315 own sentences in the manner of "
-        "news from which no pattern was written (tenfold cross-validation), and on the textbook half that was only "
+        "How right the probabilities are, all events counted, also those left out: on 315 own sentences in the manner "
+        "of news from which no pattern was written (tenfold cross-validation), and on the textbook half that was only "
         f"scored. Calibration error {ece} and {sure.ece:.3f}, Brier score {brier} and {sure.brier:.3f}.",
         WIDTH,
     )

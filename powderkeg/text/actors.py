@@ -32,7 +32,7 @@ NAMED, GENERIC = 0.5, 0.65
 ARMED = frozenset({"police", "army", "military", "rebel", "navy", "militia", "guerrilla"})
 ARMED_KINDS = frozenset({"REB", "UAF"})
 NUMBERS = frozenset({"dozens", "scores", "hundreds", "thousands", "millions", "tens", "number", "majority", "handful",
-                     "group", "groups", "pair", "crowd", "crowds", "members", "series"})  # fmt: skip
+                     "group", "groups", "pair", "members", "series"})  # fmt: skip
 OFFICES = frozenset({"secretary", "attorney", "solicitor", "governor", "inspector", "director", "consul", "surgeon",
                      "prosecutor", "comptroller", "auditor"})  # fmt: skip
 OF_A_COUNTRY = frozenset({"GOV", "LEG", "JUD", "COP", "MIL", "OPP", "CVL", "LAB", "MED", "EDU"})
