@@ -88,7 +88,9 @@ def test_codes_of_no_book_are_kept_and_their_tone_asked_for_where_no_word_tells_
         "attack": "hostile", "blorb": "neutral", "talks": "cooperative",
     }  # fmt: skip
     assert text.count("tone ASKED") == 1
+    assert text.count("tone guessed from the name") == 2, "attack and talks"
     assert "x talks y" in text
+    assert "talkses" not in text + pk.describe(scenario).text()
 
 
 def test_whoever_shares_most_with_those_chosen_joins_first() -> None:

@@ -274,6 +274,7 @@ def test_heat_follows_from_tone_and_code_unless_it_is_given(tone: str, cameo: st
     [
         ("threaten", "threatens"), ("deny", "denies"), ("deploy", "deploys"), ("push", "pushes"), ("veto", "vetoes"),
         ("ask_nato", "asks_nato"), ("harass", "harasses"), ("mix", "mixes"), ("reach_out", "reaches_out"), ("y", "ys"),
+        ("talks", "talks"), ("raids", "raids"), ("accuses", "accuses"), ("focus", "focuses"), ("bias", "biases"),
     ],
 )  # fmt: skip
 def test_verbs_take_their_third_person(verb: str, third: str):

@@ -13,6 +13,7 @@ from typing import Any
 from powderkeg.analyze.comparison import EpisodeComparison, compare_episodes
 from powderkeg.analyze.entanglement import drawn_in, entanglement
 from powderkeg.analyze.episodes import END_STATES, Rules, episodes
+from powderkeg.analyze.hottest import HottestDay, hottest
 from powderkeg.analyze.intervals import LEVEL, IntervalEstimate
 from powderkeg.analyze.outcomes import channel_mask, outcomes, per_run, time_to_first
 from powderkeg.analyze.statistics import EpisodeStatistics, episode_statistics, onset_gaps
@@ -31,6 +32,7 @@ __all__ = [
     "LEVEL",
     "EpisodeComparison",
     "EpisodeStatistics",
+    "HottestDay",
     "IntervalEstimate",
     "Rules",
     "channel_mask",
@@ -39,6 +41,7 @@ __all__ = [
     "entanglement",
     "episode_statistics",
     "episodes",
+    "hottest",
     "onset_gaps",
     "outcomes",
     "per_run",

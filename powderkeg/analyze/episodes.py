@@ -133,7 +133,7 @@ def episodes(
     contents = describe_episodes(
         cut,
         stream.code,
-        stream.score_heat * _weight_of_dyads(stream, rules),
+        stream.score_heat * weight_of_dyads(stream, rules),
         stream.heat > 0,
         stream.hurts,
         stream.source,
@@ -166,7 +166,7 @@ def _cut(stream: Streams, rules: Rules) -> Episodes:
             stream.offsets,
             stream.time,
             stream.code,
-            stream.score_heat * _weight_of_dyads(stream, rules),
+            stream.score_heat * weight_of_dyads(stream, rules),
             stream.marks,
             rules.memory,
             rules.opens_at,
@@ -178,7 +178,7 @@ def _cut(stream: Streams, rules: Rules) -> Episodes:
         raise EventError(Fault.at("time", str(error), "events in time order")) from None
 
 
-def _weight_of_dyads(stream: Streams, rules: Rules) -> NDArray[np.float64]:
+def weight_of_dyads(stream: Streams, rules: Rules) -> NDArray[np.float64]:
     """(codes,) what heat weighs between two actors: less where more is usual, so that the usual score stays below the
     closing level and a standoff opens at as many times that as before."""
     weight = np.ones(len(stream.heat))

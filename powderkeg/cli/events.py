@@ -21,12 +21,12 @@ from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
-from powderkeg.wording import counted
+from powderkeg.wording import counted, measured
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from powderkeg.analyze import Rules
+    from powderkeg.analyze import HottestDay, Rules
     from powderkeg.events import EventTable
     from powderkeg.scenario import Scenario
 
@@ -214,6 +214,8 @@ def episodes(
     for one in heard:
         screen.paragraph(typed(spoken(one.message)))
     show_episodes(screen, found, titles)
+    if not found.height and not heard:
+        screen.paragraph(_why_none(analyze.hottest(table, read, rules, by), len(table), rules))
     if place is not None and writer is not None:
         place.write(lambda path: writer(found, path))
         screen.say(f"Written to {out}")
@@ -224,6 +226,18 @@ def episodes(
         chart = plots.hostility(hostile_acts(table, read), found, table.start, table.days)
         drawing.write(lambda path: plots.save(chart, path))
         screen.say(f"Drawn in {figure}")
+
+
+def _why_none(top: HottestDay, events: int, rules: Rules) -> str:
+    """How near the events came to a standoff."""
+    if not top.acts:
+        told = counted(events, "event")
+        return f"None of {told} is a hostile act of those whose standoffs are counted, and only such make standoffs."
+    acts, score, needed = counted(top.acts, "hostile act"), measured(top.score), measured(rules.opens_at)
+    return (
+        f"{acts}. Their heat came to {score} at most, on {top.day}; a standoff opens at {needed}, and heat fades to 37 % in "
+        f"{measured(rules.memory)} days: what a scenario says under `standoffs` sets both."
+    )
 
 
 def _usual_told(rules: Rules, by: str) -> str:

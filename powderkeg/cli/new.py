@@ -6,6 +6,7 @@ In: where to write, and perhaps event files. Out: a commented scenario.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -88,8 +89,10 @@ def new(
     if asked:
         what = "reports" if reports else "events"
         screen.say(f"What the {what} cannot say is asked for in {counted(asked, 'comment')}, marked ASKED.")
-    again = [*(files or ()), *(f"--map {one}" for one in reading.maps or ())]
-    screen.say(f"Next: powderkeg {' '.join(['fit', str(out), *again]) if files else f'run {out}'}")
+    again = [*(files or ()), *(word for one in reading.maps or () for word in ("--map", one))]
+    fitted = out.with_name(f"{out.stem}-fitted.yaml")
+    words = ["fit", str(out), *again, "--out", str(fitted)] if files else ["run", str(out)]
+    screen.say(f"Next: powderkeg {shlex.join(words)}")
 
 
 def _desk(screen: Screen, place: Destination, files: Sequence[str]) -> None:

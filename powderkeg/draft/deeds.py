@@ -34,6 +34,7 @@ class DraftedAct:
 
     verb   as it stands in patterns
     tone   hostile, cooperative or neutral; None where nobody but the user knows
+    guessed  the tone is guessed from the name alone: no book of codes says it
     """
 
     name: str
@@ -42,6 +43,7 @@ class DraftedAct:
     tone: str | None
     cameo: str | None = None
     hurts: str = "none"
+    guessed: bool = False
 
 
 FORMS: Final = (
@@ -97,8 +99,9 @@ def _own(kinds: Counter[str], inside: pl.DataFrame) -> Iterator[DraftedAct]:
         in_book, code = known.get(kind, (None, None))
         tone = TONES[in_book] if in_book else _tone_of(kind)
         fights = code is not None and code[:2] in ("18", "19", "20")
-        verb = third_person(name) if "_" not in name and not name.endswith("s") else name
-        yield DraftedAct(name, verb, kind, tone, code, "injury" if fights else "none")
+        verb = third_person(name) if "_" not in name else name
+        guessed = tone is not None and not in_book
+        yield DraftedAct(name, verb, kind, tone, code, "injury" if fights else "none", guessed)
 
 
 def _known(inside: pl.DataFrame) -> dict[str, tuple[str | None, str | None]]:

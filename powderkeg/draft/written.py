@@ -126,12 +126,16 @@ def _acts(draft: DrawnUp) -> Iterator[str]:
             "ASKED: tone. The record has no code book, so whether an act is hostile, cooperative or neutral is for you "
             "to say; only hostile acts make standoffs."
         )
+    if any(deed.guessed for deed in draft.deeds):
+        yield from _comment(
+            "ASKED: are the tones right that are guessed from the name of an act? Only hostile acts make standoffs."
+        )
     yield "acts:"
     for deed in draft.deeds:
         said = [f"tone: {deed.tone or 'neutral'}", f"title: {_quoted(deed.title)}"]
         said += [f'cameo: "{deed.cameo}"'] if deed.cameo else []
         said += [f"hurts: {deed.hurts}"] if deed.hurts != "none" else []
-        asked = "" if deed.tone else ", tone ASKED"
+        asked = ", tone ASKED" if not deed.tone else ", tone guessed from the name" if deed.guessed else ""
         yield f"  {deed.name}: {{{', '.join(said)}}} # {draft.of(act=deed.name):,}{asked}"
 
 

@@ -180,7 +180,9 @@ def _lacks(kind: Format, names: Sequence[str], missing: Sequence[str], file: str
                 f"a first line that names the columns; {found}",
                 1,
             )
-        return FileFault(file, f"no column for {what}", f"one of these names, or a mapping; {found}")
+        if "target" not in (has := _candidates(kind, names)) and "target_name" not in has:
+            what += f"; nor for the other side, target ({wanted('target')}), without which an event has none"
+        return FileFault(file, f"no column for {what}", f"one of these names, or a mapping of yours; {found}")
     what = "; ".join(f"{key} ({wanted(key)})" for key in missing)
     return FileFault(
         file,

@@ -297,6 +297,10 @@ class Several(Kind):
         return {"anyOf": [one, many, {"type": "null"}]} if self.alone else {"anyOf": [many, {"type": "null"}]}
 
 
+PAIR = re.compile(r"([^\s>/,→-]+)(?:\s+to\s+|\s*(?:-+>|→|/|,|\s-+\s)\s*)([^\s>/,→-]+)")
+"""Two names written as one, as "north to south" or "north -> south"."""
+
+
 @dataclass(frozen=True)
 class ByName(Kind):
     """A mapping from names to things, read to a dict. `sort` says what the things are.
@@ -326,6 +330,11 @@ class ByName(Kind):
             if line is not None:
                 reader.lines[here] = line
             try:
+                if isinstance(self.of, ByName) and (pair := PAIR.fullmatch(name.strip())):
+                    first, second = pair.groups()
+                    inside = item.text if isinstance(item, Scalar) else "..."
+                    expected = "names in names: who does it, and in it to whom"
+                    raise Wrong(f"{shown(name)} as a name", expected, f"{first}: {{{second}: {inside}}}")
                 if not self.among:
                     check_name(name, self.reserved)
                 elif name not in self.among:

@@ -66,7 +66,7 @@ def _names(scenario: Scenario, reader: Reader) -> None:
 
 def _verbs(scenario: Scenario, reader: Reader) -> None:
     for act in scenario.acts:
-        if (other := third_person(act)) in scenario.acts:
+        if (other := third_person(act)) != act and other in scenario.acts:
             _tell(
                 reader,
                 f"acts.{other}",

@@ -94,8 +94,11 @@ class HalfLife(NamedTuple):
 
 
 def third_person(verb: str) -> str:
-    """The verb as it follows a subject: threaten -> threatens, deny -> denies, ask_nato -> asks_nato."""
+    """The verb as it follows a subject: threaten -> threatens, deny -> denies, ask_nato -> asks_nato; talks stays."""
     first, joint, rest = verb.partition("_")
+    # Records name acts in the third person too. No English verb of ours ends in a lone s but for these endings.
+    if first.endswith("s") and not first.endswith(("ss", "us", "as", "is", "os")) and len(first) > 3:
+        return verb
     if first.endswith(("s", "x", "z", "ch", "sh", "o")):
         first += "es"
     elif first.endswith("y") and first[-2:-1] not in ("a", "e", "i", "o", "u", ""):
