@@ -235,8 +235,8 @@ def _why_none(top: HottestDay, events: int, rules: Rules) -> str:
         return f"None of {told} is a hostile act of those whose standoffs are counted, and only such make standoffs."
     acts, score, needed = counted(top.acts, "hostile act"), measured(top.score), measured(rules.opens_at)
     return (
-        f"{acts}. Their heat came to {score} at most, on {top.day}; a standoff opens at {needed}, and heat fades to 37 % in "
-        f"{measured(rules.memory)} days: what a scenario says under `standoffs` sets both."
+        f"{acts}. Their heat came to {score} at most, on {top.day}; a standoff opens at {needed}, and heat fades "
+        f"to 37 % in {measured(rules.memory)} days: what a scenario says under `standoffs` sets both."
     )
 
 

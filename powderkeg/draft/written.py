@@ -276,8 +276,8 @@ def _questions(draft: DrawnUp) -> Iterator[str]:
         f"set: {{mechanisms.{back.name}.answers: 0}}}}"
     )
     if len(draft.actors) > 2:
-        last = [*draft.actors.values()][2]
-        yield f"  without_{last}: {{title: {_quoted(f'Without {title_of(last)}')}, remove: [{last}]}}"
+        name, last = [*draft.actors.items()][2]
+        yield f"  without_{last}: {{title: {_quoted(f'Without {name}')}, remove: [{last}]}}"
 
 
 def _filled(opening: str, items: Sequence[str], closing: str, indent: int) -> Iterator[str]:

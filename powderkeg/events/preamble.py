@@ -14,6 +14,7 @@ BLANK = SEPARATORS + ' "\r'
 """What a line without anything in it may be made of: spreadsheets write the separators of empty cells."""
 MOST_LINES = 100
 NAMED = re.compile(r'^"?sep=(.)"?[;,|\t]*$', re.IGNORECASE)
+QUOTED = re.compile(r'"[^"]*"')
 KEDS_DAY = re.compile(r"\s*\d{6}(\d\d)?\s")
 DAY_OR_NUMBER = re.compile(r"\d{4}|^\d+$")
 
@@ -87,7 +88,8 @@ def _is_title(line: str, below: list[str]) -> bool:
     and more than one cell with something in it."""
     if any(one in _title(line) for one in SEPARATORS) or KEDS_DAY.match(line):
         return False
-    rows = [row for row in below if row.strip(BLANK)][:20]
+    # What stands in quotes separates nothing: remarks have semicolons in them.
+    rows = [QUOTED.sub("q", row) for row in below if row.strip(BLANK)][:20]
     while rows and len(rows) > 1 and rows[0].rstrip(BLANK) != rows[0] and not _cells(rows[0]) > 1:
         rows.pop(0)
     while rows and not any(one in rows[0] for one in SEPARATORS):
