@@ -18,6 +18,7 @@ from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit import Joint
 from powderkeg.fit.joint_law import place_beside, read, read_beside
+from powderkeg.report.compared import findings, page
 
 INERTIA, RETALIATION = "mechanisms.inertia.answers", "mechanisms.retaliation.answers"
 HALF_LIFE = "mechanisms.inertia.half_life"
@@ -229,3 +230,29 @@ def test_the_command_takes_the_law_that_lies_beside_the_scenario(fit, tmp_path, 
         main(["compare", str(place), "half"])
     assert left.value.code == 2
     assert "not JSON" in capsys.readouterr().err
+
+
+def test_a_number_set_to_an_end_of_its_range_proves_nothing_by_its_sign() -> None:
+    """A mechanism that may as well not be there: whatever is drawn from [0, 0.8], fewer answers are fewer acts."""
+    text = """
+powderkeg: 1
+name: ends
+start: 2020-01-01
+years: 3
+actors: {a: , b: }
+acts: {hit: {tone: hostile}}
+moves: {hits: {who: [a, b], does: hit, to: [a, b], rate: 30 per year}}
+mechanisms: {back: {when: x hits y, then: y hits x, answers: "0.4 [0, 0.8]", half_life: "3 [1, 6] days"}}
+outcomes: {hits: {count: {does: hit}}}
+interventions:
+  none: {set: {mechanisms.back.answers: 0}}
+  fewer: {set: {mechanisms.back.answers: 0.1}}
+  quick: {set: {mechanisms.back.half_life: 1 day}}
+"""
+    found = pk.compare(pk.loads(text), replicates=40, sets=6, seed=1)
+    ends = {one.name: one.at_ends for one in found.interventions}
+    assert ends == {"none": ("mechanisms.back.answers",), "fewer": (), "quick": ("mechanisms.back.half_life",)}
+    told = " ".join(findings(found, most=3))
+    assert "the range of mechanisms.back.answers allows that nothing changes" in told
+    assert "mechanisms.back.answers to an end of its range" in page(found)
+    assert not any(one.at_ends for one in pk.compare(pk.loads(text), replicates=4, ranges=False).interventions)

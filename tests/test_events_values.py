@@ -734,3 +734,10 @@ def test_a_header_of_half_a_million_letters_is_looked_through_at_once(tmp_path: 
     with contextlib.suppress(EventError):
         read(tmp_path, f"date,source,target,code,{'é' * 500_000}\n2020-01-02,A,B,x\n")
     assert time.process_time() - begun < 5.0
+
+
+def test_a_title_above_a_header_is_passed_over_where_remarks_hold_separators(tmp_path: Path) -> None:
+    file = tmp_path / "excel.csv"
+    row = '03.02.2019;a;b;raids;"one; and another"\r\n'
+    file.write_text("List of raids;;;;\r\n\r\nDate;Source;Target;Act;Remarks\r\n" + 5 * row, encoding="cp1252")
+    assert len(read_events(file).frame) == 5

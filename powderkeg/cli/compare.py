@@ -154,7 +154,7 @@ def show(screen: Screen, found: Comparison) -> None:
     if screen.is_silent:
         return
     from powderkeg.plots.comparison import SHARES, change
-    from powderkeg.report.compared import findings, value
+    from powderkeg.report.compared import findings, one_sided, value
     from powderkeg.wording import counted, measured
 
     c = found
@@ -187,6 +187,8 @@ def show(screen: Screen, found: Comparison) -> None:
         screen.table(heads, rows, f"{one.title} ({one.name})")
         if one.idle:
             screen.paragraph(f"It cannot change anything: {one.idle}.")
+        if one.at_ends:
+            screen.paragraph(one_sided(one))
         parts = [e for e in one.mechanisms if e.difference and e.name != "hostile acts"]
         whole = next(e for e in one.mechanisms if e.name == "hostile acts") if parts else None
         if whole is not None:

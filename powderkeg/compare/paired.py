@@ -33,7 +33,7 @@ from powderkeg.compare.measures import (
     same,
     standoff_totals,
 )
-from powderkeg.compare.ranges import drawn_sets
+from powderkeg.compare.ranges import drawn_sets, set_to_an_end
 from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words
 from powderkeg.fit.joint_law import Joint
@@ -80,6 +80,7 @@ class Compared:
     differing   share of runs in which anything at all is different
     stopped     runs that hit the event limit
     idle        why it cannot change anything, in words; "" where it can
+    at_ends     paths that it sets to an end of their range: under other numbers nothing can have another sign
     """
 
     name: str
@@ -91,6 +92,7 @@ class Compared:
     differing: float
     stopped: int
     idle: str = ""
+    at_ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class Comparison(Plotted):
                     "question": one.question,
                     "runs_that_differ": one.differing,
                     "cannot_act": one.idle or None,
+                    "set_to_an_end_of_their_range": list(one.at_ends),
                     "stopped": one.stopped,
                     **{about: {found.name: found.as_dict() for found in getattr(one, about)} for about in ABOUT},
                 }
@@ -246,7 +249,11 @@ def compare(
     by_name = {plan.named.name: [_under_of(piece[k]) for piece in under] for k, plan in enumerate(plans, 1)}
     compared = [_spread(one, by_name[one.name], level) for one in compared]
     compared = [
-        replace(one, idle=why_idle(model, made.named.only_sets)) if one.differing == 0.0 else one
+        replace(
+            one,
+            idle=why_idle(model, made.named.only_sets) if one.differing == 0.0 else "",
+            at_ends=set_to_an_end(source, made.named.only_sets) if under else (),
+        )
         for one, made in zip(compared, plans, strict=True)
     ]
     stopped_under = sum(int(piece[0]) for piece in under)

@@ -10,6 +10,7 @@ hypercube (McKay, Beckman & Conover 1979, Technometrics 21, 239-245). Numbers wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,26 @@ from powderkeg.fit.joint_law import Joint
 from powderkeg.model import Model
 from powderkeg.model.parting import values_of
 from powderkeg.model.parts import Parameter
+from powderkeg.scenario import Quantity, Scenario, edit, paths
 
 
 def ranged(model: Model) -> tuple[Parameter, ...]:
     """The parameters that have a range."""
     return tuple(p for p in model.parameters if p.low is not None and p.high is not None and p.low < p.high)
+
+
+def set_to_an_end(scenario: Scenario, sets: Mapping[str, Any]) -> tuple[str, ...]:
+    """Paths that are set to an end of their range. Other numbers of such a range all lie on one side of it, so that a
+    difference has one sign under all of them whether or not there is anything: that they agree proves nothing."""
+    before = paths(scenario)
+    after = paths(edit(scenario, dict(sets))) if sets else {}
+    return tuple(path for path in sets if _is_end(before.get(path), after.get(path)))
+
+
+def _is_end(was: Any, now: Any) -> bool:
+    if not (isinstance(was, Quantity) and isinstance(now, Quantity)) or was.low is None or was.low == was.high:
+        return False
+    return now.value != was.value and now.value in (was.low, was.high)
 
 
 def draw_values(model: Model, sets: int, seed: int, fitted: Joint | None = None) -> list[dict[str, float]]:

@@ -297,7 +297,11 @@ class Fit(Plotted):
         if self.reporting is not None:
             lines += ["", *self.reporting.lines(self.level)]
         if self.mechanisms.height:
-            lines += ["", "does the record need the mechanism? (twice the log likelihood lost without it)"]
+            lines += [
+                "",
+                "does the record need the mechanism? (twice the log likelihood lost without it; no: its answers may as "
+                "well be 0)",
+            ]
             idle = [row["mechanism"] for row in self.mechanisms.iter_rows(named=True) if row["lr"] == 0.0]
             for row in self.mechanisms.iter_rows(named=True):
                 said = "yes" if row["needed_1"] else "at 5 %" if row["needed_5"] else "no"

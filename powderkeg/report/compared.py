@@ -91,7 +91,18 @@ def findings(comparison: Comparison, most: int = 2) -> list[str]:
             best = max(clear, key=_weight)
             ranked.append((_weight(best), one, best))
     ranked.sort(key=lambda row: row[0], reverse=True)
-    return [f"{one.title}: {_moves(e)}{_called(e)}." for _, one, e in ranked[:most]]
+    return [f"{one.title}: {_moves(e)}{_called(e, one.at_ends)}." for _, one, e in ranked[:most]]
+
+
+def one_sided(one: Compared) -> str:
+    """What agreement under other numbers is not worth, where an intervention sets a number to an end of its range."""
+    if not one.at_ends:
+        return ""
+    ends, its = (", ".join(one.at_ends), "an end of its range" if len(one.at_ends) == 1 else "ends of their ranges")
+    return (
+        f"It sets {ends} to {its}: whoever gave the range, a person or a fit, does not tell the number from that, and "
+        "all other numbers lie on one side of it. That they agree on the sign is no sign that anything would change."
+    )
 
 
 def _moves(e: Effect) -> str:
@@ -115,8 +126,10 @@ def _weight(e: Effect) -> tuple[bool, float]:
     return e.better is not None, abs(e.difference) / max(abs(e.baseline) + abs(e.value), 1e-300)
 
 
-def _called(e: Effect) -> str:
+def _called(e: Effect, at_ends: Sequence[str]) -> str:
     holds = "" if e.same_sign is None else f"; so under {percent(e.same_sign)} of the other numbers"
+    if holds and at_ends:
+        holds = f"; the range of {', '.join(at_ends)} allows that nothing changes"
     return (f", which the scenario calls {e.verdict}" if e.better is not None else "") + holds
 
 
@@ -145,6 +158,7 @@ def _part(one: Compared) -> dict[str, Any]:
         "title": one.title,
         "question": one.question,
         "idle": one.idle,
+        "one_sided": one_sided(one),
         "gist": gist(one),
         "differing": percent(one.differing),
         "stopped": one.stopped,
