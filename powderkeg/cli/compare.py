@@ -37,6 +37,7 @@ from powderkeg.writing.files import text_of
 
 if TYPE_CHECKING:
     from powderkeg.compare import Comparison
+    from powderkeg.compare.effects import Effect
     from powderkeg.fit import Joint
 
 OutFolder = Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help="Folder for the results.")]
@@ -153,9 +154,8 @@ def show(screen: Screen, found: Comparison) -> None:
     """One table an intervention."""
     if screen.is_silent:
         return
-    from powderkeg.plots.comparison import SHARES, change
-    from powderkeg.report.compared import findings, one_sided, value
-    from powderkeg.wording import counted, measured
+    from powderkeg.report.compared import findings, one_sided
+    from powderkeg.wording import counted
 
     c = found
     told = f"{c.replicates:,} pairs of runs of {c.years:g} years each, seed {c.seed}"
@@ -171,19 +171,8 @@ def show(screen: Screen, found: Comparison) -> None:
     heads = ["", "without", "with", f"difference [{100 * c.level:g} % interval]"]
     heads += [*(["under other numbers"] if c.sets else []), "verdict", "as good as"]
     for one in c.interventions:
-        rows = []
-        for effect in (*one.outcomes, *(e for e in one.standoffs if e.name in ("standoffs", "mean_days"))):
-            scale = 100.0 if effect.unit in SHARES else 1.0
-            span = "?"
-            if effect.range_low is not None and effect.range_high is not None:
-                span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}".replace(
-                    "-", "−"
-                )
-            row = [effect.title, value(effect.baseline, effect.unit), value(effect.value, effect.unit)]
-            row += [change(effect.as_dict()), *([span] if c.sets else [])]
-            row += [effect.verdict + (" ?" if effect.hangs_on_ranges else "")]
-            row += ["" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} x runs"]
-            rows.append(row)
+        shown = (*one.outcomes, *(e for e in one.standoffs if e.name in ("standoffs", "mean_days")))
+        rows = [_row(effect, bool(c.sets)) for effect in shown]
         screen.table(heads, rows, f"{one.title} ({one.name})")
         if one.idle:
             screen.paragraph(f"It cannot change anything: {one.idle}.")
@@ -213,6 +202,23 @@ def show(screen: Screen, found: Comparison) -> None:
         )
     if c.stopped:
         screen.paragraph(f"{counted(c.stopped, 'run')} without intervention stopped at the limit of events.")
+
+
+def _row(effect: Effect, with_ranges: bool) -> list[str]:
+    """An outcome in both worlds, as the table shows it."""
+    from powderkeg.plots.comparison import SHARES, change
+    from powderkeg.report.compared import value
+    from powderkeg.wording import measured
+
+    scale = 100.0 if effect.unit in SHARES else 1.0
+    span = "?"
+    if effect.range_low is not None and effect.range_high is not None:
+        span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}".replace("-", "−")
+    row = [effect.title, value(effect.baseline, effect.unit), value(effect.value, effect.unit)]
+    row += [change(effect.as_dict()), *([span] if with_ranges else [])]
+    row += [effect.verdict + (" ?" if effect.hangs_on_ranges else "")]
+    row += ["" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} x runs"]
+    return row
 
 
 def write(folder: Folder, found: Comparison) -> None:

@@ -297,14 +297,10 @@ class Fit(Plotted):
         if self.reporting is not None:
             lines += ["", *self.reporting.lines(self.level)]
         if self.mechanisms.height:
-            lines += [
-                "",
-                "does the record need the mechanism? (twice the log likelihood lost without it; no: its answers may as "
-                "well be 0)",
-            ]
+            lines += ["", "does the record need the mechanism? (twice the log likelihood lost without it)"]
             idle = [row["mechanism"] for row in self.mechanisms.iter_rows(named=True) if row["lr"] == 0.0]
             for row in self.mechanisms.iter_rows(named=True):
-                said = "yes" if row["needed_1"] else "at 5 %" if row["needed_5"] else "no"
+                said = "yes" if row["needed_1"] else "at 5 %" if row["needed_5"] else self._not_needed(row["mechanism"])
                 if row["lr"] is None:
                     lines.append(f"{row['mechanism']:<{width}}  yes: some events could not have come without it")
                 elif row["lr"] > 0.0 or len(idle) <= FEW_AT_ZERO:
@@ -322,6 +318,13 @@ class Fit(Plotted):
         for warning in self.warnings:
             lines += ["", f"look at: {written(warning)}"]
         return "\n".join(lines)
+
+    def _not_needed(self, name: str) -> str:
+        """No; and why, where the interval of its answers seems to say the contrary."""
+        answers = self.parameters.get(f"mechanisms.{name}.answers")
+        if answers is None or answers.low is None or answers.low <= 0.0:
+            return "no"
+        return "no: its interval leaves 0 out, as it does not count what else the mechanism was free to choose"
 
     def _events(self) -> str:
         if self.used.share < 1.0:
