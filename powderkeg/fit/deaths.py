@@ -160,7 +160,8 @@ def fit_numbers(
     act: str, law: DeathNumbers, told: Floats, free: set[str], level: float
 ) -> tuple[dict[str, Estimate], list[str]]:
     """Estimates of one act's numbers, those held included."""
-    paths, said = death_paths(act), []
+    paths = death_paths(act)
+    said: list[str] = []
     before = dict(zip(paths, (law.none, law.median, law.spread), strict=True))
     result = {path: Estimate(path, "deaths", value, None, None, None, False, value) for path, value in before.items()}
     deadly = told[told > 0]
@@ -284,7 +285,8 @@ def _error(deadly: Floats, top: Floats, free: np.ndarray, j: int) -> float | Non
     inner = -hessian[np.ix_(kept, kept)]
     if not (np.isfinite(inner).all() and (np.linalg.eigvalsh(inner) > 0).all()):
         return None
-    return float(np.sqrt(np.linalg.inv(inner)[list(kept).index(j), list(kept).index(j)]))
+    place = int(np.searchsorted(kept, j))
+    return float(np.sqrt(np.linalg.inv(inner)[place, place]))
 
 
 def law_fits(deadly: Floats, law: DeathNumbers, free: int) -> float | None:
