@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from powderkeg.engine.arrays import Floats
+from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import DayRows
 from powderkeg.errors import Fault, FitError, UsageError, argument
 from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
@@ -49,6 +49,8 @@ NEAR = 10.0
 CLOSE = 1e-7
 """Newton decrement at which a climb by day ends: a step of a 3000th of a standard error."""
 MOST_STEPS = 60
+DIFFERENCE = 3e-3
+"""Relative step of the differences from which curvature is taken where the rough one is of no use."""
 FARTHEST = 1.0
 """Most that the log of a shape or a factor moves in a step."""
 
@@ -154,13 +156,22 @@ class RandomClimber(Climber):
     def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
         """Best rates, answers, gates and shapes at the half-lives of `vector`.
 
-        By day the Hessian is rough and dear, so near the top it is learnt. A shape that leaps to where channels hardly
-        differ finds no slope there that leads back, so shapes and factors keep to short steps.
+        By day the Hessian is rough and dear, so near the top it is learnt. It holds the split of each day's acts, and
+        may bend upwards where the value bends down; then a climb goes to and fro just below the top, whatever it
+        learns, so there the Hessian is taken from differences of the gradient. A shape that leaps to where channels
+        hardly differ finds no slope there that leads back, so shapes and factors keep to short steps.
         """
 
         def likelihood(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
             found = objective.at(x, curved)
-            return found.value, found.gradient, found.hessian
+            if not curved or not isinstance(objective.rows, DayRows) or not np.isfinite(found.value):
+                return found.value, found.gradient, found.hessian
+            free = np.flatnonzero(~held[: len(x)] & (x > self.lower[: len(x)]))
+            if _bends_down(found.hessian[np.ix_(free, free)]):
+                return found.value, found.gradient, found.hessian
+            least = np.where(self.is_linear, 1e-6, 0.1)  # logarithms pass through 0
+            hessian = by_differences(lambda at: objective.at(at, False).gradient, x, free, least)
+            return found.value, found.gradient, hessian
 
         rule = Rule(
             tolerance=CLOSE, good_enough=1e-3, most_steps=MOST_STEPS, shortest=1e-6, grain=1e-9, learns_below=NEAR,
@@ -172,6 +183,29 @@ class RandomClimber(Climber):
         """The likelihood with every channel's rate where its events put it."""
         objective: RandomObjective = self.filter(vector)[0]
         return objective.as_plain(vector[: self.problem.n_smooth])
+
+
+def _bends_down(hessian: Floats) -> bool:
+    """Whether it is negative definite."""
+    try:
+        np.linalg.cholesky(-hessian)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def by_differences(slope: Callable[[Floats], Floats], x: Floats, free: Ints, least: Floats) -> Floats:
+    """Curvature over what is free, from differences of the gradient; 0 for the others.
+
+    slope  the gradient at a place;  least (n,) size of a parameter below which its step is not made smaller
+    """
+    hessian = np.zeros((len(x), len(x)))
+    here = slope(x)
+    for p in free:
+        moved = x.copy()
+        moved[p] += DIFFERENCE * max(abs(x[p]), least[p])
+        hessian[free, p] = (slope(moved) - here)[free] / (moved[p] - x[p])
+    return 0.5 * (hessian + hessian.T)
 
 
 def random_climber(problem: Problem, prior: Callable[[Problem], Prior]) -> RandomClimber:
