@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,38 @@ def test_standoffs_of_runs_and_of_their_table_have_the_same_dead(model: pk.Model
     assert (~of_runs["deaths"]).sum() > 0 and of_runs["killed"].sum() > of_runs["deaths"].sum()
 
 
+def test_dead_of_acts_among_others_are_none_of_a_standoff(model: pk.Model) -> None:
+    """Acts of east and west lie between those of north and south: as many dead as where nobody's dead are drawn."""
+    law = "deaths: {none: 55 %, median: 2.5, spread: 3}"
+    text = FEUD.replace("south: {}}", "south: {}, east: {}, west: {}}") + "standoffs: {among: [north, south]}\n"
+
+    def standoffs(text: str) -> pl.DataFrame:
+        four = pk.compile(pk.loads(text))
+        runs = pk.simulate(four, replicates=10, seed=1)
+        of_runs = pk.episodes(runs)
+        assert of_runs.equals(pk.episodes(runs.table(), four))
+        return of_runs
+
+    acts = standoffs(text.replace(f", {law}", ""))
+    assert acts["killed"].sum() > 0
+    assert acts.equals(standoffs(text.replace(law, "deaths: {median: 1}")))
+
+
+def test_dead_that_nobody_tells_are_one_of_an_act_that_kills(model: pk.Model) -> None:
+    """Of an act with a law that may kill nobody nothing is taken; a 0 that is told is no dead; -1 tells nothing."""
+
+    def standoff(act: str, dead: float | None) -> tuple[bool, int]:
+        frame = pl.DataFrame({"time": [1.0, 1.0, 1.0], "source": ["north"] * 3, "act": [act] * 3,
+                              "target": ["south"] * 3, "deaths": [dead, 0.0, 0.0]})  # fmt: skip
+        found = pk.episodes(EventTable(frame, start=date(2010, 1, 1), days=60.0, resolution="exact"), model).to_dicts()
+        assert len(found) == 1 and found[0]["hurt"]
+        return found[0]["deaths"], found[0]["killed"]
+
+    assert [standoff("kill", dead) for dead in (None, float("nan"), -1.0)] == [(True, 1)] * 3
+    assert standoff("kill", 0.0) == standoff("attack", 0.0) == standoff("attack", None) == (False, 0)
+    assert standoff("kill", 4.0) == standoff("attack", 4.0) == (True, 4)
+
+
 def test_the_page_leaves_out_what_it_does_not_draw(model: pk.Model) -> None:
     names = {one["id"] for one in bundle(model.scenario)["outcomes"]}
     assert "attacks" in names and "standoffs.hurt" in names
@@ -289,6 +322,10 @@ def test_too_little_is_said_and_held(record: EventTable) -> None:
     assert fit.parameters[ATTACK[1]].estimate == 6.0
     words, fit = said(pl.lit(1.0))
     assert "all as many (1)" in words
+    odd = pl.when(row % 3 == 0).then(pl.lit(float("nan"))).when(row % 3 == 1).then(pl.lit(-2.0)).otherwise("deaths")
+    words, fit = said(odd)
+    assert "say how many died; the others" in words
+    assert fit.parameters[ATTACK[0]].low < 0.55 < fit.parameters[ATTACK[0]].high, "numbers that are none say nothing"
     words, _ = said(pl.lit(1.0), FEUD.replace(", deaths: {none: 55 %, median: 2.5, spread: 3}", ""))
     assert "give such an act a law" in words and "attack, kill" in words
 

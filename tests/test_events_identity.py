@@ -101,6 +101,16 @@ def test_numbers_within_a_country_are_told_apart_by_it(tmp_path: Path) -> None:
 # --- several events in a row ----------------------------------------------------------------------------------------
 
 
+def test_events_counted_in_a_row_share_its_dead(tmp_path: Path) -> None:
+    """Each with all of them, three attacks with 7 dead would be 21 dead."""
+    text = (
+        "date,source,target,act,count,deaths\n2020-01-03,a,b,x,3,7\n2020-02-04,b,a,x,1,5\n2020-02-05,b,a,x,2,\n"
+        "2020-02-06,a,b,x,4,1\n"
+    )
+    deaths = read(write(tmp_path, "a.csv", text)).frame["deaths"].to_list()
+    assert deaths == [3, 2, 2, 5, None, None, 1, 0, 0, 0]
+
+
 def test_a_count_is_as_many_events_and_it_is_said(tmp_path: Path) -> None:
     text = (
         "date,source,target,act,count\n2020-01-03,a,b,x,3\n2020-02-04,b,a,x,1\n2020-02-05,b,a,x,0\n2020-02-06,a,b,x,\n"

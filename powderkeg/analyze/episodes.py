@@ -107,9 +107,10 @@ def episodes(
     calendar, both ends counted), first_day, last_day (dates, null where the start date is unknown), opener,
     first_act, target (both null where the source does not say which side acted; who they were is then in
     `between`), peak (highest score), events (counted acts), joined (actors beside the first act's two who did
-    something hostile), hurt, deaths (anyone), killed (deaths told, else acts that killed), end_state (one of
-    END_STATES), and the number of all acts by tone: hostile, cooperative, neutral; where classes are known also by
-    class. Where the source does not know the day of all events also chance, start_low, start_high, opener_chance: see
+    something hostile), hurt, deaths (anyone), killed (by counted acts: deaths told or drawn, one for each act that
+    kills of which nothing is told), end_state (one of END_STATES), and the number of all acts by tone: hostile,
+    cooperative, neutral; where classes are known also by class. Where the source does not know the day of all events
+    also chance, start_low, start_high, opener_chance: see
     `powderkeg.analyze.unsure_days`.
 
     Raises UsageError for a `by` or a model it cannot use, EventError for a table whose times cannot be read.
@@ -211,9 +212,10 @@ def _frame(stream: Streams, cut: Episodes, contents: Contents, marks: tuple[str,
     killed = contents.lethal
     deaths = contents.lethal > 0
     if stream.killed is not None:
-        told = np.concatenate([[0.0], np.cumsum(stream.killed)])
+        # As every count of a standoff: not of acts among others, which lie between its own.
+        told = np.concatenate([[0.0], np.cumsum(np.where(stream.counted[stream.code], stream.killed, 0.0))])
         killed = np.rint(told[cut.stop] - told[cut.first]).astype(np.int64)
-        deaths = deaths | (killed > 0)
+        deaths = killed > 0
     columns: dict[str, Any] = {"replicate": replicate}
     if stream.dyad is not None:
         columns["dyad"] = _named(stream.dyads, stream.dyad[cut.stream])

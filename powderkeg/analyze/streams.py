@@ -23,6 +23,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.model.deaths import laws_of
 from powderkeg.scenario.declared import FIRST_HEAT
+from powderkeg.simulate.deaths import KILLS
 
 if TYPE_CHECKING:
     from powderkeg.simulate import Runs
@@ -53,7 +54,8 @@ class Streams:
     hurts      (K,) 0 nobody, 1 injury, 2 death
     tone       (K,) index into TONES, -1 for what is no act;  klass (K,) index into CLASSES or -1
     undirected (K,) the source does not say which of the two sides acted
-    killed     (N,) deaths told or drawn for each event, or None
+    killed     (N,) deaths told or drawn for each event, one where nothing is told of an act that kills; None where no
+               event has such a number
     """
 
     offsets: Ints
@@ -163,7 +165,11 @@ def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
         *wanted,
         pl.col("time").cast(pl.Float64),
         (pl.col("replicate") if "replicate" in has else pl.lit(0)).cast(pl.Int64).alias("replicate"),
-        *([pl.col("deaths").cast(pl.Float64).fill_null(0.0)] if "deaths" in has else []),
+        *(
+            [pl.when(pl.col("deaths").cast(pl.Float64).is_finite() & (pl.col("deaths") >= 0)).then("deaths")]
+            if "deaths" in has
+            else []
+        ),
     )
     rows = rows.sort("replicate", "time", maintain_order=True)
     # Codes are numbered in the order of their names, never of the rows: ties must come out the same however rows lie.
@@ -175,9 +181,13 @@ def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     n_replicates = max(known if isinstance(known, int) else 1, int(replicate.max()) + 1 if len(replicate) else 1)
     offsets = np.searchsorted(replicate, np.arange(n_replicates + 1)).astype(np.int64)
     lookup = _lookup(codes, model)
-    if model is not None and "deaths" in has:
-        counted = np.isin(lookup["acts"], list(laws_of(model)))[lookup["act"]] & (lookup["act"] >= 0)
-        lookup["hurts"] = np.where(counted, np.minimum(lookup["hurts"], 1), lookup["hurts"])
+    code, killed = code.to_numpy().astype(np.int64), None
+    if "deaths" in has:
+        if model is not None:
+            drawn = np.isin(lookup["acts"], list(laws_of(model)))[lookup["act"]] & (lookup["act"] >= 0)
+            lookup["hurts"] = np.where(drawn, np.minimum(lookup["hurts"], 1), lookup["hurts"])
+        untold = (lookup["hurts"][code] == KILLS).astype(np.float64)
+        killed = np.where(rows["deaths"].is_null(), untold, rows["deaths"].cast(pl.Float64).fill_null(0.0))
     if model is None and by == "dyad":
         # Between two actors a deal is about what stands between them; in a whole system it may be about anything.
         closes = [str(row.get("cameo") or "").startswith(CLOSING) for row in codes.to_dicts()]
@@ -185,12 +195,12 @@ def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     return Streams(
         offsets=offsets,
         time=rows["time"].to_numpy(),
-        code=code.to_numpy().astype(np.int64),
+        code=code,
         replicate=np.arange(n_replicates),
         dyad=None,
         horizon=np.full(n_replicates, float(table.days)),
         dyads=(),
-        killed=rows["deaths"].to_numpy() if "deaths" in has else None,
+        killed=killed,
         start=table.start,
         n_replicates=n_replicates,
         days=float(table.days),

@@ -63,7 +63,10 @@ def sided(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
 
 def repeated(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """As many rows as the column `count` says, without that column; and how many rows that adds."""
+    """As many rows as the column `count` says, without that column; and how many rows that adds.
+
+    The dead of a row are those of all its events: each event gets an equal part of them, in whole numbers.
+    """
     if "count" not in frame.columns:
         return frame, 0
     # Rows of a file without such a column, read beside one that has it, are one event each.
@@ -72,4 +75,9 @@ def repeated(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     if not frame.height or times.max() == 1:
         return frame, 0
     rows = pl.int_range(frame.height, eager=True).repeat_by(times).explode()
-    return frame[rows], len(rows) - frame.height
+    whole = frame[rows]
+    if "deaths" in frame.columns:
+        number, place = times[rows], pl.int_ranges(times, eager=True).explode()
+        each = whole["deaths"] // number
+        whole = whole.with_columns(deaths=each + (place < whole["deaths"] - each * number).cast(pl.Float64))
+    return whole, len(rows) - frame.height

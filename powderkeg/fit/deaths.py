@@ -114,7 +114,8 @@ def fit_deaths(model: Model, frame: pl.DataFrame, wanted: set[str], level: float
     for act, law in laws.items():
         rows = frame.filter(pl.col("act").cast(pl.String) == act)
         own = rows["deaths"].drop_nulls() if has else pl.Series([], dtype=pl.Float64)
-        told = np.rint(own.to_numpy().astype(np.float64))
+        numbers = own.to_numpy().astype(np.float64)
+        told = np.rint(numbers[np.isfinite(numbers) & (numbers >= 0.0)])
         free = {path for path in death_paths(act) if path in wanted}
         if free and not len(told):
             said.append(f"no event says how many died in the act {act}: acts.{act}.deaths keeps the scenario's numbers")
