@@ -14,9 +14,11 @@ import powderkeg as pk
 from powderkeg.events import EventTable
 from powderkeg.fit.deaths import death_paths, fit_numbers, log_likelihood
 from powderkeg.model.deaths import DeathNumbers, laws_of
-from powderkeg.scenario import edit
+from powderkeg.reading import Quantity
+from powderkeg.scenario import DeathLaw, edit
 from powderkeg.simulate.deaths import draw_deaths
 from powderkeg.web.bundle import bundle
+from powderkeg.web.records import record_of
 
 FEUD = """
 powderkeg: 1
@@ -209,6 +211,32 @@ def test_the_page_leaves_out_what_it_does_not_draw(model: pk.Model) -> None:
     assert not names & {"dead", "standoffs.killed", "standoffs.deaths"}
     plain = pk.loads(FEUD.replace(", deaths: {none: 55 %, median: 2.5, spread: 3}", ""))
     assert {"standoffs.killed", "standoffs.deaths"} <= {one["id"] for one in bundle(plain)["outcomes"]}
+
+
+def test_the_page_leaves_out_lines_of_a_record_that_ask_for_the_dead() -> None:
+    """The planted error: held against histories without a dead, the record of north Kosovo would never agree."""
+    scenario = pk.load("north-kosovo")
+    law = DeathLaw(none=Quantity(0.5), median=Quantity(2.0))
+    deadly = {name: replace(act, deaths=law) for name, act in scenario.acts.items() if act.hurts == "death"}
+    drawn = replace(scenario, acts=dict(scenario.acts) | deadly)
+    plain, fewer = ([line["id"] for line in record_of(pk.compile(one))["lines"]] for one in (scenario, drawn))
+    assert deadly and [name for name in plain if name not in ("deaths", "killed")] == fewer
+    assert len(plain) == len(fewer) + 2
+
+
+def test_a_replay_tells_nothing_of_the_dead(model: pk.Model) -> None:
+    """The planted error: told as anything else, the record would have the dead that its acts draw, and not its own."""
+    table = pk.simulate(model, replicates=1, seed=3, years=1).table()
+    found = pk.replay(model.scenario, table, "retaliation", replicates=10, imputations=2, sets=[{}] * 2)
+    numbers = {one.name: one.as_dict() for one in found.outcomes}
+    asked = {"dead", "dead_by_north", "dead_in_answers"}
+    assert set(found.as_dict()["not_observable"]) == asked
+    for name, one in numbers.items():
+        parts = [one[key] for key in ("observed", "value", "low", "high")]
+        assert all((part is None) == (name in asked) for part in parts), name
+    assert "how many died" in found.as_dict()["not_observable"]["dead"]
+    ahead = {one.name: one for one in found.forward}
+    assert ahead["dead"].baseline > ahead["dead"].value > 0.0
 
 
 def test_a_description_says_how_many_die(model: pk.Model) -> None:
