@@ -317,6 +317,24 @@ def test_ways_and_rivers_are_no_visits_and_no_refusals(sentence: str) -> None:
     assert not told(sentence, least=0.3)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "target"),
+    [
+        ("Lebanon complained to the UN over Israeli raids.", "Israel"),
+        ("Lebanon complained to the UN that Israel had violated its airspace.", "Israel"),
+        ("Lebanon filed a complaint with the United Nations against Israel.", "Israel"),
+        ("Lebanon lodged a complaint with the UN Security Council about Israeli overflights.", "Israel"),
+        ("Syria complained to NATO and the European Union over Turkish shelling.", "Turkey"),
+        ("Lebanon complained to the UN over its failure to stop Israel.", "United Nations"),
+        ("Iraq accused the United Nations of spying.", "United Nations"),
+        ("Japan lodged a protest with China over the ships.", "China"),
+    ],
+)  # fmt: skip
+def test_who_is_accused_before_an_organisation_is_the_target(sentence: str, target: str) -> None:
+    (row,) = told(sentence, least=0.54)
+    assert row["target"] == target
+
+
 def test_a_secretary_general_is_no_soldier() -> None:
     (row,) = told("The Secretary-General of NATO urged Serbia to show restraint.")
     assert "Military" not in row["source"]

@@ -19,6 +19,8 @@ ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0
 """What two who are named together do with each other, unless it says with whom."""
 MOVED = ("15", "138", "0874", "0873")
 TOGETHER = ("03", "05")
+ACCUSES = "11"
+TOLD, ACCUSED = frozenset({"to", "with", "before"}), frozenset({"about", "against", "of", "over"})
 MOST_SIDES, MOST_GROUPS = 3, 6
 PRONOUNS = frozenset({"he", "she", "they", "it"})
 WHERE = frozenset({"in", "at", "inside", "near", "outside"})
@@ -127,7 +129,8 @@ def _targets(
     if not sources:
         return
     taken = {one.name for one in sources}
-    seen: set[str] = set()
+    told = _only_told(reading, cast, taken)
+    seen = set(told)
     for token in reading.sufferers:
         found = [
             one for one in cast.under(token)
@@ -136,7 +139,7 @@ def _targets(
         if found:
             seen.update(one.name for one in found)
             yield _place(token, reading), cast.at(token) is None, both, sources, found
-    farther = [one for one in _farther(reading, cast, sources, speaker) if one.name not in seen]
+    farther = [one for one in _farther(reading, cast, sources, speaker, told) if one.name not in seen]
     if farther:
         yield "another clause", False, both, sources, farther
     if reading.code.startswith(MAY_LACK_TARGET):
@@ -158,9 +161,29 @@ def _own_forces(code: str, one: Mention) -> bool:
     return code.startswith(MOVED) and not one.country and one.kind in ("MIL", "COP")
 
 
-def _farther(reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None) -> list[Mention]:
+def _only_told(reading: ActReading, cast: Mentions, taken: set[str]) -> set[str]:
+    """Organisations that somebody else is accused before: "complained to the UN over Israeli raids"."""
+    if not reading.code.startswith(ACCUSES):
+        return set()
+    placed = [(one, _stands(one, cast)) for one in cast.all() if one.name not in taken]
+    if not any(place in ACCUSED or place == "subject" for one, place in placed if one.country):
+        return set()
+    return {one.name for one, place in placed if place in TOLD and one.code.startswith("IGO")}
+
+
+def _stands(one: Mention, cast: Mentions) -> str:
+    """The preposition before a mention, or before the phrase that it belongs to; "subject" of a clause."""
+    word = cast.sentence.words[one.at - cast.sentence.first]
+    while word.dep in ("amod", "appos", "compound", "conj", "nmod", "poss") and word.head is not word:
+        word = word.head
+    return word.head.lower if word.dep == "pobj" else "subject" if word.dep in ("nsubj", "nsubjpass") else ""
+
+
+def _farther(
+    reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None, told: set[str]
+) -> list[Mention]:
     """Where the clause names nobody who is acted on: the next one named after the verb, be it in another clause."""
-    taken = {one.name for one in sources} | ({speaker.name} if speaker is not None else set())
+    taken = {one.name for one in sources} | told | ({speaker.name} if speaker is not None else set())
     countries = {one.country for one in sources if one.country}
     last = max(reading.words)
     for one in cast.all():
