@@ -436,6 +436,12 @@ def test_an_unknown_intervention_is_named_with_the_nearest(scenario: Scenario) -
     assert fault.nearest == "half"
 
 
+def test_one_name_need_not_stand_in_a_list(scenario: Scenario) -> None:
+    """Each letter was taken for a name."""
+    (found,) = compare(scenario, "half", replicates=20, ranges=False).interventions
+    assert found.name == "half"
+
+
 def test_all_faults_come_at_once(scenario: Scenario) -> None:
     found = faults(scenario, "haf", "half", "half", "nothink")
     assert [fault.found for fault in found] == [

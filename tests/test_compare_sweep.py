@@ -56,6 +56,26 @@ def test_an_axis_that_cannot_be_is_refused(scenario: Scenario, path: str, writte
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("path", "values", "held"),
+    [
+        (ANSWERS, [0.1, 0.4], (0.1, 0.4)),
+        (ANSWERS, np.linspace(0.1, 0.3, 2), (0.1, 0.3)),
+        (LASTS, ("2 days", "1 week"), (2.0, 7.0)),
+        ("ties.friends.holds", [True, False], (True, False)),
+    ],
+)
+def test_an_axis_may_be_values_in_a_list(scenario: Scenario, path: str, values: object, held: tuple) -> None:
+    (found,) = sweep(scenario, {path: values}, replicates=2).axes
+    assert found == Axis(path, held)
+
+
+@pytest.mark.parametrize("values", [[], [0.1, "much"], [None]])
+def test_a_list_that_is_no_axis_is_refused(scenario: Scenario, values: list[object]) -> None:
+    with pytest.raises(UsageError):
+        sweep(scenario, {ANSWERS: values}, replicates=2)
+
+
 def test_a_grid_has_every_combination(scenario: Scenario) -> None:
     axes = [axis(scenario, ANSWERS, "0.1:0.7:3"), axis(scenario, LASTS, "2 days:10 days:2")]
     found = sweep(scenario, axes, replicates=20)

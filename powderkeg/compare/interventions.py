@@ -57,14 +57,14 @@ class Named:
 
 
 def choose(scenario: Scenario, names: Iterable[str], as_typed: bool = False) -> tuple[Named, ...]:
-    """The interventions of these names; `a+b` is both at once.
+    """The interventions of these names, or of one; `a+b` is both at once.
 
     as_typed  also what the scenario does not foresee: `path=value` (more of them with + between), `without X`
 
     Raises UsageError, with the nearest name, for one that the scenario does not have or that is asked for twice.
     """
     chosen, faults, seen = [], [], set()
-    for name in names:
+    for name in [names] if isinstance(names, str) else names:
         if name in seen:
             faults.append(Fault.at("interventions", f"{name!r} asked for twice", "each intervention once"))
         elif as_typed and ("=" in name or WITHOUT.fullmatch(name.strip())):

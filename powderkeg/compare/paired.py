@@ -190,7 +190,7 @@ def compare(
     """The scenario with and without each intervention, on the same draws.
 
     scenario       or what it was compiled into, or a fit: then what the fit left open is among the other numbers
-    interventions  names; "a+b" is both at once; what the scenario does not foresee: "path=value" (more of them with +
+    interventions  names, or one; "a+b" is both at once; what the scenario does not foresee: "path=value" (more with +
                    between), "without X", X an actor, mechanism, tie, fact or act; default: all that the scenario has
     years          length of a run; default: the scenario's
     ranges         also under other numbers than the scenario's own, to see how far the answer hangs on them

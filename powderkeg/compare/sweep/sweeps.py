@@ -13,7 +13,7 @@ import os
 import pickle
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -125,8 +125,8 @@ def axis(scenario: Scenario, path: str, written: str) -> Axis:
     return Axis(path, tuple(np.linspace(low, high, count).tolist()) if count else (), low, high)
 
 
-def _value(scenario: Scenario, path: str, text: str) -> Any:
-    """A written value as the scenario holds it: a float, or what is no number."""
+def _value(scenario: Scenario, path: str, text: object) -> Any:
+    """A value, perhaps written, as the scenario holds it: a float, or what is no number."""
     try:
         found = paths(edit(scenario, {path: text}))[path]
     except PowderkegError as error:
@@ -152,7 +152,7 @@ def sweep(
 ) -> Sweep:
     """The outcomes at every point.
 
-    axes     `Axis`, or as written: ["path=low:high:n"], {path: "value,value"}
+    axes     `Axis`, or as written: ["path=low:high:n"], {path: "value,value"}; or {path: [value, value]}
     memory   bytes, or such as "4 GB", for the events of two points; default: half of what is free
     design   "grid": every combination of the axes' values. "sobol", "latin": `samples` points between their ends
     folder   where finished points are kept: called again after a stop, or a kill, it goes on, to the same bytes. A
@@ -182,8 +182,8 @@ def sweep(
 
 
 def _axes(scenario: Scenario, asked: object) -> list[Axis]:
-    """Axes as such, written "path=low:high:n", or as {path: "low:high:n"}. Raises UsageError for anything else."""
-    given = [f"{path}={values}" for path, values in asked.items()] if isinstance(asked, Mapping) else asked
+    """Axes as such, "path=low:high:n", {path: "low:high:n"} or {path: values}. Raises UsageError for anything else."""
+    given = [_pair(scenario, path, values) for path, values in asked.items()] if isinstance(asked, Mapping) else asked
     if isinstance(given, str) or not isinstance(given, Sequence):
         given = [given]
     axes, faults = [], []
@@ -199,6 +199,13 @@ def _axes(scenario: Scenario, asked: object) -> list[Axis]:
     if faults:
         raise UsageError(faults)
     return axes
+
+
+def _pair(scenario: Scenario, path: str, values: object) -> Axis | str:
+    """An axis of values in a list or an array; text stays to be read."""
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        return Axis(path, tuple(_value(scenario, path, one) for one in values))
+    return f"{path}={values}"
 
 
 def _days(scenario: Scenario, years: float | None) -> float:
