@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from powderkeg.engine.arrays import Floats
+from powderkeg.fit.maximum.gamma_rates import FRESH
 from powderkeg.fit.maximum.newton import Look, Maximum, Rule, climb, maximise
 
 Triple = tuple[float, Floats, Floats]
@@ -71,6 +74,65 @@ def test_a_bound_that_is_pushed_against_is_kept(way: str) -> None:
     assert found.active.tolist() == [True, False]
     np.testing.assert_allclose(found.parameters, [0.5, 0.25], atol=1e-5)
     assert found.gradient[0] > 0.5
+
+
+def test_a_step_cut_piece_by_piece_still_rises() -> None:
+    """Newton's step from 0 is (-1, 10); with the second cut to 1 it would lead down, so it is shortened as a whole. The
+    planted error, cut whatever comes of it, ends where it begins."""
+    gradient, bent = np.array([5.0, 1.0]), np.array([[15.0, 2.0], [2.0, 0.3]])
+    assert gradient @ np.linalg.solve(bent, gradient) > 0.0 > gradient @ np.array([-1.0, 1.0])
+
+    def hill(x: Floats, curved: bool) -> Triple:
+        return float(gradient @ x - 0.5 * x @ bent @ x), gradient - bent @ x, -bent
+
+    rule = Rule(farthest=np.array([np.inf, 1.0]), each=True, learns_below=10.0)
+    found = maximise(hill, np.zeros(2), *ANYWHERE, np.zeros(2, bool), rule)
+    assert found.converged
+    np.testing.assert_allclose(found.parameters, [-1.0, 10.0], atol=1e-3)
+
+
+def counts(rng: np.random.Generator) -> tuple[Callable[[Floats, bool], Triple], int]:
+    """Likelihood of 40 Poisson counts with linear rates and one log factor: concave in each, not in both."""
+    n = int(rng.integers(2, 5))
+    load = rng.random((40, n)) * rng.integers(0, 2, (40, n))
+    load[:, 0], gated = 1.0, rng.integers(0, 2, 40)
+    rates = rng.random(n) * rng.integers(0, 2, n) + 0.05
+    number = rng.poisson(load @ rates * np.exp(rng.normal() * gated))
+
+    def likelihood(x: Floats, curved: bool) -> Triple:
+        times = np.exp(x[n] * gated)
+        mean = load @ x[:n] * times
+        if (mean[number > 0] <= 0.0).any():
+            return -np.inf, np.zeros(n + 1), np.zeros((n + 1, n + 1))
+        safe = np.maximum(mean, 1e-100)
+        value, rest = float((number * np.log(safe) - mean).sum()), number / safe - 1.0
+        slope = np.column_stack([load * times[:, None], mean * gated])
+        hessian = -(slope * (number / safe**2)[:, None]).T @ slope
+        both = (load * (times * gated * rest)[:, None]).sum(axis=0)
+        hessian[:n, n] += both
+        hessian[n, :n] += both
+        hessian[n, n] += float((mean * gated * rest).sum())
+        return value, slope.T @ rest, hessian
+
+    return likelihood, n
+
+
+def test_curvature_learnt_upside_down_is_looked_at_anew() -> None:
+    """250 likelihoods that bend upwards on the way: with the rule of rates under a Gamma law nearly all settle; never
+    looked at anew, the planted error, one in twenty does not."""
+    rng = np.random.default_rng(1)
+    unsettled = {None: 0, FRESH: 0}
+    for _ in range(250):
+        likelihood, n = counts(rng)
+        linear = np.arange(n + 1) < n
+        lower, upper = np.where(linear, 0.0, -5.0), np.where(linear, np.inf, 5.0)
+        start, farthest = np.where(linear, 0.5, 0.0), np.where(linear, np.inf, 1.0)
+        for fresh in unsettled:
+            rule = Rule(tolerance=1e-7, good_enough=1e-3, most_steps=60, shortest=1e-6, grain=1e-9, learns_below=10.0,
+                        fresh=fresh, farthest=farthest, each=True, linear=linear, creeps=True)  # fmt: skip
+            found = maximise(likelihood, start, lower, upper, ~linear & linear, rule)
+            unsettled[fresh] += not found.converged
+    assert unsettled[FRESH] <= 2 and unsettled[None] >= 8
 
 
 def two_hills(x: Floats) -> Triple:

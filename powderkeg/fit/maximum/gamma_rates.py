@@ -49,6 +49,8 @@ NEAR = 10.0
 CLOSE = 1e-7
 """Newton decrement at which a climb by day ends: a step of a 3000th of a standard error."""
 MOST_STEPS = 60
+FRESH = 20
+"""Learnt steps after which curvature is computed anew: where it was learnt upside down, secants do not turn it over."""
 DIFFERENCE = 3e-3
 """Relative step of the differences from which curvature is taken where the rough one is of no use."""
 FARTHEST = 1.0
@@ -175,7 +177,8 @@ class RandomClimber(Climber):
 
         rule = Rule(
             tolerance=CLOSE, good_enough=1e-3, most_steps=MOST_STEPS, shortest=1e-6, grain=1e-9, learns_below=NEAR,
-            farthest=np.where(self.is_linear, np.inf, FARTHEST), each=True, linear=self.is_linear, creeps=True,
+            fresh=FRESH, farthest=np.where(self.is_linear, np.inf, FARTHEST), each=True, linear=self.is_linear,
+            creeps=True,
         )  # fmt: skip
         return self.best(likelihood, vector, held, rule)
 

@@ -269,7 +269,7 @@ class _Ascent(Generic[Kept]):
         farthest = self.rule.farthest
         if self.rule.each:
             short = np.clip(direction, -farthest, farthest)
-            if float(self.here.gradient @ short) > 0.1 * decrement or decrement < self.rule.learns_below:
+            if float(self.here.gradient @ short) > (0.1 * decrement if decrement > self.rule.learns_below else 0.0):
                 return short
         within: Floats = direction * min(1.0, float((farthest / np.maximum(np.abs(direction), 1e-300)).min()))
         return within
