@@ -108,3 +108,24 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_names_can_be_listed() -> None:
     assert set(pk.__all__) <= set(dir(pk))
+
+
+@pytest.mark.parametrize("wrong", ["us.csv", Path("us.csv"), None])
+@pytest.mark.parametrize("name", ["fit", "attribute", "forecast", "replay", "episodes"])
+def test_what_is_no_table_of_events_is_told(name: str, wrong: object) -> None:
+    """One gives the file first: it was an AttributeError about `resolution`. None in these tests: a scenario."""
+    scenario = pk.load("two-theatres")
+    given = scenario if wrong is None else wrong
+    asked = (given, scenario) if name == "episodes" else (scenario, given)
+    if name == "episodes" and wrong is None:
+        pytest.skip("what runs are is known by what they have")
+    with pytest.raises(pk.UsageError, match="read_events"):
+        getattr(pk, name)(*asked, *(["x"] if name == "replay" else []))
+
+
+def test_a_scenario_in_the_place_of_the_format_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text("date,source,target,act\n2020-01-01,a,b,raid\n", encoding="utf-8")
+    with pytest.raises(pk.EventError, match="scenario=") as caught:
+        pk.read_events(file, pk.load("two-theatres"))
+    assert caught.value.faults[0].found == "the format is a Scenario"

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from powderkeg.analyze.streams import CLASSES, TONES, Streams, model_of, streams
 from powderkeg.analyze.unsure_days import has_unknown_days, over_days
 from powderkeg.engine.episodes import Contents, Episodes, cut_episodes, describe_episodes
 from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, Words, argument
-from powderkeg.events.table import EventTable
+from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 
@@ -117,6 +118,8 @@ def episodes(
     """
     if by not in ("system", "dyad"):
         raise UsageError(Fault.at("by", repr(by), "system or dyad"))
+    if isinstance(events, str | Path):
+        must_be_table(events)
     known = compiled(model, events)
     rules = rules or Rules.of(known.scenario if known is not None else None)
     if isinstance(events, EventTable) and has_unknown_days(events):

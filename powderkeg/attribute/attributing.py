@@ -19,7 +19,7 @@ from powderkeg.attribute.result import DRAWS, FORESTS, MANY, Attribution
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.design import flat_shape
 from powderkeg.errors import Fault, UsageError
-from powderkeg.events.table import EventTable
+from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.days.completed import RECORDS, records_given
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
@@ -86,6 +86,7 @@ def attribute(
     else:
         if events is None:
             raise UsageError(Fault.at("events", "no events", "a record; only a Fit brings its own"))
+        must_be_table(events)
         compiled = model.model if isinstance(model, Fit) else model
         events, spans = settle_spans(compiled, events, reads_by_day(events, likelihood), None)
         law = Joint.of(model) if isinstance(model, Fit) and fitted is None else fitted

@@ -117,8 +117,11 @@ def detect(file: str, start: bytes, wishes: Wishes) -> Layout:
     return _header_layout(file, text, lines, wanted, wishes)
 
 
-def format_named(name: str, file: str = "") -> Format | None:
+def format_named(name: object, file: str = "") -> Format | None:
     """The format of a name as it is typed; None for "auto". Raises FileFault for any other."""
+    if not isinstance(name, str):  # a scenario, in the place of the format
+        expected = f"auto, {', '.join(NAMES)}; a scenario is given by name, scenario=..."
+        raise FileFault(file, f"the format is a {type(name).__name__}", expected)
     plain = ALIASES.get(name, name)
     if plain in FORMATS:
         return FORMATS[plain]

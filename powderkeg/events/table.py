@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault
+from powderkeg.errors import EventError, Fault, UsageError
 from powderkeg.showing import Plotted, as_html
 from powderkeg.wording import counted
 
@@ -130,3 +130,11 @@ class EventTable(Plotted):
         if "replicate" not in self.frame.columns:
             return 1
         return int(self.frame["replicate"].n_unique())
+
+
+def must_be_table(events: object) -> None:
+    """Raises UsageError for what is no event table: the name of a file, a frame, a scenario in its place."""
+    if not isinstance(events, EventTable):
+        found = repr(events) if isinstance(events, str) else f"a {type(events).__name__}"
+        expected = f"an EventTable, such as read_events({found if isinstance(events, str) else '...'}) gives"
+        raise UsageError(Fault.at("events", found, expected))

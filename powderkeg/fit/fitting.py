@@ -20,7 +20,7 @@ from scipy import special
 
 from powderkeg.engine.likelihood.filtered_facts import is_hidden
 from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError, argument, nearest_name
-from powderkeg.events.table import EventTable
+from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
 from powderkeg.fit.background.courses import coverage_offset
@@ -118,6 +118,7 @@ def fit(
     data cannot answer.
     """
     progress = progress_shown(progress, "fitting")
+    must_be_table(events)
     differences = _checked(baselines, actors, courses, delays, uncertainty, level)
     if isinstance(model, Scenario | str | Path):
         model = compile_model(model, events)

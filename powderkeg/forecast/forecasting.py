@@ -17,7 +17,7 @@ import numpy as np
 
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
 from powderkeg.events.rows import CHANGED, DELAY
-from powderkeg.events.table import EventTable
+from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.known import said_by
 from powderkeg.fit.result import Fit
@@ -165,6 +165,7 @@ def _parts(
         model = compile_model(model)
     if events is None:
         raise UsageError(Fault.at("events", "none", "the events that the forecast goes on from"))
+    must_be_table(events)
     if law is not None:
         law = law.among(values_of(model))
     return model, events, law

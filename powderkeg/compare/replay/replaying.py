@@ -27,7 +27,7 @@ from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.fixed_timers import has_fixed
 from powderkeg.engine.worlds import Past, Phase, world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
-from powderkeg.events.table import EventTable
+from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.days.completed import drawn_record
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.likelihood.data import calendar_shift, read_data, reads_by_day
@@ -108,6 +108,7 @@ def replay(
             Fault.at("scenario", f"facts that last a fixed time ({names})",
                   "facts that last so long on average, without `exactly`: others cannot be replayed yet")
         )  # fmt: skip
+    must_be_table(events)
     shift = calendar_shift(model, events)
     standoffs = observed_standoffs(model, events, shift)
     events, spans = settle_spans(model, events, reads_by_day(events, None), None)
