@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import powderkeg as pk
+from powderkeg.errors import UsageError
 from powderkeg.events import EventTable
 from powderkeg.fit.deaths import death_paths, fit_numbers, log_likelihood
 from powderkeg.model.deaths import DeathNumbers, laws_of
@@ -134,8 +135,13 @@ def test_acts_at_one_instant_of_many_histories_follow_the_law(model: pk.Model) -
     dead = draw_deaths(model, 1, np.arange(5_000), *same)
     assert dead is not None
     assert_follows(dead, laws_of(model)["attack"])
-    of_one = draw_deaths(model, 1, np.zeros(5_000, np.int64), *same)
-    assert of_one is not None and len(np.unique(of_one)) == 1
+
+    # Twice in each history: each pair is drawn anew, and the first of it as alone.
+    time, channel = (np.repeat(one, 2) for one in same)
+    pairs = draw_deaths(model, 1, np.repeat(np.arange(5_000), 2), time, channel)
+    assert pairs is not None and (pairs[::2] == dead).all()
+    assert_follows(pairs[1::2], laws_of(model)["attack"])
+    assert abs(np.corrcoef(np.log1p(pairs[::2]), np.log1p(pairs[1::2]))[0, 1]) < 5.0 / np.sqrt(5_000)
 
 
 def test_an_attack_put_in_costs_its_dead_and_those_of_its_answers(model: pk.Model) -> None:
@@ -285,6 +291,13 @@ def test_the_law_changes_nothing_else_in_a_fit(record: EventTable) -> None:
     assert not any(held.parameters[path].free for path in ATTACK)
     for path, one in held.parameters.items():
         assert path in ATTACK or one == free.parameters[path]
+
+
+def test_a_law_alone_is_not_fitted(record: EventTable) -> None:
+    """It is found beside other numbers; that every parameter is held would be no answer to who named some."""
+    with pytest.raises(UsageError, match=r"nothing but acts.attack.deaths.median, acts.attack.deaths.spread"):
+        fitted(record, free=list(ATTACK[1:]))
+    assert fitted(record, free=[ATTACK[1], "moves.attacks.rate"]).parameters[ATTACK[1]].free
 
 
 @pytest.mark.parametrize("numbers", [(0.4, 2.5, 3.0, 300), (0.7, 0.6, 4.0, 400), (0.0, 20.0, 1.3, 60)])

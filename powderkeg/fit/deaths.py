@@ -21,6 +21,7 @@ from scipy import optimize, special
 
 from powderkeg.analyze import intervals
 from powderkeg.engine.arrays import Floats
+from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.estimates import Estimate
 from powderkeg.model import Model
 from powderkeg.model.deaths import DeathNumbers, laws_of
@@ -76,7 +77,10 @@ def death_paths(act: str) -> tuple[str, str, str]:
 def asked_deaths(
     model: Model, free: Sequence[str] | None, fix: Sequence[str] | None
 ) -> tuple[set[str], Sequence[str] | None, Sequence[str] | None]:
-    """(paths of laws that are free, what else is free, what else is held): the model itself has no such numbers."""
+    """(paths of laws that are free, what else is free, what else is held): the model itself has no such numbers.
+
+    Raises UsageError where nothing but laws is free: they are found beside a fit, which has then nothing to find.
+    """
     paths = [path for act in laws_of(model) for path in death_paths(act)]
     known = [p.path for p in model.parameters]
 
@@ -88,7 +92,14 @@ def asked_deaths(
 
     wanted = {path for path in paths if free is None or any(_names(one, [path]) for one in _listed(free))}
     wanted -= {path for path in paths if any(_names(one, [path]) for one in _listed(fix or ()))}
-    return wanted, rest(free), rest(fix)
+    others = rest(free)
+    if wanted and others is not None and not others:
+        raise UsageError(
+            Fault.at("free", f"nothing but {', '.join(sorted(wanted))}",
+                  "a rate, answers or a half-life beside it: how many die is found with them and changes none"),
+            aftermath="nothing was fitted",
+        )  # fmt: skip
+    return wanted, others, rest(fix)
 
 
 def _listed(asked: Sequence[str]) -> Sequence[str]:
