@@ -174,14 +174,14 @@ def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     rows = rows.sort("replicate", "time", maintain_order=True)
     # Codes are numbered in the order of their names, never of the rows: ties must come out the same however rows lie.
     codes = rows.select(keys).unique().sort(keys, nulls_last=True).with_row_index("code")
-    code = rows.join(codes, on=keys, how="left", nulls_equal=True, maintain_order="left")["code"]
+    numbered = rows.join(codes, on=keys, how="left", nulls_equal=True, maintain_order="left")["code"]
     replicate = rows["replicate"].to_numpy()
     # Histories without an event are streams too, or their silence would not count.
     known = table.account.get("replicates", 1)
     n_replicates = max(known if isinstance(known, int) else 1, int(replicate.max()) + 1 if len(replicate) else 1)
     offsets = np.searchsorted(replicate, np.arange(n_replicates + 1)).astype(np.int64)
     lookup = _lookup(codes, model)
-    code, killed = code.to_numpy().astype(np.int64), None
+    code, killed = numbered.to_numpy().astype(np.int64), None
     if "deaths" in has:
         if model is not None:
             drawn = np.isin(lookup["acts"], list(laws_of(model)))[lookup["act"]] & (lookup["act"] >= 0)
