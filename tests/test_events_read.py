@@ -200,6 +200,9 @@ def test_a_table_of_ones_own_needs_a_mapping_only_where_names_do_not_tell(tmp_pa
         read(tmp_path, text, "m.csv")
     with pytest.raises(EventError, match=r"no column 'Whoo' \(nearest: 'Who'\)"):
         read(tmp_path, text, "m.csv", mapping={"source": "Whoo", "code": "What"})
+    with pytest.raises(EventError, match="no column 'Perpetrators'") as caught:
+        read(tmp_path, text, "m.csv", mapping={"source": "Perpetrators", "code": "What"})
+    assert "None" not in str(caught.value)
 
 
 def test_codes_that_lost_their_leading_zeros_get_them_back(tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_graphml_says_what_the_graph_says(name: str, tmp_path: Path) -> None:
     assert [[field for field in edge if "'id'" not in field] for edge in told] == meant
 
 
+def test_it_says_where_the_network_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "net.graphml"
+    with pytest.raises(SystemExit) as left:
+        main(["describe", "two-theatres", "--graph", str(file)])
+    assert left.value.code == 0 and capsys.readouterr().out.rstrip().endswith(f"Written to {file}")
+
+
 def test_strings_from_outside_stay_text() -> None:
     assert "A &amp; &lt;b&gt;" in graphml(pk.loads(TEXT))
 

@@ -138,6 +138,8 @@ def describe(
     description = describe_model(model)
     screen.data(description.as_dict())
     screen.say(description.text(min(max(shutil.get_terminal_size().columns, 60), 120)))
+    if graph is not None:
+        screen.say(f"Written to {graph}")
 
 
 def _graph_place(graph: Path, scenario: str) -> Destination:

@@ -128,7 +128,9 @@ def format_named(name: object, file: str = "") -> Format | None:
     if plain in ("auto", "parquet"):
         return None
     close = nearest_name(name, (*NAMES, *ALIASES))
-    raise FileFault(file, f"unknown format {name!r}", f"auto, {', '.join(NAMES)}; nearest: {close}")
+    raise FileFault(
+        file, f"unknown format {name!r}", f"auto, {', '.join(NAMES)}" + (f"; nearest: {close}" if close else "")
+    )
 
 
 def ids_of(kind: Format, found: Mapping[str, int], names: Sequence[str]) -> tuple[str, dict[str, int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from powderkeg.errors import argument, nearest_name
@@ -150,16 +150,21 @@ def _mapped(names: Sequence[str], mapping: Mapping[str, str], file: str) -> dict
     wrong: list[str] = []
     for key, name in mapping.items():
         if key not in FIELDS:
-            wrong.append(f"cannot map to {key!r} (nearest: {nearest_name(key, FIELDS)!r})")
+            wrong.append(f"cannot map to {key!r}{_near(key, FIELDS)}")
         elif name in names:
             found[key] = names.index(name)
         elif squashed(name) in plain:
             found[key] = plain.index(squashed(name))
         else:
-            wrong.append(f"no column {name!r} (nearest: {nearest_name(name, names)!r})")
+            wrong.append(f"no column {name!r}{_near(name, names)}")
     if wrong:
         raise FileFault(file, "; ".join(wrong), f"fields: {', '.join(FIELDS)}; columns: {', '.join(names)}")
     return found
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = nearest_name(name, known)
+    return f" (nearest: {near!r})" if near else ""
 
 
 def _lacks(kind: Format, names: Sequence[str], missing: Sequence[str], file: str) -> FileFault:
