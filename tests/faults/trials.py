@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -52,7 +52,7 @@ EARLIEST = 0.3
 """Seconds: before that Python itself is starting, and answers Ctrl-C in its own way."""
 TRIES = 8
 """For each time that is wanted: a command may be through before its disk fails."""
-FULL = "no space left on the disk"
+FULL = ("no space left on the disk",)
 READ_ONLY = ("the disk can only be read", "Read-only file system")
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
@@ -208,54 +208,44 @@ class Bench:
 
     def on_a_full_disk(self, command: str, times: int) -> Trial:
         """The results' file system is full at a random moment, and has room again when the command is gone on with."""
-        whole = self.undisturbed(command)
+        self.undisturbed(command)
         kept = self.folder / f"whole-{command.split()[0]}"
         needed = sum(one.stat().st_size for one in kept.rglob("*") if one.is_file())
         trial = Trial("disk full", command)
         for _ in range(TRIES * times):
-            if trial.times == times:
-                break
-            kib = self.rng.randrange(16, max(needed // 1024, 32))
-            with small_disk(self.folder / "disk", f"size={kib}k") as disk:
-                words = (*COMMANDS[command], "--quiet", "--out", str(disk / "job"))
-                code, told = done(self.folder, *words)
-                before = {one.name: one.read_bytes() for one in pieces(disk / "job")}
-                trial.times += code != 0
-                trial.lost += code != 0 and FULL not in told
-                trial.told = next((line for line in told.splitlines() if FULL in line), trial.told)
-                remounted(disk, "size=64m")
-                again, told_again = done(self.folder, *words)
-                trial.tracebacks += "Traceback" in told + told_again
-                after = {one.name: one.read_bytes() for one in pieces(disk / "job")}
-                trial.lost += again != 0 or any(after.get(name) != content for name, content in before.items())
-                trial.different += results(disk / "job") != whole
+            if trial.times < times:
+                kib = self.rng.randrange(16, max(needed // 1024, 32))
+                with small_disk(self.folder / "disk", f"size={kib}k") as disk:
+                    code, told = done(self.folder, *COMMANDS[command], "--quiet", "--out", str(disk / "job"))
+                    self._gone_on_with(trial, disk, code, told, FULL, "size=64m")
         return trial
 
     def on_a_disk_that_became_read_only(self, command: str, times: int) -> Trial:
         """As file systems do after a fault of the disk: what was done can be read, the command says why it stops."""
-        whole = self.undisturbed(command)
+        self.undisturbed(command)
         trial = Trial("disk turned read-only", command)
-        with small_disk(self.folder / "disk", "size=64m") as disk:
-            for _ in range(TRIES * times):
-                if trial.times == times:
-                    break
-                shutil.rmtree(disk / "job", ignore_errors=True)
-                words = (*COMMANDS[command], "--quiet", "--out", str(disk / "job"))
-                process = start(self.folder, *words)
-                time.sleep(self.rng.uniform(EARLIEST, self.seconds[command]))
-                while not remounted(disk, "ro") and process.poll() is None:
-                    time.sleep(0.001)
-                told = process.communicate()[1]
-                before = {one.name: one.read_bytes() for one in pieces(disk / "job")}
-                trial.times += process.returncode != 0
-                trial.lost += process.returncode != 0 and not any(words in told for words in READ_ONLY)
-                remounted(disk, "rw")
-                code, told_again = done(self.folder, *words)
-                trial.tracebacks += "Traceback" in told + told_again
-                after = {one.name: one.read_bytes() for one in pieces(disk / "job")}
-                trial.lost += code != 0 or any(after.get(name) != content for name, content in before.items())
-                trial.different += results(disk / "job") != whole
+        for _ in range(TRIES * times):
+            if trial.times < times:
+                with small_disk(self.folder / "disk", "size=64m") as disk:
+                    process = start(self.folder, *COMMANDS[command], "--quiet", "--out", str(disk / "job"))
+                    time.sleep(self.rng.uniform(EARLIEST, self.seconds[command]))
+                    while not remounted(disk, "ro") and process.poll() is None:
+                        time.sleep(0.001)
+                    told = process.communicate()[1]
+                    self._gone_on_with(trial, disk, process.returncode, told, READ_ONLY, "rw")
         return trial
+
+    def _gone_on_with(self, trial: Trial, disk: Path, code: int, told: str, words: Sequence[str], option: str) -> None:
+        """A command that ended on a disk that failed, if it did not end before: told in words, and nothing is lost."""
+        before = {one.name: one.read_bytes() for one in pieces(disk / "job")}
+        trial.times += code != 0
+        trial.lost += code != 0 and not any(one in told for one in words)
+        assert remounted(disk, option)
+        again, told_again = done(self.folder, *COMMANDS[trial.command], "--quiet", "--out", str(disk / "job"))
+        trial.tracebacks += "Traceback" in told + told_again
+        after = {one.name: one.read_bytes() for one in pieces(disk / "job")}
+        trial.lost += again != 0 or any(after.get(name) != content for name, content in before.items())
+        trial.different += results(disk / "job") != self.undisturbed(trial.command)
 
     def cut_off(self, out: Path) -> None:
         """One piece, anywhere."""
