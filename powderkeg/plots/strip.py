@@ -217,7 +217,12 @@ def _top(lanes: Sequence[str], standoffs: pl.DataFrame, start: date, days: float
         "end:N",
         title="A standoff's end",
         scale=alt.Scale(domain=[*END_SHAPES, "open"], range=[*END_SHAPES.values(), OPEN_SHAPE]),
-        legend=alt.Legend(orient="bottom", symbolFillColor=INK, symbolStrokeColor=INK, titleOrient="left"),
+        # Room after the title: where its font is missing, another that stands in for it may be a fifth wider.
+        legend=alt.Legend(
+            orient="bottom", symbolFillColor=INK, symbolStrokeColor=INK, titleOrient="left", titlePadding=28
+        )
+        if standoffs.height
+        else None,
     )
     marks = chart_of(
         {**_shade(row, start, days), "y": TOP if at is None else at - 0.4}

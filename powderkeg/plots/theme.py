@@ -27,7 +27,8 @@ PALE = "#a6cee3"
 SERIES = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
 """Colours of a series with names, in this order."""
 
-FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
+FONT = "Arial, Liberation Sans, Helvetica, Arimo, Nimbus Sans, DejaVu Sans Condensed, sans-serif"
+"""Widths are those of Arial; those after it are about as wide, for systems that lack it."""
 WIDTH = 680
 """Pixels of the plotting area; with labels a figure is about 900 wide, a page of paper at 130 dots an inch."""
 
@@ -76,7 +77,7 @@ def config() -> dict[str, Any]:
     return {
         "background": "white",
         "font": FONT,
-        "padding": {"left": 1, "right": 6, "top": 4, "bottom": 4},
+        "padding": {"left": 8, "right": 10, "top": 4, "bottom": 4},
         "view": {"stroke": None},
         "title": {
             "anchor": "start",
