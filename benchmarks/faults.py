@@ -66,12 +66,10 @@ def main() -> None:
         for target in fuzzing.TARGETS if given.inputs else ():
             times = max(given.inputs // (10 if target == "event files" else 1), 1)
             n, wrong = fuzzing.fuzz(target, Path(made), given.seed, times)
-            rows["changed at random", target] = Trial("changed at random", target, n, tracebacks=len(wrong))
-            write(rows)
+            write(rows, Trial("changed at random", target, n, tracebacks=len(wrong)))
         bench = Bench(Path(made), random.Random(given.seed))
         for trial in trials(bench, given.kills, given.killed or [*COMMANDS]) if given.kills else ():
-            sum_up(rows, trial)
-            write(rows)
+            write(rows, trial)
             if time.monotonic() - began > given.seconds:
                 break
     if given.page is not None:
@@ -95,13 +93,14 @@ def lines_of(rows: dict[tuple[str, str], Trial]) -> dict[str, str]:
     }
 
 
-def write(rows: dict[tuple[str, str], Trial]) -> None:
-    """The table, on the screen and in a file."""
-    lines = [*lines_of(rows).values()]
-    text = "\n".join([HEAD, *lines]) + "\n"
+def write(rows: dict[tuple[str, str], Trial], trial: Trial) -> None:
+    """The table with one more trial in a file, and the row of it on the screen."""
+    sum_up(rows, trial)
+    lines = lines_of(rows)
+    text = "\n".join([HEAD, *lines.values()]) + "\n"
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / "faults.md").write_text(text, encoding="utf-8")
-    print(lines[-1], flush=True)
+    print(lines[f"| {trial.fault} | {trial.command} |"], flush=True)
 
 
 def bring_up_to_date(page: Path, rows: dict[tuple[str, str], Trial]) -> None:

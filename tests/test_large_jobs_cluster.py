@@ -56,6 +56,24 @@ def test_a_sweep_on_a_cluster_writes_the_same_files(
     assert results(tmp_path / "there") == results(tmp_path / "here")
 
 
+@contextlib.contextmanager
+def struck(pids: list[int], number: signal.Signals, folder: Path) -> Iterator[list[int]]:
+    """Processes that get a signal as soon as some pieces are there; gives those that got it, once all is over."""
+    done: list[int] = []
+
+    def strike() -> None:
+        while len(list(folder.glob("*.npz"))) < 15:
+            time.sleep(0.05)
+        for pid in pids:
+            os.kill(pid, number)
+            done.append(pid)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    yield done
+    thread.join()
+
+
 @kills
 def test_workers_that_are_killed_in_the_middle_lose_nothing(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -66,19 +84,8 @@ def test_workers_that_are_killed_in_the_middle_lose_nothing(
     here = simulate(**asked)
     with distributed.Client(cluster, set_as_default=False) as client:
         ids = [int(pid) for pid in client.run(os.getpid).values()]
-        killed = []
-
-        def kill() -> None:
-            while len(list(tmp_path.glob("*.npz"))) < 15:
-                time.sleep(0.05)
-            for pid in ids[:2]:
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
-
-        thread = threading.Thread(target=kill)
-        thread.start()
-        there = simulate(**asked, executor=client.get_executor(pure=False, retries=5), checkpoint=tmp_path)
-        thread.join()
+        with struck(ids[:2], signal.SIGKILL, tmp_path) as killed:
+            there = simulate(**asked, executor=client.get_executor(pure=False, retries=5), checkpoint=tmp_path)
     assert len(killed) == 2
     assert len(list(tmp_path.glob("*.npz"))) > 30
     assert there.digest() == here.digest()
@@ -93,7 +100,6 @@ def test_a_worker_that_hangs_is_given_up_and_its_pieces_made_by_others(
     monkeypatch.setattr(jobs, "_FILE", 20_000)
     asked: dict[str, Any] = {"model": systems.small(), "days": 4000.0, "replicates": 300}
     here = simulate(**asked)
-    hung: list[int] = []
     with (
         dask.config.set({"distributed.scheduler.worker-ttl": "3s"}),
         distributed.LocalCluster(
@@ -103,16 +109,8 @@ def test_a_worker_that_hangs_is_given_up_and_its_pieces_made_by_others(
     ):
         first = int(min(client.run(os.getpid).values()))
 
-        def hang() -> None:
-            while len(list(tmp_path.glob("*.npz"))) < 15:
-                time.sleep(0.05)
-            os.kill(first, signal.SIGSTOP)
-            hung.append(first)
-
-        thread = threading.Thread(target=hang)
-        thread.start()
-        there = simulate(**asked, executor=client.get_executor(pure=False, retries=5), checkpoint=tmp_path)
-        thread.join()
+        with struck([first], signal.SIGSTOP, tmp_path) as hung:
+            there = simulate(**asked, executor=client.get_executor(pure=False, retries=5), checkpoint=tmp_path)
         for pid in hung:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
