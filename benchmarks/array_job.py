@@ -1,11 +1,14 @@
 """A million runs as an array of processes, some of them killed: the same files as in one piece, and how much memory?
 
     python benchmarks/array_job.py --years 0.1 --replicates 1000000 --parts 100 --kills 12 --side-by-side 2
+    python benchmarks/array_job.py --years 0.1 --replicates 1000000 --parts 0 --dask 2 --lost 3
 
 The parts are made in a random order, so many at a time. Some are killed with SIGKILL at a random moment and made again
 at the end, as a scheduler does. `gather` then puts them together, and every file is held against those of the same
-command in one piece. Memory is the most that the system counted for a process, work its processor time. What was seen
-is written to benchmarks/results/array_job.json. Not for Windows, which does not count so.
+command in one piece. With --dask the same command is run once more on a Dask cluster of so many worker processes on
+this machine, of which --lost are killed on the way (their nannies start others). Memory is the most that the system
+counted for a process, work its processor time. What was seen is written to benchmarks/results/array_job.json, that of
+Dask beside it. Not for Windows, which does not count so.
 """
 
 from __future__ import annotations
@@ -72,11 +75,16 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def command(given: argparse.Namespace) -> list[str]:
+    """What is typed, but for where it goes."""
+    words = ["run", given.scenario, "--years", str(given.years), "--replicates", str(given.replicates), "--stream"]
+    return [*words, "--workers", "1", "--quiet"]
+
+
 def tried(given: argparse.Namespace, made: Path) -> dict[str, Any]:
     """All processes, and what came out."""
     rng = random.Random(given.seed)
-    words = ["run", given.scenario, "--years", str(given.years), "--replicates", str(given.replicates), "--stream"]
-    words += ["--workers", "1", "--quiet"]
+    words = command(given)
     parts, whole = made / "parts", made / "whole"
 
     def part(number: int, after: float | None = None) -> Ended:
@@ -117,6 +125,61 @@ def tried(given: argparse.Namespace, made: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def peak_here() -> float:
+    """The most memory that this process held, MB; asked of a worker."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def tried_on_dask(given: argparse.Namespace, made: Path) -> dict[str, Any]:
+    """The same command undivided and on a cluster whose workers die, and what came out."""
+    import distributed
+
+    rng = random.Random(given.seed)
+    words, whole, there = command(given), made / "whole", made / "dask"
+    undivided = ended("in one piece", [*words, "--out", str(whole)], made / "said-whole.txt")
+    print(f"in one piece: code {undivided.code}, {undivided.seconds:.1f} s, {undivided.peak:.0f} MB", flush=True)
+    peaks: list[float] = []
+    lost: list[int] = []
+    over = threading.Event()
+
+    def strike(client: distributed.Client) -> None:
+        """Ask for memory every two seconds; kill a worker now and then."""
+        moments = sorted(rng.uniform(0.3, 1.0) * undivided.seconds for _ in range(given.lost))
+        began = time.monotonic()
+        while not over.wait(2.0):
+            peaks.extend(client.run(peak_here, on_error="ignore").values())
+            if moments and time.monotonic() - began > moments[0]:
+                moments.pop(0)
+                victim = rng.choice([*client.run(os.getpid, on_error="ignore").values()])
+                os.kill(victim, signal.SIGKILL)
+                lost.append(victim)
+
+    with (
+        distributed.LocalCluster(
+            n_workers=given.dask, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        killer = threading.Thread(target=strike, args=(client,))
+        killer.start()
+        share = ["--cluster", cluster.scheduler_address, "--out", str(there)]
+        one = ended("on Dask", [*words, *share], made / "said-dask.txt")
+        over.set()
+        killer.join()
+    print(f"on Dask: code {one.code}, {one.seconds:.1f} s, {one.peak:.0f} MB, {len(lost)} workers killed", flush=True)
+    here, elsewhere = digests(there), digests(whole)
+    return {
+        "command": ["powderkeg", *words], "workers": given.dask, "killed": len(lost), "files": len(elsewhere),
+        "different": [name for name in {**here, **elsewhere} if here.get(name) != elsewhere.get(name)],
+        "failed": [f"{e.what}: {e.said[-500:]}" for e in (undivided, one) if e.code],
+        "tracebacks": sum("Traceback" in e.said for e in (undivided, one)),
+        "most MB": {"asking process": one.peak, "worker": max(peaks), "in one piece": undivided.peak},
+        "seconds": {"on Dask": one.seconds, "in one piece": undivided.seconds},
+    }  # fmt: skip
+
+
 def main() -> None:
     """Try it and write down what was seen; exit code 1 if a byte was different or a process failed."""
     asked = argparse.ArgumentParser()
@@ -127,12 +190,15 @@ def main() -> None:
     asked.add_argument("--kills", type=int, default=12)
     asked.add_argument("--side-by-side", type=int, default=2)
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--dask", type=int, default=0, help="worker processes of a Dask cluster, instead of parts")
+    asked.add_argument("--lost", type=int, default=0, help="so many of them are killed")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as made:
-        seen = tried(given, Path(made))
+        seen = (tried_on_dask if given.dask else tried)(given, Path(made))
     text = json.dumps(seen, indent=1)
     (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "array_job.json").write_text(text + "\n", encoding="utf-8")
+    name = "array_job_dask.json" if given.dask else "array_job.json"
+    (HERE / "results" / name).write_text(text + "\n", encoding="utf-8")
     print(text)
     if seen["different"] or seen["failed"] or seen["tracebacks"]:
         sys.exit(1)

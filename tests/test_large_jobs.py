@@ -329,6 +329,67 @@ def test_a_pool_that_lost_a_worker_says_what_is_kept_and_another_goes_on(tmp_pat
         assert len(kept.made) == 12 - before
 
 
+class FailedJobError(Exception):
+    """Of the name by which submitit says that a job ended in an error."""
+
+
+class SentJob:
+    """What submitit gives back: no future of the standard library, cannot be waited for, done at the second look."""
+
+    def __init__(self, function: Callable[[int], Any], number: int) -> None:
+        self.looks, self.failure, self.is_cancelled = 0, "", False
+        try:
+            self.value = function(number)
+        except ValueError as error:
+            self.failure = (
+                f"Job 1 failed, its log is at\n - log.out\nTraceback (most recent call last):\n  File x\n{error!r}"
+            )
+
+    def done(self) -> bool:
+        self.looks += 1
+        return self.looks > 1
+
+    def exception(self) -> Exception | None:
+        return FailedJobError(self.failure) if self.failure else None
+
+    def result(self) -> Any:
+        if self.failure:
+            raise FailedJobError(self.failure)
+        return self.value
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class SendsJobs:
+    """An executor with `submit` and nothing else."""
+
+    def __init__(self) -> None:
+        self.jobs: list[SentJob] = []
+
+    def submit(self, function: Callable[[int], Any], number: int) -> SentJob:
+        self.jobs.append(SentJob(function, number))
+        return self.jobs[-1]
+
+
+def no_four(number: int) -> int:
+    if number == 4:
+        raise ValueError("no four")
+    return number
+
+
+def test_an_executor_whose_futures_are_its_own_makes_the_pieces(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pieces, "GLANCE", 0.001)
+    sends: Any = SendsJobs()
+    with JobFolder(tmp_path, {}, plain_pieces("trial")) as kept:
+        assert list(made_in_order(abs, 40, executor=sends, kept=kept)) == list(range(40))
+    assert not any(job.is_cancelled for job in sends.jobs)
+    with pytest.raises(WorkerError, match=r"gave a piece up: ValueError\('no four'\)"):
+        list(made_in_order(no_four, 40, executor=sends))
+
+
 def test_a_share_from_python_ends_with_what_is_there(tmp_path: Path) -> None:
     asked: dict[str, Any] = {"model": systems.small(), "days": 100.0, "replicates": 90}
     with pytest.raises(PartDone) as done:

@@ -2,8 +2,9 @@
 
 In: a function of a piece's number, how many there are; perhaps a job folder, an executor. Out: the pieces in order. An
 executor is anything that keeps to `concurrent.futures`: pools of threads or processes, Dask's `client.get_executor()`,
-submitit, mpi4py, executorlib. What it gets is the function and a number, so both must be such that they can be sent.
-Nothing of all this can be seen in a result.
+mpi4py, executorlib; or whose `submit` gives back something with `done`, `result`, `exception` and `cancel`: submitit.
+What it gets is the function and a number, so both must be such that they can be sent. Nothing of all this can be seen
+in a result.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ MOST_NAMED = 5
 """Pieces told by number."""
 AGAIN = 3
 """Times in a row that pieces are handed out again before the executor is given up."""
+LOOKED, GLANCE = 0.1, 0.5
+"""Seconds between two looks at what was handed out; where every look is one at files, as submitit's are, longer."""
+GIVEN_UP = ("KilledWorker", "FailedJobError", "UncompletedJobError")
+"""Errors by which Dask and submitit say that a piece was given up: known by name, as neither is needed here."""
 
 
 class WorkerError(PowderkegError):
@@ -77,7 +82,7 @@ class _Waiting:
     def done(self) -> Future[Any] | None:
         """A copy with a result; one that failed counts only when no other is left."""
         over = [one for one in self.copies if one.done()]
-        good = [one for one in over if not one.cancelled() and one.exception() is None]
+        good = [one for one in over if not _is_cancelled(one) and one.exception() is None]
         if good:
             return good[0]
         return over[0] if len(over) == len(self.copies) else None
@@ -123,11 +128,11 @@ def made_elsewhere(
                     if one.done() is None:
                         one.copies.append(start(one.number))
     except Exception as error:
-        # Dask's own is known by its name: Dask is not needed here.
-        if not (isinstance(error, BrokenExecutor | CancelledError) or type(error).__name__ == "KilledWorker"):
+        if type(error).__name__ in GIVEN_UP:
+            raise _lost(f"the executor gave a piece up: {_told(error)}", kept) from error
+        if not isinstance(error, BrokenExecutor | CancelledError):
             raise
-        told = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise _lost(f"the executor lost its workers: {told}", kept) from error
+        raise _lost(f"the executor lost its workers: {_told(error)}", kept) from error
     except KeyboardInterrupt as stop:
         if waiting:
             stop.add_note(_out(waiting))
@@ -135,7 +140,22 @@ def made_elsewhere(
     finally:
         for one in waiting:
             for future in one.copies:
-                future.cancel()
+                if not future.done():
+                    future.cancel()
+
+
+def _is_cancelled(future: Future[Any]) -> bool:
+    """Not every executor's future can be asked."""
+    return isinstance(future, Future) and future.cancelled()
+
+
+def _told(error: Exception) -> str:
+    """The line of an executor's error that says most: of a traceback sent as text the one that names the error."""
+    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+    frames = [place for place, line in enumerate(lines) if line.startswith("Traceback (")]
+    if frames:
+        lines = [line for line in lines[frames[-1] + 1 :] if not line.startswith(" ")] or lines
+    return (lines or [type(error).__name__])[0]
 
 
 def _out(waiting: list[_Waiting]) -> str:
@@ -150,8 +170,12 @@ def _out(waiting: list[_Waiting]) -> str:
 def _wait(waiting: list[_Waiting]) -> None:
     """Until something comes, or a moment."""
     open_ones = [future for one in waiting for future in one.copies if not future.done()]
-    if open_ones and (not waiting or waiting[0].done() is None):
-        wait(open_ones, timeout=0.1, return_when=FIRST_COMPLETED)
+    if not open_ones or (waiting and waiting[0].done() is not None):
+        return
+    if all(isinstance(one, Future) for one in open_ones):
+        wait(open_ones, timeout=LOOKED, return_when=FIRST_COMPLETED)
+    else:
+        time.sleep(GLANCE)
 
 
 def _keep(one: _Waiting, kept: JobFolder | None, silence: _Silence) -> None:
