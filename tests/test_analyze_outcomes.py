@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from comes_about import COMES_ABOUT, STILL
 from fake_runs import model_of, runs_of
 
 from powderkeg.analyze import channel_mask, outcomes, per_run, time_to_first
+from powderkeg.analyze.outcomes import first_so, when_first
 from powderkeg.errors import ModelError, UsageError
 from powderkeg.model import compile
-from powderkeg.scenario import EventPattern, loads
+from powderkeg.scenario import Condition, EventPattern, loads
 from powderkeg.simulate import simulate
 
 DAYS = 400.0
@@ -103,6 +105,66 @@ def test_a_share_of_time_adds_up_what_each_history_shows(model, runs):
                 since = None
         total += 0.0 if since is None else DAYS - since
         assert shares[r] == pytest.approx(total / DAYS, abs=1e-12)
+
+
+def test_a_fact_comes_about_when_an_act_or_time_brings_it_and_not_for_an_instant():
+    """Rates of coming about are known: 0.01 * 0.4 + 0.002 of the alert; of `middle` 0.004 / 4, for where both coins
+    fall the second effect has the last word at once. Each mean within four standard errors, and clear of what an engine
+    would say that took the instant for time (0.004 / 2) or did not see the alert come by itself (0.004)."""
+    model = compile(loads(COMES_ABOUT))
+    runs = simulate(model, days=300.0, replicates=6_000, seed=5)
+    rows = {row["name"]: row for row in outcomes(model, runs).to_dicts()}
+    hazards = {"alerted": (0.006, 0.004), "middle": (0.001, 0.002), "high": (0.002, 0.003), "raised": (0.003, 0.004)}
+    for name, (right, wrong) in hazards.items():
+        row = rows[name]
+        error = (row["high"] - row["low"]) / 3.29
+        assert abs(row["mean"] - _mean_to_first(right, 300.0)) < 4 * error, name
+        assert abs(row["mean"] - _mean_to_first(wrong, 300.0)) > 8 * error, name
+        assert row["never"] == pytest.approx(np.exp(-right * 300.0), abs=0.025), name
+        assert row["q10"] == pytest.approx(-np.log(0.9) / right, rel=0.12), name
+    assert rows["alerted"]["median"] == pytest.approx(np.log(2) / 0.006, rel=0.06)
+    assert rows["high"]["q90"] is None  # fewer than nine tenths have it within the window
+    assert rows["ever"]["mean"] == 1.0 - rows["alerted"]["never"]
+    assert rows["ever"]["kind"] == "any" and rows["ever"]["median"] is None
+    assert (rows["truce"]["mean"], rows["truce"]["never"]) == (0.0, 0.0)
+    assert (rows["broken"]["mean"], rows["broken"]["never"]) == (300.0, 1.0)
+
+
+def _mean_to_first(hazard: float, days: float) -> float:
+    return (1.0 - np.exp(-hazard * days)) / hazard
+
+
+def test_days_a_fact_first_stands_are_those_of_the_acts_that_set_it(model, runs):
+    """Where no coin is thrown and nothing comes by itself, the day can be read off the events, to the last bit."""
+    block = model.channel("north", "block", "south")
+    first = first_so(model, runs, Condition("roadblock", None))
+    clear = first_so(model, runs, Condition("roadblock", "off"))
+    assert (clear == 0.0).all()
+    for r in range(runs.replicates):
+        begin, stop = runs.offsets[r], runs.offsets[r + 1]
+        times = runs.time[begin:stop][runs.channel[begin:stop] == block]
+        assert first[r] == (times[0] if len(times) else np.inf)
+    days = runs.level_time[:, model.system.level_start[model.fact("roadblock")] + 1]
+    assert ((days > 0) == np.isfinite(first)).all()
+
+
+def test_a_model_whose_facts_nothing_changes_has_them_from_the_start():
+    """Such a model is followed family by family, in a loop that knows no facts."""
+    model = compile(loads(STILL))
+    rows = outcomes(model, simulate(model, days=100.0, replicates=20, seed=1)).to_dicts()
+    assert [row["mean"] for row in rows] == [0.0, 0.0]
+    assert rows[0]["never"] == 0.0
+
+
+def test_when_something_first_comes_is_said_with_what_the_window_cuts_off():
+    row = {"kind": "first", "mean": 80.0, "never": 0.375, "q10": 12.04, "median": 96.0, "q90": None}
+    assert when_first(row, 100.0) == (
+        "In 62 % of the runs within 100 days; a tenth of all runs by day 12.0, half by day 96; in the mean a run "
+        "without it counts as the whole window."
+    )
+    assert when_first(row | {"never": 1.0}, 100.0) == "In no run within 100 days."
+    assert when_first(row | {"never": 0.0, "mean": 0.0, "q90": 0.0}, 100.0) == "So from the start."
+    assert when_first(row | {"kind": "any"}, 100.0) == ""
 
 
 def test_levels_of_a_fact_are_told_apart(model, runs):

@@ -80,6 +80,20 @@ def test_without_nothing_everything_stays(scenario: pk.Scenario, observed: Event
         assert all(one.difference == 0.0 for one in same.forward)
 
 
+def test_days_until_a_fact_comes_about_are_replayed(observed: EventTable) -> None:
+    """The record's first road block after the parting is what sets the fact, and without the act nothing does."""
+    text = TEXT.replace("outcomes:", "outcomes:\n  blocked: {first: block}\n  ever: {any: block}")
+    scenario, table = pk.loads(text), observed
+    for seen in (table, by_day(table)):
+        same = pk.replay(scenario, seen, "nothing", replicates=4, imputations=2)
+        days, ever = same.outcomes[:2]
+        first = table.frame.filter(pl.col("act") == "shut")["time"][0]
+        assert days.observed == pytest.approx(first if seen is table else np.floor(first) + 0.5, abs=0.5)
+        assert days.value == pytest.approx(days.observed) and ever.observed == ever.value == 1.0
+        gone = pk.replay(scenario, seen, "shut", replicates=4, imputations=2)
+        assert gone.outcomes[0].value == pytest.approx(365.0, abs=1.0) and gone.outcomes[1].value == 0.0
+
+
 def test_what_is_left_out_is_gone(scenario: pk.Scenario, observed: EventTable) -> None:
     for name, gone in (
         ("a", pl.col("source") == "a"),

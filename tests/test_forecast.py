@@ -10,9 +10,11 @@ import forecast_systems as quarrel
 import numpy as np
 import polars as pl
 import pytest
+from comes_about import COMES_ABOUT
 from scipy import stats
 
 import powderkeg as pk
+from powderkeg.forecast.backtest import backtest
 from powderkeg.forecast.completed import order_last
 from powderkeg.forecast.links import gates_at
 from powderkeg.forecast.seen import seen
@@ -258,3 +260,29 @@ def test_a_gap_before_the_origin_is_said() -> None:
     full = pk.forecast(quarrel.scenario(), past, days=5, draws=50)
     assert full.warnings == ()
     assert full.origin == date(2020, 1, 1) + timedelta(days=300)
+
+
+def test_when_a_fact_comes_about_is_foretold() -> None:
+    """A fact that comes at 0.002 + 0.01 * 0.4 a day, and one that is so at the origin. False alarm 1e-4."""
+    scenario = pk.loads(COMES_ABOUT)
+    past = pk.simulate(scenario, days=100.0, replicates=1, seed=8).table()
+    found = pk.forecast(scenario, past, days=50, draws=2000, seed=4, **PLAIN)
+    rows = {row["name"]: row for row in found.outcomes.to_dicts()}
+    runs = found.drawn.runs
+    first = runs.level_first[:, runs.system.level_start[runs.model.fact("alert")] + 1] - runs.begin
+    fresh = first > 0.0  # not so at the origin already
+    assert 0.5 < fresh.mean() < 0.95
+    chance = np.isfinite(first[fresh]).mean()
+    expected = 1 - np.exp(-0.006 * 50)
+    assert abs(chance - expected) < 3.9 * np.sqrt(expected * (1 - expected) / fresh.sum())
+    assert rows["alerted"]["chance"] == rows["ever"]["chance"] == np.isfinite(first).mean()
+    assert rows["truce"]["chance"] == 1.0 and rows["truce"]["mean"] == 50.0
+    assert rows["truce"]["first_50"] == found.origin and rows["broken"]["first_50"] is None
+    assert rows["alerted"]["mean"] == pytest.approx(runs.level_time[:, runs.system.level_start[0] + 1].mean())
+
+
+def test_a_backtest_leaves_out_what_no_record_shows() -> None:
+    scenario = pk.loads(COMES_ABOUT)
+    past = pk.simulate(scenario, days=200.0, replicates=1, seed=8).table()
+    found = backtest(scenario, past, origins=[past.start + timedelta(days=150)], horizons=(7,), draws=50, **PLAIN)
+    assert set(found.outcomes["name"]) <= {"new_standoff"}

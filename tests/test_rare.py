@@ -24,6 +24,7 @@ from powderkeg.engine.worlds import ForcedAct, Phase, StandingPolicy, world
 from powderkeg.errors import PowderkegWarning, UsageError
 from powderkeg.model import Channel, from_arrays
 from powderkeg.simulate import simulate
+from tests.comes_about import COMES_ABOUT
 from tests.systems import Builder, chance, small
 
 EVERYTHING = np.array([True])
@@ -510,6 +511,15 @@ def test_nearer_acts_have_higher_levels():
     assert all((later <= earlier).all() for earlier, later in pairwise(masks))
     assert derived(model, replace(ladder[-1], count=2)) == (replace(ladder[-1], count=2),)
     assert len(levels(model, ladder).count) == len(ladder)
+
+
+def test_an_outcome_that_asks_of_a_fact_is_asked_by_its_name():
+    """However it comes about: by an act with a chance, or by itself. Both estimates within five standard errors."""
+    model = pk.compile(pk.loads(COMES_ABOUT))
+    found = pk.rare(model, "high", days=30, starts=2_000, repetitions=20, seed=3)
+    alert = pk.rare(model, "alerted", days=30, starts=2_000, repetitions=20, seed=3)
+    assert found.probability == pytest.approx(1 - np.exp(-0.002 * 30), rel=5 * found.relative_error)
+    assert alert.probability == pytest.approx(1 - np.exp(-0.006 * 30), rel=5 * alert.relative_error)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comes_about import COMES_ABOUT, STILL
 from command_line import command_line
 from playwright.sync_api import Browser, Page
 
@@ -152,6 +153,21 @@ def test_outcomes_and_standoffs_of_every_run_are_those_of_python(
         assert found[measure.name] == pytest.approx(measure.values, rel=1e-12), measure.name
     for measure in standoff_measures(runs):
         assert found[f"standoffs.{measure.name}"] == pytest.approx(measure.values, rel=1e-12), measure.name
+
+
+def test_days_until_a_fact_comes_about_are_those_of_python(browser: Browser, tmp_path: Path) -> None:
+    """Of a model with facts that acts, chances and time bring, and of one of whose facts nothing ever changes."""
+    for text in (COMES_ABOUT, STILL):
+        scenario = pk.loads(text)
+        file = tmp_path / "page.html"
+        file.write_text(page_of(scenario, replicates=5), encoding="utf-8")
+        page = browser.new_page()
+        page.goto(file.as_uri())
+        found = page.evaluate("powderkeg.run({replicates: 60, years: 1, seed: 3})")["outcomes"]
+        model = pk.compile(scenario)
+        for measure in outcome_measures(model, pk.simulate(model, years=1.0, replicates=60, seed=3)):
+            assert found[measure.name] == measure.values.tolist(), measure.name
+        page.close()
 
 
 @pytest.mark.parametrize("name", SCENARIOS[:2])

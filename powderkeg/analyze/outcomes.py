@@ -7,7 +7,7 @@ the mean within the horizon.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +21,14 @@ from powderkeg.engine.arrays import HISTORY, Floats
 from powderkeg.engine.branching.genealogy import tally
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
 from powderkeg.model import compile as compile_scenario
+from powderkeg.scenario import EventPattern
 from powderkeg.simulate.deaths import KILLS
 from powderkeg.units import YEAR
+from powderkeg.wording import measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.model import Model
-    from powderkeg.scenario import Condition, EventPattern, Given, Outcome
+    from powderkeg.scenario import Condition, Given, Outcome
     from powderkeg.simulate import Runs
 
 
@@ -42,7 +44,9 @@ SCHEMA = {
     "low": pl.Float64,
     "high": pl.Float64,
     "runs": pl.Int64,
+    "q10": pl.Float64,
     "median": pl.Float64,
+    "q90": pl.Float64,
     "never": pl.Float64,
     "better": pl.String,
 }
@@ -52,12 +56,13 @@ def outcomes(model: Given | Model, runs: Runs, level: float = LEVEL) -> pl.DataF
     """Each named outcome of the scenario: mean, low, high, and the number of runs.
 
     kind           unit            mean
-    any            share of runs   share of histories in which it happened; exact binomial interval
+    any            share of runs   share of histories in which it happened, or was so; exact binomial interval
     count          per year        events per year
     deaths         per year        people killed in such events per year
-    first          days            mean time to the first one within the horizon, where it happened or not; `median` is
-                                   that of Kaplan and Meier, null where fewer than half came to it; `never` is the
-                                   share of histories in which it did not happen before the horizon
+    first          days            mean time to the first one, or until it is first so, within the horizon, where it
+                                   happened or not; `q10`, `median` and `q90` are the days by which a tenth, half and
+                                   nine tenths of all histories came to it (Kaplan and Meier), null where fewer did;
+                                   `never` is the share of histories in which it did not happen before the horizon
     share_of_time  share of days   days with the fact so over all days
 
     The interval holds `level` of the time for the mean over endless runs: it tells how well the model is known, not how
@@ -71,9 +76,10 @@ def outcomes_of(model: Model, answers: Iterable[PerRun], days: float, level: flo
     """The same from what `per_run` said of all runs, each of so many days."""
     rows = []
     for (name, one), (kind, values, cut_off) in zip(_named(model), answers, strict=True):
-        estimate, median, never = _summary(kind, values, cut_off, days, level)
+        estimate = _summary(kind, values, cut_off, days, level)
         told = {"name": name, "title": one.title or name, "kind": kind, "unit": UNITS[kind], "better": one.better}
-        rows.append({**told, **estimate._asdict(), "median": median, "never": never})
+        reached = _reached(values, cut_off) if kind == "first" else {}
+        rows.append({**told, **estimate._asdict(), **reached})
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
@@ -84,39 +90,101 @@ UNITS = {
     "first": "days",
     "share_of_time": "share of days",
 }
-APART = ("deaths", "share_of_time")
-"""Questions that are not answered by counting events."""
+BY_DAY = {"q10": 0.1, "median": 0.5, "q90": 0.9}
+"""Share of histories that came to a first event by such a day."""
+
+
+def when_first(row: Mapping[str, Any], days: float) -> str:
+    """A row of a question `first` in words: in what share of runs it comes, and by when; "" for other questions.
+
+    days  that every run lasts
+    """
+    if row["kind"] != "first":
+        return ""
+    window = f"{measured(days)} days"
+    if row["never"] >= 1.0:
+        return f"In no run within {window}."
+    if row["never"] == 0.0 and row["q90"] == 0.0 == row["mean"]:
+        return "So from the start."
+    said = [f"In {percent(1.0 - row['never'])} of the runs within {window}"]
+    shares = {"q10": "a tenth of all runs", "median": "half", "q90": "nine tenths"}
+    told = [f"{share} by day {measured(row[name])}" for name, share in shares.items() if row[name] is not None]
+    said += [", ".join(told)] if told else []
+    counts = "; in the mean a run without it counts as the whole window" if row["never"] > 0.0 else ""
+    return f"{'; '.join(said)}{counts}."
 
 
 def per_run(model: Model, runs: Runs) -> list[PerRun]:
     """For each outcome its kind, its value in every run, and where that value is cut off by the end of the run.
 
-    any: 0 or 1. count: events. deaths: people. first: days to the first, or to the end of the run. share_of_time: share
-    of days. Paired comparisons of two worlds start from these values.
+    any: 0 or 1. count: events. deaths: people. first: days to the first, or until it is first so, or to the end of the
+    run. share_of_time: share of days. Paired comparisons of two worlds start from these values.
     """
-    asked = [(name, one, *_question(one)) for name, one in _named(model)]
-    masks = [channel_mask(model, what) for _, _, kind, what in asked if kind not in APART]
-    ways = [mechanism_mask(model, what) for _, _, kind, what in asked if kind not in APART]
-    counts, first = _tally(runs, masks, ways)
+    asked = [_question(one) for _, one in _named(model)]
+    counted = [what for kind, what in asked if _is_tallied(kind, what)]
+    ways = [mechanism_mask(model, what) for what in counted]
+    counts, first = _tally(runs, [channel_mask(model, what) for what in counted], ways)
     span = _lengths(runs)
-    answers = []
+    whole = np.zeros(len(span), dtype=bool)
+    answers: list[PerRun] = []
     k = 0
-    for _name, _one, kind, what in asked:
+    for kind, what in asked:
         if kind == "share_of_time":
-            answers.append((kind, _share_of_time(model, runs, what), np.zeros(len(span), dtype=bool)))
+            answers.append((kind, share_of_time(model, runs, what), whole))
             continue
         if kind == "deaths":
             killed = np.bincount(runs.replicate, dead_in(model, runs, what), len(span)).astype(np.float64)
-            answers.append((kind, killed, np.zeros(len(span), dtype=bool)))
+            answers.append((kind, killed, whole))
             continue
-        if kind == "first":
-            cut_off = ~np.isfinite(first[:, k])
-            answers.append((kind, np.where(cut_off, span, first[:, k] - runs.begin), cut_off))
+        if _is_tallied(kind, what):
+            day, number = first[:, k], counts[:, k]
+            k += 1
         else:
-            value = counts[:, k] > 0 if kind == "any" else counts[:, k]
-            answers.append((kind, value.astype(np.float64), np.zeros(len(span), dtype=bool)))
-        k += 1
+            day = first_so(model, runs, what)
+            number = np.isfinite(day)
+        if kind == "first":
+            cut_off = ~np.isfinite(day)
+            answers.append((kind, np.where(cut_off, span, day - runs.begin), cut_off))
+        else:
+            answers.append((kind, (number > 0 if kind == "any" else number).astype(np.float64), whole))
     return answers
+
+
+def first_so(model: Model, runs: Runs, condition: Condition) -> Floats:
+    """(R,) day of the window on which a condition first held, infinite where it never did.
+
+    A fact that comes by itself counts like one that an act sets; where it is so as the window begins, that is the day.
+    """
+    cells, _ = cells_of(model, condition)
+    first: Floats = np.asarray(runs.level_first, dtype=np.float64)[:, cells].min(axis=1)
+    return first
+
+
+def share_of_time(model: Model, runs: Runs, condition: Condition) -> Floats:
+    """(R,) share of its days on which a condition holds in each run."""
+    meant, cells = cells_of(model, condition)
+    days: Floats = np.asarray(runs.level_time, dtype=np.float64)
+    standing, total = days[:, meant].sum(axis=1), days[:, cells].sum(axis=1)
+    share: Floats = np.divide(standing, total, out=np.zeros_like(standing), where=total > 0)
+    return share
+
+
+def cells_of(model: Model, condition: Condition) -> tuple[slice, slice]:
+    """Columns of `level_time` at which the condition holds, and all of its fact's.
+
+    Raises UsageError, naming the nearest, for a level that the fact does not have.
+    """
+    fact, level = condition
+    index = model.fact(fact)
+    first, end = (int(at) for at in model.system.level_start[index : index + 2])
+    if level is None:
+        return slice(first + 1, end), slice(first, end)
+    known = model.levels[index]
+    if level not in known:
+        expected = f"one of {', '.join(known)}"
+        raise UsageError(Fault.at(fact, f"unknown level {level!r}", expected, nearest_name(level, known)))
+    at = first + known.index(level)
+    return slice(at, at + 1), slice(first, end)
 
 
 def dead_in(model: Model, runs: Runs, pattern: EventPattern) -> Floats:
@@ -216,38 +284,22 @@ def _lengths(runs: Runs) -> Floats:
     return span
 
 
-def _share_of_time(model: Model, runs: Runs, condition: Condition) -> Floats:
-    fact, level = condition
-    index = model.fact(fact)
-    cells = slice(int(model.system.level_start[index]), int(model.system.level_start[index + 1]))
-    days: Floats = np.asarray(runs.level_time, dtype=np.float64)[:, cells]
-    if level is None:
-        standing = days[:, 1:].sum(axis=1)
-    else:
-        if level not in model.levels[index]:
-            known = model.levels[index]
-            expected = f"one of {', '.join(known)}"
-            raise UsageError(Fault.at(fact, f"unknown level {level!r}", expected, nearest_name(level, known)))
-        standing = days[:, model.levels[index].index(level)]
-    total = days.sum(axis=1)
-    share: Floats = np.divide(standing, total, out=np.zeros_like(standing), where=total > 0)
-    return share
+def _is_tallied(kind: str, what: Any) -> bool:
+    """Whether the question is answered by counting events."""
+    return kind != "deaths" and isinstance(what, EventPattern)
 
 
-def _summary(
-    kind: str, values: Floats, cut_off: NDArray[np.bool_], days: float, level: float
-) -> tuple[IntervalEstimate, float | None, float | None]:
+def _summary(kind: str, values: Floats, cut_off: NDArray[np.bool_], days: float, level: float) -> IntervalEstimate:
     if kind == "any":
-        return intervals.proportion(float(values.sum()), len(values), level), None, None
+        return intervals.proportion(float(values.sum()), len(values), level)
     if kind in ("count", "deaths"):
-        return intervals.rate(values, days / YEAR, level), None, None
+        return intervals.rate(values, days / YEAR, level)
     if kind == "share_of_time":
         estimate = intervals.average(values, level)
         low = None if estimate.low is None else max(0.0, estimate.low)
         high = None if estimate.high is None else min(1.0, estimate.high)
-        return estimate._replace(low=low, high=high), None, None
-    estimate, median = time_to_first(values, cut_off, days, level)
-    return estimate, median, float(cut_off.mean())
+        return estimate._replace(low=low, high=high)
+    return time_to_first(values, cut_off, days, level)[0]
 
 
 def time_to_first(
@@ -259,11 +311,8 @@ def time_to_first(
     The mean is the area under the Kaplan-Meier curve up to `days`; a history without the event counts as `days`. Its
     variance is Greenwood's.
     """
-    order = np.lexsort((cut_off, times))
-    time, came = times[order], ~cut_off[order]
+    time, came, at_risk, alive = _product_limit(times, cut_off)
     n = len(time)
-    at_risk = n - np.arange(n, dtype=np.float64)
-    alive = np.cumprod(np.where(came, 1.0 - 1.0 / at_risk, 1.0))
     edges = np.concatenate([[0.0], time, [days]])
     height = np.concatenate([[1.0], alive])
     widths = np.diff(np.minimum(edges, days))
@@ -273,7 +322,32 @@ def time_to_first(
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(came & (at_risk > 1), beyond**2 / (at_risk * (at_risk - 1.0)), 0.0)
     half = intervals.normal_quantile(0.5 + level / 2.0) * float(np.sqrt(np.nansum(terms)))
-    below = np.flatnonzero(alive <= 0.5)
-    median = float(time[below[0]]) if len(below) else None
     low, high = (None, None) if n < 2 else (max(0.0, mean - half), min(days, mean + half))
-    return IntervalEstimate(mean, low, high, n), median
+    return IntervalEstimate(mean, low, high, n), day_reached(times, cut_off, 0.5)
+
+
+def day_reached(times: Floats, cut_off: NDArray[np.bool_], share: float) -> float | None:
+    """Days after which this share of all histories have come to the event, by Kaplan and Meier; None where fewer do.
+
+    times  as of `time_to_first`
+    """
+    time, _, _, alive = _product_limit(times, cut_off)
+    below = np.flatnonzero(alive <= 1.0 - share + 1e-12)  # not short of a tenth by what rounding adds up to
+    return float(time[below[0]]) if len(below) else None
+
+
+def _reached(values: Floats, cut_off: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Days by which shares of the histories came to it, and the share that never did."""
+    return {
+        **{name: day_reached(values, cut_off, share) for name, share in BY_DAY.items()},
+        "never": float(cut_off.mean()),
+    }
+
+
+def _product_limit(times: Floats, cut_off: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+    """Times in order, whether it came then, how many histories were at risk, the share that goes on without it."""
+    order = np.lexsort((cut_off, times))
+    time, came = times[order], ~cut_off[order]
+    at_risk = len(time) - np.arange(len(time), dtype=np.float64)
+    alive = np.cumprod(np.where(came, 1.0 - 1.0 / at_risk, 1.0), dtype=np.float64)
+    return time, came, at_risk, alive

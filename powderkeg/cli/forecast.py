@@ -314,6 +314,7 @@ def show(screen: Screen, found: Forecast) -> None:
     """The results as tables."""
     if screen.is_silent:
         return
+    from powderkeg.forecast.answers import told_in_days
     from powderkeg.wording import measured, percent
 
     screen.say()
@@ -322,11 +323,13 @@ def show(screen: Screen, found: Forecast) -> None:
         screen.paragraph(note[0].upper() + note[1:] + ".")
     screen.say()
     heads = ["outcome", "chance", "", "how often", "5 to 95 %", "likely from"]
+    in_days = told_in_days(found.model)
     rows = [
         [row["title"], percent(row["chance"]), f"{percent(row['low'])} to {percent(row['high'])}",
-         measured(row["mean"]),
-         f"{row['q05']:.0f} to {row['q95']:.0f}", str(row["first_50"] or "")]
+         measured(row["mean"]) + unit,
+         f"{row['q05']:.0f} to {row['q95']:.0f}{unit}", str(row["first_50"] or "")]
         for row in found.outcomes.to_dicts()
+        for unit in [" days" if row["name"] in in_days else ""]
     ]  # fmt: skip
     _table(screen, heads, rows)
     heads = ["who", "to whom", "acts", "5 to 95 %", "half", "any"]

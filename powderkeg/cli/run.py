@@ -259,6 +259,7 @@ def show(screen: Screen, results: Results) -> None:
     """The results as tables."""
     if screen.is_silent:
         return
+    from powderkeg.analyze.outcomes import when_first
     from powderkeg.wording import counted, measured, percent
 
     def between(low: float | None, high: float | None, form: Any) -> str:
@@ -297,6 +298,9 @@ def show(screen: Screen, results: Results) -> None:
     ]
     if rows:
         screen.table(["outcome", "", "90 % interval", ""], rows)
+        for row in r.outcomes.to_dicts():
+            if when := when_first(row, r.days):
+                screen.paragraph(f"{row['title'] or row['name']}: {when[0].lower()}{when[1:]}")
     if r.record is not None:
         lines = counted(len(r.record), "line")
         screen.paragraph(

@@ -14,7 +14,7 @@ import polars as pl
 
 from powderkeg.analyze.episodes import Rules, episodes
 from powderkeg.analyze.intervals import proportion
-from powderkeg.analyze.outcomes import channel_mask, dead_in, mechanism_mask
+from powderkeg.analyze.outcomes import channel_mask, dead_in, first_so, mechanism_mask, share_of_time
 from powderkeg.engine.arrays import HISTORY, Floats, Ints
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.drawing import Ahead
@@ -32,8 +32,8 @@ MOST_ACTS = 20
 def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, Floats, Floats]]:
     """For each outcome and for a new standoff: title, (R,) how often, (R,) days to the first, infinite where it never.
 
-    Of deaths it is how many, and days to the first act that kills. Outcomes that are shares of time are told by the
-    fact they ask for: how often is then the share of the days.
+    Of deaths it is how many, and days to the first act that kills. Of a fact it is on how many days it is so, and days
+    until it first is, 0 where it is so at the origin. Shares of time are left out: `facts` tells of them.
     """
     found: dict[str, tuple[str, Floats, Floats]] = {}
     scenario = model.scenario
@@ -42,6 +42,9 @@ def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, 
     after = runs.time - runs.begin
     for name, outcome in ({} if scenario is None else dict(scenario.outcomes)).items():
         pattern = outcome.events
+        if outcome.condition is not None and outcome.share_of_time is None:
+            stood = share_of_time(model, runs, outcome.condition) * runs.days
+            found[name] = (outcome.title or name, stood, first_so(model, runs, outcome.condition) - runs.begin)
         if pattern is None:
             continue
         hit = channel_mask(model, pattern)[runs.channel]
@@ -83,6 +86,12 @@ def new_standoffs(model: Model, runs: Runs, seen: Watched) -> tuple[Floats, Floa
     of = table["replicate"].to_numpy().astype(np.int64)
     np.minimum.at(first, of, table["start"].to_numpy() - seen.begin)
     return np.bincount(of, minlength=R).astype(np.float64), first
+
+
+def told_in_days(model: Model) -> frozenset[str]:
+    """Outcomes that ask of a fact: how often is on how many of the days it is so."""
+    asked = {} if model.scenario is None else model.scenario.outcomes
+    return frozenset(name for name, one in asked.items() if one.condition is not None)
 
 
 def outcome_table(found: dict[str, tuple[str, Floats, Floats]], seen: Watched, level: float) -> pl.DataFrame:

@@ -442,15 +442,15 @@ def _outcomes(
         runs, replicates=1, offsets=np.array([0, int(inside.sum())]), time=time[inside] - first + seen.begin + 0.5,
         channel=channel[inside].astype(np.int32), parent=np.full(int(inside.sum()), -1, np.int32),
         mechanism=np.full(int(inside.sum()), -1, np.int16), exploded=np.zeros(1, bool), reached=runs.reached[:1],
-        level_time=runs.level_time[:1],
+        level_time=runs.level_time[:1], level_first=runs.level_first[:1],
     )  # fmt: skip
     came = first_days(made.model, real, seen)
     rows = []
     for outcome, (_, _, days) in ahead.items():
         one = getattr(made.model.scenario, "outcomes", {}).get(outcome)
         pattern = None if one is None else one.events
-        if one is not None and pattern is not None and (pattern.via or one.deaths is not None):
-            continue  # what set off an act is not seen in a record, and how many died not in every one
+        if one is not None and (pattern is None or pattern.via or one.deaths is not None):
+            continue  # nobody reports facts, nor what set off an act, and how many died not in every record
         for horizon in horizons:
             chance, hit = float((days < horizon).mean()), float(came[outcome][2][0] < horizon)
             rows.append({"model": name, "origin": made.origin, "horizon": horizon, "name": outcome, "chance": chance,

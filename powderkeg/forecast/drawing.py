@@ -307,6 +307,7 @@ def _runs(drawer: Draughtsman, chunks: list[Chunk]) -> Runs:
         reached=join("reached"),
         limit=LIMIT,
         level_time=join("level_time").reshape(len(chunks), -1),
+        level_first=join("level_first").reshape(len(chunks), -1),
         begin=drawer.seen.begin,
         candidates=int(join("n_candidates").sum()),
         asked=len(chunks),

@@ -247,8 +247,8 @@ def _reads(scenario: Scenario) -> dict[str, list[str]]:
     for name, gate in scenario.gates.items():
         note([gate.while_] if gate.while_ is not None else [], f"gates.{name}")
     for name, outcome in scenario.outcomes.items():
-        if outcome.share_of_time is not None:
-            note([outcome.share_of_time], f"outcomes.{name}")
+        if outcome.condition is not None:
+            note([outcome.condition], f"outcomes.{name}")
     return found
 
 

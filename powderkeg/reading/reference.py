@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from powderkeg.reading.kind import Kind, Schema, Writer
-from powderkeg.reading.kinds import ByKey, ByName, Several
 from powderkeg.reading.record import Field, RecordKind, SeveralKeys, declared
 
 
@@ -44,8 +43,8 @@ def records(record: RecordKind) -> list[RecordKind]:
 def _inside(kind: Kind) -> Iterator[RecordKind]:
     if isinstance(kind, RecordKind):
         yield kind
-    elif isinstance(kind, Several | ByName | ByKey):
-        yield from _inside(kind.of)
+    elif isinstance(of := getattr(kind, "of", None), Kind):  # of lists, mappings and the like
+        yield from _inside(of)
 
 
 def reference(record: RecordKind, level: int = 3) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from powderkeg import plots
+from powderkeg.analyze.outcomes import when_first
 from powderkeg.report.pages import FOLDER, environment
 from powderkeg.report.results import MOST_LISTED, SHARE_UNITS, Results, gather, summary
 from powderkeg.wording import measured as figures_of
@@ -78,7 +79,7 @@ def _told(results: Results) -> dict[str, Any]:
         "used": r.used,
         "versions": r.versions,
         **{part: shares(r.shares(part)) for part in ("ends", "openers", "lengths")},
-        "outcomes": [_outcome(row) for row in r.outcomes.to_dicts()],
+        "outcomes": [_outcome(row, r.days) for row in r.outcomes.to_dicts()],
         "gist": _gist(results, title),
         "drivers": [(title(name), share) for name, share in r.drivers],
         "example_standoffs": [
@@ -113,10 +114,11 @@ def _gist(results: Results, title: Callable[[str | None], str]) -> str:
     return " ".join(sentences)
 
 
-def _outcome(row: dict[str, Any]) -> dict[str, Any]:
+def _outcome(row: dict[str, Any], days: float) -> dict[str, Any]:
     """An outcome with the form of its number and the unit that is written behind it."""
     is_share = row["unit"] in SHARE_UNITS
-    return row | {"form": "share" if is_share else "plain", "unit": row["unit"].removeprefix("share ")}
+    form, when = "share" if is_share else "plain", when_first(row, days)
+    return row | {"form": form, "unit": row["unit"].removeprefix("share "), "when": when}
 
 
 def _figures(results: Results) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from powderkeg import plots
-from powderkeg.forecast.answers import origins_of_risk
+from powderkeg.forecast.answers import origins_of_risk, told_in_days
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -38,6 +38,7 @@ def page(found: Forecast, files: Sequence[str] = (), after: EventTable | None = 
             name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts(found, after).items()
         }
     scenario = found.model.scenario
+    in_days = told_in_days(found.model)
     shares = origins_of_risk(found.model, found.drawn)
     return template("forecasted.html").render(
         f=found,
@@ -47,7 +48,7 @@ def page(found: Forecast, files: Sequence[str] = (), after: EventTable | None = 
         level=percent(found.level),
         acts=measured(shares["acts"]),
         share=percent(shares["from_acts_seen"]),
-        outcomes=[_outcome(row) for row in found.outcomes.to_dicts()],
+        outcomes=[_outcome(row, row["name"] in in_days) for row in found.outcomes.to_dicts()],
         dyads=[_counted(row) for row in found.dyads.sort("mean", descending=True).head(MOST_ROWS).to_dicts()],
         why=[_carrier(row) for row in found.why().to_dicts()],
         facts=[{**row, "chance": percent(row["chance"])} for row in found.facts.head(MOST_ROWS).to_dicts()],
@@ -58,13 +59,14 @@ def page(found: Forecast, files: Sequence[str] = (), after: EventTable | None = 
     )
 
 
-def _outcome(row: Mapping[str, Any]) -> dict[str, str]:
+def _outcome(row: Mapping[str, Any], in_days: bool) -> dict[str, str]:
+    unit = " days" if in_days else ""
     return {
         "title": row["title"],
         "chance": percent(row["chance"]),
         "span": f"{percent(row['low'])} to {percent(row['high'])}",
-        "mean": measured(row["mean"]),
-        "often": f"{row['q05']:.0f} to {row['q95']:.0f}",
+        "mean": measured(row["mean"]) + unit,
+        "often": f"{row['q05']:.0f} to {row['q95']:.0f}{unit}",
         "first": "" if row["first_50"] is None else str(row["first_50"]),
     }
 

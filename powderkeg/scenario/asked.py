@@ -13,13 +13,19 @@ from powderkeg.reading import (
     DURATION,
     Amount,
     Choice,
+    EditablePlace,
+    Kind,
+    Node,
     Quantity,
     Reader,
     RecordKind,
     Reference,
+    Scalar,
+    Schema,
     Several,
     Slip,
     Text,
+    Writer,
     declare,
     listed,
 )
@@ -54,14 +60,44 @@ EVENTS: Final = RecordKind(EventPattern, "event pattern", _event_pattern)
 
 
 @dataclass(frozen=True)
+class HappensKind(Kind):
+    """Events by a mapping, or what is the case by a text: either may come about."""
+
+    of: RecordKind = EVENTS
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        return f"{self.of.words}; or {ConditionKind.words}"
+
+    def read(self, node: Node, path: str, reader: Reader) -> Any:
+        if isinstance(node, Scalar) and not node.is_null:
+            return ConditionKind().read(node, path, reader)
+        return self.of.read(node, path, reader)
+
+    def write(self, value: EventPattern | Condition, writer: Writer) -> Any:
+        return str(value) if isinstance(value, Condition) else self.of.write(value, writer)
+
+    def places(self, value: Any) -> Iterator[EditablePlace]:
+        if not isinstance(value, Condition):
+            yield from self.of.places(value)
+
+    def schema(self, defs: dict[str, Schema]) -> Schema:
+        return {"anyOf": [self.of.schema(defs), ConditionKind().schema(defs)]}
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A question that every run answers; exactly one of any, count, deaths, first, share_of_time."""
 
     title: str = declare(SHORT, "The question in words.", default="")
-    any: EventPattern | None = declare(EVENTS, "Does such an event happen at all? (a probability)", default=None)
+    any: EventPattern | Condition | None = declare(
+        HappensKind(), "Does such an event happen at all, or is this ever so? (a probability)", default=None
+    )
     count: EventPattern | None = declare(EVENTS, "How many such events a year?", default=None)
     deaths: EventPattern | None = declare(EVENTS, "How many people die in such events a year?", default=None)
-    first: EventPattern | None = declare(EVENTS, "How many days to the first such event?", default=None)
+    first: EventPattern | Condition | None = declare(
+        HappensKind(), "How many days to the first such event, or until this is first so?", default=None
+    )
     share_of_time: Condition | None = declare(ConditionKind(), "For what share of the time is this so?", default=None)
     better: str | None = declare(
         Choice(("less", "more")), "Which way is better, in this scenario's eyes.", default=None
@@ -69,12 +105,19 @@ class Outcome:
 
     @property
     def events(self) -> EventPattern | None:
-        """The events that it is about, None where it asks how long something is so."""
-        return next((pattern for name in OF_EVENTS if (pattern := getattr(self, name)) is not None), None)
+        """The events that it is about, None where it asks of what is so."""
+        asked = (getattr(self, name) for name in OF_EVENTS)
+        return next((pattern for pattern in asked if isinstance(pattern, EventPattern)), None)
+
+    @property
+    def condition(self) -> Condition | None:
+        """What it asks whether, when or how long it is so, None where it is about events."""
+        asked = (getattr(self, name) for name in QUESTIONS)
+        return next((what for what in asked if isinstance(what, Condition)), None)
 
 
 OF_EVENTS: Final = ("any", "count", "deaths", "first")
-"""Questions about events, each with an `EventPattern`."""
+"""Questions about events, each with an `EventPattern`; `any` and `first` may also ask of what is the case."""
 QUESTIONS: Final = (*OF_EVENTS, "share_of_time")
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from powderkeg.reading import BROKEN, EditablePlace, Reader, Writer, Wrong, clipped, listed, shown, tree_of
-from powderkeg.scenario.asked import OF_EVENTS, Intervention
+from powderkeg.scenario.asked import OF_EVENTS, EventPattern, Intervention
 from powderkeg.scenario.declared import SCENARIO, Mechanism, Scenario
 from powderkeg.scenario.kinds import PatternKind, TiePatternKind
 from powderkeg.scenario.language import SYMMETRIC, Pattern, third_person, tie_verb
@@ -201,7 +201,7 @@ def _outcomes(scenario: Scenario, cast: Cast, reader: Reader) -> None:
     for name, outcome in scenario.outcomes.items():
         for question in OF_EVENTS:
             pattern = getattr(outcome, question)
-            if pattern is None:
+            if not isinstance(pattern, EventPattern):
                 continue
             path = f"outcomes.{name}.{question}"
             if not cast.can_happen(pattern):

@@ -15,9 +15,10 @@ from powderkeg.engine.simulation.chunks import Chunk
 
 COLUMNS: dict[str, type] = {
     "n_events": np.int64, "exploded": np.bool_, "reached": np.float64, "time": np.float64, "channel": np.int32,
-    "parent": np.int32, "mechanism": np.int16, "key": np.uint64, "level_time": np.float64, "n_candidates": np.int64,
+    "parent": np.int32, "mechanism": np.int16, "key": np.uint64, "level_time": np.float64,
+    "level_first": np.float64, "n_candidates": np.int64,
 }  # fmt: skip
-"""Columns of a chunk; `level_time` row after row."""
+"""Columns of a chunk; `level_time` and `level_first` row after row."""
 AHEAD = 1.05
 """Room for this many times what the replicates so far let expect."""
 

@@ -431,6 +431,7 @@ def _runs(job: _Job, chunks: Gathered) -> Runs:
         reached=chunks.column("reached"),
         limit=job.limit,
         level_time=chunks.column("level_time").reshape(len(n_events), cells),
+        level_first=chunks.column("level_first").reshape(len(n_events), cells),
         begin=job.begin,
         key=chunks.column("key") if job.keys else None,
         candidates=int(chunks.column("n_candidates").sum()),

@@ -41,6 +41,8 @@ class Runs(Plotted):
                 before is as it would have been
     key         uint64 address of the event's draws, or None; two worlds that share an event share its key
     level_time  (R, cells) days of the window that each fact spent at each level; cell = level_start[fact] + level
+    level_first  (R, cells) day of the window on which each fact first stood at each level, infinite where it never did;
+                of a fact that stands so when the window begins, that day
     begin, days the window is [begin, begin + days)
     asked       replicates asked for: more than there are where each of the first ones exploded, see `simulate`
     origin      number in its job of what is replicate 0 here
@@ -60,6 +62,7 @@ class Runs(Plotted):
     reached: NDArray[np.float64]
     limit: int
     level_time: NDArray[np.float64]
+    level_first: NDArray[np.float64]
     begin: float = 0.0
     key: NDArray[np.uint64] | None = None
     candidates: int = 0
@@ -90,6 +93,7 @@ class Runs(Plotted):
             offsets=self.offsets[first : end + 1] - a, time=self.time[a:b],
             channel=self.channel[a:b], parent=self.parent[a:b], mechanism=self.mechanism[a:b],
             exploded=self.exploded[first:end], reached=self.reached[first:end], level_time=self.level_time[first:end],
+            level_first=self.level_first[first:end],
             key=None if self.key is None else self.key[a:b],
         )  # fmt: skip
 

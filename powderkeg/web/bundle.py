@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.analyze.outcomes import UNITS, channel_mask, mechanism_mask
+from powderkeg.analyze.outcomes import UNITS, cells_of, channel_mask, mechanism_mask
 from powderkeg.analyze.streams import streams
 from powderkeg.compare.interventions import Named, contradictions, plan
 from powderkeg.compare.measures import STANDOFFS
@@ -237,11 +237,9 @@ def _outcomes(model: Model) -> list[dict[str, Any]]:
             "measure": kind if kind in ("any", "count") else "mean",
             "event": {"any": 1.0, "count": 1.0 / years, "share_of_time": 1.0, "first": years * YEAR}[kind],
         }  # fmt: skip
-        if kind == "share_of_time":
-            index = model.fact(what.fact)
-            first, levels = int(model.system.level_start[index]), model.levels[index]
-            at = range(1, len(levels)) if what.level is None else (levels.index(what.level),)
-            told |= {"cells": [first + i for i in at], "of": [first, first + len(levels)]}
+        if one.condition is not None:
+            meant, cells = cells_of(model, one.condition)
+            told |= {"cells": [*range(meant.start, meant.stop)], "of": [cells.start, cells.stop]}
         else:
             told["channels"] = np.flatnonzero(channel_mask(model, what)).tolist()
             told["via"] = _plain(mechanism_mask(model, what))

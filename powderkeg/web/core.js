@@ -641,7 +641,7 @@ function powderkegCore(model, wasm, signatures) {
   function job(world, {seed, days, limit}) {
     top = bottom;
     const made = tables(world), at = made.at, root = rootKey(seed);
-    const cells = made.ints[at.fact + 3 * S + 1];
+    const cells = made.ints[at.fact + 3 * S + 1], WIDTH = widthOf(cells);
     const entry = put("int64", made.entry);
     const fixed = {at, ints: put("int64", made.ints), floats: put("float64", made.floats), entry,
       keep: {...entry, type: "float64"}, root, begin: 0.0, horizon: days, limit, is_complete: false};
@@ -654,7 +654,7 @@ function powderkegCore(model, wasm, signatures) {
       const n = last - first;
       for (;;) {
         top = mark;
-        const result = room("float64", n, 3 + cells);
+        const result = room("float64", n, WIDTH);
         const queue = {counts: room("int64", 5), slot_time: room("float64", slots), slot_key: room("uint64", slots),
           slot: room("int64", slots * SLOT_WORDS), heap_time: room("float64", slots), heap_slot: room("int64", slots),
           head: room("int64", Math.min(Math.max(Math.round(seen), 16), 65536))};
@@ -666,10 +666,10 @@ function powderkegCore(model, wasm, signatures) {
         if (done > 0) seen = view(control)[2] / done;
         if (why === FULL) {
           // What is done is kept; a replicate that does not fit into all of the room gets more of it.
-          if (done > 0) return {first, n: done, result: {...result, shape: [done, 3 + cells], n: done * (3 + cells)}, out, cells};
+          if (done > 0) return {first, n: done, result: {...result, shape: [done, WIDTH], n: done * WIDTH}, out, cells};
           events *= 2;
         } else if (why === NO_SLOTS) {
-          if (done > 0) return {first, n: done, result: {...result, shape: [done, 3 + cells], n: done * (3 + cells)}, out, cells};
+          if (done > 0) return {first, n: done, result: {...result, shape: [done, WIDTH], n: done * WIDTH}, out, cells};
           slots = 2 * slots + at.n_timers + at.n_policies;
         } else if (why === FINISHED) return {first, n: done, result, out, cells};
         else throw new Error(`the simulation stopped (${why})`);
@@ -677,10 +677,12 @@ function powderkegCore(model, wasm, signatures) {
     }
     return {piece, fixed, made, cells, days};
   }
-  const reached = (piece, r) => view(piece.result)[r * (3 + piece.cells) + 2];
+  /** Of a row of `result`: events, exploded, day reached, then days at each level by cell and the first day at each. */
+  function widthOf(cells) { return 3 + 2 * cells; }
+  const reached = (piece, r) => view(piece.result)[r * widthOf(piece.cells) + 2];
   function offsetsOf(piece) {
     const rows = view(piece.result), offsets = [0];
-    for (let r = 0; r < piece.n; r++) offsets.push(offsets[r] + rows[r * (3 + piece.cells)]);
+    for (let r = 0; r < piece.n; r++) offsets.push(offsets[r] + rows[r * widthOf(piece.cells)]);
     return offsets;
   }
 
@@ -756,12 +758,18 @@ function powderkegCore(model, wasm, signatures) {
     function add(piece, to) {
       const offsets = offsetsOf(piece), mark = top;
       const {counts, first} = counted(piece, offsets);
-      const rows = view(piece.result).slice(), width = 3 + piece.cells;
+      const rows = view(piece.result).slice(), width = widthOf(piece.cells);
       let k = 0;
       for (const one of questions) {
         const into = values[one.id];
         if (one.cells) {
           for (let r = 0; r < piece.n; r++) {
+            if (one.kind !== "share") {  // days until it is first so, or whether it ever is
+              let day = Infinity;
+              for (const cell of one.cells) day = Math.min(day, rows[r * width + 3 + piece.cells + cell]);
+              into[to + r] = one.kind === "chance" ? (day < Infinity ? 1 : 0) : Number.isFinite(day) ? day : rows[r * width + 2];
+              continue;
+            }
             const sum = (from, end) => { let s = 0; for (let i = from; i < end; i++) s += rows[r * width + 3 + i]; return s; };
             const whole = sum(one.of[0], one.of[1]);
             let part = 0;
@@ -866,7 +874,7 @@ function powderkegCore(model, wasm, signatures) {
       const piece = made.piece(first + done, first + Math.min(done + each, replicates));
       collected.add(piece, done);
       const rows = view(piece.result);
-      for (let r = 0; r < piece.n; r++) stopped += rows[r * (3 + piece.cells) + 1] > 0 ? 1 : 0;
+      for (let r = 0; r < piece.n; r++) stopped += rows[r * widthOf(piece.cells) + 1] > 0 ? 1 : 0;
       done += piece.n;
       if (trial && done === TRIAL && stopped === TRIAL) break;
       if (done < replicates && !(await between(done))) return null;

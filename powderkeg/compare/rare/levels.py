@@ -83,14 +83,15 @@ def _step(model: Model, one: Level) -> Step:
     outcomes = {} if model.scenario is None else model.scenario.outcomes
     fact, _, level = one.partition(".")
     if one in outcomes:
-        pattern = outcomes[one].any or outcomes[one].first
-        if pattern is None:
+        what = outcomes[one].any or outcomes[one].first
+        if what is None:
             able = [name for name, outcome in outcomes.items() if outcome.any or outcome.first]
             raise UsageError(
                 Fault.at(f"outcomes.{one}", "does not ask whether something happens",
                       f"one of {', '.join(able)}")
             )  # fmt: skip
-        return Step(outcomes[one].title or one, pattern)
+        title = outcomes[one].title or one
+        return Step(title, facts=(what,)) if isinstance(what, Condition) else Step(title, what)
     if fact in model.facts:
         return Step(one, facts=(Condition(fact, level or None),))
     able = [name for name, outcome in outcomes.items() if outcome.any or outcome.first]

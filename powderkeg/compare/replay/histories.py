@@ -30,6 +30,7 @@ from powderkeg.simulate.workers import workers_for
 
 BYTES = 32 + 60
 """What a new act takes in a replay, and while all replays are put together."""
+LEVELS = ("level_time", "level_first")
 KEPT = 1 + 60
 """What an observed act takes in every replay, whether it stays or not, with the same."""
 
@@ -41,6 +42,7 @@ class History:
     drawn: Drawn
     replayed: Replayed
     level_time: Floats  # (cells,) of the factual world, from the parting on
+    level_first: Floats  # (cells,)
 
 
 class ReplayJob:
@@ -105,7 +107,7 @@ class ReplayJob:
             held.add(len(replayed.time))
         plain = ledger(world(self.systems[number % len(self.systems)]), self.x.turn)
         same = replays(plain, given._replace(gone=np.zeros_like(gone)), *spans, 0, 1, self.limit)
-        return History(drawn, replayed, same.level_time[0])
+        return History(drawn, replayed, same.level_time[0], same.level_first[0])
 
     def run(
         self, workers: int | None, held: Held, tell: Callable[[float], None], executor: Executor | None = None
@@ -163,7 +165,7 @@ def channels_of(system: System, process: Ints) -> Ints:
 
 def _runs(
     job: ReplayJob, replicate: Ints, time: Floats, channel: Ints,
-    mechanism: Ints, level_time: Floats, exploded: Floats, begin: float,
+    mechanism: Ints, level_time: Floats, level_first: Floats, exploded: Floats, begin: float,
 ) -> Runs:  # fmt: skip
     """Events of the window from `begin` on as `Runs`."""
     inside = time >= begin
@@ -184,6 +186,7 @@ def _runs(
         reached=np.minimum(exploded, job.seen.end),
         limit=job.limit,
         level_time=level_time,
+        level_first=level_first,
         begin=begin,
     )
 
@@ -226,10 +229,10 @@ def both_worlds(job: ReplayJob, histories: list[History], begin: float) -> tuple
             )
         )
     never = np.full(len(histories), np.inf)
-    times = np.stack([one.level_time for one in histories])
-    level_time = np.concatenate([one.replayed.level_time for one in histories])
+    level_time, level_first = (np.stack([getattr(one, name) for one in histories]) for name in LEVELS)
+    other_time, other_first = (np.concatenate([getattr(one.replayed, name) for one in histories]) for name in LEVELS)
     exploded = np.concatenate([one.replayed.exploded for one in histories])
     return (
-        _runs(job, *_joined(rows), times, never, begin),
-        _runs(job, *_joined(new), level_time, exploded, begin),
+        _runs(job, *_joined(rows), level_time, level_first, never, begin),
+        _runs(job, *_joined(new), other_time, other_first, exploded, begin),
     )

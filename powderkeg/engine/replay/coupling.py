@@ -306,7 +306,7 @@ def arm(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, time: float, tur
 @inner
 def _change(
     ints: Ints, floats: Floats, w: Ints, x: Floats, is_other: bool, s: int, new: int, time: float, turn: float,
-    level_time: Floats, r: int,
+    level_time: Floats, level_first: Floats, r: int,
 ) -> None:  # fmt: skip
     """Fact s comes to a level in one world."""
     at = w[LEVEL] + (ints[N_FACTS] if is_other else 0) + s
@@ -315,7 +315,10 @@ def _change(
         return
     if is_other:
         if time > turn:
-            level_time[r, ints[ints[LEVEL_START] + s] + old] += time - x[w[STOOD] + s]
+            cell = ints[ints[LEVEL_START] + s] + old
+            level_time[r, cell] += time - x[w[STOOD] + s]
+            if x[w[STOOD] + s] < time:  # what stood for no time at all was never so
+                level_first[r, cell] = min(level_first[r, cell], x[w[STOOD] + s])
         x[w[STOOD] + s] = time
         for q in range(ints[N_POLICIES]):
             if ints[ints[POLICY_FACT] + q] == s:
@@ -336,7 +339,7 @@ def _change(
 @inner
 def happen(
     ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, in_one: bool, in_other: bool, phase: int, time: float,
-    coins: int, key: np.uint64, turn: float, level_time: Floats, r: int,
+    coins: int, key: np.uint64, turn: float, level_time: Floats, level_first: Floats, r: int,
 ) -> None:  # fmt: skip
     """An event of process q in one world or in both: its effects, its calm, its excitation.
 
@@ -364,9 +367,9 @@ def happen(
                 u = draw(key, np.uint64(EFFECT_COIN + n))
                 takes = (u * chance if took else chance + u * (1.0 - chance)) < other
             if takes:
-                _change(ints, floats, w, x, True, s, to, time, turn, level_time, r)
+                _change(ints, floats, w, x, True, s, to, time, turn, level_time, level_first, r)
         if in_one and took:
-            _change(ints, floats, w, x, False, s, to, time, turn, level_time, r)
+            _change(ints, floats, w, x, False, s, to, time, turn, level_time, level_first, r)
         for k in range(ints[ints[READER_START] + s], ints[ints[READER_START] + s + 1]):
             reader = ints[ints[READER] + k]
             if w[N_APART] > 0 or w[w[DIFFERS] + reader] != 0 or ints[altered + reader] != 0:
@@ -398,8 +401,8 @@ def happen(
 
 @inner
 def begin_phase(
-    ints: Ints, floats: Floats, w: Ints, x: Floats, phase: int, time: float, turn: float, level_time: Floats, r: int,
-    past_time: Floats, past: Ints, n_past: int, n_room: int,
+    ints: Ints, floats: Floats, w: Ints, x: Floats, phase: int, time: float, turn: float, level_time: Floats,
+    level_first: Floats, r: int, past_time: Floats, past: Ints, n_past: int, n_room: int,
 ) -> None:  # fmt: skip
     """The other world's numbers change; what it holds is made anew where masses did."""
     n_slots = ints[SLOT_MECHANISM] - ints[SLOT_GATE]
@@ -430,7 +433,18 @@ def begin_phase(
                         x[other + j] += mass * floats[share + j] * decay * math.exp(-decay * (time - past_time[i]))
     for i in range(ints[ints[SET_START] + phase], ints[ints[SET_START] + phase + 1]):
         _change(
-            ints, floats, w, x, True, ints[ints[SET_FACT] + i], ints[ints[SET_LEVEL] + i], time, turn, level_time, r
+            ints,
+            floats,
+            w,
+            x,
+            True,
+            ints[ints[SET_FACT] + i],
+            ints[ints[SET_LEVEL] + i],
+            time,
+            turn,
+            level_time,
+            level_first,
+            r,
         )
     for q in range(ints[N_CHANNELS] + ints[N_TIMERS]):
         look(ints, floats, w, x, q, phase, time)

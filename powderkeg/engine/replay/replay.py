@@ -135,7 +135,7 @@ def _born_by(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, phase: int,
 @loop
 def lead_up(
     ints: Ints, floats: Floats, w: Ints, x: Floats, given_time: Floats, given_process: Ints, given_coins: Ints,
-    start: float, turn: float, level_time: Floats,
+    start: float, turn: float, level_time: Floats, level_first: Floats,
 ) -> int:  # fmt: skip
     """Live through what happened before the worlds part, in both alike; returns how many events that were.
 
@@ -156,10 +156,19 @@ def lead_up(
     while n < len(given_time) and given_time[n] < turn:
         happen(
             ints, floats, w, x, given_process[n], True, True, BASE, given_time[n], given_coins[n], key, turn,
-            level_time, 0,
+            level_time, level_first, 0,
         )  # fmt: skip
         n += 1
     return n
+
+
+@inner
+def _stand_still(ints: Ints, w: Ints, x: Floats, last: float, level_time: Floats, level_first: Floats, r: int) -> None:
+    """Facts of the other world stand as they are until day `last`, and no longer."""
+    for s in range(ints[N_FACTS]):
+        cell = ints[ints[LEVEL_START] + s] + w[w[LEVEL] + ints[N_FACTS] + s]
+        level_time[r, cell] += max(last - x[w[STOOD] + s], 0.0)
+        level_first[r, cell] = min(level_first[r, cell], x[w[STOOD] + s])
 
 
 @loop
@@ -167,7 +176,8 @@ def replay(
     ints: Ints, floats: Floats, w: Ints, x: Floats, start_w: Ints, start_x: Floats, given_time: Floats,
     given_process: Ints, given_coins: Ints, given_gone: Ints, n_before: int, turn: float, horizon: float,
     root: np.uint64, first: int, done: int, n_replicates: int, limit: int, kept: NDArray[np.bool_], ends: Ints,
-    new_time: Floats, new: Ints, level_time: Floats, exploded: Floats, past_time: Floats, past: Ints,
+    new_time: Floats, new: Ints, level_time: Floats, level_first: Floats, exploded: Floats, past_time: Floats,
+    past: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Replicates first + done .. first + n_replicates - 1 of the other world, from `turn` to `horizon`.
 
@@ -176,6 +186,7 @@ def replay(
     ends         (replicates,) out: where the replicate's new events end in new_time and new (room, 2: process,
                  mechanism)
     level_time   (replicates, cells) out: days after `turn` at each level in the other world
+    level_first  (replicates, cells) out: day from `turn` on on which it first stood so, or inf
     exploded     (replicates,) out: day on which it was stopped at `limit` new events, or inf
     past_time, past  (N + room,), (2 * (N + room),): room for the times, channels and phases of the other world's events
     returns      (replicates done, FINISHED or FULL)
@@ -192,6 +203,7 @@ def replay(
             x[i] = start_x[i]
         for i in range(level_time.shape[1]):
             level_time[r, i] = 0.0
+            level_first[r, i] = np.inf
         for s in range(ints[N_FACTS]):
             x[w[STOOD] + s] = turn
         exploded[r] = np.inf
@@ -267,7 +279,10 @@ def replay(
                 now = until
                 if what == 4:
                     phase += 1
-                    begin_phase(ints, floats, w, x, phase, now, turn, level_time, r, past_time, past, n_past, n_room)
+                    begin_phase(
+                        ints, floats, w, x, phase, now, turn, level_time, level_first, r, past_time, past, n_past,
+                        n_room,
+                    )  # fmt: skip
                     continue
                 if what == 2:
                     q = ints[ints[POLICY_CHANNEL] + policy]
@@ -313,15 +328,12 @@ def replay(
                 past[n_past] = q if q < n_channels else ints[ints[TIMER_CHANNEL] + q - n_channels]
                 past[n_room + n_past] = phase
                 n_past += 1
-            happen(ints, floats, w, x, q, not is_new, in_other, phase, now, coins, k0, turn, level_time, r)
+            happen(ints, floats, w, x, q, not is_new, in_other, phase, now, coins, k0, turn, level_time, level_first, r)
             look_again(ints, floats, w, x, phase, now)
             if n_new - n_first >= limit:
                 exploded[r] = now
                 break
-        last = min(exploded[r], horizon)
-        for s in range(ints[N_FACTS]):
-            cell = ints[ints[LEVEL_START] + s] + w[w[LEVEL] + ints[N_FACTS] + s]
-            level_time[r, cell] += max(last - x[w[STOOD] + s], 0.0)
+        _stand_still(ints, w, x, min(exploded[r], horizon), level_time, level_first, r)
         for k in range(i, n_given):
             kept[r, k] = False
         ends[r] = n_new
@@ -334,6 +346,7 @@ class Replayed(NamedTuple):
     kept        (R, N) which of the given events stay; those before the worlds part do
     replicate   (M,) of every new event; time, process, mechanism what it is, and what it is put down to
     level_time  (R, cells) days at each level from the parting on
+    level_first (R, cells) day from the parting on on which each first stood so, or inf
     exploded    (R,) day on which it was stopped at the limit of new events, or inf
     """
 
@@ -343,6 +356,7 @@ class Replayed(NamedTuple):
     process: Ints
     mechanism: Ints
     level_time: Floats
+    level_first: Floats
     exploded: Floats
 
 
@@ -358,9 +372,9 @@ def replays(
     w, x = pair(b)
     start_w, start_x = pair(b)
     cells = int(b.parts["level_start"][-1])
-    level_time = np.zeros((n, cells))
+    level_time, level_first = np.zeros((n, cells)), np.full((n, cells), np.inf)
     columns = (given.time, given.process, given.coins)
-    n_before = int(lead_up(b.ints, b.floats, start_w, start_x, *columns, start, turn, np.zeros((1, cells))))
+    n_before = int(lead_up(b.ints, b.floats, start_w, start_x, *columns, start, turn, *np.zeros((2, 1, cells))))
     n_given = len(given.time)
     kept = np.zeros((n, n_given), np.bool_)
     kept[:, :n_before] = True
@@ -371,7 +385,7 @@ def replays(
         past_time, past = np.empty(n_given + room), np.empty(2 * (n_given + room), np.int64)
         done, why = replay(
             b.ints, b.floats, w, x, start_w, start_x, *columns, given.gone, n_before, turn, horizon, root, first, done,
-            n, limit, kept, ends, new_time, new, level_time, exploded, past_time, past,
+            n, limit, kept, ends, new_time, new, level_time, level_first, exploded, past_time, past,
         )  # fmt: skip
         if why == FINISHED:
             break
@@ -380,5 +394,12 @@ def replays(
     last = int(ends[-1])
     replicate = np.repeat(np.arange(n), np.diff(ends, prepend=0))
     return Replayed(
-        kept, replicate, new_time[:last].copy(), new[:last, 0].copy(), new[:last, 1].copy(), level_time, exploded
+        kept,
+        replicate,
+        new_time[:last].copy(),
+        new[:last, 0].copy(),
+        new[:last, 1].copy(),
+        level_time,
+        level_first,
+        exploded,
     )

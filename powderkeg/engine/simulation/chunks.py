@@ -51,6 +51,7 @@ class Chunk(NamedTuple):
     mechanism: NDArray[np.int16]  # int16
     key: NDArray[np.uint64]  # uint64, empty unless asked for
     level_time: NDArray[np.float64]  # (replicates, cells) days of the window that each fact spent at each level
+    level_first: NDArray[np.float64]  # (replicates, cells) day of the window on which each first stood so, or inf
     n_candidates: NDArray[np.int64]  # (1,) candidates considered: what the work was
 
 
@@ -124,7 +125,8 @@ def simulate_chunk(
     at, w = tables.at, workspace
     n = last - first
     stateless = is_stateless(tables)
-    result = np.zeros((n, 3 + tables.ints[at.fact + 3 * at.n_facts + 1]))
+    n_cells = int(tables.ints[at.fact + 3 * at.n_facts + 1])
+    result = np.zeros((n, 3 + 2 * n_cells))
     state = np.zeros(at.n_facts * 2 + at.n_policies + 2 * at.n_changes + at.n_streams + 2 * at.n_strips, np.int64)
     state_f = np.zeros(2 * at.n_calms + at.n_streams + at.n_facts + at.n_groups + at.n_strips)
     pieces: list[list[NDArray[Any]]] = []
@@ -179,6 +181,8 @@ def simulate_chunk(
     if stateless:  # nothing ever changes a fact
         cells = tables.ints[at.fact : at.fact + 3 * at.n_facts].reshape(-1, 3)[:, :2].sum(axis=1)
         result[:, 3 + cells] = (result[:, 2] - begin)[:, None]
+        result[:, 3 + n_cells :] = np.inf
+        result[:, 3 + n_cells + cells] = begin
     columns = [np.concatenate(column) if len(pieces) > 1 else column[0] for column in zip(*pieces, strict=True)]
     return Chunk(
         n_events=result[:, 0].astype(np.int64),
@@ -189,6 +193,7 @@ def simulate_chunk(
         parent=columns[2],
         mechanism=columns[3],
         key=columns[4] if keep_keys else np.empty(0, np.uint64),
-        level_time=result[:, 3:],
+        level_time=result[:, 3 : 3 + n_cells],
+        level_first=result[:, 3 + n_cells :],
         n_candidates=np.array([w.control[CANDIDATES]], np.int64),
     )

@@ -118,9 +118,11 @@ def _close_replicate(
     to: Places, result: Floats,
 ) -> None:  # fmt: skip
     """What is kept of a replicate beside its events."""
+    n_cells = ints[at.fact + 3 * at.n_facts + 1]
     for s in range(at.n_facts):
         cell = ints[at.fact + 3 * s + 1] + state[s]
         result[3 + cell] += max(reached - state_f[to.stands_since + s], 0.0)
+        result[3 + n_cells + cell] = min(result[3 + n_cells + cell], state_f[to.stands_since + s])
     result[0] = n_events
     result[1] = exploded
     result[2] = reached
@@ -252,9 +254,10 @@ def _start_timers(
 @inlined
 def _change_facts(
     n_changing: int, key: Any, now: float, me: int, at: TableLayout, ints: Ints, floats: Floats, state: Ints,
-    state_f: Floats, to: Places, queue: Queue, clock: Clock, here: InPhase, spent: Floats,
+    state_f: Floats, to: Places, queue: Queue, clock: Clock, here: InPhase, result: Floats,
 ) -> bool:  # fmt: skip
     """Facts at hand change, and the days at their old levels are counted; False if the queue may be too small."""
+    n_cells = ints[at.fact + 3 * at.n_facts + 1]
     for n in range(n_changing):
         s = state[to.changing + 2 * n]
         new = state[to.changing + 2 * n + 1]
@@ -262,7 +265,11 @@ def _change_facts(
         if old == new and not is_timed_anew(s, new, at, ints):
             continue
         if old >= 0 and now > clock.begin:
-            spent[3 + ints[at.fact + 3 * s + 1] + old] += now - state_f[to.stands_since + s]
+            cell = ints[at.fact + 3 * s + 1] + old
+            since = state_f[to.stands_since + s]
+            result[3 + cell] += now - since
+            if since < now:  # what stood for no time at all was never so
+                result[3 + n_cells + cell] = min(result[3 + n_cells + cell], since)
             state_f[to.stands_since + s] = now
         state[s] = new
         state[to.epoch + s] += 1
@@ -329,8 +336,9 @@ def run(
     """Simulate replicates `first + done` to `first + n_replicates - 1`. Returns how many are done now, and why no more.
 
     at .. keep      the parts of `Tables`
-    result          (replicates, 3 + cells) events, 1 if exploded (at `limit` events, or with as many waiting as
-                    may wait), day reached, days of the window at each level by cell
+    result          (replicates, 3 + 2 * cells) events, 1 if exploded (at `limit` events, or with as many waiting as
+                    may wait), day reached, days of the window at each level by cell, day of it on which each first
+                    stood so, infinite where it never did
     state, state_f  what moves: see `Places`;  calms are an amount, and the day at which it was that
     out             events, from replicate `done` on
     """
@@ -347,8 +355,10 @@ def run(
         queue.counts[PUSHED] = 0
         phase, n_candidates, base_out, i_act, i_past = 0, 0, n_out, 0, 0
         exploded, reached = 0.0, horizon
-        for i in range(3, result.shape[1]):
-            result[r, i] = 0.0
+        n_cells = ints[at.fact + 3 * at.n_facts + 1]
+        for i in range(n_cells):
+            result[r, 3 + i] = 0.0
+            result[r, 3 + n_cells + i] = np.inf
         begin_replicate(key0, clock, at, ints, floats, state, state_f, to)
         stream = earliest(at, state_f, to)
         here = in_phase(at, floats, phase)
