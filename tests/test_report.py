@@ -50,9 +50,9 @@ ACTS = pl.DataFrame(
 OUTCOMES = pl.DataFrame(
     [
         {"name": "clash", "title": HOSTILE, "kind": "any", "unit": "share of runs", "mean": 0.25, "low": 0.1,
-         "high": 0.5, "runs": 2, "median": None, "never": None, "better": None},
+         "high": 0.5, "runs": 2, "q10": None, "median": None, "q90": None, "never": None, "better": None},
         {"name": "first", "title": "First block", "kind": "first", "unit": "days", "mean": 120.0, "low": None,
-         "high": None, "runs": 2, "median": None, "never": 0.5, "better": None},
+         "high": None, "runs": 2, "q10": None, "median": None, "q90": None, "never": 0.5, "better": None},
     ]
 )  # fmt: skip
 ENTANGLEMENT = pl.DataFrame(
