@@ -273,7 +273,7 @@ class JobFolder:
         """Part `number`, or None if it is not there as it was written."""
         place = self._place(number)
         try:
-            found = self.kind.unseal(place.read_bytes(), lambda body: self._seal(number, body))
+            found = self.kind.unseal(place.read_bytes(), lambda *body: self._seal(number, *body))
         except FileNotFoundError:
             return None
         except Exception:
@@ -292,7 +292,7 @@ class JobFolder:
         try:
             self._put(
                 place.relative_to(self.path).as_posix(),
-                *self.kind.seal(content, lambda body: self._seal(number, body)),
+                *self.kind.seal(content, lambda *body: self._seal(number, *body)),
             )
         except Exception as error:
             if not is_of_disk(error):
@@ -314,9 +314,10 @@ class JobFolder:
         stem, _, ending = self.kind.name.partition(".")
         return self.path / self.kind.inside / f"{number:0{len(stem)}d}.{ending}"
 
-    def _seal(self, number: int, body: Buffer) -> str:
+    def _seal(self, number: int, *body: Buffer) -> str:
         digest = hashlib.sha256(f"{self.job} {number} ".encode())
-        digest.update(body)
+        for piece in body:
+            digest.update(piece)
         return digest.hexdigest()
 
     def _put(self, name: str, *content: Buffer) -> None:
