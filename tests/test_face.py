@@ -247,7 +247,12 @@ def test_levers_are_found_ordered_and_grouped(fresh: Page) -> None:
     assert first[0].startswith("Echo")
     fresh.fill("#find-lever", "1999 talks")
     assert fresh.evaluate(shown) == ["Rate 18 of talks with", "Rate 6 of talks with"]
+    assert not fresh.locator(".switch:visible").count()
+    fresh.fill("#find-lever", "stands by")
+    assert fresh.locator(".switch:visible label").all_inner_texts() == ["The envoy stands by the town"]
+    assert "No lever, 1 switch found" in fresh.inner_text("#levers")
     fresh.fill("#find-lever", "")
+    assert fresh.evaluate("[...document.querySelectorAll('.switches details')].map(d => d.open)") == [True, False]
     fresh.select_option("#order-levers", "groups")
     assert fresh.locator(".lever-list summary").all_inner_texts() == ["Mechanisms (1)", "Rates (12)", "Gates (12)"]
     fresh.select_option("#order-levers", "moves")

@@ -124,6 +124,40 @@ def test_an_actor_is_let_held_back_or_does_otherwise_and_the_ghost_is_beside_it(
     saved_and_loaded_again(start, tmp_path)
 
 
+def test_the_next_standoff_lets_the_actor_act_and_asks_where_it_would_open_one(start: Page) -> None:
+    standoffs = f"{BACK}.branch.history.standoffs"
+    openers = start.evaluate(f"{standoffs}.map(s => {BACK}.events.find(e => e.t === s.start).source)")
+    actor = openers[1]
+    start.select_option("#play-part", actor)
+    for number, opener in enumerate(openers[:6]):
+        start.click("#play-next")
+        begins = start.evaluate(f"{standoffs}[{number}].start")
+        if opener == actor:
+            assert start.evaluate(f"{BACK}.pending.t") == begins
+            assert "It opens a standoff." in start.inner_text("#play-choice")
+        else:
+            assert start.evaluate(f"{BACK}.pending") is None
+            assert start.evaluate(f"{BACK}.time") == begins
+    assert start.evaluate(f"{BACK}.branches.length") == 1
+
+
+def test_names_beside_the_lanes_are_cut_by_what_they_measure(start: Page) -> None:
+    renamed = """title => {
+        const actor = powderkeg.face.asked.meta.actors.find(one => one.id === "town"), before = actor.title;
+        actor.title = title;
+        powderkeg.face.play.drawStrip();
+        return before;
+    }"""
+    before = start.evaluate(renamed, "W" * 40)
+    lanes = start.evaluate(
+        "[...document.querySelectorAll('#play .lane-name')].map(t => [t.firstChild.data, t.getBBox().x])"
+    )
+    start.evaluate(renamed, before)
+    (wide,) = (one for one in lanes if one[0].startswith("WWW"))
+    assert wide[0].endswith("\u2026")
+    assert min(left for _, left in lanes) >= 0
+
+
 def saved_and_loaded_again(page: Page, folder: Path) -> None:
     """A played history that is loaded is the same, act for act; one of elsewhere is refused, and nothing changes."""
     acts = page.evaluate(f"{BACK}.branches.map(b => b.history.events)")

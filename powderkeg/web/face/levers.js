@@ -9,6 +9,7 @@ class Levers {
     Object.assign(this, { place, asked });
     this.made = new Map();
     this.all = false;
+    this.wasOpen = new Map();
     this.search = h("input", { type: "search", id: "find-lever", autocomplete: "off", placeholder: "name, source, unit",
       on: { input: () => this.arrange() } });
     this.order = h("select", { id: "order-levers", on: { change: () => this.arrange() } },
@@ -48,8 +49,25 @@ class Levers {
       "aria-describedby": one.note ? `${id}-note` : null,
       on: { change: () => this.asked.setSwitch(one.id, box.checked) } });
     this.boxes.set(one.id, box);
-    return h("div", { class: "switch" }, box, h("label", { for: id }, name(one.title, 140)),
+    return h("div", { class: "switch", "data-text": `${one.title} ${one.id} ${one.note ?? ""}`.toLowerCase() }, box, h("label", { for: id }, name(one.title, 140)),
       one.note ? h("p", { class: "note", id: `${id}-note` }, name(one.note, 200)) : null);
+  }
+
+  /** Of the switches those that answer to all words; all, folded as before, where nothing is sought. Says how many. */
+  seekSwitches(sought) {
+    let found = 0;
+    for (const group of this.switches.children) {
+      const answering = [...group.querySelectorAll(".switch")].filter((one) => {
+        one.hidden = !sought.every((word) => one.dataset.text.includes(word));
+        return !one.hidden;
+      });
+      group.hidden = !answering.length;
+      if (sought.length && !this.wasOpen.has(group)) this.wasOpen.set(group, group.open);
+      group.open = sought.length ? true : this.wasOpen.get(group) ?? group.open;
+      found += answering.length;
+    }
+    if (!sought.length) this.wasOpen.clear();
+    return found;
   }
 
   /** How much a lever moves what is watched, 0 to 1: the largest mover of an outcome counts 1. */
@@ -88,6 +106,7 @@ class Levers {
     const { meta } = this.asked;
     this.watched = this.asked.now.watch;
     const sought = this.search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const switches = this.seekSwitches(sought);
     const fits = (lever) => sought.every((word) => this.textOf(lever).includes(word));
     const found = meta.levers.filter(fits).map((lever) => ({ lever, weight: this.weight(lever) }));
     found.sort((a, b) => b.weight - a.weight);
@@ -98,16 +117,17 @@ class Levers {
     if (order === "groups") put(this.list, ...this.byGroup(few, sought.length > 0));
     else put(this.list, ...few.map(({ lever }) => this.leverOf(lever).element));
     if (held && held !== document.activeElement && this.list.contains(held)) held.focus();
-    setText(this.count, this.countSaid(few.length, found.length, sought.length, order));
+    setText(this.count, this.countSaid(few.length, found.length, sought.length ? switches : null, order));
     this.more.hidden = order !== "moves" || sought.length > 0 || chosen.length <= SHOWN_AT_FIRST;
     setText(this.more, this.all ? `Show the first ${SHOWN_AT_FIRST} only` : `Show all ${chosen.length}`);
     this.show();
   }
 
-  countSaid(shown, found, sought, order) {
+  countSaid(shown, found, switches, order) {
     if (order === "changed" && !shown) return "No lever of this world has been moved.";
-    if (sought && !found) return "No lever answers to that.";
-    return `${shown} of ${this.asked.meta.levers.length} levers` + (sought ? " found" : "");
+    const beside = switches ? `, ${switches} switch${switches === 1 ? "" : "es"}` : "";
+    if (switches !== null && !found) return switches ? `No lever${beside} found` : "No lever and no switch answers to that.";
+    return `${shown} of ${this.asked.meta.levers.length} levers` + beside + (switches !== null ? " found" : "");
   }
 
   textOf(lever) {

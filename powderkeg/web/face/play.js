@@ -154,7 +154,7 @@ class Play {
     const { playback } = this;
     const { event } = playback;
     const count = `${playback.at + 1} of ${grouped(playback.events.length)}`;
-    put(this.now, h("p", { class: "count note", text: event ? `act ${count}, ${words(playback.branch.name, 40)}` : "before the first act" }),
+    put(this.now, h("p", { class: "count note", text: event ? `act ${count}${playback.current ? ` of ${words(playback.branch.name, 40)}` : ""}` : "before the first act" }),
       event ? h("p", { class: `act-now ${meta.acts.find((act) => act.id === event.act)?.class ?? ""}` }, h("span", { class: "date", text: daySaid(meta.start, event.t) }),
         ...sentence(meta, event)) : h("p", { class: "act-now", text: "Press Step or Play." }),
       event ? h("p", { class: "note" }, ...originSaid(meta, playback, event)) : null);
@@ -202,12 +202,13 @@ class Play {
     const fill = button(pending ? "Do this instead" : "Do this now", () => this.decide(JSON.parse(other.value)), { id: "play-instead" });
     const more = h("p", { class: "tools", id: "play-moves" }, other, fill);
     fill.disabled = true;
-    const head = pending ? h("p", { class: "act-now" }, h("span", { class: "date", text: `${daySaid(meta.start, pending.t)} \u2013 your move` }), "By itself: ", ...sentence(meta, pending))
+    const head = pending ? h("p", { class: "act-now" }, h("span", { class: "date", text: `${daySaid(meta.start, pending.t)} \u2013 your move` }), "By itself: ", ...sentence(meta, pending),
+      playback.opens(pending) ? h("span", { class: "note", text: " It opens a standoff." }) : null)
       : h("p", { class: "note", text: "Between its moves the actor may also act of its own accord. Step or play on to its next move." });
     put(this.choice, head, pending ? h("p", { class: "tools" }, button("Let it act", () => this.letAct(), { id: "play-let", class: "main" }),
       button("Hold it back", () => this.decide(null), { id: "play-hold" })) : null, more);
     if (pending) {
-      announce(`Your move on ${daySaid(meta.start, pending.t)}. By itself: ${actSaid(meta, pending)}`);
+      announce(`Your move on ${daySaid(meta.start, pending.t)}. By itself: ${actSaid(meta, pending)}${playback.opens(pending) ? " It opens a standoff." : ""}`);
       this.choice.focus({ preventScroll: true });
     }
     this.tried(async () => this.offerMoves(other, fill, await playback.choices(), pending));

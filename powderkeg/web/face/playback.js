@@ -62,12 +62,24 @@ class Playback {
     this.at = Math.min(Math.max(index, -1), this.events.length - 1);
   }
 
-  /** To the first act of the next standoff; stops at a choice on the way. False if there is none. */
+  /**
+   * To the first act of the next standoff. On the way the actor that is played acts as it does by itself; if the standoff
+   * is its own to open, that choice is pending. False if there is none.
+   */
   toNextStandoff() {
-    const next = this.branch.history.standoffs.map((one) => one.start).filter((start) => start > this.time + 1e-9).sort((a, b) => a - b)[0];
+    const passed = this.pending?.t ?? this.time;
+    const next = this.branch.history.standoffs.map((one) => one.start).filter((start) => start > passed + 1e-9).sort((a, b) => a - b)[0];
     if (next === undefined) return false;
-    while (!this.ended && this.time < next - 1e-9 && this.step());
+    while (!this.ended && this.time < next - 1e-9) {
+      if (this.pending && this.pending.t < next - 1e-9) this.letAct();
+      else if (!this.step() && this.pending?.t >= next - 1e-9) break;
+    }
     return true;
+  }
+
+  /** Whether a standoff begins with this act. */
+  opens(event) {
+    return this.branch.history.standoffs.some((one) => Math.abs(one.start - event.t) < 1e-9);
   }
 
   /** What the actor could do now instead, as the guards of the scenario have it. */

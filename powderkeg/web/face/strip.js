@@ -72,7 +72,19 @@ class Strip {
     this.foot = panels.length * this.panelHeight;
     put(this.svg, ...this.panels.flatMap((panel, place) => this.panelParts(panel, place * this.panelHeight)), ...this.axisParts(),
       this.cursor = s("line", { class: "cursor", y1: 22, y2: this.foot, x1: -10, x2: -10 }));
+    this.fitNames();
     this.setCursor(cursor);
+  }
+
+  /** Names are cut by what they measure: fonts differ. One that is not shown measures nothing and stays. */
+  fitNames() {
+    for (const label of this.svg.querySelectorAll(".lane-name")) {
+      const { title } = this.actors.get(label.dataset.actor);
+      for (let longest = [...label.firstChild.data].length; longest > 4 && label.getComputedTextLength() > this.left - 12;) {
+        longest -= 1;
+        label.firstChild.data = short(title, longest);
+      }
+    }
   }
 
   x(day) {
@@ -108,7 +120,7 @@ class Strip {
     for (const [lane, actor] of this.lanes.entries()) {
       const y = first + (lane + 0.5) * LANE;
       parts.push(s("line", { class: "lane", x1: this.left, x2: this.right, y1: y, y2: y }),
-        s("text", { class: "lane-name", x: this.left - 8, y: y + 4 }, short(actor.title, longest), s("title", { text: words(actor.title, 300) })));
+        s("text", { class: "lane-name", "data-actor": actor.id, x: this.left - 8, y: y + 4 }, short(actor.title, longest), s("title", { text: words(actor.title, 300) })));
     }
     return [...parts, ...this.strokes(panel, place), ...this.rug(panel, bottom + 5)];
   }
