@@ -13,6 +13,7 @@ import pytest
 from command_line import command_line
 
 import powderkeg as pk
+from powderkeg.compare.interventions import choose, intervene
 from powderkeg.errors import ModelError, ScenarioError, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit.checks.expected import expected_acts
@@ -107,8 +108,6 @@ def test_an_intervention_switches_a_covariate_and_leaves_what_came_before() -> N
     found = pk.compare(scenario, interventions=["lifted"], replicates=50, years=3, seed=1)
     assert found is not None
     model = pk.compile(scenario)
-    from powderkeg.compare.interventions import choose, intervene
-
     world = intervene(model, choose(scenario, ["lifted"])[0], 1095.0)
     with_it = pk.simulate(model, days=1095.0, replicates=50, seed=1, world=world)
     without = pk.simulate(model, days=1095.0, replicates=50, seed=1)
@@ -119,6 +118,69 @@ def test_an_intervention_switches_a_covariate_and_leaves_what_came_before() -> N
     assert between[0] < 0.6 * between[1]
     after = [(runs.time >= 640.0).sum() for runs in (with_it, without)]
     assert after[0] == pytest.approx(after[1], rel=0.03)
+
+
+LIFTED = """
+powderkeg: 1
+name: lifted
+start: 2018-01-01
+years: 2
+actors: {north: {}, south: {}}
+acts: {threaten: {tone: hostile, heat: 1, cameo: "138"}, meet: {tone: cooperative, cameo: "036"}}
+covariates:
+  sanctions: {values: {2018-07-01: 1}}
+moves:
+  threats: {who: [north, south], does: threaten, to: [north, south], rate: 0.5 per day}
+  meetings: {who: north, does: meet, to: south, rate: 0.1 per day}
+gates:
+  hurt: {with: sanctions, moves: [threats], factor: 0.05}
+mechanisms:
+  retaliation: {when: x threatens y, then: y threatens x, answers: 0.3, half_life: 2 days}
+outcomes:
+  threats: {count: {does: threaten}}
+interventions:
+  free: {at: 365 days, set: {covariates.sanctions.values.2018-07-01: 0}}
+  now: {set: {covariates.sanctions.values.2018-07-01: 0}}
+"""
+
+
+def test_an_intervention_after_which_a_covariate_never_turns_again_takes_it_back() -> None:
+    """The edited covariate has one value for ever, so no turn says what it comes to when the edit begins."""
+    model = pk.compile(pk.loads(LIFTED))
+    world = intervene(model, choose(model.scenario, ["free"])[0], 730.0)  # type: ignore[arg-type]
+    runs = pk.simulate(model, days=730.0, replicates=40, seed=1, world=world)
+    acts = runs.channel < 2
+    a_day = np.histogram(runs.time[acts], [0.0, 181.0, 365.0, 730.0])[0] / 40 / np.array([181.0, 184.0, 365.0])
+    assert a_day[2] == pytest.approx(a_day[0], rel=0.05) and a_day[1] < 0.1 * a_day[0]
+
+
+def test_a_forecast_of_an_intervention_takes_a_covariate_back() -> None:
+    model = pk.compile(pk.loads(LIFTED))
+    table = pk.simulate(model, days=365.0, replicates=1, seed=2).table()
+    seen = EventTable(table.frame, date(2018, 1, 1), 365.0)
+    ahead = pk.forecast(model, seen, days=20, draws=100, background="scenario", interventions=["now"])
+    row = ahead.changes.filter(pl.col("name") == "threats: how often").to_dicts()[0]
+    assert row["with"] > 5.0 * row["without"]
+
+
+@pytest.mark.parametrize("resolution", ["exact", "day"])
+def test_a_replay_knows_the_course(resolution: str) -> None:
+    """Threats under sanctions stay when meetings are left out, which nobody answers. A replay that took the covariate
+    for a change of the other world lost 19 in 20."""
+    scenario = pk.loads(LIFTED)
+    table = pk.simulate(pk.compile(scenario), years=2, replicates=1, seed=4).table()
+    frame = table.frame.with_columns(pl.col("time").floor()) if resolution == "day" else table.frame
+    events = EventTable(frame.select("time", "source", "act", "target"), table.start, table.days, resolution)
+    found = pk.replay(scenario, events, "acts.meet", since=date(2019, 1, 1), replicates=40, imputations=4, seed=1)
+    threats = found.acts.filter(pl.col("act") == "threaten")
+    assert threats["stays"].min() == 1.0 and found.outcomes[0].value == found.outcomes[0].observed
+    freed = pk.replay(scenario, events, "free", since=date(2019, 1, 1), replicates=40, imputations=4, seed=1)
+    late = found.acts["time"].to_numpy() >= 365.0
+    assert freed.acts["stays"].to_numpy()[late].min() == 1.0
+    new = freed.outcomes[0]
+    assert new.value is not None and new.observed is not None and new.value > 5.0 * new.observed
+    (forward,) = (one for one in freed.forward if one.name == "threats")
+    assert forward.value == pytest.approx(new.value, rel=0.1) and forward.baseline < 0.15 * forward.value
 
 
 def test_a_covariate_that_ends_before_the_window_is_said_with_the_remedy() -> None:

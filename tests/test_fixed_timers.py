@@ -129,3 +129,16 @@ def test_a_forecast_goes_on_from_an_open_window() -> None:
     by_day = np.bincount(south, minlength=10) / 4000
     assert by_day[0] == pytest.approx(0.8, abs=0.08)
     assert by_day[9] < 0.6
+
+
+@pytest.mark.parametrize("resolution", ["exact", "day"])
+def test_an_act_after_its_window_is_told_with_the_fact_that_ran_out(resolution: str) -> None:
+    """The likelihood leaves it out because the window is closed; the rule that is named must be that one."""
+    guarded = SCENARIO.replace("rate: 0.2 per day}", "rate: 0.2 per day, needs: [north_called]}")
+    guarded = guarded[: guarded.index("gates:")]
+    events = record([1.0, 2.0, 6.0, 8.0, 9.0], ["north", "south", "south", "north", "south"], 12.0, resolution)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = pk.fit(pk.loads(guarded), events, prior=None, background="constant", test_mechanisms=False)
+    told = fit.unexplained.select("day", "rule").rows()
+    assert told == [(6.0, "moves.south_calls: north_called must be on, is off")]

@@ -40,7 +40,7 @@ LAYERS = "one figure, its layers in the order in which they are drawn: a list, n
 STEPS = "one thing after the other, each step a call: cut further it would only be harder to follow"
 
 LONG_FUNCTIONS = {
-    "engine.replay.intensity.ledger": "an offset for each of 84 arrays, line by line",
+    "engine.replay.intensity.ledger": "an offset for each of 88 arrays, line by line",
     "analyze.streams._lookup": STEPS,
     "attribute.attributing.attribute": STEPS,
     "compare.rare.rare.rare": STEPS,

@@ -122,6 +122,71 @@ def test_systems_with_everything_in_them_have_the_law_of_the_other_world(number)
     assert p > 1e-4
 
 
+def turning(turns=((10.0, 1), (40.0, 0), (70.0, 1))):
+    """Two rivals under a fact with a known path, which lowers acts and answers, and one that others leave alone."""
+    b = Builder()
+    truce = b.fact()
+    b.kernel((1.0, 0.4))
+    b.kernel((1.0, 0.7))
+    held = b.row((truce, [1.0, 0.15]))
+    for _ in range(2):
+        b.channel(0.3, gate=held)
+    b.channel(0.2, gate=b.row((truce, [1.0, 2.5])))
+    b.edge(0, 1, 0, 0.5)
+    b.edge(1, 0, 0, 0.5, held)
+    b.edge(2, 0, 1, 0.4)
+    time, level = (np.array(column) for column in zip(*turns, strict=True))
+    return b.build()._replace(turn_time=time, turn_fact=np.zeros(len(time), np.int64), turn_level=level)
+
+
+def other_paths(base):
+    """A mechanism off; another path from the parting on; no turn at all."""
+    off = base._replace(edge_mass=np.where(base.edge_mechanism == 1, 0.0, base.edge_mass))
+    sooner = turning(((10.0, 1), (55.0, 0)))
+    never = base._replace(turn_time=np.zeros(0), turn_fact=np.zeros(0, np.int64), turn_level=np.zeros(0, np.int64))
+    return {"mechanism off": off, "another path": sooner, "no turn": never}
+
+
+@pytest.mark.parametrize("name", ["mechanism off", "another path", "no turn"])
+def test_facts_with_a_known_path_turn_in_both_worlds(name):
+    """250 histories of 100 days. False alarm 1e-4 a world (three z < 4.2; KS p > 1e-4). A replay whose factual world
+    never turns, or whose other world keeps the factual path, is refused."""
+    base = turning()
+    phases = (Phase(30.0, other_paths(base)[name]),)
+    z, p = law(base, world(base, phases), 250, 5, world(base, phases, follow=False), days=100.0)
+    assert z < 4.2 and p > 1e-4
+    still = other_paths(base)["no turn"]
+    wrong = world(still, phases, follow=False) if name == "mechanism off" else world(base, follow=False)
+    z, _ = law(base, world(base, phases), 250, 5, wrong, days=100.0)
+    assert z > 4.2
+
+
+def test_a_known_path_that_nothing_touches_gives_the_history_back():
+    base = turning()
+    for into in (world(base, follow=False), world(base, (Phase(20.0, base),), follow=False), world(base)):
+        for given in histories(base, 3, 5):
+            for turn in (0.0, 10.0, 20.0):
+                found = replays(ledger(into, turn), given, 0.0, turn, DAYS, root_key(1), 0, 4)
+                assert found.kept.all() and not len(found.time)
+                assert found.level_time[0, 1] == pytest.approx(DAYS - 70.0 + 30.0 - (turn == 20.0) * 10.0)
+
+
+@pytest.mark.parametrize("by_day", [False, True])
+def test_drawn_histories_know_the_path(by_day):
+    """The level stands as the path has it at the end, and no act is impossible that the path allows."""
+    base = turning()
+    shut = base._replace(level_factor=np.where(base.level_factor == 0.15, 0.0, base.level_factor))
+    b = ledger(world(shut, follow=False), 0.0)
+    h = hidden(b, 3, by_day)
+    for given in histories(shut, 3, 4, 100.0):
+        for until, level in ((9.0, 0), (40.0, 0), (69.0, 0), (70.0, 1), (100.0, 1)):
+            early = given.time < until
+            time = np.floor(given.time[early]) if by_day else given.time[early]
+            drawn = impute(b, h, time, given.process[early], by_day, 0.0, until, root_key(2), 20 if by_day else 1)
+            assert drawn.level[0] == level
+            assert not drawn.impossible.any() and len(drawn.time) == early.sum()
+
+
 CALMED = """
 powderkeg: 1
 name: calmed

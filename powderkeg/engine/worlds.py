@@ -7,6 +7,7 @@ where they agree: see `proposals`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -100,11 +101,12 @@ def world(
             if not np.array_equal(getattr(phase.system, name), getattr(base, name)):
                 raise ValueError(f"the system of the phase at day {phase.at:g} has another {name} than the baseline")
     resolved = [Phase(-np.inf, base)]
+    known = known_facts([base, *(phase.system for phase in phases)])
     for phase in sorted(phases, key=lambda phase: phase.at):
         before, now = resolved[-1].system.initial_level, phase.system.initial_level
-        turned = tuple((int(s), int(now[s])) for s in np.flatnonzero(before != now))
+        turned = tuple((int(s), int(now[s])) for s in np.flatnonzero(before != now) if int(s) not in known)
         resolved.append(Phase(phase.at, phase.system, turned + tuple(phase.levels)))
-    if follow and any(len(phase.system.turn_time) for phase in resolved):
+    if follow and known:
         resolved = _with_turns(resolved)
     return World(base, tuple(resolved), tuple(acts), tuple(policies), layers)
 
@@ -112,25 +114,41 @@ def world(
 def _with_turns(phases: list[Phase]) -> list[Phase]:
     """The phases, and one more wherever a fact with a known path turns; each begins where its own path has got to."""
     result: list[Phase] = []
-    known = path_at(phases[0].system, -np.inf)
-    for k, phase in enumerate(phases):
-        end = phases[k + 1].at if k + 1 < len(phases) else np.inf
-        system = phase.system
-        here = {**known, **path_at(system, phase.at)}
-        set_now = tuple((s, z) for s, z in here.items() if k > 0 and known.get(s) != z)
-        result.append(phase._replace(levels=(*phase.levels, *set_now)))
-        known = here
-        for at in np.unique(system.turn_time[(system.turn_time > phase.at) & (system.turn_time < end)]):
-            now = np.flatnonzero(system.turn_time == at)
-            levels = tuple((int(system.turn_fact[i]), int(system.turn_level[i])) for i in now)
-            result.append(Phase(float(at), system, levels))
-            known.update(levels)
+    for phase, (levels, turns) in zip(phases, known_paths(phases), strict=True):
+        result.append(phase._replace(levels=(*phase.levels, *levels)))
+        for at in sorted({at for at, _, _ in turns}):
+            result.append(Phase(at, phase.system, tuple((s, z) for when, s, z in turns if when == at)))
     return result
 
 
-def path_at(system: System, at: float) -> dict[int, int]:
-    """Fact -> level at a time, of the facts with a known path."""
-    found = {int(s): int(system.initial_level[s]) for s in np.unique(system.turn_fact)}
+def known_facts(systems: Iterable[System]) -> frozenset[int]:
+    """Facts with a known path in some of these systems. In another its path may be never to turn at all."""
+    return frozenset(int(s) for system in systems for s in system.turn_fact)
+
+
+def known_paths(phases: Sequence[Phase]) -> list[tuple[tuple[tuple[int, int], ...], list[tuple[float, int, int]]]]:
+    """For each phase the (fact, level) that known facts come to as it begins, where its path is not that of the phase
+    before, and the (time, fact, level) of their turns after that, until the next phase begins.
+    """
+    facts = known_facts(phase.system for phase in phases)
+    known = path_at(phases[0].system, -np.inf, facts)
+    found = []
+    for k, phase in enumerate(phases):
+        end = phases[k + 1].at if k + 1 < len(phases) else np.inf
+        system = phase.system
+        here = path_at(system, phase.at, facts)
+        levels = tuple((s, z) for s, z in here.items() if k > 0 and known[s] != z)
+        inside = np.flatnonzero((system.turn_time > phase.at) & (system.turn_time < end))
+        turns = [(float(system.turn_time[i]), int(system.turn_fact[i]), int(system.turn_level[i])) for i in inside]
+        known = here | {s: z for _, s, z in turns}
+        found.append((levels, turns))
+    return found
+
+
+def path_at(system: System, at: float, facts: Iterable[int] | None = None) -> dict[int, int]:
+    """Fact -> level at a time of `facts`, by default of those with a known path."""
+    own = known_facts([system]) if facts is None else facts
+    found = {s: int(system.initial_level[s]) for s in sorted(own)}
     for i in np.flatnonzero(system.turn_time <= at):
         found[int(system.turn_fact[i])] = int(system.turn_level[i])
     return found

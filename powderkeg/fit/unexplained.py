@@ -37,7 +37,9 @@ def unexplained_events(problem: Problem, index: Ints, frame: pl.DataFrame, start
         possible[levels[s] + level] = 1.0
     wanted = set(index.tolist())
     rows = []
+    turned = 0
     for i in range(len(data.time)):
+        turned = _turn(problem, possible, turned, float(data.time[i]))
         if i in wanted:
             channel = model.channels[data.channel[i]]
             rows.append(
@@ -59,6 +61,18 @@ def unexplained_events(problem: Problem, index: Ints, frame: pl.DataFrame, start
             if moves.comes[s] > 0:
                 possible[first + 1] = max(possible[first + 1], 1e-6)
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _turn(problem: Problem, possible: Floats, turned: int, until: float) -> int:
+    """Facts come to the levels that the calendar says up to a time; returns how many of its lines are past."""
+    design, levels = problem.design, problem.system.level_start
+    while turned < len(design.flip_time) and design.flip_time[turned] <= until:
+        fact = int(design.flip_fact[turned])
+        if 0 <= fact < problem.system.n_facts:  # others are shares seen, and facts that only the reporting layer has
+            possible[levels[fact] : levels[fact + 1]] = 0.0
+            possible[levels[fact] + design.flip_level[turned]] = 1.0
+        turned += 1
+    return turned
 
 
 def _rule(problem: Problem, channel: int, possible: Floats) -> str:

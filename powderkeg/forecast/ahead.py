@@ -19,7 +19,7 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.simulation.chunks import Chunk, Workspace, simulate_chunk
 from powderkeg.engine.simulation.tables import Tables, tables
-from powderkeg.engine.worlds import ForcedAct, Past, Phase, StandingPolicy, World, path_at
+from powderkeg.engine.worlds import ForcedAct, Past, Phase, StandingPolicy, World, known_facts, path_at
 from powderkeg.forecast.ground import Ground
 
 LEAST_SHAPE = 0.15
@@ -135,6 +135,7 @@ def stretches(system: System, turns: Turns, days: int, begin: float = 0.0) -> li
     """
     C = system.n_channels
     followed = (system, *(changed for _, changed, *_ in turns.turns))
+    facts = known_facts(followed)
     turning = {float(t) - begin for one in followed for t in one.turn_time}
     begun = {*map(float, range(days)), *(at for at, *_ in turns.turns if 0.0 <= at < days)}
     times = sorted(begun | {at for at in turning if 0.0 < at < days})
@@ -149,7 +150,7 @@ def stretches(system: System, turns: Turns, days: int, begin: float = 0.0) -> li
                 factor = np.where(known, changed.rate / np.where(known, system.rate, 1.0), 1.0)
                 more = np.where(known, 0.0, changed.rate)
                 factor[idle] = more[idle] = 0.0
-        levels += tuple(path_at(now, begin + at).items())
+        levels += tuple(path_at(now, begin + at, facts).items())
         cut.append(Stretch(at, int(at), now, factor, more, levels))
     return cut
 

@@ -50,7 +50,7 @@ def imputed(system: System, n_acts: int, seen: Watched, seed: int, number: int) 
     Raises ModelError for a model whose hidden facts answer acts.
     """
     try:
-        b = ledger(world(system), seen.begin)
+        b = ledger(world(system, follow=False), seen.begin)
         what = hidden(b, n_acts, seen.by_day)
     except ValueError as error:
         raise ModelError(str(error)) from error

@@ -105,7 +105,7 @@ class ReplayJob:
         replayed = replays(b, given, *spans, number * self.each, self.each, self.limit)
         if held is not None:
             held.add(len(replayed.time))
-        plain = ledger(world(self.systems[number % len(self.systems)]), self.x.turn)
+        plain = ledger(world(self.systems[number % len(self.systems)], follow=False), self.x.turn)
         same = replays(plain, given._replace(gone=np.zeros_like(gone)), *spans, 0, 1, self.limit)
         return History(drawn, replayed, same.level_time[0], same.level_first[0])
 

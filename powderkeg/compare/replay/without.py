@@ -51,7 +51,7 @@ class Without:
     title  in words: "without serbia"
     turn   day since the scenario's start on which the worlds part
     gone   (N,) observed acts that are taken out by hand
-    build  the world over arrays filled with these values
+    build  the world over arrays filled with these values; facts with a known path are left to whoever lives it through
     acts   what the world with it is forced to do where both start from the same day and nothing is given: the one act
     """
 
@@ -115,7 +115,7 @@ def _named(model: Model, scenario: Scenario, seen: Observed, turn: float, name: 
 
     def build(base: System, values: Mapping[str, float]) -> World:
         system, levels = change(base)
-        return world(base, (Phase(turn, system, levels),))
+        return world(base, (Phase(turn, system, levels),), follow=False)
 
     return Without(name, home.rstrip("s"), f"without {own}", turn, gone, build)
 
@@ -145,7 +145,7 @@ def _intervention(
         raise UsageError(faults) from error
 
     def build(base: System, values: Mapping[str, float]) -> World:
-        return made.world(base, values)
+        return made.world(base, values, follow=False)
 
     return Without(name, kind, title, turn, np.zeros(len(seen.time), np.bool_), build)
 
@@ -199,7 +199,7 @@ def _one_act(
     act = ForcedAct(turn + 0.5 if seen.by_day else turn, channel)
 
     def build(base: System, values: Mapping[str, float]) -> World:
-        return world(base)
+        return world(base, follow=False)
 
     title = f"without '{_told(model, channel)}' on {day}"
     return Without(name, "one act", title, turn, gone, build, (act,))

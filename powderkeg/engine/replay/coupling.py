@@ -38,6 +38,8 @@ from powderkeg.engine.replay.intensity import (
     EFFECT_FACT,
     EFFECT_LEVEL,
     EFFECT_START,
+    IN_FACTUAL,
+    IN_OTHER,
     LEVEL_START,
     MASS,
     MOST_LEVELS,
@@ -72,6 +74,9 @@ from powderkeg.engine.replay.intensity import (
     STEP_VALUE,
     SWING,
     TIMER_CHANNEL,
+    TURN_FACT,
+    TURN_LEVEL,
+    TURN_WORLD,
     Ledger,
     excite,
     gate,
@@ -337,6 +342,31 @@ def _change(
 
 
 @inner
+def _mark_readers(ints: Ints, w: Ints, s: int, altered: int) -> None:
+    """Fact s changed: whatever reads it may differ now, or no longer, or have another ceiling."""
+    for k in range(ints[ints[READER_START] + s], ints[ints[READER_START] + s + 1]):
+        reader = ints[ints[READER] + k]
+        if w[N_APART] > 0 or w[w[DIFFERS] + reader] != 0 or ints[altered + reader] != 0:
+            _mark(w, reader)
+
+
+@inner
+def turn_known(
+    ints: Ints, floats: Floats, w: Ints, x: Floats, i: int, phase: int, time: float, turn: float, level_time: Floats,
+    level_first: Floats, r: int,
+) -> None:  # fmt: skip
+    """Turn i of the facts with a known path, in the worlds that it is of."""
+    s = ints[ints[TURN_FACT] + i]
+    to = ints[ints[TURN_LEVEL] + i]
+    worlds = ints[ints[TURN_WORLD] + i]
+    if worlds & IN_OTHER != 0:
+        _change(ints, floats, w, x, True, s, to, time, turn, level_time, level_first, r)
+    if worlds & IN_FACTUAL != 0:
+        _change(ints, floats, w, x, False, s, to, time, turn, level_time, level_first, r)
+    _mark_readers(ints, w, s, ints[ALTERED] + phase * (ints[N_CHANNELS] + ints[N_TIMERS]))
+
+
+@inner
 def happen(
     ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, in_one: bool, in_other: bool, phase: int, time: float,
     coins: int, key: np.uint64, turn: float, level_time: Floats, level_first: Floats, r: int,
@@ -370,10 +400,7 @@ def happen(
                 _change(ints, floats, w, x, True, s, to, time, turn, level_time, level_first, r)
         if in_one and took:
             _change(ints, floats, w, x, False, s, to, time, turn, level_time, level_first, r)
-        for k in range(ints[ints[READER_START] + s], ints[ints[READER_START] + s + 1]):
-            reader = ints[ints[READER] + k]
-            if w[N_APART] > 0 or w[w[DIFFERS] + reader] != 0 or ints[altered + reader] != 0:
-                _mark(w, reader)
+        _mark_readers(ints, w, s, altered)
     for i in range(ints[ints[CALM_ADD_START] + c], ints[ints[CALM_ADD_START] + c + 1]):
         d = ints[ints[CALM_ADD_INDEX] + i]
         _bring_calm(ints, floats, w, x, d, phase, time)

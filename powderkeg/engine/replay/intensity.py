@@ -23,13 +23,16 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.compiled import inner
 from powderkeg.engine.elementary import cosine_of_turns
-from powderkeg.engine.worlds import World
+from powderkeg.engine.worlds import Phase, World, known_paths
 from powderkeg.units import YEAR
 
 # What stands at the head of the whole numbers. First sizes: P phases, C channels, S facts, T timers, D calms,
-# Q policies, A acts put in by hand, K components, H places in what a world holds. Processes are what can happen:
+# Q policies, A acts put in by hand, K components, H places in what a world holds, N turns of facts with a known path.
+# Processes are what can happen:
 # channels 0 to C - 1, then timers C to C + T - 1.
-N_CHANNELS, N_FACTS, N_TIMERS, N_CALMS, N_POLICIES, N_ACTS, N_PHASES, N_COMPONENTS, N_HELD, MOST_LEVELS = range(10)
+N_CHANNELS, N_FACTS, N_TIMERS, N_CALMS, N_POLICIES, N_ACTS, N_PHASES, N_COMPONENTS, N_HELD, MOST_LEVELS, N_TURNS = (
+    range(11)
+)
 # Then where each thing begins. In the whole numbers:
 WHOLE = (
     "level_start", "initial", "row_start", "entry_fact", "entry_offset", "channel_gate", "background_gate", "profile",
@@ -37,7 +40,7 @@ WHOLE = (
     "edge_slot", "edge_target", "effect_start", "effect_fact", "effect_level", "timer_fact", "timer_level",
     "timer_channel", "calm_add_start", "calm_add_index", "calm_low_start", "calm_low_index", "reader_start", "reader",
     "calmed_start", "calmed", "set_start", "set_fact", "set_level", "renewed", "silenced", "act_channel",
-    "policy_fact", "policy_channel", "policy_holds", "altered", "edge_altered",
+    "policy_fact", "policy_channel", "policy_holds", "altered", "edge_altered", "turn_fact", "turn_level", "turn_world",
 )  # fmt: skip
 (
     LEVEL_START, INITIAL, ROW_START, ENTRY_FACT, ENTRY_OFFSET, CHANNEL_GATE, BACKGROUND_GATE, PROFILE,
@@ -45,11 +48,11 @@ WHOLE = (
     EDGE_SLOT, EDGE_TARGET, EFFECT_START, EFFECT_FACT, EFFECT_LEVEL, TIMER_FACT, TIMER_LEVEL,
     TIMER_CHANNEL, CALM_ADD_START, CALM_ADD_INDEX, CALM_LOW_START, CALM_LOW_INDEX, READER_START, READER,
     CALMED_START, CALMED, SET_START, SET_FACT, SET_LEVEL, RENEWED, SILENCED, ACT_CHANNEL,
-    POLICY_FACT, POLICY_CHANNEL, POLICY_HOLDS, ALTERED, EDGE_ALTERED,
-) = range(10, 52)  # fmt: skip
+    POLICY_FACT, POLICY_CHANNEL, POLICY_HOLDS, ALTERED, EDGE_ALTERED, TURN_FACT, TURN_LEVEL, TURN_WORLD,
+) = range(11, 56)  # fmt: skip
 # In the real numbers, once:
-ONCE = ("phase_time", "component_decay", "act_time", "policy_days", "policy_from", "policy_until")
-PHASE_TIME, COMPONENT_DECAY, ACT_TIME, POLICY_DAYS, POLICY_FROM, POLICY_UNTIL = range(52, 58)
+ONCE = ("phase_time", "component_decay", "act_time", "policy_days", "policy_from", "policy_until", "turn_time")
+PHASE_TIME, COMPONENT_DECAY, ACT_TIME, POLICY_DAYS, POLICY_FROM, POLICY_UNTIL, TURN_TIME = range(56, 63)
 # In the real numbers, phase by phase; `X + 1` stands for how long one phase's are:
 BY_PHASE = (
     "factor", "rate", "mass", "step_time", "step_value", "swing", "peak", "share", "probability", "timer_rate",
@@ -58,9 +61,11 @@ BY_PHASE = (
 (
     FACTOR, RATE, MASS, STEP_TIME, STEP_VALUE, SWING, PEAK, SHARE, PROBABILITY, TIMER_RATE,
     CALM_DECAY, CALM_AMOUNT, CALM_STRENGTH,
-) = range(58, 84, 2)  # fmt: skip
-HEAD = 84
-N_HEAD = 10
+) = range(63, 89, 2)  # fmt: skip
+HEAD = 89
+N_HEAD = 11
+IN_FACTUAL, IN_OTHER = 1, 2
+"""Worlds in which a fact with a known path turns."""
 
 
 Part = NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_]
@@ -77,6 +82,8 @@ class Ledger(NamedTuple):
            silenced        (P, C) nothing can make the channel act, though in the base something can
            altered         (P, C + T) what the process is read by (rate, gates, profile, calms) is not as in the base
            edge_altered    (P, E) the edge's mass or its mechanism's kernel is not as in the base
+           turn_...        (N,) when a fact with a known path comes to which level in which worlds, in time order; what
+                           the other world's path is as a phase begins is among that phase's set_...
     """
 
     ints: Ints
@@ -89,7 +96,8 @@ class Ledger(NamedTuple):
 
 
 def ledger(world: World, begin: float) -> Ledger:
-    """The ledger of a world whose phases, acts and policies count from `begin` on.
+    """The ledger of a world whose phases, acts and policies count from `begin` on. Its phases are those that change
+    numbers: facts with a known path turn by themselves in both worlds, so the world is made with `follow` False.
 
     Raises ValueError for timers that fire after a fixed delay, or that leave their fact where it stands.
     """
@@ -155,11 +163,13 @@ def ledger(world: World, begin: float) -> Ledger:
         renewed[p, edge_slot[masses[p] != masses[p - 1]]] = True
         silenced[p] = able & (systems[p].rate <= 0) & (np.bincount(base.edge_target, masses[p], C) <= 0)
     acts = sorted((act for act in world.acts if act.at >= begin), key=lambda act: act.at)
+    turns, set_now = _known_turns(base, later, begin)
+    levels = [(*phase.levels, *now) for phase, now in zip(later, set_now, strict=True)]
     most = int(np.diff(base.level_start).max(initial=1))
     holds = np.zeros((len(world.policies), most), np.bool_)
     for q, policy in enumerate(world.policies):
         holds[q, list(policy.levels)] = True
-    pairs = [pair for phase in later for pair in phase.levels]
+    pairs = [pair for one in levels for pair in one]
 
     def by_phase(name: str) -> Floats:
         return np.array([getattr(system, name) for system in systems], np.float64).reshape(len(systems), -1)
@@ -201,7 +211,7 @@ def ledger(world: World, begin: float) -> Ledger:
         "calmed_start": _starts(lowered),
         "calmed": ints([c for one in lowered for c in one]),
         "phase_time": np.array([-np.inf, *(max(phase.at, begin) for phase in later)]),
-        "set_start": ints([0, *np.cumsum([0, *(len(phase.levels) for phase in later)])]),
+        "set_start": ints([0, *np.cumsum([0, *(len(one) for one in levels)])]),
         "set_fact": ints([s for s, _ in pairs]),
         "set_level": ints([level for _, level in pairs]),
         "factor": by_phase("level_factor"),
@@ -229,10 +239,14 @@ def ledger(world: World, begin: float) -> Ledger:
         "altered": _altered(base, systems, slots, rows, timer_rate),
         "edge_altered": (masses != masses[0]) | kernels[:, base.edge_mechanism],
         "policy_until": np.array([policy.end for policy in world.policies], np.float64),
+        "turn_time": np.array([turn[0] for turn in turns], np.float64),
+        "turn_fact": ints([turn[1] for turn in turns]),
+        "turn_level": ints([turn[2] for turn in turns]),
+        "turn_world": ints([turn[3] for turn in turns]),
     }
     sizes = (
         C, S, len(base.timer_channel), len(base.calm_decay), len(world.policies), len(acts), len(systems), len(decay),
-        int(slot_first[-1]), most,
+        int(slot_first[-1]), most, len(turns),
     )  # fmt: skip
     head = np.zeros(HEAD, np.int64)
     head[: len(sizes)] = sizes
@@ -251,6 +265,21 @@ def ledger(world: World, begin: float) -> Ledger:
     whole = np.concatenate([head, *(np.asarray(parts[name], np.int64).ravel() for name in WHOLE)])
     real = np.concatenate([np.asarray(parts[name], np.float64).ravel() for name in (*ONCE, *BY_PHASE)])
     return Ledger(whole, real, parts)
+
+
+def _known_turns(
+    base: System, later: tuple[Phase, ...], begin: float
+) -> tuple[list[tuple[float, int, int, int]], list[tuple[tuple[int, int], ...]]]:
+    """(time, fact, level, worlds) of facts with a known path, in time order; and for each phase but the base what they
+    come to in the other world as it begins."""
+    phases = [Phase(-np.inf, base), *(phase._replace(at=max(phase.at, begin)) for phase in later)]
+    paths = known_paths(phases)
+    found: dict[tuple[float, int, int], int] = {}
+    for at, fact, level in zip(base.turn_time.tolist(), base.turn_fact.tolist(), base.turn_level.tolist(), strict=True):
+        found[at, fact, level] = IN_FACTUAL if at >= begin else IN_FACTUAL | IN_OTHER
+    for turn in (turn for _, turns in paths for turn in turns if turn[0] >= begin):
+        found[turn] = found.get(turn, 0) | IN_OTHER
+    return sorted((*turn, worlds) for turn, worlds in found.items()), [levels for levels, _ in paths[1:]]
 
 
 def _altered(

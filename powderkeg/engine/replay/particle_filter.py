@@ -39,18 +39,24 @@ from powderkeg.engine.replay.intensity import (
     EFFECT_FACT,
     EFFECT_LEVEL,
     EFFECT_START,
+    IN_FACTUAL,
     INITIAL,
     N_CALMS,
     N_CHANNELS,
     N_COMPONENTS,
     N_FACTS,
     N_HELD,
+    N_TURNS,
     PROBABILITY,
     SLOT_FIRST,
     SLOT_GATE,
     SLOT_MECHANISM,
     SLOT_START,
     TIMER_CHANNEL,
+    TURN_FACT,
+    TURN_LEVEL,
+    TURN_TIME,
+    TURN_WORLD,
     Ledger,
     background,
     bring,
@@ -67,8 +73,9 @@ LONGEST_PANEL = 10.0
 
 BASE = np.int64(0)
 NO_ROOM = -2
-# Of each copy, in the whole numbers: impossible acts of the moment, draws made, last record; then levels.
-IMPOSSIBLE, DRAWS, LAST, LEVEL = range(4)
+# Of each copy, in the whole numbers: impossible acts of the moment, draws made, last record, turns of known facts that
+# are past; then levels.
+IMPOSSIBLE, DRAWS, LAST, TURNED, LEVEL = range(5)
 # In the real numbers: now, logarithm of the weight; then what it holds, days to which that was brought, calms, and
 # last what components fade by.
 NOW, WEIGHT, HELD = range(3)
@@ -135,6 +142,7 @@ def hidden(b: Ledger, n_acts: int, by_day: bool) -> Hidden:
     steps = has["step_time"][0]
     smooth = not len(has["calm_low_index"]) and len(has["profile_start"]) == 1
     still = not len(process) and not len(has["effect_fact"]) and not len(has["calm_low_index"])
+    still = still and not len(has["turn_time"])
     return Hidden(
         process.astype(np.int64),
         np.array(sorted(watched), np.int64),
@@ -309,6 +317,26 @@ def _live(
 
 
 @inner
+def _live_on(
+    ints: Ints, floats: Floats, process: Ints, watched: Ints, breaks: Floats, smooth: bool, w: Ints, x: Floats, at: int,
+    xt: int, p: int, until: float, key: np.uint64, log_time: Floats, log: Ints, n: int,
+) -> int:  # fmt: skip
+    """The same, with the turns of facts with a known path on the way; one at `until` is past."""
+    i = w[at + TURNED]
+    while i < ints[N_TURNS] and floats[ints[TURN_TIME] + i] <= until:
+        if ints[ints[TURN_WORLD] + i] & IN_FACTUAL != 0:
+            when = floats[ints[TURN_TIME] + i]
+            n = _live(ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, when, key, log_time, log, n)
+            if n < 0:
+                return n
+            w[at + LEVEL + ints[ints[TURN_FACT] + i]] = ints[ints[TURN_LEVEL] + i]
+        i += 1
+        w[at + TURNED] = i
+    n = _live(ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n)
+    return n
+
+
+@inner
 def _act(
     ints: Ints, floats: Floats, w: Ints, x: Floats, at: int, xt: int, p: int, c: int, event: int, time: float,
     key: np.uint64, log_time: Floats, log: Ints, n: int,
@@ -438,7 +466,7 @@ def filter_acts(
             for a in range(n_acts + (n_acts == 0)):
                 until = hours[a] if n_acts > 0 else horizon
                 if not still:
-                    n = _live(
+                    n = _live_on(
                         ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n
                     )
                 elif n_acts == 0:

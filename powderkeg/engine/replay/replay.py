@@ -60,6 +60,7 @@ from powderkeg.engine.replay.coupling import (
     other_intensity,
     pair,
     ready,
+    turn_known,
 )
 from powderkeg.engine.replay.intensity import (
     ACT_CHANNEL,
@@ -74,6 +75,7 @@ from powderkeg.engine.replay.intensity import (
     N_HELD,
     N_PHASES,
     N_POLICIES,
+    N_TURNS,
     PHASE_TIME,
     POLICY_CHANNEL,
     POLICY_FACT,
@@ -84,6 +86,7 @@ from powderkeg.engine.replay.intensity import (
     SLOT_MECHANISM,
     SLOT_START,
     TIMER_CHANNEL,
+    TURN_TIME,
     Ledger,
     background,
     gate,
@@ -136,8 +139,9 @@ def _born_by(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, phase: int,
 def lead_up(
     ints: Ints, floats: Floats, w: Ints, x: Floats, given_time: Floats, given_process: Ints, given_coins: Ints,
     start: float, turn: float, level_time: Floats, level_first: Floats,
-) -> int:  # fmt: skip
-    """Live through what happened before the worlds part, in both alike; returns how many events that were.
+) -> tuple[int, int]:  # fmt: skip
+    """Live through what happened before the worlds part, in both alike; returns how many events, and turns of facts
+    with a known path, that were.
 
     start  day on which facts are as the model starts them, at or before the first event
     """
@@ -153,13 +157,41 @@ def lead_up(
         if ints[ints[POLICY_HOLDS] + q * ints[MOST_LEVELS] + ints[ints[INITIAL] + ints[ints[POLICY_FACT] + q]]] != 0:
             arm(ints, floats, w, x, q, start, turn)
     n = 0
-    while n < len(given_time) and given_time[n] < turn:
+    n_turns = 0
+    while True:
+        until = given_time[n] if n < len(given_time) and given_time[n] < turn else turn
+        while (
+            n_turns < ints[N_TURNS]
+            and floats[ints[TURN_TIME] + n_turns] < turn
+            and (floats[ints[TURN_TIME] + n_turns] <= until)
+        ):
+            at = floats[ints[TURN_TIME] + n_turns]
+            turn_known(ints, floats, w, x, n_turns, BASE, at, turn, level_time, level_first, 0)
+            n_turns += 1
+        if until == turn:
+            return n, n_turns
         happen(
             ints, floats, w, x, given_process[n], True, True, BASE, given_time[n], given_coins[n], key, turn,
             level_time, level_first, 0,
         )  # fmt: skip
         n += 1
-    return n
+
+
+@inner
+def _part_ways(
+    ints: Ints, w: Ints, x: Floats, start_w: Ints, start_x: Floats, turn: float, level_time: Floats,
+    level_first: Floats, r: int,
+) -> None:  # fmt: skip
+    """Both worlds as they part."""
+    for i in range(len(w)):
+        w[i] = start_w[i]
+    for i in range(len(x)):
+        x[i] = start_x[i]
+    for i in range(level_time.shape[1]):
+        level_time[r, i] = 0.0
+        level_first[r, i] = np.inf
+    for s in range(ints[N_FACTS]):
+        x[w[STOOD] + s] = turn
 
 
 @inner
@@ -174,14 +206,15 @@ def _stand_still(ints: Ints, w: Ints, x: Floats, last: float, level_time: Floats
 @loop
 def replay(
     ints: Ints, floats: Floats, w: Ints, x: Floats, start_w: Ints, start_x: Floats, given_time: Floats,
-    given_process: Ints, given_coins: Ints, given_gone: Ints, n_before: int, turn: float, horizon: float,
+    given_process: Ints, given_coins: Ints, given_gone: Ints, n_before: int, n_turned: int, turn: float, horizon: float,
     root: np.uint64, first: int, done: int, n_replicates: int, limit: int, kept: NDArray[np.bool_], ends: Ints,
     new_time: Floats, new: Ints, level_time: Floats, level_first: Floats, exploded: Floats, past_time: Floats,
     past: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Replicates first + done .. first + n_replicates - 1 of the other world, from `turn` to `horizon`.
 
-    w, x .. start_x  a `pair` to work in, and both worlds as they part: see `lead_up`, which gives n_before
+    w, x .. start_x  a `pair` to work in, and both worlds as they part: see `lead_up`, which gives n_before and
+                 n_turned
     kept         (replicates, N) out: the event stays in the other world
     ends         (replicates,) out: where the replicate's new events end in new_time and new (room, 2: process,
                  mechanism)
@@ -197,32 +230,25 @@ def replay(
     n_new = 0 if done == 0 else ends[done - 1]
     for r in range(done, n_replicates):
         key = child(root, REPLICATE, first + r)
-        for i in range(len(w)):
-            w[i] = start_w[i]
-        for i in range(len(x)):
-            x[i] = start_x[i]
-        for i in range(level_time.shape[1]):
-            level_time[r, i] = 0.0
-            level_first[r, i] = np.inf
-        for s in range(ints[N_FACTS]):
-            x[w[STOOD] + s] = turn
+        _part_ways(ints, w, x, start_w, start_x, turn, level_time, level_first, r)
         exploded[r] = np.inf
-        n_past = 0
+        n_past = n_before
         for i in range(n_before):
             q = given_process[i]
-            past_time[n_past] = given_time[i]
-            past[n_past] = q if q < n_channels else ints[ints[TIMER_CHANNEL] + q - n_channels]
-            past[n_room + n_past] = 0
-            n_past += 1
+            past_time[i] = given_time[i]
+            past[i] = q if q < n_channels else ints[ints[TIMER_CHANNEL] + q - n_channels]
+            past[n_room + i] = 0
         now = turn
         phase = BASE
         i = n_before
         i_act = 0
+        i_turn = n_turned
         tries = 0
         fired = 0
         n_first = n_new
         while True:
-            # What is certain to come next: nothing (0), a given event, a policy, an act put in by hand, a phase.
+            # What is certain to come next: nothing (0), a given event, a policy, an act put in by hand, a phase, a turn
+            # of a known fact.
             until = horizon
             what = 0
             policy = 0
@@ -244,6 +270,11 @@ def replay(
                 if at <= until and at < horizon:
                     until = max(at, now)
                     what = 4
+            if i_turn < ints[N_TURNS]:
+                at = floats[ints[TURN_TIME] + i_turn]
+                if at <= until and at < horizon:
+                    until = at
+                    what = 5
             # What may come before it: something new in the other world.
             mechanism = SCHEDULED
             is_new = False
@@ -277,6 +308,11 @@ def replay(
                 if what == 0:
                     break
                 now = until
+                if what == 5:
+                    turn_known(ints, floats, w, x, i_turn, phase, now, turn, level_time, level_first, r)
+                    look_again(ints, floats, w, x, phase, now)
+                    i_turn += 1
+                    continue
                 if what == 4:
                     phase += 1
                     begin_phase(
@@ -374,7 +410,8 @@ def replays(
     cells = int(b.parts["level_start"][-1])
     level_time, level_first = np.zeros((n, cells)), np.full((n, cells), np.inf)
     columns = (given.time, given.process, given.coins)
-    n_before = int(lead_up(b.ints, b.floats, start_w, start_x, *columns, start, turn, *np.zeros((2, 1, cells))))
+    parted = lead_up(b.ints, b.floats, start_w, start_x, *columns, start, turn, *np.zeros((2, 1, cells)))
+    n_before, n_turned = (int(n) for n in parted)
     n_given = len(given.time)
     kept = np.zeros((n, n_given), np.bool_)
     kept[:, :n_before] = True
@@ -384,8 +421,8 @@ def replays(
     while True:
         past_time, past = np.empty(n_given + room), np.empty(2 * (n_given + room), np.int64)
         done, why = replay(
-            b.ints, b.floats, w, x, start_w, start_x, *columns, given.gone, n_before, turn, horizon, root, first, done,
-            n, limit, kept, ends, new_time, new, level_time, level_first, exploded, past_time, past,
+            b.ints, b.floats, w, x, start_w, start_x, *columns, given.gone, n_before, n_turned, turn, horizon, root,
+            first, done, n, limit, kept, ends, new_time, new, level_time, level_first, exploded, past_time, past,
         )  # fmt: skip
         if why == FINISHED:
             break
