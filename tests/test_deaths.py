@@ -171,6 +171,75 @@ def test_outcomes_add_the_dead_up(model: pk.Model, runs: pk.Runs) -> None:
     assert one_each["mean"][0] == pytest.approx(deadly / years)
 
 
+WHO_DIED = FEUD.replace(
+    "  attacks: {count: {does: attack}}\n",
+    """  attacks: {count: {does: attack}}
+  killings: {count: {hurts: death}}
+  wounding: {count: {hurts: injury}}
+  hurting: {count: {hurts: [injury, death]}}
+  first_killed: {first: {who: north, does: attack, hurts: death}}
+  killed_in_answer: {any: {hurts: death, via: retaliation}}
+""",
+)
+BY_DEAD = {"killings", "wounding", "first_killed", "killed_in_answer"}
+
+
+def test_an_act_kills_where_somebody_dies_in_it(runs: pk.Runs) -> None:
+    """Attacks without dead injure; nobody is counted twice or left out. Counted by kind of act, as attacks that may
+    kill, killings would be twice as many."""
+    model = pk.compile(pk.loads(WHO_DIED))
+    again = pk.simulate(model, replicates=200, seed=3)
+    assert again.digest() == runs.digest()
+    found = {row["name"]: row for row in pk.outcomes(model, again).to_dicts()}
+    frame, years = again.table().frame, 200 * 5.0
+    deadly, attack = pl.col("deaths") > 0, pl.col("act") == "attack"
+    assert found["killings"]["mean"] == pytest.approx(frame.filter(deadly).height / years)
+    assert found["wounding"]["mean"] == pytest.approx(frame.filter(attack & ~deadly).height / years)
+    assert found["hurting"]["mean"] == pytest.approx(frame.filter(pl.col("act") != "threaten").height / years)
+    assert found["hurting"]["mean"] > 1.5 * found["killings"]["mean"]
+    answer = frame.filter(deadly & (pl.col("mechanism") == "retaliation"))
+    assert found["killed_in_answer"]["mean"] == answer["replicate"].n_unique() / 200
+    north = (
+        frame.filter(deadly & attack & (pl.col("source") == "north")).group_by("replicate").agg(pl.col("time").min())
+    )
+    never = 200 - north.height
+    window = 5.0 * 365.25
+    assert found["first_killed"]["never"] == never / 200
+    assert found["first_killed"]["mean"] == pytest.approx((north["time"].sum() + never * window) / 200)
+
+
+def test_a_law_that_spares_nobody_asks_as_before() -> None:
+    """Without a share `none` an attack kills for sure, and whoever asks for acts that injure means others."""
+    sure = pk.compile(pk.loads(WHO_DIED.replace("none: 55 %, ", "").replace("hurts: injury", "does: threaten")))
+    runs = pk.simulate(sure, replicates=50, seed=3)
+    found = {row["name"]: row["mean"] for row in pk.outcomes(sure, runs).to_dicts()}
+    assert found["killings"] == found["hurting"] > found["attacks"]
+
+
+def test_who_died_is_left_out_where_the_dead_are_not_drawn() -> None:
+    """By replays and by the page; a rare event is refused with what to ask for."""
+    scenario = pk.loads(WHO_DIED)
+    table = pk.simulate(scenario, replicates=1, seed=3, years=1).table()
+    found = pk.replay(scenario, table, "retaliation", replicates=4, imputations=2, ranges=False)
+    told = {one.name for one in found.outcomes if one.observed is not None}
+    assert told == {"attacks", "hurting"}
+    page = {one["id"] for one in bundle(scenario)["outcomes"]}
+    assert {"attacks", "hurting"} <= page and not page & BY_DEAD
+    with pytest.raises(UsageError, match=r"hurts: death, which a law of deaths tells afterwards\n.*of these: attack"):
+        pk.rare(pk.compile(scenario), "first_killed", years=0.1)
+
+
+def test_a_forecast_tells_whether_anyone_will_be_killed(record: EventTable) -> None:
+    """Draw by draw as many killings as acts with dead."""
+    model = pk.compile(pk.loads(WHO_DIED))
+    ahead = pk.forecast(model, record, days=90, draws=100, background="scenario")
+    rows = {row["name"]: row for row in ahead.outcomes.to_dicts()}
+    dead = ahead.drawn.runs.deaths()
+    assert dead is not None
+    assert rows["killings"]["mean"] == pytest.approx((dead > 0).sum() / 100)
+    assert rows["killings"]["mean"] + rows["wounding"]["mean"] == pytest.approx(rows["hurting"]["mean"])
+
+
 def test_standoffs_of_runs_and_of_their_table_have_the_same_dead(model: pk.Model, runs: pk.Runs) -> None:
     """An attack in which nobody dies makes no standoff deadly, though attacks kill."""
     of_runs, of_table = pk.episodes(runs), pk.episodes(runs.table(), model)

@@ -21,7 +21,9 @@ from powderkeg.engine.arrays import HISTORY, Floats
 from powderkeg.engine.branching.genealogy import tally
 from powderkeg.errors import Fault, ModelError, UsageError, nearest_name
 from powderkeg.model import compile as compile_scenario
+from powderkeg.model.deaths import laws_of
 from powderkeg.scenario import EventPattern
+from powderkeg.scenario.asked import HURTS
 from powderkeg.simulate.deaths import KILLS
 from powderkeg.units import YEAR
 from powderkeg.wording import measured, percent
@@ -121,14 +123,14 @@ def per_run(model: Model, runs: Runs) -> list[PerRun]:
     run. share_of_time: share of days. Paired comparisons of two worlds start from these values.
     """
     asked = [_question(one) for _, one in _named(model)]
-    counted = [what for kind, what in asked if _is_tallied(kind, what)]
-    ways = [mechanism_mask(model, what) for what in counted]
-    counts, first = _tally(runs, [channel_mask(model, what) for what in counted], ways)
+    by_dead = [_is_tallied(kind, what) and bool(told_by_dead(model, what).any()) for kind, what in asked]
+    plain = [what for (kind, what), apart in zip(asked, by_dead, strict=True) if _is_tallied(kind, what) and not apart]
+    tallied = _tally(runs, [channel_mask(model, one) for one in plain], [mechanism_mask(model, one) for one in plain])
+    columns = zip(*(table.T for table in tallied), strict=True)
     span = _lengths(runs)
     whole = np.zeros(len(span), dtype=bool)
     answers: list[PerRun] = []
-    k = 0
-    for kind, what in asked:
+    for (kind, what), apart in zip(asked, by_dead, strict=True):
         if kind == "share_of_time":
             answers.append((kind, share_of_time(model, runs, what), whole))
             continue
@@ -136,9 +138,10 @@ def per_run(model: Model, runs: Runs) -> list[PerRun]:
             killed = np.bincount(runs.replicate, dead_in(model, runs, what), len(span)).astype(np.float64)
             answers.append((kind, killed, whole))
             continue
-        if _is_tallied(kind, what):
-            day, number = first[:, k], counts[:, k]
-            k += 1
+        if apart:
+            number, day = _tally_of(runs, hits(model, runs, what))
+        elif _is_tallied(kind, what):
+            number, day = next(columns)
         else:
             day = first_so(model, runs, what)
             number = np.isfinite(day)
@@ -148,6 +151,27 @@ def per_run(model: Model, runs: Runs) -> list[PerRun]:
         else:
             answers.append((kind, (number > 0 if kind == "any" else number).astype(np.float64), whole))
     return answers
+
+
+def hits(model: Model, runs: Runs, pattern: EventPattern) -> NDArray[np.bool_]:
+    """(N,) events that are meant: by who does what to whom, by what set them off, by whether anyone died."""
+    fits = channel_mask(model, pattern)[runs.channel]
+    fits &= mechanism_mask(model, pattern)[runs.mechanism.astype(np.int64) - HISTORY]
+    at = np.flatnonzero(fits & told_by_dead(model, pattern)[runs.channel])
+    dead = runs.deaths() if len(at) else None
+    if dead is not None:
+        fits[at] = (dead[at] > 0) == ("death" in pattern.hurts)
+    return fits
+
+
+def told_by_dead(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
+    """(C,) channels whose acts fit or not by whether anyone died in them: their act has a law of deaths under which
+    nobody may, and the pattern asks for acts that kill without those that hurt, or the other way round."""
+    if ("death" in pattern.hurts) == ("injury" in pattern.hurts):
+        return np.zeros(len(model.channels), dtype=bool)
+    spare = {act for act, law in laws_of(model).items() if law.none > 0.0}
+    fits = channel_mask(model, pattern)
+    return np.array([c.act in spare for c in model.channels], dtype=bool) & fits
 
 
 def first_so(model: Model, runs: Runs, condition: Condition) -> Floats:
@@ -192,14 +216,13 @@ def dead_in(model: Model, runs: Runs, pattern: EventPattern) -> Floats:
     dead = runs.deaths()
     if dead is None:
         dead = (np.asarray(model.hurts)[runs.channel] == KILLS).astype(np.float64)
-    fits = channel_mask(model, pattern)[runs.channel]
-    fits &= mechanism_mask(model, pattern)[runs.mechanism.astype(np.int64) - HISTORY]
-    return np.where(fits, dead, 0.0)
+    return np.where(hits(model, runs, pattern), dead, 0.0)
 
 
 def channel_mask(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
     """(C,) acts that fit who, does, to and hurts; a part that is not given fits all.
 
+    An act with a law of deaths under which nobody may die fits `death` and `injury`: `hits` tells which, by event.
     Raises UsageError, naming the nearest, for an actor or act that the model does not have.
     """
     actors = {name for c in model.channels for name in (c.source, c.target) if name is not None}
@@ -210,15 +233,17 @@ def channel_mask(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
     who = _known("who", pattern.who, actors, model)
     does = _known("does", pattern.does, acts, None)
     to = _known("to", pattern.to, actors, model)
-    hurts = {"none": 0, "injury": 1, "death": 2}
-    harm = [hurts[word] for word in pattern.hurts]
+    harms = [{HURTS[int(h)]} for h in model.hurts]
+    spare = {act for act, law in laws_of(model).items() if law.none > 0.0}
+    for c, harm in zip(model.channels, harms, strict=True):
+        harm |= {"injury"} if c.act in spare else set()
     return np.array(
         [
             c.kind == "act"
             and (not who or c.source in who)
             and (not does or c.act in does)
             and (not to or c.target in to)
-            and (not harm or int(model.hurts[i]) in harm)
+            and (not pattern.hurts or not harms[i].isdisjoint(pattern.hurts))
             for i, c in enumerate(model.channels)
         ],
         dtype=bool,
@@ -276,6 +301,13 @@ def _tally(
     start = np.searchsorted(channel, np.arange(n_channels + 1)).astype(np.int64)
     via = np.array(ways, dtype=bool).reshape(len(ways), len(model.mechanisms) - HISTORY)
     return tally(runs.offsets, runs.time, runs.channel, runs.mechanism, start, question, via, HISTORY)
+
+
+def _tally_of(runs: Runs, hit: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
+    """(R,) how many of these events each replicate has, and the time of the first (inf if none)."""
+    replicate, first = runs.replicate[hit], np.full(runs.replicates, np.inf)
+    np.minimum.at(first, replicate, runs.time[hit])
+    return np.bincount(replicate, minlength=runs.replicates), first
 
 
 def _lengths(runs: Runs) -> Floats:

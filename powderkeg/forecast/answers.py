@@ -14,7 +14,7 @@ import polars as pl
 
 from powderkeg.analyze.episodes import Rules, episodes
 from powderkeg.analyze.intervals import proportion
-from powderkeg.analyze.outcomes import channel_mask, dead_in, first_so, mechanism_mask, share_of_time
+from powderkeg.analyze.outcomes import dead_in, first_so, hits, share_of_time
 from powderkeg.engine.arrays import HISTORY, Floats, Ints
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.drawing import Ahead
@@ -47,8 +47,7 @@ def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, 
             found[name] = (outcome.title or name, stood, first_so(model, runs, outcome.condition) - runs.begin)
         if pattern is None:
             continue
-        hit = channel_mask(model, pattern)[runs.channel]
-        hit &= mechanism_mask(model, pattern)[runs.mechanism.astype(np.int64) - HISTORY]
+        hit = hits(model, runs, pattern)
         dead = dead_in(model, runs, pattern) if outcome.deaths is not None else None
         hit = hit if dead is None else dead > 0
         count = np.bincount(replicate[hit], None if dead is None else dead[hit], R).astype(np.float64)

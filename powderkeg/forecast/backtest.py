@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from powderkeg.analyze.outcomes import told_by_dead
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
 from powderkeg.events.rows import DELAY
@@ -449,8 +450,10 @@ def _outcomes(
     for outcome, (_, _, days) in ahead.items():
         one = getattr(made.model.scenario, "outcomes", {}).get(outcome)
         pattern = None if one is None else one.events
-        if one is not None and (pattern is None or pattern.via or one.deaths is not None):
-            continue  # nobody reports facts, nor what set off an act, and how many died not in every record
+        if one is not None:
+            by_dead = pattern is not None and told_by_dead(made.model, pattern).any()
+            if pattern is None or pattern.via or one.deaths is not None or by_dead:
+                continue  # nobody reports facts, nor what set off an act, and how many died not in every record
         for horizon in horizons:
             chance, hit = float((days < horizon).mean()), float(came[outcome][2][0] < horizon)
             rows.append({"model": name, "origin": made.origin, "horizon": horizon, "name": outcome, "chance": chance,

@@ -45,7 +45,11 @@ class EventPattern:
     who: tuple[str, ...] = declare(Several(Who()), "Who acted: actors or classes.", default=())
     does: tuple[str, ...] = declare(ACTS, "The acts.", default=())
     to: tuple[str, ...] = declare(Several(Who()), "To whom: actors or classes.", default=())
-    hurts: tuple[str, ...] = declare(Several(Choice(HURTS)), "Acts that hurt so: none, injury, death.", default=())
+    hurts: tuple[str, ...] = declare(
+        Several(Choice(HURTS)),
+        "Acts that hurt so: none, injury, death. Under a law of deaths an act without dead injures.",
+        default=(),
+    )
     via: tuple[str, ...] = declare(
         Several(Reference("mechanism")), "Acts that came by these mechanisms (simulated events only).", default=()
     )

@@ -182,7 +182,11 @@ class Cast:
         """Whether some move makes such an event possible."""
         who, to = self.actors(pattern.who), self.actors(pattern.to)
         for act in pattern.does or tuple(self.scenario.acts):
-            if pattern.hurts and self.scenario.acts[act].hurts not in pattern.hurts:
+            declared = self.scenario.acts[act]
+            # Under a law of deaths an act in which nobody dies counts as one that injures.
+            spares = declared.deaths is not None and float(declared.deaths.none) > 0.0
+            harms = (declared.hurts, *(("injury",) if spares else ()))
+            if pattern.hurts and not any(harm in pattern.hurts for harm in harms):
                 continue
             wanted = MoveReach("", who, to, None)
             for reach in self.reaches.get(act, ()):

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.analyze import LEVEL, channel_mask, episodes
+from powderkeg.analyze.outcomes import told_by_dead
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, PowderkegError, UsageError, nearest_name
 from powderkeg.model import Model
@@ -240,6 +241,10 @@ def mark_masks(model: Model, marks: Mapping[str, Mark]) -> dict[str, NDArray[np.
         for pattern in mark.acts:
             try:
                 mask |= channel_mask(model, pattern)
+                if (odd := np.flatnonzero(told_by_dead(model, pattern))).size:
+                    acts = ", ".join(sorted({model.channels[c].act for c in odd}))
+                    found = f"{', '.join(pattern.hurts)}, which a law of deaths tells event by event"
+                    raise UsageError(Fault.at("hurts", found, f"acts by name (does), of these: {acts}"))
             except PowderkegError as error:
                 faults += [replace(fault, path=f"marks.{name}.acts.{fault.path}") for fault in error.faults]
         masks[name] = mask

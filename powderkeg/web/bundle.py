@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.analyze.outcomes import UNITS, cells_of, channel_mask, mechanism_mask
+from powderkeg.analyze.outcomes import UNITS, cells_of, channel_mask, mechanism_mask, told_by_dead
 from powderkeg.analyze.streams import streams
 from powderkeg.compare.interventions import Named, contradictions, plan
 from powderkeg.compare.measures import STANDOFFS
@@ -221,14 +221,15 @@ def _ties(model: Model) -> list[dict[str, Any]]:
 def _outcomes(model: Model) -> list[dict[str, Any]]:
     """The scenario's questions; channels and causes that answer them, or the cells whose days are summed.
 
-    Questions after deaths are left out: the loops in the page draw acts and not how many die in each.
+    Questions after deaths, or after acts in which somebody died, are left out: the loops in the page draw acts and
+    not how many die in each.
     """
     assert model.scenario is not None
     years = float(model.scenario.years)
     kinds = {"any": "chance", "count": "count", "first": "time", "share_of_time": "share"}
     found = []
     for name, one in model.scenario.outcomes.items():
-        if one.deaths is not None:
+        if one.deaths is not None or (one.events is not None and told_by_dead(model, one.events).any()):
             continue
         kind, what = next((kind, what) for kind in UNITS if (what := getattr(one, kind)) is not None)
         told: dict[str, Any] = {

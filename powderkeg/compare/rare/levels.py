@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.analyze.outcomes import channel_mask, mechanism_mask
+from powderkeg.analyze.outcomes import channel_mask, mechanism_mask, told_by_dead
 from powderkeg.engine.arrays import HISTORY, Floats, System
 from powderkeg.engine.splitting.layout import Levels
 from powderkeg.errors import Fault, UsageError, nearest_name
@@ -183,6 +183,13 @@ def _mask(model: Model, step: Step) -> NDArray[np.bool_]:
     if step.events is None:
         return np.zeros(C, np.bool_)
     if isinstance(step.events, EventPattern):
+        odd = np.flatnonzero(told_by_dead(model, step.events))
+        if len(odd):
+            acts = ", ".join(sorted({model.channels[c].act for c in odd}))
+            raise UsageError(
+                Fault.at(step.title, f"hurts: {', '.join(step.events.hurts)}, which a law of deaths tells afterwards",
+                      f"acts by name (does), of these: {acts}; or hurts: [injury, death]")
+            )  # fmt: skip
         return channel_mask(model, step.events)
     mask = np.asarray(step.events)
     if mask.shape != (C,) or mask.dtype != np.bool_:

@@ -17,7 +17,7 @@ from scipy import special
 
 from powderkeg.analyze import episodes
 from powderkeg.analyze.intervals import proportion
-from powderkeg.analyze.outcomes import mechanism_mask
+from powderkeg.analyze.outcomes import mechanism_mask, told_by_dead
 from powderkeg.compare.effects import Effect, doubt
 from powderkeg.compare.measures import outcome_measures
 from powderkeg.compare.replay.histories import History, ReplayJob, both_worlds, channels_of
@@ -41,7 +41,7 @@ RESTS_ON = (
 NOT_OBSERVABLE = (
     "A record does not say what set an act off, so an outcome that asks by which mechanism acts came (via) is neither "
     "observed nor replayed, only simulated; attribution (powderkeg attribute) tells how likely each cause is. The same "
-    "holds of how many died."
+    "holds of how many died, and of whether anyone did in acts that have a law of deaths."
 )
 
 
@@ -303,11 +303,14 @@ def tell(
 
 
 def _asks_what_no_record_says(model: Model) -> set[str]:
-    """Outcomes for which what set an act off counts, or how many died: acts that replays add have no dead told."""
+    """Outcomes for which what set an act off counts, or who died: acts that replays add have no dead told."""
     assert model.scenario is not None
     asked = model.scenario.outcomes.items()
     via = {name for name, one in asked if one.events is not None and not mechanism_mask(model, one.events)[0]}
-    return via | {name for name, one in asked if one.deaths is not None}
+    dead = {name for name, one in asked if one.deaths is not None}
+    return (
+        via | dead | {name for name, one in asked if one.events is not None and told_by_dead(model, one.events).any()}
+    )
 
 
 def _act_rows(job: ReplayJob, source: Scenario, stays: Floats, impossible: Floats) -> pl.DataFrame:

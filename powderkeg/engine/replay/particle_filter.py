@@ -332,8 +332,8 @@ def _live_on(
             w[at + LEVEL + ints[ints[TURN_FACT] + i]] = ints[ints[TURN_LEVEL] + i]
         i += 1
         w[at + TURNED] = i
-    n = _live(ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n)
-    return n
+    told: int = _live(ints, floats, process, watched, breaks, smooth, w, x, at, xt, p, until, key, log_time, log, n)
+    return told
 
 
 @inner
