@@ -18,9 +18,9 @@ import numpy as np
 from powderkeg.model.deaths import DeathNumbers, laws_of
 from powderkeg.model.layout import page
 from powderkeg.model.parts import Model, Parameter
-from powderkeg.model.reachable import ReachableStates, reach
+from powderkeg.model.reachable import ReachableStates
 from powderkeg.model.spectral import edge_masses, edge_sources
-from powderkeg.model.stability import Stability, stability_over
+from powderkeg.model.stability import Stability, looked_over
 from powderkeg.model.wording import act, acts, both, effects, is_not_so, is_so, only, tie
 from powderkeg.scenario import SYMMETRIC, TIE_LEVELS, Condition, Mechanism, Move, Quantity, Scenario, Tie, TiePattern
 from powderkeg.units import YEAR
@@ -49,8 +49,7 @@ class Description:
 
 def describe(model: Model) -> Description:
     """Say back what the model means."""
-    found = reach(model)
-    stable = stability_over(model, found)
+    found, stable = looked_over(model)
     data: Data = {"size": _size(model), "stability": stable.as_dict(), "departure": stable.departure}
     scenario = model.scenario
     if scenario is None:

@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from powderkeg.engine.arrays import System
 from powderkeg.model.compiling import compile_scenario
 from powderkeg.model.describe import describe
+from powderkeg.model.filling import filled
 from powderkeg.model.parts import Model
+from powderkeg.model.register import Register
 from powderkeg.scenario import edit
 
 LEVELS = "initial_level"
@@ -26,7 +29,7 @@ def why_idle(model: Model, changes: Mapping[str, Any]) -> str:
     if model.scenario is None or not changes:
         return ""
     paths = list(changes)
-    base, other = model.system, compile_scenario(edit(model.scenario, changes)).system
+    base, other = model.system, _edited(model, changes)
     differ = {field for field, one, new in zip(base._fields, base, other, strict=True) if not np.array_equal(one, new)}
     if not differ:
         return f"{_listed(paths)}: what is set is what the file says already, or nothing reads it"
@@ -36,6 +39,17 @@ def why_idle(model: Model, changes: Mapping[str, Any]) -> str:
         return f"nothing in the scenario asks for {_listed(sorted(facts))}"
     reasons = [_sleeps(model, path, asleep) for path in paths]
     return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
+
+
+def _edited(model: Model, changes: Mapping[str, Any]) -> System:
+    """The arrays with these changes; numbers are filled in, as who answers whom stays what it is."""
+    assert model.scenario is not None
+    edited = edit(model.scenario, changes)
+    before = {parameter.path: parameter.value for parameter in model.parameters}
+    if not before.keys() >= changes.keys():
+        return compile_scenario(edited).system
+    values = {one.path: one.value for one in Register(edited).parameters}
+    return filled(model, {path: value for path, value in values.items() if value != before[path]})
 
 
 @lru_cache(maxsize=1)

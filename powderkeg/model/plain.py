@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.errors import ModelError
@@ -37,6 +36,8 @@ def from_arrays(
 
     Raises ModelError if shapes disagree or a number is negative or not finite.
     """
+    from scipy import sparse  # a third of a second, and models of scenarios do without
+
     rates = np.array(rate, dtype=np.float64).reshape(-1)
     size = len(rates)
     if size == 0:
@@ -79,6 +80,8 @@ def from_arrays(
 
 def _entries(matrix: Any, size: int) -> tuple[Ints, Ints, Floats]:
     """Source, target and mass of every positive entry."""
+    from scipy import sparse
+
     coo = sparse.coo_array(matrix if sparse.issparse(matrix) else np.array(matrix, dtype=np.float64, ndmin=2))
     if coo.shape != (size, size):
         raise ModelError(f"excitation of shape {coo.shape}; expected ({size}, {size}) for {size} rates")

@@ -16,16 +16,17 @@ added at every step.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
-from scipy.sparse.linalg import ArpackNoConvergence, eigs, splu
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.model.gates import row_values
+from powderkeg.model.masses import MassMatrix
 from powderkeg.model.parts import Model
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 CLOSE = 1e-9
 """Two bounds on a ratio that differ by less than this part of it are taken for one number."""
@@ -59,12 +60,12 @@ def branching_matrix(model: Model, levels: Mapping[str, str] | Ints | None = Non
     returns  (C, C), >= 0, calms taken as 0 (they only lower)
     """
     system = model.system
-    return _matrix(system, edge_masses(system, model.levels_of(levels)))
+    return _matrix(system, edge_masses(system, model.levels_of(levels))).scipy
 
 
 def branching_ratio(model: Model, levels: Mapping[str, str] | Ints | None = None) -> float:
     """Spectral radius of the branching matrix: below 1, what follows from one act dies out."""
-    return spectral_radius(branching_matrix(model, levels))
+    return ratio_of_masses(model.system, edge_masses(model.system, model.levels_of(levels)))
 
 
 def edge_masses(system: System, levels: Ints) -> Floats:
@@ -73,9 +74,9 @@ def edge_masses(system: System, levels: Ints) -> Floats:
     return system.edge_mass * rows[system.edge_gate] * rows[system.channel_gate][system.edge_target]
 
 
-def spectral_radius(matrix: sparse.csr_array) -> float:
-    """Spectral radius of a matrix without negative entries, of any structure."""
-    classes = _classes(matrix)
+def spectral_radius(matrix: MassMatrix | Any) -> float:
+    """Spectral radius of a matrix without negative entries, of any structure, dense or of SciPy's."""
+    classes = _classes(MassMatrix.of(matrix))
     return 0.0 if classes is None else float(_class_radii(classes).max())
 
 
@@ -96,10 +97,10 @@ def edge_weights(system: System, masses: Floats) -> Floats:
     if classes is None:
         return np.zeros(system.n_edges)
     members = classes.members(0 if len(classes.start) == 1 else int(np.argmax(_class_radii(classes))))
-    inside = matrix[members][:, members]
+    inside = matrix.among(members)
     right, left = np.zeros(system.n_channels), np.zeros(system.n_channels)
     right[members] = _perron(inside)[1]
-    left[members] = _perron(inside.T.tocsr())[1]
+    left[members] = _perron(inside.transposed)[1]
     weights = left[edge_sources(system)] * masses * right[system.edge_target]
     return np.asarray(weights / weights.sum())
 
@@ -133,23 +134,15 @@ def edge_sources(system: System) -> Ints:
     return np.repeat(np.arange(system.n_channels), np.diff(system.edge_start))
 
 
-def _matrix(system: System, masses: Floats) -> sparse.csr_array:
+def _matrix(system: System, masses: Floats) -> MassMatrix:
     """Edge masses as a [source, target] matrix, edges of one pair added up, zeros left out."""
-    return tidy(sparse.csr_array((masses, system.edge_target, system.edge_start), shape=(system.n_channels,) * 2))
-
-
-def tidy(matrix: sparse.csr_array) -> sparse.csr_array:
-    """The matrix with entries of one pair added up and zeros left out, as the search for classes needs it."""
-    matrix = matrix.copy()
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    return matrix
+    return MassMatrix(edge_sources(system), system.edge_target, masses, system.n_channels)
 
 
 class _Classes(NamedTuple):
     """Channels that can set each other off, class after class: those that stand in no cycle are left out."""
 
-    blocks: sparse.csr_array  # from and to these channels, links between classes left out
+    blocks: MassMatrix  # from and to these channels, links between classes left out
     channels: Ints
     start: Ints
 
@@ -159,25 +152,23 @@ class _Classes(NamedTuple):
         return np.sort(self.channels[self.start[index] : end[index + 1]])
 
 
-def _classes(matrix: sparse.csr_array) -> _Classes | None:
+def _classes(matrix: MassMatrix) -> _Classes | None:
     """None for a matrix without cycles."""
-    if matrix.nnz == 0:
+    if len(matrix.mass) == 0:
         return None
-    n_classes, class_of = csgraph.connected_components(matrix, directed=True, connection="strong")
-    entries = matrix.tocoo()
-    inside = class_of[entries.row] == class_of[entries.col]
-    row, col, value = entries.row[inside], entries.col[inside], entries.data[inside]
+    class_of = matrix.components()
+    inside = class_of[matrix.row] == class_of[matrix.col]
+    row, col, mass = matrix.row[inside], matrix.col[inside], matrix.mass[inside]
     if len(row) == 0:
         return None
-    in_cycle = np.zeros(n_classes, dtype=np.bool_)
+    in_cycle = np.zeros(int(class_of.max()) + 1, dtype=np.bool_)
     in_cycle[class_of[row]] = True
     channels = np.flatnonzero(in_cycle[class_of])
     channels = channels[np.argsort(class_of[channels], kind="stable")]
-    position = np.full(matrix.shape[0], -1, dtype=np.int64)
+    position = np.full(matrix.size, -1, dtype=np.int64)
     position[channels] = np.arange(len(channels))
     start = np.flatnonzero(np.diff(class_of[channels], prepend=-1))
-    blocks = sparse.csr_array((value, (position[row], position[col])), shape=(len(channels), len(channels)))
-    return _Classes(blocks, channels, start)
+    return _Classes(MassMatrix(position[row], position[col], mass, len(channels)), channels, start)
 
 
 def _class_radii(classes: _Classes) -> Floats:
@@ -186,8 +177,8 @@ def _class_radii(classes: _Classes) -> Floats:
     All blocks iterate at once, so that 10,000 pairs that retaliate against each other cost no more than one matrix.
     """
     blocks, start = classes.blocks, classes.start
-    sizes = np.diff(np.append(start, blocks.shape[0]))
-    vector = np.ones(blocks.shape[0])
+    sizes = np.diff(np.append(start, blocks.size))
+    vector = np.ones(blocks.size)
     low, high = np.zeros(len(start)), np.full(len(start), np.inf)
     for step in range(100):
         image = blocks @ vector
@@ -208,13 +199,13 @@ def _class_radii(classes: _Classes) -> Floats:
     for index in sorted(np.flatnonzero(open_still), key=lambda index: -high[index]):
         if high[index] <= best:
             break  # neither this block nor any after it can be the worst
-        block = slice(start[index], start[index] + sizes[index])
-        radius[index] = np.clip(_perron(blocks[block, block])[0], low[index], high[index])
+        block = blocks.among(np.arange(start[index], start[index] + sizes[index]))
+        radius[index] = np.clip(_perron(block)[0], low[index], high[index])
         best = max(best, float(radius[index]))
     return np.asarray(radius)
 
 
-def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
+def _perron(matrix: MassMatrix) -> tuple[float, Floats]:
     """Perron eigenvalue and vector (largest entry 1, all > 0) of an irreducible matrix.
 
     Shifted power steps first. Where they are slow, small matrices go on with Noda's iteration: solve (s - B) w = v with
@@ -222,7 +213,7 @@ def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
     (Noda 1971, Numerische Mathematik 17, 382-386). Large ones, whose factors would fill up, are lumped where many
     channels are alike, and left to ARPACK where they are not.
     """
-    size = matrix.shape[0]
+    size = matrix.size
     is_large = size > NODA_UP_TO
     vector = np.ones(size)
     if is_large and (lumped := _lumped(matrix)) is not None:
@@ -234,8 +225,10 @@ def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
         if high - low <= CLOSE * high:
             break
         if step == POWER_STEPS and is_large:
+            from scipy.sparse.linalg import ArpackNoConvergence, eigs
+
             try:
-                values, vectors = eigs(matrix, k=1, which="LR", v0=vector, tol=ARPACK_CLOSE, ncv=BASIS)
+                values, vectors = eigs(matrix.scipy, k=1, which="LR", v0=vector, tol=ARPACK_CLOSE, ncv=BASIS)
                 found = np.abs(vectors[:, 0].real)
                 return float(values[0].real), np.maximum(found / found.max(), TINY)
             except ArpackNoConvergence:
@@ -243,14 +236,17 @@ def _perron(matrix: sparse.csr_array) -> tuple[float, Floats]:
         if step < POWER_STEPS or is_large:
             vector = image + (low + high) / 2.0 * vector
         else:
+            from scipy import sparse
+            from scipy.sparse.linalg import splu
+
             # Just above the bound: at the bound itself the system can be singular to the last digit.
-            shifted = high * (1.0 + 1e-13) * sparse.eye_array(size, format="csc") - matrix.tocsc()
+            shifted = high * (1.0 + 1e-13) * sparse.eye_array(size, format="csc") - matrix.scipy.tocsc()
             vector = np.abs(splu(shifted).solve(vector))
         vector = np.maximum(vector / vector.max(), TINY)
     return (low + high) / 2.0, vector
 
 
-def _lumped(matrix: sparse.csr_array) -> Floats | None:
+def _lumped(matrix: MassMatrix) -> Floats | None:
     """The Perron vector of a large matrix by way of a small one, in which channels alike are one; None if few are.
 
     Channels are alike if they carry the same mass to every set of alike channels: then the vector is the same for all
@@ -258,7 +254,7 @@ def _lumped(matrix: sparse.csr_array) -> Floats | None:
     Theory, 9.3). Sets are split until nothing splits them, seen by random weights on the sets. The caller's bounds hold
     whatever comes out here.
     """
-    size = matrix.shape[0]
+    size = matrix.size
     draw = np.random.default_rng(1)
     alike, n_sets = np.zeros(size, dtype=np.int64), 1
     while True:
@@ -270,8 +266,6 @@ def _lumped(matrix: sparse.csr_array) -> Floats | None:
         if len(distinct) == n_sets:
             break
         n_sets = len(distinct)
-    entries = matrix.tocoo()
-    mass = entries.data / np.bincount(alike)[alike[entries.row]]
-    small = tidy(sparse.csr_array((mass, (alike[entries.row], alike[entries.col])), shape=(n_sets, n_sets)))
-    vector: Floats = _perron(small)[1][alike]
+    mass = matrix.mass / np.bincount(alike)[alike[matrix.row]]
+    vector: Floats = _perron(MassMatrix(alike[matrix.row], alike[matrix.col], mass, n_sets))[1][alike]
     return vector

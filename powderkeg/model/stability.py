@@ -15,16 +15,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy import sparse
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import PowderkegWarning
 from powderkeg.model.gates import row_values
+from powderkeg.model.masses import MassMatrix
 from powderkeg.model.parts import Model
 from powderkeg.model.reachable import MOST_STATES, ReachableStates, reach
-from powderkeg.model.spectral import edge_weights, spectral_radius, tidy, weight_by_path
+from powderkeg.model.spectral import edge_sources, edge_weights, spectral_radius, weight_by_path
 from powderkeg.model.wording import both
 from powderkeg.showing import as_html
 
@@ -134,7 +135,21 @@ def stability(model: Model, acts: Iterable[int] = (), most: int = MOST_STATES) -
     acts   channels that may also fire by hand (the acts of an intervention), by index
     most   reachable states up to which they are listed one by one
     """
+    acts = tuple(acts)
+    if not acts and most == MOST_STATES:
+        return looked_over(model)[1]
     return stability_over(model, reach(model, acts, most), most)
+
+
+def looked_over(model: Model) -> tuple[ReachableStates, Stability]:
+    """The states of a model and its stability, worked out once: a check asks for both again and again."""
+    if model not in _LOOKED_OVER:
+        found = reach(model)
+        _LOOKED_OVER[model] = found, stability_over(model, found)
+    return _LOOKED_OVER[model]
+
+
+_LOOKED_OVER: WeakKeyDictionary[Model, tuple[ReachableStates, Stability]] = WeakKeyDictionary()
 
 
 def stability_over(model: Model, found: ReachableStates, most: int = MOST_STATES) -> Stability:
@@ -203,10 +218,9 @@ def branching_ratios(model: Model, levels: Ints) -> Floats:
     rows = row_values(system, np.asarray(levels, dtype=np.int64))
     values = rows[:, pairs[:, 0]] * rows[:, pairs[:, 1]]
     distinct, inverse = np.unique(values, axis=0, return_inverse=True)
-    start = system.edge_start
-    shape = (system.n_channels, system.n_channels)
+    sources, size = edge_sources(system), system.n_channels
     ratios = [
-        spectral_radius(tidy(sparse.csr_array((system.edge_mass * row[pairing], system.edge_target, start), shape)))
+        spectral_radius(MassMatrix(sources, system.edge_target, system.edge_mass * row[pairing], size))
         for row in distinct
     ]
     return np.array(ratios)[inverse]
@@ -228,8 +242,8 @@ class _Ratios:
     def __call__(self, factors: Floats) -> float:
         key = factors[self.used].tobytes()
         if key not in self.known:
-            entries = (self.mass * factors[self.factor], (self.row, self.column))
-            self.known[key] = spectral_radius(tidy(sparse.csr_array(entries, shape=(self.size, self.size))))
+            mass = self.mass * factors[self.factor]
+            self.known[key] = spectral_radius(MassMatrix(self.row, self.column, mass, self.size))
         return self.known[key]
 
 
