@@ -130,7 +130,10 @@ def _slope_echoes(
     x_index: Ints, x_value: Floats, n_linear: int, column: Ints, full: bool, trace: Floats, product: Floats,
     pull: Floats, by_echo: Floats,
 ) -> None:  # fmt: skip
-    """First derivatives by the echoes of row i of a block, and the inverse of L times the derivative of L."""
+    """First derivatives by the echoes of row i of a block, and the inverse of L times the derivative of L.
+
+    product  (parameter, column, row) of that
+    """
     for e in range(echo_start[first + i], echo_start[first + i + 1]):
         j = echo_term[e]
         v = echo_value[e]
@@ -142,36 +145,64 @@ def _slope_echoes(
         trace[a] -= slope[j] * v * back
         if full:
             for q in range(size):
-                product[(a * size + q) * size + source] -= inverse[q, i] * slope[j] * v
+                product[(a * size + source) * size + q] -= inverse[q, i] * slope[j] * v
         for k in range(x_start[j], x_start[j + 1]):
             a = column[n_linear + x_index[k]]
             dv = coefficient[j] * v * x_value[k]
             trace[a] -= dv * back
             if full:
                 for q in range(size):
-                    product[(a * size + q) * size + source] -= inverse[q, i] * dv
+                    product[(a * size + source) * size + q] -= inverse[q, i] * dv
+
+
+@inner
+def _columns_of(
+    size: int, inverse: Floats, dr: Floats, product: Floats, n_touched: int, columns: Ints, n_columns: Ints
+) -> None:
+    """Finish the inverse of L times the derivatives of L, and list for each parameter the columns that it moves.
+
+    A parameter moves few of them: those of the channels that have it, and of those whose echoes have it.
+    """
+    for a in range(n_touched):
+        n = 0
+        for i in range(size):
+            column = (a * size + i) * size
+            moves = dr[a, i] != 0.0
+            if moves:
+                for q in range(size):
+                    product[column + q] += inverse[q, i] * dr[a, i]
+            else:
+                for q in range(size):
+                    moves |= product[column + q] != 0.0
+            if moves:
+                columns[a, n] = i
+                n += 1
+        n_columns[a] = n
 
 
 @inner
 def _bend_block(
     first: int, size: int, weight: float, acts: Floats, r: Floats, inverse: Floats, dr: Floats, product: Floats,
-    full: bool, n_touched: int, touched: Ints, hessian: Floats,
+    full: bool, n_touched: int, touched: Ints, columns: Ints, n_columns: Ints, pull: Floats, hessian: Floats,
 ) -> None:  # fmt: skip
-    """Second derivatives of a block."""
+    """Second derivatives of a block. Columns that a parameter does not move would add nothing, and are left out."""
     if full:
-        for a in range(n_touched):
-            for i in range(size):
-                for q in range(size):
-                    product[(a * size + q) * size + i] += inverse[q, i] * dr[a, i]
+        _columns_of(size, inverse, dr, product, n_touched, columns, n_columns)
     for a in range(n_touched):
+        for i in range(size):
+            pull[i] = (acts[first + i] - 1.0) / r[i] ** 2 * dr[a, i]
         for c in range(a, n_touched):
             h = 0.0
-            for i in range(size):
-                h -= (acts[first + i] - 1.0) / r[i] ** 2 * dr[a, i] * dr[c, i]
-                if full:
-                    for q in range(size):
-                        h -= product[(a * size + i) * size + q] * product[(c * size + q) * size + i]
-                else:
+            if full:
+                for k in range(n_columns[c]):
+                    i = columns[c, k]
+                    h -= pull[i] * dr[c, i]
+                    for j in range(n_columns[a]):
+                        q = columns[a, j]
+                        h -= product[(a * size + q) * size + i] * product[(c * size + i) * size + q]
+            else:
+                for i in range(size):
+                    h -= pull[i] * dr[c, i]
                     h -= inverse[i, i] ** 2 * dr[a, i] * dr[c, i]
             hessian[touched[a], touched[c]] += weight * h
             if a != c:
@@ -179,7 +210,7 @@ def _bend_block(
 
 
 class _Room(NamedTuple):
-    """Where a block is worked out: L, its inverse, r, derivatives; which parameters it hangs on."""
+    """Where a block is worked out: L, its inverse, r, derivatives; which parameters it hangs on, and what they move."""
 
     matrix: Floats
     inverse: Floats
@@ -189,6 +220,9 @@ class _Room(NamedTuple):
     trace: Floats
     column: Ints
     touched: Ints
+    columns: Ints
+    n_columns: Ints
+    by_r: Floats
 
 
 @loop
@@ -201,6 +235,7 @@ def _add_blocks(
     """The sum of `evaluate_days`; what it returns beside it is added to the last five arrays."""
     matrix, inverse, r, dr, product = room.matrix, room.inverse, room.r, room.dr, room.product
     trace, column, touched = room.trace, room.column, room.touched
+    columns, n_columns, by_r = room.columns, room.n_columns, room.by_r
     total = 0.0
     for b in range(len(block) - 1):
         first, size = block[b], block[b + 1] - block[b]
@@ -242,7 +277,10 @@ def _add_blocks(
         for a in range(n_touched):
             gradient[touched[a]] += weight * trace[a]
         if curved:
-            _bend_block(first, size, weight, acts, r, inverse, dr, product, full, n_touched, touched, hessian)
+            _bend_block(
+                first, size, weight, acts, r, inverse, dr, product, full, n_touched, touched, columns, n_columns, by_r,
+                hessian,
+            )  # fmt: skip
         for a in range(n_touched):
             column[touched[a]] = -1
     return total
@@ -283,6 +321,7 @@ def evaluate_days(
     room = _Room(
         np.empty((most, most)), np.empty((most, most)), np.empty(most), np.empty((n, most)),
         np.empty(n * curved_most**2), np.empty(n), np.full(n, -1, np.int64), np.empty(n, np.int64),
+        np.empty((n, curved_most), np.int64), np.empty(n, np.int64), np.empty(most),
     )  # fmt: skip
     gradient, pull, hessian = np.zeros(n), np.zeros(len(coefficient)), np.zeros((n, n))
     by_row, by_echo = np.zeros(len(acts)), np.zeros(len(echo_from))

@@ -324,7 +324,8 @@ def _day_objective(
     unexplained = _events_of(unexplained_rows, day, data.channel)
     scored = day >= 0
     scored[unexplained] = False
-    _, times = np.unique(np.stack([day[scored], data.channel[scored]]), axis=1, return_counts=True)
+    cell = day[scored] * (int(data.channel.max(initial=0)) + 1) + data.channel[scored]
+    _, times = np.unique(cell, return_counts=True)
     constant = -float(special.gammaln(times + 1.0).sum())
     return Objective(terms, rows, constant, unexplained, weight, replies)
 
