@@ -20,8 +20,8 @@ import powderkeg as pk
 from powderkeg.cli.app import _exit_code
 from powderkeg.compare.sweep.sweeps import axis
 from powderkeg.errors import ModelError, UsageError
-from powderkeg.events import write_events
-from powderkeg.simulate import JobPlan, PartDone, WorkerError, jobs, pieces, simulate
+from powderkeg.events import write_events, write_frames
+from powderkeg.simulate import JobPlan, PartDone, WorkerError, jobs, pieces, runs, simulate
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.pieces import made_in_order
@@ -95,6 +95,19 @@ def test_runs_that_stream_say_the_same_as_runs_in_memory(here: Path) -> None:
     for place, bytes_there in every.items():
         if place.name != "about.json":
             assert (here / "parts" / place).read_bytes() == bytes_there, place
+
+
+def test_events_written_part_by_part_are_the_bytes_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = simulate("north-kosovo", replicates=30, years=3)
+    for part in (500, 10**6):
+        monkeypatch.setattr(runs.Runs.parts, "__defaults__", (part,))
+        assert len([*found.parts()]) == 1 or part == 500
+        write_events(found.table(), tmp_path / "whole.parquet")
+        schema = next(found.part(0, 1).frames()).schema
+        write_frames(found.frames(), schema, tmp_path / "parts.parquet", found.about())
+        assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
 
 
 def test_what_does_not_belong_together_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +38,7 @@ from powderkeg.cli.options import (
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError, nearest_name
-from powderkeg.writing.files import text_of
+from powderkeg.writing.files import DiskError, text_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -121,8 +120,8 @@ def run(
         if stream:
             raise UsageError(Fault.at("--seen-by", "beside --stream", "one of them"))
 
-    from powderkeg import report
     from powderkeg.model import compile, stability
+    from powderkeg.report.results import summary
 
     model = compile(read)
     with screen.waiting("looking for the worst state"):
@@ -136,7 +135,7 @@ def run(
     with job.told(screen, place), job.executor() as executor:
         make = counted_streaming if stream else counted_whole
         made = make(screen, model, found, asked | {"plan": plan, "executor": executor})
-        screen.data(report.summary(made.results))
+        screen.data(summary(made.results))
         show(screen, made.results)
         if folder is not None:
             with screen.waiting("writing"), folder.results("run", read, seed):
@@ -149,7 +148,7 @@ def run(
         raise typer.Exit(STOPPED)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Made:
     """What there is to tell and to write; without runs, they stand in files already."""
 
@@ -158,16 +157,21 @@ class Made:
     episodes: pl.DataFrame | None = None
     stopped: bool = False
 
+    def let_go(self) -> None:
+        """Give back the memory of what was written."""
+        self.runs = self.episodes = None
+
 
 def counted_whole(screen: Screen, model: Model, found: Stability, asked: dict[str, Any]) -> Made:
     """All runs in memory at once."""
-    from powderkeg import analyze, report
+    from powderkeg import analyze
+    from powderkeg.report.results import gather
 
     runs, stopped = simulated(screen, model, asked)
     with screen.waiting("counting"):
         episodes = analyze.episodes(runs)
         lines = record_lines(model, runs.replicates, asked["seed"], asked["workers"])
-        return Made(report.gather(model, runs, episodes, lines, found), runs, episodes, stopped)
+        return Made(gather(model, runs, episodes, lines, found), runs, episodes, stopped)
 
 
 def counted_streaming(screen: Screen, model: Model, found: Stability, asked: dict[str, Any]) -> Made:
@@ -217,11 +221,12 @@ class Also:
 
     def write(self, folder: Folder, scenario: Scenario, results: Results) -> None:
         """Each figure as figure-NAME, each table as table-NAME.csv, the page as page.html."""
-        from powderkeg import plots, report
+        if self.forms:
+            from powderkeg import plots, report
 
-        for name, (chart, _) in report.figures(results).items() if self.forms else ():
-            for form in self.forms:
-                folder.write(f"figure-{name}.{form}", partial(plots.save, chart))
+            for name, (chart, _) in report.figures(results).items():
+                for form in self.forms:
+                    folder.write(f"figure-{name}.{form}", partial(plots.save, chart))
         for name, frame in results.tables().items() if self.tables else ():
             folder.write(f"table-{name}.csv", csv_of(frame))
         if self.origin is not None:
@@ -330,16 +335,19 @@ def typed(name: str, sets: Sequence[str] | None, results: Results, seen_by: str 
 
 
 def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Also, seen_by: str | None = None) -> None:
-    """All files, the small ones first: if the disk fills up, what answers the questions is there."""
-    from powderkeg import report
-    from powderkeg.events import write_events
+    """All files, the small ones first: if the disk fills up, what answers the questions is there.
+
+    The runs go before figures are drawn: what draws them takes as much memory as all that ran.
+    """
+    from powderkeg.events import write_events, write_frames
+    from powderkeg.report.results import summary
     from powderkeg.scenario import resolve
 
     results, runs = made.results, made.runs
-    summary = json.dumps(report.summary(results), ensure_ascii=False, allow_nan=False, indent=2)
+    told = json.dumps(summary(results), ensure_ascii=False, allow_nan=False, indent=2)
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
     folder.write("outcomes.csv", csv_of(results.outcomes))
-    folder.write("outcomes.json", text_of(summary + "\n"))
+    folder.write("outcomes.json", text_of(told + "\n"))
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
     if made.episodes is not None:
         folder.write("episodes.parquet", made.episodes.write_parquet)
@@ -350,12 +358,18 @@ def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Al
         reports = observe(runs, scenario.reporting[seen_by], results.seed)
         folder.write("reports.parquet", lambda path: write_events(reports, path))
     files = [*folder.finished, *(["events.parquet"] if runs is not None else ["events/", "standoffs/"])]
-    # The page keeps one core busy, the events another.
-    with ThreadPoolExecutor(1) as pool:
-        writing = None
-        if runs is not None:
-            table = runs.table
-            writing = pool.submit(folder.write, "events.parquet", lambda path: write_events(table(), path))
-        folder.write("report.html", lambda path: report.write(results, path, files, command))
-        if writing is not None:
-            writing.result()
+    full: DiskError | None = None
+    if runs is not None:
+        about, frames, schema = runs.about(), runs.frames(), next(runs.part(0, 1).frames()).schema
+        try:
+            folder.write("events.parquet", lambda path: write_frames(frames, schema, path, about))
+        except DiskError as error:  # the page, which is small and answers the questions, may still find room
+            full = error
+        del runs, frames
+    made.let_go()
+
+    from powderkeg import report
+
+    folder.write("report.html", lambda path: report.write(results, path, files, command))
+    if full is not None:
+        raise full

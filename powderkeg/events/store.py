@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from powderkeg.errors import EventError, Fault
 from powderkeg.events.files import FileFault, shown_name
@@ -33,6 +34,22 @@ def write_events(table: EventTable, path: str | Path) -> None:
     metadata = _metadata(table.start, table.days, table.resolution, table.account, table.coverage, table.quarantine)
     with _replacing(Path(path)) as part:
         table.frame.write_parquet(part, metadata=metadata)
+
+
+def write_frames(frames: Iterator[pl.DataFrame], schema: pl.Schema, path: Path, about: dict[str, Any]) -> None:
+    """Write a table that comes frame by frame: the same bytes as of the whole, of which only a part is in memory.
+
+    schema  of each frame
+    about   start, days, account, as `EventTable` has them
+    """
+    plain = {"resolution": EventTable.resolution, "coverage": None, "quarantine": None}
+    told = _metadata(**(plain | about))
+
+    def give(*asked: object) -> Iterator[pl.DataFrame]:
+        return frames
+
+    with _replacing(path) as part:
+        register_io_source(give, schema=schema).sink_parquet(part, metadata=told)
 
 
 def write_slices(slices: Iterable[Path], path: Path, about: dict[str, Any]) -> None:

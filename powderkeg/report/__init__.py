@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from powderkeg import plots
 from powderkeg.analyze.outcomes import when_first
-from powderkeg.report.pages import FOLDER, environment
 from powderkeg.report.results import MOST_LISTED, SHARE_UNITS, Results, gather, summary
 from powderkeg.wording import measured as figures_of
 from powderkeg.wording import percent
@@ -47,6 +45,8 @@ def page(results: Results, files: Sequence[str] = (), command: str | None = None
     command  what was typed to make it
     """
     from markupsafe import Markup
+
+    from powderkeg.report.pages import FOLDER
 
     return _template().render(
         r=_told(results) | {"files": files, "command": command or command_of(results)},
@@ -126,6 +126,8 @@ def _figures(results: Results) -> dict[str, Any]:
     from altair.utils.schemapi import debug_mode
     from markupsafe import Markup
 
+    from powderkeg import plots
+
     # Altair checks every part of a chart against its schema as it is made, which takes as long as making it; the
     # tests do so for each of ours.
     with debug_mode(False):
@@ -134,6 +136,8 @@ def _figures(results: Results) -> dict[str, Any]:
 
 def figures(results: Results) -> dict[str, tuple[Any, str]]:
     """Each figure that there is something to show in, by name: the chart, and what it shows in words."""
+    from powderkeg import plots  # what draws takes half a second to import, and runs are counted without it
+
     r = results
     charts: dict[str, tuple[Any, str]] = {}
     if r.record:
@@ -166,6 +170,8 @@ def figures(results: Results) -> dict[str, tuple[Any, str]]:
 
 @cache
 def _template() -> Template:
+    from powderkeg.report.pages import environment
+
     world = environment()
     world.filters["number"] = lambda value, form="plain": (
         "–" if value is None else percent(value) if form == "share" else figures_of(value)

@@ -141,15 +141,25 @@ class Runs(Plotted):
         hand have "(scheduled)", acts that a policy forced "(timer)". Where an act has a law of deaths there is a column
         `deaths`.
         """
-        if isinstance(self.model, System) or self.model.scenario is None:
-            raise ModelError("bare arrays have no names: simulate the model of a scenario to get a table")
-        model = self.model
-        assert model.scenario is not None
-        frames = [_frame(part, model, acts_only, first) for first, part in self.parts()]
-        return EventTable(
-            frame=frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False), start=model.scenario.start,
-            days=self.begin + self.days, account={"replicates": self.replicates},
-        )  # fmt: skip
+        frames = [*self.frames(acts_only)]
+        return EventTable(frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False), **self.about())
+
+    def frames(self, acts_only: bool = True) -> Iterator[pl.DataFrame]:
+        """The same part by part, so that it need not stand in memory whole."""
+        model = _named_model(self.model)
+        return (_frame(part, model, acts_only, first) for first, part in self.parts())
+
+    def about(self) -> dict[str, Any]:
+        """What an `EventTable` of these holds beside its rows."""
+        scenario = _named_model(self.model).scenario
+        assert scenario is not None
+        return {"start": scenario.start, "days": self.begin + self.days, "account": {"replicates": self.replicates}}
+
+
+def _named_model(model: Model | System) -> Model:
+    if isinstance(model, System) or model.scenario is None:
+        raise ModelError("bare arrays have no names: simulate the model of a scenario to get a table")
+    return model
 
 
 def system_of(model: Model | System) -> System:
