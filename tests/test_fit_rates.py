@@ -17,9 +17,11 @@ from typer.testing import CliRunner
 
 import powderkeg as pk
 from powderkeg.cli.app import app
+from powderkeg.compare.ranges import drawn_sets
 from powderkeg.errors import FitError, UsageError
 from powderkeg.events import EventTable
 from powderkeg.events.store import write_events
+from powderkeg.fit import Joint
 from powderkeg.fit.checks.expected import expected_acts
 from powderkeg.fit.job import Job, begin
 from powderkeg.fit.likelihood.data import read_data
@@ -27,6 +29,7 @@ from powderkeg.fit.likelihood.effects import Differences
 from powderkeg.fit.likelihood.varying_objective import Spread
 from powderkeg.fit.maximum.newton import Rule
 from powderkeg.fit.maximum.varying import VaryingClimber
+from powderkeg.model import filled
 from powderkeg.scenario import dump, loads
 
 HELD = ["mechanisms.*.half_life"]
@@ -62,6 +65,13 @@ def rivals(seed: int, sd: float, drift: float = 0.0) -> EventTable:
             profile_swing=np.zeros(1), profile_peak=np.zeros(1),
         )  # fmt: skip
     return pk.simulate(replace(model, system=system), replicates=1, seed=seed).table()
+
+
+def true_rates(seed: int, sd: float) -> np.ndarray:
+    """(channels,) rates that `rivals` are simulated with."""
+    model = pk.compile(pk.loads(RIVALS))
+    by_sender = dict(zip(model.scenario.actors, np.random.default_rng(seed).normal(0.0, sd, 5), strict=True))
+    return 0.02 * np.array([np.exp(by_sender[c.source]) for c in model.channels])
 
 
 def climber_of(model: pk.Model, events: EventTable, differences: Differences, **more: Any) -> VaryingClimber:
@@ -232,6 +242,26 @@ def test_the_fitted_scenario_holds_every_pair_at_its_own_rate_and_is_found_again
     assert {"channels", "events", "stretches"}.isdisjoint(check.failed)
     assert check.held_out is not None
     assert check.held_out.leads[0].nats > 0
+
+
+def test_draws_within_a_fits_errors_move_every_pairs_rate() -> None:
+    """Drawn rates of 40 channels lie around the told ones as widely as their events leave open, and so around the
+    truth. Drawn with the moves' rates alone, as if each pair's factor were known, they would be half as wide."""
+    fit = pk.fit(loads(RIVALS), rivals(3, 0.8), actors="vary", background="constant", fix=HELD, test_mechanisms=False)
+    joint, model = Joint.of(fit), pk.compile(fit.scenario)
+    assert joint.among({p.path: p.value for p in model.parameters}).paths == joint.paths
+    sets, together = drawn_sets(model, 400, 1, joint)
+    assert sum(path.startswith("moves.threats.times.") for path in together) == 20
+    n = model.n_acts
+    told = np.log(model.system.rate[:n])
+    drawn = np.log([filled(model, one).rate[:n] for one in sets])
+    sd = drawn.std(axis=0)
+    np.testing.assert_allclose(drawn.mean(axis=0), told, atol=0.03)
+    z = (told - np.log(true_rates(3, 0.8))) / sd
+    assert 0.5 < np.mean(np.square(z)) < 1.7
+    alone = [{path: v for path, v in one.items() if ".times." not in path} for one in sets]
+    narrow = np.log([filled(model, one).rate[:n] for one in alone]).std(axis=0)
+    assert np.mean(np.square((told - np.log(true_rates(3, 0.8))) / narrow)) > 2.5
 
 
 def test_nothing_differs_where_nothing_does() -> None:

@@ -6,7 +6,7 @@ moves' rates with their covariance, and draws of courses beyond the window for f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from scipy import special
 
-from powderkeg.engine.arrays import Floats
+from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.fit.differing_scenario import pair_factors
 from powderkeg.fit.estimates import Estimate
 from powderkeg.fit.likelihood.effects import COMMON, GROUP
 from powderkeg.fit.likelihood.problem import Problem
@@ -212,20 +213,24 @@ def with_rates(
 def law_by_path(
     climber: VaryingClimber, vector: Floats, law: FitLaw, parameters: Mapping[str, Estimate]
 ) -> tuple[tuple[str, ...], Floats, Floats]:
-    """(paths, covariance, slope) of what a fit left open, moves' rates as the means that they are told as."""
+    """(paths, covariance, slope) of what a fit left open, moves' rates as the means that they are told as, and the
+    logarithms of what their pairs have times that (`pair_factors`). Courses are not among them: they stay."""
     problem = climber.problem
     assert problem.varying is not None
     at = {int(place): k for k, place in enumerate(law.places)}
     place_of = {p.path: p.place for p in problem.parameters}
     path_of = np.array(problem.varying.rate_path, dtype=object)
     paths, rows, slope = [], [], []
+
+    def of_rate(channels: Ints) -> Floats:
+        whole = np.zeros(len(problem.start))
+        whole[: problem.n_smooth] = log_rate_slopes(problem, vector, climber.spread, channels)
+        return np.asarray(whole[law.places])
+
     for path, e in parameters.items():
         row = np.zeros(len(law.places))
         if e.free and e.kind == "rate" and e.estimate > 0.0:
-            channels = np.flatnonzero(path_of == path)
-            whole = np.zeros(len(problem.start))
-            whole[: problem.n_smooth] = log_rate_slopes(problem, vector, climber.spread, channels)
-            row = e.estimate * whole[law.places]
+            row = e.estimate * of_rate(np.flatnonzero(path_of == path))
         elif e.free and place_of.get(path, -1) in at:
             row[at[place_of[path]]] = 1.0
         if row.any():
@@ -233,8 +238,28 @@ def law_by_path(
             rows.append(row)
             own = at.get(place_of.get(path, -1))
             slope.append(0.0 if own is None or e.kind == "rate" else float(law.slope[own]))
+    for path, k, own_channels in _pairs_told(climber, vector):
+        row = of_rate(np.array([k])) - of_rate(own_channels)
+        if row.any():
+            paths.append(path)
+            rows.append(row)
+            slope.append(0.0)
     matrix = np.array(rows).reshape(len(paths), len(law.places))
     return tuple(paths), matrix @ law.matrix @ matrix.T, np.array(slope)
+
+
+def _pairs_told(climber: VaryingClimber, vector: Floats) -> Iterator[tuple[str, int, Ints]]:
+    """(key path of its factor, channel, channels of its move) for the pairs that have a factor of their own."""
+    problem = climber.problem
+    told = tell(problem, vector, climber.spread)
+    channels = problem.model.channels[: problem.model.n_acts]
+    by_move: dict[str, list[int]] = {}
+    for k, c in enumerate(channels):
+        by_move.setdefault(str(c.move), []).append(k)
+    for move, own in by_move.items():
+        for k, factor in pair_factors(told, own).items():
+            if factor > 0.0:
+                yield f"moves.{move}.times.{channels[k].source}.{channels[k].target}", k, np.array(own)
 
 
 def _over(problem: Problem, spread: Covariance, slope: Floats) -> Floats:

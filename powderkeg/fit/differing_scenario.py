@@ -49,21 +49,30 @@ def with_differences(scenario: Scenario, problem: Problem, told: Told, start: da
     for move_name, move in scenario.moves.items():
         own = [k for k, c in enumerate(channels) if c.move == move_name]
         mean = float(np.mean(told.average[own])) if own else 0.0
+        factors = pair_factors(told, own)
         times: dict[str, dict[str, Quantity]] = {}
         follows: dict[str, dict[str, str]] = {}
         groups = [int(told.group[k]) for k in own]
         usual = max(set(groups), key=groups.count) if groups else 0
         for k, group in zip(own, groups, strict=True):
             source_actor, target = str(channels[k].source), str(channels[k].target)
-            if len(own) > 1 and mean > 0 and abs(told.average[k] / mean - 1.0) > 1e-9:
-                factor = float(f"{told.average[k] / mean:.{DIGITS}g}")
-                times.setdefault(source_actor, {})[target] = Quantity(factor, source=source)
+            if k in factors:
+                times.setdefault(source_actor, {})[target] = Quantity(factors[k], source=source)
             apart = profile_of(group, move.varies)
             if group != usual and apart is not None:
                 follows.setdefault(source_actor, {})[target] = apart
         whole = profile_of(usual, move.varies) if mean > 0 or move.varies is not None else move.varies
         moves[move_name] = replace(move, varies=whole, times=times, follows=follows)
     return replace(scenario, profiles=profiles, moves=moves)
+
+
+def pair_factors(told: Told, own: list[int]) -> dict[int, float]:
+    """Channel -> its rate over the mean of those of its move (`own`), where there are several and they differ."""
+    mean = float(np.mean(told.average[own])) if own else 0.0
+    if len(own) < 2 or mean <= 0.0:
+        return {}
+    times = {k: float(told.average[k]) / mean for k in own}
+    return {k: float(f"{factor:.{DIGITS}g}") for k, factor in times.items() if abs(factor - 1.0) > 1e-9}
 
 
 def _word(text: str) -> str:

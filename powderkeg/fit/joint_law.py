@@ -104,13 +104,14 @@ class Joint:
     def of(fit: Fit) -> Joint:
         """What a fit left open; numbers at a bound other than 0, or that the events could not tell, are not in it."""
         paths, matrix, slope = with_all_parts(fit, *fit.law_by_path())
-        kinds = [fit.parameters[path].kind for path in paths]
+        kinds = [fit.parameters[path].kind if path in fit.parameters else "factor" for path in paths]
+        written = paths_of(fit.scenario)
         # The fit's own scale for a half-life is the logarithm of the decay, which falls where the half-life rises.
         turn = np.array([-1.0 if kind == "half_life" else 1.0 for kind in kinds])
         return Joint(
             paths,
             tuple(kind in ("half_life", "factor") for kind in kinds),
-            np.array([fit.parameters[path].estimate for path in paths]),
+            np.array([fit.parameters[p].estimate if p in fit.parameters else float(written[p]) for p in paths]),
             matrix * turn[:, None] * turn[None, :],
             digest(fit.scenario),
             slope,
