@@ -537,3 +537,22 @@ def test_a_model_whose_channels_stand_for_many_is_not_simulated() -> None:
     assert told.recovery is None
     assert "cannot act for them" in told.summary()
     json.dumps(told.as_dict(), allow_nan=False)
+
+
+def test_histories_that_would_not_fit_are_not_made_and_the_other_checks_are() -> None:
+    """A fitted system that explodes must not take the machine, nor the fit with it."""
+    fit = pk.fit(pk.loads(RIVALS), by_day(one_history(RIVALS)), background="constant", test_mechanisms=False)
+    found = fit.check(replicates=40, memory="20 kB")
+    assert found.predictive.replicates == 0 and not found.checks
+    assert "would not fit into" in found.predictive.missing and "20 kB" not in found.predictive.missing
+    assert f"not held against simulations: {found.predictive.missing}" in found.summary()
+    assert "nothing was run" not in found.summary()
+    assert found.tests and found.as_dict()["not_simulated"] == found.predictive.missing
+    with pytest.raises(UsageError, match="lots"):
+        fit.check(memory="lots")
+
+
+def test_memory_changes_no_check_that_is_made() -> None:
+    fit = pk.fit(pk.loads(RIVALS), by_day(one_history(RIVALS)), background="constant", test_mechanisms=False)
+    plenty = fit.check(replicates=20, held_out_share=None, memory="2 GB").as_dict()
+    assert plenty == fit.check(replicates=20, held_out_share=None).as_dict() and plenty["checks"]

@@ -21,7 +21,17 @@ from powderkeg.cli.arguments import spoken, typed
 from powderkeg.cli.events import accounted
 from powderkeg.cli.folder import Claim, Destination, Folder
 from powderkeg.cli.jobs import WorkOptions, works_long
-from powderkeg.cli.options import AsJson, CovariateFile, Force, Quiet, ScenarioName, Sets, Workers, read_scenario
+from powderkeg.cli.options import (
+    AsJson,
+    CovariateFile,
+    Force,
+    Memory,
+    Quiet,
+    ScenarioName,
+    Sets,
+    Workers,
+    read_scenario,
+)
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
@@ -139,6 +149,7 @@ def fit(
         Path | None, typer.Option(file_okay=False, help="Folder for a page, its figures and tables.")
     ] = None,
     workers: Workers = None,
+    memory: Memory = None,
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -147,11 +158,15 @@ def fit(
 
     [bold]Example:[/] powderkeg fit north-kosovo icews.tab --fix moves --out fitted.yaml --report fit
     """
+    from powderkeg.simulate.memory import budget
+
     screen = Screen(as_json, quiet)
     if refits == 1:
         raise UsageError(Fault.at("--refits", "1", "0 for none, or at least 2"))
     if work.cluster is not None and not (checks and refits):
         raise UsageError(Fault.at("--cluster", "without refits", "--refits N: these are what a cluster makes"))
+    if memory is not None:
+        budget(memory)  # one that is none is refused before the work
     read = read_scenario(scenario, sets, covariates)
     places = None if out is None else _places(out, [scenario, *reading.paths])
     pages = None if report is None else Folder(report, [scenario, *reading.paths], Claim("fit", read.name, None, force))
@@ -180,7 +195,7 @@ def fit(
         told, stopped = None, False
         if checks:
             try:
-                told = check(screen, found, read, histories, refits, workers, executor)
+                told = check(screen, found, read, histories, refits, workers, memory, executor)
             except KeyboardInterrupt:
                 stopped = True
                 say_error("Stopped while checking; the fit is as told.")
@@ -219,6 +234,7 @@ def check(
     histories: int,
     refits: int,
     workers: int | None,
+    memory: str | None = None,
     executor: Executor | None = None,
 ) -> Checks:
     """All checks, standoffs among them; an executor makes the refits."""
@@ -226,8 +242,8 @@ def check(
 
     with screen.stages("checking the fit") as stages:
         return found.check(
-            replicates=histories, refits=refits, workers=workers, executor=executor, also=[standoff_numbers(scenario)],
-            progress=stages,
+            replicates=histories, refits=refits, workers=workers, executor=executor, memory=memory,
+            also=[standoff_numbers(scenario)], progress=stages,
         )  # fmt: skip
 
 

@@ -43,6 +43,10 @@ UNITS = {
 }
 
 
+class OverMemory(ModelError):
+    """What a job would hold does not fit into the memory that it may take."""
+
+
 class Budget(NamedTuple):
     """Bytes that may be taken, and where that number comes from, in words."""
 
@@ -91,17 +95,17 @@ class Held:
         self._seen, self._sum, self._squares = 0, 0.0, 0.0
 
     def add(self, n: int) -> None:
-        """So many more. Raises ModelError once they do not fit: whichever thread finds out, and whenever."""
+        """So many more. Raises OverMemory once they do not fit: whichever thread finds out, and whenever."""
         with self._lock:
             self._n += n
             if self._n > self.most:
-                raise ModelError(
+                raise OverMemory(
                     f"more than {self.most:,} {self.what} would not fit into {self.allowed}: fewer replicates, a "
                     "shorter window, a lower limit or more memory would do"
                 )
 
     def foresee(self, each: NDArray[np.integer[Any]], runs: int) -> None:
-        """How many so many runs took. Raises ModelError if by then it is clear that all `runs` will not fit."""
+        """How many so many runs took. Raises OverMemory if by then it is clear that all `runs` will not fit."""
         self._seen += len(each)
         self._sum += float(each.sum())
         self._squares += float((each.astype(np.float64) ** 2).sum())
@@ -110,7 +114,7 @@ class Held:
         mean = self._sum / self._seen
         error = math.sqrt(max(self._squares / self._seen - mean**2, 0.0) / self._seen)
         if (mean - SURE * error) * runs > self.most:
-            raise ModelError(
+            raise OverMemory(
                 f"{runs:,} runs of some {mean:,.0f} {self.what} take about {in_words(mean * runs * self.each)} and "
                 f"would not fit into {self.allowed}: about {int(self.most / mean):,} would; or a shorter window, or "
                 "more memory"

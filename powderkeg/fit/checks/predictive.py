@@ -28,12 +28,15 @@ from powderkeg.fit.likelihood.showing import reports_of
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated, settled
 from powderkeg.model import Model
 from powderkeg.simulate import simulate
+from powderkeg.simulate.memory import Budget, OverMemory, budget
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
 
 MONTH = 30.0
 FEWEST_HISTORIES = 20
+EVENTS_SHARE = 0.2
+"""Of the memory, for the events as they are simulated: what is counted of them takes four times as much again."""
 LIMIT = 200_000
 """Acts in one simulated history before it is stopped: an explosive fit is seen without waiting for it."""
 LIMIT_OVER = 20
@@ -72,7 +75,8 @@ class Predictive:
     """The checks, and the counts by kind of act behind the one called `kinds`.
 
     kinds       act, observed, simulated, low, high
-    replicates  histories behind them, 0 where the model cannot be simulated; `stopped` of these hit the limit of acts
+    replicates  histories behind them, 0 where there are none; `stopped` of these hit the limit of acts
+    missing     why there are none
     """
 
     checks: tuple[Check, ...]
@@ -80,6 +84,7 @@ class Predictive:
     replicates: int
     stopped: int
     seed: int
+    missing: str = ""
 
 
 def predictive(
@@ -90,6 +95,7 @@ def predictive(
     also: Sequence[Counter] = (),
     progress: Callable[[float], None] | None = None,
     records: Sequence[Data] = (),
+    memory: int | str | Budget | None = None,
 ) -> Predictive:
     """The record held against histories that the fitted model simulates over the same window.
 
@@ -98,6 +104,8 @@ def predictive(
 
     records  the record with days drawn for events whose day is not known, several times over: of each check the one in
              the middle is told, by its p; none: the fit's own data
+    memory   bytes, or such as "4 GB", for the acts of all histories; default: half of what is free. Where they do not
+             fit there are no checks, and it is said why
 
     Raises UsageError for fewer than 20 histories.
     """
@@ -107,16 +115,20 @@ def predictive(
     problem = climber.problem
     data = problem.data
     if not can_be_simulated(problem):
-        return Predictive((), pl.DataFrame(), 0, 0, seed)
+        why = "channels of this model stand for many, and cannot act for them"
+        return Predictive((), pl.DataFrame(), 0, 0, seed, why)
     before = window_shift(fit)
     model = with_course(problem, vector, before)
     records = records or (data,)
     many_acts = max(int((one.time >= 0).sum()) for one in records)
     limit = int(np.clip(LIMIT_OVER * (many_acts + 1) * (1.0 + before / data.days), 2_000, LIMIT))
-    runs = simulate(
-        model, days=before + data.days, replicates=replicates, seed=seed, workers=workers, limit=limit,
-        progress=progress,
-    )  # fmt: skip
+    try:
+        runs = simulate(
+            model, days=before + data.days, replicates=replicates, seed=seed, workers=workers, limit=limit,
+            progress=progress, memory=budget(memory).part(EVENTS_SHARE),
+        )  # fmt: skip
+    except OverMemory as error:
+        return Predictive((), pl.DataFrame(), 0, 0, seed, error.faults[0].found)
     replicates = runs.replicates  # fewer than asked for where the fitted model explodes from the first run on
     acts = (runs.channel < model.n_acts) & (runs.time >= before)
     time, channel, replicate = reports_of(

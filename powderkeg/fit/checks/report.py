@@ -23,6 +23,7 @@ from powderkeg.fit.checks.residuals import Residuals, Test, residuals
 from powderkeg.fit.days.completed import completed, known, middle_ones
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated
 from powderkeg.showing import Plotted, progress_shown
+from powderkeg.simulate.memory import budget
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -74,6 +75,7 @@ class Checks(Plotted):
             "stretches": self.residuals.stretches.to_dicts(),
             "replicates": self.predictive.replicates,
             "stopped": self.predictive.stopped,
+            "not_simulated": self.predictive.missing or None,
             "seed": self.predictive.seed,
             "checks": {check.name: check.as_dict() for check in self.checks},
             "kinds": self.predictive.kinds.to_dicts(),
@@ -110,7 +112,7 @@ class Checks(Plotted):
     def _predictive(self) -> list[str]:
         found = self.predictive
         if not found.replicates:
-            return ["not held against simulations: channels of this model stand for many, and cannot act for them"]
+            return [f"not held against simulations: {found.missing}"]
         width = max(len(check.title) for check in self.checks)
         lines = [
             f"the record beside {found.replicates} histories of the fitted model",
@@ -175,6 +177,7 @@ def check(
     held_out_share: float | None = SHARE,
     refits: int = 0,
     also: Sequence[Counter] = (),
+    memory: int | str | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Checks:
     """All checks of a fit.
@@ -185,10 +188,13 @@ def check(
     refits          simulated histories that are fitted anew, each about as long as the fit itself; 0 for none
     also            functions from an EventTable of histories to {title: one number a history}, counted in the record
                     and in the histories; `powderkeg.fit.standoff_numbers` is one
+    memory          bytes, or such as "4 GB", for the acts of all histories; default: half of what is free. Histories
+                    that would not fit are not made, which is said
     progress        called with the share done and what is being done
 
     Raises UsageError for fewer than 20 histories or a single refit.
     """
+    room = budget(memory)
     progress = progress_shown(progress, "checking")
     tell = progress or (lambda share, what: None)
     whole = 1.0 + (0.5 if held_out_share is not None else 0.0) + refits
@@ -203,7 +209,7 @@ def check(
     found = replace(several[0], tests=tuple(middle_ones([one.tests for one in several])))
     told = predictive(
         records[0], replicates, seed, workers, also, part(0.2, 0.8, f"{replicates} histories of the fitted model"),
-        [one.problem.data for one in records],
+        [one.problem.data for one in records], room,
     )  # fmt: skip
     ahead = None
     at = 1.0
