@@ -28,8 +28,10 @@ from event_files import acled, acled_row, gdelt, gdelt_row, icews, icews_row, uc
 from polars.testing import assert_frame_equal
 
 from powderkeg.errors import EventError, PowderkegWarning
-from powderkeg.events import EventTable, balance, convert, read_events
+from powderkeg.events import EventTable, archives, balance, convert, read_events, streaming
 from powderkeg.events.blocks import STRETCH, count_of
+from powderkeg.events.encodings import twice_encoded
+from powderkeg.events.files import gathered
 
 ROWS = [icews_row(n, day=f"2018-06-{n % 28 + 1:02}", source=f"Ž{n} (Åland)") for n in range(1, 40)]
 TEXT = icews(ROWS).encode()
@@ -601,3 +603,65 @@ def test_letters_that_could_not_be_read_are_counted_beside_those_that_begin_alik
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     said = read_events(path).account["said"]
     assert [one for one in said if "could not be read" in one] == ["2 letters could not be read and stand as \ufffd"]
+
+
+@pytest.mark.parametrize("length", [1, 40, 4_000])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_file_is_handed_on_in_pieces_that_end_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int, end: str
+) -> None:
+    """Long pieces are read up to a newline that is near; none may lose a byte, whether one is near or not."""
+    monkeypatch.setattr(archives, "LONG_PIECE", 5_000)
+    monkeypatch.setattr(archives, "PIECE", 4_000)  # looked ahead: 1,000 bytes first, a newline within 250
+    text = ("\n".join("x" * (n % length + length // 2) for n in range(100_000 // length)) + end).encode()
+    path = write(tmp_path, text)
+    with gathered([path]) as sources:
+        (member,) = archives.members(sources.files[0], sources.spool)
+        assert not isinstance(member, archives.PassedOver)
+        pieces = list(member.pieces())
+    assert b"".join(pieces) == text
+    whole = [piece.endswith(b"\n") for piece in pieces[1:-1]]
+    assert whole and (all(whole) if length < 4_000 else not all(whole))
+
+
+def test_texts_are_categories_at_once_only_where_that_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sound rows, rows in another encoding, rows cut short and digits of another script in one file: the same table,
+    however its names became categories."""
+    rows = [
+        icews_row(n, source=f"Police ({'ĀÉß'[n % 3]})", code=["173", "0841", "x ", "NA", ""][n % 5])
+        for n in range(1, 900)
+    ]
+    lines = icews(rows).splitlines()
+    lines[300] = lines[300].replace("Police", "  Polic\u00e9")
+    odd = [
+        line.encode("cp1252" if n == 300 else "utf-8")
+        for n, line in enumerate(line.replace("Ā", "A") for line in lines)
+    ]
+    odd[500] = odd[500][:60]
+    odd[700] += b"\r"
+    kinds = {
+        "plain.tab": "\n".join(lines).encode(),
+        "odd.tab": b"\n".join(odd),
+        "digits.tab": "\n".join(lines).replace("0841", "\u0660\u0668\u0664\u0661").encode(),
+        "gdelt.CSV": gdelt(
+            [gdelt_row(n, source="" if n % 3 else "SRB", name=f"N {n % 7}") for n in range(1, 500)]
+        ).encode(),
+    }
+    for name, content in kinds.items():
+        path = write(tmp_path, content, name)
+        with monkeypatch.context() as patched:
+            at_once = read_events(path)
+            patched.setattr(streaming, "at_once", lambda layout: frozenset())
+            later = read_events(path)
+        assert at_once.account == later.account
+        assert_frame_equal(at_once.frame, later.frame)
+
+
+def test_a_text_encoded_twice_is_told_by_its_letters_alone() -> None:
+    """The word is found from its odd letters outwards, at either end of a text, and a long text costs no time."""
+    assert "looks like 'Thaçi'" in twice_encoded("Hashim ThaÃ§i, Kosovo")
+    assert "looks like 'Müller'" in twice_encoded("MÃ¼ller")
+    assert "looks like 'é'" in twice_encoded("Ã©")
+    assert twice_encoded("São Tomé, Århus, Ângela, ÄÖÜ, " + "word " * 50_000) == ""

@@ -76,8 +76,7 @@ class Account:
         self.dropped.update(read.dropped)
         self.early += read.early
         self.notes.update(read.notes)
-        for month, events in read.months.iter_rows():
-            self.months[month] += events
+        self.months.update(read.months)
 
     def set_aside(self, bad: Iterable[BadRow]) -> None:
         """Put rows into the quarantine."""

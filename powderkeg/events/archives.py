@@ -11,6 +11,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import importlib
+import io
 import itertools
 import lzma
 import re
@@ -22,7 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from powderkeg.events.files import EXTENSIONS, PIECE, FileFault, SourceFile, Spool, has_known_ending, shown_name
+from powderkeg.events.files import (
+    EXTENSIONS,
+    LONG_PIECE,
+    PIECE,
+    FileFault,
+    SourceFile,
+    Spool,
+    has_known_ending,
+    shown_name,
+)
 
 MOST_SWELL = 200
 SWELL_FROM = 64 << 20
@@ -133,12 +143,25 @@ def _opener(start: bytes) -> Callable[[SourceFile, Room], Iterator[bytes]] | Non
 
 
 def _plain(source: SourceFile) -> Iterator[bytes]:
+    """A short piece, for those who look ahead, then long ones that end in a newline: what is cut from them need not be
+    joined of two, which would take as much new memory again."""
     try:
         with source.path.open("rb", buffering=0) as stream:
-            while piece := stream.read(4 * PIECE):
+            size = PIECE >> 2
+            while piece := stream.read(size):
                 yield piece
+                size = _to_newline(stream, LONG_PIECE)
     except OSError as error:
         raise FileFault(source.name, f"cannot be read: {error.strerror or error}") from error
+
+
+def _to_newline(stream: io.FileIO, least: int) -> int:
+    """From where the stream stands, the size of at least so many bytes that end in a newline, if one is near."""
+    here = stream.tell()
+    stream.seek(least, io.SEEK_CUR)
+    beyond = stream.read(PIECE >> 4) or b""
+    stream.seek(here)
+    return least + beyond.find(b"\n") + 1
 
 
 def _gunzip(source: SourceFile, room: Room) -> Iterator[bytes]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from powderkeg.events.archives import Member
 from powderkeg.events.encodings import all_utf8, as_utf8
-from powderkeg.events.files import TEXT_SHOWN, FileFault
+from powderkeg.events.files import LONG_PIECE, TEXT_SHOWN, FileFault
 
-BLOCK = 16 << 20
+BLOCK = LONG_PIECE
 LONGEST_RECORD = 1 << 20
 LONGEST_HEADER = 1 << 16
 STRETCH = 1 << 18
@@ -69,9 +69,10 @@ def blocks(member: Member, quoted: bool, encoding: str | None = None, size: int 
             length += len(piece)
         end = gathered[-1].rfind(b"\n") + 1
         if end and not (quoted or skipping or ended):
-            # The common case, with one copy: the last piece is cut before it is joined to the others.
+            # The common cases, without a copy or with one: the last piece is cut before it is joined to the others.
             last = gathered.pop()
-            yield _block(member.name, b"".join([*gathered, memoryview(last)[:end]]))
+            as_it_is = end == len(last) and not any(gathered)
+            yield _block(member.name, last if as_it_is else b"".join([*gathered, memoryview(last)[:end]]))
             rest = last[end:]
             continue
         data = b"".join(gathered)

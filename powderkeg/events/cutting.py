@@ -14,6 +14,7 @@ import csv
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -106,9 +107,11 @@ class Cut:
 
 def cut(parts: Sequence[Part], layout: Layout) -> Cut:
     """Cut parts that share a layout into rows and fields."""
-    done = _cut(parts, layout)
     # Letters of their scripts are rare in most files: bytes are looked at before texts are.
-    return replace(done, frame=with_plain_digits(done.frame)) if any(may_have_digits(p.data) for p in parts) else done
+    if not any(may_have_digits(part.data) for part in parts):
+        return _cut(parts, layout)
+    done = _cut(parts, replace(layout, categories=frozenset()))
+    return replace(done, frame=with_plain_digits(done.frame))
 
 
 def _cut(parts: Sequence[Part], layout: Layout) -> Cut:
@@ -180,12 +183,14 @@ def _parse(data: bytes, layout: Layout, quote: str | None) -> pl.DataFrame:
     """Fields as Polars cuts them; `reaches` says whether every row has its last column (or its guard in place)."""
     names = [f"column {number}" for number in range(len(layout.names))]
     in_lines = layout.format.line
+    schema: dict[str, Any] = dict.fromkeys(names, pl.String)
+    schema |= {names[layout.columns[key]]: pl.Categorical for key in layout.categories}
     lazy = pl.scan_csv(
         data,
         has_header=False,
         separator=NO_SEPARATOR.decode() if in_lines else layout.separator,
         quote_char=quote,
-        schema=dict.fromkeys(names, pl.String),
+        schema=schema,
     )
     if in_lines:
         groups = pl.col(names[0]).str.extract_groups(in_lines).struct
@@ -416,7 +421,9 @@ def _miscounted(fields: int, width: int) -> str:
 
 
 def _empty(layout: Layout) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(layout.columns, pl.String))
+    return pl.DataFrame(
+        schema={key: pl.Categorical if key in layout.categories else pl.String for key in layout.columns}
+    )
 
 
 def texts(parts: Sequence[Part], wanted: Sequence[tuple[str, int]]) -> list[str]:

@@ -21,6 +21,7 @@ from typing import BinaryIO
 from powderkeg.errors import EventError, Fault
 
 PIECE = 1 << 20
+LONG_PIECE = 16 << 20
 TEXT_SHOWN = 500
 STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0")
 EXTENSIONS = (

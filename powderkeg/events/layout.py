@@ -51,6 +51,7 @@ class Layout:
     zeros        whether codes have lost their leading zeros: "lost", "kept" or "unsure"
     countries    fields of two-letter codes, in which NA is Namibia
     plain_ids    event ids became numbers with a point (1.0): it is taken off
+    categories   fields whose texts are categories as they are cut, for nothing needs to be done to them before
     """
 
     format: Format
@@ -73,6 +74,7 @@ class Layout:
     zeros: str = "kept"
     countries: frozenset[str] = frozenset()
     plain_ids: bool = False
+    categories: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

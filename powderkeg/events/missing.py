@@ -47,7 +47,7 @@ def is_missing(text: pl.Expr, is_name: bool, also: tuple[str, ...] = (), country
 def without_marks(frame: pl.DataFrame, also: tuple[str, ...], countries: frozenset[str]) -> pl.DataFrame:
     """Missing marks of Categorical columns of names and codes, and of texts, as nulls."""
     marked = {
-        name: pl.col(name).is_in(_categories(name in NAMES, also, name in countries).implode())
+        name: pl.col(name).is_in(_categories(name in NAMES, also, name in countries))
         for name, kind in frame.schema.items()
         if kind == pl.Categorical
     }
@@ -62,13 +62,13 @@ def without_marks(frame: pl.DataFrame, also: tuple[str, ...], countries: frozens
 
 @cache
 def _categories(is_name: bool, also: tuple[str, ...], country: bool) -> pl.Series:
-    """The marks as categories: a column of millions is compared by number, not by letter."""
+    """The marks as one list of categories: a column of millions is compared by number, not by letter."""
     if is_name:
         marks = {*NAME_MARKS, *STROKES, *also} - ({"NA"} if country else set())
     else:
         marks = {way for mark in MARKS for way in (mark, mark.upper(), mark.title(), mark.capitalize())}
         marks |= {*NAME_MARKS, *STROKES, *also}
-    return pl.Series(sorted(marks)).cast(pl.Categorical)
+    return pl.Series(sorted(marks)).cast(pl.Categorical).implode()
 
 
 def countries_of(seen: dict[str, pl.Series]) -> tuple[frozenset[str], tuple[str, ...]]:

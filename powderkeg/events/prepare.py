@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import narwhals as nw
@@ -55,10 +56,10 @@ def map_codes(frame: Any, book: str, code: str = "code") -> Any:
     Columns of these names that are there already are replaced.
     """
     table = nw.from_native(frame)
-    has = [name for name in ("cameo", "tone", "goldstein") if name in _columns(table)]
-    known = codebook(book).select(pl.col("code").alias(code), "cameo", "tone", "goldstein")
-    if table.implementation.is_polars() and nw.to_native(table).collect_schema()[code] == pl.Categorical:
-        known = known.with_columns(pl.col("cameo").cast(pl.Categorical), pl.col("tone").cast(pl.Enum(TONES)))
+    columns = _columns(table)
+    has = [name for name in ("cameo", "tone", "goldstein") if name in columns]
+    as_categories = table.implementation.is_polars() and nw.to_native(table).collect_schema()[code] == pl.Categorical
+    known = _known(book, code, as_categories)
     if has and code not in has:
         table = table.drop(has)
     return _left_join(table, known, [code]).to_native()
@@ -198,6 +199,15 @@ def _drop_mirrored(table: Any, book: str) -> Any:
 
 def _concat(tables: list[Any]) -> Any:
     return nw.concat(tables, how="vertical")
+
+
+@cache
+def _known(book: str, code: str, as_categories: bool) -> pl.DataFrame:
+    """What a book says of its codes, which stand in the column `code`."""
+    known = codebook(book).select(pl.col("code").alias(code), "cameo", "tone", "goldstein")
+    if not as_categories:
+        return known
+    return known.with_columns(pl.col(code, "cameo").cast(pl.Categorical), pl.col("tone").cast(pl.Enum(TONES)))
 
 
 def _left_join(table: Any, data: pl.DataFrame, on: list[str]) -> Any:

@@ -83,8 +83,7 @@ def settled_member(member: Member, layout: Layout, wishes: Wishes, start: date |
     for frame in _texts(member, layout, [Block(member.name, beginning, 0)], tuple(layout.columns), skip):
         seen.add(frame)
     more = _open_questions(seen, layout, wishes, start)
-    goes_on = len(first) > len(beginning) or len(head(member, wishes.encoding, 2 * len(first) + 1)) > len(first)
-    if more and goes_on:
+    if more and (len(first) > len(beginning) or len(head(member, wishes.encoding, 2 * len(first) + 1)) > len(first)):
         seen = Seen(
             {name: known for name, known in seen.dates.items() if name not in more},
             {name: known for name, known in seen.numbers.items() if name not in more},

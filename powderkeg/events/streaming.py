@@ -35,7 +35,7 @@ from powderkeg.events.identity import scoped
 from powderkeg.events.layout import Layout, Wishes
 from powderkeg.events.piecing import pieced
 from powderkeg.events.records import Unread
-from powderkeg.events.rows import RowWindow, Typed, typed
+from powderkeg.events.rows import RowWindow, Typed, at_once, typed
 from powderkeg.events.several import SEVERAL, apart, sided
 from powderkeg.events.times import resolution_of
 
@@ -283,7 +283,7 @@ class Reading:
 
 def _work(parts: tuple[Part, ...], layout: Layout, window: RowWindow) -> _Done:
     """Cut, read and code a batch. Nothing but its arguments is touched: batches run side by side."""
-    pieces = cut(parts, layout)
+    pieces = cut(parts, replace(layout, categories=at_once(layout)))
     if layout.quoted and any(has_marks(part.data) for part in parts):
         texts_of = [name for name in layout.columns if name in pieces.frame.columns]
         pieces = replace(pieces, frame=read_back(pieces.frame, texts_of))
