@@ -7,7 +7,7 @@ without a network. Nothing here counts or simulates.
 from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.comparison import differences
 from powderkeg.plots.family import family_tree, who_sets_off_whom
-from powderkeg.plots.files import save, svg
+from powderkeg.plots.files import save, svg, svgs
 from powderkeg.plots.fitted import background, estimates, foreseen, mechanism, predictive, residual_ranks
 from powderkeg.plots.forecast import fans, fans_and_what_came
 from powderkeg.plots.rates import courses, effects
@@ -41,6 +41,7 @@ __all__ = [
     "residual_ranks",
     "save",
     "svg",
+    "svgs",
     "sweep_line",
     "sweep_map",
     "tornado",

@@ -16,6 +16,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from powderkeg.plots.slim import WIDE
 from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, SOFT, WIDTH, chart_of, figure, words
 from powderkeg.wording import percent
 
@@ -97,7 +98,7 @@ def family_tree(
             "A curve leads from an act to one that it may have set off: the thicker, the likelier.",
         ],
         height=height,
-    )
+    ).properties(usermeta={WIDE: True})  # labels are placed by the pixel
 
 
 def _said(row: Mapping[str, Any], called: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from powderkeg.errors import Fault, PowderkegError, UsageError
+from powderkeg.plots.slim import slim
 from powderkeg.writing.files import write_whole
 
 SVG = "http://www.w3.org/2000/svg"
@@ -80,9 +81,23 @@ def svg(chart: Any, name: str = "", label: str = "") -> str:
     name   put before every id in the picture, so that two pictures of one page do not share a clip path
     label  what the picture shows, for those who cannot see it; by default its title and subtitle
     """
+    return _picture(_spec(chart), name, label or described(chart))
+
+
+def svgs(chart: Any, name: str = "", label: str = "") -> str:
+    """A chart for a page that is read on large and on small screens: its SVG, and where it has one that for small ones
+    beside it, in boxes of the classes broad and slim. Arguments as of `svg`."""
+    broad, small = svg(chart, name, label), slim(chart)
+    if small is None:
+        return broad
+    narrow = _picture(small, f"slim-{name}", label or described(chart))
+    return f'<div class="broad">{broad}</div><div class="slim">{narrow}</div>'
+
+
+def _picture(spec: dict[str, Any], name: str, label: str) -> str:
     vl_convert = _drawer()
     _must_have_room()
-    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_spec(chart)))
+    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(spec))
     parts = list(root.iter())
     for parent in parts:
         tag = parent.tag.removeprefix(f"{{{SVG}}}")
@@ -104,7 +119,7 @@ def svg(chart: Any, name: str = "", label: str = "") -> str:
         for key in [key for key in parent.attrib if key == "role" or key.startswith("aria-")]:
             del parent.attrib[key]
     root.set("role", "img")
-    root.set("aria-label", label or described(chart))
+    root.set("aria-label", label)
     ElementTree.register_namespace("", SVG)
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -9,13 +9,26 @@ colour. The band at the foot of a lane is how many new acts come, where.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import altair as alt
 import numpy as np
 import polars as pl
 
-from powderkeg.plots.theme import COOPERATIVE, FAINT, HOSTILE, INK, NEUTRAL, SHADE, WIDTH, chart_of, figure, words
+from powderkeg.plots.theme import (
+    COOPERATIVE,
+    FAINT,
+    HOSTILE,
+    INK,
+    NEUTRAL,
+    SHADE,
+    WIDTH,
+    chart_of,
+    figure,
+    time_axis,
+    words,
+)
 
 LANE = 66
 TALLEST = 0.4
@@ -29,7 +42,7 @@ NEW = "#009e73"
 
 def replayed(
     acts: pl.DataFrame, added: pl.DataFrame, standoffs: pl.DataFrame, start: date, begin: float, turn: float,
-    end: float, without: str,
+    end: float, without: str, titles: Mapping[str, str] | None = None,
 ) -> alt.LayerChart:  # fmt: skip
     """Timeline of a replay.
 
@@ -37,13 +50,14 @@ def replayed(
     added      time, source, per_replay: new acts
     standoffs  start, last, happens
     turn       day on which the worlds part
+    titles     what actors are called, by name
     """
+    called = {} if titles is None else titles
     busy = pl.concat([acts.select("source"), added.select("source")])
     lanes = busy.group_by("source").len().sort(["len", "source"], descending=[True, False])["source"].to_list()
     place = {name: i for i, name in enumerate(lanes)}
-    form = "%Y" if end - begin > 900 else "%b %Y" if end - begin > 60 else "%-d %b"
     scale = alt.Scale(type="utc", domain=[_stamp(start, begin), _stamp(start, end)], nice=False)
-    axis = alt.Axis(labelFlush=True, format=form, tickCount=10)
+    axis = time_axis(end - begin)
     x, middle = (alt.X(field, title=None, scale=scale, axis=axis) for field in ("when:T", "middle:T"))
     foot = max(len(lanes), 1) - 0.4
     y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.95, foot], reverse=True, nice=False))
@@ -68,7 +82,7 @@ def replayed(
         chart_of(_apart(shaded, end - begin))
         .mark_text(fontSize=11, color=INK, baseline="top", aria=False)
         .encode(x=middle, y=y, text="label:N"),
-        chart_of({"y": i, "label": words(name.replace("_", " "))} for i, name in enumerate(lanes))
+        chart_of({"y": i, "label": words(called.get(name) or name.replace("_", " "))} for i, name in enumerate(lanes))
         .mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False)
         .encode(x=alt.value(0), y=y, text="label:N"),
     ]

@@ -15,7 +15,19 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import COOPERATIVE, FAINT, HOSTILE, INK, NEUTRAL, SHADE, WIDTH, chart_of, figure, words
+from powderkeg.plots.theme import (
+    COOPERATIVE,
+    FAINT,
+    HOSTILE,
+    INK,
+    NEUTRAL,
+    SHADE,
+    WIDTH,
+    chart_of,
+    figure,
+    time_axis,
+    words,
+)
 
 LANE = 58
 """Pixels an actor's lane is high."""
@@ -178,12 +190,11 @@ def hostility(
 
 def _scales(start: date, days: float, n_lanes: int) -> tuple[alt.X, alt.Y]:
     """Time to the right, lanes downwards, with room above the first for the marks of standoffs."""
-    form = "%Y" if days > 900 else "%b %Y" if days > 60 else "%-d %b"
     x = alt.X(
         "when:T",
         title=None,
         scale=alt.Scale(type="utc", domain=[_stamp(start, 0), _stamp(start, days)], nice=False),
-        axis=alt.Axis(labelFlush=True, format=form, tickCount=10),
+        axis=time_axis(days),
     )
     y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.9, n_lanes - 0.4], reverse=True, nice=False))
     return x, y

@@ -19,11 +19,20 @@ MOST_BARS = 15
 SMALL = 300
 
 
+def alike(table: pl.DataFrame, outcomes: Sequence[str]) -> list[list[str]]:
+    """The outcomes in their order, those together that are one course in one unit: they need no panel each."""
+    found: dict[tuple[object, ...], list[str]] = {}
+    for name in outcomes:
+        rows = table.filter(table["outcome"] == name)
+        found.setdefault((*rows.select("unit", "value", "baseline", "low", "high").rows(),), []).append(name)
+    return list(found.values())
+
+
 def sweep_line(table: pl.DataFrame, path: str, outcomes: Sequence[str], level: float = 0.9) -> alt.VConcatChart:
     """The outcome over one number, with the interval of its difference to the scenario as it stands (dashed)."""
     panels = []
-    for name in outcomes:
-        rows = table.filter(table["outcome"] == name)
+    for names in alike(table, outcomes):
+        rows = table.filter(table["outcome"] == names[0])
         data = [
             {
                 "x": row[path],
@@ -35,7 +44,8 @@ def sweep_line(table: pl.DataFrame, path: str, outcomes: Sequence[str], level: f
             else {"x": row[path], "y": row["value"], "low": row["value_low"], "high": row["value_high"]}
             for row in rows.to_dicts()
         ]
-        title, unit = table.filter(table["outcome"] == name).select("title", "unit").row(0)
+        unit = rows["unit"][0]
+        titles = [words(table.filter(table["outcome"] == name)["title"][0]) for name in names]
         x = alt.X("x:Q", title=words(path), scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(tickCount=6))
         y = alt.Y("y:Q", title=words(unit), axis=alt.Axis(tickCount=5, grid=True, gridColor="#eaeef2"))
         base = chart_of(data)
@@ -49,7 +59,7 @@ def sweep_line(table: pl.DataFrame, path: str, outcomes: Sequence[str], level: f
         if rows["baseline"][0] is not None:
             stands = chart_of([{"y": rows["baseline"][0]}]).mark_rule(color=SOFT, strokeDash=[4, 4], aria=False)
             layers.append(stands.encode(y))
-        head = alt.TitleParams(words(title), fontSize=13, frame="group")
+        head = alt.TitleParams([*(f"{title};" for title in titles[:-1]), titles[-1]], fontSize=13, frame="group")
         panels.append(alt.layer(*layers).properties(width=WIDTH * 0.6, height=150, title=head))
     lines = [f"Dashed: the scenario as it stands. Band: {100 * level:.0f} % interval of the difference to it."]
     top = alt.TitleParams(f"What moves with {words(path)}", subtitle=lines, offset=16)

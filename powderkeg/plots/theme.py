@@ -7,13 +7,16 @@ No figure says with colour alone what it says: shape, place or words say it too.
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import Any, cast
 
 import altair as alt
 
 from powderkeg.plots.shown import Whole, shown
+from powderkeg.units import YEAR
 
 INK = "#1f2328"
 SOFT = "#57606a"
@@ -33,6 +36,9 @@ WIDTH = 680
 """Pixels of the plotting area; with labels a figure is about 900 wide, a page of paper at 130 dots an inch."""
 
 LONGEST_LABEL = 60
+MOST_TICKS = 10
+LETTER, BESIDE = 6.1, 40
+"""Pixels of a letter of a subtitle, and what stands beside the plotting area at the least."""
 
 
 def words(text: object) -> str:
@@ -61,9 +67,23 @@ def figure(
     offset: float = 12,
 ) -> alt.LayerChart:
     """Layers over each other, with a title and the words that say how to read them."""
-    head = alt.TitleParams(words(title), subtitle=list(subtitle), offset=offset)
+    letters = int((width + BESIDE) / LETTER)
+    lines = [part for line in subtitle for part in wrap(line, letters)]
+    head = alt.TitleParams(words(title), subtitle=lines, offset=offset)
     layered = cast("alt.LayerChart", alt.layer(*layers))  # layers of ours have no facets
     return whole(layered.properties(width=width, height=height, title=head))
+
+
+def time_axis(days: float) -> alt.Axis:
+    """The axis of a window of so many days: ticks at whole years, months or days, and each label said once."""
+    form, interval, step = "%-d %b", "day", max(math.ceil(days / MOST_TICKS), 1)
+    if days > 900:
+        form, interval, step = "%Y", "year", max(math.ceil(days / YEAR / MOST_TICKS), 1)
+    elif days > 60:
+        form, interval = "%b %Y", "month"
+        step = next(months for months in (1, 2, 3, 6) if days / (YEAR / 12) / months <= MOST_TICKS or months == 6)
+    every = alt.TimeIntervalStep(interval=cast("Any", interval), step=step)
+    return alt.Axis(labelFlush=True, format=form, tickCount=every)
 
 
 def whole(chart: Whole) -> Whole:

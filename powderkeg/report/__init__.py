@@ -131,7 +131,7 @@ def _figures(results: Results) -> dict[str, Any]:
     # Altair checks every part of a chart against its schema as it is made, which takes as long as making it; the
     # tests do so for each of ours.
     with debug_mode(False):
-        return {name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in figures(results).items()}
+        return {name: Markup(plots.svgs(chart, f"{name}-", label)) for name, (chart, label) in figures(results).items()}
 
 
 def figures(results: Results) -> dict[str, tuple[Any, str]]:

@@ -74,7 +74,7 @@ def page(found: Attribution, tree: Family | None = None, files: Sequence[str] = 
 
     with debug_mode(False):
         figures = {
-            name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts(found, tree).items()
+            name: Markup(plots.svgs(chart, f"{name}-", label)) for name, (chart, label) in charts(found, tree).items()
         }
     scenario = found.model.scenario
     return template("attributed.html").render(

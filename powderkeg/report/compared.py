@@ -57,7 +57,7 @@ def page(comparison: Comparison, files: Sequence[str] = (), command: str | None 
         digest=digest(c.scenario),
         level=percent(c.level),
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
-        figure=Markup(plots.svg(chart, "differences-", label)),
+        figure=Markup(plots.svgs(chart, "differences-", label)),
         parts=[_part(one) for one in c.interventions],
         findings=findings(c),
         many=f"There are {tested} differences here: at {percent(c.level)} about {tested * (1 - c.level):.0f} of the "

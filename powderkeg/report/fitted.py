@@ -169,7 +169,7 @@ def page(
     from markupsafe import Markup
 
     scenario = fit.scenario_before
-    drawn = {name: Markup(plots.svg(chart, f"{name}-")) for name, chart in charts.items()}
+    drawn = {name: Markup(plots.svgs(chart, f"{name}-")) for name, chart in charts.items()}
     ratios = fit.backgrounds["branching_ratio"].drop_nulls().to_list()
     return template("fitted.html").render(
         fit=fit,

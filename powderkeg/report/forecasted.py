@@ -35,7 +35,7 @@ def page(found: Forecast, files: Sequence[str] = (), after: EventTable | None = 
 
     with debug_mode(False):
         figures = {
-            name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts(found, after).items()
+            name: Markup(plots.svgs(chart, f"{name}-", label)) for name, (chart, label) in charts(found, after).items()
         }
     scenario = found.model.scenario
     in_days = told_in_days(found.model)

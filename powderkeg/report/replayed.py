@@ -25,8 +25,9 @@ MOST_ROWS = 40
 def chart(found: Replay) -> Any:
     """The observed acts, filled by the share of replays in which they stay, and the new ones."""
     return plots.replayed(
-        found.acts, found.added, found.standoffs, found.start, found.begin, found.turn, found.end, found.without.title
-    )
+        found.acts, found.added, found.standoffs, found.start, found.begin, found.turn, found.end, found.without.title,
+        called(found.scenario),
+    )  # fmt: skip
 
 
 def page(found: Replay, files: Sequence[str] = (), command: str | None = None) -> str:
@@ -56,7 +57,7 @@ def page(found: Replay, files: Sequence[str] = (), command: str | None = None) -
         unseen=NOT_OBSERVABLE if any(one.observed is None for one in found.outcomes) else "",
         rests_on=RESTS_ON,
         new=measured(found.new_standoffs.value),
-        figure=Markup(plots.svg(chart(found), "replayed-", label)),
+        figure=Markup(plots.svgs(chart(found), "replayed-", label)),
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
         files=files,
         command=command,
@@ -89,7 +90,8 @@ def _span(low: float | None, high: float | None, unit: str) -> str:
 
 def _standoff(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "days": f"{row['first_day']} to {row['last_day']}",
+        "first": str(row["first_day"]),
+        "last": str(row["last_day"]),
         "opener": titles.get(row["opener"], row["opener"]),
         "act": titles.get(row["first_act"], row["first_act"]),
         "happens": percent(row["happens"]),

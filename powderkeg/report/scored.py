@@ -48,7 +48,7 @@ def page(
     from markupsafe import Markup
 
     with debug_mode(False):
-        figures = {name: Markup(plots.svg(chart, f"{name}-", label)) for name, (chart, label) in charts(found).items()}
+        figures = {name: Markup(plots.svgs(chart, f"{name}-", label)) for name, (chart, label) in charts(found).items()}
     table = found.scores().filter(pl.col("over") == "window")
     return template("scored.html").render(
         title=title,

@@ -12,6 +12,7 @@ import polars as pl
 
 from powderkeg import plots
 from powderkeg.compare import Sensitivity, Sweep
+from powderkeg.plots.sweep import alike
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.units import YEAR
@@ -53,7 +54,7 @@ def page(
         points=counted(points, "point"),
         gist=gist,
         tables=_sweep_tables(found, outcomes) if isinstance(found, Sweep) else _sensitivity_tables(found, outcomes),
-        figures=[Markup(plots.svg(chart, f"figure{k}-")) for k, chart in enumerate(charts.values())],
+        figures=[Markup(plots.svgs(chart, f"figure{k}-")) for k, chart in enumerate(charts.values())],
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
         files=files,
         command=command,
@@ -69,13 +70,20 @@ def _told(value: float | None, unit: str) -> str:
 def _gist(found: Sweep, outcomes: Sequence[str]) -> list[str]:
     """Between which values each outcome moves, a sentence each."""
     told = []
-    for name in outcomes:
-        rows = found.table.filter(pl.col("outcome") == name, pl.col("value").is_not_null())
+    for names in alike(found.table, outcomes):
+        rows = found.table.filter(pl.col("outcome") == names[0], pl.col("value").is_not_null())
         if rows.height:
-            title, unit = rows.select("title", "unit").row(0)
-            low, high = rows["value"].to_numpy().min(), rows["value"].to_numpy().max()
-            told.append(f"{title}: from {_told(float(low), unit)} to {_told(float(high), unit)}.")
+            unit = rows["unit"][0]
+            low, high = (
+                _told(float(x), unit) for x in (rows["value"].to_numpy().min(), rows["value"].to_numpy().max())
+            )
+            course = f"{low} at every point" if low == high else f"from {low} to {high}"
+            told.append(f"{_titles(found, names)}: {course}.")
     return told
+
+
+def _titles(found: Sweep, names: Sequence[str]) -> str:
+    return "; ".join(found.table.filter(pl.col("outcome") == name)["title"][0] for name in names)
 
 
 def _hangs_on(found: Sensitivity, outcomes: Sequence[str]) -> list[str]:
@@ -93,11 +101,11 @@ def _sweep_tables(found: Sweep, outcomes: Sequence[str]) -> list[dict[str, Any]]
     """A table an outcome: the swept values, the outcome, its paired difference."""
     paths = [one.path for one in found.axes]
     made = []
-    for name in outcomes:
-        rows = found.table.filter(pl.col("outcome") == name)
+    for names in alike(found.table, outcomes):
+        rows = found.table.filter(pl.col("outcome") == names[0])
         if not rows.height:
             continue
-        title, unit = rows.select("title", "unit").row(0)
+        unit = rows["unit"][0]
         body = [
             [*(_written(row[path]) for path in paths), _told(row["value"], unit),
              _interval(row["value_low"], row["value_high"], unit), _signed(row["difference"], unit),
@@ -105,7 +113,7 @@ def _sweep_tables(found: Sweep, outcomes: Sequence[str]) -> list[dict[str, Any]]
             for row in rows.head(MOST_POINTS).to_dicts()
         ]  # fmt: skip
         heads = [*paths, "value", "interval", "difference to the scenario as it stands", "its interval"]
-        made.append({"title": title, "heads": heads, "first": len(paths), "rows": body})
+        made.append({"title": _titles(found, names), "heads": heads, "first": len(paths), "rows": body})
     return made
 
 

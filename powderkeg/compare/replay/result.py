@@ -194,7 +194,8 @@ def _number(
         half = float(special.stdtrit(m - 1, 1.0 - tail)) * float(means.std(ddof=1)) / math.sqrt(m)
     else:
         half = float(special.stdtrit(n - 1, 1.0 - tail)) * float(after.std(ddof=1)) / math.sqrt(n)
-    low, high = value - half, value + half
+    # Counts, shares and days: none is below 0, and a share not above 1.
+    low, high = max(value - half, 0.0), min(value + half, 1.0 if about[2].startswith("share of") else math.inf)
     if share:
         exact = proportion(float(after.sum()), n, level)
         assert exact.low is not None and exact.high is not None
