@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from powderkeg.analyze import compare_episodes, episodes
+from powderkeg.errors import PowderkegWarning
 from powderkeg.events import EventTable, codebook
 from powderkeg.score import load_record, read_table
 
@@ -100,3 +101,11 @@ def test_the_war_and_the_bridge_are_found_in_older_data(keds_kosovo):
     )
     assert bridge.height == 1
     assert holds(bridge, date(2000, 2, 13))
+
+
+def test_a_figure_of_acts_of_no_class_does_not_say_that_there_was_no_standoff() -> None:
+    rows = {"time": [1.0, 2.0, 30.0], "source": ["a", "b", "a"], "act": ["x", "y", "x"], "target": ["b", "a", "b"]}
+    table = EventTable(pl.DataFrame(rows), date(2020, 1, 1), 60.0)
+    with pytest.warns(PowderkegWarning):
+        said = str(table.plot().to_dict(validate=False)["title"])
+    assert "0 standoffs" not in said and "nothing says which acts are hostile" in said

@@ -93,6 +93,22 @@ def test_codes_of_no_book_are_kept_and_their_tone_asked_for_where_no_word_tells_
     assert "talkses" not in text + pk.describe(scenario).text()
 
 
+def test_words_that_no_book_of_codes_has_are_looked_up_in_what_they_mean_in_reports() -> None:
+    kinds = {"cattle raid": "hostile", "Ambush": "hostile", "truce": "cooperative", "blorb": "neutral"}
+    scenario, text = drawn_up(rows([("a", "b", kind) for kind in kinds] * 10, book=None))
+    assert {act.title: act.tone for act in scenario.acts.values()} == kinds
+    assert text.count("tone ASKED") == 1, "blorb"
+
+
+def test_the_ranges_of_a_draft_hold_no_system_that_explodes() -> None:
+    """At the upper ends of all answers at once the branching ratio is below 1: `compare` looks at systems that end."""
+    pairs = [("a", "b", "190"), ("b", "a", "190"), ("a", "b", "040"), ("b", "a", "040")] * 20
+    for scenario in (drawn_up(rows(pairs))[0], drawn_up(rows([("a", "b", "x"), ("b", "a", "x")] * 9, book=None))[0]):
+        assert len(scenario.mechanisms) >= 2
+        highest = {f"mechanisms.{name}.answers": one.answers.high for name, one in scenario.mechanisms.items()}
+        assert pk.stability(pk.compile(pk.edit(scenario, highest))).worst < 1.0
+
+
 def test_whoever_shares_most_with_those_chosen_joins_first() -> None:
     pairs = [("a", "b", "190")] * 50 + [("c", "a", "190")] * 20 + [("d", "e", "190")] * 30 + [("f", "a", "190")] * 2
     assert [one.title for one in drawn_up(rows(pairs), actors=3)[0].actors.values()] == ["a", "b", "c"]

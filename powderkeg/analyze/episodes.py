@@ -128,7 +128,7 @@ def episodes(
         found = [(first, episodes(part, known, rules=rules, by=by, marks=marks)) for first, part in parts]
         return pl.concat([one.with_columns(pl.col("replicate") + first) for first, one in found], rechunk=True)
     stream = streams(events, known, by)
-    if known is None and isinstance(events, EventTable) and len(events) and not _has_classes(events):
+    if known is None and isinstance(events, EventTable) and len(events) and not has_classes(events):
         warnings.warn(NO_CLASS, PowderkegWarning, stacklevel=2)
     cut = _cut(stream, rules)
     patterns = _patterns(marks, len(stream.heat))
@@ -158,7 +158,7 @@ def compiled(model: Model | Scenario | None, events: Runs | EventTable) -> Model
     return model if isinstance(model, Model) else compile_scenario(model)
 
 
-def _has_classes(events: EventTable) -> bool:
+def has_classes(events: EventTable) -> bool:
     """Whether any act of a table has a class or a CAMEO code, from which heat comes where there is no model."""
     known = [name for name in ("tone", "cameo") if name in events.frame.columns]
     return any(events.frame[name].null_count() < len(events) for name in known)

@@ -98,6 +98,7 @@ def summary(
     for line in found.said:
         screen.say(line)
     screen.say(accounted(table.account, kept=found.rows_kept))
+    unknown = ", ".join(f"{code} ({n:,})" for code, n in list(found.unknown_codes.items())[:MOST_ROWS])
     screen.table(
         ["", ""],
         [
@@ -112,10 +113,7 @@ def summary(
             *([f"class: {name}", f"{n:,}"] for name, n in found.classes.items()),
             *([f"doubles: {name}", f"{n:,}"] for name, n in found.doubles.items()),
             *([f"set aside: {name}", f"{n:,}"] for name, n in found.set_aside_by_reason.items()),
-            [
-                "unknown codes",
-                ", ".join(f"{code} ({n:,})" for code, n in list(found.unknown_codes.items())[:MOST_ROWS]),
-            ],
+            *([["unknown codes", unknown]] if unknown else []),
         ],
     )
     rows_table(screen, "most active", found.most_active)

@@ -19,6 +19,7 @@ import polars as pl
 from powderkeg.draft.naming import keys
 from powderkeg.events.codes import CODEBOOKS, entries
 from powderkeg.scenario.language import third_person
+from powderkeg.text.patterns import lexicon
 
 MOST_KINDS = 12
 """Kinds of act of a record without a code book that a draft takes over."""
@@ -113,11 +114,15 @@ def _known(inside: pl.DataFrame) -> dict[str, tuple[str | None, str | None]]:
 
 
 def _tone_of(kind: str) -> str | None:
-    """What the books say of a kind of act whose words they use too: attack is hostile. None where they do not agree."""
-    said = [tone for word in _words(kind) for tone in _vocabulary().get(word, ())]
-    for tone in ("hostile", "cooperative"):
-        if said and said.count(tone) >= 0.8 * len(said):
-            return tone
+    """What the books say of a kind of act whose words they use too: attack is hostile; of words that they do not have,
+    what these mean in reports: so is an ambush. None where they do not agree."""
+    for known in (_vocabulary, _reported):
+        said = [tone for word in _words(kind) for tone in known().get(word, ())]
+        for tone in ("hostile", "cooperative"):
+            if said and said.count(tone) >= 0.8 * len(said):
+                return tone
+        if said:
+            return None
     return None
 
 
@@ -129,6 +134,19 @@ def _vocabulary() -> dict[str, list[str]]:
         # Only what a title opens with: "rejects talks" is no talk.
         for word in {*_words(one.title.partition(" ")[0]), *_words(one.code)}:
             found.setdefault(word, []).append("neutral" if one.neutral else TONES[one.tone or ""])
+    return found
+
+
+@cache
+def _reported() -> dict[str, list[str]]:
+    """Word -> the tones of what it means by itself in a report, verb or noun; see `text.patterns`."""
+    found: dict[str, list[str]] = {}
+    book = entries("cameo")
+    for (_, head), patterns in lexicon().acts.items():
+        for code in {one.means for one in patterns if not one.words and one.means[:2] in book}:
+            one = book[code if code in book else code[:2]]
+            for word in _words(head) if one.tone else ():
+                found.setdefault(word, []).append("neutral" if one.neutral else TONES[one.tone or ""])
     return found
 
 

@@ -23,6 +23,9 @@ ANSWERED: Final = 0.3
 """The share of acts that the drafted mechanisms set off; unprovoked rates are the rest. A guess to start from."""
 
 
+MOST_ANSWERS: Final = 0.45
+"""Upper end of the ranges of answers: two drafted mechanisms feed each other at most, and together they stay below 1,
+or whatever looks over the ranges would look at systems that explode."""
 UNITS: Final = (("day", 1.0), ("week", 7.0), ("month", YEAR / 12), ("year", YEAR))
 WIDTH: Final = 118
 
@@ -224,7 +227,7 @@ def _mechanism(draft: DrawnUp, one: DraftedAnswer) -> Iterator[str]:
         yield from _filled("    then: {", answer, "}", 6)
     else:
         yield f"    then: {one.who} {next(iter(shares))} {other}"
-    yield f"    answers: {one.answers:g} [0, 0.8]"
+    yield f"    answers: {one.answers:g} [0, {MOST_ANSWERS:g}]"
     yield f"    half_life: {one.half_life} days"
     yield "    source: guess"
 

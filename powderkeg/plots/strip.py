@@ -55,6 +55,7 @@ def history(
     days: float,
     actors: Mapping[str, str] | Sequence[str] | None = None,
     title: str = "One history, act by act",
+    told: str | None = None,
 ) -> alt.LayerChart:
     """Strip of one history.
 
@@ -62,6 +63,7 @@ def history(
                target if there is one
     standoffs  start, last (days since `start`), end_state; hurt if known
     actors     the lanes from top to bottom, name to title; by default those that act, busiest first
+    told       what is said in place of the number of standoffs, where it is not known
     """
     lanes = _lanes(acts, actors)
     place = {name: index for index, name in enumerate(lanes)}
@@ -91,7 +93,7 @@ def history(
         *_top(list(lanes.values()), standoffs, start, days),
         title=title,
         subtitle=[
-            f"{_span(start, days)}: {acts.height:,} acts, {_counted(standoffs)}",
+            f"{_span(start, days)}: {acts.height:,} acts, {told or _counted(standoffs)}",
             "Stroke up: hostile act, the taller the harsher. Stroke down: cooperative act. Dot: any other.",
             *(
                 []

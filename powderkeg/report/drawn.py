@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Figures = Mapping[str, Callable[[], Any]]
 """Each figure that there is something to show in, by name; the first is the one that is shown unasked."""
+UNTOLD = "standoffs not told: nothing says which acts are hostile"
 MOST_SHOWN = 4
 """Outcomes that a figure of a sweep shows where none is named."""
 
@@ -105,7 +106,7 @@ def _runs(runs: Any) -> Figures:
 
 
 def _event_table(table: EventTable) -> Figures:
-    from powderkeg.analyze import episodes
+    from powderkeg.analyze.episodes import episodes, has_classes
 
     if not len(table):
         return {}
@@ -116,7 +117,10 @@ def _event_table(table: EventTable) -> Figures:
         return plots.hostility(hostile, episodes(table), table.start, table.days)
 
     def history() -> Any:
-        return plots.history(acts, episodes(table), table.start, table.days, title="Acts and standoffs")
+        found = episodes(table)
+        if has_classes(table):
+            return plots.history(acts, found, table.start, table.days, title="Acts and standoffs")
+        return plots.history(acts, found, table.start, table.days, title="Acts", told=UNTOLD)
 
     # Where nothing says which acts are hostile, `episodes` warns of it.
     return {"hostility": hostility, "history": history} if hostile.height else {"history": history}
