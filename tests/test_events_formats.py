@@ -520,3 +520,57 @@ def test_pairs_of_sides_are_columns_of_ones_own() -> None:
 
 def test_gdelt_has_the_columns_of_its_three_ages() -> None:
     assert [len(bare.columns) for bare in gdelt.FORMAT.bare] == [61, 58, 57]
+
+
+def read_text(tmp_path: Path, text: str, name: str = "mine.csv") -> EventTable:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return read_events(path)
+
+
+def test_names_of_groups_above_a_header_are_passed_over(tmp_path: Path) -> None:
+    """Merged cells leave a row with holes above the header, which is no header."""
+    rows = "Date,Deaths,Source,Target,Code\n2018-06-01,2,A,B,190\n2018-06-02,0,B,A,042\n"
+    table = read_text(tmp_path, "Event,,Who,,\n" + rows)
+    assert table.frame["line"].to_list() == [3, 4] and table.frame["deaths"].to_list() == [2.0, 0.0]
+    assert "passed over before the header: 'Event,,Who,,'" in table.account["said"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "header", [",date,source,target,code", "x,date,,source,target,code"], ids=["row names", "a hole in the header"]
+)
+def test_a_header_with_holes_is_a_header(tmp_path: Path, header: str) -> None:
+    """Above rows of events, and above a first row that holds a date, nothing is passed over."""
+    wide = header.split(",")
+    row = {"date": "2018-06-01", "source": "A", "target": "B", "code": "190"}
+    lines = [",".join(row.get(name, "q") for name in wide) for _ in range(3)]
+    table = read_text(tmp_path, "\n".join([header, *lines]) + "\n")
+    assert len(table) == 3 and not any("passed over" in said for said in table.account["said"])  # type: ignore[attr-defined]
+
+
+def test_how_dates_are_written_is_no_part_of_their_name(tmp_path: Path) -> None:
+    text = "Date (dd/mm/yyyy),Actor 1,Actor 2,Event Code\n01/02/2018,A,B,190\n15/02/2018,B,A,042\n"
+    assert read_text(tmp_path, text).start == date(2018, 2, 1)
+    assert squashed("Time (UTC)") == "time" and squashed("Event Date [YYYY-MM-DD]") == "eventdate"
+    assert squashed("Source (paper)") == "sourcepaper" and squashed("Deaths (2)") == "deaths2"
+
+
+def test_actors_of_petrarch_and_terrier_are_found(tmp_path: Path) -> None:
+    """Where the whole codes stand beside their parts (source, target), they are the actors."""
+    line = '{"date8": "20150101", "src_actor": "USA", "src_agent": "GOV", "tgt_actor": "RUS", "code": "040"}\n'
+    table = read_text(tmp_path, line * 2, "t.jsonl")
+    assert table.frame.select("source", "target", "source_sectors").rows() == [("USA", "RUS", "GOV")] * 2
+    whole = line.replace('"code"', '"source": "USAGOV", "target": "RUSMIL", "code"')
+    assert read_text(tmp_path, whole, "w.jsonl").frame.select("source", "target").rows() == [("USAGOV", "RUSMIL")]
+
+
+def test_numbers_that_only_rise_number_the_rows(tmp_path: Path) -> None:
+    """A list whose numbered rows were thinned out has gaps in its numbers; counts do not rise six times in a row."""
+
+    def kept(numbers: Sequence[int]) -> int:
+        rows = "".join(f"{n},2018-06-{day:02},A,B,190\n" for day, n in enumerate(numbers, 1))
+        return len(read_text(tmp_path, "n,date,source,target,code\n" + rows))
+
+    assert kept([1, 2, 5, 7, 8, 12, 13]) == 7
+    assert kept([1, 2, 5, 7, 8, 12, 12]) == 47
+    assert kept([1, 2, 5]) == 8

@@ -665,3 +665,18 @@ def test_a_text_encoded_twice_is_told_by_its_letters_alone() -> None:
     assert "looks like 'Müller'" in twice_encoded("MÃ¼ller")
     assert "looks like 'é'" in twice_encoded("Ã©")
     assert twice_encoded("São Tomé, Århus, Ângela, ÄÖÜ, " + "word " * 50_000) == ""
+
+
+def test_values_that_a_database_wrapped_are_values(tmp_path: Path) -> None:
+    """MongoDB writes the type of a date, an id or a number around it."""
+    rows = [
+        {
+            "_id": {"$oid": f"5f{n}"}, "date": when, "source": "A", "target": "B", "code": "190",
+            "deaths": {"$numberInt": str(n)},
+        }
+        for n, when in enumerate(({"$date": "2018-06-01T00:00:00Z"}, {"$date": "2018-06-03T00:00:00.000Z"}))
+    ]  # fmt: skip
+    table = read_events(write(tmp_path, "\n".join(map(json.dumps, rows)), "m.jsonl"))
+    assert table.frame["time"].to_list() == [0.0, 2.0] and table.frame["deaths"].to_list() == [0.0, 1.0]
+    odd = [{**row, "date": {"$date": {"$numberLong": "1527811200000"}}} for row in rows]
+    assert read_events(write(tmp_path, "\n".join(map(json.dumps, odd)), "n.jsonl")).start == date(2018, 6, 1)

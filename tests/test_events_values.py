@@ -741,3 +741,29 @@ def test_a_title_above_a_header_is_passed_over_where_remarks_hold_separators(tmp
     row = '03.02.2019;a;b;raids;"one; and another"\r\n'
     file.write_text("List of raids;;;;\r\n\r\nDate;Source;Target;Act;Remarks\r\n" + 5 * row, encoding="cp1252")
     assert len(read_events(file).frame) == 5
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        ("2018-06-01Z", "2018-06-22Z"),
+        ("2018-06-01+02:00", "2018-06-22+02:00"),
+        ("Friday 1 June 2018", "Friday 22 June 2018"),
+        ("Fri June 1, 2018", "Fri June 22, 2018"),
+        ("vendredi 1 juin 2018", "vendredi 22 juin 2018"),
+        ("viernes 1 de junio de 2018", "viernes 22 de junio de 2018"),
+        ("Freitag 1. Juni 2018", "Freitag 22. Juni 2018"),
+    ],
+)
+def test_a_day_with_its_weekday_or_its_zone_is_that_day(tmp_path: Path, stamps: tuple[str, ...]) -> None:
+    """XML writes a zone behind a day, people the name of the day before it; neither moves it."""
+    table = read(tmp_path, dated(*stamps), "mine.tsv")
+    assert table.start == date(2018, 6, 1) and table.frame["time"].to_list() == [0.0, 21.0]
+    assert table.resolution == "day"
+
+
+@pytest.mark.parametrize("word", ["about", "ca.", "before", "circa", "not"])
+def test_another_word_before_a_day_is_no_weekday(tmp_path: Path, word: str) -> None:
+    """ "about 3 May" must not become the third of May because a word may stand before it."""
+    found = days_of(pl.lit(pl.Series([f"{word} 3 May 2015", "3 May 2015"])), "words")
+    assert pl.select(found).to_series().is_null().to_list() == [True, False]

@@ -51,6 +51,8 @@ def preamble(start: bytes) -> Preamble:
                 marked = True
                 break
             passed.append(line)
+        elif _is_above_header(line, lines[at + 1 :]):
+            passed.append(line)
         elif line.strip(BLANK) and not (_is_title(line, lines[at + 1 :]) and separator is None):
             break
         elif line.strip(BLANK):
@@ -80,6 +82,23 @@ def _is_marked_header(line: str, after: str) -> bool:
         if len(fields) == len(below) > 1:
             numbers = [any(DAY_OR_NUMBER.search(text.strip('" ')) for text in row) for row in (fields, below)]
             return numbers == [False, True]
+    return False
+
+
+def _is_above_header(line: str, below: list[str]) -> bool:
+    """Names of groups of columns, as merged cells leave them (`Event,,Who,,`): with empty cells, above a header without
+    any, of as many cells, and rows that hold a day or a number, which neither of the two does."""
+    rows = [row for row in below if row.strip(BLANK)][:2]
+    if len(rows) < 2:
+        return False
+    for one in SEPARATORS:
+        cells = [[cell.strip('" ') for cell in row.split(one)] for row in (line, *rows)]
+        if len({len(row) for row in cells}) > 1 or len(cells[0]) < 3:
+            continue
+        groups, header, _ = cells
+        numbers = [any(DAY_OR_NUMBER.search(cell) for cell in row) for row in cells]
+        if "" in groups and any(groups) and "" not in header and numbers == [False, False, True]:
+            return sum(map(bool, groups)) > 1 and len(set(header)) == len(header)
     return False
 
 

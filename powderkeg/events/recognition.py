@@ -21,6 +21,8 @@ from powderkeg.formats import FIELDS, FORMATS, OWN, Format, spelt, squashed
 from powderkeg.formats.own import NUMBERED, SIDES
 
 ENOUGH, SURE = 2, 3
+MOST_RISING = 4
+"""Times in a row that a count may be greater than the one before, or less, and still be one."""
 """Telling names that make a table one of a kind: if it has all that an event needs, and if it has not."""
 NEWS = ("notes", "headline", "title", "url", "link", "location", "fatalities", "deaths", "country", "latitude")
 """Beside one of these, a lone column `source` may well be where the news is from."""
@@ -125,8 +127,11 @@ def are_counts(texts: Sequence[str]) -> bool:
     if not values or not all(value.isdecimal() for value in values):
         return False
     numbers = [int(value) for value in values]
-    numbering = len(numbers) > 2 and all(b == a + 1 for a, b in itertools.pairwise(numbers))
-    return not numbering
+    steps = [b - a for a, b in itertools.pairwise(numbers)]
+    # Numbers that only rise number the rows too, some of which are gone.
+    rising = len(steps) > MOST_RISING and (min(steps) > 0 or max(steps) < 0)
+    numbering = len(steps) > 1 and set(steps) == {1}
+    return not (numbering or rising)
 
 
 def _candidates(kind: Format, names: Sequence[str]) -> dict[str, int]:

@@ -299,6 +299,7 @@ def _keys(file: str, rows: Iterator[object]) -> _Keys:
     return _Keys(kept, frozenset(key for key in kept if full[key] > nested[key] > 0), left)
 
 
+WRAPPERS = ("$date", "$oid", "$uuid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal")
 _NESTED, _OBJECT = object(), object()
 
 
@@ -308,6 +309,7 @@ def _flat(record: Mapping[str, Any], before: str = "", level: int = 1) -> Iterat
         if key == TWICE:
             continue
         name = f"{before}{key}"
+        value = _unwrapped(value)
         if isinstance(value, dict):
             if level >= MOST_LEVELS:
                 yield name, _NESTED
@@ -318,6 +320,13 @@ def _flat(record: Mapping[str, Any], before: str = "", level: int = 1) -> Iterat
             yield name, _NESTED
         else:
             yield name, value
+
+
+def _unwrapped(value: object) -> object:
+    """What a database wrapped to say its type, as MongoDB exports dates and ids: {"$date": "2018-06-01T00:00:00Z"}."""
+    while isinstance(value, dict) and len(value) == 1 and next(iter(value)) in WRAPPERS:
+        value = next(iter(value.values()))
+    return value
 
 
 def _text(table: RecordsText, keys: _Keys, rows: Iterator[object]) -> Iterator[bytes]:

@@ -249,7 +249,8 @@ def _identified(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFra
 def _dated(frame: pl.DataFrame, layout: Layout, notes: Notes) -> pl.DataFrame:
     """First possible day, number of possible days, and the day of entry, beside the text of the date, which the reason
     of a bad row shows."""
-    text = bare(pl.col("time")) if layout.separator != "\t" or layout.quoted else pl.col("time")
+    plain = layout.separator == "\t" and not layout.quoted and layout.format.form is not None
+    text = pl.col("time") if plain else bare(pl.col("time"))
     day, open_days = reading_of(text, layout.form)
     frame = frame.with_columns((day + layout.origin if layout.origin else day).alias("day"))
     if open_days is not None and frame.select((open_days > 1).any())[0, 0]:

@@ -98,12 +98,14 @@ CLOCK = (
     r"^(.*?)(?:[Tt]|[\s,]+)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:[.,][0-9]+)?))?\s*([AaPp])?(?:\.?\s?[Mm]\.?)?\s*"
     r"([+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{1,2}|[A-Za-z]{1,4})?(?:\s*\[[^\]]*\])?$"
 )
+_ZONED_DAY = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$"
 _SEPARATED = r"\s*[/\-\u2010-\u2015\s]\s*"
 
 
 def bare(texts: pl.Expr) -> pl.Expr:
-    """Texts of dates without blanks around them, and without the apostrophe by which spreadsheets mark a text."""
-    return texts.str.strip_chars().str.replace(r"^'([0-9])", "${1}")
+    """Texts of dates without blanks around them, without the apostrophe by which spreadsheets mark a text, and without
+    the zone that XML writes behind a day (2018-06-01Z): it is the day there."""
+    return texts.str.strip_chars().str.replace(r"^'([0-9])", "${1}").str.replace(_ZONED_DAY, "${1}")
 
 
 def days_of(texts: pl.Expr, form: str) -> pl.Expr:
@@ -299,7 +301,13 @@ _GAP = r"[\s\-./,]*"
 _WORD = r"(\p{L}+)\.?"
 _OF = r"(?:(?:de|del|of|d[ei])\s+)?"
 _DAY = r"([0-9]{1,2})(?:st|nd|rd|th|er|\.|º|°)?"
-_WEEKDAY = r"^(?:\p{L}+\.?,\s*)?"
+_WEEKDAYS = (
+    "(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|"
+    "lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|"
+    "(?:lune|marte|mercole|giove|vener)dì|sabato|domenica"
+)
+_WEEKDAY = rf"^(?:\p{{L}}+\.?,\s*|(?:{_WEEKDAYS})\.?\s+)?"
+"""Any word before a comma; without one only the names of days, for "about 3 May" is no 3 May."""
 _END = r"\.?(?:\s*(?:г|god|godine|года|р|року|p)\.?)?$"
 _WORDED = (
     # the order of day, month word, year in the groups

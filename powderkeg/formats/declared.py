@@ -122,18 +122,21 @@ class Format:
 
 _MARKS = re.compile(r"^(?:\ufeff|ï»¿|ï\.\.|x\.u\.feff\.)+", re.IGNORECASE)
 _REPAIR = re.compile(r"\.\.\.\d+$")
+_WRITTEN = re.compile(r"\s*[(\[](?:[dmyhs/.\-: ]{4,}|utc|gmt)[)\]]\s*$", re.IGNORECASE)
+"""How a date is written, behind its name: Date (dd/mm/yyyy)."""
 
 
 def squashed(name: str) -> str:
     """A column name as it is compared: letters and digits alone, small. "Event Date", "Event.Date", "event_date" and
-    "EventDate" are one name; what a byte order mark became on its way through R is left out."""
+    "EventDate" are one name; what a byte order mark became on its way through R is left out, and how dates are written:
+    "Date (dd/mm/yyyy)"."""
     # A header is compared with every name of every format; a "name" as long as a page is none of theirs.
     return _squashed(name) if len(name) < 1000 else name.casefold()
 
 
 @lru_cache(maxsize=4096)
 def _squashed(name: str) -> str:
-    plain = _REPAIR.sub("", _MARKS.sub("", name.strip().strip('"')))
+    plain = _WRITTEN.sub("", _REPAIR.sub("", _MARKS.sub("", name.strip().strip('"'))))
     return "".join(letter for letter in plain.casefold() if letter.isalnum())
 
 

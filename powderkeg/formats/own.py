@@ -19,6 +19,7 @@ SIDES = (
     ("actor", "recipient"),
     ("actor", "target"),
     ("source", "target"),
+    ("src_actor", "tgt_actor"),
 )
 """Pairs of columns that may be source and target, the most telling first."""
 NUMBERED = SIDES[1:4]
@@ -33,7 +34,7 @@ FORMAT = Format(
     codes="by column name, or found from the codes",
     columns={
         "time": ("date", "event_date", "datetime", "time", "timestamp", "when", "day", "start_date", "date_start",
-                 "date_from", "from_date", "first_date", "first_day", "begin_date", "date_begin", "month"),
+                 "date_from", "from_date", "first_date", "first_day", "begin_date", "date_begin", "date8", "month"),
         "year": ("year",),
         "month": ("month",),
         "day": ("day", "day_of_month", "mday"),
@@ -46,8 +47,8 @@ FORMAT = Format(
         "target_name": ("target_name",),
         "source_country": ("source_country",),
         "target_country": ("target_country",),
-        "source_sectors": ("source_sectors", "source_sector"),
-        "target_sectors": ("target_sectors", "target_sector"),
+        "source_sectors": ("source_sectors", "source_sector", "src_agent"),
+        "target_sectors": ("target_sectors", "target_sector", "tgt_agent"),
         "goldstein": ("goldstein", "intensity"),
         "tone": ("tone", "quad", "class"),
         "deaths": ("deaths", "fatalities"),
