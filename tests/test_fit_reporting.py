@@ -230,7 +230,27 @@ def test_auto_keeps_what_aic_asks_for_and_says_what_each_part_brought() -> None:
     tried = found.reporting.tried
     assert tried["reporting"].to_list() == ["none", "weekday", "weekday, batches"]
     assert tried["chosen"].sum() == 1 and "weekday" in tried.filter("chosen")["reporting"].item()
-    assert "AIC" in found.summary()
+    assert tried["held_out"][1] > tried["held_out"][0] + 10.0
+    assert "AIC" in found.summary() and "log score of held-out blocks" in found.summary()
+
+
+def test_auto_leaves_a_profile_that_no_longer_holds() -> None:
+    """Sundays are hardly told until three fifths of the record, then as any other day: AIC falls by far, but no block
+    after that is foretold better."""
+    days = 1820.0
+    time, channel = happened(days, 8)
+    early = time < 0.6 * days
+    shown = np.where(early & (np.floor(time).astype(int) % 7 == 6), 0.1, 1.0)
+    kept = np.random.default_rng(8).random(len(time)) < shown
+    found = pk.fit(
+        pk.loads(SCENARIO), table(time[kept], channel[kept], days), background="constant", reporting="auto",
+        test_mechanisms=False,
+    )  # fmt: skip
+    assert found.reporting is not None  # batches, which Sundays without acts look like
+    tried = {row["reporting"]: row for row in found.reporting.tried.to_dicts()}
+    assert tried["weekday"]["aic"] < tried["none"]["aic"] - 50.0
+    assert tried["weekday"]["held_out"] < tried["none"]["held_out"] - 50.0
+    assert not found.reporting.shares and not tried["weekday"]["chosen"]
 
 
 def test_a_source_that_never_reports_on_sundays_is_said_and_nothing_is_not_a_number() -> None:

@@ -112,8 +112,8 @@ def fit(
         str | None,
         typer.Option(
             help="What the source shows of what happens: weekday, holidays=XK, coverage, breaks=2018-07-01, batches, "
-            "with commas between; auto keeps weekday and batches if AIC agrees; scenario=NAME: what the file says; "
-            "none. By default what the file says of this kind of events."
+            "with commas between; auto keeps weekday and batches if AIC and held-out blocks agree; "
+            "scenario=NAME: what the file says; none. By default what the file says of this kind of events."
         ),
     ] = None,
     delays: Annotated[

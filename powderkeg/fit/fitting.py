@@ -103,9 +103,9 @@ def fit(
                      be done, else left out, and said
     reporting        what the source shows of what happens: "weekday", "holidays=XK", "coverage", "breaks=2018-07-01",
                      "batches", several with commas between, or a mapping of the same; "auto" keeps weekday and batches
-                     where AIC agrees; "scenario", or "scenario=NAME": what the scenario's `reporting` says, held;
-                     "none": it shows everything, and every report is an act. None: what the scenario says of this
-                     kind of event data, if anything
+                     where AIC and held-out blocks agree; "scenario", or "scenario=NAME": what the scenario's
+                     `reporting` says, held; "none": it shows everything, and every report is an act. None: what the
+                     scenario says of this kind of event data, if anything
     delays           "written": as many half-lives as the scenario says; "mixtures": mechanisms get a second and a third
                      where AIC falls by 2 or more. Shares of several half-lives are estimated, unless `fix` names them
                      (`mechanisms.NAME.half_lives.1.share`)

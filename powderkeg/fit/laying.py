@@ -1,4 +1,4 @@
-"""Lay what is asked of a source's reporting over a job, and choose among its parts where that is left to AIC.
+"""Lay what is asked of a source's reporting over a job, and choose among its parts: by AIC and by what was foretold.
 
 In: a `Job` without a layer, a `ReportingAsked`. Out: the job with its layer settled under a first course of the
 background, and what each part brought; or a UsageError that says what stands in the way.
@@ -19,6 +19,7 @@ from powderkeg.errors import Fault, UsageError, argument, nearest_name
 from powderkeg.events.holidays import holidays_of
 from powderkeg.events.table import EventTable
 from powderkeg.fit.background.courses import coverage_offset
+from powderkeg.fit.checks.held_out import rolling_scores
 from powderkeg.fit.job import Job
 from powderkeg.fit.known import known_layer
 from powderkeg.fit.likelihood.asked import ReportingAsked
@@ -44,6 +45,7 @@ def begin_layer(job: Job, asked: ReportingAsked, events: EventTable, first: str)
     climber = job.climber(first)
     kept = ("none", job, climber, settle(job, lambda one: one.climber(first), None, whole=True)[2])
     tried = [kept]
+    ahead = {"none": _ahead(*kept[1:], first)}
     for name in ("weekday", "batches"):
         if name == "batches" and not job.data.by_day:
             continue
@@ -53,14 +55,25 @@ def begin_layer(job: Job, asked: ReportingAsked, events: EventTable, first: str)
         made = settle(laid, lambda one: one.climber(first), None, whole=True)
         words = name if kept[0] == "none" else f"{kept[0]}, {name}"
         tried.append((words, *made))
-        if _aic(*tried[-1][2:]) < _aic(*kept[2:]):
+        ahead[words] = _ahead(*made, first)
+        known, of_kept = ahead[words], ahead[kept[0]]
+        foretells = known is None or of_kept is None or known > of_kept
+        if _aic(*tried[-1][2:]) < _aic(*kept[2:]) and foretells:
             kept = tried[-1]
     rows = [
         {"reporting": words, "parameters": _count(made), "log_likelihood": top.log_likelihood, "aic": _aic(made, top),
-         "chosen": words == kept[0]}
+         "held_out": ahead[words], "chosen": words == kept[0]}
         for words, _, made, top in tried
     ]  # fmt: skip
     return kept[1], _table(rows)
+
+
+def _ahead(job: Job, climber: Climber, solution: Solution, first: str) -> float | None:
+    """Log score of the last four tenths of the window, each tenth by a fit of what came before; None where too little
+    is there. What the unseen weigh as causes is as the whole window has it; the factors are found on what came before.
+    """
+    found = rolling_scores(job, climber.problem, solution.vector, first)
+    return None if found is None else float(found.sum())
 
 
 def _count(climber: Climber) -> int:
@@ -75,7 +88,7 @@ def _table(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(
         rows,
         schema={"reporting": pl.String, "parameters": pl.Int64, "log_likelihood": pl.Float64, "aic": pl.Float64,
-                "chosen": pl.Boolean},
+                "held_out": pl.Float64, "chosen": pl.Boolean},
     )  # fmt: skip
 
 

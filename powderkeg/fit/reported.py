@@ -59,7 +59,7 @@ class Reported:
     detection   act -> known share reported
     unseen          share of all acts that were not seen, if a usual working day shows all
     rounds_left     largest move that a further round would make
-    tried           what AIC chose among, empty where nothing was left to it
+    tried           what was chosen among by AIC and held-out blocks, empty where nothing was left to it
     warnings    sentences on what cannot be told apart
     said        whether all of it is what the scenario says, and nothing was estimated
     """
@@ -109,7 +109,7 @@ class Reported:
         how = "as the scenario says" if self.said else f"{percent} intervals"
         lines = [f"what the source ({self.source}) shows of what happens, a mean day being 1 ({how})"]
         lines += [
-            f"  {'chosen' if row['chosen'] else 'tried'}: {row['reporting']} (AIC {row['aic']:.1f})"
+            f"  {'chosen' if row['chosen'] else 'tried'}: {row['reporting']} (AIC {row['aic']:.1f}{_foretold(row)})"
             for row in self.tried.to_dicts()
         ]
         for one in self.shares:
@@ -147,13 +147,18 @@ def _span(one: Share) -> str:
     return ", held" if one.low is None or one.high is None else f" [{one.low:.2f}, {one.high:.2f}]"
 
 
+def _foretold(row: dict[str, Any]) -> str:
+    """What it scored on blocks that it was not fitted to, in words; nothing where there is too little."""
+    return "" if row["held_out"] is None else f", log score of held-out blocks {row['held_out']:.1f}"
+
+
 def reported(
     problem: Problem, vector: Floats, spread: Covariance, level: float, left: float, tried: pl.DataFrame | None = None
 ) -> Reported:
     """What a fit found of its layer.
 
     left   largest move that a further round would make
-    tried  what AIC chose among, none where nothing was left to it
+    tried  what was chosen among, none where nothing was left to it
     """
     layer = problem.layer
     assert layer is not None

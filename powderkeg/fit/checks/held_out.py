@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from powderkeg.fit.background.courses import with_offset
 from powderkeg.fit.background.epochs import epochs_shape
 from powderkeg.fit.checks.expected import classes_of, expected_acts
 from powderkeg.fit.checks.residuals import Test, should_be_uniform, uniformity
+from powderkeg.fit.job import Job
 from powderkeg.fit.likelihood.effects import Differences
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.problem import Problem, carry
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 SHARE = 0.8
 """Of the window, to be fitted."""
+ROLLING = (0.6, 0.7, 0.8, 0.9, 1.0)
+"""Of the window, where blocks begin and end that choose among parts of a model; a fit of all before scores each."""
 STRETCHES = 12
 """Stretches of the held-out time that differences are compared over."""
 FEWEST = 20
@@ -132,7 +136,7 @@ def held_out(
         if progress is not None:
             progress((k + 1) / (len(edges) + 1))
         until = _before(data, float(edge))
-        whole = Climber(_extended(fit, climber.problem, until, name), climber.prior)
+        whole = Climber(_extended(fit.problem, job, climber.problem, until, name), climber.prior)
         objective, _ = whole.filter(vector)
         cumulative.append(objective.evaluate(vector[: whole.problem.n_smooth], False)[0])
         lost = objective.unexplained
@@ -163,6 +167,36 @@ def held_out(
         begin=tuple(float(x) for x in edges[:-1]),
         by_stretch={key: tuple(float(x) for x in one) for key, one in scores.items()},
     )
+
+
+def rolling_scores(job: Job, problem: Problem, vector: Floats, name: str) -> Floats | None:
+    """(blocks,) log score of each block of `ROLLING`, by what a fit of all that came before it thinks of it.
+
+    problem, vector  of the whole window, where each of these fits begins
+    name             of the course of the background
+
+    None where a block, or what came before the first, has fewer than 20 acts, or holds an act that cannot be.
+    """
+    data = problem.data
+    edges = [float(np.floor(share * data.days)) if data.by_day else share * data.days for share in ROLLING]
+    acts = [len(_before(data, edge).time) for edge in edges]
+    if int((_before(data, edges[0]).time >= 0).sum()) < FEWEST or min(np.diff(acts)) < FEWEST:
+        return None
+    scores = []
+    for begin, end in pairwise(edges):
+        try:
+            climber = replace(job, data=_before(data, begin)).climber(name)
+        except FitError:
+            return None
+        top = climber.climb(carry(problem, vector, climber.problem), climber.problem.held)
+        climber, settled_vector = settled(climber, _off_zero(climber.problem, top.vector))
+        reached = []
+        for edge in (begin, end):
+            whole = Climber(_extended(problem, job, climber.problem, _before(data, edge), name), climber.prior)
+            objective, _ = whole.filter(settled_vector)
+            reached.append(objective.evaluate(settled_vector[: whole.problem.n_smooth], False)[0])
+        scores.append(reached[1] - reached[0])
+    return np.array(scores) if np.isfinite(scores).all() else None
 
 
 def _lead(reference: str, differences: Floats, n: int) -> Lead:
@@ -200,21 +234,21 @@ def _off_zero(problem: Problem, vector: Floats) -> Floats:
     return result
 
 
-def _extended(fit: Fit, fitted: Problem, data: Data, name: str) -> Problem:
+def _extended(asked: Problem, job: Job, fitted: Problem, data: Data, name: str) -> Problem:
     """The problem of the first part over a longer window: the same parameters, held where they are free or not."""
     shape = fitted.shape
-    known = fit.problem.shape
-    if name.startswith("blocks") or name == "epochs" or fit.problem.varying is not None:
+    known = asked.shape
+    if name.startswith("blocks") or name == "epochs" or asked.varying is not None:
         own_time, own_row = np.append(shape.time[:-1], data.days), shape.row
     else:
-        made = replace(fit.job, data=data, offset=None).shape(name)
+        made = replace(job, data=data, offset=None).shape(name)
         own_time, own_row = made.time, made.row
     time = np.unique(np.concatenate([own_time, known.time[(known.time > 0) & (known.time < data.days)]]))
     middle = 0.5 * (time[1:] + time[:-1])
     row = own_row[np.clip(np.searchsorted(own_time, middle, side="right") - 1, 0, len(own_row) - 1)]
     offset = known.offset[np.clip(np.searchsorted(known.time, middle, side="right") - 1, 0, len(known.offset) - 1)]
-    job = replace(fit.job, data=data)
-    if fit.problem.varying is not None:  # rates and courses of the first part stand in its model's arrays
+    job = replace(job, data=data)
+    if asked.varying is not None:  # rates and courses of the first part stand in its model's arrays
         job = replace(job, model=fitted.model, free=None, fix=None, differences=Differences())
     posed: Problem = job.pose(Shape(time, offset, row, shape.basis))
     own = fitted.design

@@ -31,7 +31,7 @@ class ReportingAsked:
     batches    whether one act may have several reports
     detection  act -> known share of such acts that the source reports
     source     name of the source
-    auto       parts that are kept only if AIC agrees
+    auto       parts that are kept only if AIC and held-out blocks agree
     said       what the scenario says of the source: all of it is held; None where it is to be found
     """
 
