@@ -24,8 +24,11 @@ import coded_probabilities
 import coded_reports
 import textbook
 
+from powderkeg.events.codes import entries
 from powderkeg.text import Score, code, score_coding
+from powderkeg.text.coder import LEAST
 from powderkeg.text.given import code_given
+from powderkeg.text.giving import classified
 from powderkeg.text.sureness import weights
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "text.md"
@@ -34,6 +37,7 @@ FIRST, LAST = "<!-- measured by benchmarks/text_page.py -->", "<!-- end of what 
 
 WIDTH = 120
 WEIGHTS = coded_probabilities.OUT
+LAST_WRITTEN = "tenth"
 
 
 def measured(records: list[dict[str, Any]]) -> tuple[Score, Score]:
@@ -88,6 +92,7 @@ def lines(halves: dict[str, tuple[Score, Score]], found: dict[str, float]) -> It
         ("false events in 100 sentences", lambda pair: f"{pair[0].events['false_per_100']:.0f}"),
     ):
         yield f"| {what} | {value(read)} | {value(counted)} |"
+    yield from _last_written()
     yield from _probabilities()
     yield from ("", "By type, on the half that was only scored, source and target given:", "")
     yield from ("| type | sentences | found | right | F1 |", "|---|---|---|---|---|")
@@ -107,6 +112,30 @@ def lines(halves: dict[str, tuple[Score, Score]], found: dict[str, float]) -> It
     )
 
 
+def _last_written() -> Iterator[str]:
+    """Own sentences in the manner of news that were written after all patterns and only scored."""
+    golds = coded_probabilities.gold_of(coded_probabilities.OWN[LAST_WRITTEN])
+    asked = [(one.text, one.sources[0][0], one.targets[0][0] if one.targets else "", one.code)
+             for here in golds.values() for one in here]  # fmt: skip
+    found = list(classified([row[:3] for row in asked]))
+    tones = {code[:2]: entry.tone for code, entry in entries("cameo").items()}
+    roots = sum(row[3] == one.code[:2] for row, one in zip(asked, found, strict=True)) / len(asked)
+    classes = sum(tones[row[3]] == one.tone for row, one in zip(asked, found, strict=True)) / len(asked)
+    texts = coded_probabilities.told(LAST_WRITTEN, golds)
+    score = coded_probabilities.scored([(one, one.coded(weights())) for one in texts], LEAST)
+    yield ""
+    yield from wrap(
+        f"On {len(golds)} own sentences in the manner of wire reports ({len(golds) - len(asked)} of which tell no "
+        "event) that were written after all patterns and only scored, the root is right in "
+        f"{roots:.0%} and the class in {classes:.0%} with source and target given; before the last round of patterns "
+        f"it was 82% and 88%. End to end: precision {score['precision']:.2f}, recall {score['recall']:.2f}, F1 "
+        f"{score['f1']:.2f}, {score['false']:.0f} false events in 100 sentences (the weights of probabilities were "
+        "fitted on these, too). They are ours, and plainer than much news; sentences that we wrote to be hard came to "
+        "51 to 80% of roots before their kinds were mended.",
+        WIDTH,
+    )
+
+
 def _probabilities() -> Iterator[str]:
     """How right the probabilities are: on own sentences that gave no pattern, and on the half that is only scored."""
     kept = [
@@ -114,6 +143,7 @@ def _probabilities() -> Iterator[str]:
     ]
     at = next(n for n, line in enumerate(kept) if line.startswith("no pattern"))
     fresh = re.findall(r"([\d.]+) > ([\d.]+) \((\d+)\)", " ".join(kept[at + 2 : at + 4]))
+    (sentences,) = re.findall(r"no pattern (\d+) sentences", kept[at - 1] + " " + kept[at])
     brier, ece = re.findall(r"Brier ([\d.]+) ECE ([\d.]+)", kept[at])[0]
     shipped = weights()
     texts = coded_probabilities.told("textbook", coded_probabilities.gold_of_textbook("measure"))
@@ -121,9 +151,9 @@ def _probabilities() -> Iterator[str]:
     scored = {int(said * 10): (said, right, count) for said, right, count in sure.bins}
     yield ""
     yield from wrap(
-        "How right the probabilities are, all events counted, also those left out: on 315 own sentences in the manner "
-        "of news (tenfold cross-validation; no pattern was written from them, but their errors were looked at while "
-        "the grammar was mended), and on the textbook half that was only "
+        f"How right the probabilities are, all events counted, also those left out: on {sentences} own sentences in "
+        "the manner of news (tenfold cross-validation; no pattern was written from them, but the errors of 315 were "
+        "looked at while the grammar was mended), and on the textbook half that was only "
         f"scored. Calibration error {ece} and {sure.ece:.3f}, Brier score {brier} and {sure.brier:.3f}.",
         WIDTH,
     )

@@ -298,12 +298,12 @@ def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
         ("Vietnam is set to sign an agreement with Japan later this year.", "Vietnam", "Japan"),
         ("Mahmoud Abbas held Hamas responsible for the attack.", "Mahmoud Abbas", "Hamas"),
         ("Chadian soldiers opened fire on unarmed civilians in a market.", "Chadian soldiers", "unarmed civilians"),
-        ("Russian security agents arrested a Polish reporter.", "Russian", "Polish reporter"),
+        ("Russian security agents arrested a Polish reporter.", "Russian security agents", "Polish reporter"),
         ("Chilean President Ricardo Lagos met King Abdullah.", "President Ricardo Lagos", "King Abdullah"),
     ],
 )  # fmt: skip
 def test_both_sides_are_found_where_grammar_hides_them(sentence: str, source: str, target: str) -> None:
-    assert [(row["source_name"], row["target_name"]) for row in told(sentence, least=0.4)] == [(source, target)]
+    assert [(row["source_name"], row["target_name"]) for row in told(sentence, least=0.25)] == [(source, target)]
 
 
 @pytest.mark.parametrize(

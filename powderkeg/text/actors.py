@@ -174,6 +174,8 @@ class Mentions:
             start, end = self._edges_of(first, last)
             if first == last and self._is_surname(token, entity):
                 return self._person(token)
+            if entity.title:  # "German Chancellor Angela Merkel": the office belongs to the name
+                start = min(start, self.sentence.words[_leftmost(token) - self.sentence.first].idx)
             if entity.kind or not self._agent(token):
                 role = self._role_before(token) if not entity.kind else None
                 if token.pos == "ADJ" and token.dep in ("amod", "compound") and not entity.kind:
@@ -355,6 +357,12 @@ def _countries_joined(token: Word) -> Iterator[Word]:
             yield child
         elif child.dep == "prep" and child.lower == "of":
             yield from (one for one in child.children if one.dep == "pobj")
+
+
+def _leftmost(token: Word) -> int:
+    """Where the words begin that qualify a name, its office with them."""
+    before = (child for child in token.children if child.dep in ("compound", "amod", "nmod") and child.i < token.i)
+    return min((_leftmost(child) for child in before), default=token.i)
 
 
 def _counted(token: Word) -> Word | None:

@@ -17,16 +17,22 @@ from powderkeg.text.candidates import ActBetween, candidates
 from powderkeg.text.grammar import is_verb, subjects_of
 from powderkeg.text.names import Gazetteer
 from powderkeg.text.patterns import Lexicon
-from powderkeg.text.readings import ActReading, SentenceReader
+from powderkeg.text.readings import ON_THE_WAY, ActReading, SentenceReader
 from powderkeg.text.sentences import Sentence, Word
 from powderkeg.text.sureness import features, probability
 
 Weighed = tuple[ActBetween, dict[str, float], float]
 
 STATEMENTS = "01"
-HOSTILE, ACCUSES = ("128", "14", "15", "17", "18", "19", "20"), "112"
+MUTUAL = ("040", "041", "042", "043", "046", "057", "060", "061", "062")
+"""Acts of which either side may be told first: who visits is received."""
+LAND = "LAND"
+TOLD = "told of another"
+UNREAL = {"condition", "question", "negated"}
+HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
-                      "report", "tell", "complain", "assert", "contend", "argue", "add", "believe"})  # fmt: skip
+                      "report", "tell", "complain", "assert", "contend", "argue", "add", "believe", "find",
+                      "conclude"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,7 @@ def weighed(
         one for one in SentenceReader(sentence, lexicon, cast).all()
         if statements or not one.code.startswith(STATEMENTS) or one.code in ("015", "018")
     ]  # fmt: skip
+    readings += [made for one in readings if (made := _told_of_another(one, sentence, cast)) is not None]
     result = []
     for reading in readings:
         lists = []
@@ -147,6 +154,25 @@ def weighed(
         if lists:
             result.append(lists)
     return result
+
+
+def _told_of_another(reading: ActReading, sentence: Sentence, cast: Mentions) -> ActReading | None:
+    """What somebody says that another did may be an accusation: how likely, the weights say."""
+    if not reading.code.startswith(HOSTILE) or UNREAL & set(reading.unsure) or not reading.doers:
+        return None
+    for verb in _above(sentence.words[reading.at - sentence.first]):
+        if is_verb(verb) and verb.lemma in SPEAKING:
+            subjects = tuple(subjects_of(verb))
+            if any(cast.under(one) for one in subjects) and not set(subjects) & set(reading.doers):
+                return _charge(reading, verb, (TOLD,))
+    return None
+
+
+def _charge(reading: ActReading, verb: Word, unsure: tuple[str, ...]) -> ActReading:
+    """The accusation of whoever tells of a deed against whoever did it."""
+    return replace(reading, code=ACCUSES, at=verb.i, words=(verb.i,), doers=tuple(subjects_of(verb)),
+                   sufferers=reading.doers, weight=reading.weight + 0.5,
+                   rules=(f"accuse {verb.lemma}", *reading.rules), both=False, unsure=unsure)  # fmt: skip
 
 
 def likeliest(lists: list[list[Weighed]]) -> list[Weighed]:
@@ -178,9 +204,9 @@ def adjusted(code: str, source: Mention | None, target: Mention | None, sentence
     for one in adjustments():
         if code not in one.codes:
             continue
-        if one.source and (source is None or source.kind not in one.source):
+        if one.source and _kind(source) not in one.source:
             continue
-        if one.target and (target is None or target.kind not in one.target):
+        if one.target and _kind(target) not in one.target:
             continue
         if one.words:
             if text is None:
@@ -190,6 +216,11 @@ def adjusted(code: str, source: Mention | None, target: Mention | None, sentence
                 continue
         return one.becomes
     return code
+
+
+def _kind(side: Mention | None) -> str:
+    """The kind of people, or that it is a country as such."""
+    return "nobody" if side is None else side.kind or (LAND if side.country else "unknown")
 
 
 # ------------------------------------------------------------------------------------- source and target are given
@@ -223,13 +254,15 @@ def chosen(
 
 def _charged(reading: ActReading, sentence: Sentence, source: set[int], target: set[int]) -> ActReading | None:
     """A deed of the target's that the source tells of: the source accuses, whoever suffered."""
-    if not reading.code.startswith(HOSTILE) or not target & {at for one in reading.doers for at in _phrase(one)}:
+    if (
+        not reading.code.startswith(HOSTILE)
+        or UNREAL & set(reading.unsure)
+        or not target & {at for one in reading.doers for at in _phrase(one)}
+    ):
         return None
     for verb in _above(sentence.words[reading.at - sentence.first]):
         if is_verb(verb) and verb.lemma in SPEAKING and source & {at for s in subjects_of(verb) for at in _phrase(s)}:
-            return replace(reading, code=ACCUSES, doers=tuple(subjects_of(verb)), sufferers=reading.doers,
-                           weight=reading.weight + 0.5, rules=(f"accuse {verb.lemma}", *reading.rules), both=False,
-                           unsure=())  # fmt: skip
+            return _charge(reading, verb, ())
     return None
 
 
@@ -250,6 +283,8 @@ def _fit(reading: ActReading, source: set[int], target: set[int], sentence: Sent
     """How well a reading fits a source and a target."""
     doers = {at for one in reading.doers for at in _phrase(one)}
     sufferers = {at for one in reading.sufferers for at in _phrase(one)}
+    if reading.code.startswith(MUTUAL) and source & sufferers and target & doers:
+        doers, sufferers = sufferers, doers
     score = 2.5 * (1 - 0.6**reading.weight) if reading.weight < 50 else 8.0
     if source & doers:
         score += 3.0
@@ -261,7 +296,7 @@ def _fit(reading: ActReading, source: set[int], target: set[int], sentence: Sent
         score -= 1.5
     for doubt in reading.unsure:
         score -= {"negated": 2.0, "background": 1.5, "relative clause": 1.2, "condition": 1.5, "question": 0.0,
-                  "noun": 1.0, "weak word": 1.0, "aside": 0.8}.get(doubt, 0.0)  # fmt: skip
+                  "noun": 1.0, "weak word": 1.0, "aside": 0.8, ON_THE_WAY: 1.5}.get(doubt, 0.0)  # fmt: skip
     if reading.code.startswith(STATEMENTS):
         score -= 2.0
     if sentence.root.i in (reading.at, *reading.words):
@@ -303,7 +338,7 @@ def _by_words(sentence: Sentence, lexicon: Lexicon, statements: bool) -> tuple[s
     for token in sentence:
         for kind in ("verb", "noun", "be"):
             for pattern in lexicon.acts.get((kind, token.lemma), ()):
-                if pattern.means.startswith(STATEMENTS):
+                if pattern.means.startswith(STATEMENTS) or pattern.stands:
                     continue
                 weight = 0.3 if pattern.weak else 1.0
                 if not all(any(word in here for word in one) for one in pattern.words):

@@ -17,9 +17,17 @@ BACKGROUND = frozenset({"after", "before", "since", "following", "when", "while"
 PREFERRED = ("against", "on", "with", "to", "at", "into", "from", "of", "upon", "toward", "towards", "over",
              "between", "among", "inside", "near", "in", "for", "behind", "about", "around", "through", "across",
              "outside", "by")  # fmt: skip
+MOTION = frozenset({"go", "fly", "travel", "come", "return", "arrive", "send", "dispatch", "drive", "head", "rush"})
+"""Who goes somewhere to do a deed does the deed."""
+ASIDE = frozenset({"about", "over", "for", "in", "as", "with"})
+"""Prepositions whose noun suffers only where the verb has no object of its own."""
 SEES_THROUGH = frozenset({"report", "news", "statement", "announcement", "series", "wave", "campaign", "round",
                           "act", "spate", "part", "form", "kind", "number", "group", "result", "use",
                           "means", "way"})  # fmt: skip
+ALSO_NOUNS = frozenset({"monitor", "guard", "escort", "patrol", "fire", "protest", "strike", "aid", "help", "supply",
+                        "ship", "support", "force", "police", "man", "arm", "shell", "bomb"})  # fmt: skip
+"""What a purpose ("to monitor") may say that patterns know as a noun: "sends monitors"."""
+QUALIFIERS = ("compound", "amod", "nmod", "poss", "nummod")
 DEEPEST = 6
 MEANS = frozenset({"use", "take", "seize", "choose", "employ"})
 """Verbs whose object is what the subject does something with: "used her speech to call on B"."""
@@ -39,7 +47,10 @@ class Beside:
 
     def phrase(self, head: Word) -> None:
         """A noun with what stands before it."""
-        before = [one for one in head.children if one.i < head.i and one.dep in ("compound", "amod", "nmod", "poss")]
+        before = [
+            one for one in head.children
+            if one.i < head.i and (one.dep in QUALIFIERS or (one.dep == "det" and one.lower == "no"))
+        ]  # fmt: skip
         behind = [one for one in head.children if one.i > head.i and one.dep == "amod"]  # "held B responsible"
         for one in (*before, head, *behind):
             self.put(one)
@@ -65,43 +76,29 @@ class Beside:
 
 def _of_another(noun: Word, before: Word) -> bool:
     """Whether a noun hangs on another preposition than the one that a pattern names before it."""
-    if before.dep not in ("prep", "agent") or noun.dep != "pobj":
+    if not is_preposition(before) or noun.dep != "pobj":
         return False
-    return noun.head is not before and noun.head.head is not before
+    return before.lower not in (noun.head.lower, noun.head.head.lower)
 
 
 def neighbours(token: Word) -> Beside:
     """What stands beside a word: particles, adverbs, prepositions and their nouns, objects with what qualifies them."""
     found = Beside()
+    if token.dep == "acl" and token.tag == "VBN":  # "rockets fired by"
+        found.phrase(token.head)
     for child in token.children:
-        if child.dep in ("prep", "agent"):
-            if child.lower in BACKGROUND and child.lower != "as":
-                continue
-            found.put(child)
-            for noun in child.children:
-                if noun.dep in ("pobj", "pcomp"):
-                    for one in (noun, *conjuncts(noun)):
-                        found.phrase(one)
-                        _of(one, found)
-                        if noun.dep == "pcomp":
-                            for object_ in noun.children:
-                                if object_.dep == "dobj":
-                                    found.phrase(object_)
-                elif noun.dep == "prep":
-                    found.put(noun)
-                    for one in noun.children:
-                        if one.dep == "pobj":
-                            found.phrase(one)
+        if is_preposition(child):
+            if child.lower not in BACKGROUND or child.lower in ("as", "until"):
+                _behind_preposition(child, found)
         elif child.dep in OBJECTS:
             for one in (child, *conjuncts(child)):
                 found.phrase(one)
                 _of(one, found)
-        elif child.dep in ("prt", "advmod", "acomp", "neg", "npadvmod", "xcomp", "ccomp"):
-            found.put(child)
-            if child.dep == "xcomp":
-                for one in child.children:
-                    if one.dep in ("dobj", "attr", "acomp"):
-                        found.phrase(one)
+            for one in child.children:  # "sent a team to examine it", "has nothing to do with it"
+                if one.dep in ("acl", "relcl") and _to(one) and one.lemma not in ALSO_NOUNS:
+                    found.put(one)
+        elif child.dep in ("prt", "advmod", "acomp", "neg", "npadvmod", "xcomp", "ccomp", "advcl"):
+            _of_adverb_or_clause(child, is_verb(token), found)
         elif child.dep in ("compound", "amod", "nmod") and not is_verb(token):
             found.put(child)
             for one in child.children:
@@ -109,11 +106,51 @@ def neighbours(token: Word) -> Beside:
                     found.put(one)
         elif child.dep == "det" and child.lower == "no" and not is_verb(token):
             found.put(child)
-        elif child.dep == "advcl" and is_verb(token):  # "called for B to leave"
-            for one in child.children:
-                if one.dep == "mark" and one.lower == "for":
-                    found.put(one)
     return found
+
+
+def _behind_preposition(prep: Word, into: Beside) -> None:
+    into.put(prep)
+    for noun in prep.children:
+        if noun.dep in ("pobj", "pcomp"):
+            for one in (noun, *conjuncts(noun)):
+                into.phrase(one)
+                _of(one, into)
+                if noun.dep == "pcomp":
+                    for object_ in noun.children:
+                        if object_.dep == "dobj":
+                            into.phrase(object_)
+        elif noun.dep == "prep":
+            into.put(noun)
+            for one in noun.children:
+                if one.dep == "pobj":
+                    into.phrase(one)
+
+
+def _of_adverb_or_clause(child: Word, of_verb: bool, into: Beside) -> None:
+    if child.dep == "advcl" and child.pos != "ADJ":  # "called for B to leave"; but "set them free"
+        if of_verb and _to(child) and child.lemma not in ALSO_NOUNS:
+            into.put(child)
+        for one in child.children if of_verb else ():
+            if one.dep == "mark" and one.lower == "for":
+                into.put(one)
+        return
+    into.put(child)
+    for one in child.children:
+        if child.dep == "advmod" and one.dep == "prep":  # "sent back to"
+            into.put(one)
+            for noun in one.children:
+                if noun.dep == "pobj":
+                    into.phrase(noun)
+        elif child.dep == "ccomp" and one.dep == "mark":  # "charged that", "asked whether"
+            into.put(one)
+        elif child.dep == "xcomp" and one.dep in ("dobj", "attr", "acomp"):
+            into.phrase(one)
+
+
+def is_preposition(token: Word) -> bool:
+    """Whether a word joins a noun to what it hangs on, also where the parser calls it a dative: "sent to prison"."""
+    return token.dep in ("prep", "agent") or (token.dep == "dative" and token.pos == "ADP")
 
 
 def other_particle(verb: Word, words: tuple[Word, ...]) -> bool:
@@ -135,6 +172,12 @@ def surroundings(token: Word) -> Beside:
 def denied_after(verb: Word, complement: Word) -> bool:
     """Whether a "not" stands between a verb and the clause inside it: "vowed never to leave"."""
     return any((one.dep == "neg" or one.lower == "never") and verb.i < one.i < complement.i for one in verb.children)
+
+
+def by_no_means(prep: Word) -> bool:
+    """Whether a phrase denies the verb: "under no circumstances"."""
+    nouns = [one for one in prep.children if one.dep == "pobj" and one.lemma in ("circumstance", "condition", "means")]
+    return prep.dep == "prep" and any(child.lower == "no" for one in nouns for child in one.children)
 
 
 def _of(noun: Word, into: Beside) -> None:
@@ -163,6 +206,12 @@ def forms(token: Word) -> tuple[str, ...]:
         found.append(lower)
     if lower.endswith("ed") and lower[:-1] != plain:
         found.append(lower[:-1])  # the lemmatizer takes "staged" for "stag"
+        if lower == plain:  # or leaves "petitioned" as it is
+            found.append(lower[:-2])
+            if lower[-3:-2] == lower[-4:-3]:
+                found.append(lower[:-3])  # "unbanned"
+    elif lower.endswith("es") and lower[:-1] != plain:
+        found.append(lower[:-1])  # and "hopes" for "hop"
     elif lower.endswith("ing") and len(lower) > 5 and lower[:-3] + "e" != plain:
         found.append(lower[:-3] + "e")
     if not is_verb(token) and plain.endswith("s") and token.pos == "PROPN":
@@ -244,6 +293,13 @@ def subjects_of(verb: Word, depth: int = 0) -> Iterator[Word]:
         yield head
 
 
+def between(token: Word) -> Iterator[Word]:
+    """Both sides of what happens between them."""
+    for child in token.children:
+        if child.dep == "prep" and child.lower in ("between", "among"):
+            yield from (one for one in child.children if one.dep == "pobj")
+
+
 def agents_of(verb: Word) -> Iterator[Word]:
     """Whoever stands behind "by"."""
     for child in verb.children:
@@ -264,7 +320,10 @@ def owners_of(noun: Word) -> Iterator[Word]:
 def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: bool = False) -> Iterator[Word]:
     """Whoever may be acted on, the likeliest first; words of the pattern come last, unless these are `people`."""
     later: list[Word] = []
-    preferred = [word for word in words if word.dep in ("prep", "agent")]
+    preferred = [word for word in words if is_preposition(word)]
+    own = [one for one in token.children if one.dep in ("dobj", "nsubjpass") and (people or one.i not in said)]
+    if is_verb(token) and own:  # "questioned a general about it", "sent a family back to Russia"
+        preferred = [] if people else [word for word in preferred if word.lower not in ASIDE]
     for prep in preferred:
         for one in prep.children:
             if one.dep == "pobj" and one.i in said:
@@ -274,7 +333,7 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: boo
     verb = is_verb(token)
     if verb:
         for child in token.children:
-            if child.dep in OBJECTS:
+            if child.dep in OBJECTS and not is_preposition(child):
                 if child.i in said and not people:
                     later.append(child)
                 else:
@@ -332,12 +391,12 @@ def _of_clauses(verb: Word) -> Iterator[Word]:
 def addressees(token: Word, complement: Word) -> Iterator[Word]:
     """Whoever is spoken to: "urged B to", "called on B to", "accused B of"."""
     for child in token.children:
-        if (child.dep in ("dobj", "dative", "nsubjpass") and child != complement) or (
+        if (child.dep in ("dobj", "dative", "nsubjpass") and child != complement and not is_preposition(child)) or (
             child.dep == "dobj" and child == complement and child.pos == "PROPN"
         ):
             yield child
     for child in token.children:
-        if child.dep == "prep" and child.lower in ("on", "upon", "to", "with", "against", "at", "from", "for"):
+        if is_preposition(child) and child.lower in ("on", "upon", "to", "with", "against", "at", "from", "for"):
             yield from (one for one in child.children if one.dep == "pobj" and one != complement)
     if complement.dep in ("xcomp", "ccomp", "advcl"):
         yield from (child for child in complement.children if child.dep in ("nsubj", "nsubjpass"))
@@ -365,6 +424,8 @@ def complements(token: Word) -> Iterator[Word]:
                 yield from (one for one in prep.children if one.dep == "pobj")
     for child in token.children:
         if child.dep in ("prep", "agent"):
+            if child.lower in BACKGROUND and child.lower != "as":
+                continue
             yield from (one for one in child.children if one.dep in ("pcomp", "pobj"))
             for one in child.children:
                 if one.dep == "prep":
@@ -376,11 +437,13 @@ def complements(token: Word) -> Iterator[Word]:
                     yield from (one for one in prep.children if one.dep in ("pcomp", "pobj"))
         elif child.dep in ("compound", "amod") and not is_verb(token):
             yield child
+    if is_verb(token) and not any(child.dep in OBJECTS for child in token.children):
+        yield from (child for child in token.children if child.dep == "nsubj" and child.pos == "NOUN")
 
 
 def told_to(verb: Word) -> bool:
     """Whether a clause says what somebody is to do: "told Pakistan to leave"."""
-    return verb.dep in ("xcomp", "ccomp") and is_verb(verb) and _to(verb)
+    return verb.dep in ("xcomp", "ccomp", "advcl") and is_verb(verb) and _to(verb)
 
 
 def _to(verb: Word) -> bool:
@@ -398,7 +461,7 @@ def circumstances(token: Word) -> list[str]:
         if one.dep == "advcl" and marks & UNREAL:
             found.append("condition")
         elif (
-            (one.dep == "advcl" and (marks & BACKGROUND or _to(one)))
+            (one.dep == "advcl" and (marks & BACKGROUND or (_to(one) and one.head.lemma not in MOTION)))
             or (one.dep == "pobj" and one.head.lower in BACKGROUND | {"if", "in", "of", "for"} and one is not token)
             or (one.dep == "pcomp" and one.head.lower in BACKGROUND)
         ):

@@ -55,6 +55,7 @@ class WordPattern:
     words   what must stand beside it, each with its alternatives, the first found of which counts
     means   a CAMEO code, or the name of a frame
     kind    verb, noun or be
+    stands  what must stand as subject, with its alternatives; empty: anything
     roles   "", "both" (both sides act alike), "turned" (the subject suffers), "said" (the speaker judges)
     weak    used only where nothing better is found
     own     from a user's file: lies over ours
@@ -70,12 +71,14 @@ class WordPattern:
     own: bool
     place: str
     text: str
+    stands: tuple[str, ...] = ()
 
     @property
     def weight(self) -> float:
         """How particular: one for the head and for each further word, less for small words; a user's own first."""
         further = sum(SMALL if SMALL_WORDS.issuperset(one) else 1.0 for one in self.words)
-        return (0.3 if self.weak else 1.0) + further + (100.0 if self.own else 0.0)
+        subject = 1.0 if self.stands else 0.0
+        return (0.3 if self.weak else 1.0) + further + subject + (100.0 if self.own else 0.0)
 
 
 @dataclass(frozen=True)
@@ -243,7 +246,13 @@ def _patterns(
     name, number, own = place
     weak = kind.startswith("weak")
     first, _, roles = kind.removeprefix("weak ").partition(" ")
-    words = text.split()
+    bracket = re.search(r"\(([^()]+)\)", text)
+    stands = bracket[1] if bracket else ""
+    words = text.replace(bracket[0], " ").split() if bracket else text.split()
+    if stands.startswith("$") and stands[1:] in lists:
+        subjects = lists[stands[1:]]
+    else:
+        subjects = tuple(_clean(one) for one in stands.split("|") if one)
     at = 0
     if first == "noun":
         at = next((n for n, word in enumerate(words) if n and word in PREPOSITIONS), len(words)) - 1
@@ -264,7 +273,8 @@ def _patterns(
             expected = "a word, and further words beside it: open fire on"
             faults.append(Fault(name, number, means, f"{text!r}", expected))
             continue
-        yield WordPattern(_clean(head), tuple(sets), means, first, roles, weak, own, f"{name}:{number}", text)
+        yield WordPattern(_clean(head), tuple(sets), means, first, roles, weak, own, f"{name}:{number}", text,
+                          subjects)  # fmt: skip
 
 
 def _clean(word: str) -> str:

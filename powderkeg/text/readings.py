@@ -13,13 +13,18 @@ from dataclasses import dataclass, replace
 
 from powderkeg.text.actors import Mentions
 from powderkeg.text.grammar import (
+    MOTION,
     Beside,
     addressees,
     agents_of,
+    between,
+    by_no_means,
     circumstances,
     complements,
+    conjuncts,
     denied_after,
     forms,
+    is_preposition,
     is_verb,
     neighbours,
     objects_of,
@@ -30,13 +35,15 @@ from powderkeg.text.grammar import (
     surroundings,
     told_to,
 )
-from powderkeg.text.patterns import Frame, Lexicon, WordPattern
+from powderkeg.text.patterns import SMALL, SMALL_WORDS, Frame, Lexicon, WordPattern
 from powderkeg.text.sentences import Sentence, Word
 
 WILL = frozenset({"will", "would", "shall", "'ll", "wo", "'d", "may", "might", "could"})
 MUST = frozenset({"must", "ought"})
 SHOULD = frozenset({"should"})
 LIGHT, SAY, INTEND, ASK, DEMAND, REFUSE, AGREE = "begin", "say", "intend", "ask", "demand", "refuse", "agree"
+ACCUSE, STOP, THREATEN = "accuse", "stop", "threaten"
+OR_ELSE = frozenset({"face", "risk", "suffer", "die", "pay", "be"})
 ON_PEOPLE = ("17", "18", "19", "20", "0841", "11")
 BY_FORCE, READINESS = ("15", "18", "19", "20"), "152"
 """Who prepares to use force makes ready; who is prepared to, threatens."""
@@ -49,7 +56,23 @@ OF_MODIFIERS = frozenset({"compound", "amod", "nmod", "poss"})
 AS_MODIFIER = 0.3
 """What a pattern loses where one of its words only qualifies another: the guerrillas of a guerrilla stronghold."""
 OTHER_PARTICLE = 0.5
+FARTHER = frozenset({"in", "with", "on", "for", "to"})
+OTHER_PREPOSITION, OF_WHO_ACTS, OF_ANOTHER_CLAUSE = 0.4, 1.0, 1.0
+"""What a pattern loses where a noun of it hangs on a preposition that it does not name (cancelled "in protest"), is
+named as who acts, or stands in the clause of who was spoken to: ordered B to hand over "artillery"."""
+STATEMENTS, MERELY_SAID = ("010", "011", "012", "013", "014", "016", "017", "019"), 0.7
+"""What a mere statement loses beside a deed that the same word may mean."""
 MOSTLY_SET = frozenset({"set", "schedule", "slate", "expect", "lead"})
+OPPOSITION = "113"
+ENDED = ("06", "07")
+"""What is "no longer" given, or dries up, is cut off."""
+SHOW, EXERCISED = "150", "062"
+HELD = frozenset({"hold", "conduct", "stage", "carry", "launch", "begin", "start"})
+"""Exercises that two hold with each other are cooperation, not a show of force."""
+UNDONE = frozenset({"allow", "accept", "recognize", "recognise", "tolerate", "agree", "attend", "heed", "comply",
+                    "obey", "budge", "cooperate", "yield", "listen", "sign", "ratify"})  # fmt: skip
+"""Who did not do these refused."""
+ON_THE_WAY = "on the way"
 OF_THE_SPEAKER = frozenset({"he", "she", "it", "they", "we", "i"})
 """In what is said, these mostly stand for whoever says it."""
 
@@ -97,8 +120,19 @@ class SentenceReader:
                 one = self.read(token)
                 if one is not None and not (one.at == token.i and not is_verb(token) and self._names_people(token)):
                     found.append(replace(one, unsure=tuple(dict.fromkeys((*one.unsure, *circumstances(token))))))
+        found = [
+            replace(one, unsure=(*one.unsure, ON_THE_WAY)) if self._on_the_way(one, found) else one for one in found
+        ]
         inside = {at for one in found for at in (*one.inner, *(word for word in one.words if word != one.at))}
         return [one for one in found if one.at not in inside]
+
+    def _on_the_way(self, one: ActReading, found: list[ActReading]) -> bool:
+        """Whether somebody goes only to do what another reading says."""
+        verb = self.sentence.words[one.at - self.sentence.first]
+        if verb.lemma not in MOTION or not one.code.startswith(("04", "07", "154")):
+            return False
+        purposes = {child.i for child in verb.children if child.dep in ("advcl", "xcomp") and told_to(child)}
+        return any(other.at in purposes and not other.code.startswith(("01", "04")) for other in found)
 
     def read(self, token: Word, depth: int = 0, bare: bool = False) -> ActReading | None:
         """The act that a word says, with all that stands inside it. `bare`: without the future or "must" around it."""
@@ -118,16 +152,16 @@ class SentenceReader:
 
     def _verb(self, verb: Word, depth: int) -> ActReading | None:
         beside = neighbours(verb)
-        candidates = [*self._acts(verb, "verb", beside), *self._judged(verb)]
-        candidates += self._framed(verb, "verb", beside, depth)
+        candidates = [*self._acts(verb, "verb", beside), *self._judged(verb), *self._moved(verb)]
+        candidates += [*self._framed(verb, "verb", beside, depth), *_together(verb)]
         return best(candidates)
 
     def _duty(self, verb: Word) -> ActReading | None:
         """What somebody must or should do is demanded or asked, whatever it is."""
         marks = {child.lower for child in verb.children if child.dep == "aux"}
         name = DEMAND if marks & MUST else ASK if marks & SHOULD else None
-        subjects = tuple(subjects_of(verb))
-        if name is None or not subjects or not self._is_actor(subjects):
+        subjects = tuple(child for child in verb.children if child.dep == "nsubjpass") or tuple(subjects_of(verb))
+        if name is None or not subjects or not (self._is_actor(subjects) or passive(verb)):
             return None
         code = self.lexicon.frames[name].alone
         assert code is not None
@@ -139,7 +173,7 @@ class SentenceReader:
         for head in forms(token):
             for pattern in self.lexicon.acts.get((kind, head), ()):
                 words = beside.holding(pattern)
-                if words is not None:
+                if words is not None and (not pattern.stands or _stands_so(token, pattern)):
                     yield self._act(token, pattern, words)
 
     def _act(self, token: Word, pattern: WordPattern, words: tuple[Word, ...]) -> ActReading:
@@ -147,6 +181,13 @@ class SentenceReader:
         subjects = tuple(subjects_of(token)) if is_verb(token) else tuple(owners_of(token))
         people = pattern.means.startswith(ON_PEOPLE)
         objects = tuple(one for one in objects_of(token, words, said, people) if one not in subjects)
+        if not subjects and is_verb(token) and passive(token):
+            for noun in words:  # "talks between A and B were held"
+                if noun.dep == "nsubjpass":
+                    subjects = tuple(owners_of(noun))
+        elif not subjects and is_verb(token):  # "fighting between A and B"
+            subjects = tuple(between(token))
+            objects = tuple(one for one in objects if one not in subjects)
         if pattern.roles == "turned":
             subjects, objects = objects, subjects
         if pattern.roles == "said":
@@ -157,8 +198,16 @@ class SentenceReader:
         )
         if is_verb(token) and other_particle(token, words):
             weight -= OTHER_PARTICLE
-        return ActReading(pattern.means, token.i, tuple(sorted(said)), subjects, objects, weight,
-                       (f"{pattern.place} {pattern.text}",), pattern.roles == "both", unsure)  # fmt: skip
+        weight -= sum(_loosely(word, token, said) for word in words)
+        weight -= sum(
+            1 - SMALL for word, one in zip(words, pattern.words, strict=False)
+            if word.lower in SMALL_WORDS and not SMALL_WORDS.issuperset(one)
+        )  # fmt: skip
+        means, both = pattern.means, pattern.roles == "both"
+        if means == SHOW and pattern.head in HELD and any(_joins(one) for one in subjects):
+            means, both = EXERCISED, True
+        return ActReading(means, token.i, tuple(sorted(said)), subjects, objects, weight,
+                       (f"{pattern.place} {pattern.text}",), both, unsure)  # fmt: skip
 
     def _judged(self, verb: Word) -> Iterator[ActReading]:
         """A is grateful; the speaker calls B's doing unacceptable."""
@@ -183,7 +232,19 @@ class SentenceReader:
                     yield ActReading(pattern.means, verb.i, (verb.i, word.i), doers, sufferers, pattern.weight,
                                   (f"{pattern.place} {pattern.text}",))  # fmt: skip
 
+    def _moved(self, verb: Word) -> Iterator[ActReading]:
+        """A was "outraged" at B: the parser takes the adjective for a passive."""
+        if verb.tag != "VBN" or not any(child.dep == "auxpass" for child in verb.children):
+            return
+        for pattern in self.lexicon.acts.get(("be", verb.lower), ()):
+            if pattern.roles != "said" and surroundings(verb).holding(pattern) is not None:
+                subjects = tuple(one for one in verb.children if one.dep == "nsubjpass")
+                yield ActReading(pattern.means, verb.i, (verb.i,), subjects, tuple(objects_of(verb, (), {verb.i})),
+                                 pattern.weight + 0.1, (f"{pattern.place} {pattern.text}",))  # fmt: skip
+
     def _framed(self, token: Word, kind: str, beside: Beside, depth: int) -> Iterator[ActReading]:
+        if kind == "verb" and token.lemma == "be" and token.lower in ("is", "are", "was", "were"):
+            yield from self._is_to(token, depth)
         openers = [
             (pattern, words)
             for head in forms(token)
@@ -202,6 +263,8 @@ class SentenceReader:
             held = False
             if frame.name == SAY and pattern.head == "tell" and any(told_to(one) for one in token.children):
                 frame = self.lexicon.frames[DEMAND]
+            if frame.name in (ASK, DEMAND) and any(_or_else(one) for one in token.children if is_verb(one)):
+                frame = self.lexicon.frames[THREATEN]
             only_object = pattern.means == LIGHT and not words and kind == "verb"
             for complement, inner in inside:
                 if only_object and complement.dep in ("pobj", "pcomp") and _has_object(token):
@@ -219,6 +282,17 @@ class SentenceReader:
                 yield replace(
                     act, code=frame.alone, weight=pattern.weight - 0.15, rules=(f"{frame.name} {pattern.text}",)
                 )
+
+    def _is_to(self, verb: Word, depth: int) -> Iterator[ActReading]:
+        """What somebody is to do is meant to be done: "is to build"."""
+        for inside in verb.children:
+            if inside.dep == "xcomp" and told_to(inside):
+                found = self.read(inside, depth + 1)
+                code = self.lexicon.frames[INTEND].code(found.code) if found is not None else None
+                if found is not None and code is not None:
+                    rules = (f"{INTEND} is to", *found.rules)
+                    yield replace(found, code=code, doers=tuple(subjects_of(verb)), rules=rules, at=verb.i,
+                                  words=(verb.i, *found.words), inner=found.inner | {found.at})  # fmt: skip
 
     def _frame_here(
         self,
@@ -241,6 +315,19 @@ class SentenceReader:
             return frames[ASK]
         if frame.name == ASK and pattern.head == "seek" and complement.dep == "xcomp":
             return frames[INTEND]
+        if (
+            frame.name == AGREE
+            and pattern.head == "approve"
+            and inner.code.startswith("07")
+            and not is_verb(complement)
+        ):
+            return frames[LIGHT]
+        if frame.name == ACCUSE and pattern.head == "hint" and inner.code.startswith("13"):
+            return frames[SAY]
+        if frame.name == STOP and pattern.head == "drop" and inner.code.startswith(BY_FORCE[1:]):
+            return frames[LIGHT]
+        if frame.name in (ASK, DEMAND) and _or_else(complement):
+            return frames[THREATEN]
         if frame.name == LIGHT and pattern.head in MOSTLY_SET and passive(token) and complement.dep == "xcomp":
             return frames[INTEND]
         if frame.name in (INTEND, AGREE) and any(child.lower == "no" for child in token.children):
@@ -267,6 +354,8 @@ class SentenceReader:
         complement: Word,
         inner: ActReading,
     ) -> ActReading | None:
+        if complement.dep == "nsubj" and not (frame.name == STOP and inner.code.startswith(ENDED)):
+            return None  # "supplies to B dried up", but not "the talks ended"
         code = frame.code(inner.code)
         if (
             frame.name == INTEND
@@ -277,6 +366,9 @@ class SentenceReader:
             code = READINESS
         if code is None:
             return None
+        if frame.name == ASK and code == OPPOSITION and is_verb(complement) and any(addressees(token, complement)):
+            code = frame.alone  # who asks somebody to punish a third asks
+            assert code is not None
         own = {token.i, *(word.i for word in words)}
         subjects = tuple(subjects_of(token)) if is_verb(token) else tuple(owners_of(token))
         turned = "said" in pattern.roles
@@ -350,12 +442,15 @@ class SentenceReader:
             return found
         auxiliaries = {child.lower for child in verb.children if child.dep in ("aux", "auxpass")}
         negated = any((child.dep == "neg" or child.lower == "never") and child.i < verb.i for child in verb.children)
+        negated = negated or any(by_no_means(child) for child in verb.children)
         if verb.head.lower == "going" and verb.dep == "xcomp":
             auxiliaries.add("will")
         frame = None
-        if negated:
+        if any(child.lower == "longer" for child in verb.children) and found.code.startswith(ENDED):
+            frame = self.lexicon.frames[STOP]
+        elif negated:
             will = auxiliaries & (WILL | {"can", "ca", "could", "shall"})
-            if will or verb.lemma in ("allow", "accept", "recognize", "tolerate", "agree", "attend"):
+            if will or verb.lemma in UNDONE:
                 frame = self.lexicon.frames[REFUSE]
             else:
                 return replace(found, unsure=(*found.unsure, "negated"), weight=found.weight * 0.5)
@@ -389,6 +484,50 @@ class SentenceReader:
         return any(self.cast.at(one) is not None or one.lower in ("he", "she", "they", "it") for one in tokens)
 
 
+def _together(verb: Word) -> Iterator[ActReading]:
+    """What two do "together" or "jointly" is cooperation, whatever it is."""
+    subjects = tuple(subjects_of(verb))
+    if any(child.lower in ("jointly", "together") for child in verb.children) and any(_joins(one) for one in subjects):
+        yield ActReading("060", verb.i, (verb.i,), subjects, tuple(objects_of(verb, (), {verb.i})), 1.3,
+                         ("together",), True)  # fmt: skip
+
+
+def _joins(token: Word) -> bool:
+    """Whether a noun phrase names two by "and"."""
+    return any(child.dep == "conj" or _joins(child) for child in token.children
+               if child.dep in ("conj", "amod", "nmod", "prep", "pobj", "poss", "compound", "nsubj"))  # fmt: skip
+
+
+def _stands_so(token: Word, pattern: WordPattern) -> bool:
+    """Whether one of the words that a pattern has in brackets is the verb's subject, or qualifies it."""
+    for subject in subjects_of(token):
+        for one in (subject, *conjuncts(subject)):
+            words = (one, *(child for child in one.children if child.dep in OF_MODIFIERS))
+            if any(word.lemma in pattern.stands or word.lower in pattern.stands for word in words):
+                return True
+    return False
+
+
+def _or_else(verb: Word) -> bool:
+    """Whether what is asked for is followed by what happens otherwise: "to leave or face sanctions"."""
+    alternative = any(child.dep == "cc" and child.lower == "or" for child in verb.children)
+    return alternative and any(child.dep == "conj" and child.lemma in OR_ELSE for child in verb.children)
+
+
+def _loosely(word: Word, token: Word, said: set[int]) -> float:
+    """What a pattern loses because a word of it stands in a place that it does not name."""
+    holder = word.head
+    if not is_verb(token) or holder is token or holder.i in said:
+        return 0.0
+    if holder.head is not token:
+        return OTHER_PREPOSITION if word.dep == "pobj" and holder.lower in FARTHER else 0.0
+    if word.dep == "pobj" and is_preposition(holder):
+        return OF_WHO_ACTS if holder.dep == "agent" else OTHER_PREPOSITION
+    if word.dep == "dobj" and holder.dep == "xcomp" and _has_object(token):
+        return OF_ANOTHER_CLAUSE
+    return 0.0
+
+
 def _wishes_of_another(verb: Word) -> bool:
     """Whether somebody else is to act: "wants Serbia to hurry"."""
     for child in verb.children:
@@ -402,5 +541,5 @@ def _has_object(verb: Word) -> bool:
 
 
 def best(candidates: list[ActReading]) -> ActReading | None:
-    """The reading that says most; of equal ones the first."""
-    return max(candidates, key=lambda one: one.weight, default=None)
+    """The reading that says most, a deed rather than a statement; of equal ones the first."""
+    return max(candidates, key=lambda one: one.weight - MERELY_SAID * one.code.startswith(STATEMENTS), default=None)

@@ -41,6 +41,8 @@ BY_ROOT = {
     "08": "YIELD",
 }
 """Which older type a CAMEO root is, where gold uses it."""
+FIRST_DRAFT = {"16": "SANCTION", "17": "COERCE", "18": "ASSAULT"}
+"""The draft of PLOVER that still had FIGHT followed CAMEO's roots; later tables move sanctions and repression."""
 NONE = "none"
 TEXTS, SOURCES, TARGETS, ACTS = ("text", "sentence"), ("source", "source_actor", "actor"), ("target", "target_actor",
     "recipient"), ("code", "cameo", "event", "act", "plover", "type", "label", "root")  # fmt: skip
@@ -194,6 +196,8 @@ class _Types:
         if not code[:1].isdigit():
             return code.split(":")[0]
         older = BY_ROOT.get(code[:2])
+        if "FIGHT" in self.used:
+            older = older or FIRST_DRAFT.get(code[:2])
         if older in self.used:
             return str(older)
         found = (to_plover(code) or NONE).split(":")[0]

@@ -51,12 +51,17 @@ def features(one: ActBetween, sentence: Sentence, readings: int) -> dict[str, fl
         found[f"frame: {name}"] = 1.0
     if len(frames) > 1:
         found["several frames"] = 1.0
+    found[f"source kind: {_kind(one.source)}"] = 1.0
+    if token is sentence.root:
+        found["the verb of the sentence"] = 1.0
     if not is_verb(token):
         found["a noun says it"] = 1.0
         if token.dep in ("nsubj", "nsubjpass") and token.head is sentence.root:
             found["a noun says it, the subject of the sentence"] = 1.0
     for doubt in reading.unsure:
         found[f"doubt: {doubt}"] = 1.0
+        if doubt == "told of another":
+            found[f"told of another by {one.source.kind or 'a country'}"] = 1.0
     if one.both:
         found["both act alike"] = 1.0
     if one.source.at > reading.at:
@@ -74,7 +79,7 @@ def _of_target(one: ActBetween) -> dict[str, float]:
     target = one.target
     if target is None:
         return {}
-    found = {f"target is {_certain(target)}": 1.0}
+    found = {f"target is {_certain(target)}": 1.0, f"target kind: {_kind(target)}": 1.0}
     if one.beside:
         found["target beside the head"] = 1.0
     if target.country and target.country == one.source.country:
@@ -95,6 +100,10 @@ def _certain(one: Mention) -> str:
     if one.sure > MIDDLING:
         return "by its place or office"
     return "of no known country" if one.sure > WEAK and one.kind else "a name that no file knows"
+
+
+def _kind(one: Mention) -> str:
+    return one.kind or ("a country" if one.country else "unknown")
 
 
 def _depth(token: Word) -> int:

@@ -1,0 +1,86 @@
+"""Kinds of English that decide what an act is: words in brackets, purposes, threats by "or", what is only told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import powderkeg as pk
+from powderkeg.text.giving import classified, classify
+from powderkeg.text.scoring import Gold, score_coding
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source", "target", "code"),
+    [
+        # A word in brackets must stand as subject.
+        ("The last Syrian soldiers left Lebanon on Tuesday.", "Syrian", "Lebanon", "0874"),
+        # Who is to do something, means to; who must do it or else is threatened.
+        ("Taiwan is to lend Honduras 20 million dollars.", "Taiwan", "Honduras", "0331"),
+        ("Washington told Khartoum to rein in the militias or face sanctions.", "Washington", "Khartoum", "130"),
+        # What two do together is cooperation; so are exercises that they hold with each other.
+        ("Norway and Russia counted cod together in the Barents Sea.", "Norway", "Russia", "060"),
+        ("The Indian and Sri Lankan navies held manoeuvres this week.", "Indian", "Sri Lankan", "062"),
+        ("India held manoeuvres near Sri Lanka this week.", "India", "Sri Lanka", "150"),
+        # Nouns of other prepositions do not make a pattern.
+        ("Germany cancelled talks with Chad in protest.", "Germany", "Chad", "16"),
+        # The parser's dative is a preposition.
+        ("Cuba sent 75 dissidents to prison for terms of up to 28 years.", "Cuba", "dissidents", "173"),
+        # Who goes somewhere to do a deed does the deed.
+        ("Lebanese officials went to Washington to ask the World Bank for a loan.", "Lebanese", "World Bank", "0231"),
+        # "No longer", and what dries up.
+        ("Norway will no longer give money to Sudan.", "Norway", "Sudan", "1621"),
+        ("Shipments of aid from Norway to Sudan dried up in May.", "Norway", "Sudan", "162"),
+        # Either side of a visit may be told first.
+        ("Kofi Annan was received by Ariel Sharon on Sunday.", "Kofi Annan", "Ariel Sharon", "043"),
+        # Participles that say what somebody feels are no passives.
+        ("Boris Yeltsin was outraged at NATO's air raids.", "Boris Yeltsin", "NATO", "110"),
+        # Who suffers stands as subject: "won praise from".
+        ("Japan won praise from France for sending doctors.", "France", "Japan", "051"),
+        ("Sudan will under no circumstances accept UN soldiers.", "Sudan", "UN", "12"),
+    ],
+)  # fmt: skip
+def test_kinds_of_clauses_say_what_was_done(sentence: str, source: str, target: str, code: str) -> None:
+    found = classify(sentence, source, target)
+    assert found.code[: len(code)] == code, found.rules
+
+
+def test_what_is_told_of_another_may_be_an_accusation() -> None:
+    """Both are weighed: the deed as told, and the charge; with source and target given it is the charge."""
+    sentence = "Jordan said Syria had bombed a border town."
+    assert classify(sentence, "Jordan", "Syria").code == "112"
+    rows = pk.code(sentence, "2022-12-27", least=0.0).frame.iter_rows(named=True)
+    codes = {(row["source"], row["target"], row["code"][:2]) for row in rows}
+    assert ("Jordan", "Syria", "11") in codes
+    assert all(found.code[:2] != "11" for found in classified([("Jordan bombed a Syrian town.", "Jordan", "Syrian")]))
+
+
+def test_the_object_suffers_and_not_what_it_is_about() -> None:
+    (row,) = pk.code("Danish police questioned an Iraqi general about Syria.", "2022-12-27", least=0.3).frame.to_dicts()
+    assert row["target"] == "Military (Iraq)"
+
+
+def test_an_office_belongs_to_the_words_of_a_leader() -> None:
+    (row,) = pk.code("German Chancellor Angela Merkel visited Israel.", "2015-01-01", least=0.3).frame.to_dicts()
+    assert row["source_name"] == "German Chancellor Angela Merkel"
+
+
+def test_words_in_brackets_are_read_from_a_users_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("[175]\nverb squelch (gendarme|police)\n", encoding="utf-8")
+    rows = [("Chadian police squelched Malian students.", "Chadian", "Malian"),
+            ("Chadian boots squelched at Malian students.", "Chadian", "Malian")]  # fmt: skip
+    own, other = classified(rows, patterns=(str(path),))
+    assert own.code == "175" and other.code != "175"
+
+
+def test_the_draft_of_plover_that_had_fight_is_scored_by_its_roots() -> None:
+    """That draft counts repression (175) as COERCE and embargoes (163) as SANCTION, later tables otherwise."""
+    text = "Chad beat students. Chad embargoed Mali."
+    gold = [Gold("a", text, (("Chad", ""),), (("students", ""),), "COERCE"), Gold("b", "x", (), (), "FIGHT")]
+    table = pk.code("Chad police clubbed Malian marchers.", "2022-12-27", least=0.0).frame
+    assert table["code"][0] == "175"
+    same = [Gold("a", "Chad police clubbed Malian marchers.", (("Chad", ""),), (("Malian", ""),), "COERCE")]
+    assert score_coding(table, [*same, gold[1]]).events["right"] == 1
+    assert score_coding(table, same).events["right"] == 0
