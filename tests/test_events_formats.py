@@ -551,6 +551,16 @@ def test_a_header_with_holes_is_a_header(tmp_path: Path, header: str) -> None:
 def test_how_dates_are_written_is_no_part_of_their_name(tmp_path: Path) -> None:
     text = "Date (dd/mm/yyyy),Actor 1,Actor 2,Event Code\n01/02/2018,A,B,190\n15/02/2018,B,A,042\n"
     assert read_text(tmp_path, text).start == date(2018, 2, 1)
+    either = text.replace("15/02", "05/03")
+    table = read_text(tmp_path, either)
+    assert table.start == date(2018, 2, 1) and table.days == 33
+    assert "are read day first, as 'Date (dd/mm/yyyy)' says" in str(table.account["said"])
+    other = read_text(tmp_path, either.replace("dd/mm", "mm/dd"))
+    assert other.start == date(2018, 1, 2) and other.days == 122
+    with pytest.raises(EventError, match="two ways"):
+        read_text(tmp_path, either.replace(" (dd/mm/yyyy)", ""))
+    # What the rows show goes before what the header says.
+    assert read_text(tmp_path, text.replace("dd/mm", "mm/dd")).start == date(2018, 2, 1)
     assert squashed("Time (UTC)") == "time" and squashed("Event Date [YYYY-MM-DD]") == "eventdate"
     assert squashed("Source (paper)") == "sourcepaper" and squashed("Deaths (2)") == "deaths2"
 

@@ -26,6 +26,7 @@ from powderkeg.events.layout import Layout, Wishes
 from powderkeg.events.missing import NAMES, countries_of
 from powderkeg.events.numbers import MARKS, NUMBER_FIELDS, MixedNumbers, Writing, decimal_mark, writing_of
 from powderkeg.events.times import EPOCH, NUMBERS, SAME_AS, resolution_of
+from powderkeg.formats.declared import WRITTEN
 
 DATES = ("time", "until", "reported")
 ALSO = {"icews": ("month-first",)}
@@ -150,7 +151,18 @@ def _form(layout: Layout, seen: Seen, wishes: Wishes, start: date | None) -> tup
     try:
         return form_of(dates, _documented(layout), start is not None)
     except UnknownDates as error:
+        named = _order_named(layout)
+        if named in ORDERS and not dates.clocked and "ways" in error.found and named in error.expected:
+            shown = repr(layout.names[layout.columns["time"]])
+            return named, (f"dates such as {dates.parts[0]!r} are read {named.replace('-', ' ')}, as {shown} says",)
         return _form_by_the_last_day(dates, seen.dates.get("until", Dates()), error)
+
+
+def _order_named(layout: Layout) -> str:
+    """The order that the header gives: "Date (dd/mm/yyyy)" is day-first."""
+    found = WRITTEN.search(layout.names[layout.columns["time"]]) if "time" in layout.columns else None
+    letters = "" if found is None else "".join(dict.fromkeys(one for one in found[0].casefold() if one in "dmy"))
+    return {"dmy": "day-first", "mdy": "month-first", "ymd": "year-first"}.get(letters, "")
 
 
 def _form_by_the_last_day(dates: Dates, until: Dates, error: UnknownDates) -> tuple[str, tuple[str, ...]]:

@@ -122,7 +122,7 @@ class Format:
 
 _MARKS = re.compile(r"^(?:\ufeff|ï»¿|ï\.\.|x\.u\.feff\.)+", re.IGNORECASE)
 _REPAIR = re.compile(r"\.\.\.\d+$")
-_WRITTEN = re.compile(r"\s*[(\[](?:[dmyhs/.\-: ]{4,}|utc|gmt)[)\]]\s*$", re.IGNORECASE)
+WRITTEN = re.compile(r"\s*[(\[](?:[dmyhs/.\-: ]{4,}|utc|gmt)[)\]]\s*$", re.IGNORECASE)
 """How a date is written, behind its name: Date (dd/mm/yyyy)."""
 
 
@@ -136,7 +136,7 @@ def squashed(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _squashed(name: str) -> str:
-    plain = _WRITTEN.sub("", _REPAIR.sub("", _MARKS.sub("", name.strip().strip('"'))))
+    plain = WRITTEN.sub("", _REPAIR.sub("", _MARKS.sub("", name.strip().strip('"'))))
     return "".join(letter for letter in plain.casefold() if letter.isalnum())
 
 
