@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,8 +118,7 @@ def quantile(values: ArrayLike, history: ArrayLike, at: float, level: float = LE
     x = np.asarray(values, dtype=np.float64)
     if len(x) == 0:
         return NOTHING
-    which = np.asarray(history)
-    _, index = np.unique(which, return_inverse=True)
+    index = _numbered(np.asarray(history))
     runs = int(index.max()) + 1
     ordered = np.sort(x)
     middle = float(np.quantile(ordered, at))
@@ -189,20 +188,31 @@ def jackknife(
     groups: int = 40,
 ) -> IntervalEstimate:
     """A statistic of pooled values with the interval from leaving out one group of histories at a time."""
-    runs, index = np.unique(history, return_inverse=True)
     if len(values) == 0:
         return NOTHING
+    index = _numbered(history)
+    runs = int(index.max()) + 1
     value = float(statistic(values))
-    groups = min(groups, len(runs))
+    groups = min(groups, runs)
     if groups < 2 or not math.isfinite(value):
-        return IntervalEstimate(value if math.isfinite(value) else None, None, None, len(runs))
+        return IntervalEstimate(value if math.isfinite(value) else None, None, None, runs)
     group = index % groups
     left_out = np.array([statistic(values[group != g]) for g in range(groups)], dtype=np.float64)
     if not np.isfinite(left_out).all():
-        return IntervalEstimate(value, None, None, len(runs))
+        return IntervalEstimate(value, None, None, runs)
     error = math.sqrt((groups - 1) / groups * float(((left_out - left_out.mean()) ** 2).sum()))
     half = float(special.stdtrit(groups - 1, 0.5 + level / 2.0)) * error
-    return IntervalEstimate(value, value - half, value + half, len(runs))
+    return IntervalEstimate(value, value - half, value + half, runs)
+
+
+def _numbered(history: NDArray[Any]) -> NDArray[np.int64]:
+    """Histories numbered from 0 on, in order: without sorting, which takes six times the room, where they come so."""
+    new = history[1:] != history[:-1]
+    if (history[1:] < history[:-1]).any():
+        return np.unique(history, return_inverse=True)[1].astype(np.int64, copy=False)
+    number = np.zeros(len(history), np.int64)
+    np.cumsum(new, out=number[1:])
+    return number
 
 
 def normal_quantile(at: float) -> float:

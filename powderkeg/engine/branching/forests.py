@@ -69,6 +69,16 @@ def draw_forest(
     act_start  (cells + 1,)
     returns    parent (acts,), -1 for a root; mechanism (acts,) or the root's kind; order (acts,), parents first
     """
+    # Unpacked once: wherever a loop takes a part of a tuple it is counted anew.
+    group_cell, group_bundle, bundle_row, bundle_weight = (
+        law.group_cell,
+        law.group_bundle,
+        law.bundle_row,
+        law.bundle_weight,
+    )
+    row_cell, row_acts, row_ground = law.row_cell, law.row_acts, law.row_ground
+    part_start, part_entry, part_share = law.part_start, law.part_entry, law.part_share
+    near_start, near_row, near_mechanism, near_share = law.near_start, law.near_row, law.near_mechanism, law.near_share
     n_acts = act_start[-1]
     parent = np.empty(n_acts, np.int64)
     kind = np.empty(n_acts, np.int64)
@@ -77,10 +87,10 @@ def draw_forest(
     for i in range(n_acts):
         parent[i], label[i] = ROOT, i
     most = 1
-    for b in range(len(law.bundle_row) - 1):
+    for b in range(len(bundle_row) - 1):
         size = 0
-        for r in range(law.bundle_row[b], law.bundle_row[b + 1]):
-            size += law.row_acts[r]
+        for r in range(bundle_row[b], bundle_row[b + 1]):
+            size += row_acts[r]
         most = max(most, size)
     row_of = np.empty(most, np.int64)
     name = np.empty(most, np.int64)
@@ -93,20 +103,20 @@ def draw_forest(
     count = np.uint64(0)
     one = np.uint64(1)
     done = 0
-    for g in range(len(law.group_cell) - 1):
-        b = law.group_bundle[g]
-        if law.group_bundle[g + 1] - b > 1:
+    for g in range(len(group_cell) - 1):
+        b = group_bundle[g]
+        if group_bundle[g + 1] - b > 1:
             u = draw(key, count)
             count += one
-            while b < law.group_bundle[g + 1] - 1 and u >= law.bundle_weight[b]:
-                u -= law.bundle_weight[b]
+            while b < group_bundle[g + 1] - 1 and u >= bundle_weight[b]:
+                u -= bundle_weight[b]
                 b += 1
-        low, high = law.bundle_row[b], law.bundle_row[b + 1]
+        low, high = bundle_row[b], bundle_row[b + 1]
         size = 0
         for r in range(low, high):
-            here = law.row_cell[r]
+            here = row_cell[r]
             first_of[r - low] = size
-            for _ in range(law.row_acts[r]):
+            for _ in range(row_acts[r]):
                 # Acts of a cell are alike: which of them stands where in an order is drawn too.
                 begin = act_start[here] + taken[here]
                 left = act_start[here + 1] - begin
@@ -125,33 +135,33 @@ def draw_forest(
                 r = row_of[at]
                 u = draw(key, count)
                 count += one
-                if u < law.row_ground[r]:
+                if u < row_ground[r]:
                     into[at] = -1
                     break
-                u -= law.row_ground[r]
+                u -= row_ground[r]
                 found = False
                 into[at] = -1
-                for p in range(law.part_start[r], law.part_start[r + 1]):
-                    into[at] = -2 - law.part_entry[p]
-                    if u < law.part_share[p]:
+                for p in range(part_start[r], part_start[r + 1]):
+                    into[at] = -2 - part_entry[p]
+                    if u < part_share[p]:
                         found = True
                         break
-                    u -= law.part_share[p]
+                    u -= part_share[p]
                 if found:
                     break
                 near = -1
-                for q in range(law.near_start[r], law.near_start[r + 1]):
+                for q in range(near_start[r], near_start[r + 1]):
                     near = q
-                    if u < law.near_share[q]:
+                    if u < near_share[q]:
                         break
-                    u -= law.near_share[q]
+                    u -= near_share[q]
                 if near < 0:
                     break  # rounding: the last part it is
-                other = law.near_row[near]
+                other = near_row[near]
                 v = draw(key, count)
                 count += one
-                into[at] = first_of[other - low] + int(v * law.row_acts[other])
-                into_kind[at] = law.near_mechanism[near]
+                into[at] = first_of[other - low] + int(v * row_acts[other])
+                into_kind[at] = near_mechanism[near]
                 at = into[at]
             # back along the walk, its loops left out
             steps = 0
@@ -172,10 +182,10 @@ def draw_forest(
                     parent[me] = name[into[at]]
                     kind[me] = into_kind[at]
                 elif into[at] == -1:
-                    kind[me] = root_kind[law.row_cell[row_of[at]]]
+                    kind[me] = root_kind[row_cell[row_of[at]]]
                 else:
                     s = entry_slot[-2 - into[at]]
-                    t = cell_time[law.group_cell[g]]
+                    t = cell_time[group_cell[g]]
                     u, v = draw(key, count), draw(key, count + one)
                     count += one + one
                     one_cell = draw_parent(f, k, cell_time, s, t, u, v)

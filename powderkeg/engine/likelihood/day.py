@@ -21,6 +21,7 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inner, loop
 from powderkeg.engine.likelihood.day_calendar import (
     DayPast,
+    PassCalendar,
     echo_unseen,
     feed_unseen,
     fold,
@@ -289,11 +290,13 @@ def _room_needed(today: Ints, n_today: int, slot_start: Ints, links: int) -> int
 
 @loop
 def _pass(
-    d: Design, k: Fades, day: Ints, channel: Ints, worth: Floats, unseen: Floats, shows_less: Ints,
-    term_repeats: Ints, slot_channel: Ints, f: Facts, past: DayPast, t: Today, links: DayLinks, rows: DayRows,
-    slope_here: Floats, done: Ints,
+    d: Design, k: Fades, day: Ints, channel: Ints, worth: Floats, calendar: PassCalendar | None, slot_channel: Ints,
+    f: Facts, past: DayPast, t: Today, links: DayLinks, rows: DayRows, slope_here: Floats, done: Ints,
 ) -> int:  # fmt: skip
-    """Days from event done[EVENTS] on; says what it lacks room for, with everything as it was before that day."""
+    """Days from event done[EVENTS] on; says what it lacks room for, with everything as it was before that day.
+
+    calendar  None where nothing is known beforehand: what it would do is then not compiled
+    """
     # A tuple of many arrays is unpacked once: wherever it is handed on, its parts are copied.
     slot_start, slot_group, group_mechanism, group_pair = d.slot_start, d.slot_group, d.group_mechanism, d.group_pair
     group_term, ground_term, ground_pair, ground_profile = d.group_term, d.ground_term, d.ground_pair, d.ground_profile
@@ -329,11 +332,10 @@ def _pass(
     while i < len(day):
         now = day[i]
         scored = now >= 0
-        if done[FLIPS] < len(flip_time) or len(unseen) > 0:
+        if calendar is not None and (done[FLIPS] < len(flip_time) or len(calendar.unseen) > 0):
             done[FLIPS] = pass_days(
-                done[FLIPS], done[NEXT_DAY], now, origin, unseen, shows_less, d, k, f, past, term_repeats, exposure,
-                exposure_bend,
-            )  # fmt: skip
+                done[FLIPS], done[NEXT_DAY], now, origin, calendar, d, k, f, past, exposure, exposure_bend
+            )
             done[NEXT_DAY] = now
         last, n_today = collect(day, channel, i, row_of, today, times)
         weigh_acts(channel, worth[0], i, last, row_of, n_today, stands)
@@ -370,10 +372,10 @@ def _pass(
         if scored:
             for q in range(n_links):
                 slot_echo[link_slot[q]] += link_value[q]
-            if len(unseen) > 0 and shows_less[now] != 0:
+            if calendar is not None and len(calendar.unseen) > 0 and calendar.shows_less[now] != 0:
                 echo_unseen(
-                    now, unseen, row_of, slot_channel, out_start, out_slot, out_mass, slot_group, group_mechanism,
-                    repeats, k.echo_share, slot_echo,
+                    now, calendar.unseen, row_of, slot_channel, out_start, out_slot, out_mass, slot_group,
+                    group_mechanism, repeats, k.echo_share, slot_echo,
                 )  # fmt: skip
             n_blocks = find_blocks(parent, n_today, place, order, sizes)
             first = n_rows
@@ -401,9 +403,9 @@ def _pass(
                     group_pair, group_term, slope_here, term, value, bend, echo_from, echo_term, echo_value, echo_bend,
                     used, echoes,
                 )  # fmt: skip
-                if share[0] != 1.0:
-                    see(share[0], first_entry, used, term, value, bend, term_repeats)
-                    see(share[0], first_echo, echoes, echo_term, echo_value, echo_bend, term_repeats)
+                if calendar is not None and share[0] != 1.0:
+                    see(share[0], first_entry, used, term, value, bend, calendar.term_repeats)
+                    see(share[0], first_echo, echoes, echo_term, echo_value, echo_bend, calendar.term_repeats)
                 rows.acts[n_rows] = times[r]
                 rows.channel[n_rows] = c
                 rows.day[n_rows] = now
@@ -419,9 +421,9 @@ def _pass(
             group_pair, group_term, total, total_age, total_day, exposure, exposure_bend, stands, stands_now,
             repeats,
         )  # fmt: skip
-        if scored and len(unseen) > 0:
-            if shows_less[now] != 0:
-                feed_unseen(now, unseen, d, k, f, past, exposure, exposure_bend)
+        if calendar is not None and scored and len(calendar.unseen) > 0:
+            if calendar.shows_less[now] != 0:
+                feed_unseen(now, calendar.unseen, d, k, f, past, exposure, exposure_bend)
             done[NEXT_DAY] = now + 1
         settle_facts(f, n_effects, is_new, pairs_flipped, n_pairs)
         forget_day(row_of, today, n_today)
@@ -432,16 +434,15 @@ def _pass(
 
 @loop
 def _expose_rest(
-    days: int, origin: int, line: int, next_day: int, unseen: Floats, shows_less: Ints, d: Design, f: Facts, k: Fades,
-    past: DayPast, term_repeats: Ints, exposure: Floats, exposure_bend: Floats,
+    days: int, origin: int, line: int, next_day: int, calendar: PassCalendar | None, d: Design, f: Facts, k: Fades,
+    past: DayPast, exposure: Floats, exposure_bend: Floats,
 ) -> None:  # fmt: skip
     """What is still expected between what happened last and the end of the window."""
     config, total_day, ground_day = f.config, past.total_day, past.ground_day
-    line = pass_days(
-        line, next_day, days - 1, origin, unseen, shows_less, d, k, f, past, term_repeats, exposure, exposure_bend
-    )
-    if len(unseen) > 0 and next_day < days and shows_less[days - 1] != 0:
-        feed_unseen(days - 1, unseen, d, k, f, past, exposure, exposure_bend)
+    if calendar is not None:
+        pass_days(line, next_day, days - 1, origin, calendar, d, k, f, past, exposure, exposure_bend)
+        if len(calendar.unseen) > 0 and next_day < days and calendar.shows_less[days - 1] != 0:
+            feed_unseen(days - 1, calendar.unseen, d, k, f, past, exposure, exposure_bend)
     for g in range(len(d.group_term)):
         expose_group(
             g, past.total, past.total_age, total_day[g], days, config[d.group_pair[g]], 1.0, d.group_mechanism,
@@ -452,8 +453,8 @@ def _expose_rest(
             b, ground_day[b], days, config[d.ground_pair[b]], 1.0, d.ground_profile, d.ground_term, d.ground_scale,
             d.n_shapes, d.cell_time, d.cell_value, d.cell_shape, d.profile_swing, d.profile_peak, exposure,
         )  # fmt: skip
-    if len(past.seen) > 0:
-        fold(past.share[0], term_repeats, exposure, exposure_bend, past)
+    if calendar is not None and len(past.seen) > 0:
+        fold(past.share[0], calendar.term_repeats, exposure, exposure_bend, past)
         for j in range(len(exposure)):
             exposure[j] = past.seen[j]
             if len(exposure_bend) > 0:
@@ -477,8 +478,9 @@ def day_pass(
     n, origin = len(day), min(0, int(day[0])) if len(day) else 0
     worth = np.ones((2, n)) if worth is None else np.ascontiguousarray(worth, np.float64)
     unseen = np.zeros((0, 0)) if unseen is None else np.ascontiguousarray(unseen, np.float64)
-    shows_less = (unseen > 0).any(axis=1).astype(np.int64)
-    term_repeats, shares_change = repeating_terms(d), bool((d.flip_fact < 0).any())
+    shares_change, calendar = bool((d.flip_fact < 0).any()), None
+    if len(unseen) or len(d.flip_time):
+        calendar = PassCalendar(unseen, np.asarray((unseen > 0).any(axis=1), np.int64), repeating_terms(d))
     n_groups, n_slots, n_pairs = len(d.group_term), len(d.slot_group), len(d.initial_config)
     k = fades(d.kernel_start, d.kernel_share, np.ascontiguousarray(decay, np.float64))
     widest = k.echo_slope.shape[1]
@@ -508,9 +510,8 @@ def day_pass(
     done = np.zeros(7, np.int64)
     while True:
         lacks = _pass(
-            d, k, day, channel, worth, unseen, shows_less, term_repeats, slot_channel, facts, past, today, links, rows,
-            np.zeros(widest), done,
-        )  # fmt: skip
+            d, k, day, channel, worth, calendar, slot_channel, facts, past, today, links, rows, np.zeros(widest), done
+        )
         if lacks == FINISHED:
             break
         if lacks == MORE_LINKS:
@@ -519,8 +520,8 @@ def day_pass(
             need = int(4 * len(links.to))
             rows = with_more_entries(rows, max(len(rows.term), need), max(len(rows.echo_from), need))
     _expose_rest(
-        days, origin, int(done[FLIPS]), int(done[NEXT_DAY]), unseen, shows_less, d, facts, k, past, term_repeats,
-        rows.exposure, rows.exposure_bend,
+        days, origin, int(done[FLIPS]), int(done[NEXT_DAY]), calendar, d, facts, k, past, rows.exposure,
+        rows.exposure_bend,
     )  # fmt: skip
     return cut(rows, done)
 

@@ -42,6 +42,19 @@ class DayPast(NamedTuple):
     seen_bend: Floats
 
 
+class PassCalendar(NamedTuple):
+    """What a pass is told beforehand, beside the lines of its design.
+
+    unseen        (days, C) acts that are expected beside those that were seen; no rows where there are none
+    shows_less    (days,) 1 where `unseen` has any act
+    term_repeats  (T,) 1 where a term stands for further reports of an act
+    """
+
+    unseen: Floats
+    shows_less: Ints
+    term_repeats: Ints
+
+
 def repeating_terms(d: Design) -> Ints:
     """(T,) 1 where a term stands for further reports of an act."""
     found = np.zeros(d.n_terms, np.int64)
@@ -166,15 +179,13 @@ def feed_unseen(
 
 @inner
 def pass_days(
-    line: int, first: int, until: int, origin: int, unseen: Floats, shows_less: Ints, d: Design, k: Fades, f: Facts,
-    past: DayPast, term_repeats: Ints, exposure: Floats, exposure_bend: Floats,
+    line: int, first: int, until: int, origin: int, calendar: PassCalendar, d: Design, k: Fades, f: Facts,
+    past: DayPast, exposure: Floats, exposure_bend: Floats,
 ) -> int:  # fmt: skip
-    """Days from `first` on up to the morning of day `until`, on which nothing was seen; returns lines read.
-
-    shows_less  (days,) 1 where `unseen` has any act
-    """
+    """Days from `first` on up to the morning of day `until`, on which nothing was seen; returns lines read."""
+    unseen, term_repeats = calendar.unseen, calendar.term_repeats
     for day in range(max(first, 0), min(until, len(unseen))):
-        if shows_less[day] != 0:
+        if calendar.shows_less[day] != 0:
             line = read_calendar(line, day, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
             feed_unseen(day, unseen, d, k, f, past, exposure, exposure_bend)
     return read_calendar(line, until, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
