@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import powderkeg as pk
 from powderkeg.cli import options
 from powderkeg.cli.app import _exit_code as run
 from powderkeg.wording import counted
@@ -168,3 +170,33 @@ def test_a_folder_says_which_command_made_it_and_of_which_files(file: Path, tmp_
     assert len(told["digest"]) == 64
     assert told["command"] == f"powderkeg attribute {file} '{events}' --seed 5"
     assert told["read"][events.as_posix()] == hashlib.sha256(events.read_bytes()).hexdigest()
+
+
+def test_files_of_results_say_what_made_them(tmp_path: Path) -> None:
+    """Whoever is sent one file alone can tell by what it was made and from what; a digest that does not fit is told."""
+    scenario, record = tmp_path / "small.yaml", tmp_path / "record.csv"
+    scenario.write_text(MADE_OF, encoding="utf-8")
+    record.write_text("date,source,act,target\n2020-01-05,a,hit,b\n2020-02-05,b,hit,a\n2020-03-01,a,hit,b\n")
+    known = hashlib.sha256(record.read_bytes()).hexdigest()
+    out = tmp_path / "out"
+    words = ["replay", str(scenario), str(record), "--without", "back", "--replicates", "4", "--no-ranges"]
+    assert run([*words, "--quiet", "--out", str(out)]) == 0
+    made = json.loads((out / "replay.json").read_text(encoding="utf-8"))["made"]
+    assert made["version"] == pk.__version__ and made["seed"] == 1
+    assert made["digest"] == pk.digest(pk.load(scenario)) and known in made["read"].values()
+    assert made["command"].startswith("powderkeg replay") and "--out" not in made["command"]
+    page = (out / "replay.html").read_text(encoding="utf-8")
+    assert known in page and made["command"].split()[1] in page
+    listed = json.loads((out / "powderkeg-manifest.json").read_text(encoding="utf-8"))["sets"]["replay"]
+    assert {key: listed[key] for key in made} == made
+
+
+MADE_OF = """
+powderkeg: 1
+name: small
+start: 2020-01-01
+actors: {a: {}, b: {}}
+acts: {hit: {tone: hostile}}
+moves: {hits: {who: any, does: hit, to: any, rate: 3 per year}}
+mechanisms: {back: {when: x hits y, then: y hits x, answers: 0.3, half_life: 5 days}}
+"""

@@ -5,7 +5,6 @@ In: a scenario and event files. Out: tables on the screen; with --out tables, fi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -343,16 +342,15 @@ def write(folder: Folder, found: Attribution, told: dict[str, Any], tree: Family
     from powderkeg import plots
     from powderkeg.report.attributed import charts, page
 
-    text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2, default=str)
     for name in ("shares", "starts", "drawn_in", "entanglement", "matrix"):
         folder.write(f"{name}.csv", csv_of(getattr(found, name)()))
     folder.write("influential.csv", csv_of(found.influential(100)))
     folder.write("acts.parquet", found.acts().write_parquet)
     folder.write("links.parquet", found.links(least).write_parquet)
-    folder.write("attribution.json", text_of(text + "\n"))
+    folder.data("attribution.json", told)
     if tree is not None:
         folder.write("family.csv", csv_of(tree.tree.join(tree.acts, on="event", how="left")))
     for name, (chart, _) in charts(found, tree).items():
         folder.write(f"{name}.svg", partial(plots.save, chart))
     files = list(folder.finished)
-    folder.write("attribution.html", text_of(page(found, tree, files)))
+    folder.write("attribution.html", text_of(page(found, tree, files, folder.made)))

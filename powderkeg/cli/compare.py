@@ -6,7 +6,6 @@ page, its figure, a CSV, JSON.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -227,10 +226,9 @@ def write(folder: Folder, found: Comparison) -> None:
     from powderkeg.report.compared import figure_rows, page
 
     chart = plots.differences(figure_rows(found), level=found.level)
-    text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
     folder.write("comparison.csv", csv_of(found.table()))
-    folder.write("comparison.json", text_of(text + "\n"))
+    folder.data("comparison.json", found.as_dict())
     folder.write("comparison.svg", lambda path: plots.save(chart, path))
     files = list(folder.finished)
     typed = shlex.join(["powderkeg", *typed_words()])
-    folder.write("comparison.html", text_of(page(found, files, typed)))
+    folder.write("comparison.html", text_of(page(found, files, typed, folder.made)))

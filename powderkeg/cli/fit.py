@@ -6,7 +6,6 @@ scenario to run, with --report a folder with a page, its figures and tables.
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 import warnings
@@ -270,18 +269,16 @@ def write(folder: Folder, found: Fit, told: Checks | None, command: str) -> None
     from powderkeg.report import fitted
     from powderkeg.scenario import dump
 
-    data = found.as_dict() | {"checks": None if told is None else told.as_dict()}
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2, default=str)
     folder.write("fitted.yaml", text_of(dump(found.scenario)))
     law = Joint.of(found).text()
     folder.write("fitted.covariance.json", text_of(law))
     folder.write("parameters.csv", csv_of(found.table()))
-    folder.write("fit.json", text_of(text + "\n"))
+    folder.data("fit.json", found.as_dict() | {"checks": None if told is None else told.as_dict()})
     charts = fitted.figures(found, told)
     for name, chart in charts.items():
         folder.write(f"{name}.svg", _saver(plots.save, chart))
     files = list(folder.finished)
-    page = fitted.page(found, told, charts, files, command)
+    page = fitted.page(found, told, charts, files, command, folder.made)
     folder.write("fit.html", text_of(page))
 
 

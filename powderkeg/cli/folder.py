@@ -6,6 +6,7 @@ Where the disk fills up, those that were finished are kept and named; the older 
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from powderkeg.errors import Fault, PowderkegError, UsageError
-from powderkeg.writing.files import DiskError, check_place, fault, is_of_disk, to_disk, try_folder, write_whole
+from powderkeg.writing.files import (
+    DiskError,
+    check_place,
+    fault,
+    is_of_disk,
+    text_of,
+    to_disk,
+    try_folder,
+    write_whole,
+)
 from powderkeg.writing.owners import remove
 
 if TYPE_CHECKING:
@@ -76,6 +86,7 @@ class Folder:
         self.path = path
         self.finished: list[str] = []
         self.kept_aside: Path | None = None
+        self.made: Mapping[str, Any] = {}
         self._read = [Path(one) for one in read]
         self._staged: Staged | None = None
         try_folder(path)
@@ -96,12 +107,13 @@ class Folder:
 
         try:
             self._staged = staged = Staged(self.path, command)
+            self.made = _about(scenario, seed, self._read)
         except OSError as error:
             raise DiskError(fault(self.path, error), self.account()) from error
         self.finished = staged.files
         try:
             yield
-            self.kept_aside = exchange(staged, _about(scenario, seed, self._read), self._read)
+            self.kept_aside = exchange(staged, self.made, self._read)
         except (DiskError, UsageError) as error:
             raise DiskError(error.faults, self.account(self._salvage(staged))) from error
         except OSError as error:
@@ -126,6 +138,12 @@ class Folder:
             raise DiskError(fault(self.path / name, error)) from error
         self.finished.append(name)
         return self.path / name
+
+    def data(self, name: str, plain: Mapping[str, Any]) -> Path:
+        """Write a JSON file of the set, with what made it under `made`. Raises DiskError."""
+        told = {**plain, "made": self.made}
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2, default=str)
+        return self.write(name, text_of(text + "\n"))
 
     def _salvage(self, staged: Staged) -> Path:
         """Where the finished files of a set come to stand that will not be whole: beside an older set, not in it."""

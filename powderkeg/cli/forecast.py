@@ -240,12 +240,11 @@ def write_scores(
     folder.write("scores.csv", csv_of(found.scores()))
     folder.write("reliability.csv", csv_of(found.reliability))
     folder.write("pit.csv", csv_of(found.pit()))
-    text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
-    folder.write("scores.json", text_of(text + "\n"))
+    folder.data("scores.json", found.as_dict())
     for name, (chart, _) in pages.charts(found).items():
         folder.write(f"{name}.svg", partial(plots.save, chart))
     files = list(folder.finished)
-    folder.write("scores.html", text_of(pages.page(found, title, files, waiting, nights)))
+    folder.write("scores.html", text_of(pages.page(found, title, files, waiting, nights, folder.made)))
 
 
 def show_scores(screen: Screen, found: Any) -> None:
@@ -375,8 +374,7 @@ def write(folder: Folder, found: Forecast, told: dict[str, Any]) -> None:
     from powderkeg import plots
     from powderkeg.report.forecasted import charts, page
 
-    text = json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2, default=str)
-    folder.write("forecast.json", text_of(text + "\n"))
+    folder.data("forecast.json", told)
     for name in ("outcomes", "dyads", "classes", "daily", "facts"):
         folder.write(f"{name}.csv", csv_of(getattr(found, name)))
     folder.write("why.csv", csv_of(found.why()))
@@ -386,4 +384,4 @@ def write(folder: Folder, found: Forecast, told: dict[str, Any]) -> None:
     folder.write("acts.parquet", found.table().frame.write_parquet)
     for name, (chart, _) in charts(found).items():
         folder.write(f"{name}.svg", partial(plots.save, chart))
-    folder.write("forecast.html", text_of(page(found, list(folder.finished))))
+    folder.write("forecast.html", text_of(page(found, list(folder.finished), made=folder.made)))

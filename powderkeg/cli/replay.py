@@ -6,9 +6,7 @@ beside it what simulation says; with --out the tables, the figure, JSON.
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +15,7 @@ import typer
 
 from powderkeg.cli.compare import beside
 from powderkeg.cli.folder import Claim, Folder
-from powderkeg.cli.jobs import WorkOptions, works_long
+from powderkeg.cli.jobs import WorkOptions, typed_words, works_long
 from powderkeg.cli.options import (
     AsJson,
     Force,
@@ -299,12 +297,11 @@ def write(folder: Folder, found: Replay) -> None:
     from powderkeg import plots
     from powderkeg.report import replayed
 
-    text = json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False, indent=2, default=str)
-    folder.write("replay.json", text_of(text + "\n"))
+    folder.data("replay.json", found.as_dict())
     folder.write("acts.csv", csv_of(found.acts))
     folder.write("counts.csv", csv_of(found.counts))
     folder.write("standoffs.csv", csv_of(found.standoffs))
     folder.write("outcomes.csv", csv_of(found.outcome_table()))
     folder.write("replay.svg", lambda path: plots.save(replayed.chart(found), path))
-    files, typed = list(folder.finished), shlex.join(["powderkeg", *sys.argv[1:]])
-    folder.write("replay.html", text_of(replayed.page(found, files, typed)))
+    files, typed = list(folder.finished), shlex.join(["powderkeg", *typed_words()])
+    folder.write("replay.html", text_of(replayed.page(found, files, typed, folder.made)))

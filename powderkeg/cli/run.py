@@ -344,10 +344,9 @@ def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Al
     from powderkeg.scenario import resolve
 
     results, runs = made.results, made.runs
-    told = json.dumps(summary(results), ensure_ascii=False, allow_nan=False, indent=2)
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
     folder.write("outcomes.csv", csv_of(results.outcomes))
-    folder.write("outcomes.json", text_of(told + "\n"))
+    folder.data("outcomes.json", summary(results))
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
     if made.episodes is not None:
         folder.write("episodes.parquet", made.episodes.write_parquet)

@@ -218,4 +218,4 @@ def _write(folder: Folder, found: Sweep | Sensitivity, charts: dict[str, Any], o
     for name, chart in charts.items():
         folder.write(name, partial(save, chart))
     typed = shlex.join(["powderkeg", *typed_words()])
-    folder.write("sweep.html", text_of(page(found, charts, outcomes, list(folder.finished), typed)))
+    folder.write("sweep.html", text_of(page(found, charts, outcomes, list(folder.finished), typed, folder.made)))

@@ -64,10 +64,12 @@ def charts(found: Attribution, tree: Family | None = None) -> dict[str, tuple[An
     return result
 
 
-def page(found: Attribution, tree: Family | None = None, files: Sequence[str] = ()) -> str:
+def page(
+    found: Attribution, tree: Family | None = None, files: Sequence[str] = (), made: Mapping[str, Any] | None = None
+) -> str:
     """The page as text.
 
-    files  names of the files that lie beside it
+    files  names of the files that lie beside it;  made: what a folder's list says of its results
     """
     from altair.utils.schemapi import debug_mode
     from markupsafe import Markup
@@ -78,6 +80,7 @@ def page(found: Attribution, tree: Family | None = None, files: Sequence[str] = 
         }
     scenario = found.model.scenario
     return template("attributed.html").render(
+        made=made or {},
         a=found,
         title="a model of bare arrays" if scenario is None else scenario.title or scenario.name,
         version=__version__,

@@ -6,7 +6,7 @@ In: a `Comparison`. Out: one HTML file without scripts. The words better and wor
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from powderkeg import plots
@@ -38,11 +38,13 @@ def questions(one: Compared) -> tuple[Effect, ...]:
     return one.outcomes or one.standoffs
 
 
-def page(comparison: Comparison, files: Sequence[str] = (), command: str | None = None) -> str:
+def page(
+    comparison: Comparison, files: Sequence[str] = (), command: str | None = None, made: Mapping[str, Any] | None = None
+) -> str:
     """The page as text.
 
     files    names of the files that lie beside it
-    command  what was typed to make it
+    command  what was typed to make it;  made: what a folder's list says of its results
     """
     from markupsafe import Markup
 
@@ -51,6 +53,7 @@ def page(comparison: Comparison, files: Sequence[str] = (), command: str | None 
     label = "; ".join(f"{row['intervention_title']}, {row['title']}: {change(row)}" for row in figure_rows(c))
     tested = sum(len(questions(one)) for one in c.interventions)
     return template("compared.html").render(
+        made=made or {},
         c=c,
         title=c.scenario.title or c.scenario.name,
         version=__version__,

@@ -158,13 +158,18 @@ def kernel(fit: Fit, name: str) -> tuple[pl.DataFrame, float]:
 
 
 def page(
-    fit: Fit, checks: Checks | None, charts: Mapping[str, Any], files: Sequence[str] = (), command: str | None = None
+    fit: Fit,
+    checks: Checks | None,
+    charts: Mapping[str, Any],
+    files: Sequence[str] = (),
+    command: str | None = None,
+    made: Mapping[str, Any] | None = None,
 ) -> str:
     """The page as text.
 
     charts   what `figures` returned
     files    names of the files that lie beside it
-    command  what was typed to make it
+    command  what was typed to make it;  made: what a folder's list says of its results
     """
     from markupsafe import Markup
 
@@ -172,6 +177,7 @@ def page(
     drawn = {name: Markup(plots.svgs(chart, f"{name}-")) for name, chart in charts.items()}
     ratios = fit.backgrounds["branching_ratio"].drop_nulls().to_list()
     return template("fitted.html").render(
+        made=made or {},
         fit=fit,
         checks=checks,
         title="Bare arrays" if scenario is None else scenario.title or scenario.name,

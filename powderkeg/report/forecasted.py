@@ -28,8 +28,10 @@ def charts(found: Forecast, after: EventTable | None = None) -> dict[str, tuple[
     return {"fan": (plots.fans(found.fan(after=after), found.origin, found.level), label)}
 
 
-def page(found: Forecast, files: Sequence[str] = (), after: EventTable | None = None) -> str:
-    """The page as text; `files` are the names of those that lie beside it."""
+def page(
+    found: Forecast, files: Sequence[str] = (), after: EventTable | None = None, made: Mapping[str, Any] | None = None
+) -> str:
+    """The page as text; `files` are the names of those that lie beside it, `made` what their list says of them."""
     from altair.utils.schemapi import debug_mode
     from markupsafe import Markup
 
@@ -41,6 +43,7 @@ def page(found: Forecast, files: Sequence[str] = (), after: EventTable | None = 
     in_days = told_in_days(found.model)
     shares = origins_of_risk(found.model, found.drawn)
     return template("forecasted.html").render(
+        made=made or {},
         f=found,
         title="a model of bare arrays" if scenario is None else scenario.title or scenario.name,
         version=__version__,

@@ -30,11 +30,13 @@ def chart(found: Replay) -> Any:
     )  # fmt: skip
 
 
-def page(found: Replay, files: Sequence[str] = (), command: str | None = None) -> str:
+def page(
+    found: Replay, files: Sequence[str] = (), command: str | None = None, made: Mapping[str, Any] | None = None
+) -> str:
     """The page as text.
 
     files    names of the files that lie beside it
-    command  what was typed to make it
+    command  what was typed to make it;  made: what a folder's list says of its results
     """
     from markupsafe import Markup
 
@@ -42,6 +44,7 @@ def page(found: Replay, files: Sequence[str] = (), command: str | None = None) -
     window = f"{found.day(found.begin)} to {found.day(found.end)}"
     label = f"Observed acts by actor from {window}, {found.without.title}: how often each stays."
     return template("replayed.html").render(
+        made=made or {},
         r=found,
         title=found.scenario.title or found.scenario.name,
         version=__version__,

@@ -37,7 +37,7 @@ def charts(found: Backtest) -> dict[str, tuple[Any, str]]:
 
 def page(
     found: Backtest, title: str, files: Sequence[str] = (), waiting: Sequence[str] = (),
-    nights: Sequence[Mapping[str, str]] = (),
+    nights: Sequence[Mapping[str, str]] = (), made: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """The page as text.
 
@@ -51,6 +51,7 @@ def page(
         figures = {name: Markup(plots.svgs(chart, f"{name}-", label)) for name, (chart, label) in charts(found).items()}
     table = found.scores().filter(pl.col("over") == "window")
     return template("scored.html").render(
+        made=made or {},
         title=title,
         f=found,
         origins=said_origins(found),

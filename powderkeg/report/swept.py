@@ -30,6 +30,7 @@ def page(
     outcomes: Sequence[str],
     files: Sequence[str] = (),
     command: str | None = None,
+    made: Mapping[str, Any] | None = None,
 ) -> str:
     """The page as text.
 
@@ -45,6 +46,7 @@ def page(
     else:
         points, gist = found.points, _hangs_on(found, outcomes)
     return template("swept.html").render(
+        made=made or {},
         s=found,
         is_sweep=isinstance(found, Sweep),
         title=found.scenario.title or found.scenario.name,
