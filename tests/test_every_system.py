@@ -46,6 +46,8 @@ def texts_of_this_system(source: str) -> list[int]:
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         said = {one.arg: one.value for one in node.keywords}
+        if "force_zip64" in said:  # a member of an archive: bytes
+            continue
         given = [*node.args, said.get("mode")]
         modes = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
         is_text = any(len(mode) <= 3 and "b" not in mode and WRITES.search(mode) for mode in modes)
