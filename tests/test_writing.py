@@ -26,7 +26,7 @@ from powderkeg.cli.folder import Destination, Folder
 from powderkeg.errors import UsageError
 from powderkeg.writing import lock as lock_module
 from powderkeg.writing import owners
-from powderkeg.writing.files import DiskError, check_place, replacing, write_whole
+from powderkeg.writing.files import DiskError, check_place, heard, reason, replacing, write_whole
 from powderkeg.writing.lock import Lock, LostError
 from powderkeg.writing.manifest import MANIFEST, check_sets, read_manifest
 
@@ -325,6 +325,23 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, err
     assert told in str(caught.value)
     assert seen(tmp_path) == {"x.csv": "old"}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_polars_does_not_pass_on_is_heard_from_the_system(tmp_path: Path) -> None:
+    untold = pl.exceptions.ComputeError("parquet: File out of specification: Invalid thrift: transport error")
+
+    def fill(path: Path) -> None:
+        path.write_text("half", encoding="utf-8")
+        raise untold
+
+    with pytest.raises(DiskError, match="the disk failed"):
+        write_whole(tmp_path / "x.parquet", fill)
+    assert not [*tmp_path.iterdir()]
+    if not Path("/dev/full").exists():
+        pytest.skip("no device here is always full")
+    assert reason(heard(untold, Path("/dev/full"))) == "no space left on the disk"
+    other = ValueError("a slip of ours")
+    assert heard(other, Path("/dev/full")) is other
 
 
 def test_a_figure_and_a_page_from_python_replace_older_ones_whole(

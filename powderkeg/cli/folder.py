@@ -19,6 +19,7 @@ from powderkeg.writing.files import (
     DiskError,
     check_place,
     fault,
+    heard,
     is_of_disk,
     text_of,
     to_disk,
@@ -130,9 +131,10 @@ class Folder:
             fill(place)
             to_disk(place)
         except Exception as caught:
-            remove(place)
             # Writers of ours have put it in words of their own.
-            error = caught.__cause__ if isinstance(caught, PowderkegError) and caught.__cause__ else caught
+            cause = caught.__cause__ if isinstance(caught, PowderkegError) else None
+            error = heard(cause if isinstance(cause, Exception) else caught, place)
+            remove(place)
             if not is_of_disk(error):
                 raise
             raise DiskError(fault(self.path / name, error)) from error

@@ -49,6 +49,8 @@ KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
 )
+UNTOLD = "thrift: transport error"
+"""All that Polars says where the end of a Parquet file could not be written."""
 WAITS = (0.01, 0.05, 0.2, 0.5, 1.0)
 """Seconds between tries to rename on Windows, where a scanner may hold a file that was just written."""
 
@@ -120,6 +122,12 @@ def replacing(place: Path) -> Iterator[Path]:
         with suppress(OSError):
             passing.chmod(stat.S_IMODE(real.stat().st_mode))
         move(passing, real)
+    except Exception as error:
+        system = heard(error, passing)
+        remove(passing)
+        if system is error:
+            raise
+        raise system from error
     except BaseException:
         remove(passing)
         raise
@@ -200,6 +208,23 @@ def move(source: Path, target: Path) -> None:
     source.replace(target)
 
 
+def heard(error: Exception, place: Path) -> Exception:
+    """What the system says where a file could not be written and the writer does not pass it on: by writing on.
+
+    Polars says so of the end of a Parquet file, and drops the reason. Any other error is given back.
+    """
+    if UNTOLD not in str(error).lower():
+        return error
+    try:
+        with place.open("ab") as stream:
+            stream.write(bytes(1 << 16))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as system:
+        return system
+    return error
+
+
 def is_of_disk(error: BaseException) -> bool:
     """Whether it was the system that failed to write, and not a slip of ours."""
     return not isinstance(error, PowderkegError) and _number(error) is not None
@@ -229,6 +254,8 @@ def _number(error: BaseException | None) -> int | None:
             return WINDOWS.get(number, errno.EIO) if sys.platform == "win32" else number
         if isinstance(error, OSError) or type(error).__name__ == "ComputeError":
             said = str(error).lower()
+            if UNTOLD in said:
+                return errno.EIO
             known = next((one for one in (*FULL, errno.EACCES, errno.EROFS) if os.strerror(one).lower() in said), None)
             if known or isinstance(error, OSError):
                 return known or errno.EIO
