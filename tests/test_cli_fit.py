@@ -96,7 +96,8 @@ def test_a_report_is_a_page_that_runs_nothing(command: Command, events: Path, tm
     assert "<script" not in page
     assert "Two &lt;b&gt;rivals&lt;/b&gt;" in page
     assert "Two <b>" not in page
-    assert page.count("<svg") == 6
+    assert page.count("<figure") == 6
+    assert page.count("<svg") == 6 + page.count('class="slim"')
     assert "Does the fit find itself again?" in page
     assert "nan" not in page.lower().replace("dominan", "")
     assert pl.read_csv(folder / "parameters.csv").height == 4

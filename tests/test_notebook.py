@@ -122,7 +122,7 @@ def test_results_draw_their_figures(scenario: pk.Scenario, record: pk.EventTable
     runs = pk.simulate(model, replicates=3)
     attribution = pk.attribute(model, record, forests=10)
     with pytest.warns(pk.PowderkegWarning, match="no act of these events has a class"):
-        assert record.plot().to_dict()["title"]["text"] == "Acts and standoffs"
+        assert record.plot().to_dict()["title"]["text"] == "Acts"
     of_a_book = pk.events(
         pl.DataFrame({"date": ["2020-01-01", "2020-01-03"], "source": ["a", "b"], "target": ["b", "a"],
                       "act": ["190", "036"]}),
@@ -154,7 +154,7 @@ def test_every_result_with_figures_has_its_drawer() -> None:
     from powderkeg.report.drawn import _FIGURES
     from powderkeg.showing import Plotted
 
-    for home in ("forecast.backtest", "attribute.family", "compare", "analyze", "score.record", "fit"):
+    for home in ("forecast.backtest", "attribute.family", "compare", "analyze", "score.record", "fit.checks.report"):
         importlib.import_module(f"powderkeg.{home}")
     assert {one.__name__ for one in Plotted.__subclasses__()} == set(_FIGURES)
 
