@@ -557,6 +557,8 @@ def test_how_dates_are_written_is_no_part_of_their_name(tmp_path: Path) -> None:
     assert "are read day first, as 'Date (dd/mm/yyyy)' says" in str(table.account["said"])
     other = read_text(tmp_path, either.replace("dd/mm", "mm/dd"))
     assert other.start == date(2018, 1, 2) and other.days == 122
+    minutes_first = read_text(tmp_path, either.replace("(dd", "(hh:mm dd"))  # the m of minutes is no month
+    assert minutes_first.start == date(2018, 2, 1) and minutes_first.days == 33
     with pytest.raises(EventError, match="two ways"):
         read_text(tmp_path, either.replace(" (dd/mm/yyyy)", ""))
     # What the rows show goes before what the header says.
@@ -584,3 +586,8 @@ def test_numbers_that_only_rise_number_the_rows(tmp_path: Path) -> None:
     assert kept([1, 2, 5, 7, 8, 12, 13]) == 7
     assert kept([1, 2, 5, 7, 8, 12, 12]) == 47
     assert kept([1, 2, 5]) == 8
+    # Counts that happen to fall all the way are taken for such numbers too: how to say otherwise is said.
+    falling = "n,date,source,target,code\n" + "".join(f"{n},2018-06-0{9 - n},A,B,190\n" for n in range(8, 0, -1))
+    table = read_text(tmp_path, falling)
+    assert len(table) == 8 and "if it is one, give mapping={'count': 'n'}" in str(table.account["said"])
+    assert len(read_events(tmp_path / "mine.csv", mapping={"count": "n"})) == 36

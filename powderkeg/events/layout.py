@@ -197,7 +197,9 @@ def counting(
     """The columns, without that of a count where the user's own table has a column so called that counts no events."""
     name = names[columns["count"]]
     if kind.is_own and "count" not in wishes.mapping and not are_counts(texts):
-        said.append(f"{name!r} is not taken for a number of events")
+        said.append(
+            f"{name!r} is not taken for a number of events; if it is one, give " + argument("mapping", {"count": name})
+        )
         return {key: at for key, at in columns.items() if key != "count"}
     if set(texts) != {"1"}:
         said.append(f"a row stands for as many events as {name!r} says")

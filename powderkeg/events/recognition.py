@@ -21,9 +21,9 @@ from powderkeg.formats import FIELDS, FORMATS, OWN, Format, spelt, squashed
 from powderkeg.formats.own import NUMBERED, SIDES
 
 ENOUGH, SURE = 2, 3
-MOST_RISING = 4
-"""Times in a row that a count may be greater than the one before, or less, and still be one."""
 """Telling names that make a table one of a kind: if it has all that an event needs, and if it has not."""
+MOST_RISING = 4
+"""Steps that counts may all rise by, or all fall by, and still be counts."""
 NEWS = ("notes", "headline", "title", "url", "link", "location", "fatalities", "deaths", "country", "latitude")
 """Beside one of these, a lone column `source` may well be where the news is from."""
 PARTS = ("year", "month", "day")
@@ -128,7 +128,7 @@ def are_counts(texts: Sequence[str]) -> bool:
         return False
     numbers = [int(value) for value in values]
     steps = [b - a for a, b in itertools.pairwise(numbers)]
-    # Numbers that only rise number the rows too, some of which are gone.
+    # Numbers that only rise, or only fall, number the rows too, some of which are gone.
     rising = len(steps) > MOST_RISING and (min(steps) > 0 or max(steps) < 0)
     numbering = len(steps) > 1 and set(steps) == {1}
     return not (numbering or rising)

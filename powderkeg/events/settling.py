@@ -9,6 +9,7 @@ The first rows settle most files. Where they leave a question open, or where a l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -28,6 +29,8 @@ from powderkeg.events.numbers import MARKS, NUMBER_FIELDS, MixedNumbers, Writing
 from powderkeg.events.times import EPOCH, NUMBERS, SAME_AS, resolution_of
 from powderkeg.formats.declared import WRITTEN
 
+CLOCKED = re.compile("h+[^a-z]*m+")
+"""Hours and minutes of how dates are written, whose m is no month: (hh:mm dd/mm/yyyy)."""
 DATES = ("time", "until", "reported")
 ALSO = {"icews": ("month-first",)}
 """Forms of dates in which a data set was published beside its usual one: ICEWS's own file of 2017."""
@@ -161,7 +164,8 @@ def _form(layout: Layout, seen: Seen, wishes: Wishes, start: date | None) -> tup
 def _order_named(layout: Layout) -> str:
     """The order that the header gives: "Date (dd/mm/yyyy)" is day-first."""
     found = WRITTEN.search(layout.names[layout.columns["time"]]) if "time" in layout.columns else None
-    letters = "" if found is None else "".join(dict.fromkeys(one for one in found[0].casefold() if one in "dmy"))
+    day = "" if found is None else CLOCKED.sub("", found[0].casefold())
+    letters = "".join(dict.fromkeys(one for one in day if one in "dmy"))
     return {"dmy": "day-first", "mdy": "month-first", "ymd": "year-first"}.get(letters, "")
 
 
