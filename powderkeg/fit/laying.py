@@ -32,7 +32,7 @@ from powderkeg.scenario import WEEKDAYS
 
 
 def begin_layer(job: Job, asked: ReportingAsked, events: EventTable, first: str) -> tuple[Job, pl.DataFrame]:
-    """(the job with its layer, what was tried: reporting, parameters, log_likelihood, aic, chosen).
+    """(the job with its layer, what was tried: reporting, parameters, log_likelihood, aic, held_out, chosen).
 
     first  course of the background under which the layer is settled before others are tried
     """
