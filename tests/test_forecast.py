@@ -281,6 +281,15 @@ def test_when_a_fact_comes_about_is_foretold() -> None:
     assert rows["alerted"]["mean"] == pytest.approx(runs.level_time[:, runs.system.level_start[0] + 1].mean())
 
 
+def test_what_changes_about_a_fact_is_told_in_days() -> None:
+    scenario = pk.loads(COMES_ABOUT)
+    past = pk.simulate(scenario, days=100.0, replicates=1, seed=8).table()
+    found = pk.forecast(scenario, past, days=50, draws=50, seed=4, interventions=("north block south",), **PLAIN)
+    told = {row["name"]: row for row in found.changes.to_dicts()}
+    assert told["alerted: on how many days"]["difference"] > 1.0 and told["alerted: chance"]["difference"] < 1.0
+    assert {"new_standoff: how often", "ever: on how many days"} <= set(told) and "alerted: how often" not in told
+
+
 def test_a_backtest_leaves_out_what_no_record_shows() -> None:
     scenario = pk.loads(COMES_ABOUT)
     past = pk.simulate(scenario, days=200.0, replicates=1, seed=8).table()

@@ -18,7 +18,7 @@ from powderkeg.engine.arrays import System
 from powderkeg.engine.worlds import ForcedAct
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.forecast.ahead import Turns
-from powderkeg.forecast.answers import first_days
+from powderkeg.forecast.answers import first_days, told_in_days
 from powderkeg.forecast.counts import daily, units_of
 from powderkeg.forecast.drawing import Ahead, Settings, answering
 from powderkeg.forecast.seen import Watched
@@ -91,7 +91,7 @@ def _planned(made: Plan, begin: float, settings: Settings) -> Callable[[System, 
 
 def changes(model: Model, worlds: Mapping[str, Ahead], seen: Watched, level: float) -> pl.DataFrame:
     """Differences of each world from the first, in which nothing is done, draw by draw."""
-    names = list(worlds)
+    names, in_days = list(worlds), told_in_days(model)
     units = units_of(model)
     without = first_days(model, worlds[names[0]].runs, seen)
     acts_without = daily(worlds[names[0]].runs, units).sum(axis=1).astype(np.float64)
@@ -99,7 +99,8 @@ def changes(model: Model, worlds: Mapping[str, Ahead], seen: Watched, level: flo
     for world in names[1:]:
         other = first_days(model, worlds[world].runs, seen)
         for name, (title, count, _) in without.items():
-            pairs = ((f"{name}: chance", count > 0, other[name][1] > 0), (f"{name}: how often", count, other[name][1]))
+            often = f"{name}: {'on how many days' if name in in_days else 'how often'}"
+            pairs = ((f"{name}: chance", count > 0, other[name][1] > 0), (often, count, other[name][1]))
             for told, before, after in pairs:
                 rows.append(_row(world, told, title, before, after, level))
         acts_with = daily(worlds[world].runs, units).sum(axis=1).astype(np.float64)

@@ -134,7 +134,7 @@ class Forecast(Plotted):
     def changes(self) -> pl.DataFrame:
         """What each intervention changes, on paired draws: outcome by outcome and by dyad.
 
-        columns  intervention, name, without, with_, difference, low, high (paired interval at `level`)
+        columns  intervention, name, title, without, with, difference, low, high (paired interval at `level`)
         """
         return changes(self.model, self.worlds, self.seen, self.level)
 
