@@ -95,6 +95,17 @@ def test_every_command_has_help_with_an_example(command: Command) -> None:
         assert f"Example: powderkeg {' '.join(words)}" in " ".join(said.out.split()), words
 
 
+def test_numbers_named_in_examples_are_there() -> None:
+    """An example of `compare` once changed a number of a move that the scenario no longer had."""
+    from typer.main import get_command
+
+    told = " ".join(str(found.help) for found in get_command(app).commands.values())  # type: ignore[attr-defined]
+    found = re.findall(r"powderkeg \w+ (north-kosovo)[^\n]*? --(?:with|set|over) ([\w.]+)=(\S+)", told)
+    assert len(found) >= 2
+    for name, path, value in found:
+        pk.edit(pk.load(name), {path: float(value.split(":")[0])})
+
+
 def test_help_needs_no_heavy_import() -> None:
     code = (
         "import sys, contextlib, io\n"

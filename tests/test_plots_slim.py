@@ -76,3 +76,39 @@ def test_a_time_axis_says_each_year_month_or_day_once(days: float) -> None:
     length = {"day": 1.0, "month": 30.4, "year": 365.25}[every["interval"]] * every["step"]
     assert days / length <= 12.0
     assert {"day": "%-d %b", "month": "%b %Y", "year": "%Y"}[every["interval"]] == axis["format"]
+
+
+def test_words_at_the_end_of_a_bar_are_not_cut() -> None:
+    """A figure fitted to its width was cut there: "51 % (record 52 %)" read "51 % (record 5"."""
+    shares = SHARES.with_columns(record=pl.Series([0.52, 0.3]), record_low=pl.Series([0.4, 0.2]),
+                                 record_high=pl.Series([0.9, 0.4]))  # fmt: skip
+    narrow = plots.svgs(plots.openers(shares), "x-").split('<div class="slim">')[1]
+    ends = re.findall(r'<text text-anchor="start"[^>]*translate\(([\d.]+),[^>]*>(\d+ %\s+\(record[^<]+)</text>', narrow)
+    left = re.search(r'<g fill="none"[^>]*translate\(([\d.]+),', narrow)
+    assert len(ends) == 2 and left is not None
+    assert width_of(narrow) < ROOM + 80
+    assert all(float(left[1]) + float(at) + 5.0 * len(words) < width_of(narrow) for at, words in ends)
+
+
+def test_words_in_a_bar_too_short_for_them_are_left_out() -> None:
+    """14 % and 8.7 % side by side read as one number."""
+    from powderkeg.plots.causes import WRITTEN_FROM, entanglement
+
+    part = WRITTEN_FROM + 0.01
+    shares = pl.DataFrame(
+        {"actor": ["a"] * 3, "drawn_in": [False, True, True], "mechanism": [None, "aid", "talks"],
+         "share": [1 - 0.5 - part, 0.5, part]}
+    )  # fmt: skip
+    broad, narrow = plots.svgs(entanglement(shares), "x-").split('<div class="slim">')
+    assert ">50 %<" in broad and ">50 %<" in narrow
+    assert f">{100 * part:.2g} %<" in broad and f">{100 * part:.2g} %<" not in narrow
+
+
+def test_lines_that_the_broad_figure_wrapped_are_wrapped_anew() -> None:
+    chart = alt.Chart(alt.Data(values=[{"x": 1.0}])).mark_point().encode(x="x:Q")
+    told = ["First come words that were cut here, and they", "go on below. Then more of them.", "Another line."]
+    spec = slim(chart.properties(width=600, title=alt.TitleParams("head", subtitle=told)))
+    assert spec is not None
+    lines = spec["title"]["subtitle"]
+    assert lines[-1] == told[-1] and " ".join(lines) == " ".join(told)
+    assert len(lines[0]) > len(told[0])

@@ -22,6 +22,7 @@ from powderkeg.events import balance, match, read_table
 from powderkeg.text.coder import code_to
 from powderkeg.text.days import day_written, days_in
 from powderkeg.text.giving import classified
+from powderkeg.text.names import gazetteer
 from powderkeg.text.patterns import lexicon
 from powderkeg.text.pieces import MOST_WORDS, SetAside, pieces
 
@@ -221,6 +222,15 @@ def test_slips_in_a_file_of_words_are_told_at_once(tmp_path: Path) -> None:
     said = str(slips.value)
     assert "mine.txt:2" in said and "mine.txt:3" in said and "mine.txt:4" in said and "mine.txt:7" in said
     assert "nearest: 'noun'" in said
+
+
+def test_a_file_of_words_that_is_not_there_is_told_once(tmp_path: Path) -> None:
+    """The system's whole message has the path a second time, and a number."""
+    missing = str(tmp_path / "none.txt")
+    for read in (lexicon, gazetteer):
+        with pytest.raises(EventError) as told:
+            read((missing,))
+        assert told.value.faults[0].found == "cannot be read: No such file or directory"
 
 
 def test_own_words_and_names_lie_over_ours(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def compare(
 ) -> None:
     """What would an intervention change? The same chance, two worlds, and how sure the difference is.
 
-    [bold]Example:[/] powderkeg compare north-kosovo withdraw_kfor --with moves.arrests.rate=0.1 --replicates 2000
+    [bold]Example:[/] powderkeg compare north-kosovo withdraw_kfor --with mechanisms.fights_back.answers=0.2
     """
     screen = Screen(as_json, quiet)
     length(years)

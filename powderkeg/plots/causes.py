@@ -13,6 +13,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from powderkeg.plots.slim import GIVEN
 from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, words
 from powderkeg.wording import percent
 
@@ -89,6 +90,7 @@ def entanglement(
             **piece,
             "begin": (piece["begin"] + piece["end"]) / 2,
             "written": percent(piece["end"] - piece["begin"]),
+            GIVEN: piece["end"] - piece["begin"],
             "dark": piece["part"] in dark,
         }
         for piece in pieces

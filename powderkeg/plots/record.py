@@ -45,7 +45,7 @@ def against_record(
         scale=alt.Scale(domain=[-REACH, REACH], nice=False, clamp=True),
         axis=alt.Axis(
             values=[-1, 0, 1],
-            labelExpr="datum.value < 0 ? 'low end' : datum.value > 0 ? 'high end' : 'record'",
+            labelExpr="datum.value < 0 ? 'low' : datum.value > 0 ? 'high' : 'record'",
             domain=False,
             ticks=False,
         ),

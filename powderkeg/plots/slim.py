@@ -20,6 +20,12 @@ BESIDE = 70
 """What an axis takes beside a panel that stands among others."""
 COLUMN = 120
 """What a column of numbers takes to the right of a panel; of several only the first is kept: the page has all."""
+MOST_SPILL = 80.0
+"""Pixels kept free at the most for words at the ends of bars; a figure that needs more grows."""
+GIVEN = "given"
+"""In a row of words: the share of the plotting area that they may take; where it is too little they are left out."""
+LETTER = 7.0
+"""Pixels of a letter or digit of these words, with what keeps them apart."""
 WIDE = "wide"
 """In the `usermeta` of a chart that is not to be made narrow."""
 TITLE, LINE, SIZE = 40, 56, 12
@@ -46,11 +52,12 @@ def slim(chart: Any) -> Spec | None:
         return None
     for view in _views(spec):
         _in_a_column(view)
-    if len(views) == 1 and views[0] is spec and not _columns(spec):
+    if len(views) == 1 and views[0] is spec and not _columns(spec) and not _spill(spec):
         spec |= {"width": ROOM, "autosize": {"type": "fit-x", "contains": "padding"}}
     else:
         for view in views:
             _set_width(view)
+    _drop_squeezed(spec)
     config = spec.setdefault("config", {})
     for part, own in _SMALL.items():
         config[part] = {**config.get(part, {}), **own}
@@ -67,13 +74,15 @@ def _width(spec: Spec) -> float:
 def _set_width(view: Spec) -> None:
     """A view as narrow as leaves room for the names of its rows and for one column of numbers to its right."""
     columns = _columns(view)
-    width = ROOM - (LABELS if _has_rows(view) else BESIDE) - (COLUMN if columns else 0)
+    width: float = ROOM - (LABELS if _has_rows(view) else BESIDE) - (COLUMN if columns else 0)
     if columns:
         kept = min(layer["mark"].get("dx", 0) for layer in columns)
         view["layer"] = [one for one in view["layer"] if one not in columns or one["mark"].get("dx", 0) == kept]
         for layer in columns:
             layer["mark"]["dx"] = min(kept, 8)
             layer["encoding"]["x"]["value"] = width
+    else:
+        width -= _spill(view)
     view["width"] = width
 
 
@@ -84,6 +93,28 @@ def _columns(view: Spec) -> list[Spec]:
         if isinstance(layer.get("mark"), dict) and layer["mark"].get("type") == "text"
         and layer.get("encoding", {}).get("x", {}).get("value") == view.get("width")
     ]  # fmt: skip
+
+
+def _spill(view: Spec) -> float:
+    """Pixels for words that begin where a bar ends. Fitted to a width they would be cut: they move while it shrinks."""
+    found = 0.0
+    for layer in view.get("layer", ()):
+        mark, encoding = layer.get("mark"), layer.get("encoding", {})
+        is_text = isinstance(mark, dict) and mark.get("type") == "text" and mark.get("align") == "left"
+        if is_text and "field" in encoding.get("x", {}) and "field" in encoding.get("text", {}):
+            rows = json.loads(layer.get("data", view.get("data", {})).get("values", "[]"))
+            found = max([found, *(LETTER * (len(str(row[encoding["text"]["field"]])) + 1) for row in rows)])
+    return min(found, MOST_SPILL)
+
+
+def _drop_squeezed(spec: Spec) -> None:
+    """Leave out words that have less room than they take: they would run into each other and be read as others."""
+    for layer in spec.get("layer", ()):
+        text = layer.get("data", {}).get("values", "")
+        if f'"{GIVEN}"' in text:
+            field = layer["encoding"]["text"]["field"]
+            kept = [row for row in json.loads(text) if row[GIVEN] * (ROOM - LABELS) >= LETTER * len(row[field])]
+            layer["data"]["values"] = json.dumps(kept)
 
 
 def _views(spec: Spec) -> Iterator[Spec]:
@@ -110,7 +141,7 @@ def _in_a_column(view: Spec) -> None:
         for key, letters in (("text", TITLE), ("subtitle", LINE)):
             if key in head:
                 lines = head[key] if isinstance(head[key], list) else [head[key]]
-                head[key] = [part for line in lines for part in wrap(line, letters)]
+                head[key] = [part for line in _whole(lines) for part in wrap(line, letters)]
     for layer in _layers(view):
         mark = layer.get("mark")
         if isinstance(mark, dict) and mark.get("type") == "text" and mark.get("limit", 0) > LABELS:
@@ -122,6 +153,17 @@ def _in_a_column(view: Spec) -> None:
             axis = channel.get("axis") if isinstance(channel, dict) else None
             if isinstance(axis, dict) and axis.get("labelLimit", 0) > LABELS:
                 axis["labelLimit"] = LABELS - 12
+
+
+def _whole(lines: list[str]) -> list[str]:
+    """Lines as they were before the broad figure wrapped them: one that begins small goes on with the one above."""
+    found: list[str] = []
+    for line in lines:
+        if found and line[:1].islower():
+            found[-1] += f" {line}"
+        else:
+            found.append(line)
+    return found
 
 
 def _layers(view: Spec) -> Iterator[Spec]:

@@ -125,7 +125,9 @@ def _lay_over(book: Gazetteer, path: str, faults: list[Fault]) -> None:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        faults.append(Fault(path, None, "", f"cannot be read: {error}", "a CSV file, UTF-8"))
+        faults.append(
+            Fault(path, None, "", f"cannot be read: {getattr(error, 'strerror', None) or error}", "a CSV file, UTF-8")
+        )
         return
     reader = csv.DictReader(io.StringIO(text))
     missing = [one for one in OWN_COLUMNS if one not in (reader.fieldnames or ())]

@@ -143,7 +143,10 @@ def lexicon(own: tuple[str, ...] = ()) -> Lexicon:
             text = Path(path).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise EventError(
-                Fault(path, None, "", f"cannot be read: {error}", "a text file, UTF-8"), AFTERMATH
+                Fault(
+                    path, None, "", f"cannot be read: {getattr(error, 'strerror', None) or error}", "a text file, UTF-8"
+                ),
+                AFTERMATH,
             ) from None
         _read(text, path, True, result, faults)
     if faults:
