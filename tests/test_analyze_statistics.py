@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from powderkeg.analyze import compare_episodes, episode_statistics
+from powderkeg.analyze import compare_episodes, episode_statistics, onset_gaps
 from powderkeg.analyze import intervals as iv
 from powderkeg.errors import EventError, UsageError
 
@@ -133,6 +133,15 @@ def test_statistics_of_nothing_say_so():
     assert found.median_days.mean is None
     assert found.gap_variation.mean is None
     assert found.openers.height == 0
+
+
+@pytest.mark.parametrize("kind", [pl.Int64, pl.UInt32])
+def test_gaps_are_within_histories_whatever_the_order_of_the_rows(kind):
+    rows = pl.DataFrame(
+        {"replicate": [1, 0, 1, 0], "start": [5.0, 1.0, 2.0, 4.5]}, schema_overrides={"replicate": kind}
+    )
+    assert onset_gaps(rows).rows() == [(0, 3.5), (1, 3.0)]
+    assert onset_gaps(rows.clear()).rows() == []
 
 
 def test_one_history_has_intervals_too():

@@ -115,11 +115,12 @@ def onset_gaps(episodes: pl.DataFrame) -> pl.DataFrame:
     # Differences within histories, not a window over each: that took a kilobyte a run.
     onsets = episodes.select("replicate", "start").drop_nulls()
     history, start = onsets["replicate"].to_numpy(), onsets["start"].to_numpy()
-    order: NDArray[np.int64] | slice = slice(None)
-    if ((np.diff(history) < 0) | ((np.diff(history) == 0) & (np.diff(start) < 0))).any():
-        order = np.lexsort((start, history))
-    history, start = history[order], start[order]
+    # Compared, not subtracted: numbers without a sign have no difference below 0.
     same = history[1:] == history[:-1]
+    if ((history[1:] < history[:-1]) | (same & (start[1:] < start[:-1]))).any():
+        order = np.lexsort((start, history))
+        history, start = history[order], start[order]
+        same = history[1:] == history[:-1]
     return pl.DataFrame({"replicate": history[1:][same], "gap": np.diff(start)[same]})
 
 
