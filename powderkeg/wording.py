@@ -30,6 +30,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
+def in_years(years: float) -> str:
+    """1 year, 2.5 years."""
+    return f"{years:g} {'year' if years == 1 else 'years'}"
+
+
 def measured(value: float | None) -> str:
     """Three figures, two below 1; whole numbers as they are; no exponent for what people count in."""
     if value is None:

@@ -185,6 +185,14 @@ def test_quiet_says_nothing_and_the_page_tells_how_to_get_the_same_again(command
     assert words == "run north-kosovo --set standoffs.opens_at=7 --years 3 --replicates 20 --seed 1"
 
 
+def test_shares_of_no_standoff_are_not_told_as_none(command: Command) -> None:
+    """Nought of nought is no share: it was told as 0 %."""
+    said = command("run", "--replicates", "3", "--years", "1", "--set", "standoffs.opens_at=1000").out
+    assert "3 runs of 1 year, seed" in said
+    assert re.search(r"share with anyone hurt +– +no standoff", said)
+    assert re.search(r"share with deaths +– +no standoff", said)
+
+
 def test_a_pipe_that_knows_only_ascii_is_no_error() -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     words = [sys.executable, "-m", "powderkeg", "--help"]

@@ -73,9 +73,9 @@ def show(screen: Screen, title: str, found: Brink) -> None:
     """What a reader needs to know first, then the states, then what moves them."""
     if screen.is_silent:
         return
-    from powderkeg.wording import percent
+    from powderkeg.wording import in_years, percent
 
-    screen.say(f"{title}: {found.replicates:,} runs of {found.days / YEAR:g} years, seed {found.seed}")
+    screen.say(f"{title}: {found.replicates:,} runs of {in_years(found.days / YEAR)}, seed {found.seed}")
     screen.say()
     worst = found.stability
     screen.paragraph(

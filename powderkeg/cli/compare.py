@@ -154,10 +154,10 @@ def show(screen: Screen, found: Comparison) -> None:
     if screen.is_silent:
         return
     from powderkeg.report.compared import findings, one_sided
-    from powderkeg.wording import counted
+    from powderkeg.wording import counted, in_years
 
     c = found
-    told = f"{c.replicates:,} pairs of runs of {c.years:g} years each, seed {c.seed}"
+    told = f"{c.replicates:,} pairs of runs of {in_years(c.years)} each, seed {c.seed}"
     if c.sets:
         told += f"; {c.sets} other sets of numbers from the ranges, {c.each} pairs each"
         if c.fitted:

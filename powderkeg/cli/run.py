@@ -265,7 +265,7 @@ def show(screen: Screen, results: Results) -> None:
     if screen.is_silent:
         return
     from powderkeg.analyze.outcomes import when_first
-    from powderkeg.wording import counted, measured, percent
+    from powderkeg.wording import counted, in_years, measured, percent
 
     def between(low: float | None, high: float | None, form: Any) -> str:
         return "" if low is None or high is None else f"{form(low)} to {form(high)}"
@@ -273,7 +273,7 @@ def show(screen: Screen, results: Results) -> None:
     r = results
     found = r.standoffs
     screen.say(
-        f"{r.title}: {counted(r.replicates, 'run')} of {r.years:g} years, seed {r.seed}, {counted(r.events, 'act')}"
+        f"{r.title}: {counted(r.replicates, 'run')} of {in_years(r.years)}, seed {r.seed}, {counted(r.events, 'act')}"
     )
     screen.say()
     rows = [
@@ -282,7 +282,9 @@ def show(screen: Screen, results: Results) -> None:
     ]
     shares = [("share with anyone hurt", found.hurt, r.hurts), ("share with deaths", found.deaths, r.kills)]
     for head, share, can_be in shares:
-        told = [percent(share.mean or 0.0), between(*share[1:3], percent)] if can_be else ["–", "no act does that"]
+        told = ["–", "no standoff" if can_be else "no act does that"]
+        if can_be and share.mean is not None:
+            told = [percent(share.mean), between(*share[1:3], percent)]
         rows.append([head, *told])
     for label, frame in (("opened by", found.openers), ("ended", found.ends)):
         for row in frame.to_dicts():

@@ -17,8 +17,8 @@ import polars as pl
 
 from powderkeg.analyze.outcomes import when_first
 from powderkeg.report.results import MOST_LISTED, SHARE_UNITS, Results, gather, summary
+from powderkeg.wording import in_years, percent
 from powderkeg.wording import measured as figures_of
-from powderkeg.wording import percent
 from powderkeg.writing.files import text_of, write_whole
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _gist(results: Results, title: Callable[[str | None], str]) -> str:
     hurt, deaths = (percent(share.mean or 0.0) for share in (found.hurt, found.deaths))
     killed = f", in {deaths} someone is killed" if results.kills else ""
     sentences = [
-        f"In {results.years:g} years there are {mean} standoffs on average.",
+        f"In {in_years(results.years)} there are {mean} standoffs on average.",
         f"{percent(opener['share'])} of them are opened by {title(opener['name'])}.",
         *([f"In {hurt} someone is hurt{killed}."] if results.hurts else []),
         f"Most often they end {end['name']} ({percent(end['share'])}).",
@@ -148,7 +148,7 @@ def figures(results: Results) -> dict[str, tuple[Any, str]]:
     if r.example_acts.height:
         charts["history"] = (
             plots.history(r.example_acts, r.example_standoffs, r.start, r.days, r.actors or None),
-            f"One history: {r.example_acts.height} acts by actor over {r.years:g} years, standoffs shaded.",
+            f"One history: {r.example_acts.height} acts by actor over {in_years(r.years)}, standoffs shaded.",
         )
     if r.standoffs.count:
         for name, draw in (("ends", plots.ends), ("openers", plots.openers), ("lengths", plots.lengths)):
