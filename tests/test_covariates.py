@@ -269,6 +269,13 @@ def test_a_table_with_faults_names_the_line_of_each(tmp_path: Path) -> None:
         pk.with_covariates(pk.loads(SCENARIO), table)
 
 
+def test_a_table_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
+    """Without the system's number, and the path once."""
+    with pytest.raises(UsageError) as told:
+        pk.with_covariates("north-kosovo", tmp_path / "none.csv")
+    assert told.value.faults[0].found == "a file that cannot be read: No such file or directory"
+
+
 def test_a_fit_reads_covariates_from_a_table_and_writes_them(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     events, table, out = tmp_path / "events.csv", tmp_path / "weather.csv", tmp_path / "fitted.yaml"
     scenario = tmp_path / "weathered.yaml"
