@@ -103,8 +103,8 @@ def _lines(table: str | Path | Iterable[Mapping[str, Any]], faults: list[Fault])
             found = [(reader.line_num, row) for row in reader]
             columns = [name or "" for name in reader.fieldnames or ()]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        found = f"a file that cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise UsageError(Fault(str(table), None, "", found, "a CSV file")) from error
+        reason = f"a file that cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise UsageError(Fault(str(table), None, "", reason, "a CSV file")) from error
     missing = [name for name in COLUMNS[:2] if name not in columns]
     expected = f"a first line with name and date, and any of {', '.join(COLUMNS[2:])}"
     for name in columns:
