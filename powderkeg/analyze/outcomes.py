@@ -341,7 +341,8 @@ def time_to_first(
 
     times    (R,) days to the event, or to the end of the history where `cut_off`
     The mean is the area under the Kaplan-Meier curve up to `days`; a history without the event counts as `days`. Its
-    variance is Greenwood's.
+    variance is Greenwood's; where no history came to the event, which leaves none, the lower end is that of the share
+    that may yet come to it (Clopper and Pearson), all of it at once.
     """
     time, came, at_risk, alive = _product_limit(times, cut_off)
     n = len(time)
@@ -355,6 +356,8 @@ def time_to_first(
         terms = np.where(came & (at_risk > 1), beyond**2 / (at_risk * (at_risk - 1.0)), 0.0)
     half = intervals.normal_quantile(0.5 + level / 2.0) * float(np.sqrt(np.nansum(terms)))
     low, high = (None, None) if n < 2 else (max(0.0, mean - half), min(days, mean + half))
+    if low is not None and not came.any():
+        low = mean * (1.0 - (intervals.proportion(0, n, level).high or 0.0))
     return IntervalEstimate(mean, low, high, n), day_reached(times, cut_off, 0.5)
 
 
