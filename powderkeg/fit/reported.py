@@ -205,7 +205,7 @@ def _too_short(problem: Problem, vector: Floats) -> list[str]:
     fast = [path for path, value in days.items() if value < FAST]
     if unseen < MUCH_UNSEEN or not fast:
         return []
-    off = "a seventh" if problem.data.by_day else "a twelfth"
+    off = "a sixth" if problem.data.by_day else "a tenth"  # benchmarks/rates_recovery.py --part unseen
     return [
         f"{', '.join(fast)}: below {FAST:g} days beside {100 * unseen:.0f} % of all acts unseen, which come in as "
         f"expected and not as they were: in trials with a quarter unseen such half-lives came out {off} too short, "
