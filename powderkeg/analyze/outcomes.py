@@ -92,6 +92,8 @@ UNITS = {
     "first": "days",
     "share_of_time": "share of days",
 }
+SHARE_UNITS = (UNITS["any"], UNITS["share_of_time"])
+"""Units of outcomes that lie between 0 and 1."""
 BY_DAY = {"q10": 0.1, "median": 0.5, "q90": 0.9}
 """Share of histories that came to a first event by such a day."""
 
@@ -169,9 +171,13 @@ def told_by_dead(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
     nobody may, and the pattern asks for acts that kill without those that hurt, or the other way round."""
     if ("death" in pattern.hurts) == ("injury" in pattern.hurts):
         return np.zeros(len(model.channels), dtype=bool)
+    return _may_spare(model) & channel_mask(model, pattern)
+
+
+def _may_spare(model: Model) -> NDArray[np.bool_]:
+    """(C,) channels of acts with a law of deaths under which nobody may die."""
     spare = {act for act, law in laws_of(model).items() if law.none > 0.0}
-    fits = channel_mask(model, pattern)
-    return np.array([c.act in spare for c in model.channels], dtype=bool) & fits
+    return np.array([c.act in spare for c in model.channels], dtype=bool)
 
 
 def first_so(model: Model, runs: Runs, condition: Condition) -> Floats:
@@ -233,10 +239,10 @@ def channel_mask(model: Model, pattern: EventPattern) -> NDArray[np.bool_]:
     who = _known("who", pattern.who, actors, model)
     does = _known("does", pattern.does, acts, None)
     to = _known("to", pattern.to, actors, model)
-    harms = [{HURTS[int(h)]} for h in model.hurts]
-    spare = {act for act, law in laws_of(model).items() if law.none > 0.0}
-    for c, harm in zip(model.channels, harms, strict=True):
-        harm |= {"injury"} if c.act in spare else set()
+    harms = [
+        {HURTS[int(harm)], "injury"} if spares else {HURTS[int(harm)]}
+        for harm, spares in zip(model.hurts, _may_spare(model), strict=True)
+    ]
     return np.array(
         [
             c.kind == "act"

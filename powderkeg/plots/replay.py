@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import altair as alt
 import numpy as np
@@ -26,6 +26,7 @@ from powderkeg.plots.theme import (
     WIDTH,
     chart_of,
     figure,
+    stamp,
     time_axis,
     words,
 )
@@ -56,7 +57,7 @@ def replayed(
     busy = pl.concat([acts.select("source"), added.select("source")])
     lanes = busy.group_by("source").len().sort(["len", "source"], descending=[True, False])["source"].to_list()
     place = {name: i for i, name in enumerate(lanes)}
-    scale = alt.Scale(type="utc", domain=[_stamp(start, begin), _stamp(start, end)], nice=False)
+    scale = alt.Scale(type="utc", domain=[stamp(start, begin), stamp(start, end)], nice=False)
     axis = time_axis(end - begin)
     x, middle = (alt.X(field, title=None, scale=scale, axis=axis) for field in ("when:T", "middle:T"))
     foot = max(len(lanes), 1) - 0.4
@@ -78,7 +79,7 @@ def replayed(
         .mark_rect(color=NEW, opacity=0.75)
         .encode(x=x, x2="until:T", y=y, y2="tip:Q", description="what:N"),
         *_strokes(acts, place, start, x, y),
-        chart_of([{"when": _stamp(start, turn)}]).mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.2).encode(x=x),
+        chart_of([{"when": stamp(start, turn)}]).mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.2).encode(x=x),
         chart_of(_apart(shaded, end - begin))
         .mark_text(fontSize=11, color=INK, baseline="top", aria=False)
         .encode(x=middle, y=y, text="label:N"),
@@ -109,7 +110,7 @@ def _strokes(acts: pl.DataFrame, place: dict[str, int], start: date, x: alt.X, y
         target = f" {row['target']}" if row["target"] else ""
         day = start + timedelta(days=math.floor(row["time"]))
         mark = {
-            "when": _stamp(start, row["time"]),
+            "when": stamp(start, row["time"]),
             "y": lane,
             "tone": row["tone"],
             "stays": float(row["stays"]),
@@ -146,8 +147,8 @@ def _shaded(standoffs: pl.DataFrame, start: date, begin: float, end: float, foot
         first, last = row["start"], max(row["last"], row["start"] + 2.0 * (end - begin) / WIDTH)
         shaded.append(
             {
-                "when": _stamp(start, max(first, begin)), "until": _stamp(start, min(last, end)),
-                "middle": _stamp(start, min((max(first, begin) + min(last, end)) / 2, end)), "y": -0.95, "y2": foot,
+                "when": stamp(start, max(first, begin)), "until": stamp(start, min(last, end)),
+                "middle": stamp(start, min((max(first, begin) + min(last, end)) / 2, end)), "y": -0.95, "y2": foot,
                 "label": f"{100 * row['happens']:.0f} %",
                 "what": words(f"Standoff from {start + timedelta(days=math.floor(first))}: still happens in "
                               f"{100 * row['happens']:.0f} % of replays"),
@@ -189,15 +190,10 @@ def _bands(
         foot = lane + BAND
         rows.append(
             {
-                "when": _stamp(start, first), "until": _stamp(start, min(first + width, end)), "y": foot,
+                "when": stamp(start, first), "until": stamp(start, min(first + width, end)), "y": foot,
                 "tip": foot - BAND_HEIGHT * math.sqrt(row["per_replay"] / peak),
                 "what": words(f"{row['source']} from {start + timedelta(days=math.floor(first))}, {width:.0f} days: "
                               f"{row['per_replay']:.2g} new acts a replay"),
             }
         )  # fmt: skip
     return rows, peak, width
-
-
-def _stamp(start: date, days: float) -> str:
-    moment = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=float(days))
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

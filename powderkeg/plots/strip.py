@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import altair as alt
@@ -25,6 +25,7 @@ from powderkeg.plots.theme import (
     WIDTH,
     chart_of,
     figure,
+    stamp,
     time_axis,
     words,
 )
@@ -161,7 +162,7 @@ def hostility(
     peak = float(binned["heat"].max() or 1.0)  # type: ignore[arg-type]
     strokes = [
         {
-            "when": _stamp(start, (row["bin"] + 0.5) * bin_days),
+            "when": stamp(start, (row["bin"] + 0.5) * bin_days),
             "y": place[row["lane"]] + FOOT,
             "tip": place[row["lane"]] + FOOT - 0.8 * math.sqrt(row["heat"] / peak),
             "what": words(
@@ -195,7 +196,7 @@ def _scales(start: date, days: float, n_lanes: int) -> tuple[alt.X, alt.Y]:
     x = alt.X(
         "when:T",
         title=None,
-        scale=alt.Scale(type="utc", domain=[_stamp(start, 0), _stamp(start, days)], nice=False),
+        scale=alt.Scale(type="utc", domain=[stamp(start, 0), stamp(start, days)], nice=False),
         axis=time_axis(days),
     )
     y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.9, n_lanes - 0.4], reverse=True, nice=False))
@@ -293,7 +294,7 @@ def _stroke(row: Mapping[str, Any], lane: int, hottest: float, start: date) -> d
         whom += f", and {row['together'] - 1:,} {row['tone']} acts beside it"
     day = start + timedelta(days=float(row["time"]))
     return {
-        "when": _stamp(start, row["time"]),
+        "when": stamp(start, row["time"]),
         "y": lane,
         "tip": lane + TALLEST * reach,
         "tone": row["tone"],
@@ -309,14 +310,9 @@ def _shade(row: Mapping[str, Any], start: date, days: float) -> dict[str, object
     hurt = ", people hurt" if row.get("hurt") else ""
     length = f"{max(last - begin, 0.0):.0f} days"
     return {
-        "when": _stamp(start, begin),
-        "until": _stamp(start, until),
-        "middle": _stamp(start, middle),
+        "when": stamp(start, begin),
+        "until": stamp(start, until),
+        "middle": stamp(start, middle),
         "end": row["end_state"],
         "what": words(f"Standoff from {start + timedelta(days=begin)}, {length}, {row['end_state']}{hurt}"),
     }
-
-
-def _stamp(start: date, days: float) -> str:
-    moment = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=float(days))
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,6 +10,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from textwrap import wrap
 from typing import Any, cast
 
@@ -84,6 +85,12 @@ def time_axis(days: float) -> alt.Axis:
         step = next(months for months in (1, 2, 3, 6) if days / (YEAR / 12) / months <= MOST_TICKS or months == 6)
     every = alt.TimeIntervalStep(interval=cast("Any", interval), step=step)
     return alt.Axis(labelFlush=True, format=form, tickCount=every)
+
+
+def stamp(start: date, days: float) -> str:
+    """A moment so many days after a start, as a figure's data hold it: in UTC, whatever the reader's zone."""
+    moment = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=float(days))
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def whole(chart: Whole) -> Whole:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from powderkeg.analyze.outcomes import when_first
-from powderkeg.report.results import MOST_LISTED, SHARE_UNITS, Results, gather, summary
+from powderkeg.analyze.outcomes import SHARE_UNITS, when_first
+from powderkeg.report.results import MOST_LISTED, Results, gather, summary
 from powderkeg.wording import in_years, percent
 from powderkeg.wording import measured as figures_of
 from powderkeg.writing.files import text_of, write_whole

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from powderkeg.wording import in_years
+
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
@@ -18,7 +20,9 @@ def environment() -> Environment:
     """A new environment: what a page prints is escaped, and a name that is not there is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.filters["in_years"] = in_years
+    return made
 
 
 def template(name: str) -> Template:

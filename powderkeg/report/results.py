@@ -34,8 +34,6 @@ DEATH = 2
 MOST_LISTED = 500
 """Standoffs of the example that the page lists one by one; episodes.parquet has all."""
 
-SHARE_UNITS = ("share of runs", "share of days")
-
 
 @dataclass(frozen=True)
 class Results:

@@ -17,7 +17,7 @@ from scipy import special
 
 from powderkeg.analyze import episodes
 from powderkeg.analyze.intervals import proportion
-from powderkeg.analyze.outcomes import mechanism_mask, told_by_dead
+from powderkeg.analyze.outcomes import SHARE_UNITS, mechanism_mask, told_by_dead
 from powderkeg.compare.effects import Effect, doubt
 from powderkeg.compare.measures import outcome_measures
 from powderkeg.compare.replay.histories import History, ReplayJob, both_worlds, channels_of
@@ -195,7 +195,7 @@ def _number(
     else:
         half = float(special.stdtrit(n - 1, 1.0 - tail)) * float(after.std(ddof=1)) / math.sqrt(n)
     # Counts, shares and days: none is below 0, and a share not above 1.
-    low, high = max(value - half, 0.0), min(value + half, 1.0 if about[2].startswith("share of") else math.inf)
+    low, high = max(value - half, 0.0), min(value + half, 1.0 if about[2] in SHARE_UNITS else math.inf)
     if share:
         exact = proportion(float(after.sum()), n, level)
         assert exact.low is not None and exact.high is not None
