@@ -238,18 +238,21 @@ def law_by_path(
             rows.append(row)
             own = at.get(place_of.get(path, -1))
             slope.append(0.0 if own is None or e.kind == "rate" else float(law.slope[own]))
-    for path, k, own_channels in _pairs_told(climber, vector):
-        row = of_rate(np.array([k])) - of_rate(own_channels)
-        if row.any():
-            paths.append(path)
-            rows.append(row)
-            slope.append(0.0)
+    for own_channels, pairs in _pairs_told(climber, vector):
+        of_move = of_rate(own_channels)
+        for path, k in pairs:
+            row = of_rate(np.array([k])) - of_move
+            if row.any():
+                paths.append(path)
+                rows.append(row)
+                slope.append(0.0)
     matrix = np.array(rows).reshape(len(paths), len(law.places))
     return tuple(paths), matrix @ law.matrix @ matrix.T, np.array(slope)
 
 
-def _pairs_told(climber: VaryingClimber, vector: Floats) -> Iterator[tuple[str, int, Ints]]:
-    """(key path of its factor, channel, channels of its move) for the pairs that have a factor of their own."""
+def _pairs_told(climber: VaryingClimber, vector: Floats) -> Iterator[tuple[Ints, list[tuple[str, int]]]]:
+    """Of each move with pairs that have a factor of their own: its channels, and for these pairs (key path of the
+    factor, channel)."""
     problem = climber.problem
     told = tell(problem, vector, climber.spread)
     channels = problem.model.channels[: problem.model.n_acts]
@@ -257,9 +260,13 @@ def _pairs_told(climber: VaryingClimber, vector: Floats) -> Iterator[tuple[str, 
     for k, c in enumerate(channels):
         by_move.setdefault(str(c.move), []).append(k)
     for move, own in by_move.items():
-        for k, factor in pair_factors(told, own).items():
-            if factor > 0.0:
-                yield f"moves.{move}.times.{channels[k].source}.{channels[k].target}", k, np.array(own)
+        pairs = [
+            (f"moves.{move}.times.{channels[k].source}.{channels[k].target}", k)
+            for k, factor in pair_factors(told, own).items()
+            if factor > 0.0
+        ]
+        if pairs:
+            yield np.array(own), pairs
 
 
 def _over(problem: Problem, spread: Covariance, slope: Floats) -> Floats:

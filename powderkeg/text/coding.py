@@ -19,7 +19,7 @@ from powderkeg.text.names import Gazetteer
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ON_THE_WAY, ActReading, SentenceReader
 from powderkeg.text.sentences import Sentence, Word
-from powderkeg.text.sureness import features, probability
+from powderkeg.text.sureness import TOLD, features, probability
 
 Weighed = tuple[ActBetween, dict[str, float], float]
 
@@ -27,7 +27,6 @@ STATEMENTS = "01"
 MUTUAL = ("040", "041", "042", "043", "046", "057", "060", "061", "062")
 """Acts of which either side may be told first: who visits is received."""
 LAND = "LAND"
-TOLD = "told of another"
 UNREAL = {"condition", "question", "negated"}
 HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",

@@ -20,6 +20,8 @@ from powderkeg.text.grammar import is_verb
 from powderkeg.text.sentences import Sentence, Word
 
 CONSTANT = "constant"
+TOLD = "told of another"
+"""Doubt of an accusation that is read from what somebody says another did."""
 MOST_WEIGHT = 4.0
 FAR = 8
 """Words between an act and its target from which on they are far."""
@@ -60,8 +62,8 @@ def features(one: ActBetween, sentence: Sentence, readings: int) -> dict[str, fl
             found["a noun says it, the subject of the sentence"] = 1.0
     for doubt in reading.unsure:
         found[f"doubt: {doubt}"] = 1.0
-        if doubt == "told of another":
-            found[f"told of another by {one.source.kind or 'a country'}"] = 1.0
+        if doubt == TOLD:
+            found[f"{TOLD} by {one.source.kind or 'a country'}"] = 1.0
     if one.both:
         found["both act alike"] = 1.0
     if one.source.at > reading.at:

@@ -70,12 +70,8 @@ def draw_forest(
     returns    parent (acts,), -1 for a root; mechanism (acts,) or the root's kind; order (acts,), parents first
     """
     # Unpacked once: wherever a loop takes a part of a tuple it is counted anew.
-    group_cell, group_bundle, bundle_row, bundle_weight = (
-        law.group_cell,
-        law.group_bundle,
-        law.bundle_row,
-        law.bundle_weight,
-    )
+    group_cell, group_bundle = law.group_cell, law.group_bundle
+    bundle_row, bundle_weight = law.bundle_row, law.bundle_weight
     row_cell, row_acts, row_ground = law.row_cell, law.row_acts, law.row_ground
     part_start, part_entry, part_share = law.part_start, law.part_entry, law.part_share
     near_start, near_row, near_mechanism, near_share = law.near_start, law.near_row, law.near_mechanism, law.near_share

@@ -459,19 +459,7 @@ def begin_phase(
                         decay = floats[ints[COMPONENT_DECAY] + first + j]
                         x[other + j] += mass * floats[share + j] * decay * math.exp(-decay * (time - past_time[i]))
     for i in range(ints[ints[SET_START] + phase], ints[ints[SET_START] + phase + 1]):
-        _change(
-            ints,
-            floats,
-            w,
-            x,
-            True,
-            ints[ints[SET_FACT] + i],
-            ints[ints[SET_LEVEL] + i],
-            time,
-            turn,
-            level_time,
-            level_first,
-            r,
-        )
+        s, to = ints[ints[SET_FACT] + i], ints[ints[SET_LEVEL] + i]
+        _change(ints, floats, w, x, True, s, to, time, turn, level_time, level_first, r)
     for q in range(ints[N_CHANNELS] + ints[N_TIMERS]):
         look(ints, floats, w, x, q, phase, time)

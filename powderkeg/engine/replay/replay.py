@@ -430,13 +430,5 @@ def replays(
         room *= 2
     last = int(ends[-1])
     replicate = np.repeat(np.arange(n), np.diff(ends, prepend=0))
-    return Replayed(
-        kept,
-        replicate,
-        new_time[:last].copy(),
-        new[:last, 0].copy(),
-        new[:last, 1].copy(),
-        level_time,
-        level_first,
-        exploded,
-    )
+    added = new_time[:last].copy(), new[:last, 0].copy(), new[:last, 1].copy()
+    return Replayed(kept, replicate, *added, level_time, level_first, exploded)
