@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 import powderkeg as pk
+import powderkeg.report.scored
 from powderkeg.forecast import scores
 from powderkeg.forecast.backtest import OURS, backtest, variants_of
 from powderkeg.forecast.baselines import DaysAhead, PastCounts, baselines
@@ -199,7 +200,11 @@ def test_a_frozen_forecast_is_scored_when_its_days_have_come(record: pk.EventTab
     assert np.array_equal(one.counts, made.counts("class"))
     with pytest.raises(pk.UsageError, match="its days have not come"):
         score_frozen([one], known)
-    found = score_frozen([one], record, by="dyad").scores()
+    board = score_frozen([one], record, by="dyad")
+    page = powderkeg.report.scored.page(board, "<a board>", made={"seed": 77, "command": "powderkeg score"})
+    assert "<td>77</td>" in page and "<code>powderkeg score</code>" in page
+    assert page.count("<td>77</td>") == 1 and "<a board>" not in page
+    found = board.scores()
     assert found["low"].null_count() == found.height  # one origin tells nothing of chance
     live = backtest(
         quarrel.scenario(), record, origins=[origin], horizons=(10,), draws=150, seed=made.seed, variants=()
