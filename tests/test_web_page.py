@@ -76,6 +76,21 @@ def page_rows(page: Page, **given: Any) -> list[tuple[Any, ...]]:
     return [tuple(event[name] for name in names) for event in found["events"]]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"replicates": -1}, "replicates: -1; expected a whole number from 1"),
+        ({"replicates": 2.5}, "replicates: 2.5; expected a whole number from 1"),
+        ({"years": 0}, "years: 0; expected a number above 0"),
+        ({"seed": 1.5}, "seed: 1.5; expected a whole number from 0"),
+        ({"set": {"no.such": 1}}, "no.such is nothing that this model can be filled from"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_in_words(opened: dict[str, Page], given: dict[str, Any], said: str) -> None:
+    refused = "given => powderkeg.run(given).then(() => 'taken', error => error.message)"
+    assert opened[SCENARIOS[0]].evaluate(refused, {"replicates": 2, "years": 1, "seed": 1, **given}) == said
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_arrays_at_random_settings_are_those_of_the_edited_scenario(
     name: str, opened: dict[str, Page], models: dict[str, Model]

@@ -130,6 +130,14 @@ function powderkegCore(model, wasm, signatures) {
   // -- Worlds: what is asked for as phases over a baseline, forced acts and policies: `compare.interventions`.
   class Refusal extends Error {}
 
+  /** Refuses a number of runs, a length or a seed that is none. */
+  function checked({replicates, years, seed}) {
+    const whole = (value, least) => Number.isSafeInteger(value) && value >= least;
+    if (!whole(replicates, 1)) throw new Refusal(`replicates: ${replicates}; expected a whole number from 1`);
+    if (!(Number.isFinite(years) && years > 0)) throw new Refusal(`years: ${years}; expected a number above 0`);
+    if (!whole(seed, 0)) throw new Refusal(`seed: ${seed}; expected a whole number from 0`);
+  }
+
   /** {path: value} as numbers by parameter and levels by fact. */
   function split(set) {
     const values = new Map(), levels = new Map();
@@ -864,6 +872,7 @@ function powderkegCore(model, wasm, signatures) {
   /** Outcomes of many replicates, piece by piece; `between` is awaited after each and ends the job where it is false. */
   async function run({world = {}, replicates = model.replicates, first = 0, years = model.years, seed = model.seed,
     paired = false, limit = model.limit, recorded = 0, between = async () => true}) {
+    checked({replicates, years, seed});
     const days = years * YEAR;
     const made = job(worldOf(world, days, paired), {seed, days, limit});
     const collected = collector(replicates, days);
@@ -891,6 +900,7 @@ function powderkegCore(model, wasm, signatures) {
   /** Every event of some replicates, as columns, with their standoffs; `key` only where asked for. */
   function eventsOf({world = {}, replicates = 1, first = 0, years = model.years, seed = model.seed, paired = false,
     limit = model.limit, extra, keys = false}) {
+    checked({replicates, years, seed});
     const days = years * YEAR, asked_ = worldOf(world, days, paired, extra);
     const made = job(asked_, {seed, days, limit});
     const names = ["time", "channel", "parent", "mechanism", ...(keys ? ["key"] : [])];
