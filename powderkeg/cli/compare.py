@@ -205,11 +205,12 @@ def show(screen: Screen, found: Comparison) -> None:
 
 def _row(effect: Effect, with_ranges: bool) -> list[str]:
     """An outcome in both worlds, as the table shows it."""
-    from powderkeg.plots.comparison import SHARES, change
+    from powderkeg.analyze.outcomes import SHARE_UNITS
+    from powderkeg.plots.comparison import change
     from powderkeg.report.compared import value
     from powderkeg.wording import measured
 
-    scale = 100.0 if effect.unit in SHARES else 1.0
+    scale = 100.0 if effect.unit in SHARE_UNITS else 1.0
     span = "?"
     if effect.range_low is not None and effect.range_high is not None:
         span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}".replace("-", "−")

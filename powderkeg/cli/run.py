@@ -264,7 +264,7 @@ def show(screen: Screen, results: Results) -> None:
     """The results as tables."""
     if screen.is_silent:
         return
-    from powderkeg.analyze.outcomes import when_first
+    from powderkeg.analyze.outcomes import SHARE_UNITS, when_first
     from powderkeg.wording import counted, in_years, measured, percent
 
     def between(low: float | None, high: float | None, form: Any) -> str:
@@ -301,7 +301,7 @@ def show(screen: Screen, results: Results) -> None:
             row["unit"].removeprefix("share "),
         ]
         for row in r.outcomes.to_dicts()
-        for form in [percent if row["unit"] in ("share of runs", "share of days") else measured]
+        for form in [percent if row["unit"] in SHARE_UNITS else measured]
     ]
     if rows:
         screen.table(["outcome", "", "90 % interval", ""], rows)

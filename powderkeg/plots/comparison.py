@@ -13,6 +13,7 @@ from typing import Any
 
 import altair as alt
 
+from powderkeg.analyze.outcomes import SHARE_UNITS
 from powderkeg.errors import Fault, UsageError
 from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, whole, words
 from powderkeg.wording import measured, percent
@@ -31,7 +32,6 @@ VERDICTS = {
 }
 """Colour and shape: no figure says with colour alone what it says."""
 
-SHARES = ("share of runs", "share of days")
 UNITS = {"share of runs": "Share of runs in which", "share of days": "Share of days", "per year": "Number a year",
          "days": "Days"}  # fmt: skip
 
@@ -92,8 +92,8 @@ def _baseline(row: Mapping[str, Any]) -> str:
 
 
 def _value(value: float, unit: str) -> str:
-    if unit in SHARES:
-        return f"{percent(value)} of {'runs' if unit == SHARES[0] else 'days'}"
+    if unit in SHARE_UNITS:
+        return f"{percent(value)} of {'runs' if unit == SHARE_UNITS[0] else 'days'}"
     return f"{measured(value)} {unit}"
 
 
@@ -110,7 +110,7 @@ def _hangs(row: Mapping[str, Any]) -> bool:
 
 def change(row: Mapping[str, Any]) -> str:
     """The difference and its interval in words, with as many digits as the interval bears."""
-    scale = 100.0 if row["unit"] in SHARES else 1.0
+    scale = 100.0 if row["unit"] in SHARE_UNITS else 1.0
     half = scale * (row["high"] - row["low"]) / 2.0
     digits = min(max(1 - math.floor(math.log10(half)), 0), 6) if half > 0 else 0
 
@@ -118,7 +118,7 @@ def change(row: Mapping[str, Any]) -> str:
         told = f"{abs(scale * value):,.{digits}f}"
         return told if not told.strip("0.,") else f"{'+' if value > 0 else '−'}{told}"
 
-    unit = " points" if row["unit"] in SHARES else ""
+    unit = " points" if row["unit"] in SHARE_UNITS else ""
     return f"{form(row['difference'])} [{form(row['low'])}, {form(row['high'])}]{unit}"
 
 
@@ -126,7 +126,7 @@ def _panel(rows: list[dict[str, Any]], title: str, subtitle: str, label: str = "
     data = []
     for row in rows:
         text = row["title"] if label == "title" else (row.get("intervention_title") or row["intervention"])
-        scale = 100.0 if row["unit"] in SHARES else 1.0
+        scale = 100.0 if row["unit"] in SHARE_UNITS else 1.0
         verdict = row["verdict"] if row["verdict"] in VERDICTS else "not clear"
         has_range = row.get("range_low") is not None
         data.append(
@@ -144,7 +144,7 @@ def _panel(rows: list[dict[str, Any]], title: str, subtitle: str, label: str = "
             }
         )
     height = ROW * len(data)
-    unit = "percentage points" if rows[0]["unit"] in SHARES else rows[0]["unit"]
+    unit = "percentage points" if rows[0]["unit"] in SHARE_UNITS else rows[0]["unit"]
     y = alt.Y(
         "label:N",
         title=None,

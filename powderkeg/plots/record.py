@@ -12,7 +12,7 @@ from typing import Any
 
 import altair as alt
 
-from powderkeg.plots.theme import COOPERATIVE, HOSTILE, SHADE, SOFT, chart_of, figure, words
+from powderkeg.plots.theme import BESIDE, COOPERATIVE, HOSTILE, SHADE, SOFT, chart_of, figure, words
 from powderkeg.wording import measured
 
 ROW = 30
@@ -102,6 +102,7 @@ def against_record(
         width=PLOT,
         height=height,
         offset=26,
+        beside=BESIDE + max(COLUMNS.values()),
     )
 
 

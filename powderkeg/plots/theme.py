@@ -66,9 +66,13 @@ def figure(
     width: float = WIDTH,
     height: float,
     offset: float = 12,
+    beside: float = BESIDE,
 ) -> alt.LayerChart:
-    """Layers over each other, with a title and the words that say how to read them."""
-    letters = int((width + BESIDE) / LETTER)
+    """Layers over each other, with a title and the words that say how to read them.
+
+    beside  pixels that stand beside the plotting area at the least: the words have them too
+    """
+    letters = int((width + beside) / LETTER)
     lines = [part for line in subtitle for part in wrap(line, letters)]
     head = alt.TitleParams(words(title), subtitle=lines, offset=offset)
     layered = cast("alt.LayerChart", alt.layer(*layers))  # layers of ours have no facets

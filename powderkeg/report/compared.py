@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from powderkeg import plots
+from powderkeg.analyze.outcomes import SHARE_UNITS
 from powderkeg.compare import Compared, Comparison, Effect
-from powderkeg.plots.comparison import SHARES, change
+from powderkeg.plots.comparison import change
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -153,7 +154,7 @@ def gist(one: Compared) -> list[tuple[str, list[str]]]:
 
 def value(number_: float, unit: str) -> str:
     """A value with what belongs behind it."""
-    return percent(number_) if unit in SHARES else measured(number_)
+    return percent(number_) if unit in SHARE_UNITS else measured(number_)
 
 
 def _part(one: Compared) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def _part(one: Compared) -> dict[str, Any]:
 
 
 def _row(effect: Effect) -> dict[str, Any]:
-    scale = 100.0 if effect.unit in SHARES else 1.0
+    scale = 100.0 if effect.unit in SHARE_UNITS else 1.0
     span = "–"
     if effect.range_low is not None and effect.range_high is not None:
         span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}"

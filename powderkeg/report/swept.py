@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from powderkeg import plots
+from powderkeg.analyze.outcomes import SHARE_UNITS
 from powderkeg.compare import Sensitivity, Sweep
 from powderkeg.plots.sweep import alike
 from powderkeg.report.pages import FOLDER, template
@@ -21,7 +22,7 @@ from powderkeg.wording import counted, measured, percent
 
 MOST_POINTS = 200
 """Rows of a table on the page; the files beside it have all."""
-SHARES = ("share of runs", "share of days")
+POINTS = " points"
 
 
 def page(
@@ -66,7 +67,7 @@ def page(
 def _told(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
-    return percent(value) if unit in SHARES else measured(value)
+    return percent(value) if unit in SHARE_UNITS else measured(value)
 
 
 def _gist(found: Sweep, outcomes: Sequence[str]) -> list[str]:
@@ -146,9 +147,12 @@ def _interval(low: float | None, high: float | None, unit: str) -> str:
 def _signed(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
-    scale, tail = (100.0, " points") if unit in SHARES else (1.0, "")
-    return f"{scale * value:+.3g}{tail}".replace("-", "−")
+    scale, tail = (100.0, POINTS) if unit in SHARE_UNITS else (1.0, "")
+    sign = "+" if value else ""
+    return f"{scale * value:{sign}.3g}{tail}".replace("-", "−")
 
 
 def _signed_interval(low: float | None, high: float | None, unit: str) -> str:
-    return "–" if low is None or high is None else f"{_signed(low, unit)} to {_signed(high, unit)}"
+    if low is None or high is None:
+        return "–"
+    return f"{_signed(low, unit).removesuffix(POINTS)} to {_signed(high, unit)}"
