@@ -190,7 +190,10 @@ def test_answers_that_the_days_before_do_not_bear_out_are_said_to_be_left_out() 
         ({"background": "lokal"}, "one of local, scenario"),
         ({"level": 1.0}, "a share between 0 and 1"),
         ({"interventions": ["no_retaliatoin"]}, "nearest: 'no_retaliation'"),
-        ({"interventions": ["guard calms north"]}, "no channel 'guard calms north'"),
+        ({"interventions": ["guard calms north"]}, "'guard calms north', which is neither"),
+        ({"interventions": ["south-answer-north"]}, "nearest: 'south answer north'"),
+        ({"interventions": ["no retaliation"]}, "nearest: 'no_retaliation'"),
+        ({"interventions": ["block south north"]}, "nearest: 'north block south'"),
     ],
 )
 def test_what_cannot_be_foretold_is_said(options: dict[str, object], said: str) -> None:
@@ -295,3 +298,16 @@ def test_a_backtest_leaves_out_what_no_record_shows() -> None:
     past = pk.simulate(scenario, days=200.0, replicates=1, seed=8).table()
     found = backtest(scenario, past, origins=[past.start + timedelta(days=150)], horizons=(7,), draws=50, **PLAIN)
     assert set(found.outcomes["name"]) <= {"new_standoff"}
+
+
+def test_a_title_ahead_says_nothing_of_a_year() -> None:
+    """Counts ahead are of the days ahead; a title that says "a year" over them told another unit."""
+    titles = {"plain": "Provocations a year", "comma": "Provocations, a year", "brackets": "Provocations (acts a year)",
+              "alone": "Provocations (per year)", "within": "Provocations a year that north makes"}  # fmt: skip
+    asked = "".join(f"  {name}: {{title: '{title}', count: {{does: block}}}}\n" for name, title in titles.items())
+    made = pk.loads(quarrel.TEXT.replace("outcomes:\n", f"outcomes:\n{asked}"))
+    found = pk.forecast(made, quarrel.by_day(quarrel.simulated(100.0, 1)), days=5, draws=20)
+    told = dict(found.outcomes.select("name", "title").rows())
+    assert [told[name] for name in titles] == [
+        "Provocations", "Provocations", "Provocations (acts)", "Provocations", "Provocations that north makes"
+    ]  # fmt: skip

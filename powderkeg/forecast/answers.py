@@ -5,6 +5,7 @@ In: `Ahead` histories ahead, what was seen. Out: tables.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,13 +28,16 @@ WARM_DAYS = 90.0
 """Days before the origin whose acts still count towards a standoff."""
 MOST_ACTS = 20
 """Acts seen that `why` names."""
+A_YEAR = re.compile(r",? \((?:a|per) year\)|,? (?:a|per) year\b", re.IGNORECASE)
+"""What a title says of its unit in a simulation of years; ahead counts are of the days ahead."""
 
 
 def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, Floats, Floats]]:
     """For each outcome and for a new standoff: title, (R,) how often, (R,) days to the first, infinite where it never.
 
-    Of deaths it is how many, and days to the first act that kills. Of a fact it is on how many days it is so, and days
-    until it first is, 0 where it is so at the origin. Shares of time are left out: `facts` tells of them.
+    A title's "a year" is left out: counts are of the days ahead. Of deaths it is how many, and days to the first act
+    that kills. Of a fact it is on how many days it is so, and days until it first is, 0 where it is so at the origin.
+    Shares of time are left out: `facts` tells of them.
     """
     found: dict[str, tuple[str, Floats, Floats]] = {}
     scenario = model.scenario
@@ -53,7 +57,7 @@ def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, 
         count = np.bincount(replicate[hit], None if dead is None else dead[hit], R).astype(np.float64)
         first = np.full(R, np.inf)
         np.minimum.at(first, replicate[hit], after[hit])
-        found[name] = (outcome.title or name, count, first)
+        found[name] = (A_YEAR.sub("", outcome.title) or name, count, first)
     if scenario is not None and model.heat.any():
         count, first = new_standoffs(model, runs, seen)
         found[NEW_STANDOFF] = ("A new standoff begins", count, first)

@@ -7,7 +7,6 @@ paired draws.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -41,28 +40,38 @@ def worlds_of(
     """
     found: dict[str, Callable[[System, Mapping[str, float]], Turns]] = {NOTHING: nothing}
     known = () if model.scenario is None else tuple(model.scenario.interventions)
+    acts = model.channels[: model.n_acts]
+    places: dict[tuple[str, ...], int] = {}
+    for index, act in enumerate(acts):
+        places.setdefault(tuple(word for word in (act.source, act.act, act.target) if word), index)
     faults = []
     for name in asked:
         if name in found:
             faults.append(Fault.at("interventions", f"{name!r} asked for twice", "each once"))
             continue
         words = name.split()
-        if len(words) in (2, 3):
-            try:
-                found[name] = _deed(model.channel(words[0], words[1], words[2] if len(words) == 3 else None), begin)
-            except UsageError as error:
-                faults += [replace(fault, path="interventions") for fault in error.faults]
+        channel = places.get(tuple(words)) if len(words) in (2, 3) else None
+        if channel is not None:
+            found[name] = _deed(channel, begin)
         elif all(part.strip() in known for part in name.split("+")):
             (one,) = choose(_scenario(model), [name])
             found[name] = _planned(plan(model, one, float(days)), begin, settings)
         else:
-            near = nearest_name(name, known)
-            expected = "an intervention of the scenario" + (f" ({', '.join(known)})" if known else " (it has none)")
-            expected += ', or an act in words: "who does whom", such as "west talk serbia"'
-            faults.append(Fault.at("interventions", f"unknown intervention {name!r}", expected, near))
+            faults.append(_unknown(name, known, [" ".join(words) for words in places]))
     if faults:
         raise UsageError(faults)
     return found
+
+
+def _unknown(name: str, known: Sequence[str], acts: Sequence[str]) -> Fault:
+    """What may have been meant, of both kinds: words in another order, or joined by other signs, are the same words."""
+    words = {" ".join(one.replace("_", " ").split()): one for one in (*acts, *known)}
+    asked = " ".join(name.replace("_", " ").replace("-", " ").split())
+    turned = [one for spelled, one in words.items() if sorted(spelled.split()) == sorted(asked.split())]
+    near = words.get(asked) or (turned[0] if turned else words.get(nearest_name(asked, words) or ""))
+    expected = "an intervention of the scenario" + (f" ({', '.join(known)})" if known else " (it has none)")
+    expected += f', or an act in words: "who does whom", such as "{acts[0]}"' if acts else ""
+    return Fault.at("interventions", f"{name!r}, which is neither", expected, near)
 
 
 def _scenario(model: Model):  # type: ignore[no-untyped-def]
