@@ -108,3 +108,44 @@ def test_how_many_days_are_unsure_is_said_once(tmp_path: Path, command: str) -> 
     words = [*command.split(), str(path), "--codebook", "cameo"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0 and done.output.count("not known to the day") == 1, done.output
+
+
+SCENARIO = """powderkeg: 1
+name: rivals
+start: 2018-01-01
+actors: {north: {}, south: {}}
+acts: {clash: {tone: hostile}}
+moves: {clashes: {who: any, does: clash, to: any, rate: 4 per year}}
+"""
+
+
+def test_rows_that_are_not_used_are_told_with_their_place_and_what_was_likely_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A misspelt name leaves its event out of a fit: who reads only how many were dropped cannot find it."""
+    monkeypatch.chdir(tmp_path)
+    Path("rivals.yaml").write_text(SCENARIO, encoding="utf-8")
+    rows = ["north,clash,south", "nrth,clash,south", "north,clahs,south", "south,clash,north"]
+    days = ["2018-01-03", "2018-01-09", "2018-02-01", "2018-02-07"]
+    lines = [f"{day},{row}" for day, row in zip(days, rows, strict=True)]
+    Path("mine.csv").write_text(
+        "\n".join(["date,source,act,target", *lines, "2018-13-45,north,clash,south\n"]), encoding="utf-8"
+    )
+    said = CliRunner().invoke(app, ["fit", "rivals.yaml", "mine.csv", "--no-checks"]).stdout
+    assert "set aside: mine.csv:6: bad date '2018-13-45'" in said
+    assert "no actor of the scenario: 'nrth' (1; nearest: 'north')" in said
+    assert "no act of the scenario: 'clahs' (1; nearest: 'clash')" in said
+
+
+def test_what_is_said_about_files_can_be_typed_again() -> None:
+    """`new` and `fit` say what to do next: without --date-format the next command could read other days."""
+    said = ReadingOptions(
+        ["a b.csv"], form="csv", maps=["code=What", "target=To whom"], date_format="day-first", directed=False,
+        max_lag=3.0, skip_bad_files=True,
+    )  # fmt: skip
+    assert said.typed == [
+        "a b.csv", "--format", "csv", "--map", "code=What", "--map", "target=To whom", "--date-format", "day-first",
+        "--undirected", "--max-lag", "3.0", "--skip-bad-files",
+    ]  # fmt: skip
+    assert ReadingOptions(["x"]).typed == ["x"]
+    assert {word for word in said.typed if word.startswith("--")} <= options_of("fit")

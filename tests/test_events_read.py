@@ -193,16 +193,39 @@ def test_keds_lines_may_be_cut_by_spaces(tmp_path: Path) -> None:
 
 
 def test_a_table_of_ones_own_needs_a_mapping_only_where_names_do_not_tell(tmp_path: Path) -> None:
-    text = "When;Who;Whom;What\n2020-02-29;a;b;144\n2020-03-01;b;a;010\n"
-    table = read(tmp_path, text, "m.csv", mapping={"source": "Who", "target": "Whom", "code": "What", "time": "When"})
+    text = "When;Who;Whom;Deed\n2020-02-29;a;b;144\n2020-03-01;b;a;010\n"
+    table = read(tmp_path, text, "m.csv", mapping={"source": "Who", "target": "Whom", "code": "Deed", "time": "When"})
     assert table.frame["cameo"].to_list() == ["144", "010"] and table.start == date(2020, 2, 29)
-    with pytest.raises(EventError, match="no column for code or act"):
+    with pytest.raises(EventError, match=r"(?s)no column for code or act.*mapping=\{'code': 'Deed'\}"):
         read(tmp_path, text, "m.csv")
     with pytest.raises(EventError, match=r"no column 'Whoo' \(nearest: 'Who'\)"):
-        read(tmp_path, text, "m.csv", mapping={"source": "Whoo", "code": "What"})
+        read(tmp_path, text, "m.csv", mapping={"source": "Whoo", "code": "Deed"})
     with pytest.raises(EventError, match="no column 'Perpetrators'") as caught:
-        read(tmp_path, text, "m.csv", mapping={"source": "Perpetrators", "code": "What"})
+        read(tmp_path, text, "m.csv", mapping={"source": "Perpetrators", "code": "Deed"})
     assert "None" not in str(caught.value)
+
+
+def test_the_column_that_was_likely_meant_is_named_where_one_is_missing(tmp_path: Path) -> None:
+    for head, mapping in (
+        ("date,sorce,act,target", "mapping={'source': 'sorce'}"),
+        ("tag,from,act,to", "mapping={'time': 'tag'}"),
+        ("x,from,act,y", "mapping={'time': 'COLUMN'}"),
+    ):
+        with pytest.raises(EventError) as caught:
+            read(tmp_path, f"{head}\n2020-01-01,a,hit,b\n", "m.csv")
+        assert mapping in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_told_with_the_one_beside_it_that_was_likely_meant(tmp_path: Path) -> None:
+    (tmp_path / "seen.csv").write_text("date,source,act,target\n2020-01-01,a,hit,b\n")
+    with pytest.raises(EventError) as caught:
+        read_events(tmp_path / "sen.csv")
+    assert caught.value.faults[0].nearest == str(tmp_path / "seen.csv")
+    with pytest.raises(EventError, match="no such file, and no folder"):
+        read_events(tmp_path / "nowhere" / "seen.csv")
+    with pytest.raises(EventError) as caught:
+        read_events(tmp_path / "x*.csv")
+    assert caught.value.faults[0].nearest is None
 
 
 def test_codes_that_lost_their_leading_zeros_get_them_back(tmp_path: Path) -> None:

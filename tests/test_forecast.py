@@ -311,3 +311,23 @@ def test_a_title_ahead_says_nothing_of_a_year() -> None:
     assert [told[name] for name in titles] == [
         "Provocations", "Provocations", "Provocations (acts)", "Provocations", "Provocations that north makes"
     ]  # fmt: skip
+
+
+def test_changes_are_told_as_people_say_them() -> None:
+    """A chance in percent and its difference in points, beside how often, by title."""
+    from powderkeg.forecast.interventions import change_in_words
+
+    row = {
+        "name": "war: chance",
+        "title": "War",
+        "without": 0.14,
+        "with": 0.15,
+        "difference": 0.01,
+        "low": 0.001,
+        "high": 0.02,
+    }
+    assert change_in_words(row) == {
+        "what": "War: chance", "without": "14 %", "with": "15 %", "difference": "+1 points", "span": "+0.1 to +2",
+    }  # fmt: skip
+    told = change_in_words(row | {"name": "north south", "title": "acts of north towards south", "without": 2.0})
+    assert told["what"] == "acts of north towards south" and told["without"] == "2" and told["difference"] == "+0.01"

@@ -28,7 +28,7 @@ SAME = (
     "reporting", "codebook", "date_format", "decimal", "separator", "encoding", "sheet", "max_lag", "doubles",
     "aliases", "format",
     "start", "end", "replicates", "imputations", "seed", "years", "by", "acts",
-    "touching", "with", "without", "as_of", "origin",
+    "touching", "with", "without", "as_of", "origin", "memory", "days", "draws",
 )  # fmt: skip
 """Arguments that are options of the same name."""
 

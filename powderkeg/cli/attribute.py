@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.events import accounted
+from powderkeg.cli.events import tell_rows
 from powderkeg.cli.fit import ROWS, warnings_after
 from powderkeg.cli.folder import Claim, Folder
 from powderkeg.cli.options import AsJson, Force, Quiet, ScenarioName, Seed, Sets, read_scenario
@@ -108,8 +108,7 @@ def attribute(
     )
     events = reading.table(screen, scenario)
     rows = {key: events.account[key] for key in ROWS if key in events.account}
-    if len(rows) == len(ROWS):
-        screen.say(accounted(events.account))
+    tell_rows(screen, events.account, events.quarantine)
     events = one_history(events, replicate)
 
     from powderkeg.attribute import attribute as attribute_events

@@ -37,6 +37,8 @@ Of = Annotated[
     ),
 ]
 
+MOST_PLACES = 3
+"""Rows that were set aside whose places are told."""
 MOST_ROWS = 20
 """Rows of a table on the screen; --json has more."""
 
@@ -71,9 +73,7 @@ def read(
             list(reading.files), out, quarantine=quarantine, progress=progress, **reading.arguments(scenario)
         )
     screen.data({"out": str(out), **account})
-    for line in account.get("said", []):
-        screen.say(line)
-    screen.say(accounted(account))
+    tell_rows(screen, account)
     screen.say(f"Written to {out}")
 
 
@@ -95,9 +95,10 @@ def summary(
     table = reading.table(screen, scenario)
     found = sum_up(table)
     screen.data(found.as_dict())
-    for line in found.said:
-        screen.say(line)
-    screen.say(accounted(table.account, kept=found.rows_kept))
+    if "rows_read" in table.account:
+        tell_rows(screen, table.account, table.quarantine)
+    else:
+        screen.say(accounted({}, kept=found.rows_kept))
     unknown = ", ".join(f"{code} ({n:,})" for code, n in list(found.unknown_codes.items())[:MOST_ROWS])
     screen.table(
         ["", ""],
@@ -252,6 +253,35 @@ def _usual_told(rules: Rules, by: str) -> str:
         f"{rules.closes_at:.3g}. To judge simulated histories alike: --set standoffs.opens_at={rules.opens_at:.3g} "
         f"--set standoffs.closes_at={rules.closes_at:.3g}"
     )
+
+
+def tell_rows(screen: Screen, account: Mapping[str, Any], quarantine: pl.DataFrame | None = None) -> None:
+    """What was found out about the columns, and where every row went.
+
+    Of rows that are not used the first of a kind is told, with its place or with what was likely meant. Nothing for a
+    table without an account of its own.
+    """
+    if "rows_read" not in account:
+        return
+    for line in account.get("said", []):
+        screen.say(line)
+    screen.say(accounted(account))
+    if quarantine is not None and quarantine.height:
+        for row in quarantine.unique("reason", keep="first", maintain_order=True).head(MOST_PLACES).to_dicts():
+            screen.say(f"    set aside: {row['file']}:{row['line']}: {row['reason']}")
+    else:
+        for reason, rows in list(account.get("set_aside_by_reason", {}).items())[:MOST_PLACES]:
+            screen.say(f"    set aside: {reason} ({rows:,})")
+    kinds = {"actors": "no actor of the scenario", "acts": "no act of the scenario"}
+    strangers = account.get("strangers", {})
+    for kind, rows in strangers.items():
+        told = ", ".join(
+            f"{one['name']!r} ({one['events']:,}{'; nearest: ' + repr(one['nearest']) if one['nearest'] else ''})"
+            for one in rows
+        )
+        screen.say(f"    {kinds[kind]}: {told}")
+    if strangers:
+        screen.say("    `powderkeg events match` with the same scenario and files says who is taken for whom")
 
 
 def accounted(account: Mapping[str, Any], kept: int | None = None) -> str:

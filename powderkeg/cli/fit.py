@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.arguments import spoken, typed
-from powderkeg.cli.events import accounted
+from powderkeg.cli.events import tell_rows
 from powderkeg.cli.folder import Claim, Destination, Folder
 from powderkeg.cli.jobs import WorkOptions, works_long
 from powderkeg.cli.options import (
@@ -183,8 +183,7 @@ def fit(
                 reporting=reporting, delays=delays, uncertainty=uncertainty, progress=stages,
             )  # fmt: skip
         rows: dict[str, Any] = {key: events.account[key] for key in ROWS if key in events.account}
-        if len(rows) == len(ROWS):
-            screen.say(accounted(events.account))
+        tell_rows(screen, events.account, events.quarantine)
         screen.say(found.summary(typed))
         if places is not None:
             write_scenario(*places, found)
@@ -209,6 +208,10 @@ def fit(
         for line in pages.said():
             screen.say(line)
         screen.say(f"Open {(pages.path / 'fit.html').resolve()}")
+    if out is not None:
+        screen.say()
+        for command, words in {"run": [], "attribute": reading.typed, "forecast": reading.typed}.items():
+            screen.say(f"Next: powderkeg {shlex.join([command, str(out), *words])}")
     if stopped:
         raise typer.Exit(STOPPED)
 

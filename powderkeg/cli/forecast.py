@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.compare import beside
-from powderkeg.cli.events import accounted
+from powderkeg.cli.events import tell_rows
 from powderkeg.cli.fit import ROWS, warnings_after
 from powderkeg.cli.folder import Claim, Destination, Folder
 from powderkeg.cli.jobs import JobOptions, runs_long
@@ -131,8 +131,7 @@ def forecast(
     events = reading.table(screen, scenario)
     unmatched = "drop" if drop_unmatched else "refuse"
     rows = {key: events.account[key] for key in ROWS if key in events.account}
-    if len(rows) == len(ROWS):
-        screen.say(accounted(events.account))
+    tell_rows(screen, events.account, events.quarantine)
 
     from powderkeg.forecast import forecast as forecast_from
 
@@ -313,7 +312,8 @@ def show(screen: Screen, found: Forecast) -> None:
     """The results as tables."""
     if screen.is_silent:
         return
-    from powderkeg.forecast.answers import told_in_days
+    from powderkeg.forecast.answers import NEW_MEANS, NEW_STANDOFF, told_in_days
+    from powderkeg.forecast.interventions import change_in_words
     from powderkeg.wording import measured, percent
 
     screen.say()
@@ -331,6 +331,9 @@ def show(screen: Screen, found: Forecast) -> None:
         for unit in [" days" if row["name"] in in_days else ""]
     ]  # fmt: skip
     _table(screen, heads, rows)
+    if NEW_STANDOFF in found.outcomes["name"]:
+        screen.paragraph(NEW_MEANS)
+        screen.say()
     heads = ["who", "to whom", "acts", "5 to 95 %", "half", "any"]
     rows = [
         [row["source"], row["target"], measured(row["mean"]), f"{row['q05']:.0f} to {row['q95']:.0f}",
@@ -339,22 +342,26 @@ def show(screen: Screen, found: Forecast) -> None:
     ]  # fmt: skip
     _table(screen, heads, rows)
     told = found.as_dict()["why"]
-    screen.say(f"{percent(told['from_acts_seen'])} of the {measured(told['acts'])} acts ahead go back to acts seen:")
+    acts = f"the {measured(told['acts'])} acts ahead"
     rows = [
         [str(row["day"]), " ".join(str(row[k]) for k in ("source", "act", "target") if row[k]), measured(row["brings"]),
          percent(row["share"])]
         for row in found.why().to_dicts()
     ]  # fmt: skip
-    _table(screen, ["day", "act", "brings", "of all ahead"], rows)
+    if rows:
+        screen.say(f"{percent(told['from_acts_seen'])} of {acts} go back to acts seen:")
+        _table(screen, ["day", "act", "brings", "of all ahead"], rows)
+    else:
+        screen.say(f"None of {acts} go back to acts seen.")
     if len(found.worlds) > 1:
         rows = [
-            [row["intervention"], row["name"].replace("_", " "), measured(row["without"]), measured(row["with"]),
-             f"{row['difference']:+.3g}", f"{row['low']:+.3g} to {row['high']:+.3g}"]
+[row["intervention"], *change_in_words(row).values()]
             for row in found.changes.to_dicts()
             if row["low"] > 0 or row["high"] < 0
         ]  # fmt: skip
         if rows:
-            _table(screen, ["if", "what changes", "without", "with", "difference", ""], rows)
+            heads = ["if", "what changes", "without", "with", "difference", f"{percent(found.level)} interval"]
+            _table(screen, heads, rows)
         else:
             screen.paragraph("What was to be done changes nothing that these draws could show.")
     for warning in found.warnings:

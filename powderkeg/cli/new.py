@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from powderkeg.cli.events import tell_rows
 from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet
 from powderkeg.cli.reading import ReadingOptions, reads_events
@@ -77,8 +78,12 @@ def new(
     name = file_name(out)
     if reports:
         text = drawn_from(screen, reports, day, name)
+    elif files:
+        table = reading.table(screen)
+        tell_rows(screen, table.account, table.quarantine)
+        text = from_events(table, name, shown_names(files), actors)
     else:
-        text = start(name) if not files else from_events(reading.table(screen), name, shown_names(files), actors)
+        text = start(name)
     read = loads(text)
     place.write(text_of(text))
     found = {"actors": len(read.actors), "acts": len(read.acts), "moves": len(read.moves),
@@ -89,9 +94,8 @@ def new(
     if asked:
         what = "reports" if reports else "events"
         screen.say(f"What the {what} cannot say is asked for in {counted(asked, 'comment')}, marked ASKED.")
-    again = [*(files or ()), *(word for one in reading.maps or () for word in ("--map", one))]
     fitted = out.with_name(f"{out.stem}-fitted.yaml")
-    words = ["fit", str(out), *again, "--out", str(fitted)] if files else ["run", str(out)]
+    words = ["fit", str(out), *reading.typed, "--out", str(fitted)] if files else ["run", str(out)]
     screen.say(f"Next: powderkeg {shlex.join(words)}")
 
 

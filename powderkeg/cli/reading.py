@@ -7,7 +7,7 @@ declared here once, so that whatever Python can be told about files can be told 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -140,6 +140,24 @@ class ReadingOptions:
     def what(self) -> str:
         """What is done, for the progress line."""
         return f"reading {len(self.files)} file{'' if len(self.files) == 1 else 's'}"
+
+    @property
+    def typed(self) -> list[str]:
+        """The files and what was said about them, as it is typed: for a message that says what to do next."""
+        names = {"form": "--format", "maps": "--map"}
+        words = list(self.files)
+        for one in fields(self)[1:]:
+            value = getattr(self, one.name)
+            if value == one.default:
+                continue
+            name = names.get(one.name, f"--{one.name.replace('_', '-')}")
+            if isinstance(value, bool):
+                words.append(name if value else "--undirected")
+            else:
+                words += [
+                    word for part in (value if isinstance(value, list) else [value]) for word in (name, str(part))
+                ]
+        return words
 
     def table(self, screen: Screen, scenario: str | None = None, days_told: bool = False) -> EventTable:
         """The events of the files, matched to a scenario if one is given.

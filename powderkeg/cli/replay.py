@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.compare import beside
+from powderkeg.cli.events import tell_rows
 from powderkeg.cli.folder import Claim, Folder
 from powderkeg.cli.jobs import WorkOptions, typed_words, works_long
 from powderkeg.cli.options import (
@@ -100,12 +101,7 @@ def replay(
 
     from powderkeg.compare import replay as live_again
 
-    if events.quarantine is not None and events.quarantine.height:
-        from powderkeg.wording import counted
-
-        first = events.quarantine.row(0, named=True)
-        where = f"{first['file']}:{first['line']}: {first['reason']}"
-        screen.say(f"{counted(events.quarantine.height, 'row')} could not be read, and left out, the first at {where}")
+    tell_rows(screen, events.account, events.quarantine)
     what = f"{read.name}, {len(events):,} events {spoken(left_out)}"
     with work.ended(), work.executor() as executor, screen.progress(what) as progress:
         found = live_again(

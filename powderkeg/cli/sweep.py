@@ -155,7 +155,8 @@ def _chosen(names: list[str], asked: list[str] | None) -> list[str]:
 
 
 def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
-    from powderkeg.wording import measured
+    from powderkeg.analyze.outcomes import SHARE_UNITS
+    from powderkeg.wording import measured, percent
 
     table = found.table
     names = _chosen(found.outcomes, asked)
@@ -168,15 +169,22 @@ def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
     )  # fmt: skip
     if screen.is_silent:
         return
+    units = dict(table.select("outcome", "unit").iter_rows())
+    forms = {name: percent if units[name] in SHARE_UNITS else measured for name in names}
     wide = table.filter(table["outcome"].is_in(names)).pivot("outcome", index=["point", *paths], values="value")
     rows = [
         [f"{row[path]:.4g}" if isinstance(row[path], float) else row[path] for path in paths]
-        + [measured(row[name]) for name in names]
+        + [forms[name](row[name]) for name in names]
         for row in wide.head(40).to_dicts()
     ]
     screen.table([*paths, *names], rows, f"{wide.height} points of {found.replicates:,} runs, seed {found.seed}")
     if wide.height > len(rows):
         screen.say(f"and {wide.height - len(rows)} more points in the table")
+    titles = dict(table.select("outcome", "title").iter_rows())
+    told = "; ".join(f"{name}: {titles[name]}" for name in names if titles[name] and titles[name] != name)
+    screen.paragraph(
+        f"Means of the runs at each point; their intervals are in the table and the figure. {told}".strip()
+    )
 
 
 def _show_sensitivity(screen: Screen, found: Sensitivity, asked: list[str] | None) -> None:

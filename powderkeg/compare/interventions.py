@@ -101,6 +101,12 @@ ELSE = Words(argument("interventions", "PATH=VALUE"), " or ", argument("interven
 """What can be asked for that a scenario does not foresee."""
 
 
+def for_example(scenario: Scenario) -> str:
+    """Something of the scenario that could be left out, as the end of a message; "" where it has no mechanism."""
+    name = next(iter(scenario.mechanisms), None)
+    return "" if name is None else f"; X may be {name}"
+
+
 def _as_typed(scenario: Scenario, name: str) -> Named:
     """One that the scenario does not foresee: values at key paths, or something left out."""
     if found := WITHOUT.fullmatch(name.strip()):

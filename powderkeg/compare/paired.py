@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, Under, effect, with_ranges
-from powderkeg.compare.interventions import ELSE, Named, Plan, choose, plan
+from powderkeg.compare.interventions import ELSE, Named, Plan, choose, for_example, plan
 from powderkeg.compare.measures import (
     Measure,
     cause_names,
@@ -224,7 +224,7 @@ def compare(
     if not chosen:
         known = f"some of {', '.join(source.interventions)}, or " if source.interventions else ""
         found = "none asked for" if source.interventions else f"{source.name} has none"
-        raise UsageError(Fault.at("interventions", found, Words(known, ELSE)))
+        raise UsageError(Fault.at("interventions", found, Words(known, ELSE, for_example(source))))
     plans = _plans(model, chosen, days)  # every fault before the first run
     drawn, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
     each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0

@@ -32,6 +32,7 @@ class Account:
     """A running count, for one reading. `as_dict` is what the table carries.
 
     quarantine  where bad rows are written as they are met; the first MOST_SHOWN are kept in memory too
+    strangers   names and acts that are none of the scenario's, of `Matcher.strangers`
     """
 
     quarantine: Quarantine | None = None
@@ -60,6 +61,7 @@ class Account:
     touching: tuple[str, ...] = ()
     passed_over: list[str] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
+    strangers: Mapping[str, Any] = field(default_factory=dict)
 
     def take_cut(self, cut: Cut) -> None:
         """Count what cutting a batch met."""
@@ -114,6 +116,8 @@ class Account:
         more: dict[str, Any] = {"rows_added": dict(sorted(self.added.items()))} if self.added else {}
         if self.touching:
             more["touching"] = list(self.touching)
+        if self.strangers:
+            more["strangers"] = dict(self.strangers)
         return {
             "format": formats[0] if len(formats) == 1 else formats,
             "codebooks": sorted(self.books),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from powderkeg.errors import EventError, Fault
+from powderkeg.errors import EventError, Fault, nearest_name
 
 PIECE = 1 << 20
 LONG_PIECE = 16 << 20
@@ -36,8 +36,10 @@ Paths = str | Path | Iterable[str | Path]
 class FileFault(Exception):
     """A file cannot be read, or not to its end. `fault` says why."""
 
-    def __init__(self, file: str, found: str, expected: str = "", line: int | None = None) -> None:
-        self.fault = Fault(file, line, "", found, expected)
+    def __init__(
+        self, file: str, found: str, expected: str = "", line: int | None = None, nearest: str | None = None
+    ) -> None:
+        self.fault = Fault(file, line, "", found, expected, nearest)
         super().__init__(str(self.fault))
 
 
@@ -138,12 +140,23 @@ def _found(one: str | Path, spool: Spool, once: set[str]) -> tuple[list[SourceFi
     except (OSError, ValueError):
         by_pattern = sorted(Path(found) for found in glob.glob(str(one), recursive=True))  # noqa: PTH207
         if not by_pattern:
-            raise FileFault(name, "no such file or folder") from None
+            raise _missing(path, name) from None
         return [SourceFile(shown_name(p), p) for p in by_pattern if p.is_file()], []
     if _is_plain(path, mode):
         return [SourceFile(name, path)], []
     _only_once(name, once)
     return [SourceFile(name, _drained(path, mode, spool))], []
+
+
+def _missing(path: Path, name: str) -> FileFault:
+    """What to say of a path where nothing is: the file beside it that is called most like it, or that the folder is
+    not there either."""
+    try:
+        beside = [p.name for p in path.parent.iterdir() if _is_wanted(p)] if not glob.has_magic(name) else []
+    except OSError:
+        return FileFault(name, f"no such file, and no folder {shown_name(path.parent)}")
+    near = nearest_name(path.name, beside)
+    return FileFault(name, "no such file or folder", nearest=near and shown_name(path.with_name(near)))
 
 
 def _is_plain(path: Path, mode: int) -> bool:

@@ -57,6 +57,7 @@ ELSEWHERE = "between others"
 KEYS = ("", "_name", "_country", "_sectors")
 FALLBACKS = ("class", "none")
 MOST_NEAREST = 500
+MOST_STRANGERS = 5
 ENOUGH = 0.9
 
 
@@ -160,6 +161,8 @@ def match_with(
         account["rows_kept"] = frame.height
     if matcher.touching:
         account["touching"] = list(matcher.touching)
+    if strangers := matcher.strangers():
+        account["strangers"] = strangers
     report = matcher.report()
     report = replace(report, kept=frame.height, dropped=dict(dropped))
     return replace(table, frame=frame, account=account), report
@@ -249,6 +252,33 @@ class Matcher:
             tuple(unused),
             self._twice(),
         )
+
+    def strangers(self) -> dict[str, list[dict[str, Any]]]:
+        """Names and acts of the data that are none of the scenario's, those first that win most events; {} without any.
+
+        Each with its events and the nearest name that the scenario has, or None; MOST_STRANGERS of a kind, of which
+        `report` has all.
+        """
+        met: dict[str, dict[str, tuple[int, int]]] = {"actors": {}, "acts": {}}
+        for (source, one, actor), seen in self._seen.items():
+            if actor is None and any(span.rule is None for span in self._answers[source, one].spans):
+                beside, events = met["actors"].get(_shown(one), (0, 0))
+                met["actors"][_shown(one)] = (beside + seen.with_actor, events + seen.events)
+        for key, number in self._act_counts.items():
+            if self._acts[key][0] is None:
+                name = str(key[0] or key[1] or "")
+                met["acts"][name] = (met["acts"].get(name, (0, 0))[0] + number, 0)
+        known = {"actors": list(self.scenario.actors), "acts": list(self.scenario.acts)}
+        found: dict[str, list[dict[str, Any]]] = {}
+        for kind, counts in met.items():
+            ranked = sorted((-beside, -events, name) for name, (beside, events) in counts.items())
+            shown = [name for _, _, name in ranked[:MOST_STRANGERS]]
+            if shown:
+                found[kind] = [
+                    {"name": name, "events": max(counts[name]), "nearest": nearest_name(name, known[kind])}
+                    for name in shown
+                ]
+        return found
 
     def _source(self, frame: pl.DataFrame, source: str) -> str:
         """For a table of the user's own: the kind of data whose rules alone match nearly all that any rules match."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from powderkeg.errors import argument, nearest_name
+from powderkeg.errors import Words, argument, nearest_name
 from powderkeg.events.files import FileFault
 from powderkeg.events.missing import MARKS, STROKES
 from powderkeg.formats import FIELDS, FORMATS, OWN, Format, spelt, squashed
@@ -192,13 +192,30 @@ def _lacks(kind: Format, names: Sequence[str], missing: Sequence[str], file: str
             )
         if "target" not in (has := _candidates(kind, names)) and "target_name" not in has:
             what += f"; nor for the other side, target ({wanted('target')}), without which an event has none"
-        return FileFault(file, f"no column for {what}", f"one of these names, or a mapping of yours; {found}")
+        expected = Words("one of these names, or ", _mapping(kind, names, missing), f"; {found}")
+        return FileFault(file, f"no column for {what}", expected)
     what = "; ".join(f"{key} ({wanted(key)})" for key in missing)
     return FileFault(
         file,
         f"{kind.title} without a column for {what}",
         f"that column, a mapping of another to it, or format 'csv' if it is a table of your own; {found}",
     )
+
+
+def _mapping(kind: Format, names: Sequence[str], missing: Sequence[str]) -> Words:
+    """The mapping that would mend it, with the likeliest of the columns that nothing else is read from."""
+    taken = set(_candidates(kind, names).values())
+    free = [name for number, name in enumerate(names) if number not in taken]
+    wished: dict[str, str] = {}
+    for key in missing:
+        known = {
+            squashed(one) for field in (key, "act" if key == "code" else key) for one in kind.columns.get(field, ())
+        }
+        near = {name: nearest_name(squashed(name), known) for name in free if name not in wished.values()}
+        alike = [name for name, other in near.items() if other is not None]
+        alone = free[0] if len(free) == len(missing) == 1 else "COLUMN"
+        wished[key] = alike[0] if alike else alone
+    return argument("mapping", wished)
 
 
 def _is_own(names: Sequence[str], mapped: Collection[str]) -> bool:

@@ -130,6 +130,7 @@ class Reading:
                 for future in waiting:
                     future.cancel()
         self._refuse_useless()
+        self._take_strangers()
 
     def whole(self, frame: pl.DataFrame, layout: Layout, name: str) -> Iterator[pl.DataFrame]:
         """Rows of a dataframe, as `frames` yields them."""
@@ -137,6 +138,7 @@ class Reading:
         for task in self._tasks(frame):
             yield from self._take(task())
         self._refuse_useless()
+        self._take_strangers()
 
     def _tasks(self, piece: object) -> Iterator[Callable[[], _Done]]:
         """What is to be done about the next piece of a file: often nothing yet, for small blocks are gathered."""
@@ -251,6 +253,11 @@ class Reading:
                 if other.fault.file not in seen:
                     self.account.faults.append(other.fault)
         raise EventError(self.account.faults, "nothing was read")
+
+    def _take_strangers(self) -> None:
+        """Names and acts that are none of the scenario's, into the account."""
+        if self.options.matcher is not None:
+            self.account.strangers = self.options.matcher.strangers()
 
     def _refuse_useless(self) -> None:
         """A file without any usable row is a fault."""

@@ -24,6 +24,10 @@ from powderkeg.model import Model
 from powderkeg.simulate import Runs
 
 NEW_STANDOFF = "new_standoff"
+NEW_MEANS = (
+    "A standoff is new where its first act lies ahead: one that acts of the last days and acts ahead make together is "
+    "not, so that an act can also lower the chance of a new one."
+)
 WARM_DAYS = 90.0
 """Days before the origin whose acts still count towards a standoff."""
 MOST_ACTS = 20

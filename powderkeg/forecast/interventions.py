@@ -7,6 +7,7 @@ paired draws.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,7 @@ from powderkeg.forecast.counts import daily, units_of
 from powderkeg.forecast.drawing import Ahead, Settings, answering
 from powderkeg.forecast.seen import Watched
 from powderkeg.model import Model
+from powderkeg.wording import measured, percent
 
 NOTHING = "nothing is done"
 
@@ -120,6 +122,19 @@ def changes(model: Model, worlds: Mapping[str, Ahead], seen: Watched, level: flo
         ("without", "with", "difference", "low", "high"), pl.Float64
     )
     return pl.DataFrame(rows, schema=schema)
+
+
+def change_in_words(row: Mapping[str, Any]) -> dict[str, str]:
+    """A row of `changes` for people: what, without, with, difference, span; chances in percent."""
+    kind = row["name"].rpartition(": ")[2] if ": " in row["name"] else ""
+    scale, form, unit = (100.0, percent, " points") if kind == "chance" else (1.0, measured, "")
+    return {
+        "what": f"{row['title']}: {kind}" if kind else row["title"],
+        "without": form(row["without"]),
+        "with": form(row["with"]),
+        "difference": f"{scale * row['difference']:+.3g}{unit}",
+        "span": f"{scale * row['low']:+.3g} to {scale * row['high']:+.3g}",
+    }
 
 
 def _row(world: str, name: str, title: str, before, after, level: float) -> dict[str, object]:  # type: ignore[no-untyped-def]

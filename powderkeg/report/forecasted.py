@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from powderkeg import plots
-from powderkeg.forecast.answers import origins_of_risk, told_in_days
+from powderkeg.forecast.answers import NEW_MEANS, NEW_STANDOFF, origins_of_risk, told_in_days
+from powderkeg.forecast.interventions import change_in_words
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -56,6 +57,7 @@ def page(
         why=[_carrier(row) for row in found.why().to_dicts()],
         facts=[{**row, "chance": percent(row["chance"])} for row in found.facts.head(MOST_ROWS).to_dicts()],
         changes=[_change(row) for row in found.changes.to_dicts()] if len(found.worlds) > 1 else [],
+        new=NEW_MEANS if NEW_STANDOFF in found.outcomes["name"] else "",
         figures=figures,
         files=files,
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
@@ -90,11 +92,5 @@ def _carrier(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _change(row: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "what": row["intervention"].replace("_", " "),
-        "name": row["name"].replace("_", " "),
-        "without": measured(row["without"]),
-        "with": measured(row["with"]),
-        "difference": f"{row['difference']:+.3g}",
-        "span": f"{row['low']:+.3g} to {row['high']:+.3g}",
-    }
+    told = change_in_words(row)
+    return {"if": row["intervention"].replace("_", " "), **told}

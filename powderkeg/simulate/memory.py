@@ -134,7 +134,7 @@ def _amount(memory: int | str) -> int:
     else:
         n = 0.0 if isinstance(memory, bool) else float(memory)
     if not 1.0 <= n < 2.0**60:
-        raise UsageError(Fault.at("memory", str(memory), "an amount such as 4 GB or 500 MB, or bytes"))
+        raise UsageError(Fault.at("memory", repr(memory), "an amount such as 4GB or 500MB, or a number of bytes"))
     return int(n)
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -109,7 +109,12 @@ def axis(scenario: Scenario, path: str, written: str) -> Axis:
     """
     parts = [part.strip() for part in written.split(":")]
     if len(parts) == 1:
-        return Axis(path, tuple(_value(scenario, path, part.strip()) for part in written.split(",")))
+        try:
+            return Axis(path, tuple(_value(scenario, path, part.strip()) for part in written.split(",")))
+        except UsageError as error:
+            # What reads like a range may well be meant as one: 0.05-0.5.
+            expected = "; LOW:HIGH:N for N values between two" if path in paths(scenario) else ""
+            raise UsageError(replace(one, expected=one.expected + expected) for one in error.faults) from error
     faults = []
     # Digits of other scripts, and ³, are digits to Python's tests of text but not all to `int`.
     is_count = len(parts) < 3 or (re.fullmatch("[0-9]{1,7}", parts[2]) and 2 <= int(parts[2]) <= MOST_POINTS)
