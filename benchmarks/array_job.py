@@ -71,7 +71,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {
         name: hashlib.sha256(p.read_bytes()).hexdigest()
         for p in sorted(files)
-        if (name := p.relative_to(folder).as_posix()).partition("/")[0] not in OURS or name.endswith(".npz")
+        if (name := p.relative_to(folder).as_posix()).partition("/")[0] not in OURS or name.endswith(".npy")
     }
 
 

@@ -75,7 +75,7 @@ def measured(client: Any, job: str, model: Any, replicates: int, rounds: int) ->
                 worked, began = used(client), time.perf_counter()
                 digests.add((seed, JOBS[job](model, replicates, seed, extra)))
                 clock = time.perf_counter() - began
-                pieces = len([*Path(folder).rglob("[0-9]*.npz"), *Path(folder).rglob("[0-9]*.json")])
+                pieces = len([*Path(folder).rglob("[0-9]*.npy"), *Path(folder).rglob("[0-9]*.json")])
                 found[way].append({"clock": clock, "processor": used(client) - worked, "pieces": pieces})
                 print(job, way, {name: round(value, 2) for name, value in found[way][-1].items()}, flush=True)
     assert len(digests) == rounds, "the ways differ in bytes"

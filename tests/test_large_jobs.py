@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from powderkeg.compare.sweep.sweeps import axis
 from powderkeg.errors import ModelError, UsageError
 from powderkeg.events import write_events, write_frames
 from powderkeg.simulate import JobPlan, PartDone, WorkerError, jobs, pieces, runs, simulate
-from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.checkpoints import JobFolder, Shelf
 from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import share_of
@@ -251,10 +254,69 @@ def test_an_executor_gives_the_same_runs(executor: Executor, monkeypatch: pytest
     here = simulate(**asked)
     assert simulate(**asked, executor=executor).digest() == here.digest()
     assert simulate(**asked, executor=executor, checkpoint=tmp_path).digest() == here.digest()
-    kept = sorted(tmp_path.glob("*.npz"))
+    kept = sorted(tmp_path.glob("*.npy"))
     assert len(kept) > 6
     kept[2].unlink()
     assert simulate(**asked, executor=executor, checkpoint=tmp_path).digest() == here.digest()
+
+
+def test_workers_that_see_the_folder_keep_large_pieces_themselves(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Acts that come back through a scheduler are copied several times; here none may be written by who asked."""
+    monkeypatch.setattr(jobs, "_FILE", 5000)
+    asked: dict[str, Any] = {"model": systems.small(), "days": 400.0, "replicates": 300}
+    here, written, real = simulate(**asked), [], JobFolder.write
+
+    def counted(self: JobFolder, number: int, content: object) -> None:
+        written.append(number)
+        real(self, number, content)
+
+    monkeypatch.setattr(JobFolder, "write", counted)
+    assert simulate(**asked, executor=executor, checkpoint=tmp_path).digest() == here.digest()
+    # The first replicates are made here: whether they explode is known before anything is handed out.
+    assert sorted(written) == [*range(jobs.TRIAL)]
+    assert len([*tmp_path.glob("[0-9]*.npy")]) > len(written) + 6
+
+
+@pytest.mark.parametrize("spoil", ["elsewhere", "damaged", "full"])
+def test_a_worker_that_cannot_keep_a_piece_sends_it(
+    spoil: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It sees a copy of the folder; what it writes is not what it made; it has no room. Nothing of it is lost."""
+    monkeypatch.setattr(jobs, "_FILE", 5000)
+    monkeypatch.setattr(pieces, "LOOKS", (0.0, 0.01))
+    asked: dict[str, Any] = {"model": systems.small(), "days": 400.0, "replicates": 300}
+    here, real, kept = simulate(**asked), Shelf.keep, []
+
+    def keep(self: Shelf, number: int, content: Any) -> bool:
+        kept.append(number)
+        if spoil == "full":
+            return False
+        if spoil == "elsewhere":
+            (tmp_path / "other").mkdir(exist_ok=True)
+            shutil.copy(self.folder / "job.json", tmp_path / "other")
+            return real(replace(self, folder=tmp_path / "other"), number, content)
+        done = real(self, number, content)
+        self.place(number).write_bytes(self.place(number).read_bytes()[:-100])
+        return done
+
+    monkeypatch.setattr(Shelf, "keep", keep)
+    with thread_pool() as pool, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        there = simulate(**asked, executor=pool, checkpoint=tmp_path / "job")
+    assert kept
+    assert there.digest() == here.digest()
+    assert any("cut off, changed" in str(one.message) for one in told) == (spoil == "damaged")
+    monkeypatch.setattr(JobFolder, "write", None)  # all is there: nothing is made again
+    assert simulate(**asked, checkpoint=tmp_path / "job").digest() == here.digest()
+
+
+def test_a_worker_keeps_nothing_in_a_folder_of_another_job(tmp_path: Path) -> None:
+    with JobFolder(tmp_path / "one", {"seed": 1}) as one, JobFolder(tmp_path / "two", {"seed": 2}) as two:
+        assert not replace(one.shelf, folder=two.shelf.folder).keep(0, None)
+        assert not replace(one.shelf, folder=tmp_path / "none").keep(0, None)
+        assert not [*tmp_path.glob("*/*.npy")]
 
 
 def test_an_executor_gives_the_same_sweep_and_comparison(executor: Executor) -> None:
@@ -339,7 +401,7 @@ def test_a_pool_that_lost_a_worker_says_what_is_kept_and_another_goes_on(tmp_pat
         JobFolder(tmp_path, {}, kind) as kept,
     ):
         list(made_in_order(die_at_seven, 12, executor=pool, kept=kept))
-    before = len(list(tmp_path.glob("*.npz")))
+    before = len(list(tmp_path.glob("*.npy")))
     with thread_pool() as pool, JobFolder(tmp_path, {}, kind) as kept:
         assert list(made_in_order(abs, 12, executor=pool, kept=kept)) == list(range(12))
         assert len(kept.made) == 12 - before
@@ -430,7 +492,7 @@ def test_an_executor_gives_the_same_chance_of_something_rare_and_repetitions_are
     here = told()
     assert told(executor=executor) == here
     assert told(executor=executor, folder=tmp_path) == here
-    sorted(tmp_path.glob("*.npz"))[4].unlink()
+    sorted(tmp_path.glob("*.npy"))[4].unlink()
     assert told(folder=tmp_path) == here
     with pytest.raises(UsageError, match="another seed"):
         told(folder=tmp_path, seed=2)

@@ -62,7 +62,7 @@ def struck(pids: list[int], number: signal.Signals, folder: Path) -> Iterator[li
     done: list[int] = []
 
     def strike() -> None:
-        while len(list(folder.glob("*.npz"))) < 15:
+        while len(list(folder.glob("*.npy"))) < 15:
             time.sleep(0.05)
         for pid in pids:
             os.kill(pid, number)
@@ -87,7 +87,7 @@ def test_workers_that_are_killed_in_the_middle_lose_nothing(
         with struck(ids[:2], signal.SIGKILL, tmp_path) as killed:
             there = simulate(**asked, executor=client.get_executor(pure=False, retries=5), checkpoint=tmp_path)
     assert len(killed) == 2
-    assert len(list(tmp_path.glob("*.npz"))) > 30
+    assert len(list(tmp_path.glob("*.npy"))) > 30
     assert there.digest() == here.digest()
 
 

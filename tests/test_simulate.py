@@ -228,14 +228,14 @@ def test_a_job_resumes_to_the_same_bytes(tmp_path, small_files):
     system = systems.small()
     whole = simulate(system, days=400.0, replicates=300, keys=True)
     first = simulate(system, days=400.0, replicates=300, keys=True, checkpoint=tmp_path)
-    parts = sorted(tmp_path.glob("*.npz"))
+    parts = sorted(tmp_path.glob("*.npy"))
     assert len(parts) > 6
     parts[1].unlink()
     parts[3].write_bytes(parts[3].read_bytes()[:100])
     parts[4].write_bytes(b"garbage")
     kept = parts[0].stat().st_mtime_ns
     parts[5].write_bytes(parts[6].read_bytes())
-    with pytest.warns(PowderkegWarning, match=r"3 kept parts .*made again: 00000003\.npz, 00000004\.npz"):
+    with pytest.warns(PowderkegWarning, match=r"3 kept parts .*made again: 00000003\.npy, 00000004\.npy"):
         again = simulate(system, days=400.0, replicates=300, keys=True, workers=3, checkpoint=tmp_path)
     assert whole.digest() == first.digest() == again.digest()
     assert np.array_equal(whole.key, again.key)
@@ -255,7 +255,7 @@ def test_an_interrupted_job_goes_on_where_it_was(tmp_path, small_files):
 
     with pytest.raises(Interrupted):
         simulate(system, days=2000.0, replicates=200, workers=1, progress=stop, checkpoint=tmp_path)
-    written = len(list(tmp_path.glob("*.npz")))
+    written = len(list(tmp_path.glob("*.npy")))
     assert written
     resumed = simulate(system, days=2000.0, replicates=200, checkpoint=tmp_path)
     assert resumed.digest() == simulate(system, days=2000.0, replicates=200).digest()

@@ -170,7 +170,7 @@ class JobOptions(WorkOptions):
 
 def _account(place: Path | None) -> str:
     """What is kept of a job that was stopped, in words."""
-    kept = [] if place is None else [*place.glob("[0-9]*.npz"), *place.glob("points/[0-9]*.json")]
+    kept = [] if place is None else [*place.glob("[0-9]*.npy"), *place.glob("points/[0-9]*.json")]
     if not kept:
         return "Stopped. Nothing was kept; with --out and --resume finished pieces would be."
     many = len(kept) != 1

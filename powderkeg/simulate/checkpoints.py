@@ -13,9 +13,11 @@ import json
 import os
 import platform
 import re
+import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -35,9 +37,55 @@ JOB, ABOUT = "job.json", "about.json"
 _LOCK, _PART_LOCK = ".powderkeg-job-lock", ".powderkeg-part-lock-{}"
 PATIENCE = 20.0
 """Seconds that a part waits for others that look into the folder just then."""
+LOOKS = (0.0, 0.2, 1.0, 3.0)
+"""Seconds before each look for a piece that a worker has just kept: a network disk may show it a little later."""
 MOST_NAMED = 5
 MOST_SAID = 60
 """Letters of a value that is shown where two jobs differ."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where the pieces of a job stand, as it is told to who makes them elsewhere.
+
+    folder  the job's
+    job     seal of its identity
+    """
+
+    folder: Path
+    job: str
+    kind: PartKind
+
+    def place(self, number: int) -> Path:
+        """Of a piece."""
+        stem, _, ending = self.kind.name.partition(".")
+        return self.folder / self.kind.inside / f"{number:0{len(stem)}d}.{ending}"
+
+    def seal(self, number: int, *body: Buffer) -> str:
+        """The seal over what a piece holds, its number and its job."""
+        digest = hashlib.sha256(f"{self.job} {number} ".encode())
+        for piece in body:
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def sealed(self, number: int, content: Any) -> list[Buffer]:
+        """A piece as it is kept."""
+        return self.kind.seal(content, lambda *body: self.seal(number, *body))
+
+    def keep(self, number: int, content: Any) -> bool:
+        """Keep a piece from where it was made; False where the folder is not seen or written to from there."""
+        try:
+            if seal_of(json.loads((self.folder / JOB).read_bytes())) == self.job:
+                _put(self.place(number), *self.sealed(number, content))
+                return True
+        except (OSError, ValueError, PowderkegError):
+            pass  # whoever asked for the piece gets it, and says what is wrong with the folder
+        return False
+
+
+def _put(place: Path, *content: Buffer) -> None:
+    with replacing(place) as passing, passing.open("wb") as stream:
+        stream.writelines(content)
 
 
 class JobFolder:
@@ -55,7 +103,7 @@ class JobFolder:
         # The C library's log and exp may differ in the last bit from machine to machine.
         own = {"version": __version__, "machine": platform.machine(), **identity}
         self.identity: dict[str, Any] = json.loads(json.dumps(own))
-        self.job = seal_of(self.identity)
+        self.shelf = Shelf(path.absolute(), seal_of(self.identity), kind)
         self.spoiled: list[str] = []
         self.kept: set[int] = set()
         self.made: set[int] = set()
@@ -273,7 +321,7 @@ class JobFolder:
         """Part `number`, or None if it is not there as it was written."""
         place = self._place(number)
         try:
-            found = self.kind.unseal(place.read_bytes(), lambda *body: self._seal(number, *body))
+            found = self.kind.unseal(place.read_bytes(), lambda *body: self.shelf.seal(number, *body))
         except FileNotFoundError:
             return None
         except Exception:
@@ -290,10 +338,7 @@ class JobFolder:
         self._lock.check()
         place = self._place(number)
         try:
-            self._put(
-                place.relative_to(self.path).as_posix(),
-                *self.kind.seal(content, lambda *body: self._seal(number, *body)),
-            )
+            self._put(place.relative_to(self.path).as_posix(), *self.shelf.sealed(number, content))
         except Exception as error:
             if not is_of_disk(error):
                 raise
@@ -304,6 +349,22 @@ class JobFolder:
         self.kept.add(number)
         self.made.add(number)
 
+    def taken(self, number: int, looks: Sequence[float] = LOOKS) -> Any:
+        """A piece that a worker has kept just now; None if it is not seen from here, or not as it was made.
+
+        looks  seconds before each look
+        """
+        self._lock.check()
+        for seconds in looks:
+            time.sleep(seconds)
+            # A network disk remembers that a file was not there, until its folder is read again.
+            _ = [*self._place(number).parent.iterdir()]
+            found = self.read(number)
+            if found is not None:
+                self.made.add(number)
+                return found
+        return None
+
     def said(self) -> str:
         """What is kept, in words."""
         many = len(self.kept) != 1
@@ -311,18 +372,10 @@ class JobFolder:
         return f"{parts} {'are' if many else 'is'} kept in {self.path}"
 
     def _place(self, number: int) -> Path:
-        stem, _, ending = self.kind.name.partition(".")
-        return self.path / self.kind.inside / f"{number:0{len(stem)}d}.{ending}"
-
-    def _seal(self, number: int, *body: Buffer) -> str:
-        digest = hashlib.sha256(f"{self.job} {number} ".encode())
-        for piece in body:
-            digest.update(piece)
-        return digest.hexdigest()
+        return self.path / self.kind.inside / self.shelf.place(number).name
 
     def _put(self, name: str, *content: Buffer) -> None:
-        with replacing(self.path / name) as passing, passing.open("wb") as stream:
-            stream.writelines(content)
+        _put(self.path / name, *content)
 
     def _unusable(self, error: OSError) -> PowderkegError:
         """A full disk is no wrong use, whenever it is met."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.simulation.chunks import Chunk
 from powderkeg.reading.stored import RecordShape, StoredShape, TextShape, canonical, parsed
+from powderkeg.simulate.gathering import COLUMNS
 
 Buffer: TypeAlias = bytes | memoryview
 Sealer: TypeAlias = Callable[..., str]
 """One or more buffers to the seal over all of them, one after the other."""
 _MARK = b"\npowderkeg part "
-_TREE = "tree"
+_WHOLE = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32)
 _ARRAY, _TUPLE, _PLACE = "array", "tuple", "{}"
 
 
@@ -38,6 +39,7 @@ class PartKind:
     name    of part 0
     seal    content and the seal's maker to bytes, in pieces to be written one after the other: they are large
     unseal  bytes and the seal's maker to content; None if the seal is not theirs
+    heavy   a piece is large: an executor's worker had better keep it itself than send it
     """
 
     job: str
@@ -46,55 +48,61 @@ class PartKind:
     name: str
     seal: Callable[[Any, Sealer], list[Buffer]]
     unseal: Callable[[bytes, Sealer], Any]
+    heavy: bool = False
 
 
-class _Gathered:
-    """What is written, as it was handed over: the acts of a piece are not copied."""
-
-    def __init__(self) -> None:
-        self.pieces: list[Buffer] = []
-
-    def write(self, piece: Buffer) -> int:
-        self.pieces.append(piece)
-        return len(piece)
-
-    def flush(self) -> None:
-        """Nothing waits."""
+def _joined(arrays: Iterable[NDArray[Any]], sealed: Sealer) -> list[Buffer]:
+    """Arrays one behind the other, as `numpy.save` puts several into one file, and a seal over them; none is copied."""
+    pieces: list[Buffer] = []
+    for array in arrays:
+        plain, head = np.asarray(array, order="C"), io.BytesIO()
+        npy.write_array_header_1_0(head, npy.header_data_from_array_1_0(plain))
+        pieces += [head.getvalue(), plain.reshape(-1).view(np.uint8).data]
+    return [*pieces, _MARK, sealed(_checked(pieces)).encode()]
 
 
-def _archive(arrays: Mapping[str, NDArray[Any]], sealed: Sealer) -> list[Buffer]:
-    gathered = _Gathered()
-    # As numpy.savez writes it, without its two copies.
-    with zipfile.ZipFile(gathered, "w") as archive:  # type: ignore[call-overload]
-        for name, array in arrays.items():
-            plain = np.asarray(array, order="C")
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(plain))
-                if plain.nbytes:
-                    member.write(plain.reshape(-1).view(np.uint8).data)
-    # After the archive, where readers of archives look over it.
-    return [*gathered.pieces, _MARK, sealed(*gathered.pieces).encode()]
-
-
-def _arrays(content: bytes, sealed: Sealer) -> dict[str, NDArray[Any]] | None:
+def _arrays(content: bytes, sealed: Sealer) -> list[NDArray[Any]] | None:
     at = max(content.rfind(_MARK), 0)
     body, seal = memoryview(content)[:at], content[at + len(_MARK) :]
-    if seal != sealed(body).encode():
+    if seal != sealed(_checked([body])).encode():
         return None
-    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
-        return dict(arrays)
+    stream, found = io.BytesIO(body), []
+    while stream.tell() < at:
+        found.append(npy.read_array(stream, allow_pickle=False))
+    return found
+
+
+def _checked(pieces: Iterable[Buffer]) -> bytes:
+    """Length and cyclic check of pieces: what the seal is made over. A SHA-256 of all acts takes as long as writing
+    them, and four times that where the processor has no instruction for it."""
+    length = check = 0
+    for piece in pieces:
+        length, check = length + len(piece), zlib.crc32(piece, check)
+    return f"{length} {check}".encode()
+
+
+def _narrowest(column: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers in as few bytes as the largest and the smallest of them need."""
+    if column.dtype.kind not in "iu" or not column.size:
+        return column
+    low, high = int(column.min()), int(column.max())
+    fits = (kind for kind in _WHOLE if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return column.astype(next(fits, column.dtype))
 
 
 def _seal_chunk(chunk: Chunk, sealed: Sealer) -> list[Buffer]:
-    return _archive(chunk._asdict(), sealed)
+    return _joined(map(_narrowest, chunk), sealed)
 
 
 def _unseal_chunk(content: bytes, sealed: Sealer) -> Chunk | None:
     arrays = _arrays(content, sealed)
-    return None if arrays is None else Chunk(*(arrays[name] for name in Chunk._fields))
+    if arrays is None:
+        return None
+    kinds = (COLUMNS[name] for name in Chunk._fields)
+    return Chunk(*(array.astype(kind, copy=False) for kind, array in zip(kinds, arrays, strict=True)))
 
 
-CHUNKS = PartKind("job", "checkpoint", "", "00000000.npz", _seal_chunk, _unseal_chunk)
+CHUNKS = PartKind("job", "checkpoint", "", "00000000.npy", _seal_chunk, _unseal_chunk, heavy=True)
 """Replicates as the engine makes them."""
 
 
@@ -121,14 +129,13 @@ def plain_pieces(job: str, option: str = "folder") -> PartKind:
     def seal(content: Any, sealed: Sealer) -> list[Buffer]:
         arrays: list[NDArray[Any]] = []
         tree = json.dumps(_taken_apart(content, arrays)).encode()
-        named = {_TREE: np.frombuffer(tree, np.uint8)} | {str(k): one for k, one in enumerate(arrays)}
-        return _archive(named, sealed)
+        return _joined([np.frombuffer(tree, np.uint8), *arrays], sealed)
 
     def unseal(content: bytes, sealed: Sealer) -> Any:
         arrays = _arrays(content, sealed)
-        return None if arrays is None else _put_together(json.loads(arrays[_TREE].tobytes()), arrays)
+        return None if arrays is None else _put_together(json.loads(arrays[0].tobytes()), arrays[1:])
 
-    return PartKind(job, option, "", "0000000.npz", seal, unseal)
+    return PartKind(job, option, "", "0000000.npy", seal, unseal)
 
 
 def _taken_apart(data: Any, arrays: list[NDArray[Any]]) -> Any:
@@ -148,14 +155,14 @@ def _taken_apart(data: Any, arrays: list[NDArray[Any]]) -> Any:
     return data
 
 
-def _put_together(data: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+def _put_together(data: Any, arrays: Sequence[NDArray[Any]]) -> Any:
     if isinstance(data, list):
         return [_put_together(one, arrays) for one in data]
     if not isinstance(data, dict):
         return data
     ((kind, held),) = data.items()
     if kind == _ARRAY:
-        return arrays[str(held)]
+        return arrays[held]
     if kind == _TUPLE:
         return tuple(_put_together(one, arrays) for one in held)
     return {_put_together(key, arrays): _put_together(one, arrays) for key, one in held}

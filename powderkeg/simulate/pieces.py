@@ -10,12 +10,13 @@ in a result.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from powderkeg.errors import Fault, PowderkegError
-from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.checkpoints import LOOKS, JobFolder, Shelf
 from powderkeg.simulate.sending import Sent
 from powderkeg.simulate.workers import AHEAD, in_order
 
@@ -73,6 +74,24 @@ def made_in_order(
         kept.finish()
 
 
+@dataclass(frozen=True)
+class OnShelf:
+    """Comes in place of a piece that its maker has kept in the job's folder."""
+
+
+@dataclass(frozen=True)
+class KeepingTask(Generic[T]):
+    """Makes large pieces elsewhere and keeps them there, if the job's folder is seen: acts that come back through a
+    scheduler are copied four times on the way."""
+
+    make: Callable[[int], T]
+    shelf: Shelf
+
+    def __call__(self, number: int) -> T | OnShelf:
+        made = self.make(number)
+        return OnShelf() if self.shelf.keep(number, made) else made
+
+
 class _Waiting:
     """One piece that was handed out, perhaps more than once: whichever copy comes first counts."""
 
@@ -98,10 +117,17 @@ def made_elsewhere(
     """Pieces in order from an executor that is not ours: it is not shut down, but nothing of ours is left in it."""
     waiting: list[_Waiting] = []
     most = AHEAD * workers_of(executor)
-    left, silence, sent = iter(numbers), _Silence(), Sent(make)
+    left, silence, plain = iter(numbers), _Silence(), Sent(make)
+    sent: Sent[Any] = plain if kept is None or not kept.kind.heavy else Sent(KeepingTask(make, kept.shelf))
 
-    def start(number: int) -> Future[T]:
+    def start(number: int) -> Future[Any]:
         return executor.submit(sent, number)
+
+    def keep(one: _Waiting) -> None:
+        nonlocal sent
+        if not _keep(one, kept, silence, LOOKS if sent is not plain else (0.0,)):
+            sent = plain  # it is another folder that the workers see
+            one.copies = [start(one.number)]
 
     try:
         more = True
@@ -114,10 +140,12 @@ def made_elsewhere(
                     waiting.append(_Waiting(number, future))
             _wait(waiting)
             for one in waiting:
-                _keep(one, kept, silence)
-            while waiting and (found := waiting[0].done()) is not None:
+                keep(one)
+            while waiting and waiting[0].done() is not None:
                 # It may have come since they were looked through.
-                _keep(waiting[0], kept, silence)
+                keep(waiting[0])
+                if (found := waiting[0].done()) is None:
+                    break
                 waiting.pop(0)
                 yield found.result()
             if tick is not None:
@@ -178,15 +206,33 @@ def _wait(waiting: list[_Waiting]) -> None:
         time.sleep(GLANCE)
 
 
-def _keep(one: _Waiting, kept: JobFolder | None, silence: _Silence) -> None:
-    """What came is kept at once, whatever stands before it in the line."""
+def _keep(one: _Waiting, kept: JobFolder | None, silence: _Silence, looks: Sequence[float]) -> bool:
+    """What came is kept at once, whatever stands before it in the line. False if it was kept where it is not seen.
+
+    looks  see `JobFolder.taken`
+    """
     found = one.done()
     if found is None or one.is_kept:
-        return
-    one.is_kept = True
+        return True
     silence.heard(time.monotonic() - one.since)
-    if kept is not None and found.exception() is None and one.number not in kept.kept:
-        kept.write(one.number, found.result())
+    if kept is not None and found.exception() is None:
+        content = found.result()
+        if isinstance(content, OnShelf):
+            content = kept.taken(one.number, looks)
+            if content is None:
+                return False
+            one.copies = [_ready(content)]
+        elif one.number not in kept.kept:
+            kept.write(one.number, content)
+    one.is_kept = True
+    return True
+
+
+def _ready(content: T) -> Future[T]:
+    """A piece that is at hand."""
+    ready: Future[T] = Future()
+    ready.set_result(content)
+    return ready
 
 
 class _Silence:
