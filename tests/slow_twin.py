@@ -300,6 +300,12 @@ class Twin:
                         for j in range(base.kernel_start[m], base.kernel_start[m + 1]):
                             decay = float(now.kernel_decay[j])
                             weight = width * float(now.kernel_share[j]) * exponential(-decay * (begin - time))
+                            first = int(base.kernel_start[m])
+                            if float(now.kernel_share[first]) > 1.0 + 1e-6:  # two waits
+                                fast = exponential(-float(now.kernel_decay[first + 1]) * (begin - time))
+                                weight = (
+                                    width * fast if j > first else weight - width * float(now.kernel_share[j]) * fast
+                                )
                             if weight > 1e-12:
                                 left.add(k, low, width, weight, j)
                     self.left[stream, h] = left.close()
@@ -519,7 +525,13 @@ class Twin:
                     while j + 1 < end and u >= below:
                         j += 1
                         below += float(system.kernel_share[j])
+            first = int(self.base.kernel_start[m])
             at = since - logarithm(draw(k, DELAY)) * (1.0 / float(system.kernel_decay[j]))
+            if float(system.kernel_share[first]) > 1.0 + 1e-6 and row.component[i] != first:  # two waits
+                at = since + (
+                    -logarithm(draw(k, COMPONENT)) * (1.0 / float(system.kernel_decay[first + 1]))
+                    - logarithm(draw(k, DELAY)) * (1.0 / float(system.kernel_decay[first]))
+                )
             if at < self.horizon:
                 target = int(self.base.edge_target[edge])
                 heapq.heappush(self.heap, (at, k, target, me, m, (edge, row.low[i], row.width[i])))

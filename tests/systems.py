@@ -238,8 +238,9 @@ def small(gated=True, calmed=False, scale=1.0) -> System:
     return system
 
 
-def chance(seed: int, n_channels=5) -> System:
-    """A random small system: gates, guards, mixtures, effects by chance, timers, a calm, a profile."""
+def chance(seed: int, n_channels=5, builds_up=False) -> System:
+    """A random small system: gates, guards, mixtures (or answers that build up), effects by chance, timers, a calm, a
+    profile."""
     rng = np.random.default_rng(seed)
     b = Builder()
     n_facts = int(rng.integers(1, 4))
@@ -255,6 +256,9 @@ def chance(seed: int, n_channels=5) -> System:
     for _ in range(int(rng.integers(1, 4))):
         if rng.random() < 0.5:
             b.kernel((1.0, float(rng.uniform(0.1, 3.0))))
+        elif builds_up:
+            r, decay = float(rng.uniform(0.02, 0.9)), float(rng.uniform(0.1, 1.0))
+            b.kernel((1.0 / (1.0 - r), decay), (-r / (1.0 - r), decay / r))
         else:
             b.kernel((0.6, float(rng.uniform(0.5, 3.0))), (0.4, float(rng.uniform(0.05, 0.5))))
     b.profile([(-math.inf, 1.0), (5.0, 0.2), (9.0, 2.0)], swing=float(rng.choice([0.0, 0.5])), peak=30.0)

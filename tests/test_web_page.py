@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from comes_about import COMES_ABOUT, STILL
 from command_line import command_line
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
+from test_build_up import TEXT as LATE
 
 import powderkeg as pk
 from powderkeg.compare.interventions import choose, intervene
@@ -206,6 +207,21 @@ def test_runs_shared_out_to_threads_are_the_same_runs(opened: dict[str, Page]) -
     whole = page.evaluate("powderkeg.run({replicates: 50, years: 2, seed: 3})")["outcomes"]
     assert found == {name: values for name, values in whole.items() if name in found}
     assert len(found) > 10
+
+
+def test_answers_build_up_in_the_page_too(browser: Browser, tmp_path: Path) -> None:
+    """As they are, with another half-life; and an intervention on how they build up is refused in words."""
+    scenario, file = pk.loads(LATE), tmp_path / "page.html"
+    file.write_text(page_of(scenario, replicates=5), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    assert page_rows(page) == rows(pk.compile(scenario))
+    values = {"mechanisms.retaliation.half_life": 2.5}
+    assert page_rows(page, set=values) == rows(pk.compile(pk.edit(scenario, values)))
+    call = "powderkeg.run({replicates: 2, years: 1, seed: 1, on: ['later']})"
+    with pytest.raises(Error, match="build_up"):
+        page.evaluate(call)
+    page.close()
 
 
 def test_covariates_turn_on_their_days_in_the_page_too(browser: Browser, tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ TIMER = -3
 HISTORY = -4
 """`mechanism` of an event that was given as history."""
 
+TWO_WAITS = 1.0 + 1e-6
+"""Above this the share of a mechanism's first component says that its answers build up: no share of a mixture is."""
+
 
 class System(NamedTuple):
     """A model as arrays. Shapes: C channels, E edges, M mechanisms, S facts, R gate rows, P profiles, D calms.
@@ -65,7 +68,9 @@ class System(NamedTuple):
     edge_mass: Floats  # (E,) mean direct offspring with every factor at 1
     edge_gate: Ints  # (E,) gate row, 0 = the empty row
 
-    # kernels: phi_m(u) = sum_j share_j decay_j exp(-decay_j u); shares of a mechanism sum to 1
+    # kernels: phi_m(u) = sum_j share_j decay_j exp(-decay_j u); shares of a mechanism sum to 1. Answers that build up
+    # come after two waits, one after the other: two components, first the slow one with a share b1 / (b1 - b2) above 1,
+    # then the fast one with the rest, below 0. No other share is negative, and no sum of these is.
     kernel_start: Ints  # (M + 1,)
     kernel_share: Floats
     kernel_decay: Floats  # 1/day
@@ -113,6 +118,13 @@ class System(NamedTuple):
     @property
     def n_mechanisms(self) -> int:
         return len(self.kernel_start) - 1
+
+    @property
+    def builds_up(self) -> NDArray[np.bool_]:
+        """(M,) whether the answers of each mechanism come after two waits."""
+        first, found = self.kernel_start[:-1], np.diff(self.kernel_start) == 2
+        found[found] = self.kernel_share[first[found]] > TWO_WAITS
+        return np.asarray(found)
 
     @property
     def n_facts(self) -> int:

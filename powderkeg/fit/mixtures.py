@@ -201,11 +201,14 @@ def _aic(made: Made) -> float:
 
 
 def _candidates(made: Made) -> list[str]:
-    """Mechanisms with answers and half-lives that are free, and fewer than the most of them."""
+    """Mechanisms with answers and half-lives that are free, and fewer than the most of them; none that builds up."""
     problem, vector = made[1].problem, made[2].vector
     found = []
     for name in dict.fromkeys(whole_name(one) for one in problem.model.mechanisms):
         own = [p for p in problem.parameters if p.path.split(".")[:2] == ["mechanisms", name]]
+        written = problem.model.scenario.mechanisms.get(name) if problem.model.scenario is not None else None
+        if written is not None and float(written.build_up) > 0.0:
+            continue
         speeds = [p for p in own if p.kind == "half_life"]
         answers = [p for p in own if p.kind == "answers"]
         is_open = bool(own) and all(p.free for p in own) and len(speeds) < MOST and len(answers) == len(speeds)

@@ -20,6 +20,7 @@ from powderkeg.errors import Fault, ModelError
 from powderkeg.model.background import profiles
 from powderkeg.model.courses import Courses, Levels, known_days, make_courses
 from powderkeg.model.gates import Entry, GateTable, Literal
+from powderkeg.model.kernels import kernels
 from powderkeg.model.links import ChannelTable, IndexedCast, Links, Misfit, distinct_rows, expand_move, link
 from powderkeg.model.parts import Channel, Model
 from powderkeg.model.register import Register
@@ -401,23 +402,19 @@ def _edges(
     answers = np.array([float(one.answers) for one in scenario.mechanisms.values()])
     answers_at = np.array([register[f"mechanisms.{name}.answers"] for name in scenario.mechanisms], dtype=np.int64)
     scaled = np.concatenate([none.astype(np.float64), *weight])[order]
-    kernels = [one.half_lives for one in scenario.mechanisms.values()]
+    kernel_arrays, kernel_labels = kernels(scenario, register)
     arrays = {
         "edge_start": starts(np.bincount(source, minlength=draft.size)),
         "edge_target": np.concatenate([none, *reply])[order],
         "edge_mechanism": kind,
         "edge_mass": scaled * answers[kind],
         "edge_gate": np.concatenate([none, *row])[order],
-        "kernel_start": starts([len(kernel) for kernel in kernels]),
-        "kernel_share": np.array([float(part.share) for kernel in kernels for part in kernel]),
-        "kernel_decay": np.array([LN2 / float(part.days) for kernel in kernels for part in kernel]),
+        **kernel_arrays,
     }
     labels = {
         "edge_parameter": answers_at[kind],
         "edge_weight": scaled,
-        "kernel_parameter": np.array(
-            [register[path] for name in scenario.mechanisms for path in register.half_lives(name)], dtype=np.int64
-        ),
+        **kernel_labels,
     }
     return arrays, labels
 

@@ -172,6 +172,7 @@ def _mechanisms(model: Model, scenario: Scenario, found: ReachableStates, stable
                 "given": [tie(pattern) for pattern in one.given],
                 "then": [{"act": act(pattern), "share": float(share)} for pattern, share in one.then],
                 "answers": _said(one.answers),
+                "build_up": float(one.build_up),
                 "half_lives": [{**_said(part.days), "share": float(part.share)} for part in one.half_lives],
                 "only": only(one.needs, one.forbids, scenario),
                 "gates": gates.get(name, []),

@@ -52,6 +52,8 @@ def filled(model: Model, values: Mapping[str, float]) -> System:
             filling = model.edge_weight[named] * filling
         elif name in ("kernel_decay", "calm_decay"):
             filling = LN2 / filling
+            if name == "kernel_decay" and model.kernel_times is not None:
+                filling = filling * model.kernel_times[named]
         elif name == "level_factor" and model.factor_power is not None:
             filling = filling ** model.factor_power[named]
         array[named] = filling

@@ -216,7 +216,10 @@ def _mechanism(one: Data) -> str:
         text += f", given {both(one['given'])}"
     text += f": {_ways(one['then'])}. {_estimate(one['answers'])} answers"
     lives = one["half_lives"]
-    if len(lives) == 1:
+    if one["build_up"] > 0.0:
+        text += f", which die away by half within {_span(lives[0])}"
+        text += f" and take {percent(one['build_up'])} as long to build up"
+    elif len(lives) == 1:
         text += f", half of them within {_span(lives[0])}"
     else:
         speeds = [f"{percent(life['share'])} with half-life {_span(life)}" for life in lives]

@@ -93,6 +93,7 @@ class Model:
     edge_parameter    (E,) parameter with the answers that scale an edge, -1 if none
     edge_weight       (E,) mass of an edge per unit of answers: edge_mass = answers * edge_weight
     kernel_parameter  (K,) parameter with the half-life behind a decay, -1 if none
+    kernel_times      (K,) decay of each component as a multiple of ln 2 / half-life; None where all are 1
     factor_parameter  (len level_factor,) parameter a gate's factor comes from, -1 for guards and ties
     other_parameters  the same for other arrays of the system, by their names: durations, probabilities, profiles, calms
     heat              (C,) hostility of one act, 0 where it is not hostile
@@ -138,6 +139,7 @@ class Model:
     known_by: str = ""
     covariate_levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     part_of: Ints | None = None
+    kernel_times: Floats | None = None
 
     def _repr_html_(self) -> str:
         return as_html(self)

@@ -70,7 +70,7 @@ from powderkeg.scenario.language import (
     reserved_words,
 )
 from powderkeg.scenario.leaders import countries
-from powderkeg.scenario.shares import AnswersKind, HalfLives
+from powderkeg.scenario.shares import LEAST_BUILD_UP, AnswersKind, BuildUp, HalfLives
 from powderkeg.scenario.showing import REPORTING, Reporting
 from powderkeg.showing import as_html
 from powderkeg.wording import counted
@@ -374,6 +374,7 @@ class Mechanism:
         Amount(SHARE, least=0.0), "Mean number of direct answers to one act by each actor that can answer."
     )
     half_lives: tuple[HalfLife, ...] = declare(HalfLives(), "How soon the answers come.")
+    build_up: Quantity = declare(BuildUp(), "How long answers take to get under way.", default=Quantity(0.0))
     given: tuple[TiePattern, ...] = declare(
         Several(TiePatternKind()), "Ties that must hold, such as z backs y (all of these).", default=()
     )
@@ -389,6 +390,10 @@ class Mechanism:
 
 def _mechanism(mechanism: Mechanism, reader: Reader, path: str) -> Iterator[Slip]:
     yield from _needs(mechanism, reader, path)
+    if 0.0 < float(mechanism.build_up) < LEAST_BUILD_UP:
+        yield Slip("build_up", f"{float(mechanism.build_up):g}", f"0, or from {LEAST_BUILD_UP:g} to 0.9")
+    if float(mechanism.build_up) > 0.0 and len(mechanism.half_lives) > 1:
+        yield Slip("build_up", "answers that build up, beside several half-lives", "one half_life")
     tied = {end for tie in mechanism.given if tie.holds for end in (tie.subject, tie.object)}
     asked = [end for tie in mechanism.given if not tie.holds for end in (tie.subject, tie.object) if end in VARIABLES]
     for when in mechanism.when:

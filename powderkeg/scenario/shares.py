@@ -185,6 +185,32 @@ class HalfLivesKind(Kind):
         }
 
 
+BUILD_UP: Final = Amount(SHARE, least=0.0, most=0.9, estimate=False)
+LEAST_BUILD_UP: Final = 0.01
+
+
+class BuildUp(SeveralKeys):
+    """`build_up: 30 %`, which is not written where it is 0: most mechanisms have none."""
+
+    keys = {  # noqa: RUF012
+        "build_up": (
+            BUILD_UP,
+            "How long answers take to get under way, as a share of how long they take to die away: an act is answered "
+            "by nobody at once, then by more, then by half as many with every half-life. 0: most come at once.",
+        ),
+    }
+
+    def join(self, values: dict[str, Any]) -> Quantity:
+        found: Quantity = values["build_up"]
+        return found
+
+    def split(self, value: Quantity, writer: Writer) -> dict[str, Any]:
+        return {"build_up": value} if value.value > 0.0 else {}
+
+    def places(self, value: Quantity) -> Iterator[EditablePlace]:
+        yield EditablePlace("build_up", BUILD_UP, value, lambda new: new)
+
+
 class HalfLives(SeveralKeys):
     """`half_life: 3 days`, or `half_lives` with a share for each."""
 

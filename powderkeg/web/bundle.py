@@ -20,7 +20,7 @@ from powderkeg.analyze.streams import streams
 from powderkeg.compare.interventions import Named, contradictions, plan
 from powderkeg.compare.measures import STANDOFFS
 from powderkeg.engine.arrays import HISTORY, System
-from powderkeg.errors import UsageError
+from powderkeg.errors import Fault, UsageError
 from powderkeg.model import Model
 from powderkeg.model.compiling import compile_scenario
 from powderkeg.model.deaths import laws_of
@@ -125,6 +125,7 @@ def _cells(model: Model) -> dict[str, Any]:
         "edge_weight": _plain(model.edge_weight),
         "power": None if model.factor_power is None else _plain(model.factor_power),
         "times": None if model.times_parameter is None else _plain(model.times_parameter),
+        "kernel_times": None if model.kernel_times is None else _plain(model.kernel_times),
     }
 
 
@@ -338,6 +339,8 @@ def _part(model: Model, name: str) -> dict[str, Any]:
             told["turns"] = turns
         if not turn.plain:
             changed = compile_scenario(edit(model.scenario, turn.changes), levels=model.covariate_levels)
+            if not np.array_equal(_times(model), _times(changed)):
+                raise UsageError(Fault.at(f"interventions.{name}.set", "build_up", "what the page can change"))
             told |= {
                 "cells": _other_cells(model, changed),
                 "weight": _differing(model.edge_weight, changed.edge_weight),
@@ -351,6 +354,11 @@ def _part(model: Model, name: str) -> dict[str, Any]:
             for p in made.policies
         ],
     }  # fmt: skip
+
+
+def _times(model: Model) -> Any:
+    """Decays as multiples of those of their half-lives, as far as they are others."""
+    return np.ones(len(model.system.kernel_decay)) if model.kernel_times is None else model.kernel_times
 
 
 def _differing(one: NDArray[Any], other: NDArray[Any]) -> list[list[Any]]:

@@ -103,7 +103,7 @@ function powderkegCore(model, wasm, signatures) {
     const weight = patch && patch.weight ? Float64Array.from(edgeWeight0) : edgeWeight0;
     if (patch && patch.weight) for (const [i, x] of patch.weight) weight[i] = number(x);
     for (const [name, cells] of Object.entries(model.cells)) {
-      if (["edge_weight", "times", "power"].includes(name) || !cells) continue;
+      if (["edge_weight", "times", "power", "kernel_times"].includes(name) || !cells) continue;
       const array = Float64Array.from(base0[name]);
       for (let i = 0; i < cells.length; i++) {
         const p = cells[i];
@@ -113,7 +113,8 @@ function powderkegCore(model, wasm, signatures) {
           const t = model.cells.times[i];
           x = (t >= 0 ? values[t] : 1.0) * x;
         } else if (name === "edge_mass") x = weight[i] * x;
-        else if (name === "kernel_decay" || name === "calm_decay") x = LN2 / x;
+        else if (name === "kernel_decay") x = model.cells.kernel_times ? LN2 / x * model.cells.kernel_times[i] : LN2 / x;
+        else if (name === "calm_decay") x = LN2 / x;
         else if (name === "level_factor" && model.cells.power && model.cells.power[i] !== 1) x **= model.cells.power[i];
         array[i] = x;
       }

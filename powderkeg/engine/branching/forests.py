@@ -20,8 +20,30 @@ ROOT = -1
 
 
 @inner
+def _walk_back(f: Feeds, k: Kernels, cell_time: Floats, first: int, at: int, m: int, t: float, aim: float) -> int:
+    """The cell at which what the feeds of a slot give by time t, summed from the last one back, comes to `aim`."""
+    best, most = at, -1.0
+    while at >= first:
+        age = t - cell_time[f.cell[at]] - k.shift
+        given = 0.0
+        for j in range(k.start[m], k.start[m + 1]):
+            given += k.weight[j] * np.exp(-k.decay[j] * age)
+        given *= f.mass[at]
+        if given > most:
+            best, most = at, given
+        aim -= given
+        if aim < 0.0 and given > 0.0:
+            return int(f.cell[at])
+        at -= 1
+    return int(f.cell[best])  # rounding
+
+
+@inner
 def draw_parent(f: Feeds, k: Kernels, cell_time: Floats, s: int, t: float, u: float, v: float) -> int:
-    """The earlier cell that an act at time t answers to by slot s: two uniforms choose component and feed."""
+    """The earlier cell that an act at time t answers to by slot s: two uniforms choose component and feed.
+
+    Answers that build up have a component below 0: u is then followed back from feed to feed.
+    """
     at = last_feed(f.start, f.cell, cell_time, s, t)
     first = f.start[s]
     m = k.slot_mechanism[s]
@@ -29,6 +51,8 @@ def draw_parent(f: Feeds, k: Kernels, cell_time: Floats, s: int, t: float, u: fl
     total = 0.0
     for j in range(k.start[m], k.start[m + 1]):
         total += k.weight[j] * f.level[at, j - k.start[m]] * np.exp(-k.decay[j] * age)
+    if k.start[m + 1] - k.start[m] == 2 and k.weight[k.start[m] + 1] < 0.0:
+        return int(_walk_back(f, k, cell_time, first, at, m, t, u * total))
     chosen = k.start[m + 1] - 1
     left = u * total
     for j in range(k.start[m], k.start[m + 1]):

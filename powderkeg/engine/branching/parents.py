@@ -272,6 +272,7 @@ def carry(
                         for c in range(n_categories):
                             mix[c] += w * reach[s, j - k.start[m], c]
                     for c in range(n_categories):
+                        mix[c] = max(mix[c], 0.0)  # rounding, where answers build up
                         total += mix[c]
                     if not total > 0.0:  # faded beyond what numbers hold: nothing is known of it
                         fixed[r - low, own[here]] += law.part_share[p]

@@ -34,7 +34,7 @@ def excited_days(  # type: ignore[no-untyped-def]
     for d in range(n_days):
         g = min(d, gates.shape[0] - 1)
         for s in range(len(held)):
-            if held[s] > 0.0:
+            if held[s] != 0.0:  # below 0 is a part of answers that build up
                 left = math.exp(-decay[slot_component[s]])
                 c = slot_target[s]
                 expected[d, c] += held[s] * (1.0 - left) * gates[g, slot_gate[s]] * gates[g, channel_gate[c]]
@@ -151,7 +151,7 @@ def means_ahead(  # type: ignore[no-untyped-def]
             for c in range(C):
                 now[c] = 0.0
             for s in range(len(future)):
-                if future[s] > 0.0:
+                if future[s] != 0.0:
                     stays = left[slot_component[s]]
                     c = slot_target[s]
                     now[c] += future[s] * (1.0 - stays) * gates[row, slot_gate[s]] * gates[row, channel_gate[c]]

@@ -142,6 +142,7 @@ def answer_shares(kernel_start: Ints, kernel_share: Floats, decay: Floats, total
                 share[m, lag] += kernel_share[j] * next_day(b) * np.exp(-b * (lag - 1))
         so_far = 0.0
         for lag in range(total):
+            share[m, lag] = max(share[m, lag], 0.0)  # rounding, where answers build up
             so_far += share[m, lag]
             by_then[m, lag] = so_far
             if 1.0 - so_far > TAIL:

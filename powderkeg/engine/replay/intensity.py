@@ -363,7 +363,7 @@ def bring(ints: Ints, floats: Floats, c: int, x: Floats, held: int, since: int, 
             j0 = ints[ints[SLOT_FIRST] + k]
             decay = ints[COMPONENT_DECAY] + ints[ints[COMPONENT_START] + ints[ints[SLOT_MECHANISM] + k]] - j0
             for j in range(j0, ints[ints[SLOT_FIRST] + k + 1]):
-                if x[held + j] > 0.0:
+                if x[held + j] != 0.0:
                     x[held + j] *= math.exp(-floats[decay + j] * gone)
         x[since + c] = time
 

@@ -205,7 +205,7 @@ def _silence(
                 first = ints[ints[COMPONENT_START] + ints[ints[SLOT_MECHANISM] + k]] - j0
                 inside = 0.0
                 for j in range(j0, ints[ints[SLOT_FIRST] + k + 1]):
-                    if x[held + j] > 0.0:
+                    if x[held + j] != 0.0:
                         left = x[fade + first + j]
                         inside += x[held + j] * (1.0 - left) / floats[ints[COMPONENT_DECAY] + first + j]
                         x[held + j] *= left

@@ -16,7 +16,6 @@ from powderkeg.engine.arrays import BACKGROUND
 from powderkeg.engine.compiled import inner, loop
 from powderkeg.engine.draws import (
     CHOICE,
-    COMPONENT,
     DELAY,
     FIRST,
     IMMIGRANT,
@@ -29,6 +28,7 @@ from powderkeg.engine.draws import (
 from powderkeg.engine.elementary import logarithm
 from powderkeg.engine.simulation.alias import pick
 from powderkeg.engine.simulation.tables import Tables
+from powderkeg.engine.simulation.thinning import delay
 
 # Why the loop returned; the first two as in `simulation`.
 FINISHED, STOPPED, FULL, DEEP, OVER_LIMIT = 0, 1, 2, 3, 4
@@ -130,13 +130,7 @@ def run_clusters(  # type: ignore[no-untyped-def]
                         if share >= keep[8 * e + 7]:
                             e = entry[8 * e + 4]
                         m = entry[8 * e + 2]
-                        j = ints[at.kernel_start + m]
-                        j_last = ints[at.kernel_start + m + 1] - 1
-                        if j < j_last:
-                            u = draw(key2, COMPONENT)
-                            while j < j_last and u >= floats[kernel + 2 * j]:
-                                j += 1
-                        when = t - logarithm(draw(key2, DELAY)) * floats[kernel + 2 * j + 1]
+                        when = t + delay(key2, m, -1, at, ints, floats, kernel)
                         if when < horizon:
                             stack_time[n_stack] = when
                             stack_key[n_stack] = key2

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from powderkeg.engine.arrays import BACKGROUND, SCHEDULED, TIMER, Floats, Ints
+from powderkeg.engine.arrays import BACKGROUND, SCHEDULED, TIMER, TWO_WAITS, Floats, Ints
 from powderkeg.engine.compiled import inlined, loop
 from powderkeg.engine.draws import (
     CHOICE,
@@ -294,6 +294,20 @@ def component(k: Any, m: int, fixed: int, at: TableLayout, ints: Ints, floats: F
 
 
 @inlined
+def delay(k: Any, m: int, fixed: int, at: TableLayout, ints: Ints, floats: Floats, kernel: int) -> float:
+    """Days until an answer by mechanism m comes. `fixed`: the kernel component that it is known to come by, or -1.
+
+    Where answers build up, the first component is the second wait; who is not known to be in it yet has both before it.
+    """
+    first = ints[at.kernel_start + m]
+    j = component(k, m, fixed, at, ints, floats, kernel)
+    if floats[kernel + 2 * first] > TWO_WAITS and fixed != first:
+        before = -logarithm(draw(k, COMPONENT)) * floats[kernel + 2 * first + 3]
+        return float(before - logarithm(draw(k, DELAY)) * floats[kernel + 2 * first + 1])
+    return float(-logarithm(draw(k, DELAY)) * floats[kernel + 2 * j + 1])
+
+
+@inlined
 def answer(
     row: int, n_rows: int, key: Any, since: float, me: int, at: TableLayout, ints: Ints, floats: Floats, entry: Ints,
     keep: Floats, queue: Queue, clock: Clock, here: InPhase, most_waiting: float,
@@ -319,8 +333,7 @@ def answer(
                 if share >= keep[8 * e + 7]:
                     e = entry[8 * e + 4]
                 m = entry[8 * e + 2]
-                j = component(k, m, entry[8 * e + 6], at, ints, floats, here.kernel)
-                when = since - logarithm(draw(k, DELAY)) * floats[here.kernel + 2 * j + 1]
+                when = since + delay(k, m, entry[8 * e + 6], at, ints, floats, here.kernel)
                 if when < clock.horizon:
                     wait(queue, clock, when, k, e, me, entry[8 * e + 1], m, FIRST)
         row += n_rows

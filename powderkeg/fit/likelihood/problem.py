@@ -56,6 +56,7 @@ class Problem:
     shape_places  positions of the background's course within the vector
     component_decay  (kernel components,) which decay parameter each component has, or -1
     component_value  (kernel components,) decays as the scenario has them, 1/day
+    component_times  (kernel components,) each decay as a multiple of that of its half-life
     law_rates        positions of the rates whose channels each have a multiple of it, drawn from a law; its log shapes
                      are the last of the log parameters
     varying          what tells backgrounds apart beyond rates, None where nothing does; its effects are the last of the
@@ -78,6 +79,7 @@ class Problem:
     held: NDArray[np.bool_]
     component_decay: Ints
     component_value: Floats
+    component_times: Floats
     n_rates: int
     n_factors: int
     law_rates: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -114,7 +116,7 @@ class Problem:
         """(kernel components,) decays at a parameter vector."""
         own = self.component_decay >= 0
         result = self.component_value.copy()
-        result[own] = np.exp(vector[self.n_smooth + self.component_decay[own]])
+        result[own] = np.exp(vector[self.n_smooth + self.component_decay[own]]) * self.component_times[own]
         return result
 
     def decay_gradient(self, by_component: Floats) -> Floats:
@@ -200,6 +202,7 @@ def pose(
         rate_of, rates, before = pool_rates(model, rate_of, rates)
         varying = make_varying(model, differences, rate_of, rates, before, shape)
     sources = _sources(model, system, rate_of, rates, factor_of, len(factors), varying)
+    times = model.kernel_times if model.kernel_times is not None else np.ones(len(half_life_of))
     calendar = empty_calendar()
     if layer is not None:
         system, sources, calendar = layer.over(system, sources, model.n_acts)
@@ -207,7 +210,7 @@ def pose(
             worth=layer.worth(data), worth_now=layer.worth(data, now=True), unseen=layer.unseen_within(data.days)
         )
         if layer.repeats is not None:
-            half_life_of = np.append(half_life_of, -1)
+            half_life_of, times = np.append(half_life_of, -1), np.append(times, 1.0)
     effects = varying.count if varying is not None else 0
     repeats = layer is not None and layer.repeats is not None
     counts = _Counts(len(rates), len(answers) + repeats, sources.n_factors, shape.basis.shape[1] + effects)
@@ -228,6 +231,7 @@ def pose(
         held=held,
         component_decay=half_life_of,
         component_value=system.kernel_decay.astype(np.float64),
+        component_times=times,
         n_rates=counts.rates,
         n_factors=counts.factors,
         varying=varying,
