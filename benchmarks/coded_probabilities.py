@@ -50,7 +50,7 @@ OWN = {"tests": HERE.parent / "tests" / "text" / "sentences.csv"} | {
     for name in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
                  "eleventh", "twelfth")
 }
-PATTERNS_FROM = ("textbook", "tests", "first", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+PATTERNS_FROM = ("textbook", "tests", "first", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "eleventh")
 """Sets from which patterns were written."""
 FOLDS, RIDGES = 10, (0.5, 1.0, 2.0, 4.0)
 BELIEVED = {"doubt: question": -3.0, "doubt: condition": -3.0, "doubt: negated": -3.0}

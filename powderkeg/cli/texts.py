@@ -54,7 +54,7 @@ def code(
         typer.Option(
             "--min-probability", "--least", min=0.0, max=1.0, help="Least probability of an event that is told."
         ),
-    ] = 0.5,
+    ] = 0.56,
     mentions: Annotated[bool, typer.Option("--mentions", help="Every mention is a row, not one row an event.")] = False,
     statements: Annotated[bool, typer.Option("--statements", help="Also what was only said (CAMEO 01).")] = False,
     given: Annotated[
@@ -62,6 +62,9 @@ def code(
         typer.Option(
             "--given", help="A table names source and target of each text: say what the one does to the other."
         ),
+    ] = False,
+    patterns_alone: Annotated[
+        bool, typer.Option("--patterns-alone", help="With --given: leave out what the other words speak for.")
     ] = False,
     workers: Workers = None,
     as_json: AsJson = False,
@@ -86,7 +89,7 @@ def code(
             "progress": progress,
         }  # fmt: skip
         if given:
-            table = code_given(paths, day, statements=statements, **shared)
+            table = code_given(paths, day, statements=statements, opinion=not patterns_alone, **shared)
         elif place is None:
             table = coded(paths, day, **asked)
         else:

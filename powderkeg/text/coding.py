@@ -7,6 +7,7 @@ between a source and a target that are given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,17 +17,24 @@ from powderkeg.text.actors import Mention, Mentions, Surroundings
 from powderkeg.text.candidates import ActBetween, candidates
 from powderkeg.text.grammar import is_verb, subjects_of
 from powderkeg.text.names import Gazetteer
+from powderkeg.text.opinion import SHARPNESS, WEIGHT, opinions
+from powderkeg.text.opinion import features as features_of_words
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ON_THE_WAY, ActReading, SentenceReader
 from powderkeg.text.sentences import Sentence, Word
 from powderkeg.text.sureness import TOLD, features, probability
 
 Weighed = tuple[ActBetween, dict[str, float], float]
+Option = tuple[float, str, tuple[str, ...]]
 
 STATEMENTS = "01"
 MUTUAL = ("040", "041", "042", "043", "046", "057", "060", "061", "062")
 """Acts of which either side may be told first: who visits is received."""
 LAND = "LAND"
+NEVER, NOT_READ, SELDOM = -100.0, -3.0, -3.0
+"""How well an act fits that is none; one that no pattern reads; and what the words say for a kind they do not know."""
+OWN_FITS = 30.0
+"""How well a user's own pattern fits: beyond whatever ours and the other words may say."""
 UNREAL = {"condition", "question", "negated"}
 HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
@@ -227,28 +235,44 @@ def _kind(side: Mention | None) -> str:
 
 def chosen(
     sentence: Sentence, lexicon: Lexicon, names: Gazetteer, source: tuple[int, int] | None,
-    target: tuple[int, int] | None, statements: bool = True,
+    target: tuple[int, int] | None, statements: bool = True, opinion: bool = True,
 ) -> tuple[str, float, tuple[str, ...]]:  # fmt: skip
     """The act from a source to a target whose words are given as offsets into the text: always one.
 
+    opinion  whether the words of the sentence weigh in beside the patterns
     returns  code, probability, rules
     """
-    cast = Mentions(sentence, names)
-    reader = SentenceReader(sentence, lexicon, cast)
     first, last = _tokens_in(sentence, source), _tokens_in(sentence, target)
-    options: list[tuple[float, ActReading]] = []
-    for reading in _everything(reader, sentence):
-        if reading.code.startswith(STATEMENTS) and not statements:
-            continue
-        options.append((_fit(reading, first, last, sentence), reading))
-    if not options:
-        return _by_words(sentence, lexicon, statements)
-    charges = [told for _, one in options if (told := _charged(one, sentence, first, last)) is not None]
-    options += [(_fit(one, first, last, sentence), one) for one in charges]
-    fit, best = max(options, key=lambda one: one[0])
-    mentions = [_mention_at(cast, one) for one in (first, last)]
-    code = adjusted(best.code, mentions[0], mentions[1], sentence)
-    return code, round(max(0.05, min(0.97, 0.3 + 0.1 * fit)), 3), best.rules
+    best: dict[str, Option] = {}
+    for one in options(sentence, lexicon, names, first, last, statements):
+        if one[0] > best.get(one[1][:2], (NEVER, "", ()))[0]:
+            best[one[1][:2]] = one
+    if not opinion:
+        fit, code, rules = max(best.values(), default=(0.0, "", ()), key=lambda one: one[0])
+        if not code:
+            return _by_words(sentence, lexicon, statements)
+        return code, round(max(0.05, min(0.97, 0.3 + 0.1 * fit)), 3), rules
+    said = opinions(features_of_words(sentence, first, last))
+    for root in said:
+        best.setdefault(root, (NOT_READ, f"{root}0", ("by the words of the sentence",)))
+    scores = {root: one[0] + WEIGHT * said.get(root, SELDOM) for root, one in best.items()}
+    root = max(scores, key=lambda one: scores[one])
+    share = 1 / sum(math.exp(SHARPNESS * (one - scores[root])) for one in scores.values())
+    return best[root][1], round(share, 3), best[root][2]
+
+
+def options(
+    sentence: Sentence, lexicon: Lexicon, names: Gazetteer, source: set[int], target: set[int], statements: bool
+) -> list[Option]:
+    """Every act that is read in a sentence: how well it fits a source and a target, its code, its rules."""
+    cast = Mentions(sentence, names)
+    readings = [
+        one for one in SentenceReader(sentence, lexicon, cast).all()
+        if statements or not one.code.startswith(STATEMENTS)
+    ]  # fmt: skip
+    readings += [told for one in readings if (told := _charged(one, sentence, source, target)) is not None]
+    sides = [_mention_at(cast, one) for one in (source, target)]
+    return [(_fit(one, source, target, sentence), adjusted(one.code, *sides, sentence), one.rules) for one in readings]
 
 
 def _charged(reading: ActReading, sentence: Sentence, source: set[int], target: set[int]) -> ActReading | None:
@@ -274,17 +298,13 @@ def _above(token: Word) -> Iterator[Word]:
         token = token.head
 
 
-def _everything(reader: SentenceReader, sentence: Sentence) -> Iterator[ActReading]:
-    yield from reader.all()
-
-
 def _fit(reading: ActReading, source: set[int], target: set[int], sentence: Sentence) -> float:
     """How well a reading fits a source and a target."""
     doers = {at for one in reading.doers for at in _phrase(one)}
     sufferers = {at for one in reading.sufferers for at in _phrase(one)}
     if reading.code.startswith(MUTUAL) and source & sufferers and target & doers:
         doers, sufferers = sufferers, doers
-    score = 2.5 * (1 - 0.6**reading.weight) if reading.weight < 50 else 8.0
+    score = 2.5 * (1 - 0.6**reading.weight) if reading.weight < 50 else OWN_FITS
     if source & doers:
         score += 3.0
     elif source & sufferers and not reading.both:

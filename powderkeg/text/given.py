@@ -26,12 +26,14 @@ def code_given(
     patterns: Sequence[str | Path] = (),
     actors: Sequence[str | Path] = (),
     statements: bool = False,
+    opinion: bool = True,
 ) -> EventTable:
     """One row for each row of the tables: what its source does to its target; never nothing."""
     kept: list[Report] = [one for one in reports(paths, day_of(date), mapping, given=True) if one.given is not None]
     asked = [(one.text, *(one.given or ("", ""))) for one in kept]
     rows = []
-    found = classified(asked, statements=statements, patterns=tuple(map(str, patterns)), actors=tuple(map(str, actors)))
+    files = {"patterns": tuple(map(str, patterns)), "actors": tuple(map(str, actors))}
+    found = classified(asked, statements=statements, opinion=opinion, **files)
     for report, (text, source, target), one in zip(kept, asked, found, strict=True):
         when = float((report.day or UNDATED).toordinal())
         rows.append(

@@ -34,17 +34,20 @@ class Classified:
     rules: tuple[str, ...]
 
 
-def classify(sentence: str, source: str, target: str = "", *, statements: bool = False) -> Classified:
+def classify(
+    sentence: str, source: str, target: str = "", *, statements: bool = False, opinion: bool = True
+) -> Classified:
     """What `source` does to `target` in a sentence, by the words; never nothing.
 
     statements  whether it may be a mere statement (CAMEO 01), which PLOVER does not know
+    opinion     whether all words of the sentence weigh in beside the patterns (`powderkeg.text.opinion`)
     """
-    (found,) = classified([(sentence, source, target)], statements=statements)
+    (found,) = classified([(sentence, source, target)], statements=statements, opinion=opinion)
     return found
 
 
 def classified(
-    rows: Iterable[tuple[str, str, str]], *, statements: bool = False, patterns: tuple[str, ...] = (),
+    rows: Iterable[tuple[str, str, str]], *, statements: bool = False, opinion: bool = True, patterns: tuple[str, ...] = (),
     actors: tuple[str, ...] = (),
 ) -> Iterator[Classified]:  # fmt: skip
     """The same for many sentences: (sentence, source, target)."""
@@ -58,19 +61,20 @@ def classified(
 
     for sentences in parsed(texts(), words):
         text, source, target = kept.pop(0)
-        yield _of(sentences, _plain(text), (source, target), (words, names), statements)
+        yield _of(sentences, _plain(text), (source, target), (words, names), (statements, opinion))
 
 
 def _of(
-    sentences: list[Sentence], text: str, sides: tuple[str, str], books: tuple[Lexicon, Gazetteer], statements: bool
-) -> Classified:
-    words, names = books
+    sentences: list[Sentence], text: str, sides: tuple[str, str], books: tuple[Lexicon, Gazetteer],
+    may: tuple[bool, bool],
+) -> Classified:  # fmt: skip
+    (words, names), (statements, opinion) = books, may
     spans = [place_of(side, text, names) for side in sides]
     if not sentences:
         found: tuple[str, float, tuple[str, ...]] = ("010" if statements else "040"), 0.1, ("no words",)
     else:
         best = max(sentences, key=lambda one: (_holds(one, spans), len(one)))
-        found = chosen(best, words, names, spans[0], spans[1], statements)
+        found = chosen(best, words, names, spans[0], spans[1], statements, opinion)
     code, probability, rules = found
     entry = entries("cameo")[code]
     return Classified(code, entry.title, to_plover(code), entry.tone, probability, rules)
