@@ -22,7 +22,6 @@ from pathlib import Path
 
 import coded_probabilities
 import numpy as np
-import textbook
 from scipy import sparse
 from scipy.optimize import minimize, minimize_scalar
 
@@ -71,7 +70,9 @@ def asked() -> Iterator[Asked]:
                 source, target = sides[0], (sides[len(one.sources) :] or sides[1:] or [""])[0]
                 rows.append((TEXTBOOK, text, source, target, ROOT_OF[one.code]))
     words, names = lexicon(), gazetteer()
-    for (name, text, *sides, root), sentences in zip(rows, parsed((_plain(row[1]) for row in rows), words), strict=True):
+    for (name, text, *sides, root), sentences in zip(
+        rows, parsed((_plain(row[1]) for row in rows), words), strict=True
+    ):
         spans = [place_of(one, _plain(text), names) for one in sides]
         best = max(sentences, key=lambda one: (_holds(one, spans), len(one)))
         source, target = (_tokens_in(best, span) for span in spans)
@@ -169,10 +170,16 @@ def main() -> None:
     sharpness = float(minimize_scalar(unlikely, bounds=(0.05, 5.0), method="bounded").x)
     lines = [
         f"counted beside a reading's fit, mean F1: {', '.join(f'{one:g}: {f1:.3f}' for one, f1 in by_count.items())}",
-        *([f"the same on textbook sentences: "
-           f"{', '.join(f'{one:g}: {counted(table, said, one, table.sets == TEXTBOOK):.3f}' for one in COUNTS)}"]
-          if (table.sets == TEXTBOOK).any() else []),
-        f"chosen: {count:g}; sharpness {sharpness:.2f}; calibration error {calibration(table, both, held, sharpness):.3f}",
+        *(
+            [
+                f"the same on textbook sentences: "
+                f"{', '.join(f'{one:g}: {counted(table, said, one, table.sets == TEXTBOOK):.3f}' for one in COUNTS)}"
+            ]
+            if (table.sets == TEXTBOOK).any()
+            else []
+        ),
+        f"chosen: {count:g}; sharpness {sharpness:.2f}; "
+        f"calibration error {calibration(table, both, held, sharpness):.3f}",
         *(line for name in (*fresh, TEXTBOOK) if (line := told(table, name, said, both))),
         told(table, "all fresh", said, both, held),
     ]
@@ -203,8 +210,10 @@ def told(table: Table, name: str, said: np.ndarray, both: np.ndarray, rows: np.n
     tones = {n: next(entry.tone for code, entry in entries("cameo").items() if code.startswith(root))
              for n, root in enumerate(ROOTS)}  # fmt: skip
     ways = {"patterns": table.fits, "words": said, "both": both}
-    by = [f"{way} {mean_f1(table.y[here], of[here].argmax(1)):.3f}/{mean_f1(table.y[here], of[here].argmax(1), tones):.3f}"
-          for way, of in ways.items()]  # fmt: skip
+    by = []
+    for way, of in ways.items():
+        wanted, found = table.y[here], of[here].argmax(1)
+        by.append(f"{way} {mean_f1(wanted, found):.3f}/{mean_f1(wanted, found, tones):.3f}")
     return f"{name:<10} {here.sum()} sentences, mean F1 of roots/classes: {', '.join(by)}"
 
 

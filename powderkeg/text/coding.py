@@ -35,6 +35,8 @@ NEVER, NOT_READ, SELDOM = -100.0, -3.0, -3.0
 """How well an act fits that is none; one that no pattern reads; and what the words say for a kind they do not know."""
 OWN_FITS = 30.0
 """How well a user's own pattern fits: beyond whatever ours and the other words may say."""
+OTHER_LEADERS, DISMISSED = "0831", "172"
+DISMISSING = frozenset({"sack", "dismiss", "fire", "replace", "dissolve", "remove", "oust", "depose"})
 UNREAL = {"condition", "question", "negated"}
 HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
@@ -271,8 +273,27 @@ def options(
         if statements or not one.code.startswith(STATEMENTS)
     ]  # fmt: skip
     readings += [told for one in readings if (told := _charged(one, sentence, source, target)) is not None]
-    sides = [_mention_at(cast, one) for one in (source, target)]
-    return [(_fit(one, source, target, sentence), adjusted(one.code, *sides, sentence), one.rules) for one in readings]
+    doer, sufferer = _mention_at(cast, source), _mention_at(cast, target)
+    return [
+        (
+            _fit(one, source, target, sentence),
+            adjusted(_on_whom(one, target, sentence), doer, sufferer, sentence),
+            one.rules,
+        )
+        for one in readings
+    ]
+
+
+def _on_whom(reading: ActReading, target: set[int], sentence: Sentence) -> str:
+    """The code of a reading; leaders and parliaments of the target are dismissed by force, one's own to give way."""
+    own = {
+        at
+        for one in reading.sufferers
+        if one.dep in ("dobj", "nsubjpass") and one.head.i == reading.at
+        for at in _phrase(one)
+    }
+    verb = sentence.words[reading.at - sentence.first].lemma
+    return DISMISSED if reading.code == OTHER_LEADERS and verb in DISMISSING and target & own else reading.code
 
 
 def _charged(reading: ActReading, sentence: Sentence, source: set[int], target: set[int]) -> ActReading | None:

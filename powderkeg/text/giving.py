@@ -47,8 +47,8 @@ def classify(
 
 
 def classified(
-    rows: Iterable[tuple[str, str, str]], *, statements: bool = False, opinion: bool = True, patterns: tuple[str, ...] = (),
-    actors: tuple[str, ...] = (),
+    rows: Iterable[tuple[str, str, str]], *, statements: bool = False, opinion: bool = True,
+    patterns: tuple[str, ...] = (), actors: tuple[str, ...] = (),
 ) -> Iterator[Classified]:  # fmt: skip
     """The same for many sentences: (sentence, source, target)."""
     words, names = lexicon(patterns), gazetteer(actors)

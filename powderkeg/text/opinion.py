@@ -2,8 +2,8 @@
 
 In: a sentence, and the words of a source and a target. Out: for each kind of act (two digits of CAMEO) the logarithm of
 its probability by a linear model over words and their places between the two. Its weights are a file to read,
-`words/opinion.csv`, fitted by `benchmarks/second_opinion.py`, which says there on what and how well. It only ever weighs
-in beside the patterns: `coding.chosen` adds it, times `WEIGHT`, to how well each reading fits.
+`words/opinion.csv`, fitted by `benchmarks/second_opinion.py`, which says there on what and how well. It only ever
+weighs in beside the patterns: `coding.chosen` adds it, times `WEIGHT`, to how well each reading fits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib import resources
 from powderkeg.text.sentences import Sentence, Word
 
 CONSTANT = "constant"
-WEIGHT, SHARPNESS = 0.5, 0.49
+WEIGHT, SHARPNESS = 0.5, 0.5
 """What the second opinion counts beside a reading's fit, and how sharply both together tell kinds of acts apart: chosen
 by cross-validation over sets of sentences (words/opinion.csv)."""
 SAY_NOTHING = frozenset({"PUNCT", "NUM", "DET", "PRON", "PROPN", "SPACE", "SYM", "X"})

@@ -245,7 +245,7 @@ def _patterns(
     text: str, kind: str, means: str, place: tuple[str, int, bool], lists: dict[str, tuple[str, ...]],
     faults: list[Fault],
 ) -> Iterator[WordPattern]:  # fmt: skip
-    """A pattern for each head. Of a noun, the word before the first preposition is the head; of a verb the first."""
+    """A pattern for each head: of a verb the first word but for "not", of a noun the one before a preposition."""
     name, number, own = place
     weak = kind.startswith("weak")
     first, _, roles = kind.removeprefix("weak ").partition(" ")
@@ -256,7 +256,7 @@ def _patterns(
         subjects = lists[stands[1:]]
     else:
         subjects = tuple(_clean(one) for one in stands.split("|") if one)
-    at = 0
+    at = int(first == "verb" and len(words) > 1 and words[0] == "not")
     if first == "noun":
         at = next((n for n, word in enumerate(words) if n and word in PREPOSITIONS), len(words)) - 1
     sets = []

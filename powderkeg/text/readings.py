@@ -441,7 +441,8 @@ class SentenceReader:
         if not is_verb(verb):
             return found
         auxiliaries = {child.lower for child in verb.children if child.dep in ("aux", "auxpass")}
-        negated = any((child.dep == "neg" or child.lower == "never") and child.i < verb.i for child in verb.children)
+        negated = any((child.dep == "neg" or child.lower == "never") and child.i < verb.i and child.i not in found.words
+                      for child in verb.children)  # fmt: skip
         negated = negated or any(by_no_means(child) for child in verb.children)
         if verb.head.lower == "going" and verb.dep == "xcomp":
             auxiliaries.add("will")
