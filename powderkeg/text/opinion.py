@@ -28,7 +28,7 @@ DEEPEST = 20
 
 
 @dataclass(frozen=True)
-class Weights:
+class WordWeights:
     """Kinds of acts, and for each feature a weight for each of them."""
 
     roots: tuple[str, ...]
@@ -68,15 +68,15 @@ def _up(word: Word) -> Iterator[int]:
 
 
 @cache
-def weights() -> Weights:
+def weights() -> WordWeights:
     """The weights as `words/opinion.csv` has them."""
     text = (resources.files("powderkeg.text") / "words" / "opinion.csv").read_text(encoding="utf-8")
     rows = csv.reader(line for line in text.splitlines() if not line.startswith("#"))
     _, *roots = next(rows)
-    return Weights(tuple(roots), {name: tuple(float(one or 0) for one in said) for name, *said in rows})
+    return WordWeights(tuple(roots), {name: tuple(float(one or 0) for one in said) for name, *said in rows})
 
 
-def opinions(of: frozenset[str], by: Weights | None = None) -> dict[str, float]:
+def opinions(of: frozenset[str], by: WordWeights | None = None) -> dict[str, float]:
     """Two digits of CAMEO -> logarithm of the probability that these features speak for."""
     known = weights() if by is None else by
     sums = [0.0] * len(known.roots)
