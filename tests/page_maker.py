@@ -33,7 +33,7 @@ moves:
   talks: {{who: [north, south, patron], does: talk, to: [north, south], rate: 2 per year}}
   helps: {{who: patron, does: strike, to: north}}
 mechanisms:
-  retaliation: {{when: x strikes y, then: y strikes x, answers: "0.3 [0.1, 0.5]",
+  retaliation: {{title: "{"🔥 and the wrath of " * 9}", when: x strikes y, then: y strikes x, answers: "0.3 [0.1, 0.5]",
                 half_life: "4 [2, 8] days", source: guess}}
   solidarity: {{when: x strikes y, then: z strikes x, given: z backs y, answers: 0.2, half_life: 6 days}}
 outcomes:

@@ -35,6 +35,7 @@ from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import part_of, parted, together
 from powderkeg.scenario import Scenario
 from powderkeg.showing import progress_shown
+from powderkeg.wording import counted
 
 HARDLY = 1e-12
 """What stands for an estimate of 0: an act that nothing else explains is then possible, as the fit says it is."""
@@ -124,7 +125,8 @@ def attribute(
     lost = int((causes.root_kind == UNEXPLAINED)[causes.event_cell].sum())
     if lost:
         said.append(
-            f"{lost} of {len(table)} acts are allowed by no rule of the scenario: they count as roots, unexplained; "
+            f"{lost} of {counted(len(table), 'act')} {'is' if lost == 1 else 'are'} allowed by no rule of the scenario: "
+            "such acts count as roots, unexplained; "
             "`powderkeg fit` names them and the rule"
         )
     return Attribution(

@@ -6,15 +6,15 @@ acts, or from attribution for observed ones; the caption should say which.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
 import polars as pl
 
+from powderkeg.plots.names import BREAK, SPLIT, folded
 from powderkeg.plots.slim import GIVEN
-from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, words
+from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, row_name, words
 from powderkeg.wording import percent
 
 ROW = 38
@@ -26,8 +26,6 @@ DARK = (SERIES[0], SERIES[3], NEUTRAL)
 """Colours that bear white letters."""
 CELL = 110
 """Pixels a cell of the table is wide."""
-BREAK = "\ue000"
-"""Where the head of a column goes on in the next line: for private use, so `words` lets no title hold it."""
 WRITTEN_FROM = 0.07
 """Share of a bar that is wide enough to write its number in."""
 
@@ -131,10 +129,12 @@ def drawn_in(
         .group_by("actor", "by", maintain_order=True)
         .agg(pl.col("share").sum())
     )
+    names = [_title(name, called) for name in dict.fromkeys([*kept["actor"], *kept["by"]])]
+    lines = folded(names, 15)
     rows = [
         {
             "actor": _title(row["actor"], called),
-            "by": BREAK.join(textwrap.wrap(_title(row["by"], called), 15)),
+            "by": lines[_title(row["by"], called)],
             "share": row["share"],
             "written": percent(row["share"]),
             "dark": row["share"] > 0.45,
@@ -143,8 +143,7 @@ def drawn_in(
         for row in kept.to_dicts()
     ]
     actors = list(dict.fromkeys(row["actor"] for row in rows))
-    folded = [BREAK.join(textwrap.wrap(name, 15)) for name in actors]
-    causes = [name for name in folded if any(row["by"] == name for row in rows)]
+    causes = [lines[name] for name in actors if any(row["by"] == lines[name] for row in rows)]
     causes += sorted({str(row["by"]) for row in rows} - set(causes))
     y = alt.Y(
         "actor:N", title="Share of the acts of …", sort=actors, axis=alt.Axis(ticks=False, domain=False, labelPadding=8)
@@ -161,7 +160,7 @@ def drawn_in(
             labelLimit=CELL,
             # Vega hangs the further lines of a label below its first, into the cells.
             labelPadding=8 + 15 * max((name.count(BREAK) for name in causes), default=0),
-            labelExpr=r"split(datum.label, '\ue000')",
+            labelExpr=SPLIT,
         ),
     )
     shade = alt.Color(
@@ -182,4 +181,4 @@ def drawn_in(
 
 
 def _title(name: str, called: Mapping[str, str]) -> str:
-    return words(called.get(name) or str(name).replace("_", " "))
+    return row_name(called.get(name) or str(name).replace("_", " "))

@@ -15,7 +15,7 @@ import altair as alt
 
 from powderkeg.analyze.outcomes import SHARE_UNITS
 from powderkeg.errors import Fault, UsageError
-from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, whole, words
+from powderkeg.plots.theme import COOPERATIVE, HOSTILE, INK, NEUTRAL, SOFT, chart_of, row_name, whole, words
 from powderkeg.wording import measured, percent
 
 ROW = 26
@@ -131,7 +131,7 @@ def _panel(rows: list[dict[str, Any]], title: str, subtitle: str, label: str = "
         has_range = row.get("range_low") is not None
         data.append(
             {
-                "label": words(text),
+                "label": row_name(text),
                 "at": scale * row["difference"],
                 "low": scale * row["low"],
                 "high": scale * row["high"],

@@ -8,7 +8,6 @@ several causes that are all possible.
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -16,8 +15,9 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from powderkeg.plots.names import BREAK, SPLIT, folded
 from powderkeg.plots.slim import WIDE
-from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, SOFT, WIDTH, chart_of, figure, words
+from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, SOFT, WIDTH, chart_of, figure, row_name, words
 from powderkeg.wording import percent
 
 LANE = 62
@@ -49,7 +49,6 @@ LETTERED = 16
 CELL, NARROW = 104, 40
 """Pixels a cell of the table is wide, where actors are few and where they are many."""
 ROW = 34
-BREAK = "\ue000"
 NOBODY = "nothing in the record"
 
 
@@ -343,11 +342,12 @@ def who_sets_off_whom(
     total = {actor: sum(cells.get((actor, cause), 0.0) for cause in causes) for actor in actors}
     narrow = len(causes) > 8
     wide = CELL if not narrow else max(NARROW, int(WIDTH / len(causes)))
-    folded = {c: words(_title(c, called)) if narrow else _fold(_title(c, called)) for c in causes}
+    heads = [_title(c, called) for c in causes]
+    shown = dict(zip(heads, heads, strict=True)) if narrow else folded(heads, 14)
     rows = [
         {
             "actor": _title(actor, called),
-            "by": folded[cause],
+            "by": shown[_title(cause, called)],
             "share": acts / total[actor],
             "written": _number(acts),
             "dark": acts / total[actor] > 0.42,
@@ -364,7 +364,7 @@ def who_sets_off_whom(
         "actor:N", title=None, sort=[_title(a, called) for a in actors],
         axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=240),
     )  # fmt: skip
-    x = alt.X("by:N", title="set off by acts of …", sort=[*folded.values()], axis=_heads([*folded.values()], narrow))
+    x = alt.X("by:N", title="set off by acts of …", sort=[*shown.values()], axis=_heads([*shown.values()], narrow))
     shade = alt.Color(
         "share:Q", scale=alt.Scale(domain=[0, 0.7], range=["#f3f6fa", SERIES[0]], clamp=True), legend=None
     )
@@ -412,13 +412,8 @@ def _heads(names: list[str], narrow: bool) -> alt.Axis:
         labelAlign="left" if narrow else "center",
         labelLimit=150 if narrow else CELL,
         labelPadding=8 if narrow else 8 + 15 * max((name.count(BREAK) for name in names), default=0),
-        labelExpr=r"split(datum.label, '\ue000')",
+        labelExpr=SPLIT,
     )
-
-
-def _fold(name: str) -> str:
-    lines = textwrap.wrap(name, 14)
-    return BREAK.join([*lines[:2], lines[2] + "…"] if len(lines) > 3 else lines) or name
 
 
 def _number(value: float) -> str:
@@ -431,4 +426,4 @@ def _number(value: float) -> str:
 
 
 def _title(name: str, called: Mapping[str, str]) -> str:
-    return words(called.get(name) or str(name).replace("_", " "))
+    return row_name(called.get(name) or str(name).replace("_", " "))

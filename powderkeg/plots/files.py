@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from powderkeg.errors import Fault, PowderkegError, UsageError
+from powderkeg.plots.names import cut_names
 from powderkeg.plots.slim import slim
 from powderkeg.writing.files import write_whole
 
@@ -90,7 +91,7 @@ def svgs(chart: Any, name: str = "", label: str = "") -> str:
     broad, small = svg(chart, name, label), slim(chart)
     if small is None:
         return broad
-    narrow = _picture(small, f"slim-{name}", label or described(chart))
+    narrow = _picture(cut_names(small), f"slim-{name}", label or described(chart))
     return f'<div class="broad">{broad}</div><div class="slim">{narrow}</div>'
 
 
@@ -154,5 +155,4 @@ def _must_have_room() -> None:
 
 def _spec(chart: Any) -> dict[str, Any]:
     """The chart as Vega-Lite. Its parts were checked against the schema as they were made; again costs as much."""
-    spec: dict[str, Any] = chart.to_dict(validate=False)
-    return spec
+    return cut_names(chart.to_dict(validate=False))

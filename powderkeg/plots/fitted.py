@@ -29,6 +29,7 @@ from powderkeg.plots.theme import (
     WIDTH,
     chart_of,
     figure,
+    row_name,
     whole,
     words,
 )
@@ -58,7 +59,7 @@ def estimates(
     data = [
         {
             **row,
-            "label": words(row["title"]),
+            "label": row_name(row["title"]),
             "verdict": _need(row["needed"]),
         }
         for row in rows
@@ -233,7 +234,7 @@ def _tried(tried: list[dict[str, Any]], chosen: str) -> Any:
     best = min((row["aic"] for row in tried), default=0.0)
     data = [
         {
-            "label": words(row["background"]),
+            "label": row_name(row["background"]),
             "at": row["branching_ratio"],
             "told": f"{row['branching_ratio']:.3f}, {_why(row, chosen, best)}",
             "chosen": "chosen" if row["background"] == chosen else "tried",
@@ -322,7 +323,7 @@ def predictive(
         model = f"{measured(row['simulated'])} [{measured(row['low'])}, {measured(row['high'])}]"
         data.append(
             {
-                "label": words(row["title"]), "at": at, "verdict": verdict, "record": measured(row["observed"]),
+                "label": row_name(row["title"]), "at": at, "verdict": verdict, "record": measured(row["observed"]),
                 "model": model, "p": f"p {row['p']:.2f}", "arrow": "◀" if at < 0 else "▶",
                 "what": words(
                     f"{row['title']}: record {measured(row['observed'])}, histories {model}, p {row['p']:.2f}"

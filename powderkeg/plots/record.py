@@ -12,7 +12,7 @@ from typing import Any
 
 import altair as alt
 
-from powderkeg.plots.theme import BESIDE, COOPERATIVE, HOSTILE, SHADE, SOFT, chart_of, figure, words
+from powderkeg.plots.theme import BESIDE, COOPERATIVE, HOSTILE, SHADE, SOFT, chart_of, figure, row_name, words
 from powderkeg.wording import measured
 
 ROW = 30
@@ -136,7 +136,7 @@ def _row(line: Mapping[str, Any]) -> dict[str, Any]:
         return place(float(line[name]), *map(float, frame)) if known and line[name] is not None else None
 
     verdict = AGREES if line["agrees"] else DIFFERS
-    label = words(line.get("title") or str(line["name"]).replace("_", " "))
+    label = row_name(line.get("title") or str(line["name"]).replace("_", " "))
     record_text, model_text = (
         measured(line[kind])
         + (

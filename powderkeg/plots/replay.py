@@ -16,6 +16,7 @@ import altair as alt
 import numpy as np
 import polars as pl
 
+from powderkeg.plots.slim import GIVEN
 from powderkeg.plots.theme import (
     COOPERATIVE,
     FAINT,
@@ -26,6 +27,7 @@ from powderkeg.plots.theme import (
     WIDTH,
     chart_of,
     figure,
+    row_name,
     stamp,
     time_axis,
     words,
@@ -83,7 +85,7 @@ def replayed(
         chart_of(_apart(shaded, end - begin))
         .mark_text(fontSize=11, color=INK, baseline="top", aria=False)
         .encode(x=middle, y=y, text="label:N"),
-        chart_of({"y": i, "label": words(called.get(name) or name.replace("_", " "))} for i, name in enumerate(lanes))
+        chart_of({"y": i, "label": row_name(called.get(n) or n.replace("_", " "))} for i, n in enumerate(lanes))
         .mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False)
         .encode(x=alt.value(0), y=y, text="label:N"),
     ]
@@ -165,7 +167,8 @@ def _apart(shaded: list[dict[str, object]], days: float) -> list[dict[str, objec
     for one in shaded:
         at = datetime.fromisoformat(str(one["middle"]).replace("Z", "+00:00"))
         if last is None or at - last >= room:
-            kept.append(one)
+            share = 1.0 if last is None else (at - last) / timedelta(days=days)
+            kept.append({**one, GIVEN: share})
             last = at
     return kept
 

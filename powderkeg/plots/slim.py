@@ -16,6 +16,10 @@ ROOM = 350
 """Pixels: what a telephone of 360 shows, a hair smaller than drawn."""
 LABELS = 120
 """Of these, what names of rows may take."""
+KEY = 150
+"""And what a name in a legend of two columns may take."""
+APART = 6
+"""Pixels between the labels of an axis at the least; those that have less are left out."""
 BESIDE = 70
 """What an axis takes beside a panel that stands among others."""
 COLUMN = 120
@@ -35,8 +39,8 @@ MOST_DATA = 300_000
 
 Spec = dict[str, Any]
 _SMALL: Spec = {
-    "axis": {"labelLimit": LABELS, "labelFontSize": SIZE, "titleFontSize": SIZE},
-    "legend": {"labelLimit": LABELS, "labelFontSize": SIZE, "titleFontSize": SIZE, "orient": "bottom", "columns": 2},
+    "axis": {"labelLimit": LABELS, "labelFontSize": SIZE, "titleFontSize": SIZE, "labelSeparation": APART},
+    "legend": {"labelLimit": KEY, "labelFontSize": SIZE, "titleFontSize": SIZE, "orient": "bottom", "columns": 2},
     "title": {"fontSize": 14, "subtitleFontSize": SIZE, "subtitleLineHeight": 15},
     "text": {"fontSize": SIZE},
 }

@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import INK, MODEL, PALE, WIDTH, chart_of, figure, words
+from powderkeg.plots.theme import INK, MODEL, PALE, WIDTH, chart_of, figure, row_name, words
 from powderkeg.wording import percent
 
 ROW = 44
@@ -101,7 +101,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         written += f"   (record {percent(known['record'])})"
         said += f", {percent(known['record'])} in the record"
     reach = max(value for name, value in known.items() if value is not None and name != "hurt")
-    return {**known, "label": words(row["name"]), "written": written, "what": words(said), "reach": reach}
+    return {**known, "label": row_name(row["name"]), "written": written, "what": words(said), "reach": reach}
 
 
 def _pieces(row: Mapping[str, Any], split: bool) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from powderkeg.plots.theme import (
     WIDTH,
     chart_of,
     figure,
+    row_name,
     stamp,
     time_axis,
     words,
@@ -242,7 +243,7 @@ def _top(lanes: Sequence[str], standoffs: pl.DataFrame, start: date, days: float
         {**_shade(row, start, days), "y": TOP if at is None else at - 0.4}
         for row, at in zip(standoffs.to_dicts(), _own_lanes(lanes, standoffs), strict=True)
     )
-    names = chart_of({"y": index, "label": words(label)} for index, label in enumerate(lanes))
+    names = chart_of({"y": index, "label": row_name(label)} for index, label in enumerate(lanes))
     return [
         marks.mark_point(size=48, color=INK, filled=True, opacity=1).encode(x, y, shape, description="what:N"),
         names.mark_text(align="right", baseline="middle", dx=-12, limit=230, aria=False).encode(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, figure, whole, words
+from powderkeg.analyze.outcomes import SHARE_UNITS
+from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, figure, row_name, whole, words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,12 +34,14 @@ def sweep_line(table: pl.DataFrame, path: str, outcomes: Sequence[str], level: f
     panels = []
     for names in alike(table, outcomes):
         rows = table.filter(table["outcome"] == names[0])
+        # The interval is that of a difference: added to an outcome near its end it would go beyond it.
+        most = 1.0 if rows["unit"][0] in SHARE_UNITS else float("inf")
         data = [
             {
                 "x": row[path],
                 "y": row["value"],
-                "low": row["baseline"] + row["low"],
-                "high": row["baseline"] + row["high"],
+                "low": max(row["baseline"] + row["low"], 0.0),
+                "high": min(row["baseline"] + row["high"], most),
             }
             if row["baseline"] is not None
             else {"x": row[path], "y": row["value"], "low": row["value_low"], "high": row["value_high"]}
@@ -99,7 +102,7 @@ def tornado(table: pl.DataFrame, outcome: str, method: str) -> alt.LayerChart:
     title = rows["title"][0]
     data = [
         {
-            "path": words(row["path"]),
+            "path": row_name(row["path"]),
             "at": row[column],
             "low": max(row[column] - row[f"{column}_error"], 0.0),
             "high": row[column] + row[f"{column}_error"],

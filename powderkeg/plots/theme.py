@@ -42,10 +42,16 @@ LETTER, BESIDE = 6.1, 40
 """Pixels of a letter of a subtitle, and what stands beside the plotting area at the least."""
 
 
-def words(text: object) -> str:
-    """A string from outside as a label: one line, no control characters, not longer than a figure can bear."""
+def row_name(text: object) -> str:
+    """A string from outside as the name of a row or column: one line, no control characters, whole: two that are cut
+    before they are drawn may become one. `names.cut_names` makes it fit."""
     kept = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in str(text))
-    line = " ".join(kept.split())
+    return " ".join(kept.split())
+
+
+def words(text: object) -> str:
+    """A string from outside as words in a figure: as a name of a row, but not longer than a figure can bear."""
+    line = row_name(text)
     return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from powderkeg.wording import in_years
+from powderkeg.wording import counted, in_years
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -22,6 +22,7 @@ def environment() -> Environment:
 
     made = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     made.filters["in_years"] = in_years
+    made.globals["counted"] = counted
     return made
 
 

@@ -73,7 +73,10 @@ def gist(found: Replay) -> str:
     acts, seen = every.value, every.observed
     told = []
     if acts is not None and seen is not None:
-        told.append(f"Of {measured(seen)} acts from {found.day(found.turn)} on, {measured(acts)} are left on average.")
+        told.append(
+            f"Of {measured(seen)} {'act' if seen == 1 else 'acts'} from {found.day(found.turn)} on, {measured(acts)} "
+            f"{'is' if acts == 1 else 'are'} left on average."
+        )
     if found.standoffs.height:
         sure = found.standoffs.filter(found.standoffs["happens"] >= 0.5).height
         told.append(
