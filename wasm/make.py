@@ -60,7 +60,7 @@ def loops() -> dict[str, tuple[Any, tuple[Any, ...]]]:
             thinning.run,
             (at, i, f, i, f, root, 1, 1, 1, 1.0, 1.0, 1, True, f2, i, f, Queue(i, f, u64, i, f, i, i), out, f),
         ),
-        "exponential": (elementary.exponential, (1.0,)),
+        "exponential": (elementary.exponential.loop, (1.0,)),
         "alias_rows": (alias._fill_rows, (i, f, f, i, f, i, i)),
         "row_ceilings": (candidates._row_ceilings, (i, i, i, f, i, b, f)),
         "tally": (genealogy._tally, (i, f, i32, i16, i, i, b2, 1, i2, f2)),

@@ -3,10 +3,11 @@
 `loop` for what Python calls (kept in Numba's cache), `inner` for what loops call, `inlined` for steps that are to stand
 in their caller: a call hands over every part of every array, so a step of thirty arrays that is called for each event
 pays more for the call than for its work. Neither can be called by Python: the wrappers that this takes were a third of
-the time of compiling; `anywhere` is for the few that loops and Python call. All let go of the interpreter's lock,
-divide as NumPy does, and allocate nothing: told so, Numba leaves out the reference counts that it would otherwise keep
-on every array handed to a function. They cost more than the simulation itself, and more than half of the time of
-compiling; so buffers are made in Python, and a loop that runs out of room says so and goes on with more.
+the time of compiling; `anywhere` is for the few that loops and Python call, compiled once more if Python does. All let
+go of the interpreter's lock, divide as NumPy does, and allocate nothing: told so, Numba leaves out the reference counts
+that it would otherwise keep on every array handed to a function. They cost more than the simulation itself, and more
+than half of the time of compiling; so buffers are made in Python, and a loop that runs out of room says so and goes on
+with more.
 `allocating_loop`, `allocating` and `allocating_inner` are for the few that make arrays of a size which only they find
 out; `summing_loop` and `summing` are the like for long sums, whose order the compiler may change.
 
@@ -21,12 +22,15 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from collections.abc import Callable
+from functools import update_wrapper
 from typing import Any
 
 from numba.core import event
+from numba.extending import typeof_impl
 
 from powderkeg.engine.caching import njit
-from powderkeg.engine.lowering import STEPS
+from powderkeg.engine.lowering import ALLOCATING_STEPS, LOOPS, STEPS
 
 _COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _OPTIONS: dict[str, Any] = {**_COMMON, "_nrt": False}
@@ -41,11 +45,35 @@ for options in (_OPTIONS, _WITHIN, _ABOVE):
 
 inner = njit(**_WITHIN, **_OPTIONS, **STEPS)
 inlined = njit(forceinline=True, **_WITHIN, **_OPTIONS, **STEPS)
-anywhere = njit(**_ABOVE, **_OPTIONS)
-loop = njit(cache=True, **_ABOVE, **_OPTIONS)
+loop = njit(cache=True, **_ABOVE, **_OPTIONS, **LOOPS)
 allocating = njit(**_ABOVE, **_COMMON)
-allocating_inner = njit(**_WITHIN, **_COMMON, **STEPS)
+allocating_inner = njit(**_WITHIN, **_COMMON, **ALLOCATING_STEPS)
 allocating_loop = njit(cache=True, **_ABOVE, **_COMMON)
+
+
+class Anywhere:
+    """A function that loops and Python call: a step to the ones, a loop of its own to the other.
+
+    py_func  as it is written;  step, loop  as it is compiled
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.py_func, self.step, self.loop = function, inner(function), loop(function)
+
+    def __call__(self, *given: Any) -> Any:
+        return self.loop(*given)
+
+
+@typeof_impl.register(Anywhere)
+def _type_of(function: Anywhere, context: Any) -> Any:
+    return typeof_impl(function.step, context)
+
+
+def anywhere(function: Callable[..., Any]) -> Any:
+    """An `Anywhere` of a function."""
+    return function if inner(function) is function else Anywhere(function)  # it is where NUMBA_DISABLE_JIT is set
+
 
 SUMS = {"reassoc", "contract", "nsz"}
 """What loops over many rows may do to the order of a sum, so that they run several rows at a time."""

@@ -1,30 +1,35 @@
-"""What Numba does beyond what a kernel needs, left out: two fifths of its time went into that.
+"""What Numba does beyond what a kernel needs, left out.
 
-In: nothing. Out: `STEPS`, options for functions that only compiled code calls; Numba's flags are compared sooner from
-the moment that this is imported.
+In: nothing. Out: `LOOPS`, options for functions that Python calls; `STEPS`, for those that only compiled code calls.
 
 - A function that only compiled code calls was optimised and turned into machine code for itself, and again within every
   caller. The caller's own passes see all of it, so a `StepLibrary` hands it on as it was lowered.
-- Numba looks up what an operation means under the flags of the function at hand. All flags have one hash, because what
-  it hashes are their names, and to compare two reads every flag of both: a third of the time of compiling. They get a
-  hash of their values here, and are the same where they hold the same.
+- Numba walks through every function for what ours have none of: `with`, closures, functions that are put in their
+  caller's place before types are known, operations on whole arrays. A function that has any of them is refused.
 
-Neither changes what is computed. Both lean on Numba's inside, so a version that they were not tried with is left as it
-is: it compiles longer.
+Neither changes what is computed. Both lean on Numba's inside, as `lookups` does.
 """
 
 # mypy: disable-error-code="no-untyped-call,method-assign,arg-type"
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 from typing import Any
 
-import numba
 from numba.core import compiler, typed_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_machinery import register_pass
-from numba.core.targetconfig import TargetConfig
+from numba.core.targetconfig import ConfigStack
+from numba.core.typing.templates import _OverloadFunctionTemplate
+
+from powderkeg.engine.lookups import IS_CHECKED
+
+_LEFT_OUT = frozenset({
+    "WithLifting", "InlineClosureLikes", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "InlineInlinables",
+    "FindLiterallyCalls", "LiteralUnroll", "LiteralPropagationSubPipelinePass", "InlineOverloads", "NopythonRewrites",
+})  # fmt: skip
+"""Names of Numba's stages that find nothing in functions as ours are."""
 
 
 class _Unplaced:
@@ -72,43 +77,57 @@ class StepLowering(typed_passes.NativeLowering):
         return super().run_pass(state)
 
 
-class StepStages(compiler.CompilerBase):
-    """Numba's stages for a function that only compiled code calls."""
+class LoopStages(compiler.CompilerBase):
+    """Numba's stages for a function as ours are."""
+
+    lowers = typed_passes.NativeLowering
+    left_out = _LEFT_OUT
 
     def define_pipelines(self) -> list[Any]:
         stages = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
         stages.passes = [
-            (StepLowering, *rest) if stage is typed_passes.NativeLowering else (stage, *rest)
+            (self.lowers if stage is typed_passes.NativeLowering else stage, *rest)
             for stage, *rest in stages.passes
+            if stage.__name__ not in self.left_out
         ]
         stages.finalize()
         return [stages]
 
 
-def _hash_of(flags: Any) -> int:
-    """Hash of those flags that are on or off, which tell nearly all apart."""
-    held = flags._values
-    return hash(tuple([held.get(name, default) for name, default in _switches(type(flags))]))
+class StepStages(LoopStages):
+    """The same for one that only compiled code calls."""
+
+    lowers = StepLowering
 
 
-@cache
-def _switches(kind: Any) -> list[tuple[str, bool]]:
-    return [(name, option.default) for name, option in kind.options.items() if option.type is bool]
+class WholeStepStages(StepStages):
+    """All of Numba's stages, for a function of its kind that only compiled code calls."""
+
+    left_out = frozenset()
 
 
-def _same(flags: Any, other: Any) -> Any:
-    if type(other) is type(flags) and flags._values == other._values:
-        return True
-    return _equal(flags, other)
+def _step_of(template: Any) -> Any:
+    """How a function of Numba's own that is written in Python, such as `min`, is compiled: as a step too.
+
+    But for callers whose sums may be reordered: their bits hang on when such a function is optimised.
+    """
+    jit = _jit_of(template)
+    flags = ConfigStack.top_or_none()
+    if flags is None or flags.fastmath:
+        return jit
+    return partial(jit, pipeline_class=WholeStepStages, no_cfunc_wrapper=True)
 
 
-CHECKED = (0, 62), (0, 68)
-"""The first and the last version of Numba that this was tried with; any other is left as it is."""
-
+LOOPS: dict[str, Any] = {}
+"""Options of Numba's for functions that Python calls."""
 STEPS: dict[str, Any] = {}
 """Options of Numba's for functions that only compiled code calls."""
+ALLOCATING_STEPS: dict[str, Any] = {}
+"""The same where whole arrays are worked on."""
 
-_equal = TargetConfig.__eq__
-if CHECKED[0] <= tuple(int(part) for part in numba.__version__.split(".")[:2]) <= CHECKED[1]:
+_jit_of = _OverloadFunctionTemplate._get_jit_decorator
+if IS_CHECKED:
+    LOOPS["pipeline_class"] = LoopStages
     STEPS["pipeline_class"] = StepStages
-    TargetConfig.__hash__, TargetConfig.__eq__ = _hash_of, _same
+    ALLOCATING_STEPS["pipeline_class"] = WholeStepStages
+    _OverloadFunctionTemplate._get_jit_decorator = _step_of

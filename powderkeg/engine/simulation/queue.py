@@ -62,7 +62,8 @@ def clear(count, slot, head):  # type: ignore[no-untyped-def]
     count[FREE] = 0
     count[N_FREE] = len(slot) // WIDTH
     count[IN_HEAP] = 0
-    head[:] = -1
+    for i in range(len(head)):
+        head[i] = -1
 
 
 @inner
