@@ -438,7 +438,7 @@ def test_run_on_a_disk_that_fills_up_keeps_the_answers(
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
-    monkeypatch.setattr(pk.report, "write", lambda results, path, files, command: path.write_text("page"))
+    monkeypatch.setattr(pk.report, "write", lambda results, path, files, command, apart: path.write_text("page"))
     said = command("run", *FEW)
     assert said.code == 1
     assert "no space left on the disk" in said.err

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     from powderkeg.model import Model, Stability
     from powderkeg.report import Results
     from powderkeg.scenario import Scenario
-    from powderkeg.simulate import Runs
+    from powderkeg.simulate import JobPlan, Runs
+    from powderkeg.writing.apart import DrawerApart
 
 DEFAULT_FOLDER = Path("powderkeg-report")
 STOPPED = 130
@@ -132,7 +134,7 @@ def run(
     asked = {
         "years": years, "replicates": replicates, "seed": seed, "workers": workers, "memory": memory, "limit": limit,
     }  # fmt: skip
-    with job.told(screen, place), job.executor() as executor:
+    with job.told(screen, place), job.executor() as executor, drawer(folder, plan) as apart:
         make = counted_streaming if stream else counted_whole
         made = make(screen, model, found, asked | {"plan": plan, "executor": executor})
         screen.data(summary(made.results))
@@ -140,12 +142,21 @@ def run(
         if folder is not None:
             with screen.waiting("writing"), folder.results("run", read, seed):
                 command = typed(scenario, sets, made.results, seen_by) + " --stream" * stream + " --page" * with_page
-                write(folder, read, made, command, also, seen_by)
+                write(folder, read, made, command, also, apart, seen_by)
             for line in folder.said():
                 screen.say(line)
             screen.say(f"Open {(folder.path / 'report.html').resolve()}")
     if made.stopped:
         raise typer.Exit(STOPPED)
+
+
+def drawer(folder: Folder | None, plan: JobPlan | None) -> AbstractContextManager[DrawerApart | None]:
+    """What draws the page's figures, in a process that starts while runs are made; none where there is no page."""
+    if folder is None or (plan is not None and plan.part is not None):
+        return nullcontext()
+    from powderkeg.writing.apart import DrawerApart
+
+    return DrawerApart()
 
 
 @dataclass
@@ -237,9 +248,11 @@ class Also:
 
 def forms_of(figures: str | None) -> tuple[str, ...]:
     """The formats that were typed. Raises UsageError for one that there is not."""
-    from powderkeg.plots.files import FORMATS
+    if figures is None:
+        return ()
+    from powderkeg.plots.files import FORMATS  # with what draws: a tenth of the memory, not needed until the end
 
-    asked = tuple(dict.fromkeys(one.strip() for one in (figures or "").split(",") if one.strip()))
+    asked = tuple(dict.fromkeys(one.strip() for one in figures.split(",") if one.strip()))
     unknown = [one for one in asked if one not in FORMATS]
     if unknown:
         raise UsageError(
@@ -336,7 +349,15 @@ def typed(name: str, sets: Sequence[str] | None, results: Results, seen_by: str 
     return shlex.join(words)
 
 
-def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Also, seen_by: str | None = None) -> None:
+def write(
+    folder: Folder,
+    scenario: Scenario,
+    made: Made,
+    command: str,
+    also: Also,
+    apart: DrawerApart | None = None,
+    seen_by: str | None = None,
+) -> None:
     """All files, the small ones first: if the disk fills up, what answers the questions is there.
 
     The runs go before figures are drawn: what draws them takes as much memory as all that ran.
@@ -344,6 +365,7 @@ def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Al
     from powderkeg.events import write_events, write_frames
     from powderkeg.report.results import summary
     from powderkeg.scenario import resolve
+    from powderkeg.simulate.memory import give_back
 
     results, runs = made.results, made.runs
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
@@ -352,6 +374,7 @@ def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Al
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
     if made.episodes is not None:
         folder.write("episodes.parquet", made.episodes.write_parquet)
+        made.episodes = None
     also.write(folder, scenario, results)
     if seen_by is not None and runs is not None:
         from powderkeg.fit import observe
@@ -361,6 +384,7 @@ def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Al
     files = [*folder.finished, *(["events.parquet"] if runs is not None else ["events/", "standoffs/"])]
     full: DiskError | None = None
     if runs is not None:
+        give_back()
         about, frames, schema = runs.about(), runs.frames(), next(runs.part(0, 1).frames()).schema
         try:
             folder.write("events.parquet", lambda path: write_frames(frames, schema, path, about))
@@ -371,6 +395,6 @@ def write(folder: Folder, scenario: Scenario, made: Made, command: str, also: Al
 
     from powderkeg import report
 
-    folder.write("report.html", lambda path: report.write(results, path, files, command))
+    folder.write("report.html", lambda path: report.write(results, path, files, command, apart))
     if full is not None:
         raise full

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from powderkeg.errors import Fault, PowderkegError, UsageError
 from powderkeg.plots.names import cut_names
 from powderkeg.plots.slim import slim
+from powderkeg.writing.apart import DrawerApart
 from powderkeg.writing.files import write_whole
 
 SVG = "http://www.w3.org/2000/svg"
@@ -76,29 +77,33 @@ def _drawer() -> Any:
     return vl_convert
 
 
-def svg(chart: Any, name: str = "", label: str = "") -> str:
+def svg(chart: Any, name: str = "", label: str = "", apart: DrawerApart | None = None) -> str:
     """A chart as SVG text, each mark with a hover text; fit to stand in an HTML page beside others.
 
     name   put before every id in the picture, so that two pictures of one page do not share a clip path
     label  what the picture shows, for those who cannot see it; by default its title and subtitle
+    apart  draws in a process of its own
     """
-    return _picture(_spec(chart), name, label or described(chart))
+    return _picture(_spec(chart), name, label or described(chart), apart)
 
 
-def svgs(chart: Any, name: str = "", label: str = "") -> str:
+def svgs(chart: Any, name: str = "", label: str = "", apart: DrawerApart | None = None) -> str:
     """A chart for a page that is read on large and on small screens: its SVG, and where it has one that for small ones
     beside it, in boxes of the classes broad and slim. Arguments as of `svg`."""
-    broad, small = svg(chart, name, label), slim(chart)
+    broad, small = svg(chart, name, label, apart), slim(chart)
     if small is None:
         return broad
-    narrow = _picture(cut_names(small), f"slim-{name}", label or described(chart))
+    narrow = _picture(cut_names(small), f"slim-{name}", label or described(chart), apart)
     return f'<div class="broad">{broad}</div><div class="slim">{narrow}</div>'
 
 
-def _picture(spec: dict[str, Any], name: str, label: str) -> str:
-    vl_convert = _drawer()
-    _must_have_room()
-    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(spec))
+def _picture(spec: dict[str, Any], name: str, label: str, apart: DrawerApart | None) -> str:
+    drawn = None if apart is None else apart(spec)
+    if drawn is None:
+        vl_convert = _drawer()
+        _must_have_room()
+        drawn = vl_convert.vegalite_to_svg(spec)
+    root = ElementTree.fromstring(drawn)
     parts = list(root.iter())
     for parent in parts:
         tag = parent.tag.removeprefix(f"{{{SVG}}}")

@@ -24,25 +24,36 @@ from powderkeg.writing.files import text_of, write_whole
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from powderkeg.writing.apart import DrawerApart
+
 __all__ = ["Results", "figures", "gather", "page", "summary", "write"]
 
 
-def write(results: Results, path: str | Path, files: Sequence[str] = (), command: str | None = None) -> Path:
+def write(
+    results: Results,
+    path: str | Path,
+    files: Sequence[str] = (),
+    command: str | None = None,
+    apart: DrawerApart | None = None,
+) -> Path:
     """The page as a file, which replaces an older one when it is whole; arguments as for `page`.
 
     Raises DiskError if the disk is full.
     """
     path = Path(path)
-    text = page(results, files, command)
+    text = page(results, files, command, apart)
     write_whole(path, text_of(text))
     return path
 
 
-def page(results: Results, files: Sequence[str] = (), command: str | None = None) -> str:
+def page(
+    results: Results, files: Sequence[str] = (), command: str | None = None, apart: DrawerApart | None = None
+) -> str:
     """The page as text.
 
     files    names of the files that lie beside it
     command  what was typed to make it
+    apart    draws the figures in a process of its own
     """
     from markupsafe import Markup
 
@@ -50,7 +61,7 @@ def page(results: Results, files: Sequence[str] = (), command: str | None = None
 
     return _template().render(
         r=_told(results) | {"files": files, "command": command or command_of(results)},
-        figures=_figures(results),
+        figures=_figures(results, apart),
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
     )
 
@@ -121,7 +132,7 @@ def _outcome(row: dict[str, Any], days: float) -> dict[str, Any]:
     return row | {"form": form, "unit": row["unit"].removeprefix("share "), "when": when}
 
 
-def _figures(results: Results) -> dict[str, Any]:
+def _figures(results: Results, apart: DrawerApart | None) -> dict[str, Any]:
     """The figures by name, as SVG that stands in the page as it is: `plots.svg` has seen to it that it may."""
     from altair.utils.schemapi import debug_mode
     from markupsafe import Markup
@@ -131,7 +142,10 @@ def _figures(results: Results) -> dict[str, Any]:
     # Altair checks every part of a chart against its schema as it is made, which takes as long as making it; the
     # tests do so for each of ours.
     with debug_mode(False):
-        return {name: Markup(plots.svgs(chart, f"{name}-", label)) for name, (chart, label) in figures(results).items()}
+        return {
+            name: Markup(plots.svgs(chart, f"{name}-", label, apart))
+            for name, (chart, label) in figures(results).items()
+        }
 
 
 def figures(results: Results) -> dict[str, tuple[Any, str]]:

@@ -24,8 +24,8 @@ from powderkeg.wording import counted
 if TYPE_CHECKING:
     from powderkeg.model import Model
 
-PART = 400_000
-"""Events that are looked at together."""
+PART = 200_000
+"""Events that are looked at together: a table of them takes some 150 bytes each while it is made and written."""
 _EXTRA = {SCHEDULED: "(scheduled)", TIMER: "(timer)"}
 
 
