@@ -24,7 +24,7 @@ from powderkeg.fit.likelihood.varying_objective import LEAST_SD
 from powderkeg.fit.maximum.bounded import FitLaw
 from powderkeg.fit.maximum.climb import Solution
 from powderkeg.fit.maximum.covariance import Covariance
-from powderkeg.fit.maximum.told_rates import log_rate_slopes, rates_by_path, tell
+from powderkeg.fit.maximum.told_rates import log_rate_slopes, rates_at, rates_by_path, tell
 from powderkeg.fit.maximum.varying import VaryingClimber
 
 AT_BOUND = 1.05
@@ -248,6 +248,21 @@ def law_by_path(
                 slope.append(0.0)
     matrix = np.array(rows).reshape(len(paths), len(law.places))
     return tuple(paths), matrix @ law.matrix @ matrix.T, np.array(slope)
+
+
+def drawn_by_path(
+    climber: VaryingClimber, vector: Floats, paths: tuple[str, ...], vectors: Floats
+) -> tuple[tuple[str, ...], Floats]:
+    """(those of `paths` that are moves' rates or pairs' factors, (N, K) what they are at each of N vectors)."""
+    problem = climber.problem
+    assert problem.varying is not None
+    path_of = np.array(problem.varying.rate_path, dtype=object)
+    rates = np.array([rates_at(problem, one) for one in vectors])
+    found = {path: rates[:, path_of == path].mean(axis=1) for path in paths if (path_of == path).any()}
+    for own, pairs in _pairs_told(climber, vector):
+        found |= {path: rates[:, k] / rates[:, own].mean(axis=1) for path, k in pairs if path in paths}
+    kept = tuple(path for path in paths if path in found)
+    return kept, np.stack([found[path] for path in kept], axis=1) if kept else np.zeros((len(vectors), 0))
 
 
 def _pairs_told(climber: VaryingClimber, vector: Floats) -> Iterator[tuple[Ints, list[tuple[str, int]]]]:

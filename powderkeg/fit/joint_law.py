@@ -108,14 +108,15 @@ class Joint:
         written = paths_of(fit.scenario)
         # The fit's own scale for a half-life is the logarithm of the decay, which falls where the half-life rises.
         turn = np.array([-1.0 if kind == "half_life" else 1.0 for kind in kinds])
+        estimate = np.array([fit.parameters[p].estimate if p in fit.parameters else float(written[p]) for p in paths])
         return Joint(
             paths,
             tuple(kind in ("half_life", "factor") for kind in kinds),
-            np.array([fit.parameters[p].estimate if p in fit.parameters else float(written[p]) for p in paths]),
+            estimate,
             matrix * turn[:, None] * turn[None, :],
             digest(fit.scenario),
             slope,
-            _draws_of(fit, paths),
+            _draws_of(fit, paths, estimate),
         )
 
     def among(self, values: Mapping[str, float]) -> Joint:
@@ -200,12 +201,12 @@ def with_all_parts(
     return (*paths, *more), whole, np.append(slope, np.zeros(k))
 
 
-def _draws_of(fit: Fit, paths: tuple[str, ...]) -> Floats | None:
+def _draws_of(fit: Fit, paths: tuple[str, ...], estimate: Floats) -> Floats | None:
     """(D, K) even draws of a fit that has them, what they do not vary at its estimate."""
     if fit.drawn is None:
         return None
     even = fit.drawn.values[fit.drawn.even(KEPT)]
-    found = np.tile([fit.parameters[path].estimate for path in paths], (len(even), 1))
+    found = np.tile(estimate, (len(even), 1))
     for k, path in enumerate(paths):
         if path in fit.drawn.paths:
             found[:, k] = even[:, fit.drawn.paths.index(path)]

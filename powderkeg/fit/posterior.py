@@ -18,7 +18,9 @@ from scipy import linalg
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import FitError
+from powderkeg.fit.differences import drawn_by_path
 from powderkeg.fit.maximum.bounded import draw_bounded
+from powderkeg.fit.maximum.varying import VaryingClimber
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -100,16 +102,17 @@ class Posterior:
 
 
 def posterior(fit: Fit, draws: int = 1000, seed: int = 1) -> Posterior:
-    """Weighed draws of all that a fit left open. One pass over the events for each.
+    """Weighed draws of all that a fit left open. One pass over the events for each set of half-lives.
 
-    Raises FitError where differences between rates, or rates of channels, are integrated out, or days are drawn: there
-    the likelihood is a bound or a mean, and its draws are not to be had so.
+    Where actors or courses vary their effects are drawn with the rest, under their law with the spread that was found.
+    Raises FitError where rates of channels are integrated out under a Gamma law, or days are drawn: there the
+    likelihood is a mean, and its draws are not to be had so.
     """
     problem, law, climber = fit.problem, fit.law, fit.climber
-    if problem.varying is not None or len(problem.law_rates) or climber.is_drawn:
+    if len(problem.law_rates) or climber.is_drawn:
         raise FitError(
-            "a posterior by weighed draws needs the likelihood itself: not where rates are integrated out (actors or "
-            "courses that vary, gamma baselines) or days are drawn"
+            "a posterior by weighed draws needs the likelihood itself: not where rates are integrated out under a "
+            "Gamma law or days are drawn"
         )
     if not len(law.places) or draws < 2:
         raise FitError("nothing to draw: no number was left open, or fewer than 2 draws were asked for")
@@ -124,27 +127,39 @@ def posterior(fit: Fit, draws: int = 1000, seed: int = 1) -> Posterior:
     proposed = -0.5 * np.square(away).sum(axis=1) - (found - centre[law.places]) @ slope
     target = np.full(draws, -np.inf)
     low, high = climber.lower[law.places], problem.upper[law.places]
-    for k, row in enumerate(found):
-        if ((row < low - 1e-12) | (row > high)).any():
+    vectors = np.tile(centre, (draws, 1))
+    vectors[:, law.places] = found
+    seen, at = None, np.empty(0)
+    for k, vector in enumerate(vectors):
+        if ((found[k] < low - 1e-12) | (found[k] > high)).any():
             continue
-        vector = centre.copy()
-        vector[law.places] = row
-        value = climber.filter(vector)[0].evaluate(vector[: problem.n_smooth], False)[0]
-        target[k] = value + climber.prior.evaluate(vector)[0]
+        # where facts are hidden, the pass hangs on all numbers
+        if seen is None or climber.hidden or not np.array_equal(vector[problem.n_smooth :], at):
+            seen, at = climber.filter(vector)[0], vector[problem.n_smooth :]
+        target[k] = climber.log_density(vector, seen)
     raised = np.where(np.isfinite(target), target - proposed, -np.inf)
     if not np.isfinite(raised).any():
         raise FitError("no draw has any likelihood: the law of this fit is not that of its likelihood")
     weight = np.exp(raised - raised.max())
+    paths, natural = _by_path(fit, vectors)
+    return Posterior(paths, natural, weight / weight.sum(), found)
+
+
+def _by_path(fit: Fit, vectors: Floats) -> tuple[tuple[str, ...], Floats]:
+    """(key paths of what was left open, (N, K) their values in the scenario's units at each of N vectors)."""
+    problem, varies = fit.problem, isinstance(fit.climber, VaryingClimber)
     named = {p.place: p for p in problem.parameters}
-    kept = [k for k, place in enumerate(law.places) if int(place) in named]
-    natural = np.empty((draws, len(kept)))
-    for j, k in enumerate(kept):
-        parameter = named[int(law.places[k])]
-        vector = centre.copy()
-        for i in range(draws):
-            vector[law.places[k]] = found[i, k]
-            natural[i, j] = problem.natural(parameter, vector)
-    return Posterior(tuple(named[int(law.places[k])].path for k in kept), natural, weight / weight.sum(), found)
+    # where rates differ, a move's rate is the mean of what its pairs have, and no parameter by itself
+    kept = [
+        named[place] for place in fit.law.places.tolist()
+        if place in named and not (varies and named[place].kind == "rate")
+    ]  # fmt: skip
+    natural = np.array([[problem.natural(p, vector) for p in kept] for vector in vectors])
+    paths = tuple(p.path for p in kept)
+    if isinstance(fit.climber, VaryingClimber):
+        more, values = drawn_by_path(fit.climber, fit.solution.vector, fit.law_by_path()[0], vectors)
+        return (*more, *paths), np.hstack([values, natural.reshape(len(vectors), len(kept))])
+    return paths, natural
 
 
 def settled_posterior(fit: Fit, seed: int = 1) -> Posterior:

@@ -205,6 +205,11 @@ class Climber:
         linear: NDArray[np.bool_] = np.arange(self.problem.n_smooth) < self.problem.n_linear
         return linear
 
+    def log_density(self, vector: Floats, objective: Objective) -> float:
+        """Log likelihood plus log prior at `vector`. `objective`: the likelihood at its half-lives, from `filter`."""
+        value = objective.evaluate(vector[: self.problem.n_smooth], False)[0]
+        return float(value + self.prior.evaluate(vector)[0])
+
     def gradient(self, objective: Objective, vector: Floats) -> Floats:
         """Gradient of log likelihood plus log prior over the whole vector; the pass must have been sloped."""
         problem = self.problem

@@ -84,6 +84,17 @@ def tell(problem: Problem, vector: Floats, spread: Spread) -> Told:
     return Told(average, group, tuple(names), course, sd, share)
 
 
+def rates_at(problem: Problem, vector: Floats) -> Floats:
+    """(C,) rate of each channel by itself, events/day, mean over the window, the effects being known for sure."""
+    d = problem.design
+    term, share = _rows(problem)
+    rate = np.exp(_log_rates(problem, vector))[term] * (vector[d.term_linear[term[:, 0]]] * d.channel_scale)[:, None]
+    average = rate @ share
+    if problem.layer is not None and len(problem.layer.detection):
+        average = average / problem.layer.detection  # of acts, not of those that are reported
+    return np.asarray(average)
+
+
 def log_rate_slopes(problem: Problem, vector: Floats, spread: Spread, channels: Ints) -> Floats:
     """(smooth parameters,) derivative of the log of the mean rate of these channels over the window."""
     d = problem.design

@@ -71,6 +71,12 @@ class VaryingClimber(Climber):
         """(T,) variance of the log rate of every term under the effects' law, as it was found last."""
         return self.spread.variance
 
+    def log_density(self, vector: Floats, objective: Any) -> float:
+        """Log likelihood with every effect as `vector` says, plus log prior and the effects' law as it was found."""
+        effects = vector[self.laws.places]
+        law = -0.5 * float(effects @ self.laws.precision(self.spread.sd) @ effects)
+        return law + super().log_density(vector, objective.plain)
+
     def for_causes(self, vector: Floats) -> Objective:
         """The likelihood with every effect where its events put it."""
         plain: Objective = super().filter(vector)[0]
