@@ -168,8 +168,9 @@ def test_draws_where_actors_vary_are_those_of_a_chain_on_a_density_written_anew(
     values = dict(zip(found.paths, found.values.T, strict=True))
     mean = values["moves.strikes.rate"]
     pairs = [f"moves.strikes.times.{c.source}.{c.target}" for c in model.channels[: model.n_acts]]
-    for truth, drawn in [(chain.mean(axis=1), mean), *((chain[:, k], mean * values[path]) for k, path in enumerate(pairs)
-                                                       if path in values)]:  # fmt: skip
+    told = [(chain.mean(axis=1), mean)]
+    told += [(chain[:, k], mean * values[path]) for k, path in enumerate(pairs) if path in values]
+    for truth, drawn in told:
         average = found.weight @ drawn
         assert average == pytest.approx(truth.mean(), rel=0.04)
         assert np.sqrt(found.weight @ (drawn - average) ** 2) == pytest.approx(truth.std(), rel=0.15)
