@@ -88,7 +88,7 @@ def test_results_show_themselves_in_a_line_and_as_a_table(scenario: pk.Scenario,
     model = pk.compile(scenario)
     fit = pk.fit(model, record, background="constant")
     shown = [
-        scenario, model, record, fit, pk.simulate(model, replicates=2), pk.stability(model),
+        scenario, model, record, fit, pk.simulate(model, replicates=2), pk.stability(model), pk.describe(scenario),
         pk.compare(model, replicates=4, ranges=False), pk.attribute(model, record, forests=10),
         pk.forecast(model, record, days=5, draws=20, background="scenario"), pk.record("north-kosovo", replicates=2),
     ]  # fmt: skip

@@ -17,6 +17,13 @@ CUT = """() => [...document.querySelectorAll('.wide, figure, table, svg, pre')]
     .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible'
         || e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(e => e.outerHTML.slice(0, 120))"""
+SPILT = """() => [...document.querySelectorAll('figure > .wide')].flatMap(box => {
+    const paper = box.getBoundingClientRect();
+    return [...box.querySelectorAll('text')].filter(text => {
+        const at = text.getBoundingClientRect();
+        return at.width && (at.left < paper.left - 1 || at.right > paper.right + 1);
+    }).map(text => text.textContent);
+})"""
 BEYOND = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -69,6 +76,18 @@ def test_nothing_is_cut_on_paper(opened: Page) -> None:
     for sheet, width in PAPER.items():
         opened.set_viewport_size({"width": width, "height": 1000})
         assert opened.evaluate(CUT) == [], sheet
+        assert opened.evaluate(SPILT) == [], sheet
+
+
+@pytest.mark.parametrize("opened", ["comparison"], indirect=True)
+def test_words_of_a_figure_beyond_its_box_would_be_seen(opened: Page) -> None:
+    """Paper cuts at the margin: where a system lacks the font of a figure its longest words went beyond it."""
+    opened.emulate_media(media="print")
+    opened.set_viewport_size({"width": PAPER["A4"], "height": 1000})
+    opened.evaluate(
+        "document.querySelector('figure text').textContent += ' and much more than there is room for'.repeat(9)"
+    )
+    assert opened.evaluate(SPILT)
 
 
 @pytest.mark.parametrize("opened", ["report"], indirect=True)

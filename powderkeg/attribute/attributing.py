@@ -125,8 +125,8 @@ def attribute(
     lost = int((causes.root_kind == UNEXPLAINED)[causes.event_cell].sum())
     if lost:
         said.append(
-            f"{lost} of {counted(len(table), 'act')} {'is' if lost == 1 else 'are'} allowed by no rule of the scenario: "
-            "such acts count as roots, unexplained; "
+            f"{lost} of {counted(len(table), 'act')} {'is' if lost == 1 else 'are'} allowed by no rule of the "
+            "scenario: such acts count as roots, unexplained; "
             "`powderkeg fit` names them and the rule"
         )
     return Attribution(

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,12 @@ class Description:
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        return f"Description({self.data['name'] or self.data['title']}; print it to read it)"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
 
 def describe(model: Model) -> Description:

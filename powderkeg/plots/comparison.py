@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -21,6 +22,8 @@ from powderkeg.wording import measured, percent
 ROW = 26
 PLOT = 340
 """Pixels of a panel's plotting area; its numbers stand to the right."""
+MOST = 110
+"""Letters of a line below the title."""
 COLUMNS = {"change": 14, "told": 232}
 
 VERDICTS = {
@@ -67,12 +70,12 @@ def differences(
         panels = [_panel(group, UNITS.get(group[0]["unit"], group[0]["unit"]), "", "title") for group in groups]
     lines = [f"Dot: difference to the same runs without it. Thick line: {100 * level:.0f} % interval by chance."]
     if any(row.get("range_low") is not None for row in kept):
-        lines[0] += " Thin line: under other numbers from the scenario's ranges."
+        lines.append("Thin line: under other numbers from the scenario's ranges.")
     lines.append("Better and worse as the scenario file says; grey where chance could explain the difference.")
     if any(_hangs(row) for row in kept):
-        lines[1] += " A question mark: not sure under other numbers."
+        lines[-1] += " A question mark: not sure under other numbers."
     if never:
-        lines.append(f"In no run of any world, and so not drawn: {', '.join(words(title) for title in never)}.")
+        lines += wrap(f"In no run of any world, and so not drawn: {', '.join(words(title) for title in never)}.", MOST)
     title = "What each intervention changes" if several else kept[0].get("intervention_title") or "What it changes"
     head = alt.TitleParams(words(title), subtitle=lines, offset=18)
     return whole(alt.vconcat(*panels, spacing=22).properties(title=head))
