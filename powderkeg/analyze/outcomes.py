@@ -8,7 +8,7 @@ the mean within the horizon.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -78,9 +78,12 @@ def outcomes_of(model: Model, answers: Iterable[PerRun], days: float, level: flo
     """The same from what `per_run` said of all runs, each of so many days."""
     rows = []
     for (name, one), (kind, values, cut_off) in zip(_named(model), answers, strict=True):
-        estimate = _summary(kind, values, cut_off, days, level)
         told = {"name": name, "title": one.title or name, "kind": kind, "unit": UNITS[kind], "better": one.better}
-        reached = _reached(values, cut_off) if kind == "first" else {}
+        if kind == "first":
+            curve = _product_limit(values, cut_off)
+            estimate, reached = _mean_time(curve, days, level), _reached(curve)
+        else:
+            estimate, reached = _summary(kind, values, days, level), {}
         rows.append({**told, **estimate._asdict(), **reached})
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -327,17 +330,16 @@ def _is_tallied(kind: str, what: Any) -> bool:
     return kind != "deaths" and isinstance(what, EventPattern)
 
 
-def _summary(kind: str, values: Floats, cut_off: NDArray[np.bool_], days: float, level: float) -> IntervalEstimate:
+def _summary(kind: str, values: Floats, days: float, level: float) -> IntervalEstimate:
+    """Of any kind but `first`."""
     if kind == "any":
         return intervals.proportion(float(values.sum()), len(values), level)
     if kind in ("count", "deaths"):
         return intervals.rate(values, days / YEAR, level)
-    if kind == "share_of_time":
-        estimate = intervals.average(values, level)
-        low = None if estimate.low is None else max(0.0, estimate.low)
-        high = None if estimate.high is None else min(1.0, estimate.high)
-        return estimate._replace(low=low, high=high)
-    return time_to_first(values, cut_off, days, level)[0]
+    estimate = intervals.average(values, level)
+    low = None if estimate.low is None else max(0.0, estimate.low)
+    high = None if estimate.high is None else min(1.0, estimate.high)
+    return estimate._replace(low=low, high=high)
 
 
 def time_to_first(
@@ -350,7 +352,23 @@ def time_to_first(
     variance is Greenwood's; where no history came to the event, which leaves none, the lower end is that of the share
     that may yet come to it (Clopper and Pearson), all of it at once.
     """
-    time, came, at_risk, alive = _product_limit(times, cut_off)
+    curve = _product_limit(times, cut_off)
+    return _mean_time(curve, days, level), _day_reached(curve, 0.5)
+
+
+class ProductLimit(NamedTuple):
+    """The curve of Kaplan and Meier: times in order, whether it came then, how many histories were at risk, the share
+    that goes on without it."""
+
+    time: Floats
+    came: NDArray[np.bool_]
+    at_risk: Floats
+    alive: Floats
+
+
+def _mean_time(curve: ProductLimit, days: float, level: float) -> IntervalEstimate:
+    """See `time_to_first`."""
+    time, came, at_risk, alive = curve
     n = len(time)
     edges = np.concatenate([[0.0], time, [days]])
     height = np.concatenate([[1.0], alive])
@@ -364,31 +382,26 @@ def time_to_first(
     low, high = (None, None) if n < 2 else (max(0.0, mean - half), min(days, mean + half))
     if low is not None and not came.any():
         low = mean * (1.0 - (intervals.proportion(0, n, level).high or 0.0))
-    return IntervalEstimate(mean, low, high, n), day_reached(times, cut_off, 0.5)
+    return IntervalEstimate(mean, low, high, n)
 
 
-def day_reached(times: Floats, cut_off: NDArray[np.bool_], share: float) -> float | None:
-    """Days after which this share of all histories have come to the event, by Kaplan and Meier; None where fewer do.
-
-    times  as of `time_to_first`
-    """
-    time, _, _, alive = _product_limit(times, cut_off)
-    below = np.flatnonzero(alive <= 1.0 - share + 1e-12)  # not short of a tenth by what rounding adds up to
-    return float(time[below[0]]) if len(below) else None
+def _day_reached(curve: ProductLimit, share: float) -> float | None:
+    """Days after which this share of all histories have come to the event; None where fewer do."""
+    below = np.flatnonzero(curve.alive <= 1.0 - share + 1e-12)  # not short of a tenth by what rounding adds up to
+    return float(curve.time[below[0]]) if len(below) else None
 
 
-def _reached(values: Floats, cut_off: NDArray[np.bool_]) -> dict[str, float | None]:
+def _reached(curve: ProductLimit) -> dict[str, float | None]:
     """Days by which shares of the histories came to it, and the share that never did."""
     return {
-        **{name: day_reached(values, cut_off, share) for name, share in BY_DAY.items()},
-        "never": float(cut_off.mean()),
+        **{name: _day_reached(curve, share) for name, share in BY_DAY.items()},
+        "never": float((~curve.came).mean()),
     }
 
 
-def _product_limit(times: Floats, cut_off: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
-    """Times in order, whether it came then, how many histories were at risk, the share that goes on without it."""
+def _product_limit(times: Floats, cut_off: NDArray[np.bool_]) -> ProductLimit:
     order = np.lexsort((cut_off, times))
     time, came = times[order], ~cut_off[order]
     at_risk = len(time) - np.arange(len(time), dtype=np.float64)
     alive = np.cumprod(np.where(came, 1.0 - 1.0 / at_risk, 1.0), dtype=np.float64)
-    return time, came, at_risk, alive
+    return ProductLimit(time, came, at_risk, alive)

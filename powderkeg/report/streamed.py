@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from powderkeg import analyze
 from powderkeg.analyze.entanglement import entanglement_of, entanglement_sums
-from powderkeg.analyze.outcomes import outcomes_of, per_run
+from powderkeg.analyze.outcomes import PerRun, outcomes_of, per_run
 from powderkeg.engine.draws import root_key
 from powderkeg.engine.simulation.tables import tables
 from powderkeg.engine.worlds import world
@@ -131,7 +131,7 @@ class SpanTask:
             "events": np.diff(runs.offsets).astype(np.int32),
             "acts": len(frame),
             "exploded": int(runs.exploded.sum()),
-            "answers": [list(one) for one in per_run(self.model, runs)],
+            "answers": [_narrow_answer(*one) for one in per_run(self.model, runs)],
             "standoffs": _packed(listed.select(COUNTED)),
             "sums": _packed(sums),
             "actors": _packed(actors),
@@ -182,6 +182,22 @@ def _unpacked(content: NDArray[np.uint8]) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(content.tobytes()))
 
 
+def _narrow_answer(kind: str, values: NDArray[np.float64], cut_off: NDArray[np.bool_]) -> list[Any]:
+    """What a run answers, in as few bytes as hold it: yes or no in one, and nothing of ends where none is cut off."""
+    narrow = values.astype(np.bool_) if kind == "any" else values
+    return [kind, narrow, cut_off if cut_off.any() else None]
+
+
+def _whole_answer(k: int, folds: list[dict[str, Any]]) -> PerRun:
+    """Answers to the k-th question of all spans, as `per_run` gives them; the spans' own are let go."""
+    spans = [fold["answers"][k] for fold in folds]
+    for fold in folds:
+        fold["answers"][k] = None
+    values = np.concatenate([one for _, one, _ in spans]).astype(np.float64, copy=False)
+    ends = [np.zeros(len(one), np.bool_) if cut_off is None else cut_off for _, one, cut_off in spans]
+    return spans[0][0], values, np.concatenate(ends)
+
+
 def _narrow(model: Model) -> pl.Schema:
     """Types that hold the counted columns of standoffs in a third of the memory; names sort as texts do."""
     names = {name for c in model.channels for name in (c.source, c.target) if name is not None}
@@ -192,12 +208,9 @@ def _narrow(model: Model) -> pl.Schema:
 def _counted(model: Model, task: SpanTask, folds: list[dict[str, Any]], exploded: int) -> Counted:
     """All spans together; the example is simulated once more."""
     narrow = [pl.col(name).cast(kind) for name, kind in _narrow(model).items()]
-    standoffs = pl.concat([_unpacked(fold.pop("standoffs")).with_columns(narrow) for fold in folds], rechunk=True)
-    answers = [
-        (kind, np.concatenate([fold["answers"][k][1] for fold in folds]),
-         np.concatenate([fold["answers"][k][2] for fold in folds]))
-        for k, (kind, _, _) in enumerate(folds[0]["answers"])
-    ]  # fmt: skip
+    # Span by span as they are: in one piece they would stand in memory twice while they are copied.
+    standoffs = pl.concat([_unpacked(fold.pop("standoffs")).with_columns(narrow) for fold in folds], rechunk=False)
+    answers = (_whole_answer(k, folds) for k in range(len(folds[0]["answers"])))
     ways = [(_unpacked(fold["sums"]), _unpacked(fold["actors"])) for fold in folds]
     replicate = median_history(np.concatenate([fold["events"] for fold in folds]), standoffs)
     example = simulate(
