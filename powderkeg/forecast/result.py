@@ -174,10 +174,13 @@ class Forecast(Plotted):
         }
 
     def _background(self) -> dict[str, Any]:
-        ground = self.drawn.ground
+        """At what level it stands, and the ways to carry it on with the share of draws that each is weighed to have."""
+        ground, chosen = self.drawn.ground, self.drawer.chosen
+        ways = zip(chosen.weights.tolist(), chosen.drifts, strict=True)
         return {
             "acts_a_day": float(ground.level.sum()),
-            **ground.drift._asdict(),
+            "answers": chosen.answers,
+            "ways": [{"weight": weight, **drift._asdict()} for weight, drift in ways],
             "weekdays": [float(x) for x in ground.week[:7]],
         }
 
