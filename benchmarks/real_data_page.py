@@ -140,6 +140,48 @@ def mechanism_table(found: Results) -> str:
     )  # fmt: skip
 
 
+TODAY = {"weekday": "weekdays, epochs", "all of it": "weekdays, actors that differ, courses by class"}
+
+
+def today_table(found: Results) -> str:
+    """Beside the fits of the reference: AIC counted from these, branching ratio, what is set off, what goes unseen."""
+    rows = []
+    for way in (None, *TODAY):
+        row: list[object] = ["everything shown, epochs" if way is None else TODAY[way]]
+        for period in ("all", "war", "after"):
+            before = found["backgrounds"][f"{period} {REFERENCE}"]
+            one = before if way is None else found["today"].get(f"{period} {way}")
+            if one is None:
+                row += ["–"] * 4
+                continue
+            unseen = "" if way is None else percent(one["reporting"]["unseen"])
+            row += [f"{one['aic'] - before['aic']:+,.0f}" if way else "0", number(one["branching_ratio"]),
+                    percent(one["set_off"]), unseen]  # fmt: skip
+        rows.append(row)
+    head = ["fitted with"]
+    for period in ("1998-2003", "1998-99", "2000-03"):
+        head += [f"AIC against the first row, {period}", "branching ratio", "set off", "unseen"]
+    return table(head, rows)
+
+
+def today_mechanism_table(found: Results) -> str:
+    """Of each mechanism LR before and with all of it; bold where it is needed at 1 %."""
+    keys = [(p, w) for p in ("all", "war", "after") for w in (None, "all of it") if w is None or f"{p} {w}" in
+            found["today"]]  # fmt: skip
+    names = {"all": "1998-2003", "war": "1998-99", "after": "2000-03"}
+    rows = []
+    for name in load("kosovo-events").mechanisms:
+        row: list[object] = [f"`{name}`"]
+        for period, way in keys:
+            part = found["today"][f"{period} {way}"] if way else found["backgrounds"][f"{period} {REFERENCE}"]
+            one = part["mechanisms"][name]
+            told = f"{number(one['answers'][0])}, LR {number(one['lr'], 1)}"
+            row.append(f"**{told}**" if one["p"] < 0.01 else told)
+        rows.append(row)
+    head = [f"{names[period]}, {'all of it' if way else 'epochs'}" for period, way in keys]
+    return table(["answers, LR", *head], rows)
+
+
 SHOWN = ("inertia_force", "retaliation_force", "protest", "dialogue", "reciprocity", "entrapment_force", "solidarity")
 
 
@@ -214,7 +256,8 @@ def checks_table(found: Results) -> str:
     names = {"all": "1998-2003", "war": "1998-99", "after": "2000-03"}
     parts = {key: found["checks"][key] for key in sorted(found["checks"], key=_place)}
     titles = dict.fromkeys(row[0] for part in parts.values() for row in part["shown"])
-    heads = [f"{names[key.split(' ')[0]]}, {COURSES[key.split(' ')[1]]}" for key in parts]
+    told = COURSES | TODAY
+    heads = [f"{names[key.split(' ')[0]]}, {told[key.split(' ')[1]]}" for key in parts]
     rows: list[list[object]] = []
     for title in titles:
         row: list[object] = [title]
@@ -232,7 +275,7 @@ def checks_table(found: Results) -> str:
 
 def _place(key: str) -> tuple[int, int]:
     period, course = key.split(" ")
-    return ("all", "war", "after").index(period), list(COURSES).index(course)
+    return ("all", "war", "after").index(period), [*COURSES, *TODAY].index(course)
 
 
 def _neat(text: str) -> str:
@@ -292,7 +335,8 @@ def signs_table(found: Results) -> str:
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
-    "data": data_table, "backgrounds": background_table, "mechanisms": mechanism_table, "stamps": stamp_table,
+    "data": data_table, "backgrounds": background_table, "today": today_table,
+    "today mechanisms": today_mechanism_table, "mechanisms": mechanism_table, "stamps": stamp_table,
     "doubles": doubles_table, "icews": icews_table, "causes": causes_table, "checks": checks_table,
     "recovery": recovery_table,
     "signs": signs_table,

@@ -48,23 +48,24 @@ def test_a_number_that_moved_is_seen_on_the_page(page: ModuleType, found: dict[s
 
 
 def test_every_fit_of_the_page_settled(found: dict[str, Any]) -> None:
-    fits = [*found["backgrounds"].items(), *found["doubles"].items(), *found["stamps"].items(), *found["icews"].items()]
+    fits = [
+        *found["backgrounds"].items(),
+        *found["today"].items(),
+        *found["doubles"].items(),
+        *found["stamps"].items(),
+        *found["icews"].items(),
+    ]
     assert [name for name, fit in fits if "auto" not in name and not fit["converged"]] == []
 
 
 def test_the_same_fit_comes_out_of_the_data(found: dict[str, Any], shared_data: Path) -> None:
-    """KEDS 2000-2003 with a constant background, to the digits that were measured; never less likely than the page's.
-
-    The page was made before half-lives were tried elsewhere, so this fit's numbers are kept beside it, measured anew.
-    """
+    """KEDS 2000-2003 with a constant background, to the digits that were measured."""
     real = script("real_data")
     scenario = real.load(real.NAME)
     table = real.keds(str(shared_data / "keds_balkans" / "events.csv.gz"), scenario, "after")
     fit = real.fitted(scenario, table, "constant", test_mechanisms=False)
-    page = found["backgrounds"]["after constant"]
-    kept = json.loads((real.RESULTS.parent / "real_data_again.json").read_text(encoding="utf-8"))
-    assert fit.events_used == kept["events"] == page["events"]
-    assert fit.log_likelihood > page["log_likelihood"] - 0.5
+    kept = found["backgrounds"]["after constant"]
+    assert fit.events_used == kept["events"]
     assert fit.log_likelihood == pytest.approx(kept["log_likelihood"], abs=0.5)
     assert fit.branching_ratio == pytest.approx(kept["branching_ratio"], abs=0.005)
     assert real.set_off(fit) == pytest.approx(kept["set_off"], abs=0.005)
