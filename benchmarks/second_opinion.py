@@ -29,7 +29,7 @@ from powderkeg.events.codes import entries
 from powderkeg.text.coding import NOT_READ, _tokens_in, options
 from powderkeg.text.giving import _holds, _plain, place_of
 from powderkeg.text.names import gazetteer
-from powderkeg.text.opinion import CONSTANT, features
+from powderkeg.text.opinion import CONSTANT, WordWeights, features
 from powderkeg.text.parsing import parsed
 from powderkeg.text.patterns import lexicon
 
@@ -128,6 +128,11 @@ class Table:
 
         start = np.zeros(len(self.names) * len(ROOTS))
         return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}).x.reshape(-1, len(ROOTS))
+
+    def weights_without(self, name: str) -> WordWeights:
+        """The weights as the coder reads them, fitted on all sets but one."""
+        fitted = self.fitted((self.sets != name) & (self.sets != TEXTBOOK))
+        return WordWeights(ROOTS, {key: tuple(row) for key, row in zip(self.names, fitted.tolist(), strict=True)})
 
 
 def log_shares(sums: np.ndarray) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 import powderkeg as pk
 from powderkeg.text.giving import classified, classify
+from powderkeg.text.opinion import opinions
 from powderkeg.text.scoring import Gold, score_coding
 
 
@@ -84,3 +86,37 @@ def test_the_draft_of_plover_that_had_fight_is_scored_by_its_roots() -> None:
     same = [Gold("a", "Chad police clubbed Malian marchers.", (("Chad", ""),), (("Malian", ""),), "COERCE")]
     assert score_coding(table, [*same, gold[1]]).events["right"] == 1
     assert score_coding(table, same).events["right"] == 0
+
+
+def test_the_other_words_weigh_in_beside_patterns() -> None:
+    """Shares of kinds of act are probabilities; patterns alone stay to be had; a user's pattern comes before words."""
+    sentence = "Cuban helpers scooped flood victims from the roofs of Belize."
+    both, alone = classify(sentence, "Cuban", "Belize"), classify(sentence, "Cuban", "Belize", opinion=False)
+    assert both.code[:2] == "07" and alone.code[:2] != "07"
+    said = opinions(frozenset({"constant", "bomb", "joint bomb"}))
+    assert sum(map(math.exp, said.values())) == pytest.approx(1.0)
+    assert max(said, key=lambda root: said[root]) in ("18", "19")
+
+
+def test_a_users_pattern_comes_before_what_the_other_words_say(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("[051]\nverb bomb\n", encoding="utf-8")
+    (found,) = classified([("Chad bombed Mali with jets and shells.", "Chad", "Mali")], patterns=(str(path),))
+    assert found.code == "051"
+
+
+def test_a_pattern_may_begin_with_not(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("[138]\nverb not shelve plan\n", encoding="utf-8")
+    rows = [
+        ("Chad did not shelve its plan for Mali.", "Chad", "Mali"),
+        ("Chad shelved its plan for Mali.", "Chad", "Mali"),
+    ]
+    denied, plain = classified(rows, patterns=(str(path),))
+    assert denied.code == "138" and plain.code != "138"
+
+
+def test_leaders_of_the_other_side_are_dismissed_by_force() -> None:
+    assert classify("Russia dissolved the Chechen parliament.", "Russia", "Chechen").code[:2] == "17"
+    sentence = "Bolivia's president replaced his interior minister to placate the workers."
+    assert classify(sentence, "Bolivia", "workers").code[:2] == "08"

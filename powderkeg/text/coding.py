@@ -17,7 +17,7 @@ from powderkeg.text.actors import Mention, Mentions, Surroundings
 from powderkeg.text.candidates import ActBetween, candidates
 from powderkeg.text.grammar import is_verb, subjects_of
 from powderkeg.text.names import Gazetteer
-from powderkeg.text.opinion import SHARPNESS, WEIGHT, opinions
+from powderkeg.text.opinion import SHARPNESS, WEIGHT, WordWeights, opinions
 from powderkeg.text.opinion import features as features_of_words
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ON_THE_WAY, ActReading, SentenceReader
@@ -37,6 +37,7 @@ OWN_FITS = 30.0
 """How well a user's own pattern fits: beyond whatever ours and the other words may say."""
 OTHER_LEADERS, DISMISSED = "0831", "172"
 DISMISSING = frozenset({"sack", "dismiss", "fire", "replace", "dissolve", "remove", "oust", "depose"})
+SPEAKS, LEAST_HEARD = "how far the words speak for it", -8.0
 UNREAL = {"condition", "question", "negated"}
 HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
@@ -144,9 +145,13 @@ def _says_it(surer: Coded, one: Coded) -> bool:
 
 
 def weighed(
-    sentence: Sentence, lexicon: Lexicon, names: Gazetteer, around: Surroundings, statements: bool = False
-) -> list[list[list[Weighed]]]:
-    """For each reading of a sentence, lists of candidates, each with its features and its probability."""
+    sentence: Sentence, lexicon: Lexicon, names: Gazetteer, around: Surroundings, statements: bool = False,
+    by: WordWeights | None = None,
+) -> list[list[list[Weighed]]]:  # fmt: skip
+    """For each reading of a sentence, lists of candidates, each with its features and its probability.
+
+    by  weights of what words speak for; those that ship where none are given
+    """
     cast = Mentions(sentence, names, around)
     speaker = speaker_of(sentence, cast)
     readings = [
@@ -155,14 +160,37 @@ def weighed(
     ]  # fmt: skip
     readings += [made for one in readings if (made := _told_of_another(one, sentence, cast)) is not None]
     result = []
+    hearing = Hearing(sentence, by)
     for reading in readings:
         lists = []
         for group in candidates(reading, cast, around.actors, speaker):
-            held = [(one, features(one, sentence, len(readings))) for one in group]
+            held = [(one, features(one, sentence, len(readings)) | hearing.of(one)) for one in group]
             lists.append([(one, of, probability(of)) for one, of in held])
         if lists:
             result.append(lists)
     return result
+
+
+class Hearing:
+    """What the words of a sentence say of candidates; once for each two sides."""
+
+    def __init__(self, sentence: Sentence, by: WordWeights | None) -> None:
+        self.sentence, self.by = sentence, by
+        self._known: dict[tuple[int, int], dict[str, float]] = {}
+
+    def of(self, one: ActBetween) -> dict[str, float]:
+        """How far the words speak for a candidate, as a feature of its probability."""
+        code = one.reading.code[:2]
+        if code == STATEMENTS:
+            return {}
+        key = one.source.start, one.target.start if one.target else -1
+        if key not in self._known:
+            first, last = (self._tokens_of(side) for side in (one.source, one.target))
+            self._known[key] = opinions(features_of_words(self.sentence, first, last), self.by)
+        return {SPEAKS: max(self._known[key].get(code, SELDOM), LEAST_HEARD) / 2}
+
+    def _tokens_of(self, side: Mention | None) -> set[int]:
+        return set() if side is None else _tokens_in(self.sentence, (side.start, side.end))
 
 
 def _told_of_another(reading: ActReading, sentence: Sentence, cast: Mentions) -> ActReading | None:
