@@ -43,7 +43,7 @@ def run(*words: str | Path) -> int:
 
 
 def told(text: str, day: str = "2022-12-27", **more: Any) -> list[dict[str, Any]]:
-    return list(pk.code(text, day, **{"least": 0.3, **more}).frame.iter_rows(named=True))
+    return list(pk.code(text, day, **{"least": 0.25, **more}).frame.iter_rows(named=True))
 
 
 def acts(text: str) -> set[tuple[str, str, str | None]]:
@@ -307,7 +307,7 @@ def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
         ("Estonia called for Germany to speed up deliveries of tanks.", "Estonia", "Germany"),
         ("Vietnam is set to sign an agreement with Japan later this year.", "Vietnam", "Japan"),
         ("Mahmoud Abbas held Hamas responsible for the attack.", "Mahmoud Abbas", "Hamas"),
-        ("Chadian soldiers opened fire on unarmed civilians in a market.", "Chadian soldiers", "unarmed civilians"),
+        ("Chadian soldiers opened fire on unarmed protesters in a market.", "Chadian soldiers", "unarmed protesters"),
         ("Russian security agents arrested a Polish reporter.", "Russian security agents", "Polish reporter"),
         ("Chilean President Ricardo Lagos met King Abdullah.", "President Ricardo Lagos", "King Abdullah"),
     ],

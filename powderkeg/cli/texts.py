@@ -54,7 +54,7 @@ def code(
         typer.Option(
             "--min-probability", "--least", min=0.0, max=1.0, help="Least probability of an event that is told."
         ),
-    ] = 0.6,
+    ] = 0.58,
     mentions: Annotated[bool, typer.Option("--mentions", help="Every mention is a row, not one row an event.")] = False,
     statements: Annotated[bool, typer.Option("--statements", help="Also what was only said (CAMEO 01).")] = False,
     given: Annotated[

@@ -37,7 +37,7 @@ OWN_FITS = 30.0
 """How well a user's own pattern fits: beyond whatever ours and the other words may say."""
 OTHER_LEADERS, DISMISSED = "0831", "172"
 DISMISSING = frozenset({"sack", "dismiss", "fire", "replace", "dissolve", "remove", "oust", "depose"})
-SPEAKS, LEAST_HEARD = "how far the words speak for it", -8.0
+SPEAKS, LEAST_HEARD = "how far the words speak for it", -4.0
 UNREAL = {"condition", "question", "negated"}
 HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
@@ -180,7 +180,7 @@ class Hearing:
 
     def of(self, one: ActBetween) -> dict[str, float]:
         """How far the words speak for a candidate, as a feature of its probability."""
-        code = one.reading.code[:2]
+        code = adjusted(one.reading.code, one.source, one.target, self.sentence)[:2]
         if code == STATEMENTS:
             return {}
         key = one.source.start, one.target.start if one.target else -1
