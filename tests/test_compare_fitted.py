@@ -256,3 +256,17 @@ interventions:
     assert "the range of mechanisms.back.answers allows that nothing changes" in told
     assert "mechanisms.back.answers to an end of its range" in page(found)
     assert not any(one.at_ends for one in pk.compare(pk.loads(text), replicates=4, ranges=False).interventions)
+
+
+def test_an_intervention_on_what_the_fit_does_not_need_says_so() -> None:
+    """Without retaliation nothing changes: not for it does no good, but for the record shows none of it."""
+    text = SCENARIO + "sources: {fitted: {title: a fit}}\n"
+    fitted = text.replace('"0.25 [0.17, 0.33]"', "{value: '0 [0, 0.05]', source: fitted}").replace(
+        '"0.35 [0.27, 0.43]"', "{value: '0.35 [0.27, 0.43]', source: fitted}"
+    )
+    asked = ["without retaliation", "mechanisms.retaliation.answers=0.3", "without inertia", "half"]
+    found = pk.compare(pk.loads(fitted), asked, years=1, replicates=4, seed=1, sets=2)
+    assert [one.not_needed for one in found.interventions] == [("retaliation",), ("retaliation",), (), ()]
+    assert "do not need it" in page(found)
+    written = pk.compare(pk.loads(SCENARIO.replace("0.17", "0")), asked[:1], years=1, replicates=4, seed=1, sets=2)
+    assert written.interventions[0].not_needed == ()  # a range that somebody wrote is no fit

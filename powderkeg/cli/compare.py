@@ -153,7 +153,7 @@ def show(screen: Screen, found: Comparison) -> None:
     """One table an intervention."""
     if screen.is_silent:
         return
-    from powderkeg.report.compared import findings, one_sided
+    from powderkeg.report.compared import findings, one_sided, unneeded
     from powderkeg.wording import counted, in_years
 
     c = found
@@ -175,6 +175,8 @@ def show(screen: Screen, found: Comparison) -> None:
         screen.table(heads, rows, f"{one.title} ({one.name})")
         if one.idle:
             screen.paragraph(f"It cannot change anything: {one.idle}.")
+        if one.not_needed:
+            screen.paragraph(unneeded(one))
         if one.at_ends:
             screen.paragraph(one_sided(one))
         parts = [e for e in one.mechanisms if e.difference and e.name != "hostile acts"]

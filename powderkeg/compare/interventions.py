@@ -49,6 +49,11 @@ class Named:
         """The values that it sets, if that is all it does; else nothing."""
         if self.leaves or any(part.do or part.whenever or part.remove for _, part in self.parts):
             return {}
+        return self.all_sets
+
+    @property
+    def all_sets(self) -> dict[str, Any]:
+        """The values that it sets, whatever else it does."""
         return {path: value for _, part in self.parts for path, value in part.set.items()}
 
     @property

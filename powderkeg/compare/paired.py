@@ -33,7 +33,7 @@ from powderkeg.compare.measures import (
     same,
     standoff_totals,
 )
-from powderkeg.compare.ranges import drawn_sets, set_to_an_end
+from powderkeg.compare.ranges import drawn_sets, not_needed, set_to_an_end
 from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words
 from powderkeg.fit.joint_law import Joint
@@ -81,6 +81,7 @@ class Compared:
     stopped     runs that hit the event limit
     idle        why it cannot change anything, in words; "" where it can
     at_ends     paths that it sets to an end of their range: under other numbers nothing can have another sign
+    not_needed  mechanisms that it acts on and of which the fit of the file cannot say that they answer at all
     """
 
     name: str
@@ -93,6 +94,7 @@ class Compared:
     stopped: int
     idle: str = ""
     at_ends: tuple[str, ...] = ()
+    not_needed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class Comparison(Plotted):
                     "runs_that_differ": one.differing,
                     "cannot_act": one.idle or None,
                     "set_to_an_end_of_their_range": list(one.at_ends),
+                    "acts_on_what_the_fit_does_not_need": list(one.not_needed),
                     "stopped": one.stopped,
                     **{about: {found.name: found.as_dict() for found in getattr(one, about)} for about in ABOUT},
                 }
@@ -253,6 +256,7 @@ def compare(
             one,
             idle=why_idle(model, made.named.only_sets) if one.differing == 0.0 else "",
             at_ends=set_to_an_end(source, made.named.only_sets) if under else (),
+            not_needed=not_needed(source, made.named.all_sets, made.named.leaves),
         )
         for one, made in zip(compared, plans, strict=True)
     ]

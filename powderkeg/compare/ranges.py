@@ -9,7 +9,7 @@ hypercube (McKay, Beckman & Conover 1979, Technometrics 21, 239-245). Numbers wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,21 @@ def set_to_an_end(scenario: Scenario, sets: Mapping[str, Any]) -> tuple[str, ...
     before = paths(scenario)
     after = paths(edit(scenario, dict(sets))) if sets else {}
     return tuple(path for path in sets if _is_end(before.get(path), after.get(path)))
+
+
+def not_needed(scenario: Scenario, sets: Mapping[str, Any], leaves: Iterable[tuple[str, str]] = ()) -> tuple[str, ...]:
+    """Mechanisms that are changed or left out and of which the fit of the file cannot say that they answer at all: the
+    range of their answers, or of each of them, begins at 0."""
+    touched = [path.split(".")[1] for path in sets if path.startswith("mechanisms.")]
+    touched += [name for section, name in leaves if section == "mechanisms"]
+    found = paths(scenario)
+
+    def begins_at_0(name: str) -> bool:
+        answers = [value for path, value in found.items() if path.startswith(f"mechanisms.{name}.answers")]
+        fitted = [one for one in answers if isinstance(one, Quantity) and one.source == "fitted"]
+        return bool(fitted) and len(fitted) == len(answers) and all(one.low == 0.0 for one in fitted)
+
+    return tuple(name for name in dict.fromkeys(touched) if begins_at_0(name))
 
 
 def _is_end(was: Any, now: Any) -> bool:

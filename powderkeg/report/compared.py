@@ -109,6 +109,17 @@ def one_sided(one: Compared) -> str:
     )
 
 
+def unneeded(one: Compared) -> str:
+    """What the fit of the file says of the mechanisms that an intervention acts on, where that is nothing."""
+    if not one.not_needed:
+        return ""
+    it, its = ("it", "its") if len(one.not_needed) == 1 else ("them", "their")
+    return (
+        f"It acts on {', '.join(one.not_needed)}: the events that the file was fitted to do not need {it} ({its} "
+        "answers may be none). What differs here may lie within the error of the fit, and was not seen."
+    )
+
+
 def _moves(e: Effect) -> str:
     """“Raids: 0.78 → 0.31 a year”; titles are questions as often as nouns, so no verb fits them all."""
     return f"“{e.title}” {value(e.baseline, e.unit)} → {value(e.value, e.unit)}{UNITS.get(e.unit, '')}"
@@ -163,6 +174,7 @@ def _part(one: Compared) -> dict[str, Any]:
         "question": one.question,
         "idle": one.idle,
         "one_sided": one_sided(one),
+        "unneeded": unneeded(one),
         "gist": gist(one),
         "differing": percent(one.differing),
         "stopped": one.stopped,
