@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import powderkeg as pk
 from powderkeg.events import EventTable
 from powderkeg.fit.job import Job, begin
 from powderkeg.fit.likelihood.data import read_data
+from powderkeg.fit.likelihood.effects import Differences
 from powderkeg.fit.maximum.climb import Climber
 
 SCENARIO = """
@@ -85,6 +87,44 @@ def test_second_order_steps_find_the_top_that_slopes_find_with_fewer_inner_climb
         climbs.append(count[0])
     assert abs(tops[0] - tops[1]) < 1e-3
     assert climbs[0] <= 0.5 * climbs[1]
+
+
+@pytest.mark.parametrize(("stamp", "differing"), [("exact", False), ("day", False), ("day", True)])
+def test_one_pass_tells_how_the_top_bends_with_every_half_life(
+    stamp: str, differing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a pass for each half-life tells it, to rounding; only the pass that moves all of them is taken."""
+    model = pk.compile(pk.loads(TWO))
+    table = pk.simulate(model, replicates=1, seed=5).table()
+    if stamp == "day":
+        frame = table.frame.with_columns(time=pl.col("time").floor()).sort("time")
+        table = replace(table, frame=frame, resolution="day")
+    data, _ = read_data(model, table, None, "refuse", 0.0)
+    made = Job(model, data, None, None, False, "delays", 0.0, table.start, None)
+    if differing:
+        made = replace(made, baselines="shared", differences=Differences(by_dyad=True))
+    climber = made.climber("constant")
+    held, n = climber.problem.held, climber.problem.n_smooth
+    free = np.flatnonzero(~held[n:]) + n
+    at_given = held.copy()
+    at_given[free] = True
+    solution = climber.climb(begin(climber.problem), at_given)
+    solution = replace(solution, objective=climber.replay(solution.vector, None, True))
+    replay, passes = Climber.replay, [0]
+
+    def counted(self: Climber, *given: Any) -> Any:
+        passes[0] += 1
+        return replay(self, *given)
+
+    monkeypatch.setattr(Climber, "replay", counted)
+    together = climber._bend(solution, free, held)
+    assert passes[0] == 1
+    monkeypatch.setattr(Climber, "_terms_of", lambda *given: None)
+    apart = climber._bend(solution, free, held)
+    assert passes[0] == 2 + len(free)
+    assert np.abs(together.hessian).min() > 1e-3
+    np.testing.assert_allclose(together.hessian, apart.hessian, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(together.follow, apart.follow, rtol=1e-6, atol=1e-6)
 
 
 TWO = """

@@ -8,7 +8,7 @@ Events that no term can explain are set aside and kept as `unexplained`; the fit
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,11 @@ class Terms:
         return hessian
 
 
+ROW_LAYOUT = ("start", "term", "event")
+DAY_LAYOUT = ("start", "term", "acts", "block", "echo_start", "echo_from", "echo_term")
+"""Fields that say which rows and entries a pass found; the others say how much each brings."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """Log-likelihood at given decays.
@@ -204,6 +209,32 @@ class Objective:
             lost = coefficient[has] * rows.exposure_bend[has, k]
             np.subtract.at(result, kernel_start[mechanism[has]] + k, lost)
         return np.asarray(result)
+
+    def with_answers_of(self, other: Objective, moved: NDArray[np.bool_]) -> Objective | None:
+        """The same with what some terms bring as a pass at other decays found it; None if that pass has other rows.
+
+        moved  (T,) those terms. What a term brings hangs on the decays of its own mechanism alone
+        """
+        one, two = self.rows, other.rows
+        same = len(self.weight) == len(other.weight) and bool((self.weight == other.weight).all())
+        fixed = DAY_LAYOUT if isinstance(one, DayRows) else ROW_LAYOUT
+        if not same or not all(np.array_equal(getattr(one, name), getattr(two, name)) for name in fixed):
+            return None
+        entry = moved[one.term]
+        taken: dict[str, Any] = {
+            "value": np.where(entry, two.value, one.value),
+            "bend": np.where(entry[:, None], two.bend, one.bend) if len(one.bend) else one.bend,
+            "exposure": np.where(moved, two.exposure, one.exposure),
+            "exposure_bend": np.where(moved[:, None], two.exposure_bend, one.exposure_bend)
+            if len(one.exposure_bend)
+            else one.exposure_bend,
+        }
+        if isinstance(one, DayRows) and isinstance(two, DayRows):
+            echo = moved[one.echo_term]
+            taken["echo_value"] = np.where(echo, two.echo_value, one.echo_value)
+            if len(one.echo_bend):
+                taken["echo_bend"] = np.where(echo[:, None], two.echo_bend, one.echo_bend)
+        return replace(self, rows=one._replace(**taken))
 
     def expected(self, parameters: Floats) -> Floats:
         """(T,) expected count of every term."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from powderkeg.engine.arrays import Floats, Ints
@@ -173,6 +174,11 @@ class VaryingObjective:
         if finest is not None:
             found.tilt[self.laws.span(finest)] = 1.0
         return found
+
+    def with_answers_of(self, other: VaryingObjective, moved: NDArray[np.bool_]) -> VaryingObjective | None:
+        """See `Objective`."""
+        plain = self.plain.with_answers_of(other.plain, moved)
+        return None if plain is None else VaryingObjective(plain, self.laws, other.spread)
 
     def hold(self, spread: Spread) -> None:
         self.spread = spread

@@ -318,17 +318,35 @@ class Climber:
 
     def _bend(self, solution: Solution, free: Ints, held: NDArray[np.bool_]) -> Bend:
         """How the best value bends with the half-lives at `free`: gradients as each moves, the rest left alone."""
-        problem, n = self.problem, self.problem.n_smooth
-        still = self.gradient(solution.objective, solution.vector)
+        problem, n, vector = self.problem, self.problem.n_smooth, solution.vector
+        step = np.zeros_like(vector)
+        step[free] = np.where(vector[free] + DIFFERENCE <= problem.upper[free], DIFFERENCE, -DIFFERENCE)
+        # One pass moves them all: what an answer brings hangs on its own half-life, so each is taken from it in turn.
+        together = self.replay(vector + step, None, True) if solution.beliefs is None and len(free) > 1 else None
+        still = self.gradient(solution.objective, vector)
         changes = []
         for place in free:
-            moved = solution.vector.copy()
-            moved[place] += DIFFERENCE if moved[place] + DIFFERENCE <= problem.upper[place] else -DIFFERENCE
-            other = self.replay(moved, solution.beliefs, True)
-            changes.append((self.gradient(other, moved) - still) / (moved[place] - solution.vector[place]))
+            moved = vector.copy()
+            moved[place] += step[place]
+            other = None
+            if together is not None and (terms := self._terms_of(place, free)) is not None:
+                other = solution.objective.with_answers_of(together, terms)
+            other = self.replay(moved, solution.beliefs, True) if other is None else other
+            changes.append((self.gradient(other, moved) - still) / (moved[place] - vector[place]))
         by = np.nan_to_num(np.stack(changes, axis=1))
         inside = ~held[:n] & ~solution.maximum.active
         return bend_of(solution.maximum.hessian, inside, by[:n], by[free])
+
+    def _terms_of(self, place: int, free: Ints) -> NDArray[np.bool_] | None:
+        """(T,) terms that move with the half-life at `place`; None if some move with another one at `free` too."""
+        problem = self.problem
+        place_of = np.where(problem.component_decay >= 0, problem.n_smooth + problem.component_decay, -1)
+        mechanism = np.repeat(np.arange(len(problem.kernel_start) - 1), np.diff(problem.kernel_start))
+        own = np.unique(mechanism[place_of == place])
+        if np.isin(place_of[np.isin(mechanism, own)], np.setdiff1d(free, place)).any():
+            return None
+        moved: NDArray[np.bool_] = np.isin(problem.terms.linear - problem.n_rates, own)
+        return moved
 
     def _climb_hidden(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
         """Filter, improve with beliefs held, filter again, until nothing moves."""
