@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 
 from powderkeg.engine.arrays import Floats
+from powderkeg.engine.likelihood.day import DayRows
 from powderkeg.engine.likelihood.design import Shape
 from powderkeg.errors import Fault, FitError, argument
 from powderkeg.fit.background.courses import WANDERING, make_shape
 from powderkeg.fit.days.climb import DaysClimber
 from powderkeg.fit.likelihood.effects import NOTHING, Differences, n_courses, walk_shape
 from powderkeg.fit.likelihood.layer import Layer
-from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.likelihood.objective import Data, Likelihood
 from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import Problem, pose
@@ -149,7 +149,7 @@ def _hold_unseen(problem: Problem, has_prior: bool, said: list[str] | None) -> P
     return held
 
 
-def _seen(problem: Problem, objective: Any, p: FitParameter) -> tuple[float, float]:
+def _seen(problem: Problem, objective: Likelihood, p: FitParameter) -> tuple[float, float]:
     """Events (in expectation, where facts are unseen) of the acts that a factor scales, while it was on and off."""
     terms, rows = problem.terms, objective.rows
     log_place = p.place - problem.n_linear
@@ -163,9 +163,9 @@ def _seen(problem: Problem, objective: Any, p: FitParameter) -> tuple[float, flo
     ]:
         span = slice(int(first), int(first) + int(d.pair_size[pair]) * apart)
         reads[span] = on_term[span].any()
-    acts = rows.acts if hasattr(rows, "acts") else np.ones(len(rows.start) - 1)
+    acts = rows.acts if isinstance(rows, DayRows) else np.ones(len(rows.start) - 1)
     weight = objective.weight
-    if hasattr(rows, "block"):
+    if isinstance(rows, DayRows):
         weight = np.repeat(weight, np.diff(rows.block))
     owner = np.repeat(np.arange(len(acts)), np.diff(rows.start))
     total = np.bincount(owner, weights=rows.value, minlength=len(acts))

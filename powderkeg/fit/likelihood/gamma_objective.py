@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from powderkeg.engine.arrays import Floats, Ints
@@ -246,6 +247,11 @@ class RandomObjective:
         found = self.at(parameters, False)
         result: Floats = found.exposure * found.coefficient
         return result
+
+    def with_answers_of(self, other: RandomObjective, moved: NDArray[np.bool_]) -> RandomObjective | None:
+        """See `Objective`."""
+        plain = self.plain.with_answers_of(other.plain, moved)
+        return None if plain is None else RandomObjective(plain, self.problem, self.factors)
 
     def as_plain(self, parameters: Floats) -> Objective:
         """The likelihood with background and excitation of each row as likely as its channel's law makes them."""

@@ -8,7 +8,7 @@ Events that no term can explain are set aside and kept as `unexplained`; the fit
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,30 @@ class Terms:
         return hessian
 
 
+class Likelihood(Protocol):
+    """What a climb asks of a likelihood at given decays: `Objective`, and those with something integrated out."""
+
+    @property
+    def terms(self) -> Terms: ...
+    @property
+    def rows(self) -> Rows | DayRows: ...
+    @property
+    def unexplained(self) -> Ints: ...
+    @property
+    def weight(self) -> Floats: ...
+    def evaluate(self, parameters: Floats, curved: bool = True) -> tuple[float, Floats, Floats]:
+        """(value, gradient, Hessian)"""
+
+    def decay_gradient(self, parameters: Floats, kernel_start: Ints) -> Floats:
+        """(kernel components,)"""
+
+    def expected(self, parameters: Floats) -> Floats:
+        """(T,) expected count of every term."""
+
+    def with_answers_of(self, other: Self, moved: NDArray[np.bool_]) -> Self | None:
+        """The same with what some terms bring as found at other decays; None if rows differ."""
+
+
 ROW_LAYOUT = ("start", "term", "event")
 DAY_LAYOUT = ("start", "term", "acts", "block", "echo_start", "echo_from", "echo_term")
 """Fields that say which rows and entries a pass found; the others say how much each brings."""
@@ -210,7 +234,7 @@ class Objective:
             np.subtract.at(result, kernel_start[mechanism[has]] + k, lost)
         return np.asarray(result)
 
-    def with_answers_of(self, other: Objective, moved: NDArray[np.bool_]) -> Objective | None:
+    def with_answers_of(self, other: Self, moved: NDArray[np.bool_]) -> Self | None:
         """The same with what some terms bring as a pass at other decays found it; None if that pass has other rows.
 
         moved  (T,) those terms. What a term brings hangs on the decays of its own mechanism alone

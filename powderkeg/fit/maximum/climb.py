@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.filtered_facts import Drift, drift, is_hidden
 from powderkeg.fit.likelihood.effects import NOTHING
-from powderkeg.fit.likelihood.objective import Beliefs, Data, Objective, no_beliefs, prepare, prepare_hidden
+from powderkeg.fit.likelihood.objective import Beliefs, Data, Likelihood, Objective, no_beliefs, prepare, prepare_hidden
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.half_lives import Bend, bend_of, climb_half_lives
@@ -66,7 +66,7 @@ class Solution:
     vector: Floats
     log_likelihood: float
     log_posterior: float
-    objective: Objective
+    objective: Likelihood
     maximum: Maximum[None]
     beliefs: Beliefs | None
     converged: bool
@@ -143,15 +143,18 @@ class Climber:
     def new_beliefs(self) -> Beliefs:
         return no_beliefs(self.problem.data, int(self.problem.system.level_start[-1]))
 
-    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Objective, Beliefs | None]:
+    def plain(self, vector: Floats, sloped: bool = False) -> Objective:
+        """The likelihood at `vector` where every fact is seen, with nothing integrated out."""
+        problem = self.problem
+        return prepare(problem.data, problem.design, problem.terms, problem.decay(vector), problem.dead, sloped)
+
+    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Likelihood, Beliefs | None]:
         """The likelihood at `vector`, and what is believed there of the facts; None where every fact is seen."""
         if self.drift is None:
-            problem = self.problem
-            seen = prepare(problem.data, problem.design, problem.terms, problem.decay(vector), problem.dead, sloped)
-            return seen, None
+            return self.plain(vector, sloped), None
         return self._hidden(vector, sloped, self.new_beliefs(), replay=False)
 
-    def replay(self, vector: Floats, beliefs: Beliefs | None, sloped: bool = False) -> Objective:
+    def replay(self, vector: Floats, beliefs: Beliefs | None, sloped: bool = False) -> Likelihood:
         """The likelihood at `vector` with beliefs as they were found before."""
         if beliefs is None:
             return self.filter(vector, sloped)[0]
@@ -171,10 +174,12 @@ class Climber:
         return np.zeros(len(self.problem.terms.linear))
 
     def for_causes(self, vector: Floats) -> Objective:
-        """The likelihood at `vector` as attribution reads it."""
-        return self.filter(vector)[0]
+        """The likelihood as attribution reads it."""
+        objective = self.filter(vector)[0]
+        assert isinstance(objective, Objective)
+        return objective
 
-    def inner(self, objective: Objective, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
+    def inner(self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
         """Best rates, answers and gates at the half-lives of `vector`; the new vector and the maximum."""
         return self.best(objective.evaluate, vector, held, Rule(linear=self.is_linear))
 
@@ -205,12 +210,12 @@ class Climber:
         linear: NDArray[np.bool_] = np.arange(self.problem.n_smooth) < self.problem.n_linear
         return linear
 
-    def log_density(self, vector: Floats, objective: Objective) -> float:
+    def log_density(self, vector: Floats, objective: Likelihood) -> float:
         """Log likelihood plus log prior at `vector`. `objective`: the likelihood at its half-lives, from `filter`."""
         value = objective.evaluate(vector[: self.problem.n_smooth], False)[0]
         return float(value + self.prior.evaluate(vector)[0])
 
-    def gradient(self, objective: Objective, vector: Floats) -> Floats:
+    def gradient(self, objective: Likelihood, vector: Floats) -> Floats:
         """Gradient of log likelihood plus log prior over the whole vector; the pass must have been sloped."""
         problem = self.problem
         _, smooth, _ = objective.evaluate(vector[: problem.n_smooth], False)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,7 +23,7 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import DayRows
 from powderkeg.errors import Fault, FitError, UsageError, argument
 from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
-from powderkeg.fit.likelihood.objective import Beliefs, Objective, Terms
+from powderkeg.fit.likelihood.objective import Beliefs, Likelihood, Objective, Terms
 from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
@@ -136,9 +135,9 @@ class RandomClimber(Climber):
             )  # fmt: skip
         self.factors = np.ones((0, 2))
 
-    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Any, Beliefs | None]:
+    def filter(self, vector: Floats, sloped: bool = False) -> tuple[RandomObjective, Beliefs | None]:
         """The likelihood at `vector`."""
-        plain, _ = super().filter(vector, sloped)
+        plain = self.plain(vector, sloped)
         if isinstance(plain.rows, DayRows) and len(self.factors) != len(plain.rows.acts):
             self.factors = np.full((len(plain.rows.acts), 2), np.nan)
         return RandomObjective(plain, self.problem, self.factors), None
@@ -155,7 +154,7 @@ class RandomClimber(Climber):
             start = super().climb(start, first).vector
         return super().climb(start, held)
 
-    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
+    def inner(self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
         """Best rates, answers, gates and shapes at the half-lives of `vector`.
 
         By day the Hessian is rough and dear, so near the top it is learnt. It holds the split of each day's acts, and
@@ -163,6 +162,7 @@ class RandomClimber(Climber):
         learns, so there the Hessian is taken from differences of the gradient. A shape that leaps to where channels
         hardly differ finds no slope there that leads back, so shapes and factors keep to short steps.
         """
+        assert isinstance(objective, RandomObjective)
 
         def likelihood(x: Floats, curved: bool) -> tuple[float, Floats, Floats]:
             found = objective.at(x, curved)
@@ -184,8 +184,7 @@ class RandomClimber(Climber):
 
     def for_causes(self, vector: Floats) -> Objective:
         """The likelihood with every channel's rate where its events put it."""
-        objective: RandomObjective = self.filter(vector)[0]
-        return objective.as_plain(vector[: self.problem.n_smooth])
+        return self.filter(vector)[0].as_plain(vector[: self.problem.n_smooth])
 
 
 def _bends_down(hessian: Floats) -> bool:
@@ -251,7 +250,7 @@ def channel_rates(climber: Climber, solution: Solution) -> pl.DataFrame:
              of the rate its move has), of every channel with an event and a law
     """
     problem = climber.problem
-    objective: Any = solution.objective
+    objective = solution.objective
     if not isinstance(objective, RandomObjective):
         raise FitError("the channels of a move share its rate in this fit; fit with " + argument("baselines", "gamma"))
     found = objective.at(solution.vector[: problem.n_smooth], False)

@@ -7,13 +7,12 @@ channel. Where channels share their rates nothing changes.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.design import Shape
-from powderkeg.fit.likelihood.gamma_objective import stands_for
+from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
 from powderkeg.fit.likelihood.objective import Terms
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import Problem, pose
@@ -60,7 +59,8 @@ def multiples(climber: Climber, vector: Floats) -> Floats:
     """(C,) posterior mean of each channel's multiple of its move's rate; those without an event included."""
     problem = climber.problem
     d = problem.design
-    objective: Any = climber.filter(vector)[0]
+    objective = climber.filter(vector)[0]
+    assert isinstance(objective, RandomObjective)
     found = objective.at(vector[: problem.n_smooth], False)
     result = np.ones(len(d.channel_ground))
     present = objective.present

@@ -8,14 +8,13 @@ integrated out.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, FitError, argument
-from powderkeg.fit.likelihood.objective import Beliefs, Objective
+from powderkeg.fit.likelihood.objective import Beliefs, Likelihood, Objective
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.likelihood.varying_objective import Laws, Spread, VaryingObjective, first_spread
@@ -40,6 +39,12 @@ def _ahead(at: list[Floats], step: list[Floats]) -> Floats:
     return np.clip(step[-1] / np.clip(slope, 0.15, 1.5), -FARTHEST, FARTHEST)
 
 
+def _varying(objective: Likelihood) -> VaryingObjective:
+    """The objective of a `VaryingClimber`, known as what it is."""
+    assert isinstance(objective, VaryingObjective)
+    return objective
+
+
 ROOM = 3.0
 """Standard deviation of pairs' effects while a mechanism is tested: rates may differ by exp(3) and more."""
 
@@ -62,25 +67,23 @@ class VaryingClimber(Climber):
         self.differences = self.laws.varying.asked
         self.spread: Spread = first_spread(self.laws.varying, self.laws.n_terms)
 
-    def filter(self, vector: Floats, sloped: bool = False) -> tuple[Any, Beliefs | None]:
+    def filter(self, vector: Floats, sloped: bool = False) -> tuple[VaryingObjective, Beliefs | None]:
         """The likelihood at `vector`, the effects as widely spread as was found last."""
-        plain, _ = super().filter(vector, sloped)
-        return VaryingObjective(plain, self.laws, self.spread), None
+        return VaryingObjective(self.plain(vector, sloped), self.laws, self.spread), None
 
     def variance_of_terms(self) -> Floats:
         """(T,) variance of the log rate of every term under the effects' law, as it was found last."""
         return self.spread.variance
 
-    def log_density(self, vector: Floats, objective: Any) -> float:
+    def log_density(self, vector: Floats, objective: Likelihood) -> float:
         """Log likelihood with every effect as `vector` says, plus log prior and the effects' law as it was found."""
         effects = vector[self.laws.places]
         law = -0.5 * float(effects @ self.laws.precision(self.spread.sd) @ effects)
-        return law + super().log_density(vector, objective.plain)
+        return law + super().log_density(vector, _varying(objective).plain)
 
     def for_causes(self, vector: Floats) -> Objective:
         """The likelihood with every effect where its events put it."""
-        plain: Objective = super().filter(vector)[0]
-        return plain
+        return self.plain(vector)
 
     def elsewhere(self, solution: Solution, held: NDArray[np.bool_]) -> Solution:
         """Other lengths of half-lives are tried where rates are shared, from where this climb begins."""
@@ -89,7 +92,7 @@ class VaryingClimber(Climber):
     def climb(self, start: Floats, held: NDArray[np.bool_]) -> Solution:
         """The maximum over everything not held, from `start`; then spread and laws are held where they are."""
         solution = super().climb(start, held)
-        objective: Any = solution.objective
+        objective = _varying(solution.objective)
         objective.is_settled = True
         self.spread = objective.spread
         return solution
@@ -102,7 +105,7 @@ class VaryingClimber(Climber):
         unlikely: with two camps and nobody drawn in, entrapment was "needed" at 5 % in 8 histories of 40. A mechanism
         must show in time, in acts that come after others, and not in who acts much.
         """
-        settled: Any = solution.objective
+        settled = _varying(solution.objective)
         bare = self.without_prior_of(place)
         n = self.problem.n_smooth
         wide = settled.roomy(ROOM)
@@ -128,12 +131,13 @@ class VaryingClimber(Climber):
 
     def _bend(self, solution: Solution, free: Ints, held: NDArray[np.bool_]) -> Bend:
         """The same at the spread that was found there."""
-        objective: Any = solution.objective
+        objective = _varying(solution.objective)
         self.spread = objective.spread
         return super()._bend(solution, free, held)
 
-    def inner(self, objective: Any, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
+    def inner(self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
         """Best rates, answers, gates and effects at the half-lives of `vector`, and how widely effects spread."""
+        objective = _varying(objective)
         if objective.is_settled:
             return super().inner(objective, vector, held)
         rough, fine = (Rule(tolerance=tolerance, linear=self.is_linear) for tolerance in (1e-2, 1e-7))
