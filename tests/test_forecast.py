@@ -15,12 +15,9 @@ from scipy import stats
 
 import powderkeg as pk
 from powderkeg.forecast.backtest import backtest
-from powderkeg.forecast.choice import weighed
 from powderkeg.forecast.completed import order_last
-from powderkeg.forecast.ground import LevelDrift, groups_of, levels_of
 from powderkeg.forecast.links import gates_at
 from powderkeg.forecast.seen import seen
-from powderkeg.forecast.widths import Width, log_law, width
 
 PLAIN = {"background": "scenario", "weekdays": False, "spread": False}
 """The scenario's own law: nothing of reporting, no drift."""
@@ -224,55 +221,15 @@ def test_a_mechanism_that_is_left_out_sets_nothing_off() -> None:
         pk.forecast(quarrel.scenario(), past, absent=["retaliatoin"])
 
 
-def test_sets_of_draws_are_shared_out_among_ways_by_their_weights() -> None:
-    """Which way would have foretold best is not known: each has its share of the draws, however few sets there are."""
+def test_sets_of_draws_differ_by_how_levels_move() -> None:
+    """Which way would have foretold best is not known: sets take one that did with origins weighted anew by chance."""
     past = quarrel.by_day(quarrel.simulated(500.0, 8))
     found = pk.forecast(quarrel.scenario(), past, days=3, draws=40)
     chosen = found.drawer.chosen
-    assert abs(chosen.weights.sum() - 1.0) < 1e-12 and (np.diff(chosen.weights) <= 0).all()
+    ways = {chosen.of_set(np.random.default_rng(k))[0] for k in range(40)}
+    assert len(ways) > 3
     assert found.drawer.way[0] == chosen.drifts[0]
-    ways = [chosen.of_set(number, found.drawer.shift)[0] for number in range(40)]
-    for drift, weight in zip(chosen.drifts, chosen.weights, strict=True):
-        assert abs(ways.count(drift) / 40 - weight) < 0.08
-    told = found.as_dict()["background"]
-    assert [way["weight"] for way in told["ways"]] == chosen.weights.tolist()
-    assert told["answers"] == pytest.approx(sum(way["weight"] * way["answers"] for way in told["ways"]))
-
-
-def test_a_way_gains_weight_with_what_it_foretold_and_two_alike_share_it() -> None:
-    """Three laws of 50 counts from the first; the second is the same. Without data weights are even."""
-    rng = np.random.default_rng(3)
-    came = rng.poisson(2.0, 50).astype(float)
-    scores = np.array([log_law(np.full(50, mean), np.full(50, 2 * mean), came) for mean in (2.0, 2.0, 4.0)])
-    found = weighed(scores, np.ones(50))
-    assert found[0] == pytest.approx(found[1]) and found[2] < 0.01
-    assert found[2] < weighed(scores, np.full(50, 0.1))[2] < 1 / 3
-    assert weighed(scores, np.zeros(50)) == pytest.approx(np.full(3, 1 / 3))
-
-
-def test_a_width_is_found_again_from_what_came_of_it() -> None:
-    """2,400 counts of means from 0.02 to 20, common doubt .1 and rare .25: both within one step of those tried."""
-    rng = np.random.default_rng(4)
-    told = np.exp(rng.uniform(np.log(0.02), np.log(20.0), (120, 3, 20)))
-    true = Width(1.3, (0.1, 0.1), (0.25, 0.25))
-    size = told**2 / (np.stack([true.variance(told[:, k], max(k, 1)) for k in range(3)], axis=1) - told)
-    came = rng.poisson(rng.standard_gamma(size) * told / size).astype(float)
-    found = width(told, came)
-    assert set(found.common) <= {0.04, 0.1, 0.2} and set(found.rare) <= {0.12, 0.25, 0.5}
-    narrow = width(told, rng.poisson(told).astype(float))
-    assert max(narrow.common) <= 0.04 and max(narrow.rare) <= 0.05
-
-
-def test_a_level_that_wanders_forgets_the_sooner_the_busier_it_is() -> None:
-    """One act in ten days, or ten a day, and then silence: after 20 days the busy level has fallen much further."""
-    system = pk.compile(quarrel.scenario())
-    groups, shares_ = groups_of(system), np.ones(3)
-    none = np.zeros((420, 3))
-    counts = none.copy()
-    counts[:400:10, 0], counts[:400, 1] = 1.0, 10.0
-    found = levels_of(groups, LevelDrift(wander=0.01), counts, none, np.ones((1, 3)), np.ones(420), shares_)
-    rare, busy = (found.told[419, groups.group[c]] / found.told[400, groups.group[c]] for c in (0, 1))
-    assert busy < 0.3 < 0.5 < rare
+    assert (chosen.scores.mean(axis=1)[0] >= chosen.scores.mean(axis=1)).all()
 
 
 @pytest.mark.parametrize(

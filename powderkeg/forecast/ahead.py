@@ -87,9 +87,8 @@ def drift(ground: Ground, days: int, draws: int, rng: np.random.Generator) -> Fl
     mean = np.empty((days, len(a)))
     for d in range(days):
         mean[d] = a / b
-        stays = keep / (1.0 + ground.drift.wander * a)
-        a = stays * a + (1.0 - stays) * strength
-        b = stays * b + (1.0 - stays) * strength / ground.slow
+        a = keep * a + (1.0 - keep) * strength
+        b = keep * b + (1.0 - keep) * strength / ground.slow
     factor = np.empty((draws, days, len(ground.doubt)))
     now = _gamma(np.minimum(ground.doubt[:, 0], ground.doubt[:, 1]), draws, rng)
     step = (

@@ -1,44 +1,51 @@
 """How would each way of carrying the background on have foretold the time before the origin?
 
-In: acts by day, the model's links. Out: ways, and the weight of each: the share of draws that go by it.
+In: acts by day, the model's links. Out: the `LevelDrift` that did best.
 
-From an origin a week apart, over the last two years, the mean of the next 7 and 30 days is reckoned for each directed
-dyad (`means_ahead`: exact for systems without facts that move) and held against what came, by the log score of a
-negative binomial as wide as its misses were (`widths`). Weights are the products of these chances, the older the less
-(averaging of models that may change: Raftery, Karny & Ettler 2010, Technometrics 52, 52-66): after few days all ways
-weigh nearly alike, after many a few have most. Nothing after the origin is seen.
+From an origin a week apart, over the last two years, the mean of the next 1, 7 and 30 days is reckoned for each
+directed dyad (`means_ahead`: exact for systems without facts that move) and held against what came, by the log score of
+a negative binomial whose dispersion is free for each horizon. What is chosen is chosen for the mean; how unsure levels
+are, and how lucky days, follows from how wide the misses were. Nothing after the origin is seen.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.forecast.days import means_ahead
 from powderkeg.forecast.ground import Groups, LevelDrift, dyads_of, levels_of, shares
 from powderkeg.forecast.links import Slots, expected_answers, pairs_of
-from powderkeg.forecast.widths import AHEAD, Width, log_law, width
 from powderkeg.simulate.workers import in_order, workers_for
 
-WANDERS = (0.001, 0.003, 0.01, 0.03)
-FADES = ((80.0, 90.0), (180.0, 180.0), (1000.0, 1000.0))
-"""Half-lives of the level and of the mean that it is drawn to."""
-ANSWERS = (1.0, 0.45, 0.0)
-RECENT = 90.0
+HALF_LIVES = (10.0, 20.0, 40.0, 80.0, 160.0)
+SLOW = (90.0, 180.0, 365.0, 1000.0)
+STRENGTHS = (0.5, 2.0, 8.0)
+ANSWERS = (1.0, 0.7, 0.45, 0.2)
+CHOSEN = 3.0
+"""Numbers that are chosen on the misses they are judged by: pace, pull, answers."""
+PRIOR_WINDOWS = 100.0
+"""Windows of one act that the doubt of all dyads is worth against a dyad's own: a dyad's own few misses say little."""
+RECENT = 180.0
 """Days after which a judged origin counts half: how fast levels move changes, as between a war and the years after."""
 GUESS = (0.3, 0.5)
 """Relative variance of a level over 7 and 30 days where the record is too short to tell."""
+LEAST_FREEDOM, MOST_DOUBT = 4.0, 4.0
+"""Fewest windows that a doubt is taken to rest on; the most that a set may have of it: a level must not collapse."""
+SPREADS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0)
+AHEAD = (1, 7, 30)
+"""Days ahead that are judged, each as much as the others."""
 JUDGED = 730
 """Days before the origin from which it is tried."""
 STEP = 7
+BLOCK = 8
+"""Neighbouring origins that are weighted alike."""
 LEAST_DAYS = 120
-"""Days of a record below which nothing is judged: all ways weigh alike, as wide as a guess."""
-GOLDEN = 0.6180339887498949
-"""Multiples of it, less their whole part, lie evenly however many there are."""
+"""Days of a record below which nothing is chosen: a guess is taken."""
 
 
 class Tried(NamedTuple):
@@ -55,81 +62,67 @@ class Tried(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """Ways for levels to move, the most heavily weighed first.
+    """How levels may move: what did best, and what else was tried.
 
-    drifts, doubts  each way and its `Ground.doubt`
-    weights         (K,) sum 1
+    drifts, doubts  each way tried and its `Ground.doubt`, the best first
+    scores          (K, O) score of each at each origin that was judged, weighted; empty where nothing could be judged
+    freedom         windows of 7 and of 30 days, none overlapping, that doubts rest on, less the numbers spent
     """
 
     drifts: tuple[LevelDrift, ...]
     doubts: tuple[Floats, ...]
-    weights: Floats
+    scores: Floats
+    freedom: tuple[float, float] = (np.inf, np.inf)
 
-    def of_set(self, number: int, shift: float) -> tuple[LevelDrift, Floats]:
-        """The way of a set of draws: sets are shared out by the weights, as evenly as their number lets them.
-
-        shift  from 0 to 1, the same for all sets
-        """
-        at = (shift + number * GOLDEN) % 1.0
-        k = min(int(np.searchsorted(np.cumsum(self.weights), at, side="right")), len(self.drifts) - 1)
-        return self.drifts[k], self.doubts[k]
-
-    @property
-    def answers(self) -> float:
-        """Factor on the answers of all mechanisms, in the mean over draws."""
-        return float(self.weights @ [drift.answers for drift in self.drifts])
+    def of_set(self, rng: np.random.Generator) -> tuple[LevelDrift, Floats]:
+        """A way that did best with the judged origins weighted at random, neighbours alike (Bayesian bootstrap of
+        blocks): which way is best is not known, and sets of draws differ by it. Nor is how wide its misses are: each
+        set has a doubt of its own, by the chi-squared law of a variance estimated from so many windows."""
+        if not self.scores.size:
+            return self.drifts[0], self.doubts[0]
+        n = self.scores.shape[1]
+        weight = np.repeat(rng.exponential(size=-(-n // BLOCK)), BLOCK)[:n]
+        best = int(np.argmax(self.scores @ weight))
+        freedom = np.array(self.freedom)
+        return self.drifts[best], self.doubts[best] * np.minimum(freedom / rng.chisquare(freedom), MOST_DOUBT)
 
 
 def choose(record: Tried, groups: Groups, answers: bool = True, workers: int | None = None) -> Chosen:
-    """All ways, each with the weight that the days before give it."""
-    ways = [
-        LevelDrift(half_life, slow, answers=part, wander=wander)
-        for part, (half_life, slow), wander in product(ANSWERS if answers else (1.0,), FADES, WANDERS)
-    ]
-    even = np.full(len(ways), 1.0 / len(ways))
+    """The ways that were tried, coordinate by coordinate, twice round; the one that would have foretold best first."""
     unit = units(groups)
-    D = min(len(record.counts), record.whole)
-    if D < LEAST_DAYS or len(record.time) < 30:
+    if min(len(record.counts), record.whole) < LEAST_DAYS or len(record.time) < 30:
         doubt = np.tile(GUESS, (int(unit.max()) + 1, 1))
-        return Chosen(tuple(way._replace(spread=1.3) for way in ways), (doubt,) * len(ways), even)
-    past = np.arange(max(D - JUDGED, 60), D - AHEAD[-1] + 1, STEP).astype(np.int64)
-    came = _came(record.counts, past, unit)
-    work = partial(_judged, _and_the_next_day(record), groups, np.append(past, D), unit, came, ways)
-    judged = list(in_order(work, len(ways), workers_for(len(ways), workers)))
-    # Windows overlap: those of 30 days with the next ones, those of 7 days with those of 30.
-    weight = 0.5 ** ((past[-1] - past) / RECENT) * STEP / AHEAD[-1] / 2.0
-    weights = weighed(np.array([scores for _, _, scores in judged]), weight)
-    order = np.argsort(-weights, kind="stable")
-    drifts = tuple(ways[k]._replace(spread=judged[k][0].spread) for k in order)
-    return Chosen(drifts, tuple(judged[k][1] for k in order), weights[order])
+        return Chosen((LevelDrift(spread=1.3),), (doubt,), np.zeros((1, 0)))
+    D = min(len(record.counts), record.whole)
+    origin = np.arange(max(D - JUDGED, 60), D - max(AHEAD) + 1, STEP).astype(np.int64)
+    came = _came(record.counts, origin, unit)
+    weight = 0.5 ** ((origin[-1] - origin) / RECENT)
+    told: dict[LevelDrift, Floats] = {}
+    scores: dict[LevelDrift, Floats] = {}
+    best = LevelDrift()
+    tries = {"answers": ANSWERS if answers else (1.0,), "half_life": HALF_LIVES, "slow": SLOW, "strength": STRENGTHS}
+    for _ in range(2):
+        for name, values in tries.items():
+            asked = [best._replace(**{name: x}) for x in values]
+            asked = [drift for drift in asked if drift.slow >= drift.half_life]
+            new = [drift for drift in asked if drift not in told]
+            work = partial(_foretold_of, record, groups, origin, unit, new)
+            for drift, means in zip(new, in_order(work, len(new), workers_for(len(new), workers)), strict=True):
+                told[drift] = means
+                each = [_free_score(means[:, k], came[:, k]) for k in range(len(AHEAD))]
+                scores[drift] = weight * np.sum(each, axis=0)
+            best = max((drift for drift in [best, *asked] if drift in scores), key=lambda drift: scores[drift].mean())
+    order = sorted(scores, key=lambda drift: -scores[drift].mean())
+    wide = [_wide(drift, told[drift], came) for drift in order]
+    week, month = (max(len(origin) * STEP / h - CHOSEN, LEAST_FREEDOM) for h in AHEAD[1:])
+    each_score = np.array([scores[x] for x in order])
+    return Chosen(tuple(drift for drift, _ in wide), tuple(doubt for _, doubt in wide), each_score, (week, month))
 
 
-def weighed(scores: Floats, weight: Floats) -> Floats:
-    """(K,) weights, sum 1: even ones, times what each of K ways gave to what came.
-
-    scores  (K, O) log score of each way at each origin;  weight (O,) of each origin
-    """
-    total = scores @ weight
-    found = np.exp(total - total.max())
-    return np.asarray(found / found.sum(), np.float64)
-
-
-def _judged(
-    record: Tried, groups: Groups, origin: Ints, unit: Ints, came: Floats, ways: list[LevelDrift], number: int
-) -> tuple[Width, Floats, Floats]:
-    """Of one way: its width, the doubt of each dyad at the last origin, and (O,) its scores at those before."""
-    told = foretold(record, groups, ways[number], origin, unit)
-    wide = width(told[:-1], came)
-    scores = sum(log_law(told[:-1, k], wide.variance(told[:-1, k], k), came[:, k]).sum(axis=1) for k in (1, 2))
-    doubt = np.stack([wide.doubt(told[-1, k], k) for k in (1, 2)], axis=1)
-    return wide, doubt, np.asarray(scores, np.float64)
-
-
-def _and_the_next_day(record: Tried) -> Tried:
-    """The same with one more day, of which nothing is known: the origin is foretold from like those before."""
-    gates = record.gates if len(record.gates) == 1 else np.vstack([record.gates, record.gates[-1:]])
-    counts = np.vstack([record.counts, np.zeros((1, record.counts.shape[1]))])
-    return record._replace(counts=counts, gates=gates, factor=np.append(record.factor, record.factor[-7]))
+def _foretold_of(
+    record: Tried, groups: Groups, origin: Ints, unit: Ints, drifts: list[LevelDrift], number: int
+) -> Floats:  # fmt: skip
+    return foretold(record, groups, drifts[number], origin, unit)
 
 
 def units(groups: Groups) -> Ints:
@@ -160,8 +153,7 @@ def foretold(record: Tried, groups: Groups, drift: LevelDrift, origin: Ints, uni
         system.edge_start, system.edge_mechanism, system.edge_mass, slots.edge_slot, system.kernel_start,
         system.kernel_share, system.kernel_decay, *pairs, slots.slot_target, slots.slot_component, slots.slot_gate,
         system.channel_gate, record.gates, share, open_, groups.group, levels.acts[origin],
-        levels.acts[origin] / np.maximum(levels.told[origin], 1e-12), levels.means[origin], drift.keep, drift.wander,
-        drift.strength,
+        levels.acts[origin] / np.maximum(levels.told[origin], 1e-12), levels.means[origin], drift.keep, drift.strength,
         week, unit, np.zeros(n_slots), np.zeros(n_slots), np.zeros(len(system.kernel_decay)),
         np.zeros(len(pairs.slot)), np.zeros(C), np.zeros(C), mean, ground, np.zeros(G), np.zeros(G),
     )  # fmt: skip
@@ -176,3 +168,38 @@ def _came(counts: Floats, origin: Ints, unit: Ints) -> Floats:
     np.add.at(by_unit.T, unit, counts.T)
     total = np.concatenate([np.zeros((1, U)), np.cumsum(by_unit, axis=0)])
     return np.stack([total[origin + h] - total[origin] for h in AHEAD], axis=1)
+
+
+def _score(mean: Floats, variance: Floats, came: Floats) -> Floats:
+    """(O,) log score at each origin, summed over units: negative binomial."""
+    variance = np.maximum(variance, 1.0001 * mean)
+    size = mean**2 / (variance - mean)
+    score = (
+        special.gammaln(came + size) - special.gammaln(size) - special.gammaln(came + 1.0)
+        + size * np.log(size / (size + mean)) + came * np.log(mean / (size + mean))
+    )  # fmt: skip
+    return np.asarray(score.sum(axis=1), np.float64)
+
+
+def _free_score(mean: Floats, came: Floats) -> Floats:
+    """(O,) log score at each origin by the best of all dispersions: variance = mean + (a + b * mean) * mean."""
+    tried = (
+        _score(mean, mean * (1.0 + a + b * mean), came) for a in (0.0, 0.3, 1.0, 2.5) for b in (0.05, 0.2, 0.5, 1.2)
+    )
+    return max(tried, key=lambda score: float(score.sum()))
+
+
+def _wide(best: LevelDrift, told: Floats, came: Floats) -> tuple[LevelDrift, Floats]:
+    """A day's luck from single days; what levels were off over 7 and 30 days, beyond that luck, dyad by dyad."""
+    scores = [_score(told[:, 0], x * told[:, 0] + 0.2 * told[:, 0] ** 2, came[:, 0]).sum() for x in SPREADS]
+    spread = SPREADS[int(np.argmax(scores))]
+    doubt = np.empty((told.shape[2], 2))
+    for k in (1, 2):
+        excess = ((came[:, k] - told[:, k]) ** 2 - spread * told[:, k]).sum(axis=0)
+        base = (told[:, k] ** 2).sum(axis=0)
+        # Misses of what was chosen to miss least: as many windows that do not overlap as there are, less those spent.
+        apart = len(came) * STEP / AHEAD[k]
+        spent = apart / max(apart - CHOSEN, 0.5 * apart)
+        pooled = max(float(excess.sum() / base.sum()), 0.02)
+        doubt[:, k - 1] = spent * np.maximum((excess + PRIOR_WINDOWS * pooled) / (base + PRIOR_WINDOWS), 0.02)
+    return best._replace(spread=spread), doubt

@@ -111,8 +111,7 @@ class Draughtsman:
         time = with_hours(seen, rng)
         self.chosen = self._chosen(system, time, workers)
         if drift is not None:
-            self.chosen = Chosen((drift,), (self.chosen.doubts[0],), np.ones(1))
-        self.shift = float(rng.random())
+            self.chosen = Chosen((drift,), (self.chosen.doubts[0],), np.zeros((1, 0)))
         self.way = self.chosen.drifts[0], self.chosen.doubts[0]
         self.point = self._ground(self._scaled(system, self.way[0]), time, self.way)
 
@@ -130,7 +129,7 @@ class Draughtsman:
         return replace(turns, turns=scaled)
 
     def _chosen(self, system: System, time: Floats, workers: int | None) -> Chosen:
-        """Ways for levels to move, weighed as they would have foretold; a scenario's own answers stay as they are."""
+        """How levels move, as it would have foretold best; the scenario's own answers stay as they are."""
         order = np.argsort(time, kind="stable")
         time, channel = time[order], self.seen.channel[order]
         factor = self.week[self.day]
@@ -188,7 +187,7 @@ class Draughtsman:
         """Set `number`: for each world its chunks; the completed past; the levels of facts at the origin."""
         rng = np.random.default_rng([self.seed, number, 0x66637374])
         values = self.sets[number % len(self.sets)] if self.sets else {}
-        way = self.chosen.of_set(number, self.shift) if self.settings.background == "local" else self.way
+        way = self.chosen.of_set(rng) if self.settings.background == "local" else self.way
         system = self._scaled(self._system(values), way[0])
         if self.hidden:
             completed = imputed(system, self.model.n_acts, self.seen, self.seed, number)
@@ -236,7 +235,7 @@ class Draughtsman:
         if not self.settings.spread:
             ground = replace(ground, drift=ground.drift._replace(spread=1.0))
         if not self.settings.drift:
-            ground = replace(ground, drift=ground.drift._replace(half_life=np.inf, wander=0.0))
+            ground = replace(ground, drift=ground.drift._replace(half_life=np.inf))
         made = paths(ground, self.week_ahead, draws, rng)
         if self.settings.background == "scenario":
             shape = courses_ahead(system, self.seen.begin, self.days)

@@ -81,7 +81,7 @@ def forecast(
     weekdays, mechanisms, spread, drift, late   without them: every day reported alike; nothing answers; days no luckier
                    than chance makes them; levels stay where they are; all reports are in
     absent         names of mechanisms that set nothing off
-    drifts         how levels move; by default several ways, weighed by how they would have foretold the days before
+    drifts         how levels move; by default chosen by what would have foretold the time before the origin best
     unmatched      "refuse" or "drop": acts that no move of the scenario allows
     level          of the intervals
 
@@ -212,17 +212,15 @@ def _notes(
     if drawer.hidden:
         notes.append("facts that no act reports are filtered: each draw has its own, given all acts seen")
     if settings.background == "local":
-        chosen = drawer.chosen
+        ground = drawer.point
         notes.append(
-            f"the background goes on from where it stands, {drawer.point.level.sum():.2g} acts a day, and drifts; "
-            f"{len(chosen.drifts)} ways to carry it on share the draws as they would have foretold the days before best"
+            f"the background goes on from where it stands, {ground.level.sum():.2g} acts a day, and drifts; half of "
+            f"what was known of it is forgotten in {ground.drift.half_life:.0f} days, as chosen on the days before"
         )
-        if settings.mechanisms and chosen.answers < 1.0:
-            bare = float(chosen.weights[[drift.answers == 0.0 for drift in chosen.drifts]].sum())
+        if settings.mechanisms and ground.drift.answers != 1.0:
             notes.append(
-                f"of the answers that the mechanisms' numbers let expect, {100 * chosen.answers:.0f} % are reckoned "
-                f"with, and {100 * bare:.0f} % of the draws go by levels alone: that would have foretold the days "
-                "before best"
+                f"of the answers that the mechanisms' numbers let expect, {100 * ground.drift.answers:.0f} % are "
+                "reckoned with: that would have foretold the days before best"
             )
     else:
         notes.append("the background is that of the scenario, its last course carried on")

@@ -46,21 +46,17 @@ class Groups(NamedTuple):
 class LevelDrift(NamedTuple):
     """How levels move, and how much of what the model says the record bears out.
 
-    wander     variance that the logarithm of a level gains in a day: what is known of it from a acts is divided by
-               1 + wander * a. So a busy level forgets within days and a rare one within months, each in proportion to
-               the root of its rate, as where logarithms wander alike
-    half_life  days after which half of the rest is forgotten;  slow: the same of the mean that it is drawn to
+    half_life  days after which the level has forgotten half;  slow: the same of the mean that it is drawn to
     strength   acts that the slow mean is worth
     answers    factor on the answers of all mechanisms: 1 takes them as they are
     spread     variance over mean of a pair's day that level and answers leave; 1 where days are Poisson
     """
 
-    half_life: float = 180.0
-    slow: float = 180.0
-    strength: float = 0.5
+    half_life: float = 30.0
+    slow: float = 365.0
+    strength: float = 1.0
     answers: float = 1.0
     spread: float = 1.0
-    wander: float = 0.01
 
     @property
     def keep(self) -> float:
@@ -172,8 +168,8 @@ def levels_of(
     a, b, slow_a, slow_b = np.zeros(G), np.zeros(G), np.zeros(G), np.zeros(G)
     told, acts, slow = np.zeros((D, G)), np.zeros((D, G)), np.zeros((D, G))
     filter_levels(
-        counts, expected, open_, factor, share, groups.group, drift.keep, drift.wander, drift.strength,
-        0.5 ** (1.0 / drift.slow), means, a, b, slow_a, slow_b, prior, told, acts, slow,
+        counts, expected, open_, factor, share, groups.group, drift.keep, drift.strength, 0.5 ** (1.0 / drift.slow),
+        means, a, b, slow_a, slow_b, prior, told, acts, slow,
     )  # fmt: skip
     return LevelLaws(a, b, slow_a / slow_b, told, acts, slow)
 

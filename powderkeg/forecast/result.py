@@ -174,13 +174,10 @@ class Forecast(Plotted):
         }
 
     def _background(self) -> dict[str, Any]:
-        """At what level it stands, and the ways to carry it on with the share of draws that each is weighed to have."""
-        ground, chosen = self.drawn.ground, self.drawer.chosen
-        ways = zip(chosen.weights.tolist(), chosen.drifts, strict=True)
+        ground = self.drawn.ground
         return {
             "acts_a_day": float(ground.level.sum()),
-            "answers": chosen.answers,
-            "ways": [{"weight": weight, **drift._asdict()} for weight, drift in ways],
+            **ground.drift._asdict(),
             "weekdays": [float(x) for x in ground.week[:7]],
         }
 

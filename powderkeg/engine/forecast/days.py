@@ -55,8 +55,8 @@ def excited_days(  # type: ignore[no-untyped-def]
 
 @loop
 def filter_levels(  # type: ignore[no-untyped-def]
-    count, expected, open_, week, share, group, keep, wander, strength, slow_keep, mean, a, b, slow_a, slow_b, prior,
-    told, told_a, told_slow,
+    count, expected, open_, week, share, group, keep, strength, slow_keep, mean, a, b, slow_a, slow_b, prior, told,
+    told_a, told_slow,
 ):  # fmt: skip
     """Run the level of every group through the days.
 
@@ -64,9 +64,7 @@ def filter_levels(  # type: ignore[no-untyped-def]
     open_            (1 or D, C) factor of the background's gates
     week             (D,) how densely each day is reported
     share, group     (C,) share of the channel in its group's background; its group, -1 for none
-    keep, wander, strength   what is kept of the law from day to day, divided by 1 + wander * a: a level that wanders
-                     by so much (variance of its logarithm a day) is known the less the more acts it rested on; acts
-                     that the slow mean is worth
+    keep, strength   what is kept of the law from day to day; acts that the slow mean is worth
     slow_keep        the same for the slow mean, which starts at `mean` (G,), worth `prior` (G,) acts
     a, b             (G,) shape and exposure, filled; slow_a, slow_b (G,) those of the slow mean
     told, told_a     (D, G) what the law of the day before said: level, the acts it rests on; told_slow the slow mean
@@ -82,9 +80,8 @@ def filter_levels(  # type: ignore[no-untyped-def]
         o = min(d, open_.shape[0] - 1)
         for g in range(G):
             slow = slow_a[g] / slow_b[g]
-            stays = keep / (1.0 + wander * a[g])
-            a[g] = stays * a[g] + (1.0 - stays) * strength
-            b[g] = stays * b[g] + (1.0 - stays) * strength / slow
+            a[g] = keep * a[g] + (1.0 - keep) * strength
+            b[g] = keep * b[g] + (1.0 - keep) * strength / slow
             told[d, g] = a[g] / b[g]
             told_a[d, g] = a[g]
             told_slow[d, g] = slow
@@ -109,8 +106,8 @@ def filter_levels(  # type: ignore[no-untyped-def]
 def means_ahead(  # type: ignore[no-untyped-def]
     time, channel, origin, horizon, edge_start, edge_mechanism, edge_mass, edge_slot, kernel_start, share, decay,
     pair_start, pair_slot, pair_target, pair_later, pair_now, slot_target, slot_component, slot_gate, channel_gate,
-    gates, own, open_, group, level_a, level_b, slow, keep, wander, strength, week, unit, held, future, left, direct,
-    now, more, mean, ground, a, b,
+    gates, own, open_, group, level_a, level_b, slow, keep, strength, week, unit, held, future, left, direct, now, more,
+    mean, ground, a, b,
 ):  # fmt: skip
     """Expected acts of the days after each of many origins, with the answers to answers: what is foretold on average.
 
@@ -180,6 +177,5 @@ def means_ahead(  # type: ignore[no-untyped-def]
                     now[c] = more[c] * week[o, h]
                     mean[o, h, unit[c]] += now[c]
             for g in range(len(a)):
-                stay = keep / (1.0 + wander * a[g])
-                a[g] = stay * a[g] + (1.0 - stay) * strength
-                b[g] = stay * b[g] + (1.0 - stay) * strength / slow[o, g]
+                a[g] = keep * a[g] + (1.0 - keep) * strength
+                b[g] = keep * b[g] + (1.0 - keep) * strength / slow[o, g]
