@@ -1,4 +1,4 @@
-"""Which clauses of the codebooks does no pattern know? A list to mend, type by type, not a score of what news would show.
+"""Which clauses of the codebooks does no pattern know? A list to mend by types, not a score of what news would show.
 
 In: `benchmarks/sentences/phrases.txt`, short clauses of ours for every type of CAMEO. Out: how many are read rightly by
 patterns alone and with the other words, and each that patterns miss.
