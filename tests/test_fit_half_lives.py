@@ -15,6 +15,7 @@ from powderkeg.events import EventTable
 from powderkeg.fit.job import Job, begin
 from powderkeg.fit.likelihood.data import read_data
 from powderkeg.fit.likelihood.effects import Differences
+from powderkeg.fit.likelihood.objective import Objective
 from powderkeg.fit.maximum.climb import Climber
 
 SCENARIO = """
@@ -125,6 +126,48 @@ def test_one_pass_tells_how_the_top_bends_with_every_half_life(
     assert np.abs(together.hessian).min() > 1e-3
     np.testing.assert_allclose(together.hessian, apart.hessian, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(together.follow, apart.follow, rtol=1e-6, atol=1e-6)
+
+
+def test_what_one_pass_leaves_out_as_next_to_nothing_is_left_out_with_its_term() -> None:
+    """The second pass lacks an entry of the term that moves, the first one of a term that stays."""
+    model = pk.compile(pk.loads(TWO))
+    table = pk.simulate(model, replicates=1, seed=5).table()
+    data, _ = read_data(model, table, None, "refuse", 0.0)
+    climber = Job(model, data, None, None, False, "delays", 0.0, table.start, None).climber("constant")
+    problem, vector = climber.problem, begin(climber.problem)
+    moved = vector.copy()
+    moved[problem.n_smooth :] += 0.3
+    one, two = climber.plain(vector, True), climber.plain(moved, True)
+    terms = problem.terms.linear == problem.n_rates
+    other = problem.terms.linear == problem.n_rates + 1
+    stays = int(np.flatnonzero(other[one.rows.term])[9])
+    goes = int(np.flatnonzero(terms[two.rows.term])[9])
+    bare = without(one, stays).with_answers_of(without(two, goes), terms)
+    full = one.with_answers_of(two, terms)
+    assert bare is not None and full is not None
+    assert len(bare.rows.term) == len(full.rows.term) - 2
+    value = full.rows.value.copy()
+    for objective, entry in ((one, stays), (two, goes)):
+        value[value == objective.rows.value[entry]] = 0.0
+    expected = replace(full, rows=full.rows._replace(value=value)).evaluate(vector[: problem.n_smooth])
+    found = bare.evaluate(vector[: problem.n_smooth])
+    assert found[0] == pytest.approx(expected[0], rel=1e-12)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-9)
+    assert abs(found[0] - full.evaluate(vector[: problem.n_smooth])[0]) > 1e-9
+
+
+def without(objective: Objective, entry: int) -> Objective:
+    """The same with an entry left out."""
+    rows = objective.rows
+    return replace(
+        objective,
+        rows=rows._replace(
+            start=rows.start - (rows.start > entry),
+            term=np.delete(rows.term, entry),
+            value=np.delete(rows.value, entry),
+            bend=np.delete(rows.bend, entry, axis=0),
+        ),
+    )
 
 
 TWO = """

@@ -141,9 +141,9 @@ class Likelihood(Protocol):
         """The same with what some terms bring as found at other decays; None if rows differ."""
 
 
-ROW_LAYOUT = ("start", "term", "event")
-DAY_LAYOUT = ("start", "term", "acts", "block", "echo_start", "echo_from", "echo_term")
-"""Fields that say which rows and entries a pass found; the others say how much each brings."""
+ROW_LAYOUT = ("event",)
+DAY_LAYOUT = ("acts", "block", "echo_start", "echo_from", "echo_term")
+"""Fields that say which rows a pass found; the others say what each consists of."""
 
 
 @dataclass(frozen=True)
@@ -240,19 +240,28 @@ class Objective:
         moved  (T,) those terms. What a term brings hangs on the decays of its own mechanism alone
         """
         one, two = self.rows, other.rows
-        same = len(self.weight) == len(other.weight) and bool((self.weight == other.weight).all())
+        same = len(one.start) == len(two.start) and np.array_equal(self.weight, other.weight)
         fixed = DAY_LAYOUT if isinstance(one, DayRows) else ROW_LAYOUT
         if not same or not all(np.array_equal(getattr(one, name), getattr(two, name)) for name in fixed):
             return None
-        entry = moved[one.term]
+        # What is next to nothing has no entry, so entries that come and go are taken with their terms.
+        n, left, come = len(one.start) - 1, ~moved[one.term], moved[two.term]
+        owner = [np.repeat(np.arange(n), np.diff(rows.start))[on] for rows, on in ((one, left), (two, come))]
+        order = np.argsort(np.concatenate(owner), kind="stable")
+
+        def entries(name: str) -> Any:
+            return np.concatenate([getattr(one, name)[left], getattr(two, name)[come]])[order]
+
+        size = np.bincount(np.concatenate(owner), minlength=n)
         taken: dict[str, Any] = {
-            "value": np.where(entry, two.value, one.value),
-            "bend": np.where(entry[:, None], two.bend, one.bend) if len(one.bend) else one.bend,
+            "start": np.concatenate([[0], np.cumsum(size)]).astype(np.int64),
+            "term": entries("term"),
+            "value": entries("value"),
+            "bend": entries("bend") if len(one.bend) else one.bend,
             "exposure": np.where(moved, two.exposure, one.exposure),
-            "exposure_bend": np.where(moved[:, None], two.exposure_bend, one.exposure_bend)
-            if len(one.exposure_bend)
-            else one.exposure_bend,
         }
+        if len(one.exposure_bend):
+            taken["exposure_bend"] = np.where(moved[:, None], two.exposure_bend, one.exposure_bend)
         if isinstance(one, DayRows) and isinstance(two, DayRows):
             echo = moved[one.echo_term]
             taken["echo_value"] = np.where(echo, two.echo_value, one.echo_value)
