@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import partial
 from typing import Any
 
 import numba
@@ -11,6 +12,7 @@ import pytest
 from numba.core import config, ir, types
 from numba.core.compiler import Flags, run_frontend
 from numba.core.registry import cpu_target
+from numba.core.typing.templates import _OverloadFunctionTemplate
 
 from powderkeg.engine import lookups
 from powderkeg.engine.compiled import anywhere, inlined, inner, loop
@@ -105,7 +107,11 @@ def looked_up(function: Any, *kinds: Any) -> tuple[Any, Any]:
     context = cpu_target.typing_context
     context.refresh()
     kind = context.resolve_value_type(function)
-    kept = [lookups._call_type(kind, context, kinds, {}) for _ in range(2)][-1]
+    lookups.turn.ours = True
+    try:
+        kept = [lookups._call_type(kind, context, kinds, {}) for _ in range(2)][-1]
+    finally:
+        lookups.turn.ours = False
     return kept, lookups._type_of_call(kind, context, kinds, {})
 
 
@@ -122,6 +128,32 @@ def test_what_an_operator_means_is_the_same_whether_it_is_kept_or_found_anew(fun
         kept, anew = looked_up(function, *pair)
         assert kept == anew, pair
         assert kept.return_type == anew.return_type
+
+
+@compiled_only
+@pytest.mark.parametrize(("module", "steps"), [("powderkeg.engine.any", True), ("somebody.elses", False)])
+def test_functions_of_other_packages_are_compiled_as_if_ours_were_not_there(
+    module: str, steps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`max` as a step has no address, which a function of somebody else may ask for."""
+    replaced = _OverloadFunctionTemplate._get_jit_decorator
+    found = []
+
+    def noted(template: Any) -> Any:
+        found.append(replaced(template))
+        return found[-1]
+
+    monkeypatch.setattr(_OverloadFunctionTemplate, "_get_jit_decorator", noted)
+
+    def most(x, y, z):  # type: ignore[no-untyped-def]
+        return max(x, y, z)
+
+    most.__module__ = module
+    flags = {"nogil": steps, "boundscheck": True}  # others than before, so that nothing compiled is met again
+    assert numba.njit(**flags)(most)(1, 3, 2) == 3
+    assert found
+    assert {isinstance(one, partial) for one in found} == {steps}
+    assert not lookups.turn.ours
 
 
 @compiled_only

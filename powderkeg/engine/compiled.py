@@ -30,6 +30,7 @@ from numba.core import event
 from numba.extending import typeof_impl
 
 from powderkeg.engine.caching import njit
+from powderkeg.engine.lookups import turn
 from powderkeg.engine.lowering import ALLOCATING_STEPS, LOOPS, STEPS
 
 _COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
@@ -90,7 +91,8 @@ PATIENCE = 1.0
 class _Watch(event.Listener):
     """Says once in the log `powderkeg.engine` that kernels are being compiled, if that takes a while.
 
-    And keeps the garbage collector from walking over all that the compiler makes, again and again, for next to nothing.
+    And keeps the garbage collector from walking over all that the compiler makes, again and again, for next to nothing,
+    and tells `lookups` whose turn it is.
     """
 
     def __init__(self) -> None:
@@ -102,6 +104,7 @@ class _Watch(event.Listener):
             self.began = time.monotonic()
             self.collects = gc.isenabled()
             gc.disable()
+            turn.ours = _module_of(event).startswith("powderkeg.")
         self.depth += 1
         self._look(event)
 
@@ -109,6 +112,7 @@ class _Watch(event.Listener):
         self._look(event)
         self.depth -= 1
         if self.depth == 0:
+            turn.ours = False
             self.spent += time.monotonic() - self.began
             if self.collects:
                 gc.enable()
@@ -116,12 +120,17 @@ class _Watch(event.Listener):
     def _look(self, event: Any) -> None:
         if self.told or self.spent + time.monotonic() - self.began < PATIENCE:
             return
-        module = str(event.data["dispatcher"].py_func.__module__)
+        module = _module_of(event)
         if module.startswith("powderkeg."):
             self.told = True
             logging.getLogger("powderkeg.engine").info(
                 "compiling, once: %s and what follows it; the next start finds it kept", module.rpartition(".")[2]
             )
+
+
+def _module_of(event: Any) -> str:
+    """Name of the module of the function that is compiled."""
+    return str(getattr(event.data["dispatcher"].py_func, "__module__", ""))
 
 
 event.register("numba:compile", _Watch())  # type: ignore[no-untyped-call]

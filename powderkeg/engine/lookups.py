@@ -1,6 +1,6 @@
 """What Numba works out again for every operation of a kernel, kept: more than a third of its time went into that.
 
-In: nothing. Out: `CHECKED`; Numba looks things up sooner from the moment that this is imported.
+In: `turn`, told when a function of ours begins and ends to be compiled. Out: `CHECKED`; Numba looks things up sooner.
 
 - What an operation means is looked up under the flags of the function at hand. All flags have one hash, because what it
   hashes are their names, and to compare two reads every flag of both. They get a hash of their values here, and are the
@@ -11,7 +11,8 @@ In: nothing. Out: `CHECKED`; Numba looks things up sooner from the moment that t
 - How many bytes a type takes is found out by having LLVM read a program that names it.
 
 None changes what is computed. All lean on Numba's inside, so a version that they were not tried with is left as it is:
-it compiles longer.
+it compiles longer. So are functions of other packages in this process: what meanings and sizes are kept serves while
+one of ours is compiled, which Numba's lock lets only one thread do. The hash and the list of variables are for all.
 """
 
 # mypy: disable-error-code="no-untyped-call,method-assign,assignment,arg-type"
@@ -34,6 +35,15 @@ IS_CHECKED = CHECKED[0] <= tuple(int(part) for part in numba.__version__.split("
 
 _PLAIN = (types.Number, types.Boolean, types.Array, types.BaseTuple, types.RangeType, types.NoneType)
 _VARIABLE, _STATEMENT, _MANY, _NAMED, _NOTHING = range(5)
+
+
+class _Turn:
+    """Whose function is compiled: ours, or that of another package."""
+
+    ours = False
+
+
+turn = _Turn()
 
 # Numba's own, before they were replaced below.
 flags_are_equal = TargetConfig.__eq__
@@ -69,7 +79,7 @@ _meanings: dict[int, tuple[Any, dict[Any, Any]]] = {}
 
 def _call_type(function: Any, context: Any, args: Any, kws: Any) -> Any:
     """The signature under which a function of Numba's own is called with arguments of these types."""
-    if kws or type(function) is not types.Function or not all(_is_plain(type(kind)) for kind in args):
+    if not turn.ours or kws or type(function) is not types.Function or not all(_is_plain(type(kind)) for kind in args):
         return _type_of_call(function, context, args, kws)
     known: Any = function
     _, found = _meanings.setdefault(id(known), (known, {}))
@@ -115,8 +125,10 @@ def _variables_in(statement: Any, value: Any) -> list[Any]:
 _bytes: dict[tuple[int, str], int] = {}
 
 
-def _size_of(context: Any, kind: Any) -> int:
+def _size_of(context: Any, kind: Any) -> Any:
     """Bytes that a type of LLVM's takes."""
+    if not turn.ours:
+        return _bytes_of(context, kind)
     key = (id(type(context)), str(kind))
     if key not in _bytes:
         _bytes[key] = _bytes_of(context, kind)

@@ -23,7 +23,7 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.targetconfig import ConfigStack
 from numba.core.typing.templates import _OverloadFunctionTemplate
 
-from powderkeg.engine.lookups import IS_CHECKED
+from powderkeg.engine.lookups import IS_CHECKED, turn
 
 _LEFT_OUT = frozenset({
     "WithLifting", "InlineClosureLikes", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "InlineInlinables",
@@ -109,11 +109,12 @@ class WholeStepStages(StepStages):
 def _step_of(template: Any) -> Any:
     """How a function of Numba's own that is written in Python, such as `min`, is compiled: as a step too.
 
-    But for callers whose sums may be reordered: their bits hang on when such a function is optimised.
+    But for callers whose sums may be reordered: their bits hang on when such a function is optimised. And but for
+    those of other packages, which may ask for an address.
     """
     jit = _jit_of(template)
     flags = ConfigStack.top_or_none()
-    if flags is None or flags.fastmath:
+    if not turn.ours or flags is None or flags.fastmath:
         return jit
     return partial(jit, pipeline_class=WholeStepStages, no_cfunc_wrapper=True)
 
