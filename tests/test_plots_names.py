@@ -37,6 +37,13 @@ def test_lines_of_folded_names_stay_apart() -> None:
     assert max(name.count(BREAK) for name in made.values()) == 2
 
 
+def test_a_number_put_behind_a_name_makes_it_like_no_other() -> None:
+    """Two names that end alike are numbered, beside one that bears that number by itself: two columns would be one."""
+    names = ["Front of Arming East wing", "Front of Arming West wing", "Front of Arming East wing 2"]
+    made = folded(names, 7)
+    assert [made[name].split(BREAK)[-1] for name in names] == ["…wing", "…wing 3", "…wing 2"]
+
+
 @pytest.mark.parametrize("sign", [FIRE, "e\u0301", "\U0001f468\u200d\U0001f469\u200d\U0001f467"])
 def test_signs_are_cut_whole(sign: str) -> None:
     for room in range(20, 200, 7):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from textwrap import wrap
 from typing import Any
 
@@ -59,10 +60,7 @@ def cut(names: Iterable[str], room: float, size: float = SIZE) -> dict[str, str]
     made = {name: _end_cut(name, room, size) for name in names}
     alike = Counter(made.values())
     made = {name: short if alike[short] == 1 else _middle_cut(name, room, size) for name, short in made.items()}
-    for name, (short, number) in _numbered(made).items():
-        if number > 1:
-            made[name] = f"{_end_cut(short, room - _width(f' {number}', size), size)} {number}"
-    return made
+    return _told_apart(made, lambda short, last: _end_cut(short, room - _width(last, size), size) + last)
 
 
 def folded(names: Iterable[str], letters: int, most: int = 3) -> dict[str, str]:
@@ -77,20 +75,25 @@ def folded(names: Iterable[str], letters: int, most: int = 3) -> dict[str, str]:
         name: short if alike[short] == 1 else BREAK.join([*lines[name][: most - 1], f"…{lines[name][-1]}"])
         for name, short in made.items()
     }
-    return {name: short if number == 1 else f"{short} {number}" for name, (short, number) in _numbered(made).items()}
+    return _told_apart(made, str.__add__)
 
 
 def _first(lines: list[str], most: int) -> list[str]:
     return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1]}…"]
 
 
-def _numbered(made: dict[str, str]) -> dict[str, tuple[str, int]]:
-    """Each with how many were like it so far, itself among them."""
-    met: Counter[str] = Counter()
-    found = {}
+def _told_apart(made: dict[str, str], ending: Callable[[str, str], str]) -> dict[str, str]:
+    """The same with a number behind each that is like one before it: the first that makes it like no other.
+
+    ending  puts the number, with a space before it, behind what was made of a name
+    """
+    used, met, found = {*made.values()}, set(), {}
     for name, short in made.items():
-        met[short] += 1
-        found[name] = (short, met[short])
+        if short in met:
+            short = next(one for k in count(2) if (one := ending(short, f" {k}")) not in used)
+            used.add(short)
+        met.add(short)
+        found[name] = short
     return found
 
 
@@ -198,8 +201,6 @@ def _beginning(name: str, room: float, size: float) -> str:
         if taken > room:
             break
         end += 1
-    while (
-        end and end < len(name) and (unicodedata.category(name[end])[0] == "M" or "\u200d" in name[end - 1 : end + 1])
-    ):
+    while end and end < len(name) and (unicodedata.category(name[end])[0] == "M" or JOINER in name[end - 1 : end + 1]):
         end -= 1
     return name[:end]
