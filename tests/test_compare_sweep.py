@@ -230,7 +230,7 @@ def test_a_point_changed_by_hand_is_not_believed(tmp_path: Path, change: str) ->
         text = CHANGES[change](point(tmp_path).read_text())
         point(tmp_path).write_bytes(text if isinstance(text, bytes) else text.encode())
         assert folder.read(1) is None
-        assert folder.spoiled == ["points/0000001.json"]
+        assert folder.spoiled == {"points/0000001.json"}
         folder.spoiled.clear()
 
 

@@ -312,6 +312,29 @@ def test_a_worker_that_cannot_keep_a_piece_sends_it(
     assert simulate(**asked, checkpoint=tmp_path / "job").digest() == here.digest()
 
 
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_piece_that_a_network_disk_shows_late_is_not_called_damaged(comes: bool, tmp_path: Path) -> None:
+    """The first looks find half of it. Whether it comes or not, it is named once at the most."""
+    with (
+        warnings.catch_warnings(action="always", record=True) as told,
+        JobFolder(tmp_path, {}, plain_pieces("t")) as kept,
+    ):
+        kept.write(3, [1, 2])
+        place = tmp_path / "0000003.npy"
+        whole = place.read_bytes()
+        place.write_bytes(whole[:-20])
+
+        def looks() -> Iterator[float]:
+            yield from (0.0, 0.0)
+            if comes:
+                place.write_bytes(whole)
+            yield 0.0
+
+        assert kept.taken(3, looks()) == ([1, 2] if comes else None)
+    said = [str(one.message) for one in told if "cut off, changed" in str(one.message)]
+    assert [one.count("0000003.npy") for one in said] == ([] if comes else [1])
+
+
 def test_a_worker_keeps_nothing_in_a_folder_of_another_job(tmp_path: Path) -> None:
     with JobFolder(tmp_path / "one", {"seed": 1}) as one, JobFolder(tmp_path / "two", {"seed": 2}) as two:
         assert not replace(one.shelf, folder=two.shelf.folder).keep(0, None)

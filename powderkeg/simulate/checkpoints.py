@@ -3,7 +3,7 @@
 In: the job's identity, finished parts by number. Out: the parts that are there already. A part is written beside its
 place and moved there when it is whole. Each bears a seal over what it holds, its number and its job: one that was cut
 off, changed by hand or carried here from elsewhere is named and made again. One process at a time works in such a
-folder; or several, each on a share of its own, and nobody else.
+folder; or several, each on a share of its own, and nobody else but the workers that they hand pieces out to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import platform
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +104,7 @@ class JobFolder:
         own = {"version": __version__, "machine": platform.machine(), **identity}
         self.identity: dict[str, Any] = json.loads(json.dumps(own))
         self.shelf = Shelf(path.absolute(), seal_of(self.identity), kind)
-        self.spoiled: list[str] = []
+        self.spoiled: set[str] = set()
         self.kept: set[int] = set()
         self.made: set[int] = set()
         self.pieces = 0
@@ -328,7 +328,7 @@ class JobFolder:
             # Whatever is wrong with it: the seal cannot be read, and the part is made again.
             found = None
         if found is None:
-            self.spoiled.append(place.relative_to(self.path).as_posix())
+            self.spoiled.add(place.relative_to(self.path).as_posix())
         else:
             self.kept.add(number)
         return found
@@ -349,18 +349,20 @@ class JobFolder:
         self.kept.add(number)
         self.made.add(number)
 
-    def taken(self, number: int, looks: Sequence[float] = LOOKS) -> Any:
+    def taken(self, number: int, looks: Iterable[float] = LOOKS) -> Any:
         """A piece that a worker has kept just now; None if it is not seen from here, or not as it was made.
 
         looks  seconds before each look
         """
         self._lock.check()
+        spoiled = {*self.spoiled}
         for seconds in looks:
             time.sleep(seconds)
             # A network disk remembers that a file was not there, until its folder is read again.
             _ = [*self._place(number).parent.iterdir()]
             found = self.read(number)
             if found is not None:
+                self.spoiled = spoiled  # a look that came before all of it was there says nothing
                 self.made.add(number)
                 return found
         return None
