@@ -355,10 +355,10 @@ def show(screen: Screen, found: Forecast) -> None:
         screen.say(f"None of {acts} go back to acts seen.")
     if len(found.worlds) > 1:
         rows = [
-[row["intervention"], *change_in_words(row).values()]
+            [row["intervention"], *change_in_words(row).values()]
             for row in found.changes.to_dicts()
             if row["low"] > 0 or row["high"] < 0
-        ]  # fmt: skip
+        ]
         if rows:
             heads = ["if", "what changes", "without", "with", "difference", f"{percent(found.level)} interval"]
             _table(screen, heads, rows)
