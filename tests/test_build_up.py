@@ -21,8 +21,10 @@ from powderkeg.errors import ScenarioError, UsageError
 from powderkeg.events import EventTable
 from powderkeg.fit.likelihood.problem import filled_arrays
 from powderkeg.model.filling import filled
+from powderkeg.report.fitted import half_come, opening
 from powderkeg.scenario import digest, edit
 from powderkeg.simulate import simulate
+from powderkeg.wording import measured
 
 TEXT = """
 powderkeg: 1
@@ -274,3 +276,33 @@ def test_what_counts_on_fading_is_refused_with_the_place() -> None:
     level = pk.edit(pk.loads(TEXT), {"mechanisms.retaliation.answers": 0.4})
     with pytest.raises(UsageError, match=r"mechanisms\.retaliation\.build_up"):
         pk.rare(pk.compile(level), "never")
+
+
+@pytest.mark.parametrize(("text", "value"), [(TEXT, "0"), (AT_ONCE, "50 %")])
+def test_an_intervention_that_makes_answers_begin_or_cease_to_build_up_is_refused_with_the_place(
+    text: str, value: str
+) -> None:
+    with pytest.raises(UsageError, match=r"mechanisms\.retaliation\.build_up: " + value + "(?s:.*)1 % or more"):
+        pk.compare(pk.loads(text), [f"mechanisms.retaliation.build_up={value}"], replicates=2)
+
+
+@pytest.mark.parametrize("share", ["60 %", "90 %"])
+def test_a_fit_tells_by_when_half_of_the_answers_come(share: str) -> None:
+    """Not the half-life, by which far fewer have come: held against the density."""
+    text = TEXT.replace("60 %", share)
+    fit = pk.fit(pk.loads(text), record(4, text=text), background="constant", baselines="shared")
+    half_life, r = fit.parameters["mechanisms.retaliation.half_life"].estimate, float(share.removesuffix(" %")) / 100.0
+    told = half_come(fit, "retaliation")
+    b = np.log(2) / half_life
+    come = integrate.quad(lambda u: b / (1.0 - r) * (np.exp(-b * u) - np.exp(-b * u / r)), 0.0, told)[0]
+    assert come == pytest.approx(0.5, abs=1e-6) and told > 1.5 * half_life
+    assert half_come(fit, "inertia") == pytest.approx(fit.parameters["mechanisms.inertia.half_life"].estimate)
+    assert f"half of them within {measured(told)} days" in opening(fit, None)
+
+
+def test_what_is_said_of_slow_answers_counts_both_waits() -> None:
+    text = TEXT.replace("60 %", "90 %")
+    fit = pk.fit(pk.loads(text), record(4, text=text), background="season", baselines="shared", test_mechanisms=False)
+    assert "needs its mechanisms was not tested" in opening(fit, None)
+    mean = 1.9 * fit.parameters["mechanisms.retaliation.half_life"].estimate / np.log(2)
+    assert f"mechanisms.retaliation.half_life (answers come over {mean:.0f} days)" in fit.summary()

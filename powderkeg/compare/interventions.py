@@ -22,6 +22,8 @@ from powderkeg.errors import Fault, ModelError, PowderkegError, UsageError, Word
 from powderkeg.model import Model, filled
 from powderkeg.model.compiling import compile_scenario
 from powderkeg.scenario import Forced, Intervention, Scenario, edit
+from powderkeg.scenario.shares import LEAST_BUILD_UP
+from powderkeg.wording import percent
 
 WITHOUT = re.compile(r"without\s+(.+)")
 EDIT = re.compile(r"(?:^|\+)\s*([^\s=+]+)\s*=")
@@ -269,10 +271,11 @@ def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
     idle = np.array([c for c in range(model.n_acts) if model.channels[c].source in removed], dtype=np.int64)
     if not changes:
         return Turn(at, None, {}, {}, True, idle)
+    where = f"interventions.{named.name}.set" if scenario.interventions.keys() & dict(named.parts).keys() else ""
     try:
-        changed = compile_scenario(edit(scenario, changes), levels=model.covariate_levels)
+        changed = compile_scenario(edited := edit(scenario, changes), levels=model.covariate_levels)
+        _build_ups_stay(scenario, edited)
     except PowderkegError as error:
-        where = f"interventions.{named.name}.set" if scenario.interventions.keys() & dict(named.parts).keys() else ""
         raise UsageError(
             Fault.at(".".join(part for part in (where, fault.path) if part), fault.found, fault.expected,
                   fault.nearest)
@@ -291,6 +294,24 @@ def _turn(model: Model, scenario: Scenario, named: Named, at: float) -> Turn:
     )  # fmt: skip
     plain = all(np.array_equal(one, other) for one, other in zip(again, system, strict=True))
     return Turn(at, system, changes, values, plain, idle)
+
+
+def _build_ups_stay(before: Scenario, after: Scenario) -> None:
+    """Raises UsageError where answers begin or cease to build up: within a run each keeps its number of waits."""
+    faults = []
+    for name, one in before.mechanisms.items():
+        was, now = float(one.build_up), float(after.mechanisms[name].build_up)
+        if (was > 0.0) == (now > 0.0):
+            continue
+        least = percent(LEAST_BUILD_UP)
+        expected = (
+            f"{least} or more: what builds up can come sooner in a run, but not at once"
+            if was > 0.0
+            else f"0, or build_up: {least} or more in the scenario itself, from which an intervention can go on"
+        )
+        faults.append(Fault.at(f"mechanisms.{name}.build_up", percent(now), expected))
+    if faults:
+        raise UsageError(faults)
 
 
 def _policy(

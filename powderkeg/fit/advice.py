@@ -73,9 +73,9 @@ def advice(
             if problem.data.by_day and e.estimate < SHORT_HALF_LIFE:
                 short.append(f"{e.path} ({e.estimate:.2g} days)")
             components = np.flatnonzero(problem.component_decay == p.place - problem.n_smooth)
-            worst = float(slow[components].max(initial=0.0))
-            if worst * SLOWEST > span:
-                imitated.append(f"{e.path} (answers come over {worst:.0f} days)")
+            mean = float(slow[components].sum())  # where answers build up there are two waits, one after the other
+            if mean * SLOWEST > span:
+                imitated.append(f"{e.path} (answers come over {mean:.0f} days)")
         if e.note.startswith("at a bound"):
             said.append(f"{e.path}: {e.note}; fix it{remedy}")
     if short:

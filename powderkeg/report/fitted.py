@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from scipy import optimize
 
 from powderkeg import plots
+from powderkeg.engine.arrays import Ints
 from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.checks.report import CONSERVATIVE
 from powderkeg.fit.mixtures import whole_name
@@ -85,6 +87,7 @@ def overview(fit: Fit) -> list[dict[str, Any]]:
                 "title": _title(fit, name),
                 **_span("answers", answers),
                 **_span("half_life", half),
+                "half_come": half_come(fit, name),
                 "needed": needed.get(name),
             }
         )
@@ -112,21 +115,19 @@ def mechanism_figure(fit: Fit, checks: Checks | None, name: str) -> Any:
             told.append(f"The same all the time? {_chance(test.p)}" + ("." if test.passes else f": {test.meaning}."))
         else:
             told.append("It set off too little to tell whether it was the same all the time.")
-    curve, half_way = kernel(fit, name)
-    return plots.mechanism(curve, stretches, fit.window_start, _title(fit, name), told, half_way)
+    found = fit.solution.vector[_components(fit, name)[1]]
+    half_way = half_come(fit, name) if found.sum() > 0.0 else None
+    return plots.mechanism(kernel(fit, name), stretches, fit.window_start, _title(fit, name), told, half_way)
 
 
-def kernel(fit: Fit, name: str) -> tuple[pl.DataFrame, float]:
-    """(lag, answers up to that lag, low, high; the lag by which half of them have come).
+def kernel(fit: Fit, name: str) -> pl.DataFrame:
+    """Columns lag, days; answers up to that lag; low, high.
 
     The band is pointwise, from draws of answers and half-lives out of the estimates' covariance; None where the
     mechanism's parameters have no covariance.
     """
     problem = fit.problem
-    of_part = [whole_name(part) == name for part in problem.model.mechanisms]
-    component = np.repeat(np.arange(len(problem.kernel_start) - 1), np.diff(problem.kernel_start))
-    own = np.flatnonzero(np.array([m < len(of_part) and of_part[m] for m in component.tolist()], np.bool_))
-    part = problem.n_rates + component[own]
+    own, part = _components(fit, name)
     share = problem.design.kernel_share[own]
     vector = fit.solution.vector
     decay = problem.decay(vector)[own]
@@ -136,7 +137,6 @@ def kernel(fit: Fit, name: str) -> tuple[pl.DataFrame, float]:
         return (strength * share * -np.expm1(-lag[:, None] * rates)).sum(axis=1)
 
     middle = curve(vector[part], decay)
-    half_way = float(np.interp(0.5, middle / max(float(middle[-1]), 1e-300) * 0.97, lag))
     places = {p.path: p.place for p in problem.parameters}
     listed = [k for k, path in enumerate(fit.covariance_paths) if path.startswith(f"mechanisms.{name}.")]
     low: list[float] | list[None] = [None] * len(lag)
@@ -154,7 +154,28 @@ def kernel(fit: Fit, name: str) -> tuple[pl.DataFrame, float]:
         tail = 0.5 * (1.0 - fit.level)
         low, high = np.quantile(np.array(found), [tail, 1.0 - tail], axis=0).tolist()
     schema = dict.fromkeys(("lag", "answers", "low", "high"), pl.Float64)
-    return pl.DataFrame({"lag": lag, "answers": middle, "low": low, "high": high}, schema=schema), half_way
+    return pl.DataFrame({"lag": lag, "answers": middle, "low": low, "high": high}, schema=schema)
+
+
+def half_come(fit: Fit, name: str) -> float:
+    """Days by which half of a mechanism's answers have come: its half-life, if it has one and nothing builds up."""
+    own, part = _components(fit, name)
+    vector = fit.solution.vector
+    decay, weight = fit.problem.decay(vector)[own], vector[part] * fit.problem.design.kernel_share[own]
+
+    def left(lag: float) -> float:
+        return float((weight * np.exp(-decay * lag)).sum() / weight.sum()) - 0.5
+
+    return float(optimize.brentq(left, 0.0, 100.0 / float(decay.min())))
+
+
+def _components(fit: Fit, name: str) -> tuple[Ints, Ints]:
+    """((k,) kernel components of a mechanism, those of all its parts; (k,) place of the answers of each)."""
+    problem = fit.problem
+    of_part = [whole_name(part) == name for part in problem.model.mechanisms]
+    component = np.repeat(np.arange(len(problem.kernel_start) - 1), np.diff(problem.kernel_start))
+    own = np.flatnonzero(np.array([m < len(of_part) and of_part[m] for m in component.tolist()], np.bool_))
+    return own, problem.n_rates + component[own]
 
 
 def page(
@@ -219,11 +240,12 @@ def opening(fit: Fit, checks: Checks | None) -> str:
     needed = [row for row in rows if row["needed"]]
     if needed:
         first = needed[0]
-        soon = "" if first["half_life"] is None else f", half of them within {_length(first['half_life'])}"
         told.append(
             f"The strongest mechanism that the record needs is “{first['title']}”: {measured(first['answers'])} "
-            f"answers to one act{soon}."
+            f"answers to one act, half of them within {_length(first['half_come'])}."
         )
+    elif any(row["needed"] is None for row in rows):
+        told.append("Whether the record needs its mechanisms was not tested.")
     elif rows:
         told.append("The record needs none of the mechanisms: they may all be chance.")
     ahead = None if checks is None else checks.held_out

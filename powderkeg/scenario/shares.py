@@ -215,7 +215,7 @@ class HalfLives(SeveralKeys):
     """`half_life: 3 days`, or `half_lives` with a share for each."""
 
     keys = {  # noqa: RUF012
-        "half_life": (HALF_LIFE, "Half of the answers have come after this time."),
+        "half_life": (HALF_LIFE, "Half of the answers have come after this time; later where they build up."),
         "half_lives": (HalfLivesKind(), "Several half-lives and the share of answers that follow each."),
     }
     exclusive = True
