@@ -139,6 +139,13 @@ def test_json_says_what_was_coded(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert {"date", "source", "target", "code", "class", "sentence", "words", "probability"} <= set(one)
 
 
+def test_an_option_that_would_do_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text(REPORT, encoding="utf-8")
+    assert run("events", "code", report, "--date", "2022-12-27", "--patterns-alone") == 2
+    assert "--patterns-alone: without --given" in capsys.readouterr().err
+
+
 def test_without_a_date_the_ways_to_give_one_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.txt"
     report.write_text(REPORT, encoding="utf-8")

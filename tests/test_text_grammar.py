@@ -102,7 +102,7 @@ def test_a_users_pattern_comes_before_what_the_other_words_say(tmp_path: Path) -
     path = tmp_path / "mine.txt"
     path.write_text("[051]\nverb bomb\n", encoding="utf-8")
     (found,) = classified([("Chad bombed Mali with jets and shells.", "Chad", "Mali")], patterns=(str(path),))
-    assert found.code == "051"
+    assert found.code == "051" and found.probability < 1.0  # nobody has measured it
 
 
 def test_a_pattern_may_begin_with_not(tmp_path: Path) -> None:

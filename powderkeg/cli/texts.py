@@ -16,6 +16,7 @@ from powderkeg.cli.folder import Destination
 from powderkeg.cli.options import AsJson, Quiet, Workers
 from powderkeg.cli.reading import mapping_of
 from powderkeg.cli.screen import Screen
+from powderkeg.errors import Fault, UsageError
 
 if TYPE_CHECKING:
     from powderkeg.events.table import EventTable
@@ -80,6 +81,8 @@ def code(
     from powderkeg.text.given import code_given
 
     screen = Screen(as_json, quiet)
+    if patterns_alone and not given:
+        raise UsageError(Fault.at("--patterns-alone", "without --given", "--given, which it goes with"))
     place = None if out is None else Destination(out, [*files, *(patterns or []), *(actors or [])])
     paths = [one if one == "-" else Path(one) for one in files]
     with screen.stages("coding") as progress:

@@ -35,6 +35,8 @@ NEVER, NOT_READ, SELDOM = -100.0, -3.0, -3.0
 """How well an act fits that is none; one that no pattern reads; and what the words say for a kind they do not know."""
 OWN_FITS = 30.0
 """How well a user's own pattern fits: beyond whatever ours and the other words may say."""
+SUREST = 0.97
+"""Highest probability that is told of an act whose sides are given: nobody has measured a user's own patterns."""
 OTHER_LEADERS, DISMISSED = "0831", "172"
 DISMISSING = frozenset({"sack", "dismiss", "fire", "replace", "dissolve", "remove", "oust", "depose"})
 SPEAKS, LEAST_HEARD = "how far the words speak for it", -4.0
@@ -281,14 +283,14 @@ def chosen(
         fit, code, rules = max(best.values(), default=(0.0, "", ()), key=lambda one: one[0])
         if not code:
             return _by_words(sentence, lexicon, statements)
-        return code, round(max(0.05, min(0.97, 0.3 + 0.1 * fit)), 3), rules
+        return code, round(max(0.05, min(SUREST, 0.3 + 0.1 * fit)), 3), rules
     said = opinions(features_of_words(sentence, first, last))
     for root in said:
         best.setdefault(root, (NOT_READ, f"{root}0", ("by the words of the sentence",)))
     scores = {root: one[0] + WEIGHT * said.get(root, SELDOM) for root, one in best.items()}
     root = max(scores, key=lambda one: scores[one])
     share = 1 / sum(math.exp(SHARPNESS * (one - scores[root])) for one in scores.values())
-    return best[root][1], round(share, 3), best[root][2]
+    return best[root][1], round(min(SUREST, share), 3), best[root][2]
 
 
 def options(
