@@ -196,7 +196,8 @@ class BuildUp(SeveralKeys):
         "build_up": (
             BUILD_UP,
             "How long answers take to get under way, as a share of how long they take to die away: an act is answered "
-            "by nobody at once, then by more, then by half as many with every half-life. 0: most come at once.",
+            "by nobody at once, then by more, then by half as many with every half-life. 0: most come at once. It is "
+            "neither estimated nor drawn from a range: compare several by a sweep, from 0.01 on.",
         ),
     }
 
