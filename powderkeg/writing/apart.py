@@ -73,7 +73,7 @@ class DrawerApart:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        process.terminate()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 with suppress(OSError):  # what was not yet sent has nobody to go to
