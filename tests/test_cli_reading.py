@@ -149,3 +149,18 @@ def test_what_is_said_about_files_can_be_typed_again() -> None:
     ]  # fmt: skip
     assert ReadingOptions(["x"]).typed == ["x"]
     assert {word for word in said.typed if word.startswith("--")} <= options_of("fit")
+
+
+@pytest.mark.parametrize(
+    "words", [["events", "read", "own.csv"], ["events", "code", "own.txt", "--date", "2022-12-27"]]
+)
+def test_a_table_of_events_does_not_go_by_a_name_of_another_format(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.csv").write_text(OWN, encoding="utf-8")
+    Path("own.txt").write_text("Serbia threatened Kosovo on Monday.", encoding="utf-8")
+    found = CliRunner().invoke(app, [*words, "--out", "table.csv"]).exception
+    assert "table.csv: format '.csv'" in str(found)
+    assert "ends in .parquet" in str(found)
+    assert not Path("table.csv").exists()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.arguments import spoken, typed
-from powderkeg.cli.folder import Destination
+from powderkeg.cli.folder import Destination, table_place
 from powderkeg.cli.options import AsJson, Quiet, read_scenario
 from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
@@ -65,7 +65,7 @@ def read(
 
     screen = Screen(as_json, quiet)
     read_here: list[str | Path] = [*reading.paths, *([scenario] if scenario else [])]
-    Destination(out, read_here)
+    table_place(out, read_here)
     if quarantine is not None:
         Destination(quarantine, [*read_here, out])
     with screen.counting(reading.what) as progress:

@@ -201,6 +201,14 @@ class Destination:
         write_whole(self.path, fill)
 
 
+def table_place(path: Path, read: Iterable[str | Path] = ()) -> Destination:
+    """The place of a table of events. Raises UsageError as `Destination`, and for a name of another format."""
+    if path.suffix.lower() not in ("", ".parquet", ".pq"):
+        expected = "a name that ends in .parquet: only there can stand, beside the rows, what was assumed of them"
+        raise UsageError(Fault(str(path), None, "", f"format {path.suffix!r}", expected), "nothing was written")
+    return Destination(path, read)
+
+
 def _about(scenario: Scenario | None, seed: int | None, read: Iterable[Path] = ()) -> Mapping[str, Any]:
     """What the list of a set says of where it comes from: enough to make it again, and to know if that is possible."""
     from powderkeg.cli.jobs import typed_words

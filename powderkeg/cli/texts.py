@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from powderkeg.cli.events import MOST_ROWS, accounted, rows_table
-from powderkeg.cli.folder import Destination
+from powderkeg.cli.folder import table_place
 from powderkeg.cli.options import AsJson, Quiet, Workers
 from powderkeg.cli.reading import mapping_of
 from powderkeg.cli.screen import Screen
@@ -83,7 +83,7 @@ def code(
     screen = Screen(as_json, quiet)
     if patterns_alone and not given:
         raise UsageError(Fault.at("--patterns-alone", "without --given", "--given, which it goes with"))
-    place = None if out is None else Destination(out, [*files, *(patterns or []), *(actors or [])])
+    place = None if out is None else table_place(out, [*files, *(patterns or []), *(actors or [])])
     paths = [one if one == "-" else Path(one) for one in files]
     with screen.stages("coding") as progress:
         shared: dict[str, Any] = {"mapping": mapping_of(maps), "patterns": patterns or [], "actors": actors or []}
