@@ -131,7 +131,7 @@ def test_simulated_delays_have_the_density(state: bool, seed: int) -> None:
 def test_what_a_past_act_still_has_in_store_is_what_the_density_leaves() -> None:
     system = pk.compile(pk.loads(TEXT)).system
     for age in (0.0, 0.5, 4.0, 30.0):
-        left = _left(system, system, np.array([1, 2]), np.array([age, age]))
+        left = _left(system, system, np.array([1, 2]), np.array([age, age]), np.ones(2))
         assert left.sum() == pytest.approx(survival(age), rel=1e-9)
         assert left[1] == pytest.approx(np.exp(-B * age / R))  # both waits before them
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from powderkeg.model import Model
 
 PART = 200_000
-"""Events that are looked at together: a table of them takes some 150 bytes each while it is made and written."""
+"""Events that are looked at together, so that a table of them stays small while it is made and written."""
 _EXTRA = {SCHEDULED: "(scheduled)", TIMER: "(timer)"}
 
 

@@ -130,7 +130,7 @@ def with_past(entries: Entries, base: System, system: System, past: Past) -> Ent
         n_parts = parts[entries.entry[x, 2]]
         j = _runs(base.kernel_start[entries.entry[x, 2]], n_parts)
         x, h = np.repeat(x, n_parts), np.repeat(h, n_parts)
-        left = entries.entry_f[x, 2] * _left(base, system, j, age[h])
+        left = _left(base, system, j, age[h], entries.entry_f[x, 2])
         kept = left > FORGOTTEN
         x, j, h = x[kept], j[kept], h[kept]
         more = entries.entry[x].copy()
@@ -153,18 +153,19 @@ def with_past(entries: Entries, base: System, system: System, past: Past) -> Ent
     )
 
 
-def _left(base: System, system: System, component: Ints, age: Floats) -> Floats:
-    """Share of an act's answers that are still to come `age` days after it, by kernel component.
+def _left(base: System, system: System, component: Ints, age: Floats, mass: Floats) -> Floats:
+    """Answers of an act that are still to come `age` days after it, of `mass` in all, by kernel component.
 
     Where answers build up: by the first those whose first wait is over, by the second those who still have both.
     """
-    left = np.exp(-system.kernel_decay[component] * age)
-    weight = system.kernel_share[component] * left
+    stays = np.exp(-system.kernel_decay[component] * age)
+    left = mass * system.kernel_share[component] * stays
     first = base.kernel_start[:-1][system.builds_up]
     second, tail = np.isin(component, first + 1), np.isin(component, first)
-    weight[second] = left[second]
-    weight[tail] -= system.kernel_share[component[tail]] * np.exp(-system.kernel_decay[component[tail] + 1] * age[tail])
-    return np.asarray(np.maximum(weight, 0.0))
+    both = mass * np.exp(-system.kernel_decay[np.where(tail, component + 1, component)] * age)
+    left[second] = both[second]
+    left[tail] -= system.kernel_share[component[tail]] * both[tail]
+    return np.asarray(np.maximum(left, 0.0))
 
 
 def _runs(start: Ints, length: Ints) -> Ints:
