@@ -48,21 +48,9 @@ from powderkeg.text.sureness import probability  # noqa: E402
 OUT = HERE.parent / "powderkeg" / "text" / "words" / "sureness.csv"
 OWN = {"tests": HERE.parent / "tests" / "text" / "sentences.csv"} | {
     name: HERE / "sentences" / f"{name}.csv"
-    for name in (
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-    )
-}
+    for name in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+                 "eleventh", "twelfth")
+}  # fmt: skip
 PATTERNS_FROM = ("textbook", "tests", "first", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "eleventh")
 """Sets from which patterns were written."""
 FOLDS, RIDGES = 10, (0.5, 1.0, 2.0, 4.0)

@@ -25,6 +25,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,12 @@ import polars as pl
 
 import powderkeg as pk
 from powderkeg.events import EventTable
+from powderkeg.fit import Fit
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from scale_systems import TRUTH, by_day, history, text
+from test_build_up import AT_ONCE, TEXT
+from test_build_up import TRUTH as LATE_TRUTH
 from test_fit_rates import PATRONS, RIVALS
 
 RESULTS = Path(__file__).parent / "results" / "rates_recovery.json"
@@ -68,6 +72,16 @@ def rivals(seed: int) -> EventTable:
     return pk.simulate(replace(model, system=system), replicates=1, seed=seed).table()
 
 
+def recovered(fit: Fit, truths: Mapping[str, float]) -> dict[str, float]:
+    """What a fit found for each number, and whether its interval holds the true one."""
+    row = {}
+    for path, truth in truths.items():
+        e = fit.parameters[path]
+        row[path] = e.estimate
+        row[f"{path} held"] = float(e.low is not None and e.high is not None and e.low <= truth <= e.high)
+    return row
+
+
 def part_rates(histories: int) -> dict[str, Any]:
     """Everything, and what is left out."""
     found: dict[str, list[dict[str, float]]] = {}
@@ -80,10 +94,7 @@ def part_rates(histories: int) -> dict[str, Any]:
                 begun = time.process_time()
                 fit = pk.fit(scenario, events, fix=HELD, test_mechanisms=False, **options)
                 row = {"ratio": fit.branching_ratio, "seconds": time.process_time() - begun, "events": len(events)}
-                for path, truth in TRUE.items():
-                    e = fit.parameters[path]
-                    row[path] = e.estimate
-                    row[f"{path} held"] = float(e.low is not None and e.high is not None and e.low <= truth <= e.high)
+                row |= recovered(fit, TRUE)
                 found.setdefault(f"{stamp}, {way}", []).append(row)
     return {case: _mean(rows) for case, rows in found.items()}
 
@@ -174,30 +185,10 @@ def part_unseen(histories: int) -> dict[str, Any]:
     return {case: _mean(rows) for case, rows in found.items()}
 
 
-LATE = """
-powderkeg: 1
-name: late-answers
-start: 2018-01-01
-years: 8
-actors: {north: {}, south: {}}
-acts: {threaten: {tone: hostile, cameo: "138"}}
-moves:
-  threats: {who: any, does: threaten, to: any, rate: 0.1 per day}
-mechanisms:
-  inertia: {when: x threatens y, then: x threatens y, answers: 0.2, half_life: 1 days}
-  retaliation: {when: x threatens y, then: y threatens x, answers: 0.5, half_life: 7 days, build_up: 60 %}
-"""
-LATE_TRUTH = {
-    "mechanisms.inertia.answers": 0.2,
-    "mechanisms.retaliation.answers": 0.5,
-    "mechanisms.retaliation.half_life": 7.0,
-}
-
-
 def part_late(histories: int) -> dict[str, Any]:
     """Answers that build up, and what comes of taking them for answers that come at once."""
-    model = pk.compile(pk.loads(LATE))
-    asked = {"late": LATE, "at once": LATE.replace(", build_up: 60 %", "")}
+    model = pk.compile(pk.loads(TEXT))
+    asked = {"late": TEXT, "at once": AT_ONCE}
     found: dict[str, list[dict[str, float]]] = {}
     for seed in range(histories):
         whole = pk.simulate(model, replicates=1, seed=1000 + seed).table()
@@ -213,10 +204,7 @@ def part_late(histories: int) -> dict[str, Any]:
                     test_mechanisms=False,
                 )
                 row = {"ratio": fit.branching_ratio, "log likelihood": fit.log_likelihood}
-                for path, truth in LATE_TRUTH.items():
-                    e = fit.parameters[path]
-                    row[path] = e.estimate
-                    row[f"{path} held"] = float(e.low is not None and e.high is not None and e.low <= truth <= e.high)
+                row |= recovered(fit, LATE_TRUTH)
                 found.setdefault(f"{stamp}, {name}", []).append(row)
     return {case: _mean(rows) for case, rows in found.items()}
 
