@@ -290,13 +290,19 @@ def test_scores_count_what_is_right_and_what_is_false(tmp_path: Path) -> None:
 
 def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
     """The default least probability is the one that the fit chose; doubts lower, names that are known raise."""
+    import inspect
     from importlib import resources
 
+    from powderkeg.cli.texts import code as typed_code
     from powderkeg.text.coder import LEAST
+    from powderkeg.text.opinion import SHARPNESS, WEIGHT
     from powderkeg.text.sureness import probability, weights
 
     head = (resources.files("powderkeg.text") / "words" / "sureness.csv").read_text(encoding="utf-8")
     assert f"least probability {LEAST:.2f}" in head
+    assert inspect.signature(typed_code).parameters["least"].default == LEAST
+    heard = (resources.files("powderkeg.text") / "words" / "opinion.csv").read_text(encoding="utf-8")
+    assert f"chosen: {WEIGHT:g}; sharpness {SHARPNESS:.2f};" in heard
     known = weights()
     assert all(known[f"doubt: {doubt}"] < -1 for doubt in ("question", "condition", "negated"))
     assert known["source is of a known country"] > known["source is of no known country"]
