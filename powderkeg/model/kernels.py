@@ -49,7 +49,7 @@ def kernels(scenario: Scenario, register: Register) -> tuple[dict[str, Any], dic
     paths = [
         path
         for (name, one), kernel in zip(scenario.mechanisms.items(), found, strict=True)
-        for path in (register.half_lives(name) if len(one.half_lives) > 1 else register.half_lives(name) * len(kernel))
+        for path in register.half_lives(name) * (len(kernel) // len(one.half_lives))
     ]
     times = np.array([part.times for part in parts])
     arrays = {

@@ -187,6 +187,8 @@ class HalfLivesKind(Kind):
 
 BUILD_UP: Final = Amount(SHARE, least=0.0, most=0.9, estimate=False)
 LEAST_BUILD_UP: Final = 0.01
+"""Below it answers come at once for all that days can tell; above 0.9 both waits are so alike that the two components,
+whose shares are then 10 and -9, cancel each other out."""
 
 
 class BuildUp(SeveralKeys):

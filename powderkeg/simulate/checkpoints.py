@@ -8,6 +8,7 @@ folder; or several, each on a share of its own, and nobody else but the workers 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -359,7 +360,8 @@ class JobFolder:
         for seconds in looks:
             time.sleep(seconds)
             # A network disk remembers that a file was not there, until its folder is read again.
-            _ = [*self._place(number).parent.iterdir()]
+            with contextlib.suppress(OSError):
+                _ = [*self._place(number).parent.iterdir()]
             found = self.read(number)
             if found is not None:
                 self.spoiled = spoiled  # a look that came before all of it was there says nothing
