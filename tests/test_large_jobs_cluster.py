@@ -126,8 +126,13 @@ def test_an_address_where_nobody_answers_is_told(
     monkeypatch.setattr(clusters, "CONNECT", 1.0)
     (tmp_path / "two.yaml").write_text(TWO_CORNERS)
     monkeypatch.chdir(tmp_path)
-    for address in ("tcp://127.0.0.1:9", "nonsense://x", ""):
+    made = []
+    client = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda *given, **named: made.append(given) or client(*given, **named))
+    for address in ("tcp://127.0.0.1:9", "nonsense://x", "localhost", ""):
         assert _exit_code([*COMMANDS["sweep"], "--out", "job", "--cluster", address]) == 2
         assert "the address of a Dask scheduler" in capsys.readouterr().err
+    # What is no address gets no client, which would complain half a minute later.
+    assert made == [("tcp://127.0.0.1:9",)]
     assert not (tmp_path / "job" / "points").exists()
     assert pk.__version__ == clusters.version_here()

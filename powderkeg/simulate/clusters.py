@@ -28,6 +28,8 @@ def connected(address: str) -> Iterator[Executor]:
         expected = "pip install 'powderkeg[cluster]'"
         raise UsageError(Fault.at("--cluster", "Dask is not installed", expected)) from error
     try:
+        # First: a client that was given what is no address waits half a minute for its end, and complains then.
+        distributed.comm.get_address_host_port(address)
         client = distributed.Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
         told = (str(error).splitlines() or [""])[0]
