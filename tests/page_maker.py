@@ -50,7 +50,8 @@ NAMES = ("report", "comparison", "fit", "attribution", "forecast", "replay", "sw
 
 def make_pages(folder: Path) -> dict[str, Path]:
     """Name -> page, each made by its command from the same scenario and one simulated record."""
-    file, record = folder / "pages.yaml", folder / "record.csv"
+    # A name without a place to break it, as exports and paths of other systems have.
+    file, record = folder / "pages.yaml", folder / "everything_that_was_exported_for_the_two_corners_2020_2022.csv"
     file.write_text(SYSTEM, encoding="utf-8")
     _write_record(file, record)
     mine = [str(file), str(record)]
