@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,6 +257,31 @@ interventions:
     assert "the range of mechanisms.back.answers allows that nothing changes" in told
     assert "mechanisms.back.answers to an end of its range" in page(found)
     assert not any(one.at_ends for one in pk.compare(pk.loads(text), replicates=4, ranges=False).interventions)
+
+
+def test_what_is_told_first_names_what_speaks_against_it() -> None:
+    """Fewer blows and fewer talks: who reads one line must not take it for all good. Blows alone have no but."""
+    text = """
+powderkeg: 1
+name: both
+start: 2020-01-01
+years: 3
+actors: {a: , b: }
+acts: {hit: {tone: hostile}, talk: {tone: cooperative}}
+moves:
+  hits: {who: [a, b], does: hit, to: [a, b], rate: 30 per year}
+  talks: {who: [a, b], does: talk, to: [a, b], rate: 30 per year}
+outcomes:
+  hits: {title: Blows, count: {does: hit}, better: less}
+  talks: {title: Talks, count: {does: talk}, better: more}
+interventions:
+  apart: {title: Kept apart, set: {moves.hits.rate: 3 per year, moves.talks.rate: 9 per year}}
+  disarmed: {title: Disarmed, set: {moves.hits.rate: 3 per year}}
+"""
+    found = pk.compare(pk.loads(text), replicates=100, seed=1)
+    told = {line.partition(":")[0]: line for line in findings(found)}
+    assert re.search("“Blows”.* calls better, but “Talks”.* calls worse", told["Kept apart"])
+    assert "“Blows”" in told["Disarmed"] and "but" not in told["Disarmed"]
 
 
 def test_an_intervention_on_what_the_fit_does_not_need_says_so() -> None:

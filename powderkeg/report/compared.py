@@ -87,15 +87,27 @@ def command_of(comparison: Comparison) -> str:
 
 def findings(comparison: Comparison, most: int = 2) -> list[str]:
     """The changes that matter most, a sentence each: clear ones that hold under other numbers too, those on which the
-    scenario has a view before others, the largest first; at most one of each intervention."""
+    scenario has a view before others, the largest first; at most one of each intervention, and what speaks most against
+    it where the scenario calls one better and another worse."""
     ranked = []
     for one in comparison.interventions:
         clear = [e for e in questions(one) if e.verdict in CLEAR and not e.hangs_on_ranges]
         if clear:
             best = max(clear, key=_weight)
-            ranked.append((_weight(best), one, best))
+            ranked.append((_weight(best), one, [best, *_against(best, clear)]))
     ranked.sort(key=lambda row: row[0], reverse=True)
-    return [f"{one.title}: {_moves(e)}{_called(e, one.at_ends)}." for _, one, e in ranked[:most]]
+    return [
+        f"{one.title}: {', but '.join(f'{_moves(e)}{_called(e, one.at_ends)}' for e in told)}."
+        for _, one, told in ranked[:most]
+    ]
+
+
+def _against(best: Effect, clear: Sequence[Effect]) -> list[Effect]:
+    """Of the clear changes the largest that the scenario calls worse where it calls `best` better, and the other way
+    round; none where there is none."""
+    other = {"better": "worse", "worse": "better"}.get(best.verdict)
+    against = [e for e in clear if e.verdict == other]
+    return [max(against, key=_weight)] if against else []
 
 
 def one_sided(one: Compared) -> str:
