@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.branching.parents import Feeds, Kernels, Law, last_feed
+from powderkeg.engine.branching.parents import Feeds, Kernels, Law, kernel_at, last_feed
 from powderkeg.engine.compiled import allocating_loop, inner
 from powderkeg.engine.draws import draw
 
@@ -25,10 +25,7 @@ def _walk_back(f: Feeds, k: Kernels, cell_time: Floats, first: int, at: int, m: 
     best, most = at, -1.0
     while at >= first:
         age = t - cell_time[f.cell[at]] - k.shift
-        given = 0.0
-        for j in range(k.start[m], k.start[m + 1]):
-            given += k.weight[j] * np.exp(-k.decay[j] * age)
-        given *= f.mass[at]
+        given = kernel_at(k.weight, k.decay, k.start[m], k.start[m + 1], age) * f.mass[at]
         if given > most:
             best, most = at, given
         aim -= given

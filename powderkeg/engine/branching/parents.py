@@ -138,6 +138,15 @@ def last_feed(f_start: Ints, f_cell: Ints, cell_time: Floats, s: int, t: float) 
     return int(low - 1)
 
 
+@inner
+def kernel_at(weight: Floats, decay: Floats, first: int, end: int, age: float) -> float:
+    """A kernel `age` days after an act, 1/day: the sum of its components from `first` to `end`."""
+    given = 0.0
+    for j in range(first, end):
+        given += weight[j] * np.exp(-decay[j] * age)
+    return given
+
+
 @allocating_inner
 def links_in(room: int, n: int, parent: Ints, share: Floats) -> tuple[Ints, Floats]:
     """Arrays of another length with the first n links in them."""
@@ -177,10 +186,7 @@ def lag_links(
         left, kept, most, largest = total, 0.0, 0.0, at
         while at >= f.start[s] and total > 0.0:
             age = t - cell_time[f.cell[at]] - k.shift
-            w = 0.0
-            for j in range(k.start[m], k.start[m + 1]):
-                w += k.weight[j] * np.exp(-k.decay[j] * age)
-            w *= f.mass[at]
+            w = kernel_at(k.weight, k.decay, k.start[m], k.start[m + 1], age) * f.mass[at]
             if w > most:
                 most, largest = w, at
             if w / total * entry_count[e] > least:
