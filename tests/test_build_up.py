@@ -269,15 +269,6 @@ def test_attribution_checks_and_forecasts_go_through(stamp: str) -> None:
     assert arrays.builds_up.tolist() == [False, True]
 
 
-def test_what_counts_on_fading_is_refused_with_the_place() -> None:
-    model = pk.compile(pk.loads(TEXT))
-    with pytest.raises(UsageError, match=r"mechanisms\.retaliation\.build_up"):
-        pk.replay(model, record(1), "retaliation")
-    level = pk.edit(pk.loads(TEXT), {"mechanisms.retaliation.answers": 0.4})
-    with pytest.raises(UsageError, match=r"mechanisms\.retaliation\.build_up"):
-        pk.rare(pk.compile(level), "never")
-
-
 @pytest.mark.parametrize(("text", "value"), [(TEXT, "0"), (AT_ONCE, "50 %")])
 def test_an_intervention_that_makes_answers_begin_or_cease_to_build_up_is_refused_with_the_place(
     text: str, value: str

@@ -371,9 +371,9 @@ def hidden_system(rate=0.3):
     return b.build()
 
 
-def imputed(by_day, n, copies, believed=None):
+def imputed(by_day, n, copies, believed=None, base=None):
     """z by hidden process (runs out, runs out, comes up) of imputed against true numbers over n histories."""
-    base = hidden_system()
+    base = hidden_system() if base is None else base
     b = ledger(world(base if believed is None else believed), 0.0)
     h = hidden(b, 3, by_day)
     differ = []

@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from powderkeg.errors import Fault, UsageError
-from powderkeg.model.parts import Model
 from powderkeg.model.register import Register
 from powderkeg.scenario import Scenario
 from powderkeg.scenario.declared import Mechanism
@@ -62,14 +60,3 @@ def kernels(scenario: Scenario, register: Register) -> tuple[dict[str, Any], dic
         "kernel_times": times if (times != 1.0).any() else None,
     }
     return arrays, labels
-
-
-def must_answer_at_once(model: Model, what: str) -> None:
-    """Raises UsageError, naming each mechanism, if answers build up where loops count on an act's answers only fading.
-
-    what  that cannot be done with them: "replayed"
-    """
-    slow = [name for name, late in zip(model.mechanisms, model.system.builds_up, strict=True) if late]
-    if slow:
-        expected = f"0: histories in which answers build up cannot be {what} yet"
-        raise UsageError([Fault.at(f"mechanisms.{name}.build_up", "answers that build up", expected) for name in slow])

@@ -38,7 +38,6 @@ from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
-from powderkeg.model.kernels import must_answer_at_once
 from powderkeg.scenario import digest
 from powderkeg.showing import progress_shown
 from powderkeg.simulate import EVENT_LIMIT, TRIAL, blame
@@ -183,7 +182,6 @@ def rare(
     """
     progress = progress_shown(progress, "rare event")
     began = time.perf_counter()
-    must_answer_at_once(model, "split")
     window = _window(model, years, days, starts, repetitions, seed, level, limit)
     if repetitions < ENOUGH:
         warnings.warn(

@@ -35,7 +35,6 @@ from powderkeg.fit.likelihood.spans import Spans, settle_spans
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
-from powderkeg.model.kernels import must_answer_at_once
 from powderkeg.scenario import Scenario
 from powderkeg.showing import progress_shown
 from powderkeg.simulate import simulate
@@ -109,7 +108,6 @@ def replay(
             Fault.at("scenario", f"facts that last a fixed time ({names})",
                   "facts that last so long on average, without `exactly`: others cannot be replayed yet")
         )  # fmt: skip
-    must_answer_at_once(model, "replayed")
     must_be_table(events)
     shift = calendar_shift(model, events)
     standoffs = observed_standoffs(model, events, shift)

@@ -127,7 +127,7 @@ def _bring(ints: Ints, floats: Floats, w: Ints, x: Floats, c: int, time: float) 
             j0 = ints[ints[SLOT_FIRST] + k]
             decay = ints[COMPONENT_DECAY] + ints[ints[COMPONENT_START] + ints[ints[SLOT_MECHANISM] + k]] - j0
             for j in range(j0, ints[ints[SLOT_FIRST] + k + 1]):
-                if x[one + j] > 0.0 or x[other + j] > 0.0:
+                if x[one + j] != 0.0 or x[other + j] != 0.0:
                     left = math.exp(-floats[decay + j] * gone)
                     x[one + j] *= left
                     x[other + j] *= left
@@ -259,6 +259,8 @@ def look(ints: Ints, floats: Floats, w: Ints, x: Floats, q: int, phase: int, tim
         else:
             apart = True
             total += max(up * other * _highest(ints, floats, p, phase) - dn * one * _lowest(ints, floats, p, BASE), 0.0)
+    # What each component adds to the difference only fades, so what adds to it now is the most that they come to: also
+    # where answers build up and the second component takes away, because both together are never below 0.
     for k in range(ints[ints[SLOT_START] + q], ints[ints[SLOT_START] + q + 1]):
         one = -1.0
         other = 0.0

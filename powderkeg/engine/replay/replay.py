@@ -8,7 +8,7 @@ given and the two intensities are l and l', it stays in the other world with pro
 events new ones come in c at rate (l' - l)^+. That is how two Poisson processes are coupled that count the points of one
 random measure below two heights: the most that two worlds can share one channel at a time. What is equal in both worlds
 is never drawn, so a world that changes nothing gives the history back. New events are found by thinning: between events
-what excites only fades, so each process has a ceiling that holds until something happens to it.
+each component of what excites only fades, so each process has a ceiling that holds until something happens to it.
 
 Source of the idea: counterfactuals by thinning (Noorbakhsh & Gomez-Rodriguez 2022, NeurIPS 35); here the coupling is
 that of the random measures, which needs no common ceiling. No data can test a coupling: another one with the same two

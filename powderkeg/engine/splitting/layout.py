@@ -85,8 +85,9 @@ class Task(NamedTuple):
     repetition: int
     stage: int
     boost: float  # how many times as often the events of this level are proposed as they come
-    slow: Floats  # (phases, C) and the next: see `slowest`
+    slow: Floats  # (phases, C) and the next two: see `slowest`
     most: float
+    late: float
     begin: float
     horizon: float
     limit: int  # events of one copy, beyond which it is stopped
@@ -143,20 +144,23 @@ def widths(t: Tables, n_levels: int) -> tuple[int, int]:
     return n_ints, 1 + at.n_facts + at.n_policies + 2 * at.n_calms
 
 
-def slowest(t: Tables) -> tuple[Floats, float]:
-    """(phases, C) the slowest decay among what an event of each channel bears, and the most that one event bears."""
+def slowest(t: Tables) -> tuple[Floats, float, float]:
+    """(phases, C) the slowest decay among what an event of each channel bears; the most that one event bears; how many
+    times as much of it may be left at any age as that decay leaves: more than once where answers build up."""
     at = t.at
     C, L = at.n_channels, at.n_streams
     start = t.ints[at.branch_start : at.branch_start + C * L + 1]
     mechanism = t.entry.reshape(-1, 8)[: start[-1], 2]
     kernel_start = t.ints[at.kernel_start : at.kernel_start + (int(mechanism.max()) + 2 if len(mechanism) else 1)]
     slow = np.full((at.n_phases, C), np.inf)
+    late = 1.0
     row_channel = np.repeat(np.tile(np.arange(C), L), np.diff(start))
     for phase in range(at.n_phases):
         first = at.kernel + phase * at.n_kernel
-        mean = t.floats[first : first + at.n_kernel].reshape(-1, 2)[:, 1]
+        share, mean = t.floats[first : first + at.n_kernel].reshape(-1, 2).T
         if len(mechanism):
+            late = max(late, float(share[kernel_start[:-1]].max()))
             longest = np.array([mean[a:b].max() for a, b in pairwise(kernel_start)])
             np.minimum.at(slow[phase], row_channel, 1.0 / longest[mechanism])
     branch = t.floats[at.branch : at.branch + 3 * C * L].reshape(-1, 3)
-    return slow, float((branch[:, 0] * branch[:, 1]).reshape(L, C).sum(axis=0).max(initial=0.0))
+    return slow, float((branch[:, 0] * branch[:, 1]).reshape(L, C).sum(axis=0).max(initial=0.0)), late

@@ -43,6 +43,7 @@ class Proposed(NamedTuple):
     tables: Tables
     slow: Floats
     most: float
+    late: float
     boost: float
 
 
@@ -55,8 +56,8 @@ def proposed(world: World, levels: Levels, stage: int, boost: float = 1.0) -> Pr
         acts = (levels.touches >> np.int64(stage)) & 1 != 0
         world = boosted(world, acts, via[-HISTORY:], bool(via[BACKGROUND - HISTORY]), boost)
     made = tables(world, sleep=False)
-    slow, most = slowest(made)
-    return Proposed(made, slow, most, boost)
+    slow, most, late = slowest(made)
+    return Proposed(made, slow, most, late, boost)
 
 
 def can_boost(levels: Levels, stage: int) -> bool:
@@ -125,7 +126,7 @@ class Splitter:
         until = np.cumsum(entries.weight) * (n_copies / max(float(entries.weight.sum()), 1e-300))
         given = entries._replace(weight=until)
         task = Task(
-            root, repetition, stage, ours.boost, ours.slow, ours.most, self.begin, self.horizon, self.limit
+            root, repetition, stage, ours.boost, ours.slow, ours.most, ours.late, self.begin, self.horizon, self.limit
         )  # fmt: skip
         pieces: list[list[NDArray[Any]]] = []
         kept = 0

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from powderkeg.engine.arrays import HISTORY, Floats, Ints
+from powderkeg.engine.arrays import HISTORY, TWO_WAITS, Floats, Ints
 from powderkeg.engine.compiled import inlined, inner
 from powderkeg.engine.draws import (
     CHOICE,
+    COMPONENT,
     DELAY,
     EFFECT_COIN,
     FIRST,
@@ -139,18 +140,18 @@ def answers_go_on(
     p = phase
     for h in range(n_told - 1, -1, -1):
         age = now - told.time[h]
-        if task.most * exponential(-slowest * age) < FORGOTTEN:
+        if task.most * task.late * exponential(-slowest * age) < FORGOTTEN:
             break
         while p > 0 and floats[at.phase_time + p] > told.time[h]:
             p -= 1
         slow = task.slow[p, told.channel[h]]
-        left = exponential(-slow * age)
+        left = min(task.late * exponential(-slow * age), 1.0)
         if task.most * left < FORGOTTEN:
             continue
         kernel = at.kernel + p * at.n_kernel
         c = np.int64(told.channel[h])
         if not _still_answers(
-            child(key0, HISTORY_TAG, h), h, c, now, age, left, slow, kernel, at, ints, floats, entry, keep, queue, clock
+            child(key0, HISTORY_TAG, h), h, c, now, age, left, kernel, at, ints, floats, entry, keep, queue, clock
         ):
             return False
     return True
@@ -158,10 +159,10 @@ def answers_go_on(
 
 @inlined
 def _still_answers(
-    k_h: Any, h: int, c: int, now: float, age: float, left: float, slow: float, kernel: int, at: TableLayout,
+    k_h: Any, h: int, c: int, now: float, age: float, left: float, kernel: int, at: TableLayout,
     ints: Ints, floats: Floats, entry: Ints, keep: Floats, queue: Queue, clock: Clock,
 ) -> bool:  # fmt: skip
-    """What event h of channel c still has in store. Proposed as if all decayed as slowly as the slowest."""
+    """What event h of channel c still has in store. Proposed as if `left` of all were still to come."""
     for i in range(at.n_streams):
         row = c + i * at.n_channels
         e0 = ints[at.branch_start + row]
@@ -182,14 +183,33 @@ def _still_answers(
             if share >= keep[8 * e + 7]:
                 e = entry[8 * e + 4]
             m = entry[8 * e + 2]
-            delay = floats[kernel + 2 * component(k, m, entry[8 * e + 6], at, ints, floats, kernel) + 1]
-            # Taken as its own decay left it.
-            if draw(k, LEFT) >= exponential(-(1.0 / delay - slow) * age):
-                continue
-            when = now - logarithm(draw(k, DELAY)) * delay
+            when = now + _rest(k, m, entry[8 * e + 6], age, left, kernel, at, ints, floats)
             if when < clock.horizon:
                 wait(queue, clock, when, k, e, h, entry[8 * e + 1], m, FIRST)
     return True
+
+
+@inlined
+def _rest(
+    k: Any, m: int, fixed: int, age: float, left: float, kernel: int, at: TableLayout, ints: Ints, floats: Floats,
+) -> float:  # fmt: skip
+    """Days until an answer by mechanism m that was not there after `age` days, proposed with chance `left`; inf if it
+    was. Where answers build up, one that is still to come waits twice, or, its first wait over, once."""
+    u = draw(k, LEFT) * left
+    first = ints[at.kernel_start + m]
+    share = floats[kernel + 2 * first]
+    slow = floats[kernel + 2 * first + 1]
+    if share > TWO_WAITS and fixed != first:
+        fast = floats[kernel + 2 * first + 3]
+        both = exponential(-age / fast)
+        if u >= share * exponential(-age / slow) - (share - 1.0) * both:
+            return np.inf
+        before = -logarithm(draw(k, COMPONENT)) * fast if u < both else 0.0
+        return before - logarithm(draw(k, DELAY)) * slow
+    days = floats[kernel + 2 * component(k, m, fixed, at, ints, floats, kernel) + 1]
+    if u >= exponential(-age / days):
+        return np.inf
+    return -logarithm(draw(k, DELAY)) * days
 
 
 @inlined
