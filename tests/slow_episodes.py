@@ -24,6 +24,7 @@ class Standoff(NamedTuple):
     end: float
     peak: float
     state: str
+    opened: float = 0.0
 
 
 class Rule(NamedTuple):
@@ -63,7 +64,7 @@ def slow_episodes(acts: list[Act], horizon: float, rule: Rule = Rule()) -> list[
                 break
         if found and found[-1].state == "spent" and stamps[start].time - found[-1].last <= rule.chained_within:
             found[-1] = found[-1]._replace(state="chained")
-        peak_from = k
+        peak_from = opened = k
         after_cut = False
         while True:  # one standoff, then perhaps the next that cuts it
             cut = _first_cut(stamps, start, k, base, after_cut, score, rule)
@@ -74,10 +75,11 @@ def slow_episodes(acts: list[Act], horizon: float, rule: Rule = Rule()) -> list[
             if cut is not None and cut[1] < over:
                 at, confirmed = cut
                 found.append(_settle(stamps, start, at - 1, stamps[at].time, base, peak_from, after_cut, score, rule))
+                found[-1] = found[-1]._replace(opened=stamps[opened].time)
                 if found[-1].state == "spent":
                     found[-1] = found[-1]._replace(state="chained")
                 base = start = peak_from = at
-                k = confirmed
+                k = opened = confirmed
                 after_cut = True
                 continue
             final = stamps[over - 1].time
@@ -86,7 +88,7 @@ def slow_episodes(acts: list[Act], horizon: float, rule: Rule = Rule()) -> list[
             if over == len(stamps) and end >= horizon:
                 last = max(a.time for a in stamps[start:over] if a.heat > 0)
                 episode = episode._replace(state="open", end=horizon, last=last)
-            found.append(episode)
+            found.append(episode._replace(opened=stamps[opened].time))
             free = k = over
             break
     return found

@@ -183,8 +183,10 @@ def test_the_compiled_cutter_agrees_with_the_plain_one(day_stamped, seed):
         acts, rule = random_acts(rng, day_stamped)
         horizon = float(rng.choice([acts[-1].time, 400.0]))
         slow = slow_episodes(acts, horizon, rule)
-        fast = rows(cut(acts, horizon, rule))
+        found = cut(acts, horizon, rule)
+        fast = rows(found)
         assert len(fast) == len(slow), (acts, rule)
+        assert found.opened.tolist() == [one.opened for one in slow], (acts, rule)
         for a, b in zip(fast, slow, strict=True):
             assert a[4] == b.state, (acts, rule)
             assert a[:4] == pytest.approx(b[:4]), (acts, rule)

@@ -20,8 +20,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from powderkeg.analyze.streams import CLASSES, TONES, Streams, model_of, streams
+from powderkeg.analyze.streams import CLASSES, TONES, Streams, marks_of, model_of, score_heat_of, streams
 from powderkeg.analyze.unsure_days import has_unknown_days, over_days
+from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.episodes import Contents, Episodes, cut_episodes, describe_episodes
 from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, Words, argument
 from powderkeg.events.table import EventTable, must_be_table
@@ -149,6 +150,22 @@ def episodes(
         max(1, len(stream.actors)),
     )
     return _frame(stream, cut, contents, tuple(marks or {}))
+
+
+def openings(model: Model, offsets: Ints, time: Floats, channel: Ints, horizon: float) -> Episodes:
+    """The standoffs of many histories by the model's own rules, without what is in them: for who asks when they opened.
+
+    A standoff opens when the score reaches the opening level (`opened`); its first act, from which it is dated
+    (`start`), comes before that.
+
+    offsets, time, channel  histories as in `Runs`;  horizon: end of all of them, days
+    """
+    rules = Rules.of(model.scenario)
+    ends = np.full(len(offsets) - 1, horizon)
+    return cut_episodes(
+        offsets, time, channel, score_heat_of(model), marks_of(model), rules.memory, rules.opens_at, rules.closes_at,
+        rules.chained_within, ends,
+    )  # fmt: skip
 
 
 def compiled(model: Model | Scenario | None, events: Runs | EventTable) -> Model | None:

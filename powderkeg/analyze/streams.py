@@ -116,9 +116,8 @@ def _of_runs(runs: Runs) -> Streams:
     acts = tuple(dict.fromkeys(c.act for c in model.channels[: model.n_acts]))
     index = {name: i for i, name in enumerate(actors)}
     number = {name: i for i, name in enumerate(acts)}
-    is_act = np.array([c.kind == "act" for c in model.channels], dtype=bool)
+    is_act = _is_act(model)
     tones = _tones_of_acts(model)
-    marks = model.opens * OPENS + model.resolves * RESOLVES + model.suspends * SUSPENDS
     return Streams(
         offsets=offsets,
         time=np.asarray(runs.time, dtype=np.float64),
@@ -134,7 +133,7 @@ def _of_runs(runs: Runs) -> Streams:
         act=np.array([number[c.act] if c.kind == "act" else -1 for c in model.channels], dtype=np.int64),
         heat=np.where(is_act, model.heat, 0.0),
         counted=np.asarray(model.counted, dtype=bool) & is_act,
-        marks=np.asarray(marks, dtype=np.uint8),
+        marks=marks_of(model),
         hurts=_hurts(model),
         tone=np.array([tones.get(c.act, -1) if c.kind == "act" else -1 for c in model.channels], dtype=np.int64),
         klass=np.full(len(model.channels), -1, dtype=np.int64),
@@ -144,6 +143,21 @@ def _of_runs(runs: Runs) -> Streams:
         n_replicates=len(offsets) - 1,
         days=float(runs.days),
     )
+
+
+def _is_act(model: Model) -> NDArray[np.bool_]:
+    return np.array([c.kind == "act" for c in model.channels], dtype=bool)
+
+
+def score_heat_of(model: Model) -> Floats:
+    """(C,) what one act of each channel adds to the score."""
+    return np.where(np.asarray(model.counted, dtype=bool) & _is_act(model), model.heat, 0.0)
+
+
+def marks_of(model: Model) -> NDArray[np.uint8]:
+    """(C,) bits OPENS, RESOLVES, SUSPENDS of each channel."""
+    marks = model.opens * OPENS + model.resolves * RESOLVES + model.suspends * SUSPENDS
+    return np.asarray(marks, dtype=np.uint8)
 
 
 def _hurts(model: Model) -> Ints:

@@ -312,8 +312,9 @@ def show(screen: Screen, found: Forecast) -> None:
     """The results as tables."""
     if screen.is_silent:
         return
-    from powderkeg.forecast.answers import NEW_MEANS, NEW_STANDOFF, told_in_days
+    from powderkeg.forecast.answers import told_in_days
     from powderkeg.forecast.interventions import change_in_words
+    from powderkeg.forecast.standoffs import NEW_STANDOFF, meaning
     from powderkeg.wording import measured, percent
 
     screen.say()
@@ -332,7 +333,7 @@ def show(screen: Screen, found: Forecast) -> None:
     ]  # fmt: skip
     _table(screen, heads, rows)
     if NEW_STANDOFF in found.outcomes["name"]:
-        screen.paragraph(NEW_MEANS)
+        screen.paragraph(meaning(found.standoff_since))
         screen.say()
     heads = ["who", "to whom", "acts", "5 to 95 %", "half", "any"]
     rows = [

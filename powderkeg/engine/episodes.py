@@ -30,7 +30,7 @@ NEVER = -np.inf
 """The time of something that has not happened, where the latest time is kept."""
 
 _INT_COLUMNS = 5
-_FLOAT_COLUMNS = 4
+_FLOAT_COLUMNS = 5
 
 
 class Episodes(NamedTuple):
@@ -45,6 +45,7 @@ class Episodes(NamedTuple):
     last: Floats  # days: the last counted act, or the closing act that came after it
     end: Floats  # days: when the score fell below the closing level, or the next episode cut in, or the horizon
     peak: Floats  # highest score
+    opened: Floats  # days: when the score had reached the opening level, which its first act is dated back from
 
 
 def cut_episodes(
@@ -103,6 +104,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
         start = 0.0
         last = 0.0
         peak = 0.0
+        opened = 0.0
         after_cut = False
         resolved_at = suspended_at = NEVER  # latest closing acts
         resolved_after = suspended_after = np.inf  # first closing acts not before the last counted act
@@ -135,7 +137,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
                 state, settled = _ending(
                     start, after_cut, last, memory, resolved_at, suspended_at, resolved_after, suspended_after
                 )
-                n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak)
+                n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak, opened)
                 inside = False
                 free = stop
                 candidate = -1
@@ -178,6 +180,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
                         whole[n - 1, 3] = CHAINED
                     inside = True
                     after_cut = False
+                    opened = now
                     peak = score
                     candidate = -1
             elif candidate >= 0:
@@ -197,9 +200,10 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
                     )
                     if state == SPENT:
                         state = CHAINED
-                    n = _write(whole, real, n, s, first, candidate, state, start, settled, end, old_peak)
+                    n = _write(whole, real, n, s, first, candidate, state, start, settled, end, old_peak, opened)
                     first = free = candidate
                     start = time[first]
+                    opened = now
                     after_cut = True
                     score = candidate_score
                     peak = candidate_peak
@@ -221,7 +225,7 @@ def _cut(offsets, time, channel, heat, marks, rule, horizon, whole, real, stream
             else:
                 end = scored_at + memory * logarithm(score / closes_at)
                 stop = _last_until(end, finish, first, time)
-            n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak)
+            n = _write(whole, real, n, s, first, stop, state, start, settled, end, peak, opened)
         for e in range(n_before, n):
             whole[e, 4] = _first_act(whole[e, 1], time, channel, heat, marks)
     return len(offsets) - 1, n, -1
@@ -275,9 +279,9 @@ def _ending(start, after_cut, last, memory, resolved_at, suspended_at, resolved_
 
 
 @inner
-def _write(whole, real, n, stream, first, stop, state, start, last, end, peak):  # type: ignore[no-untyped-def]
+def _write(whole, real, n, stream, first, stop, state, start, last, end, peak, opened):  # type: ignore[no-untyped-def]
     whole[n, 0], whole[n, 1], whole[n, 2], whole[n, 3], whole[n, 4] = stream, first, stop, state, first
-    real[n, 0], real[n, 1], real[n, 2], real[n, 3] = start, last, end, peak
+    real[n, 0], real[n, 1], real[n, 2], real[n, 3], real[n, 4] = start, last, end, peak, opened
     return n + 1
 
 

@@ -6,42 +6,36 @@ In: `Ahead` histories ahead, what was seen. Out: tables.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from powderkeg.analyze.episodes import Rules, episodes
 from powderkeg.analyze.intervals import proportion
 from powderkeg.analyze.outcomes import dead_in, first_so, hits, share_of_time
-from powderkeg.engine.arrays import HISTORY, Floats, Ints
+from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.drawing import Ahead
 from powderkeg.forecast.seen import Watched
+from powderkeg.forecast.standoffs import NEW_STANDOFF, OPENS, TITLE, new_standoffs
 from powderkeg.model import Model
 from powderkeg.simulate import Runs
 
-NEW_STANDOFF = "new_standoff"
-NEW_MEANS = (
-    "A standoff is new where its first act lies ahead: one that acts of the last days and acts ahead make together is "
-    "not, so that an act can also lower the chance of a new one."
-)
-WARM_DAYS = 90.0
-"""Days before the origin whose acts still count towards a standoff."""
 MOST_ACTS = 20
 """Acts seen that `why` names."""
 A_YEAR = re.compile(r",? \((?:a|per) year\)|,? (?:a|per) year\b", re.IGNORECASE)
 """What a title says of its unit in a simulation of years; ahead counts are of the days ahead."""
 
 
-def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, Floats, Floats]]:
+def first_days(
+    model: Model, runs: Runs, seen: Watched, rule: str = OPENS
+) -> dict[str, tuple[str, Floats, Floats]]:  # fmt: skip
     """For each outcome and for a new standoff: title, (R,) how often, (R,) days to the first, infinite where it never.
 
     A title's "a year" is left out: counts are of the days ahead. Of deaths it is how many, and days to the first act
     that kills. Of a fact it is on how many days it is so, and days until it first is, 0 where it is so at the origin.
-    Shares of time are left out: `facts` tells of them.
+    Shares of time are left out: `facts` tells of them. The rule says which standoffs are new (`new_standoffs`).
     """
     found: dict[str, tuple[str, Floats, Floats]] = {}
     scenario = model.scenario
@@ -63,36 +57,8 @@ def first_days(model: Model, runs: Runs, seen: Watched) -> dict[str, tuple[str, 
         np.minimum.at(first, replicate[hit], after[hit])
         found[name] = (A_YEAR.sub("", outcome.title) or name, count, first)
     if scenario is not None and model.heat.any():
-        count, first = new_standoffs(model, runs, seen)
-        found[NEW_STANDOFF] = ("A new standoff begins", count, first)
+        found[NEW_STANDOFF] = (TITLE, *new_standoffs(model, runs, seen, rule))
     return found
-
-
-def new_standoffs(model: Model, runs: Runs, seen: Watched) -> tuple[Floats, Floats]:
-    """((R,) standoffs that begin ahead, (R,) days to the first of them, infinite where none does)."""
-    late = seen.time >= seen.days - WARM_DAYS
-    time, channel = seen.time[late] + seen.shift, seen.channel[late]
-    n, R = len(time), runs.replicates
-    counts = np.diff(runs.offsets)
-    start = runs.offsets[:-1] + n * np.arange(R)
-    total = len(runs.time) + n * R
-    old = (start[:, None] + np.arange(n)).ravel()
-    new = np.arange(len(runs.time)) + np.repeat(n * np.arange(1, R + 1), counts)
-    columns: dict[str, Any] = {}
-    for name, before in (("time", time), ("channel", channel), ("mechanism", np.full(n, HISTORY))):
-        values = getattr(runs, name)
-        column = np.empty(total, values.dtype)
-        column[old], column[new] = np.tile(before, R), values
-        columns[name] = column
-    offsets = runs.offsets + n * np.arange(R + 1)
-    columns["parent"] = np.full(total, -1, np.int32)
-    begin = min(float(time[0]), seen.begin) if n else seen.begin
-    whole = replace(runs, **columns, offsets=offsets, begin=begin, days=runs.begin + runs.days - begin)
-    table = episodes(whole, rules=Rules.of(model.scenario)).filter(pl.col("start") >= seen.begin)
-    first = np.full(R, np.inf)
-    of = table["replicate"].to_numpy().astype(np.int64)
-    np.minimum.at(first, of, table["start"].to_numpy() - seen.begin)
-    return np.bincount(of, minlength=R).astype(np.float64), first
 
 
 def told_in_days(model: Model) -> frozenset[str]:

@@ -16,14 +16,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from powderkeg.analyze.outcomes import told_by_dead
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
 from powderkeg.events.rows import DELAY
@@ -33,6 +32,7 @@ from powderkeg.fit import fit as fit_model
 from powderkeg.fit.joint_law import Joint
 from powderkeg.forecast.answers import first_days
 from powderkeg.forecast.baselines import REFERENCE, DaysAhead, PastCounts, baselines
+from powderkeg.forecast.came import first_came
 from powderkeg.forecast.counts import Units, daily, observed, units_of
 from powderkeg.forecast.fan import told_and_came, week_ends
 from powderkeg.forecast.forecasting import forecast
@@ -434,28 +434,17 @@ def _outcomes(
     name: str, made: Forecast, events: EventTable, channel: Any, horizons: tuple[int, ...]
 ) -> list[dict[str, Any]]:
     """Chance of each outcome within each horizon, and whether it came, measured on what came as on the draws."""
-    runs, seen = made.drawn.runs, made.seen
-    ahead = first_days(made.model, runs, seen)
+    ahead = first_days(made.model, made.drawn.runs, made.seen)
     first = (made.origin - events.start).days
     time = events.frame["time"].to_numpy()
     inside = (time >= first) & (time < first + made.days) & (channel >= 0)
-    real = replace(
-        runs, replicates=1, offsets=np.array([0, int(inside.sum())]), time=time[inside] - first + seen.begin + 0.5,
-        channel=channel[inside].astype(np.int32), parent=np.full(int(inside.sum()), -1, np.int32),
-        mechanism=np.full(int(inside.sum()), -1, np.int16), exploded=np.zeros(1, bool), reached=runs.reached[:1],
-        level_time=runs.level_time[:1], level_first=runs.level_first[:1],
-    )  # fmt: skip
-    came = first_days(made.model, real, seen)
+    came = first_came(made.model, made.seen, time[inside] - first, channel[inside], made.days)
     rows = []
     for outcome, (_, _, days) in ahead.items():
-        one = getattr(made.model.scenario, "outcomes", {}).get(outcome)
-        pattern = None if one is None else one.events
-        if one is not None:
-            by_dead = pattern is not None and told_by_dead(made.model, pattern).any()
-            if pattern is None or pattern.via or one.deaths is not None or by_dead:
-                continue  # nobody reports facts, nor what set off an act, and how many died not in every record
+        if outcome not in came:
+            continue
         for horizon in horizons:
-            chance, hit = float((days < horizon).mean()), float(came[outcome][2][0] < horizon)
+            chance, hit = float((days < horizon).mean()), float(came[outcome] < horizon)
             rows.append({"model": name, "origin": made.origin, "horizon": horizon, "name": outcome, "chance": chance,
                          "came": hit})  # fmt: skip
     return rows

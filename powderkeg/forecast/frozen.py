@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ import polars as pl
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.result import Forecast
+from powderkeg.forecast.standoffs import BEGINS, OPENS, RULES
 from powderkeg.reading.stored import (
     AnyShape,
     ListShape,
@@ -34,7 +36,8 @@ from powderkeg.reading.stored import (
 from powderkeg.scenario import Scenario, dump, loads
 from powderkeg.version import __version__
 
-VERSION = 1
+VERSION, FIRST = 2, 1
+"""Files of version 1, until powderkeg 0.5, do not say which standoffs are new: those whose first act lies ahead."""
 MARK = "powderkeg forecast"
 WRITTEN = "the file that `powderkeg forecast --freeze` wrote"
 _DAY = TextShape(pattern=r"\d{4}-\d\d-\d\d", words="a day")
@@ -47,13 +50,18 @@ _SHAPE = RecordShape(
         "units": ListShape(ListShape(TextShape(), 3)),
         "counts": ListShape(ListShape(NumberShape(least=0, whole=True), 4)),
         "outcomes": ListShape(AnyShape()),
-    }
+    },
+    {"new_standoff": TextShape(RULES)},
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """What a file holds; counts (draws, days, units) by dyad and class."""
+    """What a file holds; counts (draws, days, units) by dyad and class.
+
+    chances       outcome -> the chance that was said
+    new_standoff  by which rule a standoff is new, as the file says: see `standoffs.new_standoffs`
+    """
 
     path: Path
     seal: str
@@ -67,6 +75,8 @@ class Frozen:
     start: date
     units: tuple[tuple[str, ...], ...]
     counts: np.ndarray[Any, np.dtype[np.int32]]
+    chances: Mapping[str, float]
+    new_standoff: str
 
     @property
     def end(self) -> date:
@@ -94,6 +104,7 @@ def freeze(found: Forecast) -> bytes:
         "events": {"digest": digest_of(known), "acts": len(known), "start": known.start.isoformat()},
         "units": [list(key) for key in units.keys],
         "counts": np.stack([draw, day, unit, counts[draw, day, unit]], axis=1).tolist(),
+        "new_standoff": OPENS,
         "outcomes": found.outcomes.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts(),
     }  # fmt: skip
     # The mark comes first, so that a look at the head of a file tells what it is.
@@ -128,8 +139,9 @@ def read_frozen(path: Path) -> Frozen:
         data = read_stored(path, MappingShape(AnyShape()), WRITTEN)
     except FileNotFoundError as error:
         raise UsageError(Fault(str(path), None, "", "no such file", WRITTEN)) from error
-    if data.get(MARK) != VERSION:
-        raise UsageError(Fault(str(path), None, MARK, f"{data.get(MARK)}", f"{WRITTEN}, of version {VERSION}"))
+    version = data.get(MARK)
+    if version not in (FIRST, VERSION) or (version == VERSION) != ("new_standoff" in data):
+        raise UsageError(Fault(str(path), None, MARK, f"{version}", f"{WRITTEN}, of version {FIRST} or {VERSION}"))
     content = {key: value for key, value in data.items() if key != "seal"}
     if data.get("seal") != seal_of(content):
         raise UsageError(Fault(str(path), None, "seal", "the file has been changed since it was made", WRITTEN))
@@ -143,7 +155,14 @@ def read_frozen(path: Path) -> Frozen:
         path, data["seal"], data["made"], date.fromisoformat(data["origin"]), int(data["days"]), int(data["seed"]),
         loads(data["scenario"]), data["events"]["digest"], int(data["events"]["acts"]),
         date.fromisoformat(data["events"]["start"]), tuple(tuple(key) for key in data["units"]), counts,
+        _chances(data["outcomes"]), data.get("new_standoff", BEGINS),
     )  # fmt: skip
+
+
+def _chances(rows: list[Any]) -> dict[str, float]:
+    """The chances among the rows of outcomes; older files were sealed without a look at what they hold."""
+    told = [row for row in rows if isinstance(row, dict) and isinstance(row.get("chance"), int | float)]
+    return {str(row.get("name")): float(row["chance"]) for row in told if 0.0 <= row["chance"] <= 1.0}
 
 
 def frozen_in(folder: Path) -> list[Path]:

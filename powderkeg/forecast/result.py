@@ -21,6 +21,7 @@ from powderkeg.forecast.drawing import Ahead, Draughtsman
 from powderkeg.forecast.fan import fan
 from powderkeg.forecast.interventions import changes
 from powderkeg.forecast.seen import Watched
+from powderkeg.forecast.standoffs import open_since
 from powderkeg.model import Model
 from powderkeg.scenario import digest
 from powderkeg.showing import Plotted, as_html
@@ -106,6 +107,11 @@ class Forecast(Plotted):
         return outcome_table(first_days(self.model, self.drawn.runs, self.seen), self.seen, self.level)
 
     @cached_property
+    def standoff_since(self) -> date | None:
+        """First day of the standoff that is open at the origin, None where none is."""
+        return open_since(self.model, self.seen) if self.model.scenario is not None else None
+
+    @cached_property
     def facts(self) -> pl.DataFrame:
         """Facts and ties as they stand at the origin, with chances where nobody reports them."""
         return facts_now(self.model, self.drawn.level)
@@ -163,6 +169,7 @@ class Forecast(Plotted):
             "digest": None if self.model.scenario is None else digest(self.model.scenario),
             "parameters": self.parameters,
             "outcomes": [_plain(row) for row in self.outcomes.to_dicts()],
+            "standoff_since": None if self.standoff_since is None else self.standoff_since.isoformat(),
             "dyads": [_nested(row) for row in self.dyads.to_dicts()],
             "classes": [_nested(row) for row in self.classes.to_dicts()],
             "why": {**shares, "acts_seen": acts, "facts": self.facts.to_dicts()},

@@ -21,10 +21,12 @@ from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.backtest import HORIZONS, OURS, AtOrigin, Backtest, Cell, baseline_cells, cells_of
 from powderkeg.forecast.baselines import REFERENCE
+from powderkeg.forecast.came import first_came
 from powderkeg.forecast.counts import Units, observed, units_of
 from powderkeg.forecast.fan import told_and_came, week_ends
 from powderkeg.forecast.frozen import WRITTEN, Frozen, digest_of
-from powderkeg.forecast.seen import channels_of
+from powderkeg.forecast.seen import Watched, channels_of
+from powderkeg.forecast.standoffs import BEGINS
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.reading.stored import (
@@ -41,13 +43,19 @@ KEPT = "what `powderkeg desk` keeps of a scored forecast"
 
 @dataclass(frozen=True)
 class Scored:
-    """What one forecast scored. ends (5, days, units): see `fan.week_ends`; scored: last day of the events then."""
+    """What one forecast scored.
+
+    ends      (5, days, units): see `fan.week_ends`
+    outcomes  name, chance that was said, whether it came within all its days (1 or 0)
+    scored    last day of the events then
+    """
 
     one: Frozen
     by: str
     level: float
     cells: tuple[Cell, ...]
     ends: Floats
+    outcomes: tuple[tuple[str, float, float], ...]
     events: str
     scored: date
 
@@ -111,7 +119,26 @@ def scored(
     cells = cells_of(OURS, at, ahead, asked, np.random.default_rng([seed, one.origin.toordinal()]))
     cells += baseline_cells(at, asked, min(len(ahead), 1000), seed + one.origin.toordinal())
     ends = week_ends(_padded(past), ahead, level)
-    return Scored(one, by, level, tuple(cells), ends, digest_of(events), events.end)
+    outcomes = _outcomes(one, model, events, channel)
+    return Scored(one, by, level, tuple(cells), ends, outcomes, digest_of(events), events.end)
+
+
+def _outcomes(
+    one: Frozen, model: Model, events: EventTable, channel: Ints
+) -> tuple[tuple[str, float, float], ...]:  # fmt: skip
+    """Chances that were said, and whether it came, by what the file says is a new standoff."""
+    first = float((one.origin - events.start).days)
+    time = events.frame["time"].to_numpy().astype(np.float64)
+    known = (channel >= 0) & (time >= 0.0)
+    before, ahead = known & (time < first), known & (time >= first) & (time < first + one.days)
+    by_day = events.resolution == "day"
+    watched = Watched(
+        time=np.floor(time[before]) if by_day else time[before], channel=channel[before], start=events.start,
+        days=first, begin=float((one.origin - one.scenario.start).days), by_day=by_day,
+        row=np.flatnonzero(before), lost=0,
+    )  # fmt: skip
+    came = first_came(model, watched, time[ahead] - first, channel[ahead], one.days, one.new_standoff)
+    return tuple((name, said, float(came[name] < one.days)) for name, said in one.chances.items() if name in came)
 
 
 def _padded(past: Floats) -> Floats:
@@ -130,10 +157,13 @@ def board(found: Sequence[Scored], events: EventTable | None, seed: int = 1) -> 
     cells = [cell for one in found for cell in one.cells]
     # A horizon that some forecasts do not reach is told over those that do.
     horizons = tuple(sorted({cell.horizon for cell in cells}))
-    outcomes = pl.DataFrame(schema={"model": pl.String, "origin": pl.Date, "horizon": pl.Int64, "name": pl.String,
-                                    "chance": pl.Float64, "came": pl.Float64})  # fmt: skip
+    rows = [(OURS, one.one.origin, one.one.days, *outcome) for one in found for outcome in one.outcomes]
+    schema = {"model": pl.String, "origin": pl.Date, "horizon": pl.Int64, "name": pl.String, "chance": pl.Float64,
+              "came": pl.Float64}  # fmt: skip
+    outcomes = pl.DataFrame(rows, schema=schema, orient="row")
     notes = tuple(
         f"{one.one.path.name}: made {one.one.made}, {one.one.origin}, {one.one.days} days, seal {one.one.seal[:12]}"
+        + ("; its new standoffs are those whose first act lay ahead" if one.one.new_standoff == BEGINS else "")
         for one in found
     )
     return Backtest(
@@ -162,6 +192,7 @@ def kept_text(found: Scored) -> str:
     content: dict[str, Any] = {
         "by": found.by, "level": found.level, "events": found.events, "scored": found.scored.isoformat(),
         "frozen": found.one.seal, "cells": cells, "ends": found.ends.tolist(),
+        "outcomes": [list(row) for row in found.outcomes],
     }  # fmt: skip
     return json.dumps({"seal": seal_of(content), **content}, allow_nan=False, separators=(",", ":")) + "\n"
 
@@ -186,7 +217,9 @@ def read_kept(place: Path, one: Frozen, by: str, level: float) -> Scored | None:
         for row in data["cells"]
     )  # fmt: skip
     ends = np.array(data["ends"], np.float64)
-    return Scored(one, by, level, cells, ends, data["events"], date.fromisoformat(data["scored"]))
+    # What was kept until version 0.5 has no outcomes.
+    outcomes = tuple((str(name), float(said), float(came)) for name, said, came in data.get("outcomes", []))
+    return Scored(one, by, level, cells, ends, outcomes, data["events"], date.fromisoformat(data["scored"]))
 
 
 def _by(one: Frozen, model: Model, by: str) -> tuple[np.ndarray[Any, np.dtype[np.int32]], Units]:

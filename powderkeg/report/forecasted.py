@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from powderkeg import plots
-from powderkeg.forecast.answers import NEW_MEANS, NEW_STANDOFF, origins_of_risk, told_in_days
+from powderkeg.forecast.answers import origins_of_risk, told_in_days
 from powderkeg.forecast.interventions import change_in_words
+from powderkeg.forecast.standoffs import NEW_STANDOFF, meaning
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -57,7 +58,7 @@ def page(
         why=[_carrier(row) for row in found.why().to_dicts()],
         facts=[{**row, "chance": percent(row["chance"])} for row in found.facts.head(MOST_ROWS).to_dicts()],
         changes=[_change(row) for row in found.changes.to_dicts()] if len(found.worlds) > 1 else [],
-        new=NEW_MEANS if NEW_STANDOFF in found.outcomes["name"] else "",
+        new=meaning(found.standoff_since) if NEW_STANDOFF in found.outcomes["name"] else "",
         figures=figures,
         files=files,
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),

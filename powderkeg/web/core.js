@@ -732,7 +732,7 @@ function powderkegCore(model, wasm, signatures) {
     for (;;) {
       top = mark;
       whole = room("int64", rows, 5);
-      real = room("float64", rows, 4);
+      real = room("float64", rows, 5);
       [stream, n, wrong] = call("cut_episodes", {...given, whole, real, stream: 0, n: 0});
       if (wrong >= 0) throw new Error(`event ${wrong} stands before the one above it in time`);
       if (stream === piece.n) break;
@@ -751,7 +751,7 @@ function powderkegCore(model, wasm, signatures) {
     const kinds = small(counts), who = small(joined), found = [];
     for (let i = 0; i < n; i++)
       found.push({replicate: w[5 * i], first: w[5 * i + 1], stop: w[5 * i + 2], kind: END_STATES[w[5 * i + 3]],
-        opener: w[5 * i + 4], start: f[4 * i], last: f[4 * i + 1], end: f[4 * i + 2], peak: f[4 * i + 3],
+        opener: w[5 * i + 4], start: f[5 * i], last: f[5 * i + 1], end: f[5 * i + 2], peak: f[5 * i + 3],
         counted: kinds[width * i], hurt: kinds[width * i + 1] > 0, killed: kinds[width * i + 2], joined: [],
         marks: marks.map((_, k) => kinds[width * i + 3 + k] > 0)});
     for (let j = 0; j < nJoined; j++) found[who[2 * j]].joined.push(who[2 * j + 1]);
