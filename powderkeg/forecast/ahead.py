@@ -30,17 +30,64 @@ WEEKS_TO_30 = 0.97
 
 
 @dataclass(frozen=True)
-class Paths:
-    """What multiplies what, for R draws and H days ahead.
+class DriftingLevels:
+    """Levels of R draws. mean (H, G) of every draw; factor (R, weeks, U) of each dyad's; unit (G,) dyad of each."""
 
-    rate   (R, H, C) acts a day of the background, gates aside
-    times  (R, H, P) factor on the background of a pair of actors: weekday and luck
-    week   (H,) factor on answers. Luck on answers too would make answers of answers explode on a lucky day
+    mean: Floats
+    factor: Floats
+    unit: Ints
+
+    def of(self, r: int) -> Floats:
+        """(H, G) of one draw."""
+        week = np.arange(len(self.mean)) // 7
+        return np.asarray(self.mean * self.factor[r][week][:, self.unit])
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What multiplies what, for R draws and H days ahead. Rates are made draw by draw: all at once would not fit where
+    there are many channels.
+
+    levels   where the background drifts; then share, group (C,) are those of `Ground`
+    fixed    (H or 1, C) acts a day of what no level moves: all channels, or with levels those from `n_acts` on
+    pair     (C,) pair of actors of each channel
+    times    (R, H, P) factor on the background of a pair of actors: weekday and luck
+    week     (H,) factor on answers. Luck on answers too would make answers of answers explode on a lucky day
     """
 
-    rate: Floats
+    levels: DriftingLevels | None
+    share: Floats
+    group: Ints
+    fixed: Floats
+    n_acts: int
+    pair: Ints
     times: Floats
     week: Floats
+
+    @property
+    def draws(self) -> int:
+        return len(self.times)
+
+    def rate(self, r: int) -> Floats:
+        """(H, C) acts a day of the background in one draw, gates aside."""
+        if self.levels is None:
+            return np.asarray(self.fixed * self.times[r][:, self.pair])
+        rate = np.zeros((len(self.week), len(self.group)))
+        known = self.group >= 0
+        if len(self.levels.unit):
+            level = self.levels.of(r)[:, self.group[known]]
+            rate[:, known] = level * self.share[known] * self.times[r][:, self.pair[known]]
+        rate[:, self.n_acts :] = self.fixed[:, self.n_acts :]
+        return rate
+
+    def highest(self) -> tuple[Floats, float]:
+        """(H, C) highest rate in any draw, and the sum of all rates of all draws."""
+        most, total = self.rate(0), 0.0
+        for r in range(self.draws):
+            rate = self.rate(r)
+            np.maximum(most, rate, out=most)
+            total += float(rate.sum())
+        return most, total
 
 
 @dataclass(frozen=True)
@@ -55,29 +102,24 @@ class Turns:
     policies: tuple[StandingPolicy, ...] = ()
 
 
-def paths(ground: Ground, week: Floats, draws: int, rng: np.random.Generator) -> Paths:
-    """Levels, weekdays and luck of `draws` histories.
+def luck(ground: Ground, week: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """(draws, H, P) weekdays and luck of each pair of actors.
 
     week  (H,) density of each day ahead
     """
-    H, G = len(week), len(ground.shape)
-    level = drift(ground, H, draws, rng)
-    times = np.empty((draws, H, len(ground.busy)))
+    times = np.empty((draws, len(week), len(ground.busy)))
     if ground.drift.spread > 1.0:
         shape = np.maximum(ground.busy / (ground.drift.spread - 1.0), LEAST_SHAPE)
-        times[:] = rng.standard_gamma(np.broadcast_to(shape, times.shape)) / shape
+        times[:] = rng.standard_gamma(np.broadcast_to(shape, times.shape))
+        times /= shape
     else:
         times[:] = 1.0
     times *= week[None, :, None]
-    known = ground.group >= 0
-    rate = np.zeros((draws, H, len(ground.group)))
-    if G:
-        rate[:, :, known] = level[:, :, ground.group[known]] * ground.share[known] * times[:, :, ground.pair[known]]
-    return Paths(rate, times, week)
+    return times
 
 
-def drift(ground: Ground, days: int, draws: int, rng: np.random.Generator) -> Floats:
-    """(draws, days, G) levels of the days ahead: on the mean they go to what they are drawn to.
+def drift(ground: Ground, days: int, draws: int, rng: np.random.Generator) -> DriftingLevels:
+    """Levels of the days ahead: on the mean they go to what they are drawn to.
 
     All levels of a dyad are off by one Gamma factor, as far as levels were off over a week before; from week to week
     they move on, so far that over 30 days they are as far off as they were over 30 days.
@@ -89,18 +131,18 @@ def drift(ground: Ground, days: int, draws: int, rng: np.random.Generator) -> Fl
         mean[d] = a / b
         a = keep * a + (1.0 - keep) * strength
         b = keep * b + (1.0 - keep) * strength / ground.slow
-    factor = np.empty((draws, days, len(ground.doubt)))
+    factor = np.empty((draws, -(-days // 7), len(ground.doubt)))
     now = _gamma(np.minimum(ground.doubt[:, 0], ground.doubt[:, 1]), draws, rng)
     step = (
         np.maximum(ground.doubt[:, 1] - ground.doubt[:, 0], 0.0) / WEEKS_TO_30
         if keep < 1.0
         else 0.0 * ground.doubt[:, 0]
     )
-    for d in range(days):
-        if d and d % 7 == 0:
+    for week in range(factor.shape[1]):
+        if week:
             now = now * _gamma(step, draws, rng)
-        factor[:, d] = now
-    return mean * factor[:, :, ground.unit]
+        factor[:, week] = now
+    return DriftingLevels(mean, factor, ground.unit)
 
 
 def _gamma(variance: Floats, draws: int, rng: np.random.Generator) -> Floats:
@@ -160,18 +202,21 @@ def live(
     space: Workspace,
 ) -> list[Chunk]:  # fmt: skip
     """The histories of one set, replicate `first` on, each over its own path; see `Turns` for the world."""
-    R, H, C = path.rate.shape
+    R, H, C = path.draws, len(path.week), system.n_channels
     cut = stretches(system, turns, H, past.begin)
-    made = _tables(system, past, path, cut, turns)
+    highest, total = path.highest()
+    made = _tables(system, past, path, highest, cut, turns)
     at, begin = made.at, past.begin
     chunks = []
-    expected = 2.0 * float(path.rate.sum()) / R + 100.0
+    expected = 2.0 * total / R + 100.0
+    for p, one in enumerate(cut, 1):
+        mass = made.floats[at.mass + p * at.n_mass : at.mass + (p + 1) * at.n_mass]
+        mass[:] = one.system.edge_mass * path.week[one.day]
     for r in range(R):
+        rate = path.rate(r)
         for p, one in enumerate(cut, 1):
             rates = made.floats[at.rate + p * C : at.rate + (p + 1) * C]
-            rates[:] = path.rate[r, one.day] * one.factor + one.more
-            mass = made.floats[at.mass + p * at.n_mass : at.mass + (p + 1) * at.n_mass]
-            mass[:] = one.system.edge_mass * path.week[one.day]
+            rates[:] = rate[one.day] * one.factor + one.more
         chunk = simulate_chunk(
             made, root, first + r, first + r + 1, begin, begin + H, limit, space, expected, False, past.complete
         )
@@ -180,22 +225,24 @@ def live(
     return chunks
 
 
-def _tables(system: System, past: Past, path: Paths, cut: list[Stretch], turns: Turns) -> Tables:
-    """The tables of all draws of a set: proposals at the highest that any of them needs on any day."""
+def _tables(
+    system: System, past: Past, path: Paths, rates: Floats, cut: list[Stretch], turns: Turns
+) -> Tables:  # fmt: skip
+    """The tables of all draws of a set: proposals at the highest that any of them needs on any day, `rates` (H, C)."""
     flat: dict[str, Any] = {
         "profile": np.full(system.n_channels, -1, np.int64),
         "profile_start": np.zeros(1, np.int64),
         "step_time": np.zeros(0), "step_value": np.zeros(0), "profile_swing": np.zeros(0), "profile_peak": np.zeros(0),
     }  # fmt: skip
-    rates = path.rate.max(axis=0)
     base = system._replace(**flat, rate=rates.max(axis=0) * OVER, edge_mass=system.edge_mass * path.week.max() * OVER)
     phases = [Phase(-np.inf, base)]
+    # Days that are reported alike share their answers: a copy for each would not fit where there are many links.
+    masses: dict[tuple[int, float], Floats] = {}
     for one in cut:
-        top = one.system._replace(
-            **flat,
-            rate=rates[one.day] * one.factor + one.more,
-            edge_mass=one.system.edge_mass * path.week[one.day],
-        )
+        key = id(one.system), float(path.week[one.day])
+        if key not in masses:
+            masses[key] = one.system.edge_mass * path.week[one.day]
+        top = one.system._replace(**flat, rate=rates[one.day] * one.factor + one.more, edge_mass=masses[key])
         phases.append(Phase(past.begin + one.at, top, one.levels))
     made = tables(World(base, tuple(phases), turns.acts, turns.policies, 0), past)
     # Nothing is certain: the numbers of the phases are put in later, draw by draw.

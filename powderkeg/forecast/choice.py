@@ -10,16 +10,18 @@ are, and how lucky days, follows from how wide the misses were. Nothing after th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.forecast.days import means_ahead
-from powderkeg.forecast.ground import Groups, LevelDrift, dyads_of, levels_of, shares
-from powderkeg.forecast.links import Slots, expected_answers, pairs_of
+from powderkeg.forecast.days_before import DaysBefore
+from powderkeg.forecast.ground import Groups, LevelDrift, dyads_of, levels_of
+from powderkeg.forecast.links import pairs_of
 from powderkeg.simulate.workers import in_order, workers_for
 
 HALF_LIVES = (10.0, 20.0, 40.0, 80.0, 160.0)
@@ -44,19 +46,16 @@ JUDGED = 730
 STEP = 7
 BLOCK = 8
 """Neighbouring origins that are weighted alike."""
+MOST_STEPS = 300_000_000
+"""Steps of one way, a second's work, beyond which ways are tried on the channels that came."""
 LEAST_DAYS = 120
 """Days of a record below which nothing is chosen: a guess is taken."""
 
 
 class Tried(NamedTuple):
-    """What is tried on: acts with hours, counts by day, gates along the days, the week; days that are all reported."""
+    """What is tried on: what came, how densely each day is reported, days that are all reported."""
 
-    system: System
-    slots: Slots
-    time: Floats
-    channel: Ints
-    counts: Floats
-    gates: Floats
+    days: DaysBefore
     factor: Floats
     whole: int
 
@@ -67,12 +66,14 @@ class Chosen(NamedTuple):
     drifts, doubts  each way tried and its `Ground.doubt`, the best first
     scores          (K, O) score of each at each origin that was judged, weighted; empty where nothing could be judged
     freedom         windows of 7 and of 30 days, none overlapping, that doubts rest on, less the numbers spent
+    alone           channels that came, where ways were tried on these alone; else None
     """
 
     drifts: tuple[LevelDrift, ...]
     doubts: tuple[Floats, ...]
     scores: Floats
     freedom: tuple[float, float] = (np.inf, np.inf)
+    alone: int | None = None
 
     def of_set(self, rng: np.random.Generator) -> tuple[LevelDrift, Floats]:
         """A way that did best with the judged origins weighted at random, neighbours alike (Bayesian bootstrap of
@@ -87,42 +88,84 @@ class Chosen(NamedTuple):
         return self.drifts[best], self.doubts[best] * np.minimum(freedom / rng.chisquare(freedom), MOST_DOUBT)
 
 
-def choose(record: Tried, groups: Groups, answers: bool = True, workers: int | None = None) -> Chosen:
-    """The ways that were tried, coordinate by coordinate, twice round; the one that would have foretold best first."""
+def choose(
+    record: Tried, groups: Groups, answers: bool = True, workers: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Chosen:  # fmt: skip
+    """The ways that were tried, coordinate by coordinate, twice round; the one that would have foretold best first.
+
+    Where there are many channels, ways are tried on those that came.
+    """
     unit = units(groups)
-    if min(len(record.counts), record.whole) < LEAST_DAYS or len(record.time) < 30:
-        doubt = np.tile(GUESS, (int(unit.max()) + 1, 1))
-        return Chosen((LevelDrift(spread=1.3),), (doubt,), np.zeros((1, 0)))
-    D = min(len(record.counts), record.whole)
+    U, D = int(unit.max()) + 1, min(record.days.n_days, record.whole)
+    if D < LEAST_DAYS or len(record.days.time) < 30:
+        return Chosen((LevelDrift(spread=1.3),), (np.tile(GUESS, (U, 1)),), np.zeros((1, 0)))
     origin = np.arange(max(D - JUDGED, 60), D - max(AHEAD) + 1, STEP).astype(np.int64)
-    came = _came(record.counts, origin, unit)
+    if steps(record.days) * max(AHEAD) * len(origin) <= MOST_STEPS:
+        return _chosen(record, groups, unit, U, origin, answers, workers, progress)
+    kept = np.unique(record.days.of)
+    small = among(groups, kept)
+    alone, own = record._replace(days=record.days.among(kept)), units(small)
+    # One unit more, of which nothing is known, stands for the dyads that are left out.
+    left_out = int(own.max()) + 1
+    found = _chosen(alone, small, own, left_out + 1, origin, answers, workers, progress)
+    place = np.full(U, left_out)
+    place[unit[kept]] = own
+    doubts = tuple(doubt[place] for doubt in found.doubts)
+    return found._replace(doubts=doubts, alone=len(kept))
+
+
+def steps(days: DaysBefore) -> int:
+    """What one day ahead of one origin costs."""
+    system = days.system
+    return len(days.slots.slot_target) + 2 * system.n_channels + 3 * system.n_edges
+
+
+def among(groups: Groups, kept: Ints) -> Groups:
+    """The groups of these channels alone."""
+    of, group = np.unique(groups.group[kept], return_inverse=True)
+    _, pair = np.unique(groups.pair[kept], return_inverse=True)
+    names = tuple(groups.names[g] for g in of)
+    return Groups(group.astype(np.int64), names, pair.astype(np.int64), int(pair.max()) + 1)
+
+
+def _chosen(
+    record: Tried, groups: Groups, unit: Ints, n_units: int, origin: Ints, answers: bool, workers: int | None,
+    progress: Callable[[float], None] | None,
+) -> Chosen:  # fmt: skip
+    came = _came(record.days, origin, unit, n_units)
     weight = 0.5 ** ((origin[-1] - origin) / RECENT)
-    told: dict[LevelDrift, Floats] = {}
+    wide: dict[LevelDrift, tuple[LevelDrift, Floats]] = {}
     scores: dict[LevelDrift, Floats] = {}
     best = LevelDrift()
     tries = {"answers": ANSWERS if answers else (1.0,), "half_life": HALF_LIVES, "slow": SLOW, "strength": STRENGTHS}
-    for _ in range(2):
-        for name, values in tries.items():
+    for turn in range(2):
+        for number, (name, values) in enumerate(tries.items(), turn * len(tries)):
             asked = [best._replace(**{name: x}) for x in values]
             asked = [drift for drift in asked if drift.slow >= drift.half_life]
-            new = [drift for drift in asked if drift not in told]
-            work = partial(_foretold_of, record, groups, origin, unit, new)
-            for drift, means in zip(new, in_order(work, len(new), workers_for(len(new), workers)), strict=True):
-                told[drift] = means
-                each = [_free_score(means[:, k], came[:, k]) for k in range(len(AHEAD))]
-                scores[drift] = weight * np.sum(each, axis=0)
+            new = [drift for drift in asked if drift not in scores]
+            work = partial(_tried, record, groups, origin, unit, came, new)
+            found = in_order(work, len(new), workers_for(len(new), workers))
+            for k, (drift, (score, doubt)) in enumerate(zip(new, found, strict=True), 1):
+                scores[drift], wide[drift] = weight * score, doubt
+                if progress is not None:
+                    progress((number + k / len(new)) / (2 * len(tries)))
             best = max((drift for drift in [best, *asked] if drift in scores), key=lambda drift: scores[drift].mean())
     order = sorted(scores, key=lambda drift: -scores[drift].mean())
-    wide = [_wide(drift, told[drift], came) for drift in order]
     week, month = (max(len(origin) * STEP / h - CHOSEN, LEAST_FREEDOM) for h in AHEAD[1:])
     each_score = np.array([scores[x] for x in order])
-    return Chosen(tuple(drift for drift, _ in wide), tuple(doubt for _, doubt in wide), each_score, (week, month))
+    return Chosen(
+        tuple(wide[x][0] for x in order), tuple(wide[x][1] for x in order), each_score, (week, month)
+    )  # fmt: skip
 
 
-def _foretold_of(
-    record: Tried, groups: Groups, origin: Ints, unit: Ints, drifts: list[LevelDrift], number: int
-) -> Floats:  # fmt: skip
-    return foretold(record, groups, drifts[number], origin, unit)
+def _tried(
+    record: Tried, groups: Groups, origin: Ints, unit: Ints, came: Floats, drifts: list[LevelDrift], number: int
+) -> tuple[Floats, tuple[LevelDrift, Floats]]:
+    """Of one way: (O,) its score at each origin; with a day's luck, how wide its misses were."""
+    means = foretold(record, groups, drifts[number], origin, unit, came.shape[2])
+    each = [_free_score(means[:, k], came[:, k]) for k in range(len(AHEAD))]
+    return np.sum(each, axis=0), _wide(drifts[number], means, came)
 
 
 def units(groups: Groups) -> Ints:
@@ -131,41 +174,38 @@ def units(groups: Groups) -> Ints:
     return np.array([of_group[g] if g >= 0 else 0 for g in groups.group], np.int64)
 
 
-def foretold(record: Tried, groups: Groups, drift: LevelDrift, origin: Ints, unit: Ints) -> Floats:
+def foretold(
+    record: Tried, groups: Groups, drift: LevelDrift, origin: Ints, unit: Ints, n_units: int
+) -> Floats:  # fmt: skip
     """(O, A, U) mean that would have been said at each origin of each stretch of days ahead."""
-    system, slots, factor = record.system, record.slots, record.factor
-    system = system._replace(edge_mass=system.edge_mass * drift.answers)
-    D = len(record.counts)
-    expected, _ = expected_answers(system, slots, record.time, record.channel, D, record.gates)
-    open_ = record.gates[:, system.background_gate] * record.gates[:, system.channel_gate]
-    share = shares(groups, record.counts, expected, factor)
-    levels = levels_of(groups, drift, record.counts, expected, open_, factor, share)
-    H, n, G, U = max(AHEAD), len(origin), len(groups.names), int(unit.max()) + 1
+    days, factor = record.days.scaled(drift.answers), record.factor
+    system, slots, D = days.system, days.slots, days.n_days
+    everything = np.arange(system.n_channels)
+    share, levels = levels_of(groups, drift, days, factor, origin)
+    H, n, G = max(AHEAD), len(origin), len(groups.names)
     week = np.stack(
         [np.resize(factor[d : d + 7], H) if d + 7 <= D else np.resize(factor[d - 7 : d], H) for d in origin]
     )
-    mean, ground = np.zeros((n, H, U)), np.zeros((n, G))
+    mean, ground = np.zeros((n, H, n_units)), np.zeros((n, G))
     n_slots, C = len(slots.slot_target), system.n_channels
-    order = np.argsort(record.time, kind="stable")
     pairs = pairs_of(system, slots)
     means_ahead(
-        np.ascontiguousarray(record.time[order]), np.ascontiguousarray(record.channel[order]), origin, H,
+        days.time, days.channel, origin, H,
         system.edge_start, system.edge_mechanism, system.edge_mass, slots.edge_slot, system.kernel_start,
         system.kernel_share, system.kernel_decay, *pairs, slots.slot_target, slots.slot_component, slots.slot_gate,
-        system.channel_gate, record.gates, share, open_, groups.group, levels.acts[origin],
-        levels.acts[origin] / np.maximum(levels.told[origin], 1e-12), levels.means[origin], drift.keep, drift.strength,
+        system.channel_gate, days.gates, share, days.gated(everything), groups.group, levels.acts,
+        levels.acts / np.maximum(levels.told, 1e-12), levels.means, drift.keep, drift.strength,
         week, unit, np.zeros(n_slots), np.zeros(n_slots), np.zeros(len(system.kernel_decay)),
         np.zeros(len(pairs.slot)), np.zeros(C), np.zeros(C), mean, ground, np.zeros(G), np.zeros(G),
     )  # fmt: skip
-    total = np.cumsum(mean, axis=1)[:, np.array(AHEAD) - 1]
+    total = np.cumsum(mean, axis=1, out=mean)[:, np.array(AHEAD) - 1]
     return np.maximum(total, 1e-9)
 
 
-def _came(counts: Floats, origin: Ints, unit: Ints) -> Floats:
+def _came(days: DaysBefore, origin: Ints, unit: Ints, n_units: int) -> Floats:
     """(O, A, U) acts that came in each stretch."""
-    U = int(unit.max()) + 1
-    by_unit = np.zeros((len(counts), U))
-    np.add.at(by_unit.T, unit, counts.T)
+    D, U = days.n_days, n_units
+    by_unit = np.bincount(days.day * U + unit[days.of], minlength=D * U).reshape(D, U)
     total = np.concatenate([np.zeros((1, U)), np.cumsum(by_unit, axis=0)])
     return np.stack([total[origin + h] - total[origin] for h in AHEAD], axis=1)
 
@@ -174,9 +214,13 @@ def _score(mean: Floats, variance: Floats, came: Floats) -> Floats:
     """(O,) log score at each origin, summed over units: negative binomial."""
     variance = np.maximum(variance, 1.0001 * mean)
     size = mean**2 / (variance - mean)
-    score = (
+    score = size * np.log(size / (size + mean))
+    # Of most units nothing came, and of what did not come all other terms are nought.
+    hit = came > 0
+    came, mean, size = came[hit], mean[hit], size[hit]
+    score[hit] = (
         special.gammaln(came + size) - special.gammaln(size) - special.gammaln(came + 1.0)
-        + size * np.log(size / (size + mean)) + came * np.log(mean / (size + mean))
+        + score[hit] + came * np.log(mean / (size + mean))
     )  # fmt: skip
     return np.asarray(score.sum(axis=1), np.float64)
 

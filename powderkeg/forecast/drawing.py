@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,21 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.draws import root_key
-from powderkeg.engine.simulation.chunks import Chunk, Workspace
+from powderkeg.engine.simulation.chunks import Workspace
 from powderkeg.engine.worlds import Past
-from powderkeg.forecast.ahead import Paths, Turns, live, paths
+from powderkeg.forecast.ahead import DriftingLevels, Paths, Turns, drift, live, luck
 from powderkeg.forecast.choice import Chosen, Tried, choose
-from powderkeg.forecast.completed import Completed, imputed, is_hidden, order_last, past_at, with_hours
+from powderkeg.forecast.completed import imputed, is_hidden, order_last, past_at, with_hours
+from powderkeg.forecast.days_before import DaysBefore
 from powderkeg.forecast.ground import Ground, Groups, LevelDrift, ground_of, groups_of
 from powderkeg.forecast.late import NEARLY, unseen
-from powderkeg.forecast.links import expected_answers, gates_at, levels_along, links_of
+from powderkeg.forecast.links import gates_at, levels_along, links_of
 from powderkeg.forecast.seen import Watched
 from powderkeg.forecast.weeks import said_week, week_profile, weekdays
 from powderkeg.model import Model, filled
 from powderkeg.scenario import Reporting
 from powderkeg.simulate import Runs
+from powderkeg.simulate.gathering import Gathered
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
 
@@ -90,26 +91,27 @@ class Draughtsman:
     def __init__(
         self, model: Model, seen: Watched, days: int, settings: Settings, sets: list[dict[str, float]], seed: int,
         drift: LevelDrift | None = None, workers: int | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> None:  # fmt: skip
         self.model, self.seen, self.days, self.settings, self.seed = model, seen, days, settings, seed
         self.sets = sets
         self.groups: Groups = groups_of(model)
-        self.counts = seen.counts(model.n_channels)
+        self.n_days = seen.n_days
         self.shown = seen.shown(model) if settings.late else np.ones((1, model.n_channels))
-        self.day = weekdays(seen.start, len(self.counts))
-        total = self.counts.sum(axis=1)
+        self.day = weekdays(seen.start, self.n_days)
+        total = np.bincount(seen.day, minlength=self.n_days).astype(np.float64)
         self.week = week_profile(total, seen.start) if settings.weekdays else np.ones(7)
         ahead = weekdays(seen.origin, days)
         if settings.said is not None and settings.weekdays:
             self.week, kinds = said_week(settings.said, seen.start, (seen.origin - seen.start).days + days)
-            self.day, ahead = kinds[: len(self.counts)], kinds[len(kinds) - days :]
+            self.day, ahead = kinds[: self.n_days], kinds[len(kinds) - days :]
         self.week_ahead = self.week[ahead]
         self.hidden = is_hidden(model.system, model.n_acts)
         system = self._system({})
         self.links = links_of(system)
         rng = np.random.default_rng([seed, 0x66637374])
         time = with_hours(seen, rng)
-        self.chosen = self._chosen(system, time, workers)
+        self.chosen = self._chosen(system, time, workers, progress)
         if drift is not None:
             self.chosen = Chosen((drift,), (self.chosen.doubts[0],), np.zeros((1, 0)))
         self.way = self.chosen.drifts[0], self.chosen.doubts[0]
@@ -128,22 +130,29 @@ class Draughtsman:
         scaled = tuple((at, self._scaled(system, drift), idle, levels) for at, system, idle, levels in turns.turns)
         return replace(turns, turns=scaled)
 
-    def _chosen(self, system: System, time: Floats, workers: int | None) -> Chosen:
+    def _chosen(
+        self, system: System, time: Floats, workers: int | None, progress: Callable[[float], None] | None
+    ) -> Chosen:  # fmt: skip
         """How levels move, as it would have foretold best; the scenario's own answers stay as they are."""
-        order = np.argsort(time, kind="stable")
-        time, channel = time[order], self.seen.channel[order]
-        factor = self.week[self.day]
-        gates = self._gates(system, time, channel)
-        whole = len(self.counts) - int((self.shown < NEARLY).any(axis=1).sum() if len(self.shown) > 1 else 0)
-        record = Tried(system, self.links, time, channel, self.counts, gates, factor, whole)
+        whole = self.n_days - int((self.shown < NEARLY).any(axis=1).sum() if len(self.shown) > 1 else 0)
+        days = self._days_before(system, time, self.seen.channel, np.ones((1, self.model.n_channels)))
+        record = Tried(days, self.week[self.day], whole)
         free = self.settings.mechanisms and self.settings.background == "local"
-        found = choose(record, self.groups, free, workers)
+        found = choose(record, self.groups, free, workers, progress)
         if self.settings.background == "scenario":
             return found._replace(drifts=tuple(one._replace(answers=1.0) for one in found.drifts))
         return found
 
+    def _days_before(self, system: System, time: Floats, channel: Ints, shown: Floats) -> DaysBefore:
+        """What came, and what acts at these times explain of it."""
+        order = np.argsort(time, kind="stable")
+        time, channel = np.ascontiguousarray(time[order]), np.ascontiguousarray(channel[order])
+        gates = self._gates(system, time, channel)
+        seen = self.seen
+        return DaysBefore(system, self.links, time, channel, seen.day, seen.channel, self.n_days, gates, shown)
+
     def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
-        return gates_at(system, levels_along(self._watched(system), time, channel, len(self.counts)))
+        return gates_at(system, levels_along(self._watched(system), time, channel, self.n_days))
 
     def _watched(self, system: System) -> System:
         """The system with its known paths on the clock of what was watched."""
@@ -151,23 +160,18 @@ class Draughtsman:
 
     def _ground(self, system: System, time: Floats, way: Way, channel: Ints | None = None) -> Ground:
         """The levels that acts at these times leave; by default those seen."""
-        return self._explained(system, time, self.seen.channel if channel is None else channel, way)[0]
+        record = self._days_before(system, time, self.seen.channel if channel is None else channel, self.shown)
+        return ground_of(self.groups, *way, record, self.week, self.day)
 
-    def _explained(self, system: System, time: Floats, channel: Ints, way: Way) -> tuple[Ground, Floats]:
-        """The levels, and the acts a day that (D, C) channels are expected to have, seen or not."""
-        order = np.argsort(time, kind="stable")
-        time, channel = time[order], channel[order]
-        gates = self._gates(system, time, channel)
-        expected, _ = expected_answers(system, self.links, time, channel, len(self.counts), gates)
-        open_ = gates[:, system.background_gate] * gates[:, system.channel_gate]
-        ground = ground_of(
-            self.groups, *way, self.counts, expected * self.shown, open_ * self.shown, self.week,
-            self.day,
-        )  # fmt: skip
+    def _expected(self, system: System, time: Floats, channel: Ints, way: Way) -> Floats:
+        """(D, C) acts a day that channels are expected to have, seen or not."""
+        record = self._days_before(system, time, channel, self.shown)
+        ground = ground_of(self.groups, *way, record, self.week, self.day)
         own = np.zeros(system.n_channels)
         known = ground.group >= 0
         own[known] = ground.level[ground.group[known]] * ground.share[known]
-        return ground, self.week[self.day][:, None] * (open_ * own + expected)
+        everything = np.arange(system.n_channels)
+        return np.asarray(self.week[self.day][:, None] * (record.gated(everything) * own + record.answers(everything)))
 
     def _with_late(
         self, system: System, time: Floats, way: Way, rng: np.random.Generator
@@ -179,7 +183,7 @@ class Draughtsman:
         more, channel = np.zeros(0), np.zeros(0, np.int64)
         for _ in range(2):
             times, channels = np.concatenate([time, more]), np.concatenate([self.seen.channel, channel])
-            _, rate = self._explained(system, times, channels, way)
+            rate = self._expected(system, times, channels, way)
             more, channel = unseen(self.shown, rate, rng)
         return more, channel
 
@@ -204,7 +208,7 @@ class Draughtsman:
         ground = self._ground(system, own, way, of_own)
         path = self._paths(system, ground, draws, rng)
         order = np.argsort(time, kind="stable")
-        level = levels_along(self._watched(system), time[order], channel[order], len(self.counts))[-1]
+        level = levels_along(self._watched(system), time[order], channel[order], self.n_days)[-1]
         root = root_key(self.seed)
         lived = [
             live(
@@ -236,14 +240,15 @@ class Draughtsman:
             ground = replace(ground, drift=ground.drift._replace(spread=1.0))
         if not self.settings.drift:
             ground = replace(ground, drift=ground.drift._replace(half_life=np.inf))
-        made = paths(ground, self.week_ahead, draws, rng)
-        if self.settings.background == "scenario":
-            shape = courses_ahead(system, self.seen.begin, self.days)
-            rate = system.rate * shape * made.times[:, :, self.groups.pair]
-            return Paths(rate, made.times, made.week)
+        levels: DriftingLevels | None = drift(ground, self.days, draws, rng)
+        times = luck(ground, self.week_ahead, draws, rng)
         # Facts that come up by themselves keep the scenario's rates.
-        made.rate[:, :, self.model.n_acts :] = system.rate[self.model.n_acts :]
-        return made
+        fixed = system.rate[None, :]
+        if self.settings.background == "scenario":
+            levels, fixed = None, system.rate * courses_ahead(system, self.seen.begin, self.days)
+        return Paths(
+            levels, ground.share, ground.group, fixed, self.model.n_acts, self.groups.pair, times, self.week_ahead
+        )
 
 
 def courses_ahead(system: System, begin: float, days: int) -> Floats:
@@ -273,59 +278,63 @@ def draw(
             first = int(edges[number])
             return drawer.one(number, first, int(edges[number + 1]) - first, worlds, space)
 
-    done: list[list[Any]] = []
-    for one in in_order(partial(work), n_sets, n_workers):
-        done.append(one)
+    gathered = [Gathered(draws) for _ in worlds]
+    root: list[list[Ints]] = [[] for _ in worlds]
+    level = []
+    for number, (lived, completed, levels) in enumerate(in_order(work, n_sets, n_workers)):
+        level.append(levels)
+        for chunks, into, roots in zip(lived, gathered, root, strict=True):
+            for chunk in chunks:
+                into.add(chunk)
+                roots.append(roots_of(chunk.parent, completed.row))
         if progress is not None:
-            progress(len(done) / n_sets)
-    level = np.concatenate([one[2] for one in done])
-    found = []
-    for w in range(len(worlds)):
-        chunks = [chunk for one in done for chunk in one[0][w]]
-        completed = [one[1] for one, a, b in zip(done, edges, edges[1:], strict=False) for _ in range(int(b - a))]
-        runs = _runs(drawer, chunks)
-        found.append(Ahead(runs, roots(chunks, completed), level, drawer.point))
-    return found
+            progress((number + 1) / n_sets)
+    facts = np.concatenate(level)
+    return [
+        Ahead(_runs(drawer, into, draws), np.concatenate(roots), facts, drawer.point)
+        for into, roots in zip(gathered, root, strict=True)
+    ]
 
 
-def _runs(drawer: Draughtsman, chunks: list[Chunk]) -> Runs:
-    def join(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(chunk, name) for chunk in chunks])
-
-    counts = join("n_events")
+def _runs(drawer: Draughtsman, made: Gathered, draws: int) -> Runs:
     return Runs(
         model=drawer.model,
         seed=drawer.seed,
         days=float(drawer.days),
-        replicates=len(chunks),
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        time=join("time"),
-        channel=join("channel"),
-        parent=join("parent"),
-        mechanism=join("mechanism"),
-        exploded=join("exploded"),
-        reached=join("reached"),
+        replicates=draws,
+        offsets=np.concatenate([[0], np.cumsum(made.column("n_events"))]).astype(np.int64),
+        time=made.column("time"),
+        channel=made.column("channel"),
+        parent=made.column("parent"),
+        mechanism=made.column("mechanism"),
+        exploded=made.column("exploded"),
+        reached=made.column("reached"),
         limit=LIMIT,
-        level_time=join("level_time").reshape(len(chunks), -1),
-        level_first=join("level_first").reshape(len(chunks), -1),
+        level_time=made.column("level_time").reshape(draws, -1),
+        level_first=made.column("level_first").reshape(draws, -1),
         begin=drawer.seen.begin,
-        candidates=int(join("n_candidates").sum()),
-        asked=len(chunks),
+        candidates=int(made.column("n_candidates").sum()),
+        asked=draws,
     )
 
 
-def roots(chunks: list[Chunk], completed: list[Completed]) -> Ints:
-    """For every act ahead the row of the act seen that it goes back to; -1 where it goes back to none."""
-    found = []
-    for chunk, one in zip(chunks, completed, strict=True):
-        root = np.full(len(chunk.parent), -1, np.int64)
-        parent = chunk.parent
-        old = parent <= -2
-        root[old] = one.row[-2 - parent[old].astype(np.int64)]
-        for i in np.flatnonzero(parent >= 0).tolist():  # parents stand before their children
-            root[i] = root[parent[i]]
-        found.append(root)
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+def roots_of(parent: NDArray[np.int32], row: Ints) -> Ints:
+    """For every act of one history the row of the act seen that it goes back to; -1 where it goes back to none.
+
+    parent  as in `Chunk`;  row (acts of the past,) of each in the table
+    """
+    root = np.full(len(parent), -1, np.int64)
+    old = parent <= -2
+    root[old] = row[-2 - parent[old].astype(np.int64)]
+    waiting = np.flatnonzero(parent >= 0)
+    known = parent < 0
+    while len(waiting):  # a generation at a time
+        after = known[parent[waiting]]
+        now = waiting[after]
+        root[now] = root[parent[now]]
+        known[now] = True
+        waiting = waiting[~after]
+    return root
 
 
 __all__ = ["Ahead", "Draughtsman", "Past", "Settings", "draw"]

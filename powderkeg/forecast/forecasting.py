@@ -36,6 +36,8 @@ from powderkeg.simulate import blame
 
 LONGEST = 3660
 """Days ahead that can be asked for."""
+CHOOSING = 0.3
+"""Share of the work in which it is tried how levels move, about."""
 BACKGROUNDS = ("local", "scenario")
 
 
@@ -102,8 +104,8 @@ def forecast(
     )  # fmt: skip
     worlds = worlds_of(model, tuple(interventions), watched.begin, days, settings)
     sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
-    drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts, workers)
-    drawn = draw(drawer, draws, list(worlds.values()), workers, progress)
+    drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts, workers, _part(progress, 0.0, CHOOSING))
+    drawn = draw(drawer, draws, list(worlds.values()), workers, _part(progress, CHOOSING, 1.0))
     entered = _entered(events, watched, as_of)
     found = Forecast(
         model=model, events=events, seen=watched, origin=watched.origin, days=days, draws=draws, seed=seed, level=level,
@@ -115,6 +117,10 @@ def forecast(
     for sentence in found.warnings:
         python_warnings.warn(sentence, PowderkegWarning, stacklevel=2)
     return found
+
+
+def _part(progress: Callable[[float], None] | None, low: float, high: float) -> Callable[[float], None] | None:
+    return None if progress is None else lambda share: progress(low + (high - low) * share)
 
 
 def _numbers(model: Model, names: Sequence[str]) -> frozenset[int]:
@@ -217,6 +223,11 @@ def _notes(
             f"the background goes on from where it stands, {ground.level.sum():.2g} acts a day, and drifts; half of "
             f"what was known of it is forgotten in {ground.drift.half_life:.0f} days, as chosen on the days before"
         )
+        if drawer.chosen.alone is not None:
+            notes.append(
+                f"how levels move was tried on the {drawer.chosen.alone:,} kinds of act that came, who and to whom, "
+                f"not on all {drawer.model.n_acts:,}: that would take long"
+            )
         if settings.mechanisms and ground.drift.answers != 1.0:
             notes.append(
                 f"of the answers that the mechanisms' numbers let expect, {100 * ground.drift.answers:.0f} % are "

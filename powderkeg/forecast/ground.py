@@ -20,6 +20,7 @@ from scipy import special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.forecast.days import filter_levels
+from powderkeg.forecast.days_before import DaysBefore
 from powderkeg.model import Model
 
 PRIORS = tuple(float(x) for x in np.geomspace(0.1, 5.0, 18))
@@ -64,9 +65,10 @@ class LevelDrift(NamedTuple):
 
 
 class LevelLaws(NamedTuple):
-    """The law of every level after the last day, and what it was told to be on each day.
+    """The law of every level after the last day, and what it was told to be on the days asked for.
 
-    shape, exposure, slow  (G,);  told, acts, means (D, G): level, acts that it rests on, and slow mean before each day
+    shape, exposure, slow  (G,)
+    told, acts, means      (asked, G): level, acts that it rests on, and slow mean before such a day
     """
 
     shape: Floats
@@ -123,25 +125,14 @@ def groups_of(model: Model) -> Groups:
 
 
 def ground_of(
-    groups: Groups,
-    drift: LevelDrift,
-    doubt: Floats,
-    counts: Floats,
-    expected: Floats,
-    open_: Floats,
-    week: Floats,
-    day: Ints,
-) -> Ground:
+    groups: Groups, drift: LevelDrift, doubt: Floats, record: DaysBefore, week: Floats, day: Ints
+) -> Ground:  # fmt: skip
     """The law of the levels after the last of the days.
 
-    counts, expected  (D, C) acts seen; answers to earlier acts
-    open_             (1 or D, C) factor of the background's gates
-    week, day         (7,) density of weekdays; (D,) weekday of each day
+    week, day  (7,) density of weekdays; (D,) weekday of each day
     """
-    factor = week[day]
-    share = shares(groups, counts, expected, factor)
-    found = levels_of(groups, drift, counts, expected, open_, factor, share)
-    busy = np.bincount(groups.pair, counts[-60:].mean(axis=0), groups.n_pairs)
+    share, found = levels_of(groups, drift, record, week[day])
+    busy = np.bincount(groups.pair, record.latest, groups.n_pairs)
     return Ground(
         share, groups.group, found.shape, found.exposure, found.slow, drift, groups.pair, np.maximum(busy, 1e-3), week,
         dyads_of(groups), doubt,
@@ -160,37 +151,69 @@ def dyads_of(groups: Groups) -> Ints:
 
 
 def levels_of(
-    groups: Groups, drift: LevelDrift, counts: Floats, expected: Floats, open_: Floats, factor: Floats, share: Floats
-) -> LevelLaws:
-    """The filter run through the days."""
-    means, prior = across(groups, counts, expected, factor, share * open_.mean(axis=0))
-    G, D = len(means), len(counts)
+    groups: Groups, drift: LevelDrift, record: DaysBefore, factor: Floats, asked: Ints | None = None
+) -> tuple[Floats, LevelLaws]:
+    """((C,) share of each channel in its group, the filter run through the days).
+
+    factor  (D,) how densely each day is reported;  asked: days before which levels are told, in order
+    """
+    blocks = record.blocks(groups.group)
+    known = {} if len(blocks) > 1 else {0: _block(record, blocks[0])}  # what does not fit is made twice
+    own, total, explained, free = (np.zeros(len(groups.group)) for _ in range(4))
+    for number, block in enumerate(blocks):
+        counts, expected, open_ = known.get(number) or _block(record, block)
+        own[block], total[block], explained[block] = _sums(counts, expected, factor)
+        free[block] = open_.mean(axis=0)
+    share = shares(groups, own)
+    means, prior = across(groups, total, explained, factor, share * free)
+    days = np.zeros(0, np.int64) if asked is None else asked
+    row = np.full(record.n_days, -1, np.int64)
+    row[days] = np.arange(len(days))
+    G = len(means)
     a, b, slow_a, slow_b = np.zeros(G), np.zeros(G), np.zeros(G), np.zeros(G)
-    told, acts, slow = np.zeros((D, G)), np.zeros((D, G)), np.zeros((D, G))
-    filter_levels(
-        counts, expected, open_, factor, share, groups.group, drift.keep, drift.strength, 0.5 ** (1.0 / drift.slow),
-        means, a, b, slow_a, slow_b, prior, told, acts, slow,
-    )  # fmt: skip
-    return LevelLaws(a, b, slow_a / slow_b, told, acts, slow)
+    told, acts, slow = np.zeros((len(days), G)), np.zeros((len(days), G)), np.zeros((len(days), G))
+    for number, block in enumerate(blocks):
+        counts, expected, open_ = known.get(number) or _block(record, block)
+        on = groups.group[block]
+        of = np.unique(on[on >= 0])
+        part = [np.zeros(len(of)) for _ in range(5)]
+        rows = [np.zeros((len(days), len(of))) for _ in range(3)]
+        filter_levels(
+            counts, expected, open_, factor, share[block], np.where(on >= 0, np.searchsorted(of, on), -1), drift.keep,
+            drift.strength, 0.5 ** (1.0 / drift.slow), means[of], *part, prior[of], row, *rows,
+        )  # fmt: skip
+        a[of], b[of], slow_a[of], slow_b[of] = part[:4]
+        told[:, of], acts[:, of], slow[:, of] = rows
+    return share, LevelLaws(a, b, slow_a / slow_b, told, acts, slow)
 
 
-def shares(groups: Groups, counts: Floats, expected: Floats, factor: Floats) -> Floats:
-    """(C,) share of each channel in its group's background, the older the less, drawn towards even shares."""
-    D, C = counts.shape
+def _block(record: DaysBefore, block: Ints) -> tuple[Floats, Floats, Floats]:
+    return record.counts(block), record.expected(block), record.open(block)
+
+
+def _sums(counts: Floats, expected: Floats, factor: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of each channel: the acts of its own, the older the less; all acts; all that are answers."""
+    D = len(counts)
     weight = 0.5 ** ((D - 1 - np.arange(D)) / SHARES_FADE)
-    own = np.maximum(weight @ counts - weight @ (factor[:, None] * expected), 0.1 * (weight @ counts))
+    weighed, expected = weight @ counts, factor[:, None] * expected
+    own = np.maximum(weighed - weight @ expected, 0.1 * weighed)
+    return own, counts.sum(axis=0), expected.sum(axis=0)
+
+
+def shares(groups: Groups, own: Floats) -> Floats:
+    """(C,) share of each channel in its group's background, the older the less, drawn towards even shares."""
     known = groups.group >= 0
     G = len(groups.names)
     members = np.bincount(groups.group[known], minlength=G)
     total = np.bincount(groups.group[known], own[known], G)
-    share = np.zeros(C)
+    share = np.zeros(len(own))
     of = groups.group[known]
     share[known] = (own[known] + SHARE_PRIOR / members[of]) / (total[of] + SHARE_PRIOR)
     return share
 
 
 def across(
-    groups: Groups, counts: Floats, expected: Floats, factor: Floats, exposure: Floats
+    groups: Groups, total: Floats, explained: Floats, factor: Floats, exposure: Floats
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """What a group starts from of which nothing is known: (G,) mean level of the groups of its tone, (G,) the acts that
     this is worth.
@@ -201,8 +224,7 @@ def across(
     """
     known = groups.group >= 0
     G = len(groups.names)
-    total = counts.sum(axis=0)
-    own = np.maximum(total - (factor[:, None] * expected).sum(axis=0), 0.1 * total)
+    own = np.maximum(total - explained, 0.1 * total)
     got = np.bincount(groups.group[known], own[known], G)
     days = np.bincount(groups.group[known], (factor.sum() * exposure)[known], G)
     tone = np.unique([name[2] for name in groups.names], return_inverse=True)[1]

@@ -58,18 +58,21 @@ class Watched:
         """Day of the model's clock on which the watched days begin."""
         return self.begin - self.days
 
-    def counts(self, n_channels: int) -> Floats:
-        """(D, C) acts by day and channel; a last day that was watched in part counts as one."""
-        n_days = max(int(np.ceil(self.days - 1e-9)), 1)
-        cell = np.minimum(np.floor(self.time), n_days - 1).astype(np.int64) * n_channels + self.channel
-        return np.bincount(cell, minlength=n_days * n_channels).reshape(n_days, n_channels).astype(np.float64)
+    @property
+    def n_days(self) -> int:
+        """Days that were watched; a last one that was watched in part counts as one."""
+        return max(int(np.ceil(self.days - 1e-9)), 1)
+
+    @property
+    def day(self) -> Ints:
+        """(N,) day of each act."""
+        return np.minimum(np.floor(self.time), self.n_days - 1).astype(np.int64)
 
     def shown(self, model: Model) -> Floats:
         """(1 or D, C) share of the acts of each day that had been entered; 1 where reports are taken as complete."""
-        n_days = max(int(np.ceil(self.days - 1e-9)), 1)
         if self.late is None:
             return np.ones((1, model.n_channels))
-        found = self.late.shown(model, self.start, n_days)
+        found = self.late.shown(model, self.start, self.n_days)
         return found if (found < NEARLY).any() else np.ones((1, model.n_channels))
 
 

@@ -55,8 +55,8 @@ def excited_days(  # type: ignore[no-untyped-def]
 
 @loop
 def filter_levels(  # type: ignore[no-untyped-def]
-    count, expected, open_, week, share, group, keep, strength, slow_keep, mean, a, b, slow_a, slow_b, prior, told,
-    told_a, told_slow,
+    count, expected, open_, week, share, group, keep, strength, slow_keep, mean, a, b, slow_a, slow_b, level, prior,
+    row, told, told_a, told_slow,
 ):  # fmt: skip
     """Run the level of every group through the days.
 
@@ -66,8 +66,9 @@ def filter_levels(  # type: ignore[no-untyped-def]
     share, group     (C,) share of the channel in its group's background; its group, -1 for none
     keep, strength   what is kept of the law from day to day; acts that the slow mean is worth
     slow_keep        the same for the slow mean, which starts at `mean` (G,), worth `prior` (G,) acts
-    a, b             (G,) shape and exposure, filled; slow_a, slow_b (G,) those of the slow mean
-    told, told_a     (D, G) what the law of the day before said: level, the acts it rests on; told_slow the slow mean
+    a, b             (G,) shape and exposure, filled; slow_a, slow_b (G,) those of the slow mean; level (G,) room
+    row              (D,) row of the day in what is told, -1 for none
+    told, told_a     (rows, G) what the law of the day before said: level, the acts it rests on; told_slow the slow mean
     """
     D, C = count.shape
     G = len(mean)
@@ -82,9 +83,11 @@ def filter_levels(  # type: ignore[no-untyped-def]
             slow = slow_a[g] / slow_b[g]
             a[g] = keep * a[g] + (1.0 - keep) * strength
             b[g] = keep * b[g] + (1.0 - keep) * strength / slow
-            told[d, g] = a[g] / b[g]
-            told_a[d, g] = a[g]
-            told_slow[d, g] = slow
+            level[g] = a[g] / b[g]
+            if row[d] >= 0:
+                told[row[d], g] = level[g]
+                told_a[row[d], g] = a[g]
+                told_slow[row[d], g] = slow
             slow_a[g] = slow_keep * slow_a[g] + (1.0 - slow_keep) * prior[g]
             slow_b[g] = slow_keep * slow_b[g] + (1.0 - slow_keep) * prior[g] / mean[g]
         for c in range(C):
@@ -96,7 +99,7 @@ def filter_levels(  # type: ignore[no-untyped-def]
                 b[g] += exposure
                 slow_b[g] += exposure
                 if count[d, c] > 0.0:
-                    own = told[d, g] * exposure
+                    own = level[g] * exposure
                     mine = count[d, c] * own / (own + week[d] * expected[d, c])
                     a[g] += mine
                     slow_a[g] += mine
