@@ -112,15 +112,20 @@ def gold_of_textbook(half: str) -> dict[str, list[Gold]]:
 
 
 def gold_of(path: Path) -> dict[str, list[Gold]]:
-    """Sentences of ours; those without a code tell no event."""
+    """Sentences of ours; those without a code tell no event. Of words between strokes ("gunmen|Mali") either will do."""
     found: dict[str, list[Gold]] = {}
     with path.open(encoding="utf-8") as file:
         for row in csv.DictReader(file, delimiter=";", quoting=csv.QUOTE_NONE):
             here = found.setdefault(row["sentence"], [])
             if row["root"]:
-                sides = [tuple((side, "") for side in (row[key],) if side) for key in ("source", "target")]
+                sides = [tuple((side, "") for side in row[key].split("|") if side) for key in ("source", "target")]
                 here.append(Gold("", row["sentence"], sides[0], sides[1], row["root"]))
     return found
+
+
+def sentences_of(name: str) -> Path:
+    """Where a set of sentences of ours lies."""
+    return OWN.get(name, HERE / "sentences" / f"{name}.csv")
 
 
 def told(name: str, golds: dict[str, list[Gold]], by: WordWeights | None = None) -> list[Told]:

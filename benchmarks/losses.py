@@ -1,0 +1,116 @@
+"""Where do events of a set of sentences get lost, and of what kinds are those that are told falsely?
+
+In: sentences of ours (`benchmarks/sentences/*.csv`) or the textbook sentences that may be read ($POWDERKEG_DATA/text),
+coded by the words and weights that ship. Out: totals, what was lost by kinds, and with `--sentences` each lost or false
+event with its sentence. A set that only measures ("fourteenth") is never shown sentence by sentence.
+
+    [POWDERKEG_DATA=...] python benchmarks/losses.py thirteenth fourteenth [--sentences] [--least 0.58]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import coded_probabilities as own
+
+from powderkeg.text.coder import LEAST
+from powderkeg.text.coding import Coded, adjusted, settled
+from powderkeg.text.scoring import Gold, _agrees, _is_side
+
+ONLY_MEASURES = ("fourteenth",)
+"""Written together with the thirteenth and told from it by a checksum before anything was coded."""
+FOUND, FAINT, OTHERS, ACT, SOURCE, TARGET, SIDES, NOTHING = (
+    "found", "too unsure to be told", "read rightly, but another reading was surer", "right sides, another act",
+    "right act and target, another source", "right act and source, another target", "right act, both sides others",
+    "no such act read",
+)  # fmt: skip
+
+
+def as_coded(told: own.Told) -> Iterator[Coded]:
+    """Every candidate of a sentence as an event."""
+    for sentence, readings in told.read:
+        for lists in readings:
+            for group in lists:
+                for one, _, sure in group:
+                    code = adjusted(one.reading.code, one.source, one.target, sentence)
+                    yield Coded(code, one.source, one.target, one.reading.words, one.reading.rules, sure, one.unsure,
+                                one.both)  # fmt: skip
+
+
+def is_of(told: own.Told, one: Coded, gold: Gold) -> tuple[bool, bool, bool]:
+    """Whether an event has a gold event's act, source, target."""
+    row = own._row(one, one.code)
+    act = told.types.of(one.code) == told.types.of(gold.code)
+    if _agrees(row, gold):
+        return act, True, True
+    source = _is_side(row, "source", gold.sources, gold.text)
+    return act, source, not gold.targets or _is_side(row, "target", gold.targets, gold.text)
+
+
+def kind_of_loss(told: own.Told, gold: Gold, events: Sequence[Coded], least: float) -> str:
+    """What became of a gold event."""
+    here = [(is_of(told, one, gold), one) for one in events]
+    if any(all(of) and one.probability >= least for of, one in here):
+        return FOUND
+    if any(all(of) for of, _ in here):
+        return FAINT
+    every = [is_of(told, one, gold) for one in as_coded(told)]
+    if any(map(all, every)):
+        return OTHERS
+    if any(source and target for _, source, target in every):
+        return ACT
+    acts = [(source, target) for act, source, target in every if act]
+    if any(target for _, target in acts):
+        return SOURCE
+    if any(source for source, _ in acts):
+        return TARGET
+    return SIDES if acts else NOTHING
+
+
+def shown(one: Coded, right: bool) -> str:
+    """An event on a line."""
+    target = one.target.name if one.target else "-"
+    return (
+        f"      {'+' if right else ' '} {one.probability:.2f} {one.code} {one.source.name} > {target}"
+        f"   [{' < '.join(one.rules)}] {', '.join(one.unsure)}"
+    )
+
+
+def main() -> None:
+    """Count and, if asked, show."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="+", help=f"textbook, {', '.join(own.OWN)}")
+    parser.add_argument("--sentences", action="store_true")
+    parser.add_argument("--least", type=float, default=LEAST)
+    asked = parser.parse_args()
+    for name in asked.sets:
+        golds = own.gold_of_textbook("patterns") if name == "textbook" else own.gold_of(own.sentences_of(name))
+        texts = own.told(name, golds)
+        found = [
+            (one, [c for sentence, readings in one.read for c in settled(readings, sentence)]) for one in texts
+        ]
+        score = own.scored(found, asked.least)
+        lost: Counter[str] = Counter()
+        for one, events in found:
+            kinds = [kind_of_loss(one, gold, events, asked.least) for gold in one.gold]
+            lost.update(kinds)
+            told = [event for event in events if event.probability >= asked.least]
+            false = any(not one.is_right(event) for event in told)
+            if asked.sentences and name not in ONLY_MEASURES and (false or set(kinds) - {FOUND}):
+                print(one.text)
+                for gold, kind in zip(one.gold, kinds, strict=True):
+                    sides = ["|".join(side[0] for side in sides) for sides in (gold.sources, gold.targets)]
+                    print(f"    {gold.code} {sides[0]} > {sides[1]}: {kind}")
+                for event in events:
+                    print(shown(event, one.is_right(event)))
+        print(
+            f"{name}: {score['sentences']:.0f} sentences, precision {score['precision']:.3f} recall "
+            f"{score['recall']:.3f} F1 {score['f1']:.3f} false per 100 {score['false']:.1f}"
+        )
+        print(*(f"    {count:4d} {kind}" for kind, count in lost.most_common()), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
