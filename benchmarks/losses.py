@@ -88,9 +88,7 @@ def main() -> None:
     for name in asked.sets:
         golds = own.gold_of_textbook("patterns") if name == "textbook" else own.gold_of(own.sentences_of(name))
         texts = own.told(name, golds)
-        found = [
-            (one, [c for sentence, readings in one.read for c in settled(readings, sentence)]) for one in texts
-        ]
+        found = [(one, [c for sentence, readings in one.read for c in settled(readings, sentence)]) for one in texts]
         score = own.scored(found, asked.least)
         lost: Counter[str] = Counter()
         for one, events in found:

@@ -21,6 +21,9 @@ from powderkeg.errors import Fault, UsageError
 if TYPE_CHECKING:
     from powderkeg.events.table import EventTable
 
+USUAL_LEAST = 0.58
+"""The coder's least probability (`powderkeg.text.coder.LEAST`), which is not imported before something is coded."""
+
 
 def code(
     files: Annotated[
@@ -51,11 +54,15 @@ def code(
         typer.Option("--actors", help="Your own names: a CSV file with columns name, actor. [dim]repeatable[/]"),
     ] = None,
     least: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--min-probability", "--least", min=0.0, max=1.0, help="Least probability of an event that is told."
+            "--min-probability",
+            "--least",
+            min=0.0,
+            max=1.0,
+            help=f"Least probability of an event that is told: {USUAL_LEAST:g}; with --given none unless you say.",
         ),
-    ] = 0.58,
+    ] = None,
     mentions: Annotated[bool, typer.Option("--mentions", help="Every mention is a row, not one row an event.")] = False,
     statements: Annotated[bool, typer.Option("--statements", help="Also what was only said (CAMEO 01).")] = False,
     given: Annotated[
@@ -83,16 +90,20 @@ def code(
     screen = Screen(as_json, quiet)
     if patterns_alone and not given:
         raise UsageError(Fault.at("--patterns-alone", "without --given", "--given, which it goes with"))
+    if mentions and given:
+        expected = "one of the two: with --given every row of the table is a row already"
+        raise UsageError(Fault.at("--mentions", "with --given", expected))
     place = None if out is None else table_place(out, [*files, *(patterns or []), *(actors or [])])
     paths = [one if one == "-" else Path(one) for one in files]
     with screen.stages("coding") as progress:
         shared: dict[str, Any] = {"mapping": mapping_of(maps), "patterns": patterns or [], "actors": actors or []}
         asked: dict[str, Any] = {
-            **shared, "least": least, "mentions": mentions, "statements": statements, "workers": workers,
-            "progress": progress,
+            **shared, "least": USUAL_LEAST if least is None else least, "mentions": mentions,
+            "statements": statements, "workers": workers, "progress": progress,
         }  # fmt: skip
         if given:
-            table = code_given(paths, day, statements=statements, opinion=not patterns_alone, **shared)
+            opinion = not patterns_alone
+            table = code_given(paths, day, least=least or 0.0, statements=statements, opinion=opinion, **shared)
         elif place is None:
             table = coded(paths, day, **asked)
         else:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from powderkeg.text.days import MONTHS, WEEKDAYS
 from powderkeg.text.names import LONGEST, Entity, Gazetteer
@@ -27,8 +28,14 @@ conference summit ramadan christmas easter protocol convention charter constitut
 prize plan festival cup olympics valley mountain desert canal highway road article chapter gmt dollar euro islam"""
 NO_ACTORS = frozenset(_NO_ACTORS.split())
 PLACE = "Place"
-NAMED, GENERIC = 0.5, 0.65
-"""How sure a proper name is an actor that no file knows, and a kind of people without a country."""
+NAMED, GENERIC, PLACED = 0.5, 0.65, 0.68
+"""How sure a proper name is an actor that no file knows, a kind of people without a country, and one whose country is
+only where it happened."""
+FROM_ANYWHERE = frozenset({"GOV", "MIL", "IGO", "PKO", "NGO", "SPY"})
+"""Kinds of people who act in other countries than their own."""
+WHERE = frozenset({"in", "near", "at", "outside", "across", "inside", "around"})
+PARTS = frozenset({"part", "north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest",
+                   "state", "suburb", "outskirts", "centre", "center", "half", "heartland", "side"})  # fmt: skip
 ARMED = frozenset({"police", "army", "military", "rebel", "navy", "militia", "guerrilla"})
 ARMED_KINDS = frozenset({"REB", "UAF"})
 NUMBERS = frozenset({"dozens", "scores", "hundreds", "thousands", "millions", "tens", "number", "majority", "handful",
@@ -37,6 +44,8 @@ OFFICES = frozenset({"secretary", "attorney", "solicitor", "governor", "inspecto
                      "prosecutor", "comptroller", "auditor"})  # fmt: skip
 OF_A_COUNTRY = frozenset({"GOV", "LEG", "JUD", "COP", "MIL", "OPP", "CVL", "LAB", "MED", "EDU"})
 PEOPLE = ("CVL", "Citizen")
+NEAR = 6
+"""Words within which a name in apposition belongs to its office: "Serbia's foreign minister, Ivica Dacic"."""
 _START = re.compile(r"[.'’-]")
 
 
@@ -87,6 +96,7 @@ class Mentions:
         self.names, self.day, self.sentence = names, self.around.day, sentence
         self.known: dict[int, tuple[Entity, int, int]] = {}
         self._found: dict[int, Mention | None] = {}
+        self._scene: tuple[Entity, ...] | None = None
         self._scan()
 
     def _scan(self) -> None:
@@ -130,7 +140,10 @@ class Mentions:
         near: list[Mention] = []
         for child in token.children:
             if child.dep in ("poss", "amod", "compound", "nmod", "appos"):
-                near += self.under(child, depth - 1)
+                found = self.under(child, depth - 1)
+                if child.dep == "amod" and child.i < token.i and token.pos == "NOUN":  # "an Italian welder"
+                    found = [replace(one, **self._until(one, token)) for one in found]
+                near += found
         if near:
             lands = [one for one in near if one.country]  # "Russian security agents" are Russians
             return lands or near
@@ -141,6 +154,11 @@ class Mentions:
                         near += self.under(noun, depth - 1)
         return near
 
+    def _until(self, one: Mention, token: Word) -> dict[str, Any]:
+        """The words of a mention with those up to the noun that it qualifies."""
+        end = token.idx + len(token)
+        return {"end": end, "text": self.sentence.whole[one.start : end]}
+
     def _each_country(self, token: Word) -> list[Mention]:
         """Of "Greek and Turkish leaders", of "the presidents of Peru and Ecuador": one mention for each country."""
         found: list[Mention] = []
@@ -150,6 +168,8 @@ class Mentions:
                 agent = self._agent(token)
                 for land in lands:
                     entity, begin, last = self.known[land.i]
+                    if land is lands[-1] and agent is not None:
+                        last = max(last, token.i)  # "Greek and Turkish leaders"
                     start, end = self._edges_of(begin, last)
                     role = agent if agent is not None and agent[1] != PLACE else None
                     found.append(self._mention(land, start, end, entity, role, 0.95))
@@ -174,7 +194,7 @@ class Mentions:
             start, end = self._edges_of(first, last)
             if first == last and self._is_surname(token, entity):
                 return self._person(token)
-            if entity.title:  # "German Chancellor Angela Merkel": the office belongs to the name
+            if entity.kind:  # "German Chancellor Angela Merkel": the office belongs to the name
                 start = min(start, self.sentence.words[_leftmost(token) - self.sentence.first].idx)
             if entity.kind or not self._agent(token):
                 role = self._role_before(token) if not entity.kind else None
@@ -195,7 +215,7 @@ class Mentions:
             kind, title = agent
             if title == PLACE:
                 if country is None or country.kind in ("IGO", "NGO"):
-                    return None
+                    return self._whose_place(token)
                 return self._mention(token, start, end, country, None, 0.75)
             if country is None:
                 return self._general(token, start, end, kind, title)
@@ -213,6 +233,15 @@ class Mentions:
             kind = role[0] if role else ""
             sure = 0.8 if role else NAMED + 0.15
             return Mention(token.i, start, end, name, self.sentence.whole[start:end], "", kind, kind, sure)
+        return None
+
+    def _whose_place(self, token: Word) -> Mention | None:
+        """Of a place those who live or stand there: "Muslim homes", "a rebel stronghold", "a crowded mosque"."""
+        for child in token.children:
+            kind = self.names.kinds.get(child.lower) or self.names.kinds.get(child.lemma)
+            if child.dep in ("amod", "compound", "nmod") and child.i < token.i and kind and kind[1] != PLACE:
+                start, end = self._edges(token, [])
+                return self._general(token, start, end, *kind)
         return None
 
     def _is_surname(self, token: Word, entity: Entity) -> bool:
@@ -253,7 +282,31 @@ class Mentions:
             return self._mention(token, start, end, self.around.groups[0], None, 0.75)
         if self.around.home is not None and kind in OF_A_COUNTRY:
             return self._mention(token, start, end, self.around.home, (kind, title), 0.8)
+        scene = self.scene() if kind not in FROM_ANYWHERE else None
+        if scene is not None:
+            return self._mention(token, start, end, scene, (kind, title), PLACED)
         return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, GENERIC)
+
+    def scene(self) -> Entity | None:
+        """The one country in which the sentence says that something happened: "killed three people in Kabul"."""
+        if self._scene is None:
+            lands: dict[str, Entity] = {}
+            for prep in self.sentence:
+                if prep.dep == "prep" and prep.lower in WHERE:
+                    for noun in prep.children:
+                        land = self._land_at(noun) if noun.dep == "pobj" else None
+                        if land is not None:
+                            lands.setdefault(land.country, land)
+            self._scene = tuple(lands.values())
+        return self._scene[0] if len(self._scene) == 1 else None
+
+    def _land_at(self, noun: Word) -> Entity | None:
+        """The country of a place: Kabul, central Mali, the Nigerian city of Jos."""
+        land = self.known[noun.i][0] if noun.i in self.known else None
+        kind = self.names.kinds.get(noun.lemma)
+        if land is None and (noun.pos == "PROPN" or noun.lemma in PARTS or (kind is not None and kind[1] == PLACE)):
+            land = self._country_of(noun)[0]
+        return land if land is not None and land.country in self.names.countries and not land.kind else None
 
     def _in_apposition(self, token: Word) -> Entity | None:
         """The leader in "Serbia's president, Aleksandar Vucic"."""
@@ -337,8 +390,11 @@ class Mentions:
 
     def _edges(self, token: Word, words: list[Word]) -> tuple[int, int]:
         first = min([token.i, *(child.i for child in token.children if child.dep in MODIFIERS and child.i < token.i)])
-        first = min([first, *(word.i for word in words)])
-        last = max([token.i, *(word.i for word in words)])
+        first = min([first, _leftmost(token), *(word.i for word in words)])
+        named = (
+            one.i for one in token.children if one.dep == "appos" and one.pos == "PROPN" and one.i < token.i + NEAR
+        )
+        last = max([token.i, *(word.i for word in words), *named])
         words, since = self.sentence.words, self.sentence.first
         while first < token.i and words[first - since].dep == "det":
             first += 1

@@ -29,6 +29,9 @@ ALSO_NOUNS = frozenset({"monitor", "guard", "escort", "patrol", "fire", "protest
 """What a purpose ("to monitor") may say that patterns know as a noun: "sends monitors"."""
 QUALIFIERS = ("compound", "amod", "nmod", "poss", "nummod")
 DEEPEST = 6
+PROTESTING = frozenset({"protest", "demand", "denounce", "oppose", "press", "pressure", "condemn", "force", "urge"})
+ANGER = frozenset({"protest", "anger", "fury", "outrage", "defiance", "rage", "opposition", "demonstration"})
+AGAINST = frozenset({"against", "at", "over", "of", "to", "from", "with", "by"})
 MEANS = frozenset({"use", "take", "seize", "choose", "employ"})
 """Verbs whose object is what the subject does something with: "used her speech to call on B"."""
 
@@ -326,7 +329,7 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: boo
         preferred = [] if people else [word for word in preferred if word.lower not in ASIDE]
     for prep in preferred:
         for one in prep.children:
-            if one.dep == "pobj" and one.i in said:
+            if one.dep == "pobj" and one.i in said and not people:
                 later.append(one)
             elif one.dep == "pobj":
                 yield one
@@ -396,7 +399,8 @@ def addressees(token: Word, complement: Word) -> Iterator[Word]:
         ):
             yield child
     for child in token.children:
-        if is_preposition(child) and child.lower in ("on", "upon", "to", "with", "against", "at", "from", "for"):
+        spoken = is_preposition(child) or child.dep == "prt"  # "called on B to leave": the parser may see a particle
+        if spoken and child.lower in ("on", "upon", "to", "with", "against", "at", "from", "for"):
             yield from (one for one in child.children if one.dep == "pobj" and one != complement)
     if complement.dep in ("xcomp", "ccomp", "advcl"):
         yield from (child for child in complement.children if child.dep in ("nsubj", "nsubjpass"))
@@ -439,6 +443,35 @@ def complements(token: Word) -> Iterator[Word]:
             yield child
     if is_verb(token) and not any(child.dep in OBJECTS for child in token.children):
         yield from (child for child in token.children if child.dep == "nsubj" and child.pos == "NOUN")
+
+
+def protested_at(verb: Word) -> Iterator[Word]:
+    """Whom a crowd's deed is meant for, where a purpose beside it says so: "marched to demand that B resign", "camped
+    outside the town in protest at B's laws"."""
+    for one in _below(verb, 4):
+        if is_verb(one) and one.lemma in PROTESTING:
+            yield from (child for child in one.children if child.dep in ("dobj", "dative"))
+            yield from _behind(one)
+            for clause in one.children:
+                if clause.dep in ("ccomp", "xcomp", "advcl"):
+                    yield from (child for child in clause.children if child.dep in ("nsubj", "nsubjpass"))
+        elif one.dep == "pobj" and one.lemma in ANGER:
+            yield from _behind(one)
+
+
+def _below(word: Word, depth: int) -> Iterator[Word]:
+    """What hangs on a word behind it, the nearest first, but for clauses that say who somebody is."""
+    near = [one for one in word.children if one.i > word.i and one.dep != "relcl"]
+    yield from near
+    if depth > 1:
+        for one in near:
+            yield from _below(one, depth - 1)
+
+
+def _behind(word: Word) -> Iterator[Word]:
+    for prep in word.children:
+        if prep.dep == "prep" and prep.lower in AGAINST:
+            yield from (one for one in prep.children if one.dep == "pobj")
 
 
 def told_to(verb: Word) -> bool:

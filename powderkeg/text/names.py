@@ -1,10 +1,10 @@
 """Who is named by these words? Countries, organisations, leaders by date, and kinds of people.
 
-In: `words/countries.csv`, `organisations.csv` and `agents.csv` of this package, the table of leaders that match rules
-use too, and a user's own actor files, which lie over them. Out: a `Gazetteer` that knows a name by its exact letters
-and a kind of people by its word.
+In: `words/countries.csv`, `places.csv`, `organisations.csv`, `persons.csv` and `agents.csv` of this package, the table
+of leaders that match rules use too, and a user's own actor files, which lie over them. Out: a `Gazetteer` that knows a
+name by its exact letters and a kind of people by its word.
 Countries and codes follow ISO 3166 and CAMEO (organisations, groups); names written out by us; leaders: their terms of
-office as public record.
+office as public record. Persons beside them (ministers, envoys, chiefs of parties and rebels) carry no dates.
 """
 
 from __future__ import annotations
@@ -74,8 +74,12 @@ class Gazetteer:
         self.starts.add(text.replace("'", " ").replace(".", " ").replace("-", " ").replace("/", " ").split()[0])
 
     def who(self, text: str, day: date | None = None) -> Entity | None:
-        """Whom a name stands for on a day."""
-        return next((one for one in self.names.get(text, ()) if one.holds(day)), None)
+        """Whom a name stands for on a day. A whole name stands for its one bearer on other days too."""
+        held = self.names.get(text, ())
+        found = next((one for one in held if one.holds(day)), None)
+        if found is None and held and " " in text and len({one.name for one in held}) == 1:
+            return held[0]
+        return found
 
 
 @cache
@@ -91,6 +95,10 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
         for text in (row["name"], row["capital"], *people, *also):
             if text:
                 book.add(text, country)
+    for row in _rows("places.csv"):
+        within = Entity(book.countries[row["code"]], row["code"], "", row["code"])
+        for text in row["places"].split("|"):
+            book.add(text, within)
     codes = {}  # what the table of leaders calls an organisation -> its code in CAMEO
     for row in _rows("organisations.csv"):
         codes[row["led_as"]] = row["code"]
@@ -98,6 +106,11 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
         group = Entity(row["name"], country_code, row["kind"], row["code"])
         for text in (row["name"], *(one for one in row["also"].split("|") if one)):
             book.add(text, group)
+    for row in _rows("persons.csv"):
+        land = codes.get(row["country"], row["country"])
+        person = Entity(row["name"], land, row["kind"], land + row["kind"])
+        for text in (row["name"], *(one for one in row["also"].split("|") if one)):
+            book.add(text, person)
     for one in all_leaders():
         land = codes.get(one.country, one.country)
         name = next((text for text in one.names if text.isascii()), one.names[0])

@@ -31,6 +31,7 @@ from powderkeg.text.grammar import (
     other_particle,
     owners_of,
     passive,
+    protested_at,
     subjects_of,
     surroundings,
     told_to,
@@ -72,7 +73,21 @@ HELD = frozenset({"hold", "conduct", "stage", "carry", "launch", "begin", "start
 UNDONE = frozenset({"allow", "accept", "recognize", "recognise", "tolerate", "agree", "attend", "heed", "comply",
                     "obey", "budge", "cooperate", "yield", "listen", "sign", "ratify"})  # fmt: skip
 """Who did not do these refused."""
-ON_THE_WAY = "on the way"
+ON_THE_WAY, COUNTED, SPORT = "on the way", "only counted", "sport"
+CROWDS, VIOLENT = "14", ("17", "18", "19", "20")
+_NATURE = """flood flooding storm heatwave earthquake quake tremor aftershock landslide mudslide avalanche
+hurricane cyclone typhoon tornado drought wildfire bushfire blizzard rain rains rainfall monsoon
+eruption volcano tsunami lightning disease virus cholera malaria ebola measles outbreak epidemic
+pandemic famine accident crash collision derailment stampede weather snow snowstorm wave temperature
+shark crocodile elephant coronavirus covid-19 hailstorm sandstorm capsizing shipwreck"""
+NATURE = frozenset(_NATURE.split())
+QUANTITIES = frozenset({"grow", "rise", "fall", "shrink", "drop", "climb", "jump", "slump", "increase", "decline",
+                        "surge", "plunge", "double", "triple", "average", "total", "account", "amount"})  # fmt: skip
+"""What exports do; who says so tells no event."""
+_SPORTING = """penalties sets cup championship championships semi-final semifinal quarter-final quarterfinal match
+matches league goals tournament medal marathon innings wicket wickets tennis football soccer rugby
+cricket playoff qualifier"""
+SPORTING = frozenset(_SPORTING.split())
 OF_THE_SPEAKER = frozenset({"he", "she", "it", "they", "we", "i"})
 """In what is said, these mostly stand for whoever says it."""
 
@@ -120,11 +135,38 @@ class SentenceReader:
                 one = self.read(token)
                 if one is not None and not (one.at == token.i and not is_verb(token) and self._names_people(token)):
                     found.append(replace(one, unsure=tuple(dict.fromkeys((*one.unsure, *circumstances(token))))))
-        found = [
-            replace(one, unsure=(*one.unsure, ON_THE_WAY)) if self._on_the_way(one, found) else one for one in found
-        ]
+        found = [self._meant_for(one) for one in found if not self._by_nature(one)]
+        found = [replace(one, unsure=(*one.unsure, *self._doubts(one, found))) for one in found]
         inside = {at for one in found for at in (*one.inner, *(word for word in one.words if word != one.at))}
         return [one for one in found if one.at not in inside]
+
+    def _meant_for(self, one: ActReading) -> ActReading:
+        """A crowd's deed with those whom its purpose names before the places where it was done."""
+        if not one.code.startswith(CROWDS):
+            return one
+        meant = tuple(protested_at(self.sentence.words[one.at - self.sentence.first]))
+        return replace(one, sufferers=(*meant, *one.sufferers)) if meant else one
+
+    def _by_nature(self, one: ActReading) -> bool:
+        """Whether weather, illness or an accident did it."""
+        if not one.code.startswith(VIOLENT):
+            return False
+        verb = self.sentence.words[one.at - self.sentence.first]
+        causes = [*one.doers, *(agents_of(verb) if is_verb(verb) else ())]
+        if is_verb(verb) and passive(verb) and not causes:
+            preps = [prep for prep in verb.children if prep.dep == "prep" and prep.lower in ("in", "by", "after")]
+            causes = [noun for prep in preps for noun in prep.children if noun.dep == "pobj"]
+        return any(cause.lemma in NATURE for cause in causes)
+
+    def _doubts(self, one: ActReading, found: list[ActReading]) -> Iterator[str]:
+        """Why a reading may be no event: somebody only goes to do it, it is only counted, or it was a match."""
+        word = self.sentence.words[one.at - self.sentence.first]
+        if self._on_the_way(one, found):
+            yield ON_THE_WAY
+        if not is_verb(word) and word.dep == "nsubj" and word.head.lemma in QUANTITIES:
+            yield COUNTED
+        if one.code.startswith(VIOLENT) and any(other.lower in SPORTING for other in self.sentence):
+            yield SPORT
 
     def _on_the_way(self, one: ActReading, found: list[ActReading]) -> bool:
         """Whether somebody goes only to do what another reading says."""
@@ -373,6 +415,8 @@ class SentenceReader:
         subjects = tuple(subjects_of(token)) if is_verb(token) else tuple(owners_of(token))
         turned = "said" in pattern.roles
         spoken_to = tuple(one for one in addressees(token, complement) if one.i not in own)
+        if complement.dep == "dobj" and complement.i != inner.at and self.cast.at(complement) is not None:
+            spoken_to = (complement, *spoken_to)  # "threatened the rebels with force", force hanging on the rebels
         doers, sufferers = subjects, inner.sufferers
         if frame.name in (LIGHT, SAY):
             doers = inner.doers if frame.name == SAY and inner.doers else subjects or inner.doers

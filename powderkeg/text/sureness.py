@@ -85,7 +85,8 @@ def _of_target(one: ActBetween) -> dict[str, float]:
     if one.beside:
         found["target beside the head"] = 1.0
     if target.country and target.country == one.source.country:
-        found["both of one country"] = 1.0
+        placed = min(target.sure, one.source.sure) <= MIDDLING
+        found["both of the country where it happened" if placed else "both of one country"] = 1.0
     if abs(target.at - one.reading.at) > FAR:
         found["target far away"] = 1.0
     if target.at < one.reading.at and one.found[1] not in ("subject", "joined"):
@@ -101,6 +102,8 @@ def _certain(one: Mention) -> str:
         return "of a known name" if not one.kind else "of a known country"
     if one.sure > MIDDLING:
         return "by its place or office"
+    if one.country and one.kind:
+        return "of the country where it happened"
     return "of no known country" if one.sure > WEAK and one.kind else "a name that no file knows"
 
 
