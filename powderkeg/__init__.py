@@ -157,7 +157,9 @@ def _named(name: str) -> typing.Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from powderkeg.errors import no_attribute
+
+        raise no_attribute(__name__, name, __all__)
     home = import_module(f"{__name__}.{_HOME[name]}")
     value = getattr(home, name)
     if name == _HOME[name]:

@@ -156,3 +156,14 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """The valid name that looks most like `name`, or None if none is close."""
     close = difflib.get_close_matches(str(name), [str(n) for n in names], n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def no_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError:
+    """What a module says of a name that it does not have, with the nearest of those that it has.
+
+    Python itself tells the nearest where it prints a traceback; a notebook and a log have the message alone.
+    """
+    near = None if name.startswith("_") else nearest_name(name, names)
+    return AttributeError(
+        f"module {module!r} has no attribute {name!r}" + (f"; nearest: {near!r}" if near is not None else "")
+    )

@@ -100,6 +100,10 @@ def test_json_loses_no_letter(there: Path, monkeypatch: pytest.MonkeyPatch, enco
     assert found == json.loads(whole.decode("utf-8"))
 
 
+def test_a_power_of_ten_stays_one() -> None:
+    assert "2.5 × 10⁻⁹, 10²⁰".encode("ascii", errors=NAME) == b"2.5 x 10^-9, 10^20"
+
+
 def test_what_looks_alike() -> None:
     assert "".join(map(alike, "Šabac–Łódź │─┼ ½ ± \udcff")) == "Sabac-Lodz |-+ 1/2 +- \\udcff"
     assert "a\u200db".encode("cp1252", NAME) == b"a\\u200db"

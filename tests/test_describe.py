@@ -10,7 +10,7 @@ import pytest
 from powderkeg.model import compile, describe, from_arrays
 from powderkeg.model.wording import effects, estimate, span
 from powderkeg.scenario import FactEffect, Quantity, edit, load, loads, names
-from powderkeg.wording import number, percent
+from powderkeg.wording import bracketed, chance, number, percent, plain, signed, signed_span
 
 SMALL = """
 powderkeg: 1
@@ -229,7 +229,16 @@ mechanisms: {{back: {{when: x threatens y, then: y threatens x, answers: 0.5, ha
         (number(4_000.0), "4,000"),
         (number(0.0003), "0.0003"),
         (number(0.0), "0"),
-        (number(1e-7), "1e-07"),
+        (number(1e-7), "0.0000001"),
+        (number(-2.5e-9), "−2.5 × 10⁻⁹"),
+        (number(-0.0), "0"),
+        (chance(3e-58), "<0.0001"),
+        (chance(0.0312), "0.031"),
+        (signed(-0.00004, 3), "0.000"),
+        (signed_span(-0.3, 0.25, 2), "[−0.30, +0.25]"),
+        (bracketed(-0.00012, 12_345.6, 4), "[−0.00012, 12,346]"),
+        (plain(1e20), "1 × 10²⁰"),
+        (plain(float("-inf")), "−∞"),
         (percent(0.3), "30 %"),
         (percent(0.025), "2.5 %"),
         (percent(0.0001), "0.01 %"),

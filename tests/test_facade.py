@@ -129,3 +129,18 @@ def test_a_scenario_in_the_place_of_the_format_is_told(tmp_path: Path) -> None:
     with pytest.raises(pk.EventError, match="scenario=") as caught:
         pk.read_events(file, pk.load("two-theatres"))
     assert caught.value.faults[0].found == "the format is a Scenario"
+
+
+@pytest.mark.parametrize(
+    ("asked", "nearest"),
+    [("pk.simulat", "simulate"), ("pk.plot", "plots"), ("pk.plots.histroy", "history"), ("pk.report.wrte", "write")],
+)
+def test_a_misspelt_name_is_told_the_nearest(asked: str, nearest: str) -> None:
+    """In the message itself: notebooks do not show what Python adds to a traceback."""
+    with pytest.raises(AttributeError, match=f"nearest: '{nearest}'"):
+        eval(asked)
+
+
+def test_a_name_like_none_is_refused_without_a_guess() -> None:
+    with pytest.raises(AttributeError, match=r"has no attribute 'zebra'$"):
+        pk.zebra()

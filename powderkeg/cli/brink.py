@@ -73,7 +73,7 @@ def show(screen: Screen, title: str, found: Brink) -> None:
     """What a reader needs to know first, then the states, then what moves them."""
     if screen.is_silent:
         return
-    from powderkeg.wording import in_years, percent
+    from powderkeg.wording import in_years, percent, signed
 
     screen.say(f"{title}: {found.replicates:,} runs of {in_years(found.days / YEAR)}, seed {found.seed}")
     screen.say()
@@ -104,7 +104,7 @@ def show(screen: Screen, title: str, found: Brink) -> None:
     heads = ["ratio", "share of days", "runs", "mean stay", "state: what differs from the start"]
     screen.table(heads, rows, f"Where the time is spent: {len(rows)} of {found.states.height} states")
     screen.say()
-    rows = [[path, f"{value:+.2f} %".replace("-", "−")] for path, value in found.movers[:MOVERS]]
+    rows = [[path, f"{signed(value, 2)} %"] for path, value in found.movers[:MOVERS]]
     screen.table(["one per cent more of", "moves the mean ratio by"], rows, "What moves it most")
 
 

@@ -154,7 +154,7 @@ def show(screen: Screen, found: Comparison) -> None:
     if screen.is_silent:
         return
     from powderkeg.report.compared import findings, one_sided, unneeded
-    from powderkeg.wording import counted, in_years
+    from powderkeg.wording import counted, in_years, signed
 
     c = found
     told = f"{c.replicates:,} pairs of runs of {in_years(c.years)} each, seed {c.seed}"
@@ -183,8 +183,8 @@ def show(screen: Screen, found: Comparison) -> None:
         whole = next(e for e in one.mechanisms if e.name == "hostile acts") if parts else None
         if whole is not None:
             most = sorted(parts, key=lambda e: -abs(e.difference))[:4]
-            listed = ", ".join(f"{e.name.replace('_', ' ')} {e.difference:+.2f}" for e in most)
-            screen.paragraph(f"Hostile acts a year: {whole.difference:+.2f}. Most of it: {listed}.".replace("-", "−"))
+            listed = ", ".join(f"{e.name.replace('_', ' ')} {signed(e.difference, 2)}" for e in most)
+            screen.paragraph(f"Hostile acts a year: {signed(whole.difference, 2)}. Most of it: {listed}.")
         screen.say()
     screen.paragraph(
         "Better and worse as the scenario says. Difference: shares in percentage points; its interval is chance, which "
@@ -215,7 +215,7 @@ def _row(effect: Effect, with_ranges: bool) -> list[str]:
     scale = 100.0 if effect.unit in SHARE_UNITS else 1.0
     span = "?"
     if effect.range_low is not None and effect.range_high is not None:
-        span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}".replace("-", "−")
+        span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}"
     row = [effect.title, value(effect.baseline, effect.unit), value(effect.value, effect.unit)]
     row += [change(effect.as_dict()), *([span] if with_ranges else [])]
     row += [effect.verdict + (" ?" if effect.hangs_on_ranges else "")]

@@ -21,7 +21,7 @@ from powderkeg.cli.reading import ReadingOptions, reads_events
 from powderkeg.cli.screen import Screen
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, PowderkegWarning, UsageError
-from powderkeg.wording import counted, measured
+from powderkeg.wording import counted, measured, plain
 
 if TYPE_CHECKING:
     import polars as pl
@@ -243,10 +243,10 @@ def _usual_told(rules: Rules, by: str) -> str:
     """What thresholds on top of the usual are."""
     if by == "dyad":
         busy = sorted(((score, name) for name, score in rules.usual.items() if score > 0), reverse=True)
-        told = ", ".join(f"{name} {score:.3g}" for score, name in busy[:5])
+        told = ", ".join(f"{name} {plain(score)}" for score, name in busy[:5])
         return (
             f"Usual scores (medians over days): {told or 'all 0'}{' and others' if len(busy) > 5 else ''}; a standoff "
-            f"closes that much higher and opens at {rules.opens_at / rules.closes_at:.3g} times where it closes."
+            f"closes that much higher and opens at {plain(rules.opens_at / rules.closes_at)} times where it closes."
         )
     return (
         f"On top of what is usual in these events a standoff opens at {rules.opens_at:.3g} and closes below "

@@ -252,6 +252,8 @@ def show_scores(screen: Screen, found: Any) -> None:
         return
     import polars as pl
 
+    from powderkeg.wording import signed, signed_span
+
     table = found.scores().filter(pl.col("over") == "window")
     first, last, n = found.origins[0], found.origins[-1], len(found.origins)
     when = f"one origin, {first}" if n == 1 else f"{n} origins, {first} to {last}"
@@ -270,13 +272,13 @@ def show_scores(screen: Screen, found: Any) -> None:
             cells = []
             for horizon in found.horizons:
                 row = part.filter(pl.col("model") == model, pl.col("horizon") == horizon).row(0, named=True)
-                span = "" if row["low"] is None else f" [{row['low']:+.3f}, {row['high']:+.3f}]"
-                cells.append(f"{row['value']:.3f} ({row['difference']:+.3f}{span})")
+                span = "" if row["low"] is None else f" {signed_span(row['low'], row['high'], 3)}"
+                cells.append(f"{row['value']:.3f} ({signed(row['difference'], 3)}{span})")
             rows.append([model, *cells])
         screen.table([said, *(f"{h} day{'s' * (h > 1)}" for h in found.horizons)], rows)
         for row in part.filter(pl.col("model") == "powderkeg").sort("horizon").to_dicts():
-            span = "" if row["to_best_low"] is None else f" [{row['to_best_low']:+.3f}, {row['to_best_high']:+.3f}]"
-            screen.say(f"{row['horizon']} d: to the best baseline, {row['best']}, {row['to_best']:+.3f}{span}")
+            span = "" if row["to_best_low"] is None else f" {signed_span(row['to_best_low'], row['to_best_high'], 3)}"
+            screen.say(f"{row['horizon']} d: to the best baseline, {row['best']}, {signed(row['to_best'], 3)}{span}")
         screen.say()
 
 

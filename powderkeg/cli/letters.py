@@ -18,7 +18,7 @@ ALIKE = {
     "·": "*", "•": "*", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "∞": "inf", "…": "...", "“": '"', "”": '"', "„": '"',
     "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d",
     "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ð": "d", "þ": "th", "ı": "i", "°": " deg", "⁄": "/",
-    "\u00a0": " ", "\u202f": " ", "\u2009": " ",
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "⁻": "-",
 }  # fmt: skip
 RULES = ("\u2500", "\u259f")
 """Lines and blocks that tables and bars are drawn with."""
@@ -40,7 +40,10 @@ def alike(letter: str) -> str:
 def _replaced(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(alike(letter) for letter in error.object[error.start : error.end]), error.end
+    run = error.object[error.start : error.end]
+    # 10⁻⁹ is 10^-9, and not 10-9.
+    raised = "^" if run[0] in "⁻⁰¹²³⁴⁵⁶⁷⁸⁹" and error.object[error.start - 1 : error.start].isdigit() else ""
+    return raised + "".join(alike(letter) for letter in run), error.end
 
 
 codecs.register_error(NAME, _replaced)

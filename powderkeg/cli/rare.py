@@ -83,19 +83,21 @@ def show(screen: Screen, found: Rare) -> None:
     """The probability, the levels, the acts on the way."""
     if screen.is_silent:
         return
+    from powderkeg.wording import percent, plain
+
     screen.paragraph(f"{found}.")
     if found.probability is not None and found.plain_runs is not None and found.gain is not None:
         assert found.relative_error is not None
         screen.paragraph(
             f"Standard error {100 * found.relative_error:.0f} % from {len(found.repetitions)} repetitions of "
             f"{found.starts:,} copies a level. Plain runs as sure as that: {found.plain_runs:,.0f}, "
-            f"{found.gain:,.3g} times the work."
+            f"{plain(found.gain)} times the work."
         )
     screen.say()
     boosted = any(rung.boost > 1.0 for rung in found.rungs)
     rows = [
-        [rung.title, f"{rung.copies:,}", "not tried" if rung.share is None else f"{100 * rung.share:.3g} %"]
-        + ([f"{rung.boost:,.3g} x" if rung.boost > 1.0 else ""] if boosted else [])
+        [rung.title, f"{rung.copies:,}", "not tried" if rung.share is None else f"{plain(100 * rung.share)} %"]
+        + ([f"{plain(rung.boost)} x" if rung.boost > 1.0 else ""] if boosted else [])
         for rung in found.rungs
     ]
     screen.table(["level", "copies", "reached it", *(["tried"] if boosted else [])], rows, "On the way")
@@ -110,7 +112,7 @@ def show(screen: Screen, found: Rare) -> None:
             [
                 f"{100 * row['share']:.0f} %",
                 row["act"],
-                f"{row['days_before']:.3g}",
+                plain(row["days_before"]),
                 ", ".join(row["opened"]),
             ]
             for row in found.acts.head(ACTS).to_dicts()
@@ -120,7 +122,7 @@ def show(screen: Screen, found: Rare) -> None:
         screen.say()
         screen.paragraph(f"Typically, in this order: {' > '.join(found.typical)}.")
         screen.say()
-        rows = [[f"{100 * row['share']:.2g} %", row["path"]] for row in found.paths.head(PATHS).to_dicts()]
+        rows = [[percent(row["share"]), row["path"]] for row in found.paths.head(PATHS).to_dicts()]
         screen.table(["share", "acts in order"], rows, f"The commonest of {len(found.paths):,} ways seen")
         screen.paragraph(
             "On the way is who set off whom, back to the spark, and who brought about the facts that these acts "

@@ -217,11 +217,11 @@ def _show_outcomes(screen: Screen, r: Replay) -> None:
 
 
 def _show_counts(screen: Screen, r: Replay) -> None:
-    from powderkeg.wording import measured
+    from powderkeg.wording import measured, plain
 
     def row_of(head: list[str], one: Mapping[str, Any]) -> list[str]:
         under = [_span(one["range_low"], one["range_high"], "acts")] if r.sets else []
-        seen = [f"{one['observed']:.4g}", measured(one["value"])]
+        seen = [plain(one["observed"], 4), measured(one["value"])]
         return [*head, *seen, *under, f"{one['least']:g} to {one['most']:g}"]
 
     counts = sorted(r.counts.to_dicts(), key=lambda row: -abs(row["value"] - row["observed"]))[:MOST_ACTS]

@@ -218,7 +218,7 @@ def _plain_markup(text: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return not text or text[0].isdigit() or text == "–" or (text[0] in "-<+.±" and text[1:2].isdigit())
+    return not text or text[0].isdigit() or text == "–" or (text[0] in "-−<+.±" and text[1:2].isdigit())
 
 
 def _typed(data: Any) -> Any:

@@ -156,7 +156,7 @@ def _chosen(names: list[str], asked: list[str] | None) -> list[str]:
 
 def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
     from powderkeg.analyze.outcomes import SHARE_UNITS
-    from powderkeg.wording import measured, percent
+    from powderkeg.wording import measured, percent, plain
 
     table = found.table
     names = _chosen(found.outcomes, asked)
@@ -173,7 +173,7 @@ def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
     forms = {name: percent if units[name] in SHARE_UNITS else measured for name in names}
     wide = table.filter(table["outcome"].is_in(names)).pivot("outcome", index=["point", *paths], values="value")
     rows = [
-        [f"{row[path]:.4g}" if isinstance(row[path], float) else row[path] for path in paths]
+        [plain(row[path], 4) if isinstance(row[path], float) else row[path] for path in paths]
         + [forms[name](row[name]) for name in names]
         for row in wide.head(40).to_dicts()
     ]
@@ -188,6 +188,8 @@ def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
 
 
 def _show_sensitivity(screen: Screen, found: Sensitivity, asked: list[str] | None) -> None:
+    from powderkeg.wording import plain
+
     table = found.table
     names = _chosen(found.outcomes, asked)
     screen.data(
@@ -199,7 +201,7 @@ def _show_sensitivity(screen: Screen, found: Sensitivity, asked: list[str] | Non
     column = "total" if found.method == "sobol" else "effect"
     for name in names:
         top = table.filter(table["outcome"] == name).sort(column, descending=True).head(8).to_dicts()
-        rows = [[row["path"], f"{row[column]:.3g}", f"{row[f'{column}_error']:.2g}"] for row in top]
+        rows = [[row["path"], plain(row[column]), plain(row[f"{column}_error"], 2)] for row in top]
         screen.table(["number", column, "+/-"], rows, f"{top[0]['title']}: what it hangs on")
         screen.say()
 

@@ -16,6 +16,7 @@ from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Solution
 from powderkeg.fit.maximum.covariance import Covariance
+from powderkeg.wording import plain, signed
 
 TOO_CLOSE = 0.9
 """Estimates that correlate more than this cannot be told apart."""
@@ -47,7 +48,8 @@ def advice(
     for a, b, r in spread.strongest(TOO_CLOSE)[:6]:
         if a in by_place and b in by_place:
             said.append(
-                f"{by_place[a]} and {by_place[b]} cannot be told apart on these events (correlation {r:+.2f}): fix one"
+                f"{by_place[a]} and {by_place[b]} cannot be told apart on these events (correlation "
+                f"{signed(r, 2)}): fix one"
                 f"{remedy}"
             )
     blurred = [by_place[int(place)] for place in spread.blurred if int(place) in by_place]
@@ -71,7 +73,7 @@ def advice(
             continue
         if e.kind == "half_life":
             if problem.data.by_day and e.estimate < SHORT_HALF_LIFE:
-                short.append(f"{e.path} ({e.estimate:.2g} days)")
+                short.append(f"{e.path} ({plain(e.estimate, 2)} days)")
             components = np.flatnonzero(problem.component_decay == p.place - problem.n_smooth)
             mean = float(slow[components].sum())  # where answers build up there are two waits, one after the other
             if mean * SLOWEST > span:

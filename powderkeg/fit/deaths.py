@@ -26,6 +26,7 @@ from powderkeg.fit.estimates import Estimate
 from powderkeg.model import Model
 from powderkeg.model.deaths import DeathNumbers, laws_of
 from powderkeg.scenario.deaths import MOST_MEDIAN, MOST_SPREAD
+from powderkeg.wording import chance
 
 FEWEST_DEADLY = 10
 """Acts with dead below which median and spread are held."""
@@ -147,8 +148,8 @@ def fit_deaths(model: Model, frame: pl.DataFrame, wanted: set[str], level: float
             found.append(FittedDeaths(act, len(told), len(deadly), int(told.sum()), most, p))
             if p is not None and p < UNLIKELY:
                 said.append(
-                    f"the dead of the act {act} do not follow the law well (p {p:.2g}): means and large numbers drawn "
-                    "from it may be off; different kinds of attack may need acts of their own"
+                    f"the dead of the act {act} do not follow the law well (p {chance(p)}): means and large numbers "
+                    "drawn from it may be off; different kinds of attack may need acts of their own"
                 )
     return DeathFits(estimates, tuple(found), tuple(said))
 

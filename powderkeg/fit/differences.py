@@ -26,6 +26,7 @@ from powderkeg.fit.maximum.climb import Solution
 from powderkeg.fit.maximum.covariance import Covariance
 from powderkeg.fit.maximum.told_rates import log_rate_slopes, rates_at, rates_by_path, tell
 from powderkeg.fit.maximum.varying import VaryingClimber
+from powderkeg.wording import bracketed, plain
 
 AT_BOUND = 1.05
 """Standard deviations up to this many times the least one are told as 0: nothing differs."""
@@ -326,6 +327,6 @@ def lines(known: pl.DataFrame) -> list[str]:
         if row["sd"] == 0.0:
             said.append(f"{what:<36}  none seen")
             continue
-        span = f"[{np.exp(row['low']):.3g}, {np.exp(row['high']):.3g}]"
-        said.append(f"{what:<36}  {row['times']:8.3g}  {span:>16}  {row['edf']:.1f} of {row['numbers']}")
+        span = f"{bracketed(np.exp(row['low']), np.exp(row['high']))}"
+        said.append(f"{what:<36}  {plain(row['times']):>8}  {span:>16}  {row['edf']:.1f} of {row['numbers']}")
     return said

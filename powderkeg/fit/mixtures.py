@@ -35,6 +35,7 @@ from powderkeg.model import Model
 from powderkeg.model.parting import part_of, part_path, parted, several
 from powderkeg.scenario import HalfLife, Quantity, Scenario
 from powderkeg.units import LN2
+from powderkeg.wording import signed
 
 DELAYS = ("written", "mixtures")
 MOST = 3
@@ -131,8 +132,9 @@ class DelaySearch:
                 break
             gained, name, made = best - rows[0][0], rows[0][1], self._bare(rows[0][2])
             count = len(_parts(made[1].problem, made[2].vector, name))
-            self.said.append(f"mechanisms.{name}: {count} half-lives in place of {count - 1} (AIC {-gained:+.1f})")
-        left = [f"{name} ({-gain:+.1f})" for name, gain in tried.items() if gain < MARGIN]
+            lower = signed(-gained, 1)
+            self.said.append(f"mechanisms.{name}: {count} half-lives in place of {count - 1} (AIC {lower})")
+        left = [f"{name} ({signed(-gain, 1)})" for name, gain in tried.items() if gain < MARGIN]
         if left:
             self.said.append(f"no further half-life of {', '.join(left)}: AIC would have to fall by {MARGIN:g}")
         return made

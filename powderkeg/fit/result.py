@@ -37,7 +37,7 @@ from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import part_of, part_path, together
 from powderkeg.scenario import Move, Profile, Quantity, Reporting, Scenario, Source, edit
 from powderkeg.showing import Plotted, as_html
-from powderkeg.wording import counted
+from powderkeg.wording import bracketed, chance, counted, plain
 
 if TYPE_CHECKING:
     from powderkeg.fit.checks.report import Checks
@@ -284,9 +284,10 @@ class Fit(Plotted):
         )
         for e in shown:
             scale, unit = e.spoken
-            error = "" if e.se is None else f"{scale * e.se:.3g}"
-            span = "" if e.low is None or e.high is None else f"[{scale * e.low:.4g}, {scale * e.high:.4g}]"
-            told = f"{e.path:<{width}}  {scale * e.estimate:10.4g}  {error:>9}  {span:>23}  {scale * e.before:8.4g}"
+            error = "" if e.se is None else plain(scale * e.se)
+            span = "" if e.low is None or e.high is None else f"{bracketed(scale * e.low, scale * e.high, 4)}"
+            found, before = plain(scale * e.estimate, 4), plain(scale * e.before, 4)
+            told = f"{e.path:<{width}}  {found:>10}  {error:>9}  {span:>23}  {before:>8}"
             lines.append(f"{told}  {unit:<8}  {e.note}".rstrip())
         if len(shown) < len(free):
             lines.append(f"{len(none)} more are {AT_ZERO}: {', '.join(e.path for e in none)}")
@@ -304,7 +305,7 @@ class Fit(Plotted):
                 if row["lr"] is None:
                     lines.append(f"{row['mechanism']:<{width}}  yes: some events could not have come without it")
                 elif row["lr"] > 0.0 or len(idle) <= FEW_AT_ZERO:
-                    lines.append(f"{row['mechanism']:<{width}}  {row['lr']:10.2f}  p {row['p']:.3g}  {said}")
+                    lines.append(f"{row['mechanism']:<{width}}  {row['lr']:10.2f}  p {chance(row['p'])}  {said}")
             if len(idle) > FEW_AT_ZERO:
                 lines.append(f"no, nothing is lost without: {', '.join(idle)}")
         if self.unexplained.height:

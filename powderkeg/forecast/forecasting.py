@@ -33,6 +33,7 @@ from powderkeg.model.parting import values_of
 from powderkeg.scenario import Given, Scenario
 from powderkeg.showing import progress_shown
 from powderkeg.simulate import blame
+from powderkeg.wording import percent, plain
 
 LONGEST = 3660
 """Days ahead that can be asked for."""
@@ -220,8 +221,8 @@ def _notes(
     if settings.background == "local":
         ground = drawer.point
         notes.append(
-            f"the background goes on from where it stands, {ground.level.sum():.2g} acts a day, and drifts; half of "
-            f"what was known of it is forgotten in {ground.drift.half_life:.0f} days, as chosen on the days before"
+            f"the background goes on from where it stands, {plain(ground.level.sum(), 2)} acts a day, and drifts; half "
+            f"of what was known of it is forgotten in {ground.drift.half_life:.0f} days, as chosen on the days before"
         )
         if drawer.chosen.alone is not None:
             notes.append(
@@ -278,5 +279,5 @@ def _warnings(model: Model, watched: Watched, exploded: float) -> list[str]:
             "what is foretold; if the record ends there, make the forecast from that day"
         )
     if exploded > 0:
-        said.append(f"{100 * exploded:.2g} % of the draws were stopped at their limit of acts: {blame(model)}")
+        said.append(f"{percent(exploded)} of the draws were stopped at their limit of acts: {blame(model)}")
     return said

@@ -23,7 +23,7 @@ from powderkeg.forecast.counts import daily, units_of
 from powderkeg.forecast.drawing import Ahead, Settings, answering
 from powderkeg.forecast.seen import Watched
 from powderkeg.model import Model
-from powderkeg.wording import measured, percent
+from powderkeg.wording import measured, percent, plain
 
 NOTHING = "nothing is done"
 
@@ -132,8 +132,8 @@ def change_in_words(row: Mapping[str, Any]) -> dict[str, str]:
         "what": f"{row['title']}: {kind}" if kind else row["title"],
         "without": form(row["without"]),
         "with": form(row["with"]),
-        "difference": f"{scale * row['difference']:+.3g}{unit}",
-        "span": f"{scale * row['low']:+.3g} to {scale * row['high']:+.3g}",
+        "difference": f"{plain(scale * row['difference'], signed=True)}{unit}",
+        "span": f"{plain(scale * row['low'], signed=True)} to {plain(scale * row['high'], signed=True)}",
     }
 
 

@@ -31,6 +31,7 @@ from powderkeg.hawkes.result import HawkesFit
 from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import spectral_radius
 from powderkeg.units import LN2
+from powderkeg.wording import plain
 
 LONGEST = 0.2
 """Half-lives are sought up to this share of the window: what fades more slowly cannot be told from the background."""
@@ -155,7 +156,7 @@ def _unsettled(found: _Fitted, decays_free: bool) -> str:
         )
     if len(d.in_column) > d.n_types:
         ways.append("allow fewer pairs (`support`)")
-    short = f"{found.proof.missing:.2g} nats" if math.isfinite(found.proof.missing) else "an unknown amount"
+    short = f"{plain(found.proof.missing, 2)} nats" if math.isfinite(found.proof.missing) else "an unknown amount"
     return f"the fit did not settle: its log likelihood may be {short} short of the greatest; " + ", or ".join(
         ways or ["look at the events: are there doubles, or hardly any?"]
     )
@@ -358,9 +359,9 @@ def _odd_window(streams: TypeStreams) -> list[str]:
     if n < FEWEST or not silence > max(ALONE * float(np.diff(streams.time).max()), 0.5 * last):
         return []
     return [
-        f"nothing happens in the last {silence * streams.stamp:.4g} of {streams.days * streams.stamp:.4g}, {ALONE:g} "
-        "times longer than the longest wait before: if it was not watched so long, or the end is in another unit than "
-        "the times, `days` or `end` is wrong, and the silence is explained by excitation"
+        f"nothing happens in the last {plain(silence * streams.stamp, 4)} of {plain(streams.days * streams.stamp, 4)}, "
+        f"{ALONE:g} times longer than the longest wait before: if it was not watched so long, or the end is in another "
+        "unit than the times, `days` or `end` is wrong, and the silence is explained by excitation"
     ]
 
 
@@ -368,7 +369,7 @@ def _odd_decays(known: Floats, slowest: float, fastest: float, stamp: float) -> 
     """Decays that were given and of which these events can say nothing."""
     said = []
     for decay in np.unique(known):
-        half_life = f"{LN2 / decay * stamp:.3g}"
+        half_life = plain(LN2 / decay * stamp)
         if decay < slowest:
             said.append(
                 f"the half-life {half_life} that was given is longer than {LONGEST:g} of the window: its answers "
@@ -401,7 +402,7 @@ def _cautions(
         fastest = found.point.decay[used & (theta < upper - near)].max(initial=0.0)
         if not streams.by_day and fastest > 100.0 * len(streams.time) / streams.watched:
             said.append(
-                f"a half-life of {LN2 / fastest:.3g}, more than a hundred times shorter than the usual wait between "
+                f"a half-life of {plain(LN2 / fastest)}, more than a hundred times shorter than the usual wait between "
                 "events: are there doubles of the same event?"
             )
         if (used & (theta >= upper - near)).any():

@@ -23,6 +23,7 @@ from scipy import special
 from powderkeg.engine.arrays import Floats
 from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
 from powderkeg.hawkes.exact import ExactLikelihood, Point
+from powderkeg.wording import chance
 
 BLOCKS = 20
 LEAST_EXPECTED = 5.0
@@ -52,7 +53,7 @@ class HawkesResiduals:
         titles = {"ground": "waits between events, all types", "types": "waits between events, type by type",
                   "counts": "events by type and part of the window"}  # fmt: skip
         return "\n".join(
-            f"{titles[name]:<40} p {test['p']:.3g}" + ("" if test["p"] >= 0.05 else "  does not fit")
+            f"{titles[name]:<40} p {chance(test['p'])}" + ("" if test["p"] >= 0.05 else "  does not fit")
             for name, test in self.tests.items()
         )
 

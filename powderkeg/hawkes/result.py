@@ -26,6 +26,7 @@ from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import Model, branching_matrix, from_arrays, spectral_radius
 from powderkeg.simulate import Runs, simulate
 from powderkeg.units import LN2
+from powderkeg.wording import bracketed, plain
 
 Masked = np.ma.MaskedArray[Any, np.dtype[np.float64]]
 MOST_SHOWN = 24
@@ -321,7 +322,7 @@ class HawkesFit:
         said = f" (se {self.branching_ratio_se:.3f})" if self.branching_ratio_se is not None else ""
         several = f" in {len(self.streams.windows)} histories" if self.streams.windows else ""
         lines = [
-            f"{self.events_used:,} events of {len(self.names)} types over {self.days:,.6g}{several}; "
+            f"{self.events_used:,} events of {len(self.names)} types over {plain(self.days, 6)}{several}; "
             f"likelihood: {self.likelihood}",
             f"log likelihood {self.log_likelihood:.2f}; branching ratio {self.branching_ratio:.3f}{said}",
         ]
@@ -330,18 +331,18 @@ class HawkesFit:
             how = _span(row, f", {100 * self.level:.0f} % interval ") if self.decays_free else " (given)"
             if self.decays_free and self.spread is not None and not how:
                 how = " (not told by the events)"
-            lines.append(f"half-life{of} {row['half_life']:.4g}: decay {row['decay']:.4g}{how}")
+            lines.append(f"half-life{of} {plain(row['half_life'], 4)}: decay {plain(row['decay'], 4)}{how}")
         percent = f"{100 * self.level:.0f} % interval"
         width = max(len(name) for name in (*self.names, "background"))
         lines += ["", f"{'background':<{width}}  {'rate':>10}  {'se':>9}  {percent}"]
         for row in self.rates().head(MOST_SHOWN).iter_rows(named=True):
-            lines.append(f"{row['type']:<{width}}  {row['rate']:10.4g}  {_number(row['se']):>9}  {_span(row)}")
+            lines.append(f"{row['type']:<{width}}  {plain(row['rate'], 4):>10}  {_number(row['se']):>9}  {_span(row)}")
         links = self.links().filter(pl.col("answers") > 0).sort("answers", descending=True)
         lines += ["", f"{'from':<{width}}  {'to':<{width}}  {'answers':>10}  {'se':>9}  {percent}"]
         for row in links.head(MOST_SHOWN).iter_rows(named=True):
             lines.append(
-                f"{row['source']:<{width}}  {row['target']:<{width}}  {row['answers']:10.4g}  {_number(row['se']):>9}  "
-                f"{_span(row)}"
+                f"{row['source']:<{width}}  {row['target']:<{width}}  {plain(row['answers'], 4):>10}  "
+                f"{_number(row['se']):>9}  {_span(row)}"
             )
         total = len(self.rows.layout.in_column)
         hidden = max(0, links.height - MOST_SHOWN)
@@ -407,10 +408,10 @@ def _plain(values: Floats | Masked | None) -> Any:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else plain(value)
 
 
 def _span(row: dict[str, Any], before: str = "") -> str:
     if row["low"] is None or row["high"] is None:
         return ""
-    return f"{before}[{row['low']:.4g}, {row['high']:.4g}]"
+    return f"{before}{bracketed(row['low'], row['high'], 4)}"

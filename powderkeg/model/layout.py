@@ -182,7 +182,7 @@ def _move(move: Data) -> str:
         text += f"; {move['effects']}"
     if move["deaths"] is not None:
         dead = move["deaths"]
-        text += f"; in {percent(1.0 - dead['none'])} people die, then {dead['mean_if_any']:.3g} on average"
+        text += f"; in {percent(1.0 - dead['none'])} people die, then {number(dead['mean_if_any'])} on average"
         text += f" (one act in 100 kills more than {dead['one_in_100']:,.0f})"
     elif move["hurts"] != "none":
         text += f"; {'people die' if move['hurts'] == 'death' else 'people are hurt'}"

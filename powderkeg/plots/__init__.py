@@ -4,6 +4,9 @@ In: Polars frames (and lines of a record). Out: Altair charts, which `save` writ
 without a network. Nothing here counts or simulates.
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
+from powderkeg.errors import no_attribute
 from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.comparison import differences
 from powderkeg.plots.family import family_tree, who_sets_off_whom
@@ -47,3 +50,12 @@ __all__ = [
     "tornado",
     "who_sets_off_whom",
 ]
+
+
+def _missing(name: str) -> NoReturn:
+    raise no_attribute(__name__, name, __all__)
+
+
+# Type checkers must not see it: to them any misspelt name would be there.
+if not TYPE_CHECKING:
+    __getattr__ = _missing

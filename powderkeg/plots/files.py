@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from powderkeg.errors import Fault, PowderkegError, UsageError
 from powderkeg.plots.names import cut_names
 from powderkeg.plots.slim import slim
+from powderkeg.wording import isolated
 from powderkeg.writing.apart import DrawerApart
 from powderkeg.writing.files import write_whole
 
@@ -109,10 +110,11 @@ def _picture(spec: dict[str, Any], name: str, label: str, apart: DrawerApart | N
         tag = parent.tag.removeprefix(f"{{{SVG}}}")
         if tag not in DRAWN:
             raise ValueError(f"a figure holds an element that does not belong there: {tag}")
+        parent.text = isolated(parent.text or "") or None
         hint = parent.get("aria-label")
         if hint and parent.get("aria-roledescription") not in SILENT:
             hover = ElementTree.Element(f"{{{SVG}}}title")
-            hover.text = hint
+            hover.text = isolated(hint)
             parent.insert(0, hover)
         for key, value in list(parent.attrib.items()):
             if key == "id":
@@ -125,7 +127,7 @@ def _picture(spec: dict[str, Any], name: str, label: str, apart: DrawerApart | N
         for key in [key for key in parent.attrib if key == "role" or key.startswith("aria-")]:
             del parent.attrib[key]
     root.set("role", "img")
-    root.set("aria-label", label)
+    root.set("aria-label", isolated(label))
     ElementTree.register_namespace("", SVG)
     return ElementTree.tostring(root, encoding="unicode")
 

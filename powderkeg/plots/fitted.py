@@ -33,7 +33,7 @@ from powderkeg.plots.theme import (
     whole,
     words,
 )
-from powderkeg.wording import measured
+from powderkeg.wording import measured, signed
 
 ROW = 26
 HALF = 300
@@ -408,7 +408,7 @@ def foreseen(
             {
                 "begin": _day(start, a), "end": _day(start, z), "nats": float(v),
                 "side": "ahead" if v >= 0 else "behind",
-                "what": words(f"{_day(start, a)}: {v:+.1f} nats against {name}"),
+                "what": words(f"{_day(start, a)}: {signed(v, 1)} nats against {name}"),
             }
             for a, z, v in zip(begin, ends, values, strict=True)
         ]  # fmt: skip

@@ -10,6 +10,7 @@ import altair as alt
 import polars as pl
 
 from powderkeg.plots.theme import MODEL, NEUTRAL, PALE, WIDTH, chart_of, whole
+from powderkeg.wording import bracketed, plain
 
 ROW = 18
 TALL = 110
@@ -30,7 +31,7 @@ def effects(frame: pl.DataFrame, level: float = 0.9, title: str = "How busy each
     for key, part in (seen if seen.height else frame).group_by("what", maintain_order=True):
         far = part.with_columns(away=pl.col("times").log().abs()).sort("away", descending=True).head(MOST)
         rows = [
-            {**row, "told": f"{row['name']}: {row['times']:.2g} times [{row['low']:.2g}, {row['high']:.2g}], "
+            {**row, "told": f"{row['name']}: {plain(row['times'], 2)} times {bracketed(row['low'], row['high'], 2)}, "
                             f"{row['events']:,} events"}
             for row in far.sort("times", descending=True).to_dicts()
         ]  # fmt: skip

@@ -32,6 +32,7 @@ from powderkeg.plots.theme import (
     time_axis,
     words,
 )
+from powderkeg.wording import plain
 
 LANE = 66
 TALLEST = 0.4
@@ -70,7 +71,7 @@ def replayed(
         "No new acts."
         if not bands
         else (
-            f"Green at the foot of a lane: new acts, at most {peak:.2g} a replay in {width:.0f} "
+            f"Green at the foot of a lane: new acts, at most {plain(peak, 2)} a replay in {width:.0f} "
             f"day{'s' * (round(width) != 1)}, on a square-root scale."
         )
     )
@@ -196,7 +197,7 @@ def _bands(
                 "when": stamp(start, first), "until": stamp(start, min(first + width, end)), "y": foot,
                 "tip": foot - BAND_HEIGHT * math.sqrt(row["per_replay"] / peak),
                 "what": words(f"{row['source']} from {start + timedelta(days=math.floor(first))}, {width:.0f} days: "
-                              f"{row['per_replay']:.2g} new acts a replay"),
+                              f"{plain(row['per_replay'], 2)} new acts a replay"),
             }
         )  # fmt: skip
     return rows, peak, width

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
+from powderkeg.wording import unbroken
+
 ROOM = 350
 """Pixels: what a telephone of 360 shows, a hair smaller than drawn."""
 LABELS = 120
@@ -145,7 +147,7 @@ def _in_a_column(view: Spec) -> None:
         for key, letters in (("text", TITLE), ("subtitle", LINE)):
             if key in head:
                 lines = head[key] if isinstance(head[key], list) else [head[key]]
-                head[key] = [part for line in _whole(lines) for part in wrap(line, letters)]
+                head[key] = [part for line in _whole(lines) for part in wrap(unbroken(line), letters)]
     for layer in _layers(view):
         mark = layer.get("mark")
         if isinstance(mark, dict) and mark.get("type") == "text" and mark.get("limit", 0) > LABELS:

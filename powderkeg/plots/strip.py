@@ -30,6 +30,7 @@ from powderkeg.plots.theme import (
     time_axis,
     words,
 )
+from powderkeg.wording import plain
 
 LANE = 58
 """Pixels an actor's lane is high."""
@@ -100,7 +101,7 @@ def history(
             *(
                 []
                 if bin_days is None
-                else [f"A stroke stands for all of its kind in {bin_days:.2g} days, the harshest."]
+                else [f"A stroke stands for all of its kind in {plain(bin_days, 2)} days, the harshest."]
             ),
         ],
         height=LANE * len(lanes),

@@ -12,6 +12,7 @@ import altair as alt
 
 from powderkeg.analyze.outcomes import SHARE_UNITS
 from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, figure, row_name, whole, words
+from powderkeg.wording import plain
 
 if TYPE_CHECKING:
     import polars as pl
@@ -134,4 +135,6 @@ def tornado(table: pl.DataFrame, outcome: str, method: str) -> alt.LayerChart:
 
 
 def _label(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        return plain(value, 4)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -18,6 +18,7 @@ import altair as alt
 
 from powderkeg.plots.shown import Whole, shown
 from powderkeg.units import YEAR
+from powderkeg.wording import unbroken
 
 INK = "#1f2328"
 SOFT = "#57606a"
@@ -79,7 +80,7 @@ def figure(
     beside  pixels that stand beside the plotting area at the least: the words have them too
     """
     letters = int((width + beside) / LETTER)
-    lines = [part for line in subtitle for part in wrap(line, letters)]
+    lines = [part for line in subtitle for part in wrap(unbroken(line), letters)]
     head = alt.TitleParams(words(title), subtitle=lines, offset=offset)
     layered = cast("alt.LayerChart", alt.layer(*layers))  # layers of ours have no facets
     return whole(layered.properties(width=width, height=height, title=head))

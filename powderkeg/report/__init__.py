@@ -11,11 +11,12 @@ import shlex
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
 from powderkeg.analyze.outcomes import SHARE_UNITS, when_first
+from powderkeg.errors import no_attribute
 from powderkeg.report.results import MOST_LISTED, Results, gather, summary
 from powderkeg.wording import in_years, percent
 from powderkeg.wording import measured as figures_of
@@ -191,3 +192,12 @@ def _template() -> Template:
         "–" if value is None else percent(value) if form == "share" else figures_of(value)
     )
     return world.get_template("page.html")
+
+
+def _missing(name: str) -> NoReturn:
+    raise no_attribute(__name__, name, __all__)
+
+
+# Type checkers must not see it: to them any misspelt name would be there.
+if not TYPE_CHECKING:
+    __getattr__ = _missing

@@ -207,7 +207,7 @@ def _row(effect: Effect) -> dict[str, Any]:
         "baseline": value(effect.baseline, effect.unit),
         "value": value(effect.value, effect.unit),
         "change": change(effect.as_dict()),
-        "range": span.replace("-", "−"),
+        "range": span,
         "sign": "–" if effect.same_sign is None else percent(effect.same_sign),
         "differing": effect.differing,
         "unpaired": unpaired,

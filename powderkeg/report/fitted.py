@@ -21,7 +21,7 @@ from powderkeg.model.parting import together
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import measured, percent
+from powderkeg.wording import measured, percent, plain, signed
 
 if TYPE_CHECKING:
     from powderkeg.fit import Estimate, Fit
@@ -63,8 +63,8 @@ def figures(fit: Fit, checks: Checks | None) -> dict[str, Any]:
         model = np.array(ahead.by_stretch["model"])
         leads = {lead.reference: (model - np.array(ahead.by_stretch[lead.reference])).tolist() for lead in ahead.leads}
         told = [
-            f"{_signed(lead.nats)} nats against {_named(lead.reference)}, 90 % interval {_signed(lead.low)} to "
-            f"{_signed(lead.high)}"
+            f"{signed(lead.nats, 1)} nats against {_named(lead.reference)}, 90 % interval {signed(lead.low, 1)} to "
+            f"{signed(lead.high, 1)}"
             for lead in ahead.leads
         ]
         end = ahead.fitted_days + ahead.days
@@ -313,10 +313,6 @@ def _named(reference: str) -> str:
     return f"a {reference}" if reference.startswith("constant") else f"the {reference}"
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
-
-
 def _chance(p: float) -> str:
     return f"p {p:.2f}" if p >= 0.005 else "p below 0.005"
 
@@ -324,7 +320,7 @@ def _chance(p: float) -> str:
 def _test(test: Any) -> dict[str, Any]:
     return {
         "title": test.title,
-        "statistic": f"{test.statistic:.3g}",
+        "statistic": plain(test.statistic),
         "cells": f"{test.cells:,}",
         "p": f"{test.p:.3f}" if test.p >= 0.0005 else "<0.001",
         "passes": test.passes,

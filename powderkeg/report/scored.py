@@ -13,7 +13,7 @@ import polars as pl
 from powderkeg import plots
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.version import __version__
-from powderkeg.wording import percent
+from powderkeg.wording import percent, signed, signed_span
 
 if TYPE_CHECKING:
     from powderkeg.forecast.backtest import Backtest
@@ -108,8 +108,8 @@ def _verdict(found: Backtest, table: pl.DataFrame, horizon: int) -> dict[str, st
 
 def _difference(row: Mapping[str, Any], name: str = "difference") -> str:
     low, high = ("low", "high") if name == "difference" else (f"{name}_low", f"{name}_high")
-    span = "" if row[low] is None else f" [{row[low]:+.3f}, {row[high]:+.3f}]"
-    return f"{row[name]:+.3f}{span}"
+    span = "" if row[low] is None else f" {signed_span(row[low], row[high], 3)}"
+    return f"{signed(row[name], 3)}{span}"
 
 
 def _scores(found: Backtest, table: pl.DataFrame, metric: str, title: str, more: bool) -> dict[str, Any]:

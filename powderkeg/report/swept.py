@@ -18,7 +18,7 @@ from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.units import YEAR
 from powderkeg.version import __version__
-from powderkeg.wording import counted, measured, percent
+from powderkeg.wording import counted, measured, percent, plain
 
 MOST_POINTS = 200
 """Rows of a table on the page; the files beside it have all."""
@@ -137,7 +137,7 @@ def _sensitivity_tables(found: Sensitivity, outcomes: Sequence[str]) -> list[dic
 
 
 def _written(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return plain(value, 4) if isinstance(value, float) else str(value)
 
 
 def _interval(low: float | None, high: float | None, unit: str) -> str:
@@ -148,8 +148,7 @@ def _signed(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     scale, tail = (100.0, POINTS) if unit in SHARE_UNITS else (1.0, "")
-    sign = "+" if value else ""
-    return f"{scale * value:{sign}.3g}{tail}".replace("-", "−")
+    return f"{plain(scale * value, signed=True)}{tail}"
 
 
 def _signed_interval(low: float | None, high: float | None, unit: str) -> str:

@@ -36,6 +36,7 @@ from powderkeg.simulate.runs import Runs, system_of
 from powderkeg.simulate.sizes import candidates_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
+from powderkeg.wording import plain
 
 EVENT_LIMIT = 1_000_000
 """Events in one replicate before it is stopped and called exploded, unless `limit` says otherwise."""
@@ -163,7 +164,7 @@ def blame(model: Model | System, world: World | None = None) -> str:
     if not found.drivers:
         return "no mechanism feeds it: its background rates are that high"
     path, share = found.drivers[0]
-    return f"branching ratio {found.worst:.3g} {found.departure}, largest contributor {path} ({share:.2f})"
+    return f"branching ratio {plain(found.worst)} {found.departure}, largest contributor {path} ({share:.2f})"
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.simulate.workers import Spares, workers_for
 from powderkeg.units import YEAR
+from powderkeg.wording import bracketed, plain
 
 PIECES = plain_pieces("splitting job")
 ENOUGH = 20
@@ -127,12 +128,13 @@ class Rare:
         return None if self.plain_work is None else self.plain_work / self.work
 
     def __str__(self) -> str:
-        within = f"within {self.days / YEAR:.3g} years"
+        within = f"within {plain(self.days / YEAR)} years"
         if self.probability is None:
-            return f"{self.title}, {within}: less than {self.less_than:.2g} with {100 * self.level:g} % confidence"
+            most = plain(self.less_than, 2)
+            return f"{self.title}, {within}: less than {most} with {100 * self.level:g} % confidence"
         return (
-            f"{self.title}, {within}: {self.probability:.3g} "
-            f"[{self.low:.2g}, {self.high:.2g}] with {100 * self.level:g} % confidence"
+            f"{self.title}, {within}: {plain(self.probability)} "
+            f"{bracketed(self.low, self.high, 2)} with {100 * self.level:g} % confidence"
         )
 
     def as_dict(self) -> dict[str, Any]:

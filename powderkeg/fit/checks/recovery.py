@@ -28,6 +28,7 @@ from powderkeg.fit.maximum.posterior_rates import drawn_multiples, settled, with
 from powderkeg.fit.rounds import settle
 from powderkeg.simulate import Runs, simulate
 from powderkeg.simulate.pieces import made_in_order
+from powderkeg.wording import plain
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -79,12 +80,13 @@ class Recovery:
         width = max([len(row["path"]) for row in rows] + [9])
         lines.append(f"{'parameter':<{width}}  {'from':>9}  {'mean':>9}  {'spread':>9}  held in intervals")
         for row in rows:
-            mean, spread = ("" if row[key] is None else f"{row[key]:.4g}" for key in ("mean", "spread"))
+            mean, spread = ("" if row[key] is None else plain(row[key], 4) for key in ("mean", "spread"))
             covered = "" if row["covered"] is None else f"{100 * row['covered']:.0f} % of {row['intervals']}"
             limit = float(special.stdtrit(max(self.refits - 1, 1), 1.0 - 0.5 * BIASED))
             biased = row["bias_se"] is not None and abs(row["bias"]) > limit * row["bias_se"] > 0.0
             flag = "  comes out too high" if biased and row["bias"] > 0 else "  comes out too low" if biased else ""
-            lines.append(f"{row['path']:<{width}}  {row['simulated']:9.4g}  {mean:>9}  {spread:>9}  {covered}{flag}")
+            numbers = f"{plain(row['simulated'], 4):>9}  {mean:>9}  {spread:>9}"
+            lines.append(f"{row['path']:<{width}}  {numbers}  {covered}{flag}")
         return lines
 
 

@@ -24,6 +24,7 @@ from powderkeg.fit.days.completed import completed, known, middle_ones
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated
 from powderkeg.showing import Plotted, progress_shown
 from powderkeg.simulate.memory import budget
+from powderkeg.wording import bracketed, plain, signed
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -102,7 +103,7 @@ class Checks(Plotted):
         lines = [f"{'residuals':<{width}}  statistic  cells       p"]
         for test in self.tests:
             flag = "" if test.passes else f"  does not fit: {test.meaning}"
-            lines.append(f"{test.title:<{width}}  {test.statistic:9.4g}  {test.cells:5d}  {test.p:6.3f}{flag}")
+            lines.append(f"{test.title:<{width}}  {plain(test.statistic, 4):>9}  {test.cells:5d}  {test.p:6.3f}{flag}")
         untested = self.residuals.untested
         if untested:
             more = f" and {len(untested) - 6} more" if len(untested) > 6 else ""
@@ -119,9 +120,9 @@ class Checks(Plotted):
             f"{'':<{width}}  {'record':>9}  {'model':>9}  {'nine in ten':>21}       p",
         ]
         for check in self.checks:
-            span = f"[{check.low:.4g}, {check.high:.4g}]"
+            span = f"{bracketed(check.low, check.high, 4)}"
             flag = "" if check.passes else "  does not fit"
-            numbers = f"{check.observed:9.4g}  {check.simulated:9.4g}  {span:>21}  {check.p:6.3f}"
+            numbers = f"{plain(check.observed, 4):>9}  {plain(check.simulated, 4):>9}  {span:>21}  {check.p:6.3f}"
             lines.append(f"{check.title:<{width}}  {numbers}{flag}")
         if any(check.name == "kinds" and not check.passes for check in self.checks):
             outside = [
@@ -150,8 +151,8 @@ class Checks(Plotted):
             word = "better" if lead.nats >= 0 else "worse"
             sure = "" if lead.is_clear else "; not clear"
             lines.append(
-                f"  {abs(lead.nats):.1f} nats {word} than {_article(lead.reference)} (90 % interval {lead.low:+.1f} to "
-                f"{lead.high:+.1f}, {lead.per_act:+.3f} an act{sure})"
+                f"  {abs(lead.nats):.1f} nats {word} than {_article(lead.reference)} (90 % interval "
+                f"{signed(lead.low, 1)} to {signed(lead.high, 1)}, {signed(lead.per_act, 3)} an act{sure})"
             )
         if found.test is not None:
             flag = "" if found.test.passes else f"  does not fit: {found.test.meaning}"

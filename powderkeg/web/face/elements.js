@@ -3,6 +3,15 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LONGEST_LABEL = 90;
+const LEFTWARD = "\\u0590-\\u08ff\\ufb1d-\\ufdff\\ufe70-\\ufefc\\u{10800}-\\u{10fff}\\u{1e800}-\\u{1efff}";
+const LEFTWARD_RUN = new RegExp(`[${LEFTWARD}](?:(?:[^\\p{L}\\p{N}${LEFTWARD}]|[0-9])*[${LEFTWARD}])*`, "gu");
+const BEFORE_UNIT = /(?<=[\d\]]) (?=[%\u2030\u00d7]|(?:days?|hours?|weeks?|months?|years?|minutes?|seconds?|points?|nats)\b)/g;
+const AS_IT_IS = ["pre", "code", "option", "textarea", "script", "style"];
+
+/** A text as `powderkeg.wording` settles it: numbers keep their units, names from right to left turn nothing round. */
+function settled(text) {
+  return String(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, "").replace(LEFTWARD_RUN, "\u2068$&\u2069").replace(BEFORE_UNIT, "\u00a0");
+}
 
 /** An element. `given`: attributes; `on`: {event: listener}; `text`: its text. Children: elements or strings. */
 function h(tag, given = {}, ...children) {
@@ -14,13 +23,15 @@ function s(tag, given = {}, ...children) {
 }
 
 function filled(element, given, children) {
+  const said = AS_IT_IS.includes(element.localName) ? String : settled;
   for (const [name, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
-    else if (name === "text") element.textContent = value;
+    else if (name === "text") element.textContent = said(value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  const kept = children.filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...kept.map((child) => child instanceof Node ? child : said(child)));
   return element;
 }
 
@@ -59,7 +70,8 @@ function put(element, ...children) {
 
 /** Set a text only where it changes: screen readers and the browser's layout are spared the rest. */
 function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const said = settled(text);
+  if (element.textContent !== said) element.textContent = said;
 }
 
 const seen = new ResizeObserver((entries) => {

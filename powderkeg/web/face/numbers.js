@@ -3,23 +3,35 @@
 
 const MINUS = "\u2212";
 const YEAR = 365.25;
+const RAISED = { "-": "\u207b", ...Object.fromEntries([..."\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"].map((sign, one) => [one, sign])) };
 
 /** A number that somebody wrote: three digits, no exponent where that is readable. */
 function written(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "\u2013";
+  return plain(value, 3);
+}
+
+/** So many digits, plain; a power of ten where zeros would have to be counted. */
+function plain(value, digits) {
   const size = Math.abs(value);
-  if (value !== 0 && (size < 1e-5 || size >= 1e9)) return tidy(value.toPrecision(3));
-  if (size >= 1000) return grouped(Math.round(value));
-  return tidy(String(size > 0 && size < 0.001 ? Number(value.toFixed(6)) : Number(value.toPrecision(3))));
+  if (value !== 0 && (size < 1e-7 || size >= 1e15)) {
+    const [head, power] = size.toExponential(digits - 1).split("e");
+    const raised = power.replace("+", "").replace(/./g, (one) => RAISED[one]);
+    return `${value < 0 ? MINUS : ""}${Number(head)} \u00d7 10${raised}`;
+  }
+  if (size >= 10 ** (digits - 1)) return grouped(Math.round(value));
+  const places = size > 0 ? digits - 1 - Math.floor(Math.log10(size)) : 0;
+  const told = Number(size.toPrecision(digits)).toFixed(Math.min(Math.max(places, 0), 20));
+  return (value < 0 ? MINUS : "") + (told.includes(".") ? told.replace(/\.?0+$/, "") : told);
 }
 
 /** A number that was counted or estimated: three figures, two below 1, whole numbers as they are. */
 function measured(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "\u2013";
   const size = Math.abs(value);
+  if (size >= 1e15 || (size >= 1e-9 && size < 0.0005)) return plain(value, 2);
   if (Math.abs(value - Math.round(value)) < 1e-9 || size >= 100) return grouped(Math.round(value));
-  if (size < 0.0005) return tidy(value.toExponential(1));
-  return tidy(value.toPrecision(size >= 1 ? 3 : 2));
+  return tidy(value.toPrecision(size >= 1 ? 3 : 2).replace(/\.$/, ""));
 }
 
 /** A share in percent: two digits, but never 0 or 100 where it is not. */
