@@ -84,6 +84,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
+def deed(who: str, act: str, whom: str = "") -> str:
+    """Protesters → Police: lifts a blockade. Titles of actors are one or many: no sentence fits both, this does."""
+    return f"{who} → {whom}: {act}" if whom else f"{who}: {act}"
+
+
 def in_years(years: float) -> str:
     """1 year, 2.5 years."""
     return f"{years:g} {'year' if years == 1 else 'years'}"

@@ -366,6 +366,24 @@ def test_chance_does_not_pass_for_doubt() -> None:
     assert 0.84 < np.mean([low is None for low in told]) < 0.95
 
 
+def test_as_many_runs_as_are_named_tell_doubt_from_chance() -> None:
+    """True spread 0.3, chance 1 in each set at 500 runs: where chance hides it, the number that is named is enough."""
+    rng = np.random.default_rng(3)
+    plain = effect(measure(np.zeros(500)), measure(rng.normal(1.0, 1.0, 500)))
+
+    def under(runs: float) -> Effect:
+        chance = 500.0 / runs
+        return with_ranges(plain, [Under(rng.normal(1.0, (0.09 + chance) ** 0.5), chance) for _ in range(40)], 0.9)
+
+    found = [under(500) for _ in range(300)]
+    hidden = [one for one in found if one.range_low is None]
+    named = [one.runs_to_tell for one in hidden if one.runs_to_tell is not None]
+    assert len(hidden) > 200
+    assert all(one.runs_to_tell is None for one in found if one.range_low is not None)
+    assert 2000 < float(np.median(named)) < 6000
+    assert np.mean([under(runs).range_low is not None for runs in named]) > 0.65
+
+
 def test_doubt_is_as_wide_as_it_is() -> None:
     """True spread 1, chance 1 in each set: 90 % of the differences within 1.64 on either side, not 2.3."""
     rng = np.random.default_rng(2)

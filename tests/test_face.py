@@ -110,7 +110,7 @@ def test_runs_are_added_while_nobody_touches_anything_and_narrow_the_band(fresh:
     fresh.evaluate("powderkeg.face.runs.kept.clear()")
     move(fresh, "moves.m23.rate", 300)
     runs_of(fresh, 200)
-    assert fresh.inner_text("#runs-behind").startswith("200 runs of 10 years in each world. Seed 1")
+    assert fresh.inner_text("#runs-behind").startswith("200 runs of 10\u00a0years in each world. Seed 1")
     few = width(difference(fresh, "raids"))
     fresh.evaluate("powderkeg.face.runs.limit = 1000; powderkeg.face.changed()")
     runs_of(fresh, 1000)

@@ -167,7 +167,7 @@ def test_marks_carry_their_hover_text() -> None:
 
 def test_a_curve_of_a_family_tells_its_probability() -> None:
     text = drawn("family")
-    assert "75 %: kosovo impose serbia set off" in text
+    assert "75 %: “kosovo → serbia: impose” set off" in text
     assert drawn("family of many").count("others") >= 1
     assert "5 others" in drawn("who sets off whom, many")
 
@@ -265,3 +265,32 @@ def test_numbers_have_three_figures(value: float | None, said: str) -> None:
 def test_words_from_outside_become_one_short_line() -> None:
     assert words("a\nb\tc\x00d\u202ee") == "a b c d e"
     assert len(words("x" * 1000)) == LONGEST_LABEL
+
+
+def test_of_very_many_actors_those_that_act_most_are_drawn() -> None:
+    """200 lanes were a figure of fifteen screens; what is left out is said."""
+    many = pl.DataFrame(
+        [
+            {"time": 1.0 + k, "source": f"actor {a}", "act": "raid", "target": None, "tone": "hostile", "heat": 1.0}
+            for a in range(200)
+            for k in range(1 + (a >= 180))
+        ],
+        schema_overrides={"target": pl.String},
+    )
+    chart = plots.history(many, STANDOFFS.clear(), START, 40, {f"actor {a}": f"Actor {a}" for a in range(200)})
+    told = chart.to_dict(validate=False)
+    assert "The 24 actors that act most; 176 other actors, with 176 acts, are not drawn." in told["title"]["subtitle"]
+    text = json.dumps(told)
+    assert "220 acts" in text
+    assert all(f"Actor {a}\\" in text for a in range(180, 200))
+    assert told["height"] < 1500
+
+
+def test_of_very_many_bars_the_largest_are_drawn() -> None:
+    shares = pl.DataFrame(
+        [{"name": f"actor {k}", "share": (k + 1) / 5050, "low": 0.0, "high": 0.1} for k in range(100)]
+    )
+    told = plots.openers(shares).to_dict(validate=False)
+    assert "The 20 largest; 80 others have 64\u00a0% together." in told["title"]["subtitle"]
+    assert "actor 80\\" in json.dumps(told)
+    assert "actor 79\\" not in json.dumps(told)

@@ -228,3 +228,14 @@ def test_the_summary_has_what_machines_were_promised(results: Results) -> None:
     assert episodes["ends"]["resolved"] == pytest.approx(0.2)
     assert episodes["openers"]["kosovo"] == pytest.approx(0.6)
     assert episodes["median_days"] == pytest.approx(2.5)
+
+
+def test_of_long_tables_the_first_rows_stand_on_the_page(results: Results) -> None:
+    """180 openers and 787 guesses were twenty sheets of paper; the files beside the page have all."""
+    guesses = tuple(
+        {"path": f"moves.m{k}.rate", "value": 1.0, "low": 0.5, "high": 2.0, "unit": "a year"} for k in range(200)
+    )
+    text = page(replace(results, guesses=guesses, n_guesses=200), ["scenario.resolved.json"])
+    assert "moves.m59.rate" in text
+    assert "moves.m60.rate" not in text
+    assert "140 more are in <samp>scenario.resolved.json</samp>." in text

@@ -153,7 +153,7 @@ def show(screen: Screen, found: Comparison) -> None:
     """One table an intervention."""
     if screen.is_silent:
         return
-    from powderkeg.report.compared import findings, one_sided, unneeded
+    from powderkeg.report.compared import findings, one_sided, unneeded, unsettled
     from powderkeg.wording import counted, in_years, signed
 
     c = found
@@ -169,10 +169,12 @@ def show(screen: Screen, found: Comparison) -> None:
     screen.say()
     heads = ["", "without", "with", f"difference [{100 * c.level:g} % interval]"]
     heads += [*(["under other numbers"] if c.sets else []), "verdict", "as good as"]
+    every: list[Effect] = []
     for one in c.interventions:
         shown = (*one.outcomes, *(e for e in one.standoffs if e.name in ("standoffs", "mean_days")))
         rows = [_row(effect, bool(c.sets)) for effect in shown]
         screen.table(heads, rows, f"{one.title} ({one.name})")
+        every += shown
         if one.idle:
             screen.paragraph(f"It cannot change anything: {one.idle}.")
         if one.not_needed:
@@ -191,12 +193,15 @@ def show(screen: Screen, found: Comparison) -> None:
         "more runs would shrink. "
         + (
             "Under other numbers: what the scenario's own ranges leave open, which more runs would not shrink; "
-            "'?' where it is lost in chance; 'better ?' where other numbers could turn it round. "
+            "'better ?' where other numbers could turn it round. "
             if c.sets
             else ""
         )
         + "As good as: how many times as many unpaired runs would have been as sure."
     )
+    lost = unsettled(c, every)
+    if lost:
+        screen.paragraph(lost)
     if c.stopped_under:
         screen.paragraph(
             f"Under other numbers, {counted(c.stopped_under, 'run was', 'runs were')} stopped at the limit of events."

@@ -18,7 +18,7 @@ import polars as pl
 from powderkeg.plots.names import BREAK, SPLIT, folded
 from powderkeg.plots.slim import WIDE
 from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, SOFT, WIDTH, chart_of, figure, row_name, words
-from powderkeg.wording import percent
+from powderkeg.wording import deed, percent
 
 LANE = 62
 """Pixels an actor's lane is high, where lanes are few."""
@@ -101,7 +101,7 @@ def family_tree(
 
 
 def _said(row: Mapping[str, Any], called: Mapping[str, str]) -> str:
-    return " ".join(_title(str(row[k]), called) for k in ("source", "act", "target") if row[k])
+    return deed(*("" if row[k] is None else _title(str(row[k]), called) for k in ("source", "act", "target")))
 
 
 def _parts(drawn: pl.DataFrame, called: Mapping[str, str]) -> tuple[list[str], list[str]]:
@@ -122,7 +122,7 @@ def _pieces(
     for number, link in enumerate(drawn.to_dicts()):
         child, parent = _said(rows[link["event"]], called), _said(rows[link["parent"]], called)
         part = _title(link["mechanism"], called) if link["mechanism"] in own else OTHER
-        what = words(f"{percent(link['probability'])}: {parent} set off {child} ({link['mechanism']})")
+        what = words(f"{percent(link['probability'])}: “{parent}” set off “{child}” ({link['mechanism']})")
         for step, (right, down) in enumerate(_curve(where[link["parent"]], where[link["event"]])):
             pieces.append(
                 {"x": right, "y": down, "link": number, "step": step, "part": part, "p": link["probability"],

@@ -17,6 +17,8 @@ from powderkeg.wording import percent
 
 ROW = 44
 """Pixels a bar and its gap are high."""
+MOST_BARS = 20
+"""Of more bars the largest are drawn."""
 RECORD_OFFSET = 14
 """Pixels the record's ring stands below the middle of the bar."""
 
@@ -44,7 +46,7 @@ def lengths(shares: pl.DataFrame, title: str = "How long standoffs last") -> alt
 
 
 def _bars(shares: pl.DataFrame, title: str) -> alt.LayerChart:
-    rows = [_row(row) for row in shares.to_dicts()]
+    rows = [_row(row) for row in _largest(shares).to_dicts()]
     recorded = [row for row in rows if row["record"] is not None]
     largest = max([0.01, *(row["reach"] for row in rows)])
     y = alt.Y(
@@ -89,7 +91,23 @@ def _bars(shares: pl.DataFrame, title: str) -> alt.LayerChart:
             .mark_point(color=INK, fill="white", opacity=1, size=55, strokeWidth=1.8, yOffset=RECORD_OFFSET)
             .encode(y, x, description="what:N"),
         ]
+    key += _unseen(shares)
     return figure(*layers, title=title, subtitle=key, width=WIDTH - 120, height=ROW * max(len(rows), 1))
+
+
+def _largest(shares: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are drawn, in the order of all."""
+    if shares.height <= MOST_BARS:
+        return shares
+    return shares.filter(pl.col("share").rank("ordinal", descending=True) <= MOST_BARS)
+
+
+def _unseen(shares: pl.DataFrame) -> list[str]:
+    """What the bars that are not drawn come to, in words."""
+    if shares.height <= MOST_BARS:
+        return []
+    rest = max(1.0 - float(_largest(shares)["share"].sum()), 0.0)
+    return [f"The {MOST_BARS} largest; {shares.height - MOST_BARS} others have {percent(rest)} together."]
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from powderkeg.plots.theme import (
     time_axis,
     words,
 )
-from powderkeg.wording import plain
+from powderkeg.wording import counted, plain
 
 LANE = 58
 """Pixels an actor's lane is high."""
@@ -43,6 +43,8 @@ TOP = -0.76
 """Where the marks of standoffs stand, above the first lane."""
 MOST_ACTS = 10_000
 """Acts that are drawn one by one; more of them are put together, so that the largest history makes a page of few MB."""
+MOST_LANES = 24
+"""Actors that have a lane: of more, those that act most."""
 MOST_STANDOFFS = 1_000
 """Standoffs that are shaded; of more, the longest."""
 DYAD = " - "
@@ -65,13 +67,16 @@ def history(
     acts       time (days since `start`), source, act, tone (hostile, cooperative, neutral), heat (>= 0);
                target if there is one
     standoffs  start, last (days since `start`), end_state; hurt if known
-    actors     the lanes from top to bottom, name to title; by default those that act, busiest first
+    actors     the lanes from top to bottom, name to title; by default those that act, busiest first. Of more than
+               MOST_LANES those that act most are drawn
     told       what is said in place of the number of standoffs, where it is not known
     """
-    lanes = _lanes(acts, actors)
+    every = _lanes(acts, actors)
+    lanes = _busiest(every, acts)
     place = {name: index for index, name in enumerate(lanes)}
     hottest = max(float(acts["heat"].max() or 1.0), 1.0) if acts.height else 1.0  # type: ignore[arg-type]
-    drawn, bin_days = _put_together(acts, days, len(lanes))
+    seen = acts if len(lanes) == len(every) else acts.filter(pl.col("source").is_in([*lanes]))
+    drawn, bin_days = _put_together(seen, days, len(lanes))
     strokes = [_stroke(row, place[row["source"]], hottest, start) for row in drawn.to_dicts() if row["source"] in place]
     tone = alt.Color(
         "tone:N",
@@ -98,6 +103,7 @@ def history(
         subtitle=[
             f"{_span(start, days)}: {acts.height:,} acts, {told or _counted(standoffs)}",
             "Stroke up: hostile act, the taller the harsher. Stroke down: cooperative act. Dot: any other.",
+            *_left_out(every, lanes, acts),
             *(
                 []
                 if bin_days is None
@@ -106,6 +112,24 @@ def history(
         ],
         height=LANE * len(lanes),
     )
+
+
+def _busiest(lanes: dict[str, str], acts: pl.DataFrame) -> dict[str, str]:
+    """The lanes that are drawn, in the order of all."""
+    if len(lanes) <= MOST_LANES:
+        return lanes
+    own = acts.filter(pl.col("source").is_in([*lanes])).group_by("source").len()
+    kept = own.sort(["len", "source"], descending=[True, False]).head(MOST_LANES)["source"].to_list()
+    return {name: title for name, title in lanes.items() if name in kept}
+
+
+def _left_out(lanes: Mapping[str, str], drawn: Mapping[str, str], acts: pl.DataFrame) -> list[str]:
+    """Which actors have no lane, in words."""
+    if len(drawn) == len(lanes):
+        return []
+    unseen = acts.filter(~pl.col("source").is_in([*drawn])).height
+    others = counted(len(lanes) - len(drawn), "other actor")
+    return [f"The {len(drawn)} actors that act most; {others}, with {counted(unseen, 'act')}, are not drawn."]
 
 
 def _put_together(acts: pl.DataFrame, days: float, n_lanes: int) -> tuple[pl.DataFrame, float | None]:

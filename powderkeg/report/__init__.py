@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
     from powderkeg.writing.apart import DrawerApart
 
+MOST_DRAWN = 20
+"""Actors in the figures of who is drawn in: of more, those that act most."""
+MOST_ROWS = 60
+"""Rows of a table on the page; the files beside it have all."""
+
 __all__ = ["Results", "figures", "gather", "page", "summary", "write"]
 
 
@@ -63,6 +68,7 @@ def page(
     return _template().render(
         r=_told(results) | {"files": files, "command": command or command_of(results)},
         figures=_figures(results, apart),
+        most=MOST_ROWS,
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
     )
 
@@ -175,12 +181,23 @@ def figures(results: Results) -> dict[str, tuple[Any, str]]:
     if r.entanglement.height and r.entanglement["drawn_in"].any():
         label = "Share of each actor's acts in disputes between others, by what drew it in."
         order = {name: index for index, name in enumerate(r.actors)}
-        known = r.entanglement.sort(pl.col("actor").replace_strict(order, default=len(order)), maintain_order=True)
+        known = _most_active(r.entanglement).sort(
+            pl.col("actor").replace_strict(order, default=len(order)), maintain_order=True
+        )
         charts["entanglement"] = (plots.entanglement(known, r.titles), label)
         if known.filter("drawn_in")["by"].is_not_null().any():
             label = "Share of each actor's acts in disputes between others, by the actor that drew it in."
             charts["drawn_in"] = (plots.drawn_in(known, r.titles), label)
     return charts
+
+
+def _most_active(entanglement: pl.DataFrame) -> pl.DataFrame:
+    """The rows of those actors that have one in the figures."""
+    if entanglement["actor"].n_unique() <= MOST_DRAWN:
+        return entanglement
+    busy = entanglement.group_by("actor").agg(pl.col("acts_per_run").sum())
+    kept = busy.sort(["acts_per_run", "actor"], descending=[True, False])["actor"].head(MOST_DRAWN)
+    return entanglement.filter(pl.col("actor").is_in(kept.to_list()))
 
 
 @cache

@@ -16,7 +16,7 @@ from powderkeg.errors import UsageError
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import measured, percent
+from powderkeg.wording import deed, measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.attribute.family import Family
@@ -96,9 +96,28 @@ def page(
         influential=_influential(found),
         tree=None if tree is None else _tree(tree),
         figures=figures,
+        unlisted=_unlisted(found, files),
         files=files,
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
     )
+
+
+def _unlisted(found: Attribution, files: Sequence[str]) -> dict[str, str]:
+    """What each table leaves out, in words; "" where it holds everything."""
+    whole = {
+        "starts": found.starts().height,
+        "entanglement": _told_entanglement(found).height,
+        "shares": found.shares().filter(pl.col("actor").is_null()).height,
+    }
+    beside = {name: f"; {name}.csv has all" if f"{name}.csv" in files else "" for name in whole}
+    return {
+        name: f"The first {MOST_ROWS} of {rows:,}{beside[name]}." if rows > MOST_ROWS else ""
+        for name, rows in whole.items()
+    }
+
+
+def _told_entanglement(found: Attribution) -> pl.DataFrame:
+    return found.entanglement().filter("drawn_in", pl.col("share") >= FAINTEST)
 
 
 def _called(found: Attribution, name: str | None) -> str:
@@ -120,8 +139,8 @@ def _gist(found: Attribution) -> str:
     if drawn.height:
         row = drawn.row(0, named=True)
         sentences.append(
-            f"Most drawn in is {_called(found, row['actor'])}: {percent(row['share'])} of what it does is in disputes "
-            "between others."
+            f"Most drawn in is {_called(found, row['actor'])}: {percent(row['share'])} of this actor's acts are in "
+            "disputes between others."
         )
     return " ".join(sentences)
 
@@ -152,7 +171,7 @@ def _drawn(found: Attribution) -> list[dict[str, str]]:
             "parents": percent(row["sd_parents"]),
             "parameters": "" if row["sd_parameters"] is None else percent(row["sd_parameters"]),
         }
-        for row in found.entanglement().filter("drawn_in", pl.col("share") >= FAINTEST).head(MOST_ROWS).to_dicts()
+        for row in _told_entanglement(found).head(MOST_ROWS).to_dicts()
     ]
 
 
@@ -181,7 +200,7 @@ def _influential(found: Attribution) -> list[dict[str, str]]:
     return [
         {
             "day": str(found.table.start + timedelta(days=int(row["time"] // 1))),
-            "act": " ".join(_called(found, str(row[k])) for k in ("source", "act", "target") if row[k]),
+            "act": deed(*(_called(found, row[k]) for k in ("source", "act", "target"))),
             "answers": measured(row["answers"]),
             "brought": measured(row["brought"]),
             "spread": measured(row["brought_sd"]),

@@ -16,7 +16,7 @@ from powderkeg.plots.comparison import change
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import measured, percent
+from powderkeg.wording import counted, measured, percent
 
 TABLES = (
     ("outcomes", "The scenario’s questions"),
@@ -62,7 +62,7 @@ def page(
         level=percent(c.level),
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
         figure=Markup(plots.svgs(chart, "differences-", label)),
-        parts=[_part(one) for one in c.interventions],
+        parts=[_part(one, c) for one in c.interventions],
         findings=findings(c),
         many=f"There are {tested} differences here: at {percent(c.level)} about {tested * (1 - c.level):.0f} of the "
         "intervals miss the truth by chance alone."
@@ -132,6 +132,27 @@ def unneeded(one: Compared) -> str:
     )
 
 
+def unsettled(comparison: Comparison, shown: Sequence[Effect]) -> str:
+    """What a question mark under other numbers means, and how many runs would settle it; "" where there is none."""
+    if not comparison.sets:
+        return ""
+    marked = [e for e in shown if e.range_low is None]
+    if not marked:
+        return ""
+    within = sorted(e.runs_to_tell for e in marked if e.runs_to_tell is not None)
+    told = (
+        f"“?” in {len(marked)} of {counted(len(shown), 'row')}: the {comparison.sets} sets of numbers differ by no "
+        "more than chance makes them. "
+    )
+    if not within:
+        return f"{told}What the ranges do there is small beside the interval: nothing of it shows yet."
+    first = f"--replicates {within[0]:,}".replace(",", "")
+    last = "" if len(within) == 1 else f" the first of {len(within)}, {within[-1]} all of them"
+    rest = len(marked) - len(within)
+    unseen = f" In {rest}, nothing of it shows yet." if rest else ""
+    return f"{told}As it looks, {first} would tell{last or ' one of them'}.{unseen}"
+
+
 def _moves(e: Effect) -> str:
     """“Raids: 0.78 → 0.31 a year”; titles are questions as often as nouns, so no verb fits them all."""
     return f"“{e.title}” {value(e.baseline, e.unit)} → {value(e.value, e.unit)}{UNITS.get(e.unit, '')}"
@@ -180,8 +201,10 @@ def value(number_: float, unit: str) -> str:
     return percent(number_) if unit in SHARE_UNITS else measured(number_)
 
 
-def _part(one: Compared) -> dict[str, Any]:
+def _part(one: Compared, c: Comparison) -> dict[str, Any]:
+    shown = [effect for about, _ in TABLES for effect in getattr(one, about)]
     return {
+        "unsettled": unsettled(c, shown),
         "title": one.title,
         "question": one.question,
         "idle": one.idle,
@@ -191,14 +214,16 @@ def _part(one: Compared) -> dict[str, Any]:
         "differing": percent(one.differing),
         "stopped": one.stopped,
         "tables": [
-            (head, [_row(effect) for effect in getattr(one, about)]) for about, head in TABLES if getattr(one, about)
+            (head, [_row(effect, bool(c.sets)) for effect in getattr(one, about)])
+            for about, head in TABLES
+            if getattr(one, about)
         ],
     }
 
 
-def _row(effect: Effect) -> dict[str, Any]:
+def _row(effect: Effect, with_ranges: bool) -> dict[str, Any]:
     scale = 100.0 if effect.unit in SHARE_UNITS else 1.0
-    span = "–"
+    span = "?" if with_ranges else "–"
     if effect.range_low is not None and effect.range_high is not None:
         span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}"
     unpaired = "–" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} ×"

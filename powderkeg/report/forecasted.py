@@ -15,7 +15,7 @@ from powderkeg.forecast.standoffs import NEW_STANDOFF, meaning
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import measured, percent
+from powderkeg.wording import deed, measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.events import EventTable
@@ -88,7 +88,7 @@ def _counted(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _carrier(row: Mapping[str, Any]) -> dict[str, str]:
-    act = " ".join(str(row[k]).replace("_", " ") for k in ("source", "act", "target") if row[k])
+    act = deed(*((row[k] or "").replace("_", " ") for k in ("source", "act", "target")))
     return {"day": str(row["day"]), "act": act, "brings": measured(row["brings"]), "share": percent(row["share"])}
 
 

@@ -277,11 +277,11 @@ class Play {
   }
 }
 
-/** Subject, act, object, each kept apart from the others' direction of writing. */
+/** Who to whom and what, each kept apart from the others' direction of writing; no verb has to fit one actor or many. */
 function sentence(meta, event) {
   const actor = (id) => shortName(meta.actors.find((one) => one.id === id)?.title ?? id ?? "", 40);
   const act = name(meta.acts.find((one) => one.id === event.act)?.title ?? event.act, 70);
-  return [h("b", {}, actor(event.source)), " ", act, ...(event.target ? [" \u2192 ", actor(event.target)] : [])];
+  return [h("b", {}, actor(event.source)), ...(event.target ? [" \u2192 ", actor(event.target)] : []), ": ", act];
 }
 
 /** What set an act off, in words. */

@@ -173,11 +173,11 @@ class Strip {
   }
 }
 
-/** "3 May 2011: Kosovo bars goods of the north" as text. */
+/** "3 May 2011: Kosovo \u2192 Serbs of the north: bars goods" as text: actors are one or many, and this fits both. */
 function actSaid(meta, event) {
   const title = (list, id) => short(list.find((one) => one.id === id)?.title ?? id ?? "", list === meta.acts ? 70 : 40);
   const to = event.target ? ` \u2192 ${title(meta.actors, event.target)}` : "";
-  return `${daySaid(meta.start, event.t)}: ${title(meta.actors, event.source)} ${title(meta.acts, event.act)}${to}`;
+  return `${daySaid(meta.start, event.t)}: ${title(meta.actors, event.source)}${to}: ${title(meta.acts, event.act)}`;
 }
 
 function endMark(kind, x, y) {
