@@ -44,7 +44,7 @@ def plain(value: float | None, digits: int = 3, signed: bool = False) -> str:
     return f"{sign}{Decimal(f'{size:.{digits}g}'):f}"
 
 
-def bracketed(low: float, high: float, digits: int = 3) -> str:
+def bracketed(low: float | None, high: float | None, digits: int = 3) -> str:
     """[0.12, 0.31]."""
     return f"[{plain(low, digits)}, {plain(high, digits)}]"
 
