@@ -192,3 +192,24 @@ def test_a_start_where_nothing_is_possible_is_no_arrival() -> None:
         return -np.inf, np.full(2, np.nan), np.full((2, 2), np.nan)
 
     assert not maximise(nowhere, np.zeros(2), *ANYWHERE, np.zeros(2, bool)).converged
+
+
+def test_a_climb_stops_where_its_top_is_of_no_use() -> None:
+    """Half-lives of another length are tried by the dozen, and only the best two are gone on from."""
+    rng = np.random.default_rng(1)
+    rows = rng.exponential(size=(400, 6))
+    looks = [0]
+
+    def chance(x: Floats, curved: bool) -> Triple:
+        looks[0] += 1
+        inverse = rows / (rows @ x)[:, None]
+        return float(np.log(rows @ x).sum() - 400.0 * x.sum()), inverse.sum(axis=0) - 400.0, -inverse.T @ inverse
+
+    start, lower, upper = np.full(6, 1e-3), np.zeros(6), np.full(6, np.inf)
+    linear = np.ones(6, bool)
+    whole = maximise(chance, start, lower, upper, np.zeros(6, bool), Rule(linear=linear))
+    needed, looks[0] = looks[0], 0
+    useless = maximise(chance, start, lower, upper, np.zeros(6, bool), Rule(linear=linear, worth=whole.value + 1.0))
+    assert not useless.converged and useless.value < whole.value and looks[0] < needed
+    useful = maximise(chance, start, lower, upper, np.zeros(6, bool), Rule(linear=linear, worth=whole.value - 1e-6))
+    assert useful.converged and useful.value == whole.value

@@ -7,7 +7,7 @@ Events that no term can explain are set aside and kept as `unexplained`; the fit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -95,6 +95,12 @@ class Terms:
         self.by_linear = sparse.csr_matrix(
             (np.ones(len(self.linear)), (self.linear, np.arange(len(self.linear)))), shape=(n_linear, len(self.linear))
         )
+        self.owner = np.repeat(np.arange(len(self.linear)), np.diff(self.x_start))
+        self.crossing = self.linear[self.owner] * n_log + self.x_index
+        first, second = _together(self.x_start)
+        self.both_value = self.x_value[first] * self.x_value[second]
+        self.both_owner = self.owner[first]
+        self.both = self.x_index[first] * n_log + self.x_index[second]
 
     def slopes(self, log: Floats) -> Floats:
         """(T,) coefficient per unit of the linear parameter."""
@@ -103,18 +109,36 @@ class Terms:
 
     def chain(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
         """Gradient of sum(pull * coefficient) in (linear, log) parameters."""
-        return np.concatenate([self.by_linear @ (pull * slope), self.x.T @ (pull * coefficient)])
+        by_linear = np.bincount(self.linear, weights=pull * slope, minlength=self.n_linear)
+        by_log = np.bincount(
+            self.x_index, weights=self.x_value * (pull * coefficient)[self.owner], minlength=self.n_log
+        )
+        return np.concatenate([by_linear, by_log])
 
     def bend(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
         """Second derivative of sum(pull * coefficient)."""
-        n = self.n_linear
-        hessian = np.zeros((n + self.n_log, n + self.n_log))
-        if self.n_log:
-            cross = (self.by_linear @ self.x.multiply((pull * slope)[:, None])).toarray()
+        n, n_log = self.n_linear, self.n_log
+        hessian = np.zeros((n + n_log, n + n_log))
+        if n_log:
+            across = self.x_value * (pull * slope)[self.owner]
+            cross = np.bincount(self.crossing, weights=across, minlength=n * n_log).reshape(n, n_log)
             hessian[:n, n:] = cross
             hessian[n:, :n] = cross.T
-            hessian[n:, n:] = (self.x.T @ self.x.multiply((pull * coefficient)[:, None])).toarray()
+            within = self.both_value * (pull * coefficient)[self.both_owner]
+            hessian[n:, n:] = np.bincount(self.both, weights=within, minlength=n_log**2).reshape(n_log, n_log)
         return hessian
+
+
+def _together(start: Ints) -> tuple[Ints, Ints]:
+    """(one, other) entry for all pairs of entries of one term, each with itself too.
+
+    start  (T + 1,) where the entries of each term begin
+    """
+    size = np.diff(start)
+    width = np.repeat(size, size)  # of the term of each entry
+    one = np.repeat(np.arange(len(width)), width)
+    along = np.arange(len(one)) - np.repeat(np.cumsum(width) - width, width)
+    return one, np.repeat(start[:-1], size)[one] + along
 
 
 class Likelihood(Protocol):
@@ -164,6 +188,8 @@ class Objective:
     unexplained: Ints
     weight: Floats
     replies: Replies | None = None
+    lately: list[tuple[Floats, Floats, Floats]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """(coefficients, derivative by row, by echo) of the last looks by day: slopes of half-lives are asked for there."""
 
     def evaluate(self, parameters: Floats, curved: bool = True) -> tuple[float, Floats, Floats]:
         """(value, gradient, Hessian) at parameters (linear, log); the Hessian is zeros unless `curved`."""
@@ -188,10 +214,12 @@ class Objective:
         terms, rows = self.terms, self.rows
         shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, curved)
         if isinstance(rows, DayRows):
-            value, gradient, pull, hessian, _, _ = evaluate_days(
+            value, gradient, pull, hessian, by_row, by_echo = evaluate_days(
                 rows.start, rows.term, rows.value, rows.acts, rows.block, self.weight, rows.echo_start, rows.echo_from,
                 rows.echo_term, rows.echo_value, coefficient, slope, *shape,
             )  # fmt: skip
+            self.lately[:-1] = []
+            self.lately.append((coefficient, by_row, by_echo))
         else:
             value, gradient, pull, hessian = evaluate_rows(
                 rows.start, rows.term, rows.value, self.weight, coefficient, slope, *shape
@@ -213,11 +241,11 @@ class Objective:
             return np.zeros(0)
         n_rates = terms.n_linear - (len(kernel_start) - 1)
         if isinstance(rows, DayRows):
-            shape = (terms.linear, terms.x_start, terms.x_index, terms.x_value, terms.n_linear, terms.n_log, False)
-            *_, by_row, by_echo = evaluate_days(
-                rows.start, rows.term, rows.value, rows.acts, rows.block, self.weight, rows.echo_start, rows.echo_from,
-                rows.echo_term, rows.echo_value, coefficient, slope, *shape,
-            )  # fmt: skip
+            known = [one for one in self.lately if np.array_equal(one[0], coefficient)]
+            if not known:
+                self.seen(slope, coefficient, False)
+                known = self.lately[-1:]
+            _, by_row, by_echo = known[0]
             result = bend_days(
                 rows.start, rows.term, rows.bend, by_row, rows.echo_term, rows.echo_bend, by_echo, coefficient,
                 terms.linear, n_rates, kernel_start, n_components,

@@ -43,7 +43,11 @@ LENGTHS = 5
 """Lengths at which each half-life is tried once more, over all that it may have."""
 HOPELESS = 30.0
 """Log posterior below the best at which a half-life of another length is not climbed from."""
+MOST_CLIMBED = 2
+"""Half-lives of another length that are climbed from in a round."""
 ROUNDS_ELSEWHERE = 3
+LEAST_RATE = 0.1
+"""Events of a channel, over the whole window, that a rate begins at where half-lives are new."""
 MOST_SEARCHED = 20_000
 """Events beyond which half-lives are climbed from one start: every look takes a pass over all of them."""
 SETTLED = 1e-3
@@ -179,9 +183,14 @@ class Climber:
         assert isinstance(objective, Objective)
         return objective
 
-    def inner(self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
-        """Best rates, answers and gates at the half-lives of `vector`; the new vector and the maximum."""
-        return self.best(objective.evaluate, vector, held, Rule(linear=self.is_linear))
+    def inner(
+        self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_], worth: float = -np.inf
+    ) -> tuple[Floats, Maximum[None]]:
+        """Best rates, answers and gates at the half-lives of `vector`; the new vector and the maximum.
+
+        worth  log posterior below which a maximum is of no use, and may be left unfinished
+        """
+        return self.best(objective.evaluate, vector, held, Rule(linear=self.is_linear, worth=worth))
 
     def best(
         self, likelihood: Function, vector: Floats, held: NDArray[np.bool_], rule: Rule
@@ -242,36 +251,51 @@ class Climber:
         if self.hidden or self.is_drawn or len(free) == 0 or len(problem.data.time) > MOST_SEARCHED:
             return solution
         for _ in range(ROUNDS_ELSEWHERE):
-            tries = []
-            for place in free:
-                for length in np.linspace(self.lower[place], problem.upper[place], LENGTHS + 2)[1:-1]:
-                    vector = solution.vector.copy()
-                    if abs(vector[place] - length) < 0.5:
-                        continue
-                    vector[place] = length
-                    rates = slice(0, problem.n_rates)
-                    least = np.where(held[rates], 0.0, 1e-6 / problem.data.days)
-                    vector[rates] = np.maximum(vector[rates], least)
-                    objective = self.replay(vector, None)
-                    if np.isfinite(objective.evaluate(vector[:n], False)[0]):
-                        vector, found = self.inner(objective, vector, held)
-                        tries.append((found.value + UNEXPLAINED * len(objective.unexplained), vector))
-            tries.sort(key=lambda one: -one[0])
             higher = solution
-            for value, vector in tries[:2]:
-                if value > solution.log_posterior - HOPELESS:
-                    other = self.climb(vector, held)
-                    higher = other if other.log_posterior > higher.log_posterior else higher
+            for vector in self._best_lengths(solution, held, free):
+                other = self.climb(vector, held)
+                higher = other if other.log_posterior > higher.log_posterior else higher
             if not higher.log_posterior > solution.log_posterior + 1e-3:
                 break
             solution = higher
         return solution
 
+    def _best_lengths(self, solution: Solution, held: NDArray[np.bool_], free: Ints) -> list[Floats]:
+        """Where it is best to begin with one of the half-lives at `free` of another length; nothing hopeless."""
+        problem, n = self.problem, self.problem.n_smooth
+        tries: list[tuple[float, Floats]] = []
+        for place in free:
+            for length in np.linspace(self.lower[place], problem.upper[place], LENGTHS + 2)[1:-1]:
+                vector = solution.vector.copy()
+                if abs(vector[place] - length) < 0.5:
+                    continue
+                vector[place] = length
+                vector[: problem.n_rates] = self._lifted(vector[: problem.n_rates], held)
+                objective = self.replay(vector, None)
+                if np.isfinite(objective.evaluate(vector[:n], False)[0]):
+                    lost = UNEXPLAINED * len(objective.unexplained)
+                    worth = max(
+                        solution.log_posterior - HOPELESS, tries[-1][0] if len(tries) == MOST_CLIMBED else -np.inf
+                    )
+                    vector, found = self.inner(objective, vector, held, worth - lost)
+                    if found.value + lost > worth:
+                        tries = sorted([*tries, (found.value + lost, vector)], key=lambda one: -one[0])[:MOST_CLIMBED]
+        return [vector for _, vector in tries]
+
+    def _lifted(self, rates: Floats, held: NDArray[np.bool_]) -> Floats:
+        """Rates none of which is next to 0, but where they are held.
+
+        That is a poor start at other half-lives: an event that only its rate can explain there has no likelihood, and
+        from next to 0 the way back only doubles.
+        """
+        least = np.where(held[: len(rates)], 0.0, LEAST_RATE / self.problem.data.days)
+        return np.maximum(rates, least)
+
     def _climb_seen(self, start: Floats, held: NDArray[np.bool_], beliefs: Beliefs | None) -> Solution:
         """Climb with beliefs (if any) held."""
         problem, n = self.problem, self.problem.n_smooth
         free = np.flatnonzero(~held[n:]) + n
-        rates, least = problem.n_rates, 1e-6 / problem.data.days
+        rates = problem.n_rates
         best: Solution | None = None
 
         def at(log_decay: Floats | None, sloped: bool, guess: Floats | None = None) -> Solution:
@@ -282,8 +306,7 @@ class Climber:
                 vector[: problem.n_linear] = np.maximum(vector[: problem.n_linear], self.lower[: problem.n_linear])
             if log_decay is not None:
                 vector[free] = log_decay
-                # A rate of 0 is a poor start elsewhere: an event that only it can explain there has no likelihood.
-                vector[:rates] = np.maximum(vector[:rates], np.where(held[:rates], 0.0, least))
+                vector[:rates] = self._lifted(vector[:rates], held)
             objective = self.replay(vector, beliefs, sloped)
             if best is not None and not np.isfinite(objective.evaluate(vector[:n], False)[0]):
                 vector[:n] = start[:n]  # so may be answers

@@ -15,9 +15,12 @@ from scipy import linalg, optimize
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.maximum.climb import Climber, Solution
+from powderkeg.fit.maximum.newton import uphill
 
 STEP = 1e-4
 """Relative step of finite differences."""
+FARTHEST = 1.0
+"""Most that a logarithm is taken to follow a parameter whose profile is drawn."""
 FLAT_DIRECTION = 1e-7
 """Eigenvalue of the scaled information below which its direction is not identified."""
 
@@ -179,35 +182,23 @@ def profile_interval(
     climber: Climber, solution: Solution, held: NDArray[np.bool_], place: int, z: float, spread: float | None
 ) -> tuple[float, float]:
     """Values of a linear parameter at which twice the log likelihood falls by z^2; half-lives and beliefs are held."""
+    profile = _Profile(climber, solution, held, place)
     estimate = float(solution.vector[place])
-    top = _profile(climber, solution, held, place, estimate)
-    target = top - 0.5 * z * z
+    target = profile.at(estimate) - 0.5 * z * z
     low = 0.0
     if estimate > 1e-9:
         tiny = min(1e-9, 1e-3 * estimate)
-        if _profile(climber, solution, held, place, tiny) < target:
-            low = float(
-                optimize.brentq(
-                    lambda v: _profile(climber, solution, held, place, v) - target,
-                    tiny,
-                    estimate,
-                    rtol=1e-3,
-                    xtol=1e-10,
-                )
-            )
+        if profile.at(tiny) < target:
+            low = float(optimize.brentq(lambda v: profile.at(v) - target, tiny, estimate, rtol=1e-3, xtol=1e-10))
     step = spread if spread is not None and spread > 0 else max(0.1 * estimate, _first_step(climber, solution, place))
     high = estimate + z * step
     for _ in range(60):
-        if _profile(climber, solution, held, place, high) < target:
+        if profile.at(high) < target:
             break
         high = estimate + 1.6 * (high - estimate)
     else:
         return low, float("inf")
-    return low, float(
-        optimize.brentq(
-            lambda v: _profile(climber, solution, held, place, v) - target, estimate, high, rtol=1e-3, xtol=1e-10
-        )
-    )
+    return low, float(optimize.brentq(lambda v: profile.at(v) - target, estimate, high, rtol=1e-3, xtol=1e-10))
 
 
 def _first_step(climber: Climber, solution: Solution, place: int) -> float:
@@ -218,9 +209,44 @@ def _first_step(climber: Climber, solution: Solution, place: int) -> float:
     return 1.0 / exposure if exposure > 0 else 1.0
 
 
-def _profile(climber: Climber, solution: Solution, held: NDArray[np.bool_], place: int, value: float) -> float:
-    fixed = held.copy()
-    fixed[place] = True
-    vector = solution.vector.copy()
-    vector[place] = value
-    return climber.inner(solution.objective, vector, fixed)[1].value
+class _Profile:
+    """The best log posterior as one linear parameter is moved; what is best is looked for along the line through the
+    nearest that are known."""
+
+    def __init__(self, climber: Climber, solution: Solution, held: NDArray[np.bool_], place: int) -> None:
+        self.climber, self.solution, self.place = climber, solution, place
+        self.held = held.copy()
+        self.held[place] = True
+        self.known: dict[float, tuple[Floats, float]] = {}
+
+    def at(self, value: float) -> float:
+        if value not in self.known:
+            vector, found = self.climber.inner(self.solution.objective, self._begin(value), self.held)
+            self.known[value] = vector, found.value
+        return self.known[value][1]
+
+    def _begin(self, value: float) -> Floats:
+        """Every event has an intensity there: nothing linear falls to less than a tenth of what it nearby is."""
+        near = sorted(self.known, key=lambda one: abs(one - value))[:2]
+        vector = (self.known[near[0]][0] if near else self.solution.vector).copy()
+        if near:
+            follow = self._follow() if len(near) == 1 else self._secant(*near)
+            n = self.climber.problem.n_linear
+            moved = vector + follow * (value - near[0])
+            moved[:n] = np.maximum(moved[:n], 0.1 * vector[:n])
+            far = np.abs(moved[n:] - vector[n:]) > FARTHEST
+            vector = np.where(np.append(np.zeros(n, np.bool_), far), vector, moved)
+        vector[self.place] = value
+        return vector
+
+    def _secant(self, one: float, other: float) -> Floats:
+        return np.asarray((self.known[one][0] - self.known[other][0]) / (one - other))
+
+    def _follow(self) -> Floats:
+        """How the rest follows the parameter at the estimate."""
+        n, hessian = self.climber.problem.n_smooth, self.solution.maximum.hessian
+        inside = ~self.held[:n] & ~self.solution.maximum.active
+        result = np.zeros_like(self.solution.vector)
+        if inside.any():
+            result[:n][inside] = uphill(hessian[:n, self.place][inside], hessian[np.ix_(inside, inside)])
+        return result

@@ -154,8 +154,10 @@ class RandomClimber(Climber):
             start = super().climb(start, first).vector
         return super().climb(start, held)
 
-    def inner(self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
-        """Best rates, answers, gates and shapes at the half-lives of `vector`.
+    def inner(
+        self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_], worth: float = -np.inf
+    ) -> tuple[Floats, Maximum[None]]:
+        """Best rates, answers, gates and shapes at the half-lives of `vector`; finished, whatever it is worth.
 
         By day the Hessian is rough and dear, so near the top it is learnt. It holds the split of each day's acts, and
         may bend upwards where the value bends down; then a climb goes to and fro just below the top, whatever it

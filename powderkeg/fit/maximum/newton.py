@@ -52,6 +52,8 @@ SHORTER = 0.3
 """Factor on a step that did not."""
 MUCH_SHORTER = 0.3
 """Share of a step below which learnt curvature has misled."""
+NEAR = 0.4
+"""Decrement below which the top is no more than that away, for logarithms of sums (Boyd & Vandenberghe 2004, 9.6.3)."""
 FIRST_STEP = 0.5
 """Length of the first step where nothing is known of the curvature."""
 RISES = 1e-5
@@ -103,6 +105,7 @@ class Rule:
     each          cut it by itself all the same, where what is left still rises
     linear        (n,) parameters that enter an intensity as they are and are not below 0: their size is their value,
                   others (logarithms) have size 1. None: none
+    worth         value below which an end is of no use: the climb stops near a top that lies lower
     creeps        linear parameters do not fall below a tenth in a step while curvature is looked at: from next to 0 the
                   way back only doubles
     """
@@ -118,6 +121,7 @@ class Rule:
     farthest: Floats | float = np.inf
     each: bool = False
     linear: NDArray[np.bool_] | None = None
+    worth: float = -np.inf
     creeps: bool = False
 
 
@@ -204,6 +208,8 @@ class _Ascent(Generic[Kept]):
             free = self._free()
             direction = self._direction(free)
             decrement = float(self.here.gradient @ direction)
+            if decrement < NEAR and self.here.value + decrement < self.rule.worth:
+                return self._maximum(decrement, False)
             if self._has_arrived(free, decrement):
                 if not self._leaves_saddle(free):
                     return self._maximum(decrement, True)

@@ -66,6 +66,7 @@ class VaryingClimber(Climber):
         self.laws = Laws(problem)
         self.differences = self.laws.varying.asked
         self.spread: Spread = first_spread(self.laws.varying, self.laws.n_terms)
+        self._room: tuple[Solution, Prior, VaryingObjective, Floats, float] | None = None
 
     def filter(self, vector: Floats, sloped: bool = False) -> tuple[VaryingObjective, Beliefs | None]:
         """The likelihood at `vector`, the effects as widely spread as was found last."""
@@ -108,14 +109,22 @@ class VaryingClimber(Climber):
         settled = _varying(solution.objective)
         bare = self.without_prior_of(place)
         n = self.problem.n_smooth
-        wide = settled.roomy(ROOM)
-        top = bare.inner(wide, solution.vector, self._pairs_only(self.problem.held))[1].value
-        held, vector = bare.without(solution, place)
+        wide, best, top = bare._with_room(solution)
+        held, vector = bare.without(replace(solution, vector=best), place)
         free = settled.roomy(ROOM)
+        free.hold(wide.spread)
         possible = np.isfinite(free.evaluate(vector[:n], False)[0])
         rest = bare.inner(free, vector, self._pairs_only(held))[1].value if possible else -np.inf
         self.spread = settled.spread
         return float(max(0.0, 2.0 * (top - rest)))
+
+    def _with_room(self, solution: Solution) -> tuple[VaryingObjective, Floats, float]:
+        """(the likelihood that gives pairs room, its best parameters, its value), found once for all mechanisms."""
+        if self._room is None or self._room[0] is not solution or self._room[1] is not self.prior:
+            wide = _varying(solution.objective).roomy(ROOM)
+            best, top = self.inner(wide, solution.vector, self._pairs_only(self.problem.held))
+            self._room = solution, self.prior, wide, best, top.value
+        return self._room[2:]
 
     def _pairs_only(self, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The same with all rates and effects held but those of pairs, which could shift against each other."""
@@ -135,8 +144,12 @@ class VaryingClimber(Climber):
         self.spread = objective.spread
         return super()._bend(solution, free, held)
 
-    def inner(self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_]) -> tuple[Floats, Maximum[None]]:
-        """Best rates, answers, gates and effects at the half-lives of `vector`, and how widely effects spread."""
+    def inner(
+        self, objective: Likelihood, vector: Floats, held: NDArray[np.bool_], worth: float = -np.inf
+    ) -> tuple[Floats, Maximum[None]]:
+        """Best rates, answers, gates and effects at the half-lives of `vector`, and how widely effects spread.
+
+        Finished, whatever it is worth."""
         objective = _varying(objective)
         if objective.is_settled:
             return super().inner(objective, vector, held)
