@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -215,3 +216,18 @@ def test_steps_and_rows_are_shown_on_a_terminal_as_they_are(
     assert "1,234,567 rows so far, [red]icews.tab" in capfd.readouterr().err
     with Screen(quiet=True).stages("fitting") as told:
         assert told is None
+
+
+def test_of_very_many_estimates_the_first_are_listed(
+    command: Command, events: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """777 rates were 777 lines of screen and a table as long: the first are told, with how many there are more."""
+    monkeypatch.setattr("powderkeg.fit.result.MOST_TOLD", 2)
+    monkeypatch.setattr("powderkeg.report.fitted.MOST_ESTIMATES", 1)
+    words = ["--no-checks", "--background", "constant", "--report", "told"]
+    code, out, _ = command("fit", "rivals.yaml", str(events), *words)
+    assert code == 0
+    assert re.search(r"and \d+ more: --json", out)
+    rates = [line for line in out.splitlines() if line.startswith(("mechanisms.", "moves."))]
+    assert len([line for line in rates if "  p " not in line and "yes" not in line]) == 2
+    assert "are in <samp>parameters.csv</samp>" in Path("told/fit.html").read_text(encoding="utf-8")

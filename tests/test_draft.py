@@ -173,3 +173,15 @@ def test_built_in_scenarios_are_listed_and_the_schema_printed(capsys: pytest.Cap
     assert all(one["title"] and one["actors"] > 1 for one in listed)
     assert run("schema") == 0
     assert json.loads(capsys.readouterr().out)["title"] == "powderkeg scenario"
+
+
+def test_events_without_a_side_say_what_to_map_and_that_sentences_can_be_read() -> None:
+    """A table of names and free text: what was told was the columns' fields, not what to type."""
+    said = ["Police arrested several protesters downtown", "Protesters blocked the main road", "Talks were held today"]
+    with pytest.raises(pk.EventError) as told:
+        from_events(rows([("a", None, one) for one in said]), "trial")
+    assert "mapping={'target': 'COLUMN'}" in str(told.value)
+    assert "`powderkeg events code`" in str(told.value)
+    with pytest.raises(pk.EventError) as told:
+        from_events(rows([("a", None, "arrest"), ("b", None, "talk")]), "trial")
+    assert "sentences" not in str(told.value)

@@ -24,6 +24,13 @@ SPILT = """() => [...document.querySelectorAll('figure > .wide')].flatMap(box =>
         return at.width && (at.left < paper.left - 1 || at.right > paper.right + 1);
     }).map(text => text.textContent);
 })"""
+CROWDED = """() => [...document.querySelectorAll('svg .role-legend')].flatMap(legend => {
+    const at = (one) => ({one, ...one.getBoundingClientRect().toJSON()});
+    const texts = [...legend.querySelectorAll('text')].map(at).filter(t => t.width && t.one.textContent.trim());
+    const all = [...texts, ...[...legend.querySelectorAll('.role-legend-symbol path')].map(at).filter(m => m.width)];
+    return texts.filter(t => all.some(m => m.one !== t.one && m.left > t.left && m.top < t.bottom && m.bottom > t.top
+        && m.left - t.right < 0.15 * t.width)).map(t => t.one.textContent);
+})"""
 BEYOND = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -88,6 +95,14 @@ def test_words_of_a_figure_beyond_its_box_would_be_seen(opened: Page) -> None:
         "document.querySelector('figure text').textContent += ' and much more than there is room for'.repeat(9)"
     )
     assert opened.evaluate(SPILT)
+
+
+@pytest.mark.parametrize("opened", ["report", "attribution", "fit", "comparison"], indirect=True)
+def test_entries_of_legends_have_room_for_a_wider_font(opened: Page) -> None:
+    """Where Arial and what is as wide are missing, letters are up to a sixth wider: entries ran into each other."""
+    for width in (1440, 360):
+        opened.set_viewport_size({"width": width, "height": 900})
+        assert opened.evaluate(CROWDED) == [], width
 
 
 @pytest.mark.parametrize("opened", ["report"], indirect=True)

@@ -26,6 +26,7 @@ from powderkeg.text.giving import classified
 from powderkeg.text.names import gazetteer
 from powderkeg.text.patterns import lexicon
 from powderkeg.text.pieces import MOST_WORDS, SetAside, pieces
+from powderkeg.text.reports import reports, without_day
 
 REPORT = """PRISTINA - Kosovo police on Tuesday closed the main border crossing with Serbia.
 
@@ -547,3 +548,11 @@ def test_acts_told_by_templates_are_found_again() -> None:
     found = module.main(wanted=60, seed=3)
     assert found["found"] >= 0.8
     assert found["within_a_day"] >= 0.7 * found["standoffs"] > 0
+
+
+def test_a_table_whose_day_stands_in_a_column_named_when_is_dated(tmp_path: Path) -> None:
+    """As in a table of events; where it has another name, the fault says how it is named."""
+    body = "The police arrested protesters downtown."
+    (tmp_path / "a.csv").write_text(f"When,text\n2021-03-04,{body}\n", encoding="utf-8")
+    assert [one.day for one in reports([tmp_path / "a.csv"])] == [date(2021, 3, 4)]
+    assert "mapping={'date': 'COLUMN'}" in str(without_day("a.csv", 2))

@@ -16,7 +16,7 @@ import polars as pl
 from powderkeg.draft.deeds import deeds
 from powderkeg.draft.naming import keys
 from powderkeg.draft.written import DrawnUp, written
-from powderkeg.errors import EventError, Fault
+from powderkeg.errors import EventError, Fault, argument
 from powderkeg.events.match import match
 from powderkeg.events.table import EventTable
 from powderkeg.formats import KINDS, OWN
@@ -27,6 +27,8 @@ WORTH = 0.01
 """An actor joins if it adds at least this share to the events that the actors chosen so far share."""
 BY_COUNTRY = 0.3
 """Names are put together by country where at least this share of events is between countries that are told."""
+SENTENCE = 3
+"""Spaces in the middle one of the acts from which on they are sentences, and not names of acts."""
 LONGEST_NAME = 200
 """Letters of a name in a match rule."""
 
@@ -104,13 +106,28 @@ def _between(table: EventTable, sides: Sides) -> Between:
     short = pl.all_horizontal(pl.col(*named).str.len_chars() <= LONGEST_NAME)
     frame = whole.filter(pl.col("_source") != pl.col("_target"), short)
     if frame.is_empty():
-        raise EventError(
-            Fault.of(
-                f"none of {len(table):,} events is between two different named sides",
-                "columns that say who acted, and towards whom (source, target)",
-            )
-        )  # fmt: skip
+        raise EventError(_without_sides(whole))
     return Between(frame, int(whole["_target"].null_count()))
+
+
+def _without_sides(events: pl.DataFrame) -> list[Fault]:
+    """What is amiss with events none of which is between two sides; acts that read like sentences name a way out."""
+    what = f"none of {events.height:,} events is between two different named sides"
+    wished = {name: "COLUMN" for name in ("source", "target") if events[f"_{name}"].null_count() == events.height}
+    how = " (" + argument("mapping", wished) + ")" if wished else ""
+    faults = [Fault.of(what, "columns that say who acted, and towards whom" + how)]
+    given = [one for one in ("act", "code") if one in events.columns and events[one].null_count() < events.height]
+    code = given[0] if given else ""
+    if code and (events[code].cast(pl.String).str.count_matches(r"\s").median() or 0) >= SENTENCE:
+        faults.append(
+            Fault.of(
+                "the acts read like sentences",
+                "`powderkeg events code` on the same file ("
+                + argument("mapping", {"text": "COLUMN"})
+                + "): it reads sentences into who did what to whom, and a draft is drawn up from what it writes",
+            )
+        )
+    return faults
 
 
 def _most_active(between: pl.DataFrame, most: int, worth: float) -> list[str]:

@@ -215,6 +215,8 @@ def _mapping(kind: Format, names: Sequence[str], missing: Sequence[str]) -> Word
         alike = [name for name, other in near.items() if other is not None]
         alone = free[0] if len(free) == len(missing) == 1 else "COLUMN"
         wished[key] = alike[0] if alike else alone
+    if "target" not in (has := _candidates(kind, names)) and "target_name" not in has and len(free) > len(missing):
+        wished["target"] = "COLUMN"
     return argument("mapping", wished)
 
 

@@ -47,6 +47,8 @@ FITTED = "fitted"
 """Name under which estimates stand among a scenario's sources."""
 TOLD_LAST = {"rate": 1, "shape": 2}
 """Kinds of parameters that the summary lists after the others: there may be many of them."""
+MOST_TOLD = 60
+"""Estimates that the summary lists one by one."""
 FEW_AT_ZERO = 6
 """Parameters at 0 that the summary lists one by one."""
 COURSE = "fitted_course"
@@ -278,19 +280,24 @@ class Fit(Plotted):
         free = sorted((e for e in self.parameters.values() if e.free), key=lambda e: TOLD_LAST.get(e.kind, 0))
         none = [e for e in free if e.note == AT_ZERO]
         shown = free if len(none) <= FEW_AT_ZERO else [e for e in free if e.note != AT_ZERO]
-        width = max([len(e.path) for e in shown] + [9])
+        width = max([len(e.path) for e in shown[:MOST_TOLD]] + [9])
         lines.append(
             f"{'parameter':<{width}}  {'estimate':>10}  {'se':>9}  {percent + ' interval':>23}  {'before':>8}  unit"
         )
-        for e in shown:
+        for e in shown[:MOST_TOLD]:
             scale, unit = e.spoken
             error = "" if e.se is None else plain(scale * e.se)
             span = "" if e.low is None or e.high is None else f"{bracketed(scale * e.low, scale * e.high, 4)}"
             found, before = plain(scale * e.estimate, 4), plain(scale * e.before, 4)
             told = f"{e.path:<{width}}  {found:>10}  {error:>9}  {span:>23}  {before:>8}"
             lines.append(f"{told}  {unit:<8}  {e.note}".rstrip())
+        if len(shown) > MOST_TOLD:
+            lines.append(
+                f"and {len(shown) - MOST_TOLD:,} more: --json, the table of a report and `fit.table()` have all"
+            )
         if len(shown) < len(free):
-            lines.append(f"{len(none)} more are {AT_ZERO}: {', '.join(e.path for e in none)}")
+            named = ", ".join(e.path for e in none[:MOST_TOLD]) + (", and others" if len(none) > MOST_TOLD else "")
+            lines.append(f"{len(none)} more are {AT_ZERO}: {named}")
         lines += differences.lines(self.random_effects)
         held = sum(not e.free for e in self.parameters.values())
         if held:

@@ -174,7 +174,7 @@ def _dots(points: list[dict[str, Any]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
         title="An act",
         scale=alt.Scale(domain=[*SHAPES], range=[*SHAPES.values()]),
         legend=alt.Legend(orient="bottom", direction="horizontal", symbolFillColor=INK, symbolStrokeColor="white",
-                          titleOrient="left", offset=30),
+                          titleOrient="left", titlePadding=20, offset=30),
     )  # fmt: skip
     size = 110 if len(points) <= 60 else 46 if len(points) <= CROWDED else 22
     dots = (

@@ -32,9 +32,11 @@ from powderkeg.plots.theme import (
     time_axis,
     words,
 )
-from powderkeg.wording import plain
+from powderkeg.wording import counted, deed, plain
 
 LANE = 66
+MOST_LANES = 24
+"""Actors that have a lane: of more, those that act most."""
 TALLEST = 0.4
 BAND = 0.42
 """How far below its middle a lane's foot is, and the band of new acts stands on it."""
@@ -58,7 +60,10 @@ def replayed(
     """
     called = {} if titles is None else titles
     busy = pl.concat([acts.select("source"), added.select("source")])
-    lanes = busy.group_by("source").len().sort(["len", "source"], descending=[True, False])["source"].to_list()
+    every = busy.group_by("source").len().sort(["len", "source"], descending=[True, False])["source"].to_list()
+    lanes = every[:MOST_LANES]
+    unseen = acts.filter(~pl.col("source").is_in(lanes)).height
+    acts, added = (frame.filter(pl.col("source").is_in(lanes)) for frame in (acts, added))
     place = {name: i for i, name in enumerate(lanes)}
     scale = alt.Scale(type="utc", domain=[stamp(start, begin), stamp(start, end)], nice=False)
     axis = time_axis(end - begin)
@@ -99,6 +104,14 @@ def replayed(
             "Shaded: observed standoffs; on top, the share of replays in which one happens. Dashed: where the worlds "
             "part.",
             fresh,
+            *(
+                [
+                    f"The {len(lanes)} actors that act most; {counted(len(every) - len(lanes), 'other')}, with "
+                    f"{counted(unseen, 'act')}, are not drawn."
+                ]
+                if len(every) > len(lanes)
+                else []
+            ),
         ],
         height=LANE * max(len(lanes), 1),
     )
@@ -110,16 +123,14 @@ def _strokes(acts: pl.DataFrame, place: dict[str, int], start: date, x: alt.X, y
     whole, kept, dots = [], [], []
     for row in acts.to_dicts():
         lane = place[row["source"]]
-        target = f" {row['target']}" if row["target"] else ""
+        done = deed(row["source"], row["act"], row["target"] or "")
         day = start + timedelta(days=math.floor(row["time"]))
         mark = {
             "when": stamp(start, row["time"]),
             "y": lane,
             "tone": row["tone"],
             "stays": float(row["stays"]),
-            "what": words(
-                f"{day}: {row['source']} {row['act']}{target}, stays in {100 * row['stays']:.0f} % of replays"
-            ),
+            "what": words(f"{day}: {done}, stays in {100 * row['stays']:.0f} % of replays"),
         }
         if row["tone"] == "neutral":
             dots.append(mark)

@@ -147,6 +147,8 @@ def config() -> dict[str, Any]:
             "titleColor": SOFT,
             "labelColor": INK,
             "labelLimit": 260,
+            # Room after each entry: where its font is missing, another that stands in for it may be a fifth wider.
+            "columnPadding": 30,
             "symbolSize": 90,
         },
         "text": {"fontSize": 13, "color": INK, "font": FONT},

@@ -119,10 +119,11 @@ def _gist(results: Results, title: Callable[[str | None], str]) -> str:
     end = found.ends.sort("share", descending=True).row(0, named=True)
     often = found.per_year.mean * results.years
     mean = figures_of(round(often) if often >= 9.5 else often)
+    there = "is 1 standoff" if mean == "1" else f"are {mean} standoffs"
     hurt, deaths = (percent(share.mean or 0.0) for share in (found.hurt, found.deaths))
     killed = f", in {deaths} someone is killed" if results.kills else ""
     sentences = [
-        f"In {in_years(results.years)} there are {mean} standoffs on average.",
+        f"In {in_years(results.years)} there {there} on average.",
         f"{percent(opener['share'])} of them are opened by {title(opener['name'])}.",
         *([f"In {hurt} someone is hurt{killed}."] if results.hurts else []),
         f"Most often they end {end['name']} ({percent(end['share'])}).",

@@ -5,6 +5,7 @@ In: a `Comparison`. Out: one HTML file without scripts. The words better and wor
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -155,7 +156,14 @@ def unsettled(comparison: Comparison, shown: Sequence[Effect]) -> str:
 
 def _moves(e: Effect) -> str:
     """“Raids: 0.78 → 0.31 a year”; titles are questions as often as nouns, so no verb fits them all."""
-    return f"“{e.title}” {value(e.baseline, e.unit)} → {value(e.value, e.unit)}{UNITS.get(e.unit, '')}"
+    return f"“{e.title}” {value(e.baseline, e.unit)} → {value(e.value, e.unit)}{_unit_of(e)}"
+
+
+def _unit_of(e: Effect) -> str:
+    """The unit behind a value, unless the title has it already, as “Raids (a year)” has."""
+    unit = UNITS.get(e.unit, "")
+    last = unit.rpartition(" ")[2]
+    return "" if last and re.search(rf"\b{last}\b", e.title.lower()) else unit
 
 
 def _typed(name: str) -> str:

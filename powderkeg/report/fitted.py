@@ -32,6 +32,8 @@ MOST_MECHANISMS = 12
 DRAWS = 400
 """Draws of the estimates that a kernel's band is made of."""
 MOST_ROWS = 12
+MOST_ESTIMATES = 60
+"""Estimates of a kind that the page lists; the table beside it has all."""
 SECTIONS = (("answers", "Answers"), ("half_life", "Half-lives"), ("factor", "Gates"), ("rate", "Background rates"),
             ("deaths", "How many die"))  # fmt: skip
 
@@ -213,6 +215,7 @@ def page(
         band=(min(ratios), max(ratios)) if len(ratios) > 1 else None,
         span=_dates(fit),
         sections=[(head, rows) for kind, head in SECTIONS if (rows := _rows(fit, kind))],
+        most=MOST_ESTIMATES,
         held=sum(not e.free for e in fit.parameters.values()),
         unexplained=fit.unexplained.head(MOST_ROWS).to_dicts(),
         tests=[] if checks is None else [_test(t) for t in checks.tests],

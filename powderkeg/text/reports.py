@@ -28,8 +28,8 @@ PLAIN, PAGES, TABLES = (".txt", ".text", ".md", ".markdown", ".log"), (".html", 
 COLUMNS = {
     "text": ("text", "sentence", "body", "content", "article", "story", "report", "article_text", "full_text",
              "notes", "message"),
-    "date": ("date", "day", "published", "pubdate", "publication_date", "datetime", "time", "event_date", "timestamp",
-             "date_published"),
+    "date": ("date", "day", "when", "published", "pubdate", "publication_date", "datetime", "time", "event_date",
+             "timestamp", "date_published"),
     "id": ("id", "doc_id", "docid", "article_id", "report_id", "event_id", "uid", "url", "story_id"),
     "source": ("source", "publisher", "publication", "newspaper", "outlet", "agency"),
 }  # fmt: skip
@@ -126,7 +126,7 @@ def without_day(name: str, line: int | None = None) -> Fault:
     """The fault of a report of no known day."""
     expected = (
         argument("date", "2022-12-27") + ", a date in the file's name (2022-12-27.txt), a line 'date: 2022-12-27' in "
-        "front matter, or a column named date"
+        "front matter, or a column named date (" + argument("mapping", {"date": "COLUMN"}) + " if it has another name)"
     )
     return Fault(name, line, "", "no date", expected)
 
