@@ -430,13 +430,14 @@ def test_a_full_disk_leaves_what_was_finished(tmp_path: Path, name: str) -> None
 def test_run_on_a_disk_that_fills_up_keeps_the_answers(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(frame: pl.DataFrame, path: Path, **more: Any) -> None:
-        if "events" in path.name:
+    real = pl.LazyFrame.sink_parquet
+
+    def full(frame: pl.LazyFrame, path: Any, **more: Any) -> Any:
+        if isinstance(path, Path) and "events" in path.name:
             path.write_bytes(b"half")
             raise OSError(28, "No space left on device")
-        path.write_bytes(b"whole")
+        return real(frame, path, **more)
 
-    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
     monkeypatch.setattr(pk.report, "write", lambda results, path, files, command, apart: path.write_text("page"))
     said = command("run", *FEW)
@@ -450,23 +451,26 @@ def test_run_on_a_disk_that_fills_up_keeps_the_answers(
 def test_ctrl_c_keeps_the_runs_that_were_finished(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = import_module("powderkeg.simulate")
-    real = module.simulate
+    """The same files as of a run that was asked for no more; of eight runs that were tried and of a chunk."""
+    jobs = import_module("powderkeg.simulate.jobs")
+    real = jobs._made
 
-    def stopped(model: Any, replicates: int, **more: Any) -> Any:
-        if replicates == 1_000:
-            raise module.Interrupted(real(model, replicates=20, **more))
-        return real(model, replicates=replicates, **more)
+    def stopped(*asked: Any, **more: Any) -> Any:
+        for number, chunk in enumerate(real(*asked, **more)):
+            yield chunk
+            if more and number == jobs.TRIAL:
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "simulate", stopped)
-    said = command("run", "--replicates", "1000", "--years", "3")
+    words = ("run", "--years", "3")
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "_made", stopped)
+        said = command(*words, "--replicates", "1000")
     assert said.code == 130
-    assert "Stopped after 20 of 1,000 runs" in said.err
-    events = pl.read_parquet(tmp_path / "powderkeg-report" / "events.parquet")
-    assert events["replicate"].max() < 20  # type: ignore[operator]
-    assert "20 runs" in " ".join(
-        re.sub("<[^>]*>", "", (tmp_path / "powderkeg-report" / "report.html").read_text()).split()
-    )
+    done = int(re.findall("Stopped after ([0-9]+) of 1,000 runs", said.err)[0])
+    assert 8 < done < 300
+    assert command(*words, "--replicates", f"{done}", "--out", "asked").code == 0
+    for name in ("events.parquet", "episodes.parquet", "outcomes.csv", "report.html"):
+        assert (tmp_path / "powderkeg-report" / name).read_bytes() == (tmp_path / "asked" / name).read_bytes(), name
 
 
 def test_ctrl_c_before_anything_is_finished_is_one_word(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

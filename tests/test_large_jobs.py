@@ -23,7 +23,8 @@ import powderkeg as pk
 from powderkeg.cli.app import _exit_code
 from powderkeg.compare.sweep.sweeps import axis
 from powderkeg.errors import ModelError, UsageError
-from powderkeg.events import write_events, write_frames
+from powderkeg.events import write_events
+from powderkeg.events.store import write_frames
 from powderkeg.simulate import JobPlan, PartDone, WorkerError, jobs, pieces, runs, simulate
 from powderkeg.simulate.checkpoints import JobFolder, Shelf
 from powderkeg.simulate.kept_pieces import plain_pieces
@@ -111,8 +112,7 @@ def test_events_written_part_by_part_are_the_bytes_of_the_whole(
         monkeypatch.setattr(runs.Runs.parts, "__defaults__", (part,))
         assert len([*found.parts()]) == 1 or part == 500
         write_events(found.table(), tmp_path / "whole.parquet")
-        schema = next(found.part(0, 1).frames()).schema
-        write_frames(found.frames(), schema, tmp_path / "parts.parquet", found.about())
+        write_frames(found.frames(), tmp_path / "parts.parquet", found.about)
         assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -39,21 +39,22 @@ from powderkeg.cli.options import (
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.cli.tables import csv_of
 from powderkeg.errors import Fault, UsageError, nearest_name
-from powderkeg.writing.files import DiskError, text_of
+from powderkeg.writing.files import DiskError, move, text_of, working_folder
 
 if TYPE_CHECKING:
     import polars as pl
 
     from powderkeg.model import Model, Stability
     from powderkeg.report import Results
-    from powderkeg.scenario import Scenario
-    from powderkeg.simulate import JobPlan, Runs
+    from powderkeg.scenario import Reporting, Scenario
+    from powderkeg.simulate import JobPlan
     from powderkeg.writing.apart import DrawerApart
 
 DEFAULT_FOLDER = Path("powderkeg-report")
 STOPPED = 130
+EVENTS = "events.parquet"
 EVENTS_SHARE = 0.25
-"""Of the memory: an act takes 36 bytes while it is simulated, and about 145 by the time it is counted and written."""
+"""Of the memory, for acts that are made and not yet counted and written, by when they take four times as much."""
 RUNNING = "page.html"
 RECORD_HISTORIES = 1_000
 """Histories as long as the record that the page holds against it; `powderkeg record` takes more if asked."""
@@ -93,7 +94,8 @@ def run(
         ),
     ] = None,
     stream: Annotated[
-        bool, typer.Option("--stream", help="For very many runs: acts go to Parquet files, never all into memory.")
+        bool,
+        typer.Option("--stream", help="For very many runs: acts go to many Parquet files, which parts of a job write."),
     ] = False,
     workers: Workers = None,
     memory: Memory = None,
@@ -134,9 +136,13 @@ def run(
     asked = {
         "years": years, "replicates": replicates, "seed": seed, "workers": workers, "memory": memory, "limit": limit,
     }  # fmt: skip
-    with job.told(screen, place), job.executor() as executor, drawer(folder, plan) as apart:
-        make = counted_streaming if stream else counted_whole
-        made = make(screen, model, found, asked | {"plan": plan, "executor": executor})
+    spool = nullcontext() if place is None or stream else working_folder(place)
+    with job.told(screen, place), job.executor() as executor, drawer(folder, plan) as apart, spool as work:
+        told = asked | {"plan": plan, "executor": executor}
+        if stream:
+            made = counted_streaming(screen, model, found, told)
+        else:
+            made = counted_in_parts(screen, model, found, told, None if work is None else work / EVENTS)
         screen.data(summary(made.results))
         show(screen, made.results)
         if folder is not None:
@@ -161,32 +167,46 @@ def drawer(folder: Folder | None, plan: JobPlan | None) -> AbstractContextManage
 
 @dataclass
 class Made:
-    """What there is to tell and to write; without runs, they stand in files already."""
+    """What there is to tell and to write.
+
+    events     the file that they stand in, and what gives the standoffs; without, both stand in data sets already
+    full       why events could not be written
+    """
 
     results: Results
-    runs: Runs | None = None
-    episodes: pl.DataFrame | None = None
+    events: Path | None = None
+    standoffs: Callable[[], pl.DataFrame] | None = None
+    full: BaseException | None = None
     stopped: bool = False
 
-    def let_go(self) -> None:
-        """Give back the memory of what was written."""
-        self.runs = self.episodes = None
 
+def counted_in_parts(
+    screen: Screen, model: Model, found: Stability, asked: dict[str, Any], events: Path | None
+) -> Made:
+    """Runs counted while they are made, their acts written to a file; where that was stopped, those that were finished,
+    unless they are kept to go on from."""
+    from powderkeg.report.parts import CountedParts
+    from powderkeg.report.results import results_of
+    from powderkeg.simulate.memory import budget, give_back
 
-def counted_whole(screen: Screen, model: Model, found: Stability, asked: dict[str, Any]) -> Made:
-    """All runs in memory at once."""
-    from powderkeg import analyze
-    from powderkeg.report.results import gather
-
-    runs, stopped = simulated(screen, model, asked)
+    assert model.scenario is not None
+    replicates, runs = asked["replicates"], CountedParts(model, events)
+    with screen.progress(f"{replicates:,} runs of {model.scenario.name}") as progress:
+        room = budget(asked["memory"]).part(EVENTS_SHARE)
+        runs.count(progress=progress, **{**asked, "memory": room})
+    if runs.is_stopped:
+        say_error(f"Stopped after {runs.replicates:,} of {replicates:,} runs; what follows is about these.")
+        if runs.replicates == 0:
+            raise typer.Exit(STOPPED)
     with screen.waiting("counting"):
-        episodes = analyze.episodes(runs)
         lines = record_lines(model, runs.replicates, asked["seed"], asked["workers"])
-        return Made(gather(model, runs, episodes, lines, found), runs, episodes, stopped)
+        give_back()
+        results = results_of(model, runs.counted(asked["seed"], asked["limit"]), lines, found)
+    return Made(results, events, runs.standoffs, runs.error, runs.is_stopped)
 
 
 def counted_streaming(screen: Screen, model: Model, found: Stability, asked: dict[str, Any]) -> Made:
-    """Runs span by span; acts and standoffs are in files by then."""
+    """Runs span by span; acts and standoffs are in data sets by then."""
     from powderkeg.report.results import results_of
     from powderkeg.report.streamed import streamed
 
@@ -195,27 +215,6 @@ def counted_streaming(screen: Screen, model: Model, found: Stability, asked: dic
         counted = streamed(model, progress=progress, **asked)
     lines = record_lines(model, counted.replicates, asked["seed"], asked["workers"])
     return Made(results_of(model, counted, lines, found))
-
-
-def simulated(screen: Screen, model: Model, asked: dict[str, Any]) -> tuple[Runs, bool]:
-    """The runs, and whether they were stopped: then those that were finished, unless they are kept to go on from."""
-    from powderkeg.simulate import Interrupted, simulate
-    from powderkeg.simulate.memory import budget
-
-    assert model.scenario is not None
-    room, replicates = budget(asked["memory"]).part(EVENTS_SHARE), asked["replicates"]
-    try:
-        with screen.progress(f"{replicates:,} runs of {model.scenario.name}") as progress:
-            told = {name: value for name, value in asked.items() if name != "plan"}
-            return simulate(model, progress=progress, checkpoint=asked["plan"], **{**told, "memory": room}), False
-    except Interrupted as interrupted:
-        if asked["plan"] is not None:
-            raise
-        runs = interrupted.runs
-        say_error(f"Stopped after {runs.replicates:,} of {replicates:,} runs; what follows is about these.")
-        if runs.replicates == 0:
-            raise typer.Exit(STOPPED) from None
-        return runs, True
 
 
 @dataclass(frozen=True)
@@ -358,43 +357,46 @@ def write(
     apart: DrawerApart | None = None,
     seen_by: str | None = None,
 ) -> None:
-    """All files, the small ones first: if the disk fills up, what answers the questions is there.
-
-    The runs go before figures are drawn: what draws them takes as much memory as all that ran.
-    """
-    from powderkeg.events import write_events, write_frames
+    """All files, the small ones first: if the disk fills up, what answers the questions is there."""
     from powderkeg.report.results import summary
     from powderkeg.scenario import resolve
-    from powderkeg.simulate.memory import give_back
 
-    results, runs = made.results, made.runs
+    results = made.results
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
     folder.write("outcomes.csv", csv_of(results.outcomes))
     folder.data("outcomes.json", summary(results))
     folder.write("scenario.resolved.json", text_of(resolved + "\n"))
-    if made.episodes is not None:
-        folder.write("episodes.parquet", made.episodes.write_parquet)
-        made.episodes = None
+    if made.standoffs is not None:
+        folder.write("episodes.parquet", made.standoffs().write_parquet)
     also.write(folder, scenario, results)
-    if seen_by is not None and runs is not None:
-        from powderkeg.fit import observe
-
-        reports = observe(runs, scenario.reporting[seen_by], results.seed)
-        folder.write("reports.parquet", lambda path: write_events(reports, path))
-    files = [*folder.finished, *(["events.parquet"] if runs is not None else ["events/", "standoffs/"])]
     full: DiskError | None = None
-    if runs is not None:
-        give_back()
-        about, frames, schema = runs.about(), runs.frames(), next(runs.part(0, 1).frames()).schema
+    if seen_by is not None and made.events is not None and made.full is None:
+        folder.write("reports.parquet", partial(reports, made.events, scenario.reporting[seen_by], results.seed))
+    files = [*folder.finished, *([EVENTS] if made.events is not None else ["events/", "standoffs/"])]
+    if made.events is not None:
         try:
-            folder.write("events.parquet", lambda path: write_frames(frames, schema, path, about))
+            folder.write(EVENTS, partial(moved, made))
         except DiskError as error:  # the page, which is small and answers the questions, may still find room
             full = error
-        del runs, frames
-    made.let_go()
 
     from powderkeg import report
 
     folder.write("report.html", lambda path: report.write(results, path, files, command, apart))
     if full is not None:
         raise full
+
+
+def moved(made: Made, place: Path) -> None:
+    """The events' file to where it belongs. Raises what kept it from being written."""
+    if made.full is not None:
+        raise made.full
+    assert made.events is not None
+    move(made.events, place)
+
+
+def reports(events: Path, shown: Reporting, seed: int, place: Path) -> None:
+    """What a source would show of the events in a file."""
+    from powderkeg.events import read_table, write_events
+    from powderkeg.fit import observe
+
+    write_events(observe(read_table(events), shown, seed), place)

@@ -10,7 +10,7 @@ from powderkeg.events.match import Matcher, MatchReport, match
 from powderkeg.events.prepare import DOUBLES
 from powderkeg.events.quarantine import write_quarantine
 from powderkeg.events.readers import convert, events, read_events
-from powderkeg.events.store import read_table, write_events, write_frames
+from powderkeg.events.store import FrameWriter, read_table, write_events
 from powderkeg.events.summary import Summary, summary
 from powderkeg.events.table import EventTable
 
@@ -19,6 +19,7 @@ __all__ = [
     "DOUBLES",
     "TONES",
     "EventTable",
+    "FrameWriter",
     "MatchReport",
     "Matcher",
     "Summary",
@@ -34,6 +35,5 @@ __all__ = [
     "to_cameo",
     "to_plover",
     "write_events",
-    "write_frames",
     "write_quarantine",
 ]

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Semaphore, Thread
 from typing import Any
 
 import polars as pl
@@ -27,6 +30,8 @@ from powderkeg.writing.files import is_of_disk, reason, replacing
 
 KEY = "powderkeg.events"
 MOST_BAD_ROWS = 10_000
+WAITING = 2
+"""Frames that wait to be written while others are made."""
 
 
 def write_events(table: EventTable, path: str | Path) -> None:
@@ -36,20 +41,74 @@ def write_events(table: EventTable, path: str | Path) -> None:
         table.frame.write_parquet(part, metadata=metadata)
 
 
-def write_frames(frames: Iterator[pl.DataFrame], schema: pl.Schema, path: Path, about: dict[str, Any]) -> None:
-    """Write a table that comes frame by frame: the same bytes as of the whole, of which only a part is in memory.
+def write_frames(frames: Iterator[pl.DataFrame], path: Path, about: Callable[[], dict[str, Any]]) -> None:
+    """Write a table that comes frame by frame, at least one: the same bytes as of the whole, which is never in memory.
 
-    schema  of each frame
-    about   start, days, account, as `EventTable` has them
+    about   start, days, account, as `EventTable` has them; asked when all frames have come
     """
     plain = {"resolution": EventTable.resolution, "coverage": None, "quarantine": None}
-    told = _metadata(**(plain | about))
+    first = next(frames)
 
     def give(*asked: object) -> Iterator[pl.DataFrame]:
-        return frames
+        return chain([first], frames)
+
+    def told(_: object) -> dict[str, str]:
+        return _metadata(**(plain | about()))
 
     with _replacing(path) as part:
-        register_io_source(give, schema=schema).sink_parquet(part, metadata=told)
+        register_io_source(give, schema=first.schema).sink_parquet(part, metadata=told)
+
+
+class FrameWriter:
+    """Writes a table whose frames are still being made: in a thread of its own, as they come.
+
+    path   of the file; where it cannot be written, `error` says why once all frames have come
+    about  see `write_frames`
+    taken  frames that are in the file: one that was on its way when Ctrl-C came may be, or not
+    """
+
+    def __init__(self, path: Path, about: Callable[[], dict[str, Any]]) -> None:
+        self.path, self.about = path, about
+        self.taken = 0
+        self.error: BaseException | None = None
+        self._frames: SimpleQueue[pl.DataFrame | None] = SimpleQueue()
+        self._room = Semaphore(WAITING)
+        self._thread = Thread(target=self._write, name="powderkeg-events", daemon=True)
+
+    def __enter__(self) -> FrameWriter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """One more; waits while others are still to be written."""
+        self._room.acquire()
+        self._frames.put(frame)
+
+    def close(self) -> None:
+        """All frames have come: wait until they are written."""
+        for _ in range(2):  # once for the writer, once for what takes the rest where that fails
+            self._frames.put(None)
+        self._thread.join()
+
+    def _coming(self) -> Iterator[pl.DataFrame]:
+        while (frame := self._frames.get()) is not None:
+            self._room.release()
+            self.taken += 1
+            yield frame
+
+    def _write(self) -> None:
+        frames = self._coming()
+        try:
+            first = next(frames, None)
+            if first is not None:
+                write_frames(chain([first], frames), self.path, self.about)
+        except BaseException as error:  # Polars panics with errors that are no Exception
+            self.error = error
+            for _ in self._coming():  # whoever makes them goes on, as there is more to tell than events
+                pass
 
 
 def write_slices(slices: Iterable[Path], path: Path, about: dict[str, Any]) -> None:

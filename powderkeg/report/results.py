@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from powderkeg.analyze.statistics import EpisodeStatistics
 from powderkeg.units import YEAR
@@ -21,6 +20,7 @@ from powderkeg.version import __version__
 
 if TYPE_CHECKING:
     from powderkeg.model import Model, Stability
+    from powderkeg.report.folds import Counted
     from powderkeg.scenario import Scenario
     from powderkeg.simulate import Runs
 
@@ -142,52 +142,19 @@ class Results:
 def gather(
     model: Model,
     runs: Runs,
-    episodes: pl.DataFrame | None = None,
     record: Sequence[Mapping[str, Any]] | None = None,
     stability: Stability | None = None,
 ) -> Results:
     """Everything the page says about runs of a scenario.
 
-    episodes  of the runs, if they are known already
     record    lines of a record, if the scenario has one
     stability of the model, if it is known already
     """
-    from powderkeg import analyze
+    from powderkeg.report.folds import counted, fold, standoffs_of
 
-    if episodes is None:
-        episodes = analyze.episodes(runs)
-    replicate = median_history(np.diff(runs.offsets).astype(np.int64), episodes)
-    found = Counted(
-        seed=runs.seed,
-        replicates=runs.replicates,
-        days=float(runs.days),
-        events=int((np.asarray(runs.channel) < model.n_acts).sum()),
-        exploded=int(np.asarray(runs.exploded).sum()),
-        episodes=episodes,
-        outcomes=analyze.outcomes(model, runs),
-        entanglement=analyze.entanglement(runs),
-        example_replicate=replicate,
-        example_acts=acts_of(model, runs, replicate),
-        example_standoffs=episodes.filter(pl.col("replicate") == replicate),
-    )
+    folds = [fold(model, part, standoffs_of(part, first)) for first, part in runs.parts()]
+    found = counted(model, folds, runs.seed, float(runs.days), lambda number: runs.part(number, number + 1))
     return results_of(model, found, record, stability)
-
-
-@dataclass(frozen=True)
-class Counted:
-    """What runs were counted for: see `Results`. `episodes` needs the columns that statistics are made of."""
-
-    seed: int
-    replicates: int
-    days: float
-    events: int
-    exploded: int
-    episodes: pl.DataFrame
-    outcomes: pl.DataFrame
-    entanglement: pl.DataFrame
-    example_replicate: int
-    example_acts: pl.DataFrame
-    example_standoffs: pl.DataFrame
 
 
 def results_of(
@@ -257,38 +224,6 @@ def summary(results: Results) -> dict[str, Any]:
             "with_intervals": found,
         },
     }
-
-
-def median_history(events: NDArray[np.integer[Any]], episodes: pl.DataFrame) -> int:
-    """The first run whose number of standoffs, and then of events, is nearest to the median of all runs.
-
-    events  (R,) of each run
-    """
-    acts = events.astype(np.float64)
-    counts = np.bincount(episodes["replicate"].to_numpy(), minlength=len(acts)).astype(np.float64)
-    order = np.lexsort((np.abs(acts - np.median(acts)), np.abs(counts - np.median(counts))))
-    return int(order[0])
-
-
-def acts_of(model: Model, runs: Runs, replicate: int) -> pl.DataFrame:
-    """The acts of one history with their tone and heat."""
-    begin, stop = (int(runs.offsets[replicate + step]) for step in (0, 1))
-    channel = np.asarray(runs.channel[begin:stop])
-    is_act = channel < model.n_acts
-    channel, time = channel[is_act], np.asarray(runs.time[begin:stop])[is_act]
-    assert model.scenario is not None
-    rows = [model.channels[c] for c in channel]
-    return pl.DataFrame(
-        {
-            "time": time,
-            "source": [c.source for c in rows],
-            "act": [c.act for c in rows],
-            "target": [c.target for c in rows],
-            "tone": [model.scenario.acts[c.act].tone for c in rows],
-            "heat": np.asarray(model.heat)[channel].astype(np.float64),
-        },
-        schema_overrides=dict.fromkeys(("source", "act", "target", "tone"), pl.String),
-    )
 
 
 def _brink(found: Stability) -> tuple[str, ...]:

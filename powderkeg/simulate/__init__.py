@@ -11,6 +11,7 @@ from powderkeg.simulate.jobs import Interrupted as Interrupted
 from powderkeg.simulate.jobs import blame as blame
 from powderkeg.simulate.jobs import needs_trial as needs_trial
 from powderkeg.simulate.jobs import simulate as simulate
+from powderkeg.simulate.jobs import simulate_parts as simulate_parts
 from powderkeg.simulate.jobs import stopped_words as stopped_words
 from powderkeg.simulate.past import past_of as past_of
 from powderkeg.simulate.pieces import WorkerError as WorkerError

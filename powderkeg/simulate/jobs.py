@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from powderkeg.simulate.gathering import Gathered
 from powderkeg.simulate.memory import Budget, Held, budget
 from powderkeg.simulate.pieces import made_elsewhere
 from powderkeg.simulate.plans import JobPlan, plan_of
-from powderkeg.simulate.runs import Runs, system_of
+from powderkeg.simulate.runs import Runs, cut, system_of
 from powderkeg.simulate.sizes import candidates_of
 from powderkeg.simulate.workers import Spares, in_order, workers_for
 from powderkeg.units import YEAR
@@ -110,33 +110,84 @@ def simulate(
     if not isinstance(model, System):
         model = compile_scenario(model)
     held = Held(budget(memory), BYTES + 16 * keys, "events")
-    plan = plan_of(checkpoint)
     job = _job(model, years, days, replicates, seed, limit, history, world, keys, span)
-    each = _each(job, _CHUNK if plan is None and executor is None else _FILE)
     chunks = Gathered(job.span[1] - job.span[0])
     try:
-        with nullcontext() if plan is None else JobFolder(plan, _identity(job, each)) as folder:
-            for chunk in _Chunks(job, each, folder, held, progress).made(workers, executor):
-                if plan is None or plan.part is None:  # of a share nothing but the kept pieces is wanted
-                    chunks.add(chunk)
-            if folder is not None:
-                folder.finish()
+        for chunk in _made(job, plan_of(checkpoint), held, progress, workers, executor):
+            chunks.add(chunk)
     except KeyboardInterrupt:
-        raise Interrupted(_runs(job, chunks)) from None
-    runs = _runs(job, chunks)
+        raise Interrupted(_runs(job, chunks.column, job.span[0])) from None
+    runs = _runs(job, chunks.column, job.span[0])
     if runs.is_cut and whole is not None:
-        raise ModelError(Fault.at(whole, _explosion(job, runs)))
+        raise ModelError(Fault.at(whole, _explosion(job, runs.replicates, runs.replicates)))
     if runs.exploded.any():
-        warnings.warn(_explosion(job, runs), PowderkegWarning, stacklevel=2)
+        warnings.warn(_explosion(job, runs.replicates, int(runs.exploded.sum())), PowderkegWarning, stacklevel=2)
     return runs
 
 
-def _explosion(job: _Job, runs: Runs) -> str:
-    """What was stopped, and what to look at next."""
-    if not runs.is_cut:
-        return stopped_words(int(runs.exploded.sum()), runs.replicates, runs.limit)
-    said = f"each of the first {runs.replicates} replicates exploded (stopped at {runs.limit:,} events)"
-    said += f", so the other {job.replicates - runs.replicates:,} were not begun; {blame(job.model, job.world)}"
+def simulate_parts(
+    model: Model,
+    *,
+    years: float | None = None,
+    replicates: int = 1000,
+    seed: int = 1,
+    workers: int | None = None,
+    limit: int | None = None,
+    memory: int | str | Budget | None = None,
+    progress: Callable[[float], None] | None = None,
+    plan: JobPlan | None = None,
+    executor: Executor | None = None,
+) -> Generator[Runs]:
+    """The same histories part by part, as `Runs.parts` cuts them: their events never stand in memory together.
+
+    memory  that events may take which are made and not yet handed on
+    plan    see `checkpoint` of `simulate`, which tells the other arguments too; of a share nothing comes
+
+    After Ctrl-C what was finished comes as a last part, then KeyboardInterrupt.
+    """
+    held = Held(budget(memory), BYTES, "events")
+    job = _job(model, years, None, replicates, seed, limit, None, None, False, None)
+    done = exploded = 0
+
+    def made() -> Iterator[Runs]:
+        first = 0
+        for chunk in _made(job, plan, held, progress, workers, executor, in_parts=True):
+            yield _runs(job, chunk._asdict().__getitem__, first)
+            first += len(chunk.n_events)
+
+    for part in cut(made()):
+        yield part
+        held.let_go(len(part))
+        done, exploded = done + part.replicates, exploded + int(part.exploded.sum())
+    if exploded:
+        warnings.warn(_explosion(job, done, exploded), PowderkegWarning, stacklevel=2)
+
+
+def _made(
+    job: _Job,
+    plan: JobPlan | None,
+    held: Held,
+    progress: Callable[[float], None] | None,
+    workers: int | None,
+    executor: Executor | None,
+    in_parts: bool = False,
+) -> Iterator[Chunk]:
+    """The chunks of a job in order; of a share none, as nothing but its kept pieces is wanted."""
+    each = _each(job, _CHUNK if plan is None and executor is None else _FILE)
+    with nullcontext() if plan is None else JobFolder(plan, _identity(job, each)) as folder:
+        for chunk in _Chunks(job, each, folder, held, progress, in_parts).made(workers, executor):
+            if plan is None or plan.part is None:
+                yield chunk
+        if folder is not None:
+            folder.finish()
+
+
+def _explosion(job: _Job, replicates: int, exploded: int) -> str:
+    """What was stopped of so many replicates, and what to look at next."""
+    if not exploded == replicates < job.span[1] - job.span[0]:
+        return stopped_words(exploded, replicates, job.limit)
+    said = f"each of the first {replicates} replicates exploded (stopped at {job.limit:,} events)"
+    said += f", so the other {job.replicates - replicates:,} were not begun; {blame(job.model, job.world)}"
     return said
 
 
@@ -309,11 +360,19 @@ class _Chunks:
     """
 
     def __init__(
-        self, job: _Job, each: int, folder: JobFolder | None, held: Held, progress: Callable[[float], None] | None
+        self,
+        job: _Job,
+        each: int,
+        folder: JobFolder | None,
+        held: Held,
+        progress: Callable[[float], None] | None,
+        in_parts: bool,
     ) -> None:
         self.job, self.folder, self.held, self.progress = job, folder, held, progress
-        self.trials = TRIAL if needs_trial(job.replicates, job.limit) else 0
         first, end = job.span
+        # Before a few of the later ones a trial would cost more than they do.
+        is_tried = needs_trial(job.replicates, job.limit) and (first == 0 or end - first > TRIAL)
+        self.trials = TRIAL if is_tried else 0
         if first == 0:
             self.trials = min(self.trials, end)
         firsts = [*range(first, min(self.trials, end)), *range(max(first, self.trials), end, each)]
@@ -325,6 +384,7 @@ class _Chunks:
             job.is_complete, tuple(firsts), end,
         )  # fmt: skip
         self.drops = folder is not None and folder.plan.part is not None
+        self.foresees = not (self.drops or in_parts)
         self.n_done = self.n_exploded = 0
         self.running: Sequence[Workspace] = ()
 
@@ -401,7 +461,7 @@ class _Chunks:
     def _count(self, chunk: Chunk) -> None:
         self.n_done += len(chunk.n_events)
         self.n_exploded += int(chunk.exploded.sum())
-        if not self.drops:
+        if self.foresees:
             self.held.foresee(chunk.n_events, self.job.span[1] - self.job.span[0])
 
     def _tick(self) -> None:
@@ -414,8 +474,9 @@ class _Chunks:
             space.control[STOP] = 1.0
 
 
-def _runs(job: _Job, chunks: Gathered) -> Runs:
-    n_events = chunks.column("n_events")
+def _runs(job: _Job, column: Callable[[str], Any], first: int) -> Runs:
+    """Replicates from `first` on, of which `column` gives a column by name."""
+    n_events = column("n_events")
     cells = int(system_of(job.model).level_start[-1])
     return Runs(
         model=job.model,
@@ -424,17 +485,17 @@ def _runs(job: _Job, chunks: Gathered) -> Runs:
         asked=job.replicates if job.span == (0, job.replicates) else len(n_events),
         replicates=len(n_events),
         offsets=np.concatenate([[0], np.cumsum(n_events)]).astype(np.int64),
-        time=chunks.column("time"),
-        channel=chunks.column("channel"),
-        parent=chunks.column("parent"),
-        mechanism=chunks.column("mechanism"),
-        exploded=chunks.column("exploded"),
-        reached=chunks.column("reached"),
+        time=column("time"),
+        channel=column("channel"),
+        parent=column("parent"),
+        mechanism=column("mechanism"),
+        exploded=column("exploded"),
+        reached=column("reached"),
         limit=job.limit,
-        level_time=chunks.column("level_time").reshape(len(n_events), cells),
-        level_first=chunks.column("level_first").reshape(len(n_events), cells),
+        level_time=column("level_time").reshape(len(n_events), cells),
+        level_first=column("level_first").reshape(len(n_events), cells),
         begin=job.begin,
-        key=chunks.column("key") if job.keys else None,
-        candidates=int(chunks.column("n_candidates").sum()),
-        origin=job.span[0],
+        key=column("key") if job.keys else None,
+        candidates=int(column("n_candidates").sum()),
+        origin=first,
     )

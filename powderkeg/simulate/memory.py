@@ -104,6 +104,11 @@ class Held:
                     "shorter window, a lower limit or more memory would do"
                 )
 
+    def let_go(self, n: int) -> None:
+        """So many fewer."""
+        with self._lock:
+            self._n -= n
+
     def foresee(self, each: NDArray[np.integer[Any]], runs: int) -> None:
         """How many so many runs took. Raises OverMemory if by then it is clear that all `runs` will not fit."""
         self._seen += len(each)

@@ -6,7 +6,7 @@ In: arrays of events, replicate after replicate, and the model they came from. O
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PART = 200_000
 """Events that are looked at together, so that a table of them stays small while it is made and written."""
+_COLUMNS = ("time", "channel", "parent", "mechanism", "exploded", "reached", "level_time", "level_first")
 _EXTRA = {SCHEDULED: "(scheduled)", TIMER: "(timer)"}
 
 
@@ -144,16 +145,49 @@ class Runs(Plotted):
         frames = [*self.frames(acts_only)]
         return EventTable(frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=False), **self.about())
 
-    def frames(self, acts_only: bool = True) -> Iterator[pl.DataFrame]:
-        """The same part by part, so that it need not stand in memory whole."""
+    def frames(self, acts_only: bool = True, begin: int = 0) -> Iterator[pl.DataFrame]:
+        """The same part by part, so that it need not stand in memory whole; replicates are numbered from `begin` on."""
         model = _named_model(self.model)
-        return (_frame(part, model, acts_only, first) for first, part in self.parts())
+        return (_frame(part, model, acts_only, begin + first) for first, part in self.parts())
 
     def about(self) -> dict[str, Any]:
         """What an `EventTable` of these holds beside its rows."""
         scenario = _named_model(self.model).scenario
         assert scenario is not None
         return {"start": scenario.start, "days": self.begin + self.days, "account": {"replicates": self.replicates}}
+
+
+def cut(made: Iterable[Runs], events: int = PART) -> Iterator[Runs]:
+    """Runs that come one behind the other, cut as `Runs.parts` cuts all of them together.
+
+    Where whoever makes them is stopped by Ctrl-C, what was made comes before that goes on.
+    """
+    held: list[Runs] = []
+    try:
+        for one in made:
+            held.append(one)
+            if sum(map(len, held)) > events:
+                *full, rest = [part for _, part in _joined(held).parts(events)]
+                held = [rest]
+                yield from full
+    except KeyboardInterrupt:
+        if held:
+            yield _joined(held)
+        raise
+    if held:
+        yield _joined(held)
+
+
+def _joined(runs: Sequence[Runs]) -> Runs:
+    """Runs one behind the other, numbered on from the first."""
+    if len(runs) == 1:
+        return runs[0]
+    columns: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in runs]) for name in _COLUMNS}
+    counts = np.concatenate([np.diff(one.offsets) for one in runs])
+    return replace(
+        runs[0], replicates=len(counts), offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        candidates=sum(one.candidates for one in runs), **columns,
+    )  # fmt: skip
 
 
 def _named_model(model: Model | System) -> Model:
