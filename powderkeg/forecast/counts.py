@@ -5,8 +5,9 @@ In: `Runs`, or acts by channel and day. Out: arrays (draws, days, units) and the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,8 @@ from powderkeg.simulate import Runs
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CLASSES = ("verbal cooperation", "material cooperation", "verbal conflict", "material conflict")
+CELLS = 8_000_000
+"""Draws times days times units of a table that is made at once."""
 _BY_TONE = {"hostile": "verbal conflict", "cooperative": "verbal cooperation", "neutral": "verbal cooperation"}
 
 
@@ -30,6 +33,11 @@ class Units:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def part(self, first: int, end: int) -> Units:
+        """Units [first, end)."""
+        of = np.where((self.of_channel >= first) & (self.of_channel < end), self.of_channel - first, -1)
+        return Units(of, self.keys[first:end], self.columns)
 
     def names(self) -> dict[str, list[str]]:
         return {column: [key[i] for key in self.keys] for i, column in enumerate(self.columns)}
@@ -71,6 +79,55 @@ def daily(runs: Runs, units: Units) -> np.ndarray[Any, np.dtype[np.int32]]:
     kept = unit >= 0
     cell = (runs.replicate[kept].astype(np.int64) * H + day[kept]) * U + unit[kept]
     return np.bincount(cell, minlength=runs.replicates * H * U).reshape(runs.replicates, H, U).astype(np.int32)
+
+
+def blocks(runs: Runs, units: Units) -> Iterator[tuple[Units, np.ndarray[Any, np.dtype[np.int32]]]]:
+    """`daily` for some units after the other: of all at once where they fit."""
+    H = int(np.ceil(runs.days))
+    width = max(CELLS // max(runs.replicates * H, 1), 1)
+    if width >= len(units):
+        yield units, daily(runs, units)
+        return
+    unit = units.of_channel[runs.channel]
+    order = np.argsort(unit, kind="stable")
+    firsts = range(0, len(units), width)
+    begin = np.searchsorted(unit[order], [*firsts, len(units)])
+    replicate = runs.replicate
+    for k, first in enumerate(firsts):
+        part = units.part(first, min(first + width, len(units)))
+        rows = order[begin[k] : begin[k + 1]]
+        day = np.minimum((runs.time[rows] - runs.begin).astype(np.int64), H - 1)
+        cell = (replicate[rows].astype(np.int64) * H + day) * len(part) + unit[rows] - first
+        found = np.bincount(cell, minlength=runs.replicates * H * len(part))
+        yield part, found.reshape(runs.replicates, H, len(part)).astype(np.int32)
+
+
+def totals(runs: Runs, units: Units) -> Floats:
+    """(draws, units) acts of each draw on all days ahead."""
+    unit = units.of_channel[runs.channel]
+    kept = unit >= 0
+    cell = runs.replicate[kept].astype(np.int64) * len(units) + unit[kept]
+    found = np.bincount(cell, minlength=runs.replicates * len(units))
+    return found.reshape(runs.replicates, len(units)).astype(np.float64)
+
+
+class Acts(NamedTuple):
+    """Where there are any: draw, day ahead, unit, how many acts; by draw, day and unit."""
+
+    draw: Ints
+    day: Ints
+    unit: Ints
+    acts: Ints
+
+
+def acts_of(runs: Runs, units: Units) -> Acts:
+    """The cells of `daily` that hold any acts."""
+    H, U = int(np.ceil(runs.days)), max(len(units), 1)
+    unit = units.of_channel[runs.channel]
+    kept = unit >= 0
+    day = np.minimum((runs.time[kept] - runs.begin).astype(np.int64), H - 1)
+    cell, acts = np.unique((runs.replicate[kept].astype(np.int64) * H + day) * U + unit[kept], return_counts=True)
+    return Acts(cell // (H * U), cell // U % H, cell % U, acts.astype(np.int32))
 
 
 def observed(day: Ints, channel: Ints, days: int, units: Units) -> Floats:

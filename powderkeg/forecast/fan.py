@@ -16,29 +16,34 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.events.table import EventTable
-from powderkeg.forecast.counts import Units, observed
+from powderkeg.forecast.counts import Units, blocks, observed
 from powderkeg.forecast.seen import Watched, channels_of
 from powderkeg.model import Model
+from powderkeg.simulate import Runs
 
 WEEK = 7
 MOST_UNITS = 6
 
 
 def fan(
-    model: Model, seen: Watched, units: Units, ahead: NDArray[np.int32], level: float, before: int,
-    after: EventTable | None,
+    model: Model, seen: Watched, runs: Runs, units: Units, level: float, before: int, after: EventTable | None
 ) -> pl.DataFrame:  # fmt: skip
-    """See `Forecast.fan`; ahead is (draws, days, units)."""
+    """See `Forecast.fan`."""
     n_past = min(before, int(seen.days))
     first = int(np.ceil(seen.days - 1e-9)) - n_past - WEEK
     day = np.floor(seen.time).astype(np.int64) - first
     past = observed(day, seen.channel, n_past + WEEK, units)
-    H = ahead.shape[1]
-    ends = week_ends(past, ahead, level)
+    H = int(np.ceil(runs.days))
+    busy, ends = np.zeros(len(units)), np.zeros((5, H, len(units)))
+    first_unit = 0
+    for part, ahead in blocks(runs, units):
+        of = slice(first_unit, first_unit + len(part))
+        busy[of], ends[:, :, of] = ahead.mean(axis=(0, 1)), week_ends(past[:, of], ahead, level)
+        first_unit += len(part)
     before_week = _running(past)[WEEK:]
     came = None if after is None else _came(model, seen, units, after, past, H)
     rows: list[dict[str, Any]] = []
-    for u in np.argsort(-ahead.mean(axis=(0, 1)), kind="stable").tolist():
+    for u in np.argsort(-busy, kind="stable").tolist():
         name = " → ".join(part.replace("_", " ") for part in units.keys[u] if part)
         empty = dict.fromkeys(("seen", "low", "q25", "median", "q75", "high", "came"))
         for k in range(n_past):

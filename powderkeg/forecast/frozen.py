@@ -20,6 +20,7 @@ import polars as pl
 
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
+from powderkeg.forecast.counts import acts_of
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.standoffs import BEGINS, OPENS, RULES
 from powderkeg.reading.stored import (
@@ -88,8 +89,8 @@ def freeze(found: Forecast) -> bytes:
     """The file as bytes. Raises UsageError for a model of bare arrays, which has no scenario to be kept."""
     if found.model.scenario is None:
         raise UsageError("a model made from bare arrays has no scenario that a frozen forecast could keep")
-    units, counts = found.units("class"), found.counts("class")
-    draw, day, unit = np.nonzero(counts)
+    units = found.units("class")
+    acts = acts_of(found.drawn.runs, units)
     known = found.events.between(None, found.origin - timedelta(days=1))
     content = {
         MARK: VERSION,
@@ -103,7 +104,7 @@ def freeze(found: Forecast) -> bytes:
         "scenario": dump(found.model.scenario),
         "events": {"digest": digest_of(known), "acts": len(known), "start": known.start.isoformat()},
         "units": [list(key) for key in units.keys],
-        "counts": np.stack([draw, day, unit, counts[draw, day, unit]], axis=1).tolist(),
+        "counts": np.stack(acts, axis=1).tolist(),
         "new_standoff": OPENS,
         "outcomes": found.outcomes.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts(),
     }  # fmt: skip

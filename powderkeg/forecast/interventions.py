@@ -19,7 +19,7 @@ from powderkeg.engine.worlds import ForcedAct
 from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.forecast.ahead import Turns
 from powderkeg.forecast.answers import first_days, told_in_days
-from powderkeg.forecast.counts import daily, units_of
+from powderkeg.forecast.counts import totals, units_of
 from powderkeg.forecast.drawing import Ahead, Settings, answering
 from powderkeg.forecast.seen import Watched
 from powderkeg.model import Model
@@ -105,7 +105,7 @@ def changes(model: Model, worlds: Mapping[str, Ahead], seen: Watched, level: flo
     names, in_days = list(worlds), told_in_days(model)
     units = units_of(model)
     without = first_days(model, worlds[names[0]].runs, seen)
-    acts_without = daily(worlds[names[0]].runs, units).sum(axis=1).astype(np.float64)
+    acts_without = totals(worlds[names[0]].runs, units)
     rows = []
     for world in names[1:]:
         other = first_days(model, worlds[world].runs, seen)
@@ -114,7 +114,7 @@ def changes(model: Model, worlds: Mapping[str, Ahead], seen: Watched, level: flo
             pairs = ((f"{name}: chance", count > 0, other[name][1] > 0), (often, count, other[name][1]))
             for told, before, after in pairs:
                 rows.append(_row(world, told, title, before, after, level))
-        acts_with = daily(worlds[world].runs, units).sum(axis=1).astype(np.float64)
+        acts_with = totals(worlds[world].runs, units)
         for u, key in enumerate(units.keys):
             title = f"acts of {key[0]} towards {key[1]}" if key[1] else f"acts of {key[0]}"
             rows.append(_row(world, " ".join(key).strip(), title, acts_without[:, u], acts_with[:, u], level))

@@ -16,7 +16,7 @@ import polars as pl
 
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.answers import carriers, facts_now, first_days, origins_of_risk, outcome_table
-from powderkeg.forecast.counts import Units, by_day, daily, summary, units_of
+from powderkeg.forecast.counts import Units, acts_of, blocks, by_day, daily, summary, units_of
 from powderkeg.forecast.drawing import Ahead, Draughtsman
 from powderkeg.forecast.fan import fan
 from powderkeg.forecast.interventions import changes
@@ -89,17 +89,20 @@ class Forecast(Plotted):
     @cached_property
     def dyads(self) -> pl.DataFrame:
         """One row a directed dyad: source, target, mean, sd, quantiles of its acts, chance of any, likely first day."""
-        return summary(self.counts("dyad"), self.units("dyad"))
+        return self._by_block(summary, "dyad")
 
     @cached_property
     def classes(self) -> pl.DataFrame:
         """The same by class of act: words or deeds, cooperation or conflict."""
-        return summary(self.counts("class"), self.units("class"))
+        return self._by_block(summary, "class")
 
     @cached_property
     def daily(self) -> pl.DataFrame:
         """The same by dyad and day; columns total_... count all days up to it."""
-        return by_day(self.counts("dyad"), self.units("dyad"))
+        return self._by_block(by_day, "dyad")
+
+    def _by_block(self, tell: Callable[[Any, Units], pl.DataFrame], by: str) -> pl.DataFrame:
+        return pl.concat([tell(counts, part) for part, counts in blocks(self.drawn.runs, self.units(by))])
 
     @cached_property
     def outcomes(self) -> pl.DataFrame:
@@ -122,8 +125,7 @@ class Forecast(Plotted):
         before  days before the origin that are shown
         after   what came, where that is known: a table that reaches beyond the origin
         """
-        units = self.units("dyad")
-        return fan(self.model, self.seen, units, self.counts("dyad"), self.level, before, after)
+        return fan(self.model, self.seen, self.drawn.runs, self.units("dyad"), self.level, before, after)
 
     def why(self, source: str | None = None, target: str | None = None) -> pl.DataFrame:
         """Acts seen that acts ahead go back to, of all or of one directed dyad."""
@@ -190,13 +192,13 @@ class Forecast(Plotted):
 
     def draws_frame(self) -> pl.DataFrame:
         """Acts by draw, dyad, class and day: only where there are any."""
-        units, counts = self.units("class"), self.counts("class")
-        draw, day, unit = np.nonzero(counts)
+        units = self.units("class")
+        draw, day, unit, acts = acts_of(self.drawn.runs, units)
         names = units.names()
         columns: dict[str, Any] = {"draw": draw, "day": day + 1}
         columns["date"] = pl.Series([self.origin] * 1, dtype=pl.Date).gather([0] * len(day)).dt.offset_by("0d")
         columns |= {key: pl.Series(values).gather(unit) for key, values in names.items()}
-        frame = pl.DataFrame(columns | {"acts": counts[draw, day, unit]})
+        frame = pl.DataFrame(columns | {"acts": acts})
         return frame.with_columns(date=pl.col("date") + pl.duration(days=pl.col("day") - 1))
 
 
