@@ -114,6 +114,14 @@ def forecast(
         Path | None, typer.Option("--views", dir_okay=False, help="Write draws by month here, in the layout of VIEWS.")
     ] = None,
     workers: Workers = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="Memory that it may take, such as 4GB. By default half of what is free. Fewer workers make draws at "
+            "once where more would not fit; what would not fit at all is refused before anything is made.",
+        ),
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -122,7 +130,11 @@ def forecast(
 
     [bold]Example:[/] powderkeg forecast fitted.yaml icews.tab --days 30 --if "west talk serbia" --out ahead
     """
+    from powderkeg.simulate.memory import budget
+
     screen = Screen(as_json, quiet)
+    if memory is not None:
+        budget(memory)  # one that is none is refused before the work
     read = read_scenario(scenario, sets, covariates)
     job.stops_with_a_script()
     if not score:
@@ -140,7 +152,7 @@ def forecast(
         law = beside(scenario)
         asked = _asked(origins, horizons, by, refit, without, _parts(read, events, ablate))
         asked |= {"draws": draws, "seed": seed, "level": level, "workers": workers, "background": background}
-        asked |= {"fitted": law, "unmatched": unmatched}
+        asked |= {"fitted": law, "unmatched": unmatched, "memory": memory}
         with job.told(screen, out), job.executor() as executor:
             scored(screen, read, events, folder, asked | {"folder": job.plan(out, read), "executor": executor})
         return
@@ -155,7 +167,7 @@ def forecast(
         found = forecast_from(
             model, events, days=days, draws=draws, seed=seed, origin=origin, as_of=as_of, interventions=doing or (),
             fitted=law, background=background, weekdays=weekdays, unmatched=unmatched, level=level, workers=workers,
-            progress=progress,
+            memory=memory, progress=progress,
         )  # fmt: skip
     told = found.as_dict() | {"rows": rows or None}
     screen.data(told)

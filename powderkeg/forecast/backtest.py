@@ -38,6 +38,7 @@ from powderkeg.forecast.fan import told_and_came, week_ends
 from powderkeg.forecast.forecasting import forecast
 from powderkeg.forecast.late import as_known
 from powderkeg.forecast.result import Forecast
+from powderkeg.forecast.room import must_fit_scored
 from powderkeg.forecast.scores import (
     COUNT_SCORES,
     brier,
@@ -52,6 +53,7 @@ from powderkeg.scenario import Scenario, digest
 from powderkeg.showing import Plotted, progress_shown
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
+from powderkeg.simulate.memory import Budget
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import JobPlan, plan_of
 
@@ -172,6 +174,7 @@ def backtest(
     seed: int = 1,
     level: float = 0.9,
     workers: int | None = None,
+    memory: int | str | Budget | None = None,
     folder: str | os.PathLike[str] | JobPlan | None = None,
     executor: Executor | None = None,
     progress: Callable[[float, str], None] | None = None,
@@ -184,6 +187,7 @@ def backtest(
     refit     "none": the scenario's numbers as they are; "first": its mechanisms fitted before the first origin;
               "each": before each
     variants  ours without a part or a mechanism, by name (see `variants_of`)
+    memory    bytes, or such as "4 GB", that one origin may take; default: half of what is free
     folder    where finished origins are kept: called again after a stop, or a kill, it goes on from them. A `JobPlan`
               says more: a share of the origins, or that shares are to be put together
     executor  of `concurrent.futures`, or what keeps to its protocol: makes the origins instead of threads here
@@ -196,6 +200,7 @@ def backtest(
     compiled = model.model if isinstance(model, Fit) else compile_model(model) if isinstance(model, Scenario) else model
     asked: dict[str, dict[str, Any]] = {OURS: {}} | {name: _variant(name, compiled) for name in variants}
     units = units_of(compiled, by)
+    must_fit_scored(compiled, by, max(horizons), draws, memory)
     channel = channels_of(compiled, events.frame)
     stamp = np.floor(events.frame["time"].to_numpy()).astype(np.int64)
     now: Any = model
@@ -203,7 +208,7 @@ def backtest(
         now = _refitted(model, _at(days[0], events, compiled, units, 1).known, options.get("unmatched", "refuse"))
     task = OriginTask(
         now, compiled, events, tuple(days), tuple(horizons), draws, by, refit == "each", fitted, asked, seed, level,
-        workers if executor is None else 1, options,
+        workers if executor is None else 1, memory, options,
     )  # fmt: skip
     identity = {
         "scenario": None if compiled.scenario is None else digest(compiled.scenario), "events": _digest(events),
@@ -257,6 +262,7 @@ class OriginTask:
     seed: int
     level: float
     workers: int | None
+    memory: int | str | Budget | None
     options: Mapping[str, Any]
 
     def __call__(self, k: int) -> tuple[list[list[Any]], list[dict[str, Any]], Floats]:
@@ -273,7 +279,8 @@ class OriginTask:
         for name, without in self.asked.items():
             made = _quietly(
                 now, at.known, days=days, draws=self.draws, seed=self.seed + 7919 * k, fitted=self.fitted,
-                workers=self.workers, as_of=origin - timedelta(days=1), **{**self.options, **without},
+                workers=self.workers, memory=self.memory, as_of=origin - timedelta(days=1),
+                **{**self.options, **without},
             )  # fmt: skip
             ahead = daily(made.drawn.runs, units)
             if name == OURS:

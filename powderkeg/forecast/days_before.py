@@ -81,16 +81,26 @@ class DaysBefore:
         gates, system = self.gates, self.system
         return np.asarray(gates[:, system.background_gate[block]] * gates[:, system.channel_gate[block]])
 
+    @cached_property
+    def came(self) -> Ints:
+        """The channels whose acts and answers are looked at day by day: all of them where they fit, else those of which
+        any act came. Answers of the others explain nothing."""
+        everything = np.arange(self.system.n_channels)
+        return everything if self.n_days * len(everything) <= CELLS else np.unique(self.of)
+
     def blocks(self, group: Ints) -> list[Ints]:
-        """The channels in blocks, all of a group in one; one block where all fit, else without those of no group."""
-        C = self.system.n_channels
-        width = max(CELLS // max(self.n_days, 1), 1)
-        if width >= C:
+        """The channels in blocks, all of a group in one; one block where what is looked at fits, else without those of
+        no group."""
+        C, days = self.system.n_channels, max(self.n_days, 1)
+        looked_at = np.zeros(C, np.int64)
+        looked_at[self.came if len(self.gates) == 1 else slice(None)] = days
+        if looked_at.sum() <= CELLS:
             return [np.arange(C)]
         order = np.argsort(group, kind="stable")
         order = order[group[order] >= 0]
-        first = np.searchsorted(group[order], group[order]) // width
-        return [np.sort(block) for block in np.split(order, np.flatnonzero(np.diff(first)) + 1)]
+        first = np.searchsorted(group[order], group[order])
+        cells = np.concatenate([[0], np.cumsum(looked_at[order])])[first] // CELLS
+        return [np.sort(block) for block in np.split(order, np.flatnonzero(np.diff(cells)) + 1)]
 
     def scaled(self, answers: float) -> DaysBefore:
         """The same with so much of the answers."""

@@ -26,6 +26,7 @@ from powderkeg.forecast.ground import LevelDrift
 from powderkeg.forecast.interventions import worlds_of
 from powderkeg.forecast.late import LATEST, NEARLY, as_known, checked_as_of
 from powderkeg.forecast.result import Forecast
+from powderkeg.forecast.room import workers_within
 from powderkeg.forecast.seen import Watched, gap, seen
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
@@ -33,6 +34,7 @@ from powderkeg.model.parting import values_of
 from powderkeg.scenario import Given, Scenario
 from powderkeg.showing import progress_shown
 from powderkeg.simulate import blame
+from powderkeg.simulate.memory import Budget
 from powderkeg.wording import percent, plain
 
 LONGEST = 3660
@@ -63,6 +65,7 @@ def forecast(
     unmatched: str = "refuse",
     level: float = 0.9,
     workers: int | None = None,
+    memory: int | str | Budget | None = None,
     progress: Callable[[float], None] | None = None,
     drifts: LevelDrift | None = None,
 ) -> Forecast:
@@ -87,9 +90,11 @@ def forecast(
     drifts         how levels move; by default chosen by what would have foretold the time before the origin best
     unmatched      "refuse" or "drop": acts that no move of the scenario allows
     level          of the intervals
+    memory         bytes, or such as "4 GB", that it may take; default: half of what is free. Sets of draws are made by
+                   as few workers as fit, which a warning says; results do not depend on it
 
     Raises UsageError for an origin that the events do not reach, a horizon of 0, an unknown intervention; EventError
-    for events of which nothing is left.
+    for events of which nothing is left; OverMemory, before anything is built, for what does not fit.
     """
     progress = progress_shown(progress, "forecasting")
     model, events, law = _parts(model, events, fitted)
@@ -104,6 +109,7 @@ def forecast(
         late,
     )  # fmt: skip
     worlds = worlds_of(model, tuple(interventions), watched.begin, days, settings)
+    workers = workers_within(model, watched, days, draws, len(worlds), min(SETS, draws), workers, memory)
     sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
     drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts, workers, _part(progress, 0.0, CHOOSING))
     drawn = draw(drawer, draws, list(worlds.values()), workers, _part(progress, CHOOSING, 1.0))

@@ -161,8 +161,8 @@ def levels_of(
     known = {} if len(blocks) > 1 else {0: _block(record, blocks[0])}  # what does not fit is made twice
     own, total, explained, free = (np.zeros(len(groups.group)) for _ in range(4))
     for number, block in enumerate(blocks):
-        counts, expected, open_ = known.get(number) or _block(record, block)
-        own[block], total[block], explained[block] = _sums(counts, expected, factor)
+        looked_at, counts, expected, open_ = known.get(number) or _block(record, block)
+        own[looked_at], total[looked_at], explained[looked_at] = _sums(counts, expected, factor)
         free[block] = open_.mean(axis=0)
     share = shares(groups, own)
     means, prior = across(groups, total, explained, factor, share * free)
@@ -173,22 +173,26 @@ def levels_of(
     a, b, slow_a, slow_b = np.zeros(G), np.zeros(G), np.zeros(G), np.zeros(G)
     told, acts, slow = np.zeros((len(days), G)), np.zeros((len(days), G)), np.zeros((len(days), G))
     for number, block in enumerate(blocks):
-        counts, expected, open_ = known.get(number) or _block(record, block)
+        looked_at, counts, expected, open_ = known.get(number) or _block(record, block)
+        column = np.full(len(block), -1, np.int64)
+        column[np.searchsorted(block, looked_at)] = np.arange(len(looked_at))
         on = groups.group[block]
         of = np.unique(on[on >= 0])
         part = [np.zeros(len(of)) for _ in range(5)]
         rows = [np.zeros((len(days), len(of))) for _ in range(3)]
         filter_levels(
-            counts, expected, open_, factor, share[block], np.where(on >= 0, np.searchsorted(of, on), -1), drift.keep,
-            drift.strength, 0.5 ** (1.0 / drift.slow), means[of], *part, prior[of], row, *rows,
+            counts, expected, column, open_, factor, share[block], np.where(on >= 0, np.searchsorted(of, on), -1),
+            drift.keep, drift.strength, 0.5 ** (1.0 / drift.slow), means[of], *part, prior[of], row, *rows,
         )  # fmt: skip
         a[of], b[of], slow_a[of], slow_b[of] = part[:4]
         told[:, of], acts[:, of], slow[:, of] = rows
     return share, LevelLaws(a, b, slow_a / slow_b, told, acts, slow)
 
 
-def _block(record: DaysBefore, block: Ints) -> tuple[Floats, Floats, Floats]:
-    return record.counts(block), record.expected(block), record.open(block)
+def _block(record: DaysBefore, block: Ints) -> tuple[Ints, Floats, Floats, Floats]:
+    """Of a block the channels that are looked at, their acts and answers by day; the gates of all."""
+    looked_at = np.intersect1d(block, record.came, assume_unique=True)
+    return looked_at, record.counts(looked_at), record.expected(looked_at), record.open(block)
 
 
 def _sums(counts: Floats, expected: Floats, factor: Floats) -> tuple[Floats, Floats, Floats]:

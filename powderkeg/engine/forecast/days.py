@@ -55,12 +55,13 @@ def excited_days(  # type: ignore[no-untyped-def]
 
 @loop
 def filter_levels(  # type: ignore[no-untyped-def]
-    count, expected, open_, week, share, group, keep, strength, slow_keep, mean, a, b, slow_a, slow_b, level, prior,
-    row, told, told_a, told_slow,
+    count, expected, column, open_, week, share, group, keep, strength, slow_keep, mean, a, b, slow_a, slow_b, level,
+    prior, row, told, told_a, told_slow,
 ):  # fmt: skip
     """Run the level of every group through the days.
 
-    count, expected  (D, C) acts seen; acts that earlier ones are expected to set off
+    count, expected  (D, came) acts seen; acts that earlier ones are expected to set off
+    column           (C,) column of each channel in these, -1 for one of which nothing came
     open_            (1 or D, C) factor of the background's gates
     week             (D,) how densely each day is reported
     share, group     (C,) share of the channel in its group's background; its group, -1 for none
@@ -70,7 +71,7 @@ def filter_levels(  # type: ignore[no-untyped-def]
     row              (D,) row of the day in what is told, -1 for none
     told, told_a     (rows, G) what the law of the day before said: level, the acts it rests on; told_slow the slow mean
     """
-    D, C = count.shape
+    D, C = len(week), len(column)
     G = len(mean)
     for g in range(G):
         slow_a[g] = prior[g]
@@ -98,9 +99,10 @@ def filter_levels(  # type: ignore[no-untyped-def]
             if exposure > 0.0:
                 b[g] += exposure
                 slow_b[g] += exposure
-                if count[d, c] > 0.0:
+                i = column[c]
+                if i >= 0 and count[d, i] > 0.0:
                     own = level[g] * exposure
-                    mine = count[d, c] * own / (own + week[d] * expected[d, c])
+                    mine = count[d, i] * own / (own + week[d] * expected[d, i])
                     a[g] += mine
                     slow_a[g] += mine
 
