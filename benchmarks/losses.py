@@ -69,13 +69,36 @@ def kind_of_loss(told: own.Told, gold: Gold, events: Sequence[Coded], least: flo
     return SIDES if acts else NOTHING
 
 
-def shown(one: Coded, right: bool) -> str:
-    """An event on a line."""
-    target = one.target.name if one.target else "-"
-    return (
-        f"      {'+' if right else ' '} {one.probability:.2f} {one.code} {one.source.name} > {target}"
-        f"   [{' < '.join(one.rules)}] {', '.join(one.unsure)}"
-    )
+def events_of(told: own.Told) -> list[Coded]:
+    """The events of a text by the weights that ship."""
+    return [one for sentence, readings in told.read for one in settled(readings, sentence)]
+
+
+def counted(texts: Sequence[own.Told], least: float) -> tuple[dict[str, float], Counter[str]]:
+    """End to end, and what became of the gold events."""
+    found = [(one, events_of(one)) for one in texts]
+    lost = Counter(kind_of_loss(one, gold, events, least) for one, events in found for gold in one.gold)
+    return own.scored(found, least), lost
+
+
+def shown(told: own.Told, least: float) -> Iterator[str]:
+    """A text with what was lost or told falsely in it; nothing where all is right."""
+    events = events_of(told)
+    kinds = [kind_of_loss(told, gold, events, least) for gold in told.gold]
+    false = any(not told.is_right(one) for one in events if one.probability >= least)
+    if not false and not set(kinds) - {FOUND}:
+        return
+    yield told.text
+    for gold, kind in zip(told.gold, kinds, strict=True):
+        sides = ["|".join(side[0] for side in sides) for sides in (gold.sources, gold.targets)]
+        yield f"    {gold.code} {sides[0]} > {sides[1]}: {kind}"
+    for one in events:
+        target = one.target.name if one.target else "-"
+        yield (
+            f"      {'+' if told.is_right(one) else ' '} {one.probability:.2f} {one.code} {one.source.name} > {target}"
+            f"   [{' < '.join(one.rules)}] {', '.join(one.unsure)}"
+        )
+    yield ""
 
 
 def main() -> None:
@@ -88,21 +111,10 @@ def main() -> None:
     for name in asked.sets:
         golds = own.gold_of_textbook("patterns") if name == "textbook" else own.gold_of(own.sentences_of(name))
         texts = own.told(name, golds)
-        found = [(one, [c for sentence, readings in one.read for c in settled(readings, sentence)]) for one in texts]
-        score = own.scored(found, asked.least)
-        lost: Counter[str] = Counter()
-        for one, events in found:
-            kinds = [kind_of_loss(one, gold, events, asked.least) for gold in one.gold]
-            lost.update(kinds)
-            told = [event for event in events if event.probability >= asked.least]
-            false = any(not one.is_right(event) for event in told)
-            if asked.sentences and name not in ONLY_MEASURES and (false or set(kinds) - {FOUND}):
-                print(one.text)
-                for gold, kind in zip(one.gold, kinds, strict=True):
-                    sides = ["|".join(side[0] for side in sides) for sides in (gold.sources, gold.targets)]
-                    print(f"    {gold.code} {sides[0]} > {sides[1]}: {kind}")
-                for event in events:
-                    print(shown(event, one.is_right(event)))
+        if asked.sentences and name not in ONLY_MEASURES:
+            for one in texts:
+                print(*shown(one, asked.least), sep="\n", end="")
+        score, lost = counted(texts, asked.least)
         print(
             f"{name}: {score['sentences']:.0f} sentences, precision {score['precision']:.3f} recall "
             f"{score['recall']:.3f} F1 {score['f1']:.3f} false per 100 {score['false']:.1f}"

@@ -165,10 +165,6 @@ def test_a_least_probability_holds_for_given_sides_too(tmp_path: Path, capsys: p
     assert balance(table.account) == 0
 
 
-def test_the_command_and_the_library_leave_out_the_same() -> None:
-    assert USUAL_LEAST == LEAST
-
-
 def test_without_a_date_the_ways_to_give_one_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.txt"
     report.write_text(REPORT, encoding="utf-8")
@@ -313,17 +309,14 @@ def test_scores_count_what_is_right_and_what_is_false(tmp_path: Path) -> None:
 
 def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
     """The default least probability is the one that the fit chose; doubts lower, names that are known raise."""
-    import inspect
     from importlib import resources
 
-    from powderkeg.cli.texts import code as typed_code
-    from powderkeg.text.coder import LEAST
     from powderkeg.text.opinion import SHARPNESS, WEIGHT
     from powderkeg.text.sureness import probability, weights
 
     head = (resources.files("powderkeg.text") / "words" / "sureness.csv").read_text(encoding="utf-8")
     assert f"least probability {LEAST:.2f}" in head
-    assert inspect.signature(typed_code).parameters["least"].default == LEAST
+    assert USUAL_LEAST == LEAST
     heard = (resources.files("powderkeg.text") / "words" / "opinion.csv").read_text(encoding="utf-8")
     assert f"chosen: {WEIGHT:g}; sharpness {SHARPNESS:.2f};" in heard
     known = weights()
@@ -383,10 +376,12 @@ def test_the_words_of_an_actor_hold_the_name_in_apposition_and_the_noun_of_a_nat
     "sentence",
     [
         "A heatwave in Pakistan killed 1,000 people in Karachi.",
+        "Thailand's exports to China grew by nine percent.",
+        "Senegal beat Egypt on penalties to win the cup.",
         "Nine people were killed in floods in Kenya.",
     ],
 )
-def test_weather_is_no_event(sentence: str) -> None:
+def test_weather_trade_and_sport_are_no_events(sentence: str) -> None:
     assert not told(sentence, least=0.3)
 
 

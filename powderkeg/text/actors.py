@@ -31,6 +31,8 @@ PLACE = "Place"
 NAMED, GENERIC, PLACED = 0.5, 0.65, 0.68
 """How sure a proper name is an actor that no file knows, a kind of people without a country, and one whose country is
 only where it happened."""
+CARRYING = frozenset({"carry", "transport", "ferry", "house", "shelter", "hold", "take"})
+GOVERNMENT = "Government"
 FROM_ANYWHERE = frozenset({"GOV", "MIL", "IGO", "PKO", "NGO", "SPY"})
 """Kinds of people who act in other countries than their own."""
 WHERE = frozenset({"in", "near", "at", "outside", "across", "inside", "around"})
@@ -196,7 +198,7 @@ class Mentions:
                 return self._person(token)
             if entity.kind:  # "German Chancellor Angela Merkel": the office belongs to the name
                 start = min(start, self.sentence.words[_leftmost(token) - self.sentence.first].idx)
-            if entity.kind or not self._agent(token):
+            if entity.kind or first < last or not self._agent(token):  # "the United States" is no official of states
                 role = self._role_before(token) if not entity.kind else None
                 if token.pos == "ADJ" and token.dep in ("amod", "compound") and not entity.kind:
                     role = None
@@ -242,6 +244,9 @@ class Mentions:
             if child.dep in ("amod", "compound", "nmod") and child.i < token.i and kind and kind[1] != PLACE:
                 start, end = self._edges(token, [])
                 return self._general(token, start, end, *kind)
+            if child.dep == "acl" and child.lemma in CARRYING:  # "a bus carrying pilgrims"
+                inside = [one for one in child.children if one.dep == "dobj"]
+                return next((found for one in inside if (found := self.at(one)) is not None), None)
         return None
 
     def _is_surname(self, token: Word, entity: Entity) -> bool:
@@ -282,7 +287,8 @@ class Mentions:
             return self._mention(token, start, end, self.around.groups[0], None, 0.75)
         if self.around.home is not None and kind in OF_A_COUNTRY:
             return self._mention(token, start, end, self.around.home, (kind, title), 0.8)
-        scene = self.scene() if kind not in FROM_ANYWHERE else None
+        at_home = kind not in FROM_ANYWHERE or (title == GOVERNMENT and definite)
+        scene = self.scene() if at_home else None
         if scene is not None:
             return self._mention(token, start, end, scene, (kind, title), PLACED)
         return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, GENERIC)

@@ -100,15 +100,17 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
         for text in row["places"].split("|"):
             book.add(text, within)
     codes = {}  # what the table of leaders calls an organisation -> its code in CAMEO
+    officials = {}  # the same -> whom its envoys are counted with, as match rules for it know them
     for row in _rows("organisations.csv"):
         codes[row["led_as"]] = row["code"]
+        officials[row["led_as"]] = f"Government Official ({row['name']})"
         country_code = row["code"][:3] if row["code"][:3] in book.countries else ""
         group = Entity(row["name"], country_code, row["kind"], row["code"])
         for text in (row["name"], *(one for one in row["also"].split("|") if one)):
             book.add(text, group)
     for row in _rows("persons.csv"):
         land = codes.get(row["country"], row["country"])
-        person = Entity(row["name"], land, row["kind"], land + row["kind"])
+        person = Entity(officials.get(row["country"], row["name"]), land, row["kind"], land + row["kind"])
         for text in (row["name"], *(one for one in row["also"].split("|") if one)):
             book.add(text, person)
     for one in all_leaders():

@@ -27,6 +27,9 @@ FAR = 8
 """Words between an act and its target from which on they are far."""
 COMPLAINTS = "11"
 """Who complains to one about another accuses the other."""
+_DEEDS = {"words": (1, 2, 3, 4, 5), "help": (6, 7, 8), "reproach": (9, 10, 11, 12, 13), "a crowd's deed": (14,),
+          "force": (15, 16, 17, 18, 19, 20)}  # fmt: skip
+DEEDS = {f"{root:02d}": name for name, roots in _DEEDS.items() for root in roots}
 STRONG, WEAK, MIDDLING = 0.9, 0.6, 0.7
 
 
@@ -73,6 +76,8 @@ def features(one: ActBetween, sentence: Sentence, readings: int) -> dict[str, fl
     if reading.code.startswith(MAY_LACK_TARGET) and one.found[1] == "another clause":
         found["an act that needs no target, and one from another clause"] = 1.0
     found |= _of_target(one)
+    if one.target is not None:  # who attacks attacks people, who visits visits countries
+        found[f"{DEEDS[reading.code[:2]]} against {_kind(one.target)}"] = 1.0
     return found
 
 
