@@ -142,7 +142,7 @@ def summary(counts: np.ndarray[Any, Any], units: Units) -> pl.DataFrame:
     """One row a unit: mean and quantiles of its acts over all days, chance of any, median first day."""
     total = counts.sum(axis=1)
     q = np.quantile(total, QUANTILES, axis=0, method="inverted_cdf")
-    came = counts.cumsum(axis=1) > 0
+    came = np.logical_or.accumulate(counts > 0, axis=1)
     by_day = came.mean(axis=0)
     likely = by_day[-1] >= 0.5
     first = np.where(likely, (by_day >= 0.5).argmax(axis=0) + 1, 0)
