@@ -58,14 +58,14 @@ def test_a_figure_fits_a_telephone_and_says_the_same(name: str) -> None:
 def test_what_has_words_in_cells_scrolls() -> None:
     frame = pl.DataFrame({"x": ["a", "b", "c"], "y": ["p"] * 3})
     cells = alt.Chart(alt.Data(values=frame.to_dicts())).mark_rect().encode(x="x:N", y="y:N")
-    assert slim(cells.properties(width=900)) is None
+    assert slim(cells.properties(width=900).to_dict()) is None
 
 
 def test_what_is_narrow_already_has_no_second_picture() -> None:
     frame = [{"x": 1.0, "y": 2.0}]
     points = alt.Chart(alt.Data(values=frame)).mark_point().encode(x="x:Q", y="y:Q")
-    assert slim(points.properties(width=200)) is None
-    assert slim(points.properties(width=600)) is not None
+    assert slim(points.properties(width=200).to_dict()) is None
+    assert slim(points.properties(width=600).to_dict()) is not None
 
 
 @pytest.mark.parametrize("days", [2.0, 12.0, 61.0, 200.0, 899.0, 901.0, 1_460.0, 5_000.0, 40_000.0])
@@ -107,7 +107,7 @@ def test_words_in_a_bar_too_short_for_them_are_left_out() -> None:
 def test_lines_that_the_broad_figure_wrapped_are_wrapped_anew() -> None:
     chart = alt.Chart(alt.Data(values=[{"x": 1.0}])).mark_point().encode(x="x:Q")
     told = ["First come words that were cut here, and they", "go on below. Then more of them.", "Another line."]
-    spec = slim(chart.properties(width=600, title=alt.TitleParams("head", subtitle=told)))
+    spec = slim(chart.properties(width=600, title=alt.TitleParams("head", subtitle=told)).to_dict())
     assert spec is not None
     lines = spec["title"]["subtitle"]
     assert lines[-1] == told[-1] and " ".join(lines) == " ".join(told)

@@ -55,7 +55,7 @@ def save(chart: Any, path: str | Path) -> Path:
 
 def _content(chart: Any, form: str) -> bytes:
     """The bytes of a file of this format."""
-    spec = _spec(chart)
+    spec = cut_names(_spec(chart))
     if form == "json":
         return json.dumps(spec).encode()
     vl_convert = _drawer()
@@ -85,16 +85,20 @@ def svg(chart: Any, name: str = "", label: str = "", apart: DrawerApart | None =
     label  what the picture shows, for those who cannot see it; by default its title and subtitle
     apart  draws in a process of its own
     """
-    return _picture(_spec(chart), name, label or described(chart), apart)
+    spec = _spec(chart)
+    return _picture(cut_names(spec), name, label or described(spec), apart)
 
 
 def svgs(chart: Any, name: str = "", label: str = "", apart: DrawerApart | None = None) -> str:
     """A chart for a page that is read on large and on small screens: its SVG, and where it has one that for small ones
     beside it, in boxes of the classes broad and slim. Arguments as of `svg`."""
-    broad, small = svg(chart, name, label, apart), slim(chart)
+    spec = _spec(chart)
+    label = label or described(spec)
+    small = slim(spec)
+    broad = _picture(cut_names(spec), name, label, apart)
     if small is None:
         return broad
-    narrow = _picture(cut_names(small), f"slim-{name}", label or described(chart), apart)
+    narrow = _picture(cut_names(small), f"slim-{name}", label, apart)
     return f'<div class="broad">{broad}</div><div class="slim">{narrow}</div>'
 
 
@@ -132,9 +136,9 @@ def _picture(spec: dict[str, Any], name: str, label: str, apart: DrawerApart | N
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def described(chart: Any) -> str:
+def described(spec: dict[str, Any]) -> str:
     """The words that stand above a chart."""
-    head = chart.to_dict(validate=False).get("title") or ""
+    head = spec.get("title") or ""
     lines = [head] if isinstance(head, str) else [head.get("text", ""), *head.get("subtitle", [])]
     return " ".join(f"{line}." if line[-1:].isalnum() else line for line in map(_one_line, lines) if line)
 
@@ -162,4 +166,5 @@ def _must_have_room() -> None:
 
 def _spec(chart: Any) -> dict[str, Any]:
     """The chart as Vega-Lite. Its parts were checked against the schema as they were made; again costs as much."""
-    return cut_names(chart.to_dict(validate=False))
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    return spec

@@ -48,12 +48,12 @@ _SMALL: Spec = {
 }
 
 
-def slim(chart: Any) -> Spec | None:
+def slim(broad: Spec) -> Spec | None:
     """The chart as it is drawn for a small screen, or None where it had better scroll."""
-    spec: Spec = chart.to_dict(validate=False)
-    views = [view for view in _views(spec) if isinstance(view.get("width"), int | float)]
-    if not views or _width(spec) <= ROOM - BESIDE or len(json.dumps(spec)) > MOST_DATA:
+    if not _sized(broad) or _width(broad) <= ROOM - BESIDE or len(text := json.dumps(broad)) > MOST_DATA:
         return None
+    spec: Spec = json.loads(text)  # a copy: what is drawn for large screens stays
+    views = _sized(spec)
     if any(_has_columns(view) for view in views) or WIDE in spec.get("usermeta", ()):
         return None
     for view in _views(spec):
@@ -68,6 +68,11 @@ def slim(chart: Any) -> Spec | None:
     for part, own in _SMALL.items():
         config[part] = {**config.get(part, {}), **own}
     return spec
+
+
+def _sized(spec: Spec) -> list[Spec]:
+    """Views whose width is a number of pixels."""
+    return [view for view in _views(spec) if isinstance(view.get("width"), int | float)]
 
 
 def _width(spec: Spec) -> float:
