@@ -219,3 +219,12 @@ def test_brink_tells_states_and_movers(file: str, tmp_path: Path, capsys: pytest
     assert pl.read_csv(out / "states.csv")["share_of_time"].sum() == pytest.approx(1.0)
     assert run(["brink", file, "--replicates", "50", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["near"]["at_least"] == 0.9
+
+
+def test_a_misspelt_scenario_is_no_intervention_of_another() -> None:
+    """`compare jongley` was told the interventions of north Kosovo."""
+    from powderkeg.cli.compare import split
+
+    assert split(["jongley", "talks"]) == ("jongley", ["talks"])
+    assert split(["withdraw_kfr"]) == ("north-kosovo", ["withdraw_kfr"])
+    assert split([]) == ("north-kosovo", [])

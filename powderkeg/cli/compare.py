@@ -120,10 +120,19 @@ def compare(
 
 def split(words: list[str]) -> tuple[str, list[str]]:
     """The scenario and the interventions: the first word is the scenario unless it could only be an intervention."""
-    from powderkeg.scenario import names
+    from powderkeg.errors import nearest_name
+    from powderkeg.scenario import load, names
 
-    if words and (words[0] in names() or not re.fullmatch(r"[a-z][a-z0-9_+ ]*", words[0]) or Path(words[0]).is_file()):
-        return words[0], words[1:]
+    if not words:
+        return DEFAULT_SCENARIO, words
+    first = words[0]
+    if first in names() or not re.fullmatch(r"[a-z][a-z0-9_+ ]*", first) or Path(first).is_file():
+        return first, words[1:]
+    # A scenario misspelt is no intervention of another one.
+    if nearest_name(first, names()) is not None:
+        own = load(DEFAULT_SCENARIO).interventions
+        if not any(nearest_name(part.strip(), own) for part in first.split("+")):
+            return first, words[1:]
     return DEFAULT_SCENARIO, words
 
 
