@@ -219,7 +219,7 @@ def _unseen(problem: Problem) -> float:
     assert layer is not None
     if layer.unseen is None or data.worth is None:
         return 0.0
-    unseen = float(layer.unseen.sum())
+    unseen = float(layer.unseen.mass.sum())
     return unseen / max(unseen + float(data.worth[data.time >= 0].sum()), 1e-300)
 
 

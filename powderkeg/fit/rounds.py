@@ -21,6 +21,7 @@ from powderkeg.engine.likelihood.day_value import evaluate_days
 from powderkeg.fit.checks.expected import classes_of, expected_acts
 from powderkeg.fit.job import Job, begin
 from powderkeg.fit.likelihood.layer import MOST_UNSEEN, SETTLED, Layer
+from powderkeg.fit.likelihood.objective import pieces_of_time
 from powderkeg.fit.likelihood.problem import Problem, carry
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.ratios import ratio
@@ -42,8 +43,8 @@ def found_by(climber: Climber, vector: Floats) -> tuple[Layer, float]:
     if layer.repeats is not None:
         layer, more = _told_once(layer, climber, vector)
         move = max(move, more)
-    n_acts = problem.model.n_acts
-    if float(layer.passing.min()) >= 1.0 or n_acts * problem.data.days > MOST_UNSEEN:
+    n_acts, edge = problem.model.n_acts, pieces_of_time(problem.data)
+    if float(layer.passing.min()) >= 1.0 or n_acts * len(edge) > MOST_UNSEEN:
         return layer, move
     alone = vector.copy()  # further reports are of acts that were seen
     for p in problem.parameters:
@@ -52,13 +53,14 @@ def found_by(climber: Climber, vector: Floats) -> tuple[Layer, float]:
     of_channel, n_classes = classes_of(climber, np.arange(n_acts))
     if n_classes < n_acts:
         return layer, move
-    expected = expected_acts(climber, alone, of_channel, n_classes)
-    day = np.floor(expected.edge[:-1] + 1e-9).astype(np.int64)
-    by_day = np.zeros((int(np.ceil(problem.data.days)), n_acts))
-    np.add.at(by_day, day, expected.by_class)
-    layer = layer.with_unseen(by_day, ratio(problem, vector))
-    before = 0.0 if old.unseen is None else float(old.unseen.sum())
-    now = 0.0 if layer.unseen is None else float(layer.unseen.sum())
+    expected = expected_acts(climber, alone, of_channel, n_classes, None if problem.data.by_day else edge)
+    piece = np.searchsorted(edge, 0.5 * (expected.edge[1:] + expected.edge[:-1])) - 1
+    by_piece = np.zeros((len(edge) - 1, n_acts))
+    np.add.at(by_piece, piece, expected.by_class)
+    foretold = expected.morning if problem.data.by_day else by_piece
+    layer = layer.with_unseen(edge, by_piece, foretold, ratio(problem, vector))
+    before = 0.0 if old.unseen is None else float(old.unseen.mass.sum())
+    now = 0.0 if layer.unseen is None else float(layer.unseen.mass.sum())
     return layer, max(move, abs(now - before) / max(len(problem.data.time), 1), abs(layer.gain - old.gain))
 
 

@@ -374,7 +374,7 @@ def _pass(
                 slot_echo[link_slot[q]] += link_value[q]
             if calendar is not None and len(calendar.unseen) > 0 and calendar.shows_less[now] != 0:
                 echo_unseen(
-                    now, calendar.unseen, row_of, slot_channel, out_start, out_slot, out_mass, slot_group,
+                    now, calendar.foretold, row_of, slot_channel, out_start, out_slot, out_mass, slot_group,
                     group_mechanism, repeats, k.echo_share, slot_echo,
                 )  # fmt: skip
             n_blocks = find_blocks(parent, n_today, place, order, sizes)
@@ -423,7 +423,7 @@ def _pass(
         )  # fmt: skip
         if calendar is not None and scored and len(calendar.unseen) > 0:
             if calendar.shows_less[now] != 0:
-                feed_unseen(now, calendar.unseen, d, k, f, past, exposure, exposure_bend)
+                feed_unseen(now, calendar.unseen, calendar.foretold, d, k, f, past, exposure, exposure_bend)
             done[NEXT_DAY] = now + 1
         settle_facts(f, n_effects, is_new, pairs_flipped, n_pairs)
         forget_day(row_of, today, n_today)
@@ -442,7 +442,7 @@ def _expose_rest(
     if calendar is not None:
         pass_days(line, next_day, days - 1, origin, calendar, d, k, f, past, exposure, exposure_bend)
         if len(calendar.unseen) > 0 and next_day < days and calendar.shows_less[days - 1] != 0:
-            feed_unseen(days - 1, calendar.unseen, d, k, f, past, exposure, exposure_bend)
+            feed_unseen(days - 1, calendar.unseen, calendar.foretold, d, k, f, past, exposure, exposure_bend)
     for g in range(len(d.group_term)):
         expose_group(
             g, past.total, past.total_age, total_day[g], days, config[d.group_pair[g]], 1.0, d.group_mechanism,
@@ -473,14 +473,16 @@ def day_pass(
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
     worth    (2, N) how many acts an event stands for as a cause: on later days, and on its own; 1 each by default
-    unseen   (days, C) acts that are expected beside those that were seen: causes of others; none by default
+    unseen   (2, days, C) acts that are expected beside those that were seen: causes of others on later days, and on
+             their own; none by default
     """
     n, origin = len(day), min(0, int(day[0])) if len(day) else 0
     worth = np.ones((2, n)) if worth is None else np.ascontiguousarray(worth, np.float64)
-    unseen = np.zeros((0, 0)) if unseen is None else np.ascontiguousarray(unseen, np.float64)
+    unseen = np.zeros((2, 0, 0)) if unseen is None else np.ascontiguousarray(unseen, np.float64)
     shares_change, calendar = bool((d.flip_fact < 0).any()), None
-    if len(unseen) or len(d.flip_time):
-        calendar = PassCalendar(unseen, np.asarray((unseen > 0).any(axis=1), np.int64), repeating_terms(d))
+    if unseen.size or len(d.flip_time):
+        shows_less = np.asarray((unseen[0] > 0).any(axis=1), np.int64)
+        calendar = PassCalendar(unseen[0], unseen[1], shows_less, repeating_terms(d))
     n_groups, n_slots, n_pairs = len(d.group_term), len(d.slot_group), len(d.initial_config)
     k = fades(d.kernel_start, d.kernel_share, np.ascontiguousarray(decay, np.float64))
     widest = k.echo_slope.shape[1]

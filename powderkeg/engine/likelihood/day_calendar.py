@@ -46,11 +46,13 @@ class PassCalendar(NamedTuple):
     """What a pass is told beforehand, beside the lines of its design.
 
     unseen        (days, C) acts that are expected beside those that were seen; no rows where there are none
+    foretold      (days, C) those of them that the morning let expect, which may set off others of the same day
     shows_less    (days,) 1 where `unseen` has any act
     term_repeats  (T,) 1 where a term stands for further reports of an act
     """
 
     unseen: Floats
+    foretold: Floats
     shows_less: Ints
     term_repeats: Ints
 
@@ -138,11 +140,12 @@ def read_calendar(
 
 @inner
 def feed_unseen(
-    day: int, unseen: Floats, d: Design, k: Fades, f: Facts, past: DayPast, exposure: Floats, exposure_bend: Floats
-) -> None:
+    day: int, unseen: Floats, foretold: Floats, d: Design, k: Fades, f: Facts, past: DayPast, exposure: Floats,
+    exposure_bend: Floats,
+) -> None:  # fmt: skip
     """Acts of a day that are expected and were not seen raise what slots and groups hold, like those that were.
 
-    unseen  (days, C) how many of each channel
+    unseen, foretold  (days, C) how many of each channel: for later days, and for this one
     """
     total_day, reach_day = past.total_day, past.reach_day
     for c in range(unseen.shape[1]):
@@ -172,9 +175,10 @@ def feed_unseen(
                 total_day[g] = day + 1
             for h in range(k.kernel_start[m + 1] - k.kernel_start[m]):
                 past.total[g, h] += d.feed_mass[j] * mass
-            exposure[d.group_term[g] + config] += k.echo_share[m] * d.feed_mass[j] * mass
+            now = d.feed_mass[j] * foretold[day, c]
+            exposure[d.group_term[g] + config] += k.echo_share[m] * now
             for h in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):
-                exposure_bend[d.group_term[g] + config, h] += k.echo_slope[m, h] * d.feed_mass[j] * mass
+                exposure_bend[d.group_term[g] + config, h] += k.echo_slope[m, h] * now
 
 
 @inner
@@ -183,27 +187,27 @@ def pass_days(
     past: DayPast, exposure: Floats, exposure_bend: Floats,
 ) -> int:  # fmt: skip
     """Days from `first` on up to the morning of day `until`, on which nothing was seen; returns lines read."""
-    unseen, term_repeats = calendar.unseen, calendar.term_repeats
+    unseen, foretold, term_repeats = calendar.unseen, calendar.foretold, calendar.term_repeats
     for day in range(max(first, 0), min(until, len(unseen))):
         if calendar.shows_less[day] != 0:
             line = read_calendar(line, day, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
-            feed_unseen(day, unseen, d, k, f, past, exposure, exposure_bend)
+            feed_unseen(day, unseen, foretold, d, k, f, past, exposure, exposure_bend)
     return read_calendar(line, until, origin, d, k, f, past, term_repeats, exposure, exposure_bend)
 
 
 @inner
 def echo_unseen(
-    day: int, unseen: Floats, row_of: Ints, slot_channel: Ints, out_start: Ints, out_slot: Ints, out_mass: Floats,
+    day: int, foretold: Floats, row_of: Ints, slot_channel: Ints, out_start: Ints, out_slot: Ints, out_mass: Floats,
     slot_group: Ints, group_mechanism: Ints, repeats: Ints, echo_share: Floats, slot_echo: Floats,
 ) -> None:  # fmt: skip
-    """What today's rows may answer of the day's unseen acts, where no gate turned today."""
-    for c in range(unseen.shape[1]):
-        if unseen[day, c] > 0.0:
+    """What today's rows may answer of unseen acts that the morning let expect, where no gate turned today."""
+    for c in range(foretold.shape[1]):
+        if foretold[day, c] > 0.0:
             for j in range(out_start[c], out_start[c + 1]):
                 s = out_slot[j]
                 m = group_mechanism[slot_group[s]]
                 if row_of[slot_channel[s]] >= 0 and repeats[m] == 0:
-                    slot_echo[s] += echo_share[m] * out_mass[j] * unseen[day, c]
+                    slot_echo[s] += echo_share[m] * out_mass[j] * foretold[day, c]
 
 
 @inner

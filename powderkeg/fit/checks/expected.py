@@ -59,16 +59,19 @@ class Expected:
         return np.clip(np.searchsorted(self.edge, time, side="right") - 1, 0, len(self.edge) - 2).astype(np.int64)
 
 
-def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes: int) -> Expected:
+def expected_acts(
+    climber: Climber, vector: Floats, of_channel: Ints, n_classes: int, cuts: Floats | None = None
+) -> Expected:
     """Expected acts under the climber's data at `vector`.
 
     of_channel  (C,) class of each channel
+    cuts        days at which pieces of time end, beside where they do by themselves; not by day
     """
     problem = climber.problem
     data, d = problem.data, problem.design
     _, beliefs = climber.filter(vector)
     facts = drift(problem.system, problem.model.n_acts)
-    edge = _day_edges(data) if data.by_day else _edges(data, d, beliefs is not None)
+    edge = _day_edges(data) if data.by_day else _edges(data, d, beliefs is not None, cuts)
     slope = problem.terms.slopes(vector[problem.n_linear : problem.n_smooth])
     linear = vector[: problem.n_linear]
     rise = _rise(climber, vector)
@@ -111,9 +114,7 @@ def expected_acts(climber: Climber, vector: Floats, of_channel: Ints, n_classes:
         scale = linear[d.term_linear[d.group_term[source.group]]]
         causes = np.searchsorted(edge, causes_in_time(data)[0]).astype(np.int64)
         jump = _jumps(source, data, causes, n_keys, d)
-        jump_now = jump if data.worth_now is None else _jumps(
-            source, data._replace(worth=data.worth_now), causes, n_keys, d
-        )  # fmt: skip
+        jump_now = jump if data.worth_now is None else _jumps(source, data, causes, n_keys, d, now=True)
         key = np.concatenate([np.full(len(kernel[m]), k) for k, m in enumerate(mechanism)]).astype(np.int64)
         part = np.concatenate([kernel[m] for m in mechanism]).astype(np.int64)
         owner = np.zeros((n_keys, n_classes + n_mechanisms))
@@ -205,9 +206,11 @@ def _add(level: Floats, jump: dict[int, tuple[Ints, Floats]], piece: int, key: I
         level += full[key]
 
 
-def _jumps(source: _Sources, data: Data, piece: Ints, n_keys: int, d: Design) -> dict[int, tuple[Ints, Floats]]:
-    """Piece -> (keys, masses) that the acts at its start (of its day) add."""
-    _, channel, worth, number = causes_in_time(data)
+def _jumps(
+    source: _Sources, data: Data, piece: Ints, n_keys: int, d: Design, now: bool = False
+) -> dict[int, tuple[Ints, Floats]]:
+    """Piece -> (keys, masses) that the acts at its start (of its day) add; `now`: to their own day."""
+    _, channel, worth, number = causes_in_time(data, now)
     sizes = np.diff(source.start)[channel]
     entry = np.concatenate([np.arange(source.start[c], source.start[c + 1]) for c in channel] or [np.zeros(0)])
     at = np.repeat(piece, sizes)
@@ -238,10 +241,11 @@ def _day_edges(data: Data) -> Floats:
     return np.arange(origin, round(data.days) + 1).astype(np.float64)
 
 
-def _edges(data: Data, d: Design, hidden: bool) -> Floats:
+def _edges(data: Data, d: Design, hidden: bool, cuts: Floats | None) -> Floats:
     """Bounds of the pieces: events; the grid of the filter where facts are hidden; else where the background steps."""
     origin = min(0.0, float(data.time[0])) if len(data.time) else 0.0
     turns = d.flip_time[(d.flip_time > origin) & (d.flip_time < data.days)]
+    turns = turns if cuts is None else np.concatenate([turns, cuts])
     if not hidden and len(d.calm_decay) == 0:
         time = causes_in_time(data)[0]
         return np.unique(np.concatenate([[origin, 0.0, data.days], time, d.cell_time, turns]))

@@ -30,14 +30,14 @@ import numpy as np
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.likelihood.design import Calendar, Shape, Sources
 from powderkeg.fit.likelihood.asked import ReportingAsked
-from powderkeg.fit.likelihood.objective import Data
+from powderkeg.fit.likelihood.objective import Data, Unseen
 
 NEVER = 1e-6
 """Share that stands for none: of days on which the source never reports."""
 SELDOM = 1e-4
 """Share below which a kind of day is taken to show nothing."""
 MOST_UNSEEN = 20_000_000
-"""Days times channels whose unseen acts are kept."""
+"""Pieces of time times channels whose unseen acts are kept."""
 AT_ONCE = 1e9
 """Decay, 1/day, of further reports: all on the day of the first."""
 SETTLED = 1e-3
@@ -58,8 +58,8 @@ class Layer:
     known          (D,) known coverage
     repeats        share of reports that are further ones of an act; None where each act has one
     detection      (acts,) known share of a channel's acts that are reported
-    unseen         (days of the window, acts) acts that are expected beside those seen; None before the first round, or
-                   where days times channels are too many: then a seen act stands for 1 / (share shown) acts
+    unseen         acts that are expected beside those seen; None before the first round, or where pieces of time times
+                   channels are too many: then a seen act stands for 1 / (share shown) acts
     gain           factor on all causes, see above
     told_key, told_share   channel-days with reports (day * acts + channel), and the share of their reports that are
                    expected to be the first of an act; none before the first round
@@ -79,7 +79,7 @@ class Layer:
     repeats: float | None
     detection: Floats
     n_acts: int
-    unseen: Floats | None = None
+    unseen: Unseen | None = None
     gain: float = 1.0
     told_key: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     told_share: Floats = field(default_factory=lambda: np.zeros(0))
@@ -152,14 +152,6 @@ class Layer:
             found[known] = self.told_share[at[known]]
         return found
 
-    def unseen_within(self, days: float) -> Floats | None:
-        """(days, acts) for a window that ends earlier or later; days after the known ones expect none."""
-        if self.unseen is None:
-            return None
-        n = int(np.ceil(days))
-        more = max(0, n - len(self.unseen))
-        return np.concatenate([self.unseen, np.zeros((more, self.unseen.shape[1]))])[:n]
-
     def anew(self) -> Layer:
         """The layer for another record of the same source: what was concluded from this one is forgotten."""
         none = np.zeros(0)
@@ -175,15 +167,20 @@ class Layer:
         offset = shape.offset[at] * lasting[np.minimum(np.floor(middle).astype(np.int64), len(lasting) - 1)]
         return Shape(time, offset, shape.row[at], shape.basis)
 
-    def with_unseen(self, expected: Floats, ratio: float) -> Layer:
-        """The layer with the unseen acts that go with (days, acts) expected to be seen, at a branching ratio."""
-        window = slice(-self.origin, -self.origin + len(expected))
-        shown = self.passing[window, None]
-        happened = expected / (np.maximum(shown, NEVER) * self.lasting[window, None])
+    def with_unseen(self, edge: Floats, expected: Floats, foretold: Floats, ratio: float) -> Layer:
+        """The layer with the unseen acts that go with (pieces, acts) expected to be seen, at a branching ratio.
+
+        edge, foretold  bounds of the pieces, and what each is foretold by the morning: see `Unseen`
+        """
+        day = np.floor(0.5 * (edge[1:] + edge[:-1])).astype(np.int64) - self.origin
+        shown = self.passing[day, None]
+        whole = 1.0 / (np.maximum(shown, NEVER) * self.lasting[day, None])
         shown = np.minimum(shown, 1.0)
+        happened = expected * whole
         share = float((happened * shown).sum()) / max(float(happened.sum()), 1e-300)
         gain = _gain(ratio, share)
-        return replace(self, unseen=gain * happened * (1.0 - shown), gain=gain)
+        unseen = Unseen(edge, gain * happened * (1.0 - shown), gain * foretold * whole * (1.0 - shown))
+        return replace(self, unseen=unseen, gain=gain)
 
     def moved(self, log_by_path: dict[str, float], repeats: float | None) -> tuple[Layer, float]:
         """(the layer at the estimates found around it, the largest move)."""

@@ -25,6 +25,32 @@ from powderkeg.engine.likelihood.exact_filtered import count_steps, hidden_pass
 from powderkeg.engine.likelihood.filtered_facts import Drift
 
 
+class Unseen(NamedTuple):
+    """Acts that are expected beside those that were seen: causes of others like them.
+
+    What stands in a piece of time may rest on what was seen before it, but not on what was seen within it or later:
+    an act would else be set off by an unseen one that it called up itself.
+
+    edge     (K + 1,) bounds of the pieces of time: days, or at exact times events and parts of days
+    mass     (K, C) acts of each piece
+    foretold (K, C) by day, those that the morning let expect, which alone may set off acts of the same day
+    """
+
+    edge: Floats
+    mass: Floats
+    foretold: Floats
+
+    def within(self, days: float) -> Unseen:
+        """For a window that ends earlier or later; after what is known none are expected."""
+        n = int(np.searchsorted(self.edge, days - 1e-9))
+        if n < len(self.edge):
+            return Unseen(self.edge[: n + 1], self.mass[:n], self.foretold[:n])
+        more = np.arange(self.edge[-1] + 1.0, np.ceil(days) + 0.5)
+        none = np.zeros((len(more), self.mass.shape[1]))
+        mass, foretold = (np.concatenate([known, none]) for known in (self.mass, self.foretold))
+        return Unseen(np.append(self.edge, more), mass, foretold)
+
+
 class Data(NamedTuple):
     """Events as arrays. `time` in days (whole numbers where `by_day`), sorted; before 0 is history.
 
@@ -33,8 +59,7 @@ class Data(NamedTuple):
     worth        (N,) how many acts an event stands for as a cause of others, where a source sees less on some days than
                  on others or tells one act several times; None: one each
     worth_now    (N,) the same for answers of the same day, which may not rest on how often the day told of it
-    unseen       (days, C) acts of each day that are expected beside those that were seen, causes of others like them;
-                 None: all were seen
+    unseen       acts that are expected beside those that were seen, causes of others like them; None: all were seen
     """
 
     time: Floats
@@ -45,7 +70,7 @@ class Data(NamedTuple):
     last: Ints | None = None
     worth: Floats | None = None
     worth_now: Floats | None = None
-    unseen: Floats | None = None
+    unseen: Unseen | None = None
 
 
 def both_worths(data: Data) -> Floats | None:
@@ -56,29 +81,40 @@ def both_worths(data: Data) -> Floats | None:
 
 
 PARTS_OF_DAY = 4
-"""Times of a day at which its unseen acts are taken to have happened, at exact times."""
+"""Parts of a day within which unseen acts are taken to have happened at one time, at exact times."""
 
 
-def causes_in_time(data: Data) -> tuple[Floats, Ints, Floats, Ints]:
+def pieces_of_time(data: Data) -> Floats:
+    """Bounds of the pieces of time in which unseen acts are counted: within one nothing is seen, but by day."""
+    if data.by_day:
+        return np.arange(round(data.days) + 1.0)
+    parts = np.append(np.arange(0.0, data.days, 1.0 / PARTS_OF_DAY), data.days)
+    return np.asarray(np.unique(np.concatenate([parts, data.time[data.time >= 0.0]])))
+
+
+def causes_in_time(data: Data, now: bool = False) -> tuple[Floats, Ints, Floats, Ints]:
     """(time, channel, worth, number) of everything that acts on what comes later, in order.
 
+    now     by day, what acts on others of its own day
     number  index of the event, -1 for acts that were not seen
     """
     worth = np.ones(len(data.time)) if data.worth is None else data.worth
+    if now and data.worth_now is not None:
+        worth = data.worth_now
     number = np.arange(len(data.time))
     if data.unseen is None:
         return data.time, data.channel, worth, number
-    day, channel = np.nonzero(data.unseen > 0)
-    mass = data.unseen[day, channel]
-    parts = 1 if data.by_day else PARTS_OF_DAY
-    at = day[:, None] + (0.0 if data.by_day else (np.arange(parts)[None, :] + 0.5) / parts)
-    time = np.broadcast_to(at, (len(day), parts)).ravel()
-    inside = time < data.days
-    time = np.concatenate([data.time, time[inside]])
+    mass = data.unseen.foretold if now else data.unseen.mass
+    piece, channel = np.nonzero(data.unseen.mass > 0.0)
+    edge = data.unseen.edge
+    at = edge[piece] if data.by_day else 0.5 * (edge[piece] + edge[piece + 1])
+    inside = at < data.days
+    at, piece, channel = at[inside], piece[inside], channel[inside]
+    time = np.concatenate([data.time, at])
     order = np.argsort(time, kind="stable")
-    every = np.concatenate([data.channel, np.repeat(channel, parts)[inside]])
-    worth = np.concatenate([worth, np.repeat(mass / parts, parts)[inside]])
-    number = np.concatenate([number, np.full(int(inside.sum()), -1)])
+    every = np.concatenate([data.channel, channel])
+    worth = np.concatenate([worth, mass[piece, channel]])
+    number = np.concatenate([number, np.full(len(at), -1)])
     return time[order], every[order].astype(np.int64), worth[order], number[order]
 
 
@@ -316,7 +352,8 @@ def prepare(
     """
     if data.by_day:
         day = _whole(data)
-        rows = day_pass(design, decay, day, data.channel, round(data.days), sloped, both_worths(data), data.unseen)
+        unseen = None if data.unseen is None else np.stack([data.unseen.mass, data.unseen.foretold])
+        rows = day_pass(design, decay, day, data.channel, round(data.days), sloped, both_worths(data), unseen)
         return _day_objective(rows, data, terms, dead)
     time, channel, worth, number = causes_in_time(data)
     seen = (number >= 0).astype(np.int64)

@@ -207,7 +207,9 @@ def pose(
     if layer is not None:
         system, sources, calendar = layer.over(system, sources, model.n_acts)
         data = data._replace(
-            worth=layer.worth(data), worth_now=layer.worth(data, now=True), unseen=layer.unseen_within(data.days)
+            worth=layer.worth(data),
+            worth_now=layer.worth(data, now=True),
+            unseen=None if layer.unseen is None else layer.unseen.within(data.days),
         )
         if layer.repeats is not None:
             half_life_of, times = np.append(half_life_of, -1), np.append(times, 1.0)
