@@ -118,7 +118,7 @@ def _without_sides(events: pl.DataFrame) -> list[Fault]:
     faults = [Fault.of(what, "columns that say who acted, and towards whom" + how)]
     given = [one for one in ("act", "code") if one in events.columns and events[one].null_count() < events.height]
     code = given[0] if given else ""
-    if code and (events[code].cast(pl.String).str.count_matches(r"\s").median() or 0) >= SENTENCE:
+    if code and (events.select(pl.col(code).cast(pl.String).str.count_matches(r"\s").median()).item() or 0) >= SENTENCE:
         faults.append(
             Fault.of(
                 "the acts read like sentences",
