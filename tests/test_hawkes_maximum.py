@@ -17,6 +17,7 @@ import powderkeg as pk
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import PowderkegWarning
 from powderkeg.hawkes import decays, exact
+from powderkeg.hawkes.standard_errors import _inverse, definite
 
 
 def drawn(rate: float, parts: list[tuple[float, float]], days: float, seed: int) -> Floats:
@@ -171,3 +172,19 @@ def test_a_hill_between_two_decays_of_the_grid_is_found(monkeypatch: pytest.Monk
         assert fit.log_likelihood >= best - 1e-5, seed
         found += 1e-5 < best - min(one.log_likelihood for one in held) < 0.1
     assert found > 3
+
+
+def test_a_curvature_next_to_none_is_not_called_definite() -> None:
+    """What is sure by Cholesky must be so by eigenvalues too, and give the same errors."""
+    rng = np.random.default_rng(3)
+    tall = rng.normal(size=(12, 40))
+    sure = tall @ tall.T
+    scale = 1.0 / np.sqrt(np.diag(sure))
+    assert definite(sure * scale[:, None] * scale[None, :]) is not None
+    np.testing.assert_allclose(_inverse(sure)[0], np.linalg.inv(sure), rtol=1e-9)
+    for angle in (0.0, 1e-9, -0.1):
+        assert definite(np.array([[1.0, 1.0 - angle], [1.0 - angle, 1.0]])) is None
+    blurred = np.diag([1.0, 1.0, 4.0])
+    blurred[0, 1] = blurred[1, 0] = 1.0 - 1e-12
+    inverse, kept = _inverse(blurred)
+    assert kept.tolist() == [2] and inverse[2, 2] == pytest.approx(0.25)

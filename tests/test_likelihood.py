@@ -10,10 +10,13 @@ from functools import cache
 import numpy as np
 import pytest
 from fit_systems import Builder, draw, small, two_sides
-from scipy import stats
+from scipy import sparse, stats
+from scipy.sparse.csgraph import connected_components
 
 from powderkeg.engine.arrays import Floats
+from powderkeg.engine.likelihood.day_parts import find_parts
 from powderkeg.engine.likelihood.day_steps import same_day
+from powderkeg.engine.likelihood.day_value import evaluate_days
 from powderkeg.engine.likelihood.design import build
 from powderkeg.engine.likelihood.filtered_facts import drift
 from powderkeg.fit.likelihood.objective import Data, Objective, Terms, no_beliefs, prepare, prepare_hidden
@@ -285,3 +288,64 @@ def test_facts_filtered_at_exact_times_give_the_same_rows_when_they_are_replayed
     assert len(first.rows.value) > len(time)
     for found, expected in zip(again.rows, first.rows, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def answering(n_blocks: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(bounds of blocks, CSR of echoes: start, from) at random, one and a half a row."""
+    draw = np.random.default_rng(seed)
+    owner = np.sort(draw.integers(0, n_blocks * size, int(1.5 * n_blocks * size)))
+    source = owner // size * size + draw.integers(0, size, len(owner))
+    start = np.searchsorted(owner, np.arange(n_blocks * size + 1))
+    return np.arange(n_blocks + 1) * size, start, source
+
+
+def test_parts_of_a_day_are_the_circles_of_its_answers() -> None:
+    block, start, source = answering(40, 30, 1)
+    parts, n = find_parts(block, start, source), len(start) - 1
+    links = sparse.csr_array((np.ones(len(source)), source, start), shape=(n, n))
+    _, label = connected_components(links, connection="strong")
+    assert (np.sort(parts.order) == np.arange(n)).all() and (parts.order[parts.place] == np.arange(n)).all()
+    own = np.repeat(np.arange(len(parts.block)), np.diff(parts.start))
+    assert len(parts.block) == label.max() + 1 > 40
+    assert len({*zip(own.tolist(), label[parts.order].tolist(), strict=True)}) == len(parts.block)
+    assert (parts.block[own] == parts.order // 30).all()
+
+
+def test_a_day_is_worth_the_same_part_by_part() -> None:
+    """Against the determinant of the whole block, and differences of it; a circle left out would show."""
+    size = 12
+    block, echo_start, echo_from = answering(1, size, 0)
+    assert 1 < len(find_parts(block, echo_start, echo_from).block) < size
+    draw = np.random.default_rng(2)
+    owner = np.repeat(np.arange(size), np.diff(echo_start))
+    echo, acts = draw.uniform(0.05, 0.2, len(owner)), draw.integers(1, 4, size).astype(float)
+    ground = draw.uniform(0.5, 1.0, size)
+    # terms: a ground for each row, an echo for each pair; every term is its own parameter
+    terms = size + len(owner)
+    row_terms = [[i, *(size + np.flatnonzero(owner == i))] for i in range(size)]
+    start = np.concatenate([[0], np.cumsum([len(one) for one in row_terms])]).astype(np.int64)
+    term = np.concatenate(row_terms).astype(np.int64)
+    none = np.zeros(0, np.int64)
+
+    def value(coefficient: Floats, curved: bool) -> tuple:
+        return evaluate_days(
+            start, term, np.ones(len(term)), acts, block, np.ones(1), echo_start, echo_from,
+            size + np.arange(len(owner)), np.ones(len(owner)), coefficient, np.ones(terms), np.arange(terms),
+            np.zeros(terms + 1, np.int64), none, np.zeros(0), terms, 0, curved,
+        )  # fmt: skip
+
+    def whole(coefficient: Floats) -> float:
+        r = np.bincount(owner, weights=coefficient[size:], minlength=size) + coefficient[:size]
+        matrix = np.diag(r)
+        np.subtract.at(matrix, (owner, echo_from), coefficient[size:])
+        return float(((acts - 1.0) * np.log(r)).sum() + np.linalg.slogdet(matrix)[1])
+
+    at = np.concatenate([ground, echo])
+    found, gradient, _, hessian, *_ = value(at, True)
+    assert found == pytest.approx(whole(at), abs=1e-10)
+    for k in range(terms):
+        step = np.zeros(terms)
+        step[k] = 1e-5
+        assert gradient[k] == pytest.approx((whole(at + step) - whole(at - step)) / 2e-5, abs=1e-6)
+        moved = (value(at + step, False)[1] - value(at - step, False)[1]) / 2e-5
+        np.testing.assert_allclose(hessian[k], moved, atol=1e-5)

@@ -20,11 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
 from powderkeg.hawkes.exact import ExactLikelihood, Point
-from powderkeg.hawkes.standard_errors import StandardErrors, day_spread, exact_spread
+from powderkeg.hawkes.standard_errors import StandardErrors, day_spread, definite, exact_spread
 
 LITTLE = 0.01
 """Nats that may be missing at a maximum: a hundredth of what an estimate moves the likelihood by chance."""
@@ -121,7 +122,11 @@ def _left(slope: Floats, curvature: Floats) -> tuple[float, bool]:
     if (diagonal < 0).any():
         return math.inf, False
     scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-300))
-    values, vectors = np.linalg.eigh(curvature * scale[:, None] * scale[None, :])
+    scaled = curvature * scale[:, None] * scale[None, :]
+    if (factor := definite(scaled)) is not None:
+        step = linalg.cho_solve((factor, True), slope * scale, check_finite=False)
+        return 0.5 * float(step @ (slope * scale)), True
+    values, vectors = np.linalg.eigh(scaled)
     turned = (vectors.T @ (slope * scale)) ** 2
     known = values > 1e-7
     return float(0.5 * (turned[known] / values[known]).sum()), bool(values[0] > -1e-5)

@@ -6,7 +6,8 @@ In: the rows of `day`, coefficients. Out: value, gradient and Hessian of
     r = background + past days' excitation + echoes * n,   L = diag(r) - echoes diag(n)
 
 which is the law of a multitype branching process whose first generations fall on one day (multitype Borel-Tanner).
-The expected counts and log n! are added outside. L is diagonally dominant by rows, so log det L always exists.
+The expected counts and log n! are added outside. Blocks are worked out part by part (`day_parts`). L is diagonally
+dominant by rows, so log det L always exists.
 Source: Good (1960), Proc. Camb. Phil. Soc. 56, 367-380 (Lagrange inversion); the use as a day likelihood is ours.
 """
 
@@ -18,9 +19,10 @@ import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.compiled import inner, loop
+from powderkeg.engine.likelihood.day_parts import DayParts, find_parts
 
-LARGE_BLOCK = 400
-"""Rows of a block from which the curvature of log det L is left to its diagonal part: it would cost minutes."""
+LARGE_PART = 400
+"""Rows of a part from which the curvature of log det L is left to its diagonal part: it would cost minutes."""
 
 
 @inner
@@ -52,18 +54,19 @@ def invert(n: int, u: Floats, inverse: Floats) -> float:
 
 
 @inner
-def _fill_block(
-    first: int, size: int, start: Ints, term: Ints, value: Floats, acts: Floats, echo_start: Ints, echo_from: Ints,
-    echo_term: Ints, echo_value: Floats, coefficient: Floats, matrix: Floats, r: Floats,
+def _fill_part(
+    first: int, size: int, order: Ints, place: Ints, start: Ints, term: Ints, value: Floats, acts: Floats,
+    echo_start: Ints, echo_from: Ints, echo_term: Ints, echo_value: Floats, coefficient: Floats, matrix: Floats,
+    r: Floats,
 ) -> float:  # fmt: skip
-    """Fill r and L of a block; returns its sum of (n - 1) log r, or -inf where some r is not above 0."""
+    """Fill r and L of a part; returns its sum of (n - 1) log r, or -inf where some r is not above 0."""
     part = 0.0
     for i in range(size):
         r[i] = 0.0
         for j in range(size):
             matrix[i, j] = 0.0
     for i in range(size):
-        row = first + i
+        row = order[first + i]
         for e in range(start[row], start[row + 1]):
             r[i] += coefficient[term[e]] * value[e]
         if not r[i] > 0.0:
@@ -71,19 +74,21 @@ def _fill_block(
         matrix[i, i] += r[i]
         part += (acts[row] - 1.0) * np.log(r[i])
         for e in range(echo_start[row], echo_start[row + 1]):
-            matrix[i, echo_from[e] - first] -= coefficient[echo_term[e]] * echo_value[e]
+            source = place[echo_from[e]] - first
+            if 0 <= source < size:
+                matrix[i, source] -= coefficient[echo_term[e]] * echo_value[e]
     return part
 
 
 @inner
 def _touch(
-    first: int, size: int, start: Ints, term: Ints, linear: Ints, x_start: Ints, x_index: Ints, n_linear: int,
-    column: Ints, touched: Ints,
+    first: int, size: int, order: Ints, start: Ints, term: Ints, linear: Ints, x_start: Ints, x_index: Ints,
+    n_linear: int, column: Ints, touched: Ints,
 ) -> int:  # fmt: skip
-    """Which parameters a block hangs on: `column` numbers them, `touched` lists them; returns how many."""
+    """Which parameters a part hangs on: `column` numbers them, `touched` lists them; returns how many."""
     n_touched = 0
     for i in range(size):
-        row = first + i
+        row = order[first + i]
         for e in range(start[row], start[row + 1]):
             j = term[e]
             if column[linear[j]] < 0:
@@ -101,12 +106,11 @@ def _touch(
 
 @inner
 def _slope_row(
-    first: int, i: int, weight: float, start: Ints, term: Ints, value: Floats, acts: Floats, r: Floats,
+    row: int, i: int, weight: float, start: Ints, term: Ints, value: Floats, acts: Floats, r: Floats,
     inverse: Floats, coefficient: Floats, slope: Floats, linear: Ints, x_start: Ints, x_index: Ints, x_value: Floats,
     n_linear: int, column: Ints, dr: Floats, trace: Floats, pull: Floats, by_row: Floats,
 ) -> None:  # fmt: skip
-    """First derivatives by what makes up r of row i of a block, which stands in the diagonal of L too."""
-    row = first + i
+    """First derivatives by what makes up r of a row, number i of its part, which stands in the diagonal of L too."""
     pull_row = (acts[row] - 1.0) / r[i] + inverse[i, i]
     by_row[row] = weight * pull_row
     for e in range(start[row], start[row + 1]):
@@ -125,19 +129,21 @@ def _slope_row(
 
 @inner
 def _slope_echoes(
-    first: int, i: int, size: int, weight: float, echo_start: Ints, echo_from: Ints, echo_term: Ints,
-    echo_value: Floats, inverse: Floats, coefficient: Floats, slope: Floats, linear: Ints, x_start: Ints,
-    x_index: Ints, x_value: Floats, n_linear: int, column: Ints, full: bool, trace: Floats, product: Floats,
-    pull: Floats, by_echo: Floats,
+    row: int, i: int, first: int, size: int, place: Ints, weight: float, echo_start: Ints, echo_from: Ints,
+    echo_term: Ints, echo_value: Floats, inverse: Floats, coefficient: Floats, slope: Floats, linear: Ints,
+    x_start: Ints, x_index: Ints, x_value: Floats, n_linear: int, column: Ints, full: bool, trace: Floats,
+    product: Floats, pull: Floats, by_echo: Floats,
 ) -> None:  # fmt: skip
-    """First derivatives by the echoes of row i of a block, and the inverse of L times the derivative of L.
+    """First derivatives by the echoes of a row, number i of its part, and the inverse of L times the derivative of L.
 
     product  (parameter, column, row) of that
     """
-    for e in range(echo_start[first + i], echo_start[first + i + 1]):
+    for e in range(echo_start[row], echo_start[row + 1]):
         j = echo_term[e]
         v = echo_value[e]
-        source = echo_from[e] - first
+        source = place[echo_from[e]] - first
+        if not 0 <= source < size:
+            continue
         back = inverse[source, i]
         by_echo[e] = -weight * back
         pull[j] -= weight * back * v
@@ -181,16 +187,17 @@ def _columns_of(
 
 
 @inner
-def _bend_block(
-    first: int, size: int, weight: float, acts: Floats, r: Floats, inverse: Floats, dr: Floats, product: Floats,
-    full: bool, n_touched: int, touched: Ints, columns: Ints, n_columns: Ints, pull: Floats, hessian: Floats,
+def _bend_part(
+    first: int, size: int, order: Ints, weight: float, acts: Floats, r: Floats, inverse: Floats, dr: Floats,
+    product: Floats, full: bool, n_touched: int, touched: Ints, columns: Ints, n_columns: Ints, pull: Floats,
+    hessian: Floats,
 ) -> None:  # fmt: skip
-    """Second derivatives of a block. Columns that a parameter does not move would add nothing, and are left out."""
+    """Second derivatives of a part. Columns that a parameter does not move would add nothing, and are left out."""
     if full:
         _columns_of(size, inverse, dr, product, n_touched, columns, n_columns)
     for a in range(n_touched):
         for i in range(size):
-            pull[i] = (acts[first + i] - 1.0) / r[i] ** 2 * dr[a, i]
+            pull[i] = (acts[order[first + i]] - 1.0) / r[i] ** 2 * dr[a, i]
         for c in range(a, n_touched):
             h = 0.0
             if full:
@@ -210,7 +217,7 @@ def _bend_block(
 
 
 class _Room(NamedTuple):
-    """Where a block is worked out: L, its inverse, r, derivatives; which parameters it hangs on, and what they move."""
+    """Where a part is worked out: L, its inverse, r, derivatives; which parameters it hangs on, and what they move."""
 
     matrix: Floats
     inverse: Floats
@@ -226,8 +233,8 @@ class _Room(NamedTuple):
 
 
 @loop
-def _add_blocks(
-    start: Ints, term: Ints, value: Floats, acts: Floats, block: Ints, block_weight: Floats, echo_start: Ints,
+def _add_parts(
+    start: Ints, term: Ints, value: Floats, acts: Floats, parts: DayParts, block_weight: Floats, echo_start: Ints,
     echo_from: Ints, echo_term: Ints, echo_value: Floats, coefficient: Floats, slope: Floats, linear: Ints,
     x_start: Ints, x_index: Ints, x_value: Floats, n_linear: int, curved: bool, room: _Room, gradient: Floats,
     pull: Floats, hessian: Floats, by_row: Floats, by_echo: Floats,
@@ -236,13 +243,15 @@ def _add_blocks(
     matrix, inverse, r, dr, product = room.matrix, room.inverse, room.r, room.dr, room.product
     trace, column, touched = room.trace, room.column, room.touched
     columns, n_columns, by_r = room.columns, room.n_columns, room.by_r
+    order, place, part_start, part_block = parts.order, parts.place, parts.start, parts.block
     total = 0.0
-    for b in range(len(block) - 1):
-        first, size = block[b], block[b + 1] - block[b]
-        weight = block_weight[b]
-        part = _fill_block(
-            first, size, start, term, value, acts, echo_start, echo_from, echo_term, echo_value, coefficient, matrix, r
-        )
+    for p in range(len(part_start) - 1):
+        first, size = part_start[p], part_start[p + 1] - part_start[p]
+        weight = block_weight[part_block[p]]
+        part = _fill_part(
+            first, size, order, place, start, term, value, acts, echo_start, echo_from, echo_term, echo_value,
+            coefficient, matrix, r,
+        )  # fmt: skip
         if not part > -np.inf:
             return -np.inf
         if size == 1:
@@ -257,8 +266,8 @@ def _add_blocks(
         part += log_det
         total += weight * part
 
-        n_touched = _touch(first, size, start, term, linear, x_start, x_index, n_linear, column, touched)
-        full = curved and size <= LARGE_BLOCK
+        n_touched = _touch(first, size, order, start, term, linear, x_start, x_index, n_linear, column, touched)
+        full = curved and size <= LARGE_PART
         for a in range(n_touched):
             trace[a] = 0.0
             for i in range(size):
@@ -267,19 +276,20 @@ def _add_blocks(
             product[e] = 0.0
         for i in range(size):
             _slope_row(
-                first, i, weight, start, term, value, acts, r, inverse, coefficient, slope, linear, x_start, x_index,
-                x_value, n_linear, column, dr, trace, pull, by_row,
+                order[first + i], i, weight, start, term, value, acts, r, inverse, coefficient, slope, linear, x_start,
+                x_index, x_value, n_linear, column, dr, trace, pull, by_row,
             )  # fmt: skip
             _slope_echoes(
-                first, i, size, weight, echo_start, echo_from, echo_term, echo_value, inverse, coefficient, slope,
-                linear, x_start, x_index, x_value, n_linear, column, full, trace, product, pull, by_echo,
+                order[first + i], i, first, size, place, weight, echo_start, echo_from, echo_term, echo_value,
+                inverse, coefficient, slope, linear, x_start, x_index, x_value, n_linear, column, full, trace, product,
+                pull, by_echo,
             )  # fmt: skip
         for a in range(n_touched):
             gradient[touched[a]] += weight * trace[a]
         if curved:
-            _bend_block(
-                first, size, weight, acts, r, inverse, dr, product, full, n_touched, touched, columns, n_columns, by_r,
-                hessian,
+            _bend_part(
+                first, size, order, weight, acts, r, inverse, dr, product, full, n_touched, touched, columns,
+                n_columns, by_r, hessian,
             )  # fmt: skip
         for a in range(n_touched):
             column[touched[a]] = -1
@@ -315,9 +325,10 @@ def evaluate_days(
                  derivative by r, through the diagonal of L too (N,); derivative by each echo (echoes,)
     """
     n = n_linear + n_log
-    sizes = np.diff(block)
+    parts = find_parts(block, echo_start, echo_from)
+    sizes = np.diff(parts.start)
     most = int(sizes.max(initial=1))
-    curved_most = int(sizes[sizes <= LARGE_BLOCK].max(initial=1)) if curved else 0
+    curved_most = int(sizes[sizes <= LARGE_PART].max(initial=1)) if curved else 0
     room = _Room(
         np.empty((most, most)), np.empty((most, most)), np.empty(most), np.empty((n, most)),
         np.empty(n * curved_most**2), np.empty(n), np.full(n, -1, np.int64), np.empty(n, np.int64),
@@ -325,9 +336,10 @@ def evaluate_days(
     )  # fmt: skip
     gradient, pull, hessian = np.zeros(n), np.zeros(len(coefficient)), np.zeros((n, n))
     by_row, by_echo = np.zeros(len(acts)), np.zeros(len(echo_from))
-    total = _add_blocks(
-        start, term, value, acts, block, block_weight, echo_start, echo_from, echo_term, echo_value, coefficient,
-        slope, linear, x_start, x_index, x_value, n_linear, curved, room, gradient, pull, hessian, by_row, by_echo,
+    total = _add_parts(
+        start, term, value, acts, parts, block_weight, echo_start,
+        echo_from, echo_term, echo_value, coefficient, slope, linear, x_start, x_index, x_value, n_linear, curved,
+        room, gradient, pull, hessian, by_row, by_echo,
     )  # fmt: skip
     return total, gradient, pull, hessian, by_row, by_echo
 

@@ -198,7 +198,7 @@ class VaryingObjective:
         value = self.own + self.plain.constant - float(exposure @ (lifted * linear))
         gradient = terms.chain(-exposure, lifted, lifted * linear)
         n = len(parameters)
-        hessian = terms.bend(-exposure, lifted, lifted * linear) if curved else np.zeros((n, n))
+        hessian, pulls = np.zeros((n, n)), -exposure * lifted
         for share, times in self.sides:
             moved = slope if times is None else slope * times
             seen, by, pull, bent = self.plain.seen(moved, moved * linear, curved)
@@ -207,12 +207,14 @@ class VaryingObjective:
             value += share * seen
             gradient += share * by
             if curved:
-                hessian += share * (bent + terms.bend(pull, moved, moved * linear))
+                hessian += share * bent
+                pulls += share * pull * moved
         at = self.laws.places
         away = self.precision @ parameters[at]
         value += float(self.tilt @ parameters[at]) - 0.5 * float(parameters[at] @ away)
         gradient[at] += self.tilt - away
         if curved:
+            hessian += terms.bend(pulls, np.ones_like(pulls), linear)
             hessian[at, at] -= self.precision
         return float(value), gradient, hessian
 
