@@ -48,6 +48,14 @@ def test_a_standoff_that_opens_ahead_is_new_wherever_its_first_act_lies() -> Non
     )  # the noon of its first act: before it the score was below 2
 
 
+def test_what_came_at_exact_times_came_at_these_times() -> None:
+    """Half a day later, an act of the last evening would not have come within the days that were foretold."""
+    watched, time = before([50], by_day=False), np.array([36.8, 37.8, 38.8, 39.8])
+    came = first_came(MODEL, watched, time, np.full(4, BLOCK), 40)
+    assert came[NEW_STANDOFF] == pytest.approx(39.8)
+    assert first(before([50]), [36, 37, 38, 39]) == 39.0
+
+
 def test_a_standoff_that_is_open_at_the_origin_is_not_new_and_the_next_one_is() -> None:
     standing = before([96, 97, 98, 99])
     assert open_since(MODEL, standing) == standing.origin - timedelta(days=3)  # its score was below 2 before

@@ -21,12 +21,13 @@ def first_came(
 ) -> dict[str, float]:  # fmt: skip
     """Days to the first, infinite where it did not come, of each outcome that a record of acts can show.
 
-    time, channel  (N,) days from the origin on, in order; a day that is known as a day counts as its noon
+    time, channel  (N,) days from the origin on, in order; where the source stamps days, each counts as its noon
     rule           which standoffs are new: see `new_standoffs`
     """
+    time = np.floor(time) + 0.5 if seen.by_day else time
     n, cells = len(time), int(model.system.level_start[-1])
     real = Runs(
-        model=model, seed=0, days=float(days), replicates=1, offsets=np.array([0, n]), time=time + seen.begin + 0.5,
+        model=model, seed=0, days=float(days), replicates=1, offsets=np.array([0, n]), time=time + seen.begin,
         channel=channel.astype(np.int32), parent=np.full(n, -1, np.int32), mechanism=np.full(n, -1, np.int16),
         exploded=np.zeros(1, bool), reached=np.array([seen.begin + days]), limit=max(n, 1),
         level_time=np.zeros((1, cells)), level_first=np.full((1, cells), np.inf), begin=seen.begin,
