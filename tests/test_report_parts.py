@@ -88,6 +88,25 @@ def test_ctrl_c_while_a_part_is_counted_leaves_numbers_and_files_about_the_same_
     assert results_of(model, found.counted(5, None)).replicates == three
 
 
+def test_ctrl_c_while_parts_are_cut_leaves_parts_of_the_same_size(
+    model: pk.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made and not yet cut is more than a part; what counts and writes takes it part by part."""
+    real, calls = runs_module.Runs.parts, [0]
+
+    def stopped(self: pk.Runs, events: int = 1_000) -> Any:
+        calls[0] += 1
+        if calls[0] == 1:
+            raise KeyboardInterrupt
+        return real(self, events)
+
+    monkeypatch.setattr(runs_module.cut, "__defaults__", (1_000,))
+    monkeypatch.setattr(runs_module.Runs, "parts", stopped)
+    found = counted(model, tmp_path / "events.parquet")
+    assert found.is_stopped and 0 < found.replicates < 120 and found.error is None
+    assert found.standoffs()["replicate"].max() < found.replicates
+
+
 def test_a_file_that_cannot_be_written_keeps_no_number_from_being_told(
     model: pk.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

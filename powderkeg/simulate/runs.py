@@ -171,8 +171,9 @@ def cut(made: Iterable[Runs], events: int = PART) -> Iterator[Runs]:
                 held = [rest]
                 yield from full
     except KeyboardInterrupt:
-        if held:
-            yield _joined(held)
+        if held:  # more than a part where it was just to be cut
+            for _, part in _joined(held).parts(events):
+                yield part
         raise
     if held:
         yield _joined(held)
