@@ -235,17 +235,6 @@ def test_auto_keeps_what_aic_asks_for_and_says_what_each_part_brought() -> None:
     assert "AIC" in found.summary() and "log score of held-out blocks" in found.summary()
 
 
-def test_a_fast_half_life_beside_many_unseen_acts_is_said() -> None:
-    """Inertia of 1.4 days beside 16 % unseen; not where half-lives are held, or all acts were told."""
-    words = "beside 1"
-    assert any(words in said and "mechanisms.inertia.half_life" in said for said in fitted().warnings)
-    held = pk.fit(
-        pk.loads(SCENARIO), weekly(), background="constant", reporting="weekday", fix=["mechanisms.*.half_life"],
-        test_mechanisms=False,
-    )  # fmt: skip
-    assert not any("too short" in said for said in (*held.warnings, *fitted(reporting=None).warnings))
-
-
 def test_auto_leaves_a_profile_that_no_longer_holds() -> None:
     """Sundays are hardly told until three fifths of the record, then as any other day: AIC falls by far, but no block
     after that is foretold better."""

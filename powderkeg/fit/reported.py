@@ -24,8 +24,6 @@ from powderkeg.scenario import WEEKDAYS
 Spread = Callable[[Floats], float | None]
 UNSETTLED = 0.01
 """Move of a further round, of a log factor or as a share of all acts, from which it is said."""
-MUCH_UNSEEN, FAST = 0.1, 2.0
-"""Share of all acts unseen from which, and half-life in days below which, it is said that it comes out too short."""
 ENTANGLED = 0.9
 """Correlation from which two estimates are said not to be told apart."""
 
@@ -182,7 +180,7 @@ def reported(
         coverage=asked.coverage is not None, repeats=_repeats(problem, vector, spread, z),
         detection=dict(asked.detection), unseen=_unseen(problem), rounds_left=left,
         tried=tried if tried is not None else pl.DataFrame(),
-        warnings=(*_warnings(problem, layer, vector, spread), *_unsettled(left), *_too_short(problem, vector)),
+        warnings=(*_warnings(problem, layer, vector, spread), *_unsettled(left)),
         said=layer.held,
     )  # fmt: skip
 
@@ -195,21 +193,6 @@ def _unsettled(left: float) -> list[str]:
         f"what the source shows did not settle: a further round would move its factors, or what is unseen, by "
         f"{100 * left:.1f} %, and answers with them; read this fit with care, with fewer parts of "
         + argument("reporting")
-    ]
-
-
-def _too_short(problem: Problem, vector: Floats) -> list[str]:
-    """That half-lives as fast as the gaps in the record come out too short where much goes unseen."""
-    unseen = _unseen(problem)
-    days = {p.path: problem.natural(p, vector) for p in problem.parameters if p.kind == "half_life" and p.free}
-    fast = [path for path, value in days.items() if value < FAST]
-    if unseen < MUCH_UNSEEN or not fast:
-        return []
-    off = "a sixth" if problem.data.by_day else "a tenth"  # benchmarks/rates_recovery.py --part unseen
-    return [
-        f"{', '.join(fast)}: below {FAST:g} days beside {100 * unseen:.0f} % of all acts unseen, which come in as "
-        f"expected and not as they were: in trials with a quarter unseen such half-lives came out {off} too short, "
-        "answers as they were"
     ]
 
 
