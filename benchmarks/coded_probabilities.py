@@ -17,9 +17,7 @@ the file's head), but their errors were looked at while the grammar was mended, 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
 import sys
 import zlib
 from collections import defaultdict
@@ -33,7 +31,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-import textbook  # noqa: E402
+import second_opinion  # noqa: E402
+from coded_sets import OWN, PATTERNS_FROM, gold_of, gold_of_textbook  # noqa: E402
 
 from powderkeg.text.actors import Surroundings  # noqa: E402
 from powderkeg.text.coding import Coded, Weighed, adjusted, settled, weighed  # noqa: E402
@@ -41,30 +40,11 @@ from powderkeg.text.names import gazetteer  # noqa: E402
 from powderkeg.text.opinion import WordWeights  # noqa: E402
 from powderkeg.text.parsing import parsed  # noqa: E402
 from powderkeg.text.patterns import lexicon  # noqa: E402
-from powderkeg.text.scoring import Gold, _agrees, _score_events, _sides, _Types  # noqa: E402
+from powderkeg.text.scoring import Gold, _agrees, _score_events, _Types  # noqa: E402
 from powderkeg.text.sentences import Sentence  # noqa: E402
 from powderkeg.text.sureness import probability  # noqa: E402
 
 OUT = HERE.parent / "powderkeg" / "text" / "words" / "sureness.csv"
-OWN = {"tests": HERE.parent / "tests" / "text" / "sentences.csv"} | {
-    name: HERE / "sentences" / f"{name}.csv"
-    for name in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-                 "eleventh", "twelfth", "thirteenth")
-}  # fmt: skip
-PATTERNS_FROM = (
-    "textbook",
-    "tests",
-    "first",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "eleventh",
-    "thirteenth",
-)
-"""Sets from which patterns were written."""
 FOLDS, RIDGES = 10, (0.5, 1.0, 2.0, 4.0)
 BELIEVED = {
     "doubt: question": -3.0,
@@ -119,33 +99,6 @@ def _row(one: Coded, code: str) -> dict[str, object]:
         "target": target.name if target else None, "target_name": target.text if target else None,
         "target_country": target.country if target else None, "words": json.dumps(words),
     }  # fmt: skip
-
-
-def gold_of_textbook(half: str) -> dict[str, list[Gold]]:
-    """The textbook sentences of one half."""
-    found: dict[str, list[Gold]] = defaultdict(list)
-    path = Path(os.environ["POWDERKEG_DATA"]) / "text" / "plover_gsr_cameo.json"
-    for one in textbook.records(path, half):
-        sides = _sides(one.get("source")), _sides(one.get("target"))
-        found[one["text"]].append(Gold(one["id"], one["text"], *sides, one["event"].upper()))
-    return found
-
-
-def gold_of(path: Path) -> dict[str, list[Gold]]:
-    """Sentences of ours; those without a code tell no event. Of words between strokes ("gunmen|Mali") one will do."""
-    found: dict[str, list[Gold]] = {}
-    with path.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file, delimiter=";", quoting=csv.QUOTE_NONE):
-            here = found.setdefault(row["sentence"], [])
-            if row["root"]:
-                sides = [tuple((side, "") for side in row[key].split("|") if side) for key in ("source", "target")]
-                here.append(Gold("", row["sentence"], sides[0], sides[1], row["root"]))
-    return found
-
-
-def sentences_of(name: str) -> Path:
-    """Where a set of sentences of ours lies."""
-    return OWN.get(name, HERE / "sentences" / f"{name}.csv")
 
 
 def told(name: str, golds: dict[str, list[Gold]], by: WordWeights | None = None) -> list[Told]:
@@ -269,7 +222,6 @@ def best_least(found: Sequence[tuple[Told, list[Coded]]]) -> tuple[float, dict[s
 
 def everything() -> list[Told]:
     """All sets that may be read; what words speak for is learned from all but the set itself."""
-    import second_opinion  # which reads the sets by this module
 
     table = second_opinion.Table([*second_opinion.asked(), *second_opinion.patterns()])
     texts = told("textbook", gold_of_textbook("patterns"), table.weights_without("textbook"))

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import coded_probabilities as own
+import coded_sets
 
 from powderkeg.text.coder import LEAST
 from powderkeg.text.coding import Coded, adjusted, settled
@@ -104,12 +105,16 @@ def shown(told: own.Told, least: float) -> Iterator[str]:
 def main() -> None:
     """Count and, if asked, show."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="+", help=f"textbook, {', '.join(own.OWN)}")
+    parser.add_argument("sets", nargs="+", help=f"textbook, {', '.join(coded_sets.OWN)}")
     parser.add_argument("--sentences", action="store_true")
     parser.add_argument("--least", type=float, default=LEAST)
     asked = parser.parse_args()
     for name in asked.sets:
-        golds = own.gold_of_textbook("patterns") if name == "textbook" else own.gold_of(own.sentences_of(name))
+        golds = (
+            coded_sets.gold_of_textbook("patterns")
+            if name == "textbook"
+            else coded_sets.gold_of(coded_sets.sentences_of(name))
+        )
         texts = own.told(name, golds)
         if asked.sentences and name not in ONLY_MEASURES:
             for one in texts:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import coded_probabilities
+import coded_sets
 import numpy as np
 from scipy import sparse
 from scipy.optimize import minimize, minimize_scalar
@@ -59,12 +59,12 @@ class Asked:
 def asked() -> Iterator[Asked]:
     """All sentences that may be learned from or held against."""
     rows = []
-    for name, path in coded_probabilities.OWN.items():
-        for text, golds in coded_probabilities.gold_of(path).items():
+    for name, path in coded_sets.OWN.items():
+        for text, golds in coded_sets.gold_of(path).items():
             rows += [(name, text, one.sources[0][0], one.targets[0][0] if one.targets else "", one.code)
                      for one in golds]  # fmt: skip
     if "POWDERKEG_DATA" in os.environ:
-        for text, golds in coded_probabilities.gold_of_textbook("patterns").items():
+        for text, golds in coded_sets.gold_of_textbook("patterns").items():
             for one in golds:
                 sides = [side[0] for side in (*one.sources, *one.targets)]
                 source, target = sides[0], (sides[len(one.sources) :] or sides[1:] or [""])[0]
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     table = Table([*asked(), *patterns()])
-    fresh = [name for name in coded_probabilities.OWN if name not in coded_probabilities.PATTERNS_FROM]
+    fresh = [name for name in coded_sets.OWN if name not in coded_sets.PATTERNS_FROM]
     said = np.zeros_like(table.fits)
     for name in (*fresh, TEXTBOOK):
         rows = table.sets == name

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import coded_probabilities
 import coded_reports
+import coded_sets
 import losses
 import second_opinion
 import textbook
@@ -120,7 +121,7 @@ def lines(halves: dict[str, tuple[Score, Score, Score]], found: dict[str, float]
 
 def _last_written() -> Iterator[str]:
     """Own sentences from which no pattern was written, the last written set that was only scored among them."""
-    golds = coded_probabilities.gold_of(coded_probabilities.OWN[LAST_WRITTEN])
+    golds = coded_sets.gold_of(coded_sets.OWN[LAST_WRITTEN])
     events = sum(map(len, golds.values()))
     fresh, (_, roots, classes) = _by_ways("all fresh"), _by_ways(LAST_WRITTEN)
     kept = _head(WEIGHTS)
@@ -144,7 +145,7 @@ def _last_written() -> Iterator[str]:
 def _wires() -> Iterator[str]:
     """Sentences in the manner of wires that were only scored: end to end, and by kinds of loss."""
     (name,) = losses.ONLY_MEASURES
-    golds = coded_probabilities.gold_of(coded_probabilities.sentences_of(name))
+    golds = coded_sets.gold_of(coded_sets.sentences_of(name))
     score, lost = losses.counted(coded_probabilities.told(name, golds), LEAST)
     events = sum(map(len, golds.values()))
     actors = lost[losses.SOURCE] + lost[losses.TARGET] + lost[losses.SIDES]
@@ -194,7 +195,7 @@ def _probabilities() -> Iterator[str]:
     (sentences,) = re.findall(r"no pattern (\d+) sentences", kept[at - 1] + " " + kept[at])
     brier, ece = re.findall(r"Brier ([\d.]+) ECE ([\d.]+)", kept[at])[0]
     shipped = weights()
-    texts = coded_probabilities.told("textbook", coded_probabilities.gold_of_textbook("measure"))
+    texts = coded_probabilities.told("textbook", coded_sets.gold_of_textbook("measure"))
     sure = coded_probabilities.reliability([(one, one.coded(shipped)) for one in texts])
     scored = {int(said * 10): (said, right, count) for said, right, count in sure.bins}
     yield ""
