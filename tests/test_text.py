@@ -551,3 +551,39 @@ def test_a_table_whose_day_stands_in_a_column_named_when_is_dated(tmp_path: Path
     (tmp_path / "a.csv").write_text(f"When,text\n2021-03-04,{body}\n", encoding="utf-8")
     assert [one.day for one in reports([tmp_path / "a.csv"])] == [date(2021, 3, 4)]
     assert "mapping={'date': 'COLUMN'}" in str(without_day("a.csv", 2))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("Karen Pierce accused Russia of shelling Kharkiv.", "Karen Pierce"),
+        ("Joe Lieberman criticized Iran over its nuclear programme.", "Joe Lieberman"),
+        ("Wade Jones accused China of spying.", "Wade Jones"),
+        ("Diego Trujillo accused China of spying.", "Diego Trujillo"),
+        ("Sergey Lavrov accused Germany of lying.", "Sergei Lavrov"),
+        ("Mr Lavrov accused Germany of lying.", "Sergei Lavrov"),
+    ],
+)
+def test_a_known_name_inside_another_name_stands_for_nobody_known(sentence: str, source: str) -> None:
+    assert [row["source"] for row in told(sentence)] == [source]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source", "target"),
+    [
+        ("KDP fighters clashed with PUK fighters.", "Armed Rebel (Kurdistan Democratic Party)",
+         "Armed Rebel (Patriotic Union of Kurdistan)"),
+        ("Hayat Tahrir al-Sham attacked Ahrar al-Sham in Idlib.", "Hayat Tahrir al-Sham", "Ahrar al-Sham"),
+        ("Israel accused UNIFIL of spying.", "Israel", "UNIFIL"),
+    ],
+)  # fmt: skip
+def test_rival_groups_and_different_missions_are_different_actors(sentence: str, source: str, target: str) -> None:
+    assert (source, target) in {(row["source"], row["target"]) for row in told(sentence)}
+
+
+def test_no_name_stands_for_two_groups() -> None:
+    """Which of them was meant would go by the order of lines."""
+    held: dict[str, set[str]] = {}
+    for text, bearers in gazetteer().names.items():
+        held[text] = {one.name for one in bearers if not one.title and one.kind in ("REB", "UAF", "CRM", "PKO", "NGO")}
+    assert not {text: names for text, names in held.items() if len(names) > 1}

@@ -46,6 +46,14 @@ OFFICES = frozenset({"secretary", "attorney", "solicitor", "governor", "inspecto
                      "prosecutor", "comptroller", "auditor"})  # fmt: skip
 OF_A_COUNTRY = frozenset({"GOV", "LEG", "JUD", "COP", "MIL", "OPP", "CVL", "LAB", "MED", "EDU"})
 PEOPLE = ("CVL", "Citizen")
+_ALSO_PERSONS = """adama adelaide basel beni buchanan cuenca darwin farah florence guerrero karen kaya lugo mannar medina
+mendoza merida milan moro rosario sabah salisbury santander sucre trujillo"""
+ALSO_PERSONS = frozenset(_ALSO_PERSONS.split())
+"""Places and peoples whose names persons bear too: Karen Pierce, Carlos Mendoza."""
+_TITLES = """mr mrs ms miss dr sir lord lady dame sheikh sheik shaikh emir king queen prince princess pope ayatollah
+hojatoleslam mullah maulana imam hajj haji sayyid sayyed comrade brother general gen colonel col lt maj major
+marshal captain capt sgt don mam"""
+TITLES = frozenset(_TITLES.split())
 NEAR = 6
 """Words within which a name in apposition belongs to its office: "Serbia's foreign minister, Ivica Dacic"."""
 _START = re.compile(r"[.'’-]")
@@ -118,6 +126,30 @@ class Mentions:
                         step = length
                         break
             n += step
+        for word in [one for one in tokens if one.i in self.known]:
+            if self._is_namesake(word):
+                del self.known[word.i]
+
+    def _is_namesake(self, word: Word) -> bool:
+        """Whether a known name is part of somebody else's here: Karen Pierce, Joe Lieberman, Wade Jones."""
+        _, first, last = self.known[word.i]
+        bearer = self.names.surnames.get(word.text, "")
+        if first < last or not (bearer or word.lower in ALSO_PERSONS):
+            return False
+        words, at = self.sentence.words, word.i - self.sentence.first
+        behind = words[at + 1] if at + 1 < len(words) else None
+        if behind is not None and word.head is behind and word.dep == "compound" and self._is_plain_name(behind):
+            return True
+        before = words[at - 1] if at > 0 else None
+        if before is None or before.head is not word or before.dep != "compound" or not self._is_plain_name(before):
+            return False
+        return before.text[0] != bearer[:1]
+
+    def _is_plain_name(self, word: Word) -> bool:
+        """Whether a word is a name that no file knows, and neither a title nor a kind of people or places."""
+        known = word.i in self.known or word.lower in self.names.kinds or word.lower in NO_ACTORS | TITLES | PARTS
+        day = word.lower in WEEKDAYS or word.lower in MONTHS_NAMED
+        return word.pos == "PROPN" and len(word.text) > 1 and word.text[0].isupper() and not (known or day)
 
     def at(self, token: Word) -> Mention | None:
         """The actor that a noun phrase with this head names, or None."""

@@ -59,6 +59,7 @@ class Gazetteer:
     kinds      word or words in small letters -> kind, and how ICEWS names it: "Police"
     countries  code -> name
     people     names of people by country: Serb, Serbs
+    surnames   surname of a person who is no head of state -> whole name
     """
 
     names: dict[str, list[Entity]] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Gazetteer:
     kinds: dict[str, tuple[str, str]] = field(default_factory=dict)
     countries: dict[str, str] = field(default_factory=dict)
     people: set[str] = field(default_factory=set)
+    surnames: dict[str, str] = field(default_factory=dict)
 
     def add(self, text: str, entity: Entity) -> None:
         """Let a name stand for somebody."""
@@ -113,6 +115,8 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
         person = Entity(officials.get(row["country"], row["name"]), land, row["kind"], land + row["kind"])
         for text in (row["name"], *(one for one in row["also"].split("|") if one)):
             book.add(text, person)
+            if " " not in text:
+                book.surnames[text] = row["name"]
     for one in all_leaders():
         land = codes.get(one.country, one.country)
         name = next((text for text in one.names if text.isascii()), one.names[0])
