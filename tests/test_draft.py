@@ -112,9 +112,14 @@ def test_the_ranges_of_a_draft_hold_no_system_that_explodes() -> None:
 def test_whoever_shares_most_with_those_chosen_joins_first() -> None:
     pairs = [("a", "b", "190")] * 50 + [("c", "a", "190")] * 20 + [("d", "e", "190")] * 30 + [("f", "a", "190")] * 2
     assert [one.title for one in drawn_up(rows(pairs), actors=3)[0].actors.values()] == ["a", "b", "c"]
-    scenario, text = drawn_up(rows(pairs))
-    assert [one.title for one in scenario.actors.values()] == ["a", "b", "c", "f"]
-    assert "Left out, with their events: d (30), e (30)." in text
+    text = drawn_up(rows(pairs), actors=3)[1]
+    assert "Left out, with their events: d (30), e (30), f (2)." in text
+
+
+def test_a_second_rivalry_counts_before_a_bystander_of_the_first() -> None:
+    pairs = [("a", "b", "190")] * 50 + [("c", "a", "190")] * 20 + [("d", "e", "190")] * 30 + [("f", "a", "190")] * 2
+    assert [one.title for one in drawn_up(rows(pairs), actors=5)[0].actors.values()] == ["a", "b", "c", "d", "e"]
+    assert {one.title for one in drawn_up(rows(pairs))[0].actors.values()} == {"a", "b", "c", "d", "e", "f"}
 
 
 def test_sides_are_countries_where_the_record_is_between_countries() -> None:

@@ -59,7 +59,8 @@ def from_events(table: EventTable, name: str, read: Sequence[str] = (), actors: 
     table   observed events, as they were read: not matched to a scenario
     name    the scenario's name: small letters, digits, _ and -
     read    the files they came from, for the comments
-    actors  at most so many; by default eight, fewer where a further one would add under 1 % of the events
+    actors  at most so many; by default eight, fewer where a further one would add under 1 % of the events; a pair
+            that only meets each other joins where it brings more a head than whoever meets those chosen
 
     Raises EventError where no event is between two different named sides.
     """
@@ -131,24 +132,30 @@ def _without_sides(events: pl.DataFrame) -> list[Fault]:
 
 
 def _most_active(between: pl.DataFrame, most: int, worth: float) -> list[str]:
-    """The busiest two, then again and again whoever shares most events with those already there."""
+    """The busiest two, then again and again whoever shares most events with those already there, or the busiest two of
+    the others where they bring more each: a second rivalry of a record counts before a bystander of the first."""
     shared: dict[str, dict[str, int]] = {}
     for one, other, number in between.group_by("_source", "_target").len().sort("_source", "_target").iter_rows():
         for a, b in ((one, other), (other, one)):
             row = shared.setdefault(a, {})
             row[b] = row.get(b, 0) + number
-    first = max(sorted(shared), key=lambda a: max(shared[a].values()))
-    second = max(sorted(shared[first]), key=lambda b: shared[first][b])
-    chosen, inside = [first, second], shared[first][second]
-    gain = {a: shared[a].get(first, 0) + shared[a].get(second, 0) for a in sorted(shared) if a not in chosen}
+    pairs = sorted(((-number, a, b) for a in shared for b, number in shared[a].items() if a < b), reverse=True)
+    chosen: list[str] = []
+    inside, gain = 0, dict.fromkeys(sorted(shared), 0)
     while gain and len(chosen) < most:
+        while pairs and not (pairs[-1][1] in gain and pairs[-1][2] in gain):
+            pairs.pop()  # one of the two is already there
+        joint = -pairs[-1][0] if pairs else 0
         best = max(gain, key=lambda a: gain[a])
-        if gain[best] < max(worth * (inside + gain[best]), 1):
+        two = len(chosen) + 2 <= most and joint > 2 * gain[best]
+        joining, more = (pairs[-1][1:], joint) if two else ((best,), gain[best])
+        if more < max(len(joining) * worth * (inside + more), 1):
             break
-        inside += gain.pop(best)
-        chosen.append(best)
-        for a in gain:
-            gain[a] += shared[a].get(best, 0)
+        for one in joining:
+            inside += gain.pop(one)
+            chosen.append(one)
+            for a in gain:
+                gain[a] += shared[a].get(one, 0)
     return chosen
 
 

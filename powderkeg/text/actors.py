@@ -46,8 +46,8 @@ OFFICES = frozenset({"secretary", "attorney", "solicitor", "governor", "inspecto
                      "prosecutor", "comptroller", "auditor"})  # fmt: skip
 OF_A_COUNTRY = frozenset({"GOV", "LEG", "JUD", "COP", "MIL", "OPP", "CVL", "LAB", "MED", "EDU"})
 PEOPLE = ("CVL", "Citizen")
-_ALSO_PERSONS = """adama adelaide basel beni buchanan cuenca darwin farah florence guerrero karen kaya lugo mannar medina
-mendoza merida milan moro rosario sabah salisbury santander sucre trujillo"""
+_ALSO_PERSONS = """adama adelaide basel beni buchanan cuenca darwin farah florence guerrero karen kaya lugo mannar
+medina mendoza merida milan moro rosario sabah salisbury santander sucre trujillo"""
 ALSO_PERSONS = frozenset(_ALSO_PERSONS.split())
 """Places and peoples whose names persons bear too: Karen Pierce, Carlos Mendoza."""
 _TITLES = """mr mrs ms miss dr sir lord lady dame sheikh sheik shaikh emir king queen prince princess pope ayatollah
