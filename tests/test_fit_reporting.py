@@ -296,6 +296,13 @@ def test_a_request_that_cannot_be_met_says_what_can(reporting: object, words: st
     assert (words or "batches asked of exact times") in str(error.value)
 
 
+def test_a_window_that_begins_within_a_day_is_refused() -> None:
+    """Days of the window would begin within those of the calendar: every Saturday's evening would be a Sunday."""
+    with pytest.raises(pk.UsageError, match="begins within a day"):
+        pk.fit(pk.loads(SCENARIO), weekly("exact", 400.0), reporting="weekday", history_days=60.5)
+    assert pk.fit(pk.loads(SCENARIO), weekly("exact", 400.0), reporting="weekday", history_days=60.0).reporting
+
+
 def test_facts_that_no_act_reports_are_refused_with_a_sentence() -> None:
     hidden = SCENARIO.replace("acts: {", "facts: {alert: {lasts: 5 days}}\nacts: {").replace(
         "to: south, rate", "to: south, sets: alert, rate"

@@ -102,6 +102,9 @@ def in_the_way(job: Job, asked: ReportingAsked) -> Fault | None:
         unsure = int((job.data.last > job.data.first).sum())  # type: ignore[operator]
         return Fault.at("reporting", f"{unsure:,} event{'s' * (unsure != 1)} whose day the source does not "
                      "know", argument("spans", "leave out") + ", or " + argument("spans", "first day"))  # fmt: skip
+    if job.shift % 1.0:
+        return Fault.at("reporting", "a window that begins within a day (" + argument("history_days") + ")",
+                     "whole days of history: what a source shows is told by days")  # fmt: skip
     if job.baselines == "gamma":
         return Fault.at("reporting", "rates integrated out (" + argument("baselines", "gamma") + ")",
                      argument("baselines", "shared") + ", or no reporting")  # fmt: skip
