@@ -23,6 +23,7 @@ import polars as pl
 from powderkeg import plots
 from powderkeg.plots.theme import COOPERATIVE, FAINT, HOSTILE, INK, SERIES, SHADE, SOFT, chart_of, figure
 from powderkeg.scenario import load
+from powderkeg.wording import chance
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "real_data.json"
@@ -286,7 +287,7 @@ def _p(row: Sequence[Any]) -> str:
     _, seen, span, p, passes = row
     if " to " in span:
         seen, span = _neat(seen), " to ".join(_neat(x) for x in span.split(" to "))
-    told = f"{seen}, {span}" if " to " in span else f"p {p:.1g}" if p < 0.0095 else f"p {p:.2f}"
+    told = f"{seen}, {span}" if " to " in span else f"p {chance(p)}"
     return told if passes else f"**{told}**"
 
 
