@@ -296,6 +296,12 @@ def test_a_request_that_cannot_be_met_says_what_can(reporting: object, words: st
     assert (words or "batches asked of exact times") in str(error.value)
 
 
+def test_auto_tries_weekdays_alone_on_exact_times() -> None:
+    """Batches, which exact times cannot show, were not asked for by name."""
+    found = pk.fit(pk.loads(SCENARIO), weekly("exact", 900.0), background="constant", reporting="auto")
+    assert found.reporting is not None and found.reporting.tried["reporting"].to_list() == ["none", "weekday"]
+
+
 def test_a_window_that_begins_within_a_day_is_refused() -> None:
     """Days of the window would begin within those of the calendar: every Saturday's evening would be a Sunday."""
     with pytest.raises(pk.UsageError, match="begins within a day"):

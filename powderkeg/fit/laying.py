@@ -108,7 +108,7 @@ def in_the_way(job: Job, asked: ReportingAsked) -> Fault | None:
     if job.baselines == "gamma":
         return Fault.at("reporting", "rates integrated out (" + argument("baselines", "gamma") + ")",
                      argument("baselines", "shared") + ", or no reporting")  # fmt: skip
-    if asked.batches and not job.data.by_day:
+    if asked.batches and not asked.auto and not job.data.by_day:
         return Fault.at("reporting", "batches asked of exact times: a further report has the stamp of its own "
                      "story, not of the act", argument("likelihood", "day") + ", where reports of one day are "
                      "counted")  # fmt: skip
