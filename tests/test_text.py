@@ -550,7 +550,7 @@ def test_a_table_whose_day_stands_in_a_column_named_when_is_dated(tmp_path: Path
     body = "The police arrested protesters downtown."
     (tmp_path / "a.csv").write_text(f"When,text\n2021-03-04,{body}\n", encoding="utf-8")
     assert [one.day for one in reports([tmp_path / "a.csv"])] == [date(2021, 3, 4)]
-    assert "mapping={'date': 'COLUMN'}" in str(without_day("a.csv", 2))
+    assert "mapping={'date': 'COLUMN'}" in str(without_day("a.csv", [2]))
 
 
 @pytest.mark.parametrize(
@@ -587,3 +587,22 @@ def test_no_name_stands_for_two_groups() -> None:
     for text, bearers in gazetteer().names.items():
         held[text] = {one.name for one in bearers if not one.title and one.kind in ("REB", "UAF", "CRM", "PKO", "NGO")}
     assert not {text: names for text, names in held.items() if len(names) > 1}
+
+
+def test_a_table_without_days_is_told_once_with_its_first_lines(tmp_path: Path) -> None:
+    table = tmp_path / "told.csv"
+    table.write_text("text\n" + "China accused Japan of lying.\n" * 25, encoding="utf-8")
+    with pytest.raises(EventError) as said:
+        pk.code(table)
+    assert len(said.value.faults) == 1
+    assert said.value.faults[0].found == "no date in 25 reports (lines 2, 3, 4, ...)"
+    assert said.value.faults[0].line == 2
+
+
+def test_given_sides_are_read_by_one_worker_and_more_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "given.csv"
+    table.write_text("date,source,target,text\n2023-01-02,China,Japan,China accused Japan.\n", encoding="utf-8")
+    assert run("events", "code", table, "--given", "--workers", "2") == 2
+    assert "--workers: with --given" in capsys.readouterr().err

@@ -93,6 +93,8 @@ def code(
     if mentions and given:
         expected = "one of the two: with --given every row of the table is a row already"
         raise UsageError(Fault.at("--mentions", "with --given", expected))
+    if workers is not None and given:
+        raise UsageError(Fault.at("--workers", "with --given", "one of the two: rows with both sides are read by one"))
     place = None if out is None else table_place(out, [*files, *(patterns or []), *(actors or [])])
     paths = [one if one == "-" else Path(one) for one in files]
     with screen.stages("coding") as progress:

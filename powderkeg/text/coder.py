@@ -43,6 +43,8 @@ LEAST_NAMED, SHARE_NAMED = 3, 0.7
 _NAME = re.compile(r"[A-Z][\w.]*\w")
 PORTION = 40
 LETTERS = 200_000
+FILES_UNDATED, MOST_UNDATED = 20, 100_000
+"""Files without a day that are named, and reports of one of them that are counted."""
 MOST_SHOWN = 10_000
 FAINT = "below the least probability"
 Progress = Callable[[float, str], None]
@@ -254,17 +256,17 @@ def _of_frame(frame: Any, day: dt.date | None, mapping: Mapping[str, str] | None
 
 
 def _dated(found: Iterable[Report]) -> Iterator[Report]:
-    """The same; the first reports without a day are told together."""
-    faults: list[Fault] = []
+    """The same; reports without a day are told together, each file once."""
+    undated: dict[str, list[int]] = {}
     for one in found:
         if one.day is None and not one.fault:
-            faults.append(without_day(one.name, one.line if one.line > 1 else None))
-            if len(faults) >= 20:
+            undated.setdefault(one.name, []).append(one.line)
+            if len(undated) >= FILES_UNDATED or len(undated[one.name]) >= MOST_UNDATED:
                 break
-        elif not faults:
+        elif not undated:
             yield one
-    if faults:
-        raise EventError(faults, AFTERMATH)
+    if undated:
+        raise EventError([without_day(name, lines) for name, lines in undated.items()], AFTERMATH)
 
 
 # ------------------------------------------------------------------------------------------------------- streaming

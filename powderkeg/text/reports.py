@@ -12,7 +12,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, islice
@@ -122,13 +122,17 @@ def files(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
-def without_day(name: str, line: int | None = None) -> Fault:
-    """The fault of a report of no known day."""
+def without_day(name: str, lines: Sequence[int] = (1,)) -> Fault:
+    """The fault of a file's reports of no known day, which begin at these lines."""
     expected = (
         argument("date", "2022-12-27") + ", a date in the file's name (2022-12-27.txt), a line 'date: 2022-12-27' in "
         "front matter, or a column named date (" + argument("mapping", {"date": "COLUMN"}) + " if it has another name)"
     )
-    return Fault(name, line, "", "no date", expected)
+    first = lines[0] if lines[0] > 1 else None
+    if len(lines) == 1:
+        return Fault(name, first, "", "no date", expected)
+    shown = ", ".join(f"{line:,}" for line in lines[:3]) + (", ..." if len(lines) > 3 else "")
+    return Fault(name, first, "", f"no date in {len(lines):,} reports (lines {shown})", expected)
 
 
 def _of_file(path: Path, day: date | None) -> Report:
