@@ -448,6 +448,27 @@ def test_run_on_a_disk_that_fills_up_keeps_the_answers(
     assert not any("part" in name or name == "events.parquet" for name in kept)
 
 
+def test_acts_give_way_to_the_answers_where_the_disk_has_no_room_for_both(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acts stand in their file before anything else is written."""
+    real = pl.DataFrame.write_parquet
+
+    def full(frame: pl.DataFrame, path: Any, **more: Any) -> Any:
+        if isinstance(path, Path) and any(tmp_path.rglob("events.parquet")):
+            raise OSError(28, "No space left on device")
+        return real(frame, path, **more)
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    monkeypatch.setattr(pk.report, "write", lambda results, path, files, command, apart: path.write_text("page"))
+    said = command("run", *FEW)
+    assert said.code == 1
+    assert "events.parquet: no space left on the disk" in said.err
+    kept = {path.name for path in (tmp_path / "powderkeg-report").iterdir()}
+    assert {"outcomes.csv", "outcomes.json", "episodes.parquet", "report.html"} <= kept
+    assert not any("part" in name or name == "events.parquet" for name in kept)
+
+
 def test_ctrl_c_keeps_the_runs_that_were_finished(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

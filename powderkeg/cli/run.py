@@ -357,17 +357,19 @@ def write(
     apart: DrawerApart | None = None,
     seen_by: str | None = None,
 ) -> None:
-    """All files, the small ones first: if the disk fills up, what answers the questions is there."""
+    """All files, the small ones first: where the disk fills up, what answers the questions is there; acts give way."""
     from powderkeg.report.results import summary
     from powderkeg.scenario import resolve
 
     results = made.results
     resolved = json.dumps(resolve(scenario), ensure_ascii=False, allow_nan=False, indent=2)
-    folder.write("outcomes.csv", csv_of(results.outcomes))
-    folder.data("outcomes.json", summary(results))
-    folder.write("scenario.resolved.json", text_of(resolved + "\n"))
+    in_room(made, lambda: folder.write("outcomes.csv", csv_of(results.outcomes)))
+    in_room(made, lambda: folder.data("outcomes.json", summary(results)))
+    in_room(made, lambda: folder.write("scenario.resolved.json", text_of(resolved + "\n")))
     if made.standoffs is not None:
-        folder.write("episodes.parquet", made.standoffs().write_parquet)
+        standoffs = made.standoffs()
+        in_room(made, lambda: folder.write("episodes.parquet", standoffs.write_parquet))
+        del standoffs
     also.write(folder, scenario, results)
     full: DiskError | None = None
     if seen_by is not None and made.events is not None and made.full is None:
@@ -384,6 +386,18 @@ def write(
     folder.write("report.html", lambda path: report.write(results, path, files, command, apart))
     if full is not None:
         raise full
+
+
+def in_room(made: Made, write: Callable[[], object]) -> None:
+    """Write a small file. Where the disk is full, the acts' file, which was made before, gives way to it."""
+    try:
+        write()
+    except DiskError as error:
+        if made.events is None or made.full is not None:
+            raise
+        made.events.unlink()
+        made.full = error.__cause__ or error
+        write()
 
 
 def moved(made: Made, place: Path) -> None:
