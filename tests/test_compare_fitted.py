@@ -13,13 +13,14 @@ import pytest
 from scipy import stats
 
 import powderkeg as pk
+from powderkeg.analyze.outcomes import SHARE_UNITS
 from powderkeg.cli.app import main
 from powderkeg.compare import Comparison
 from powderkeg.errors import UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.fit import Joint
 from powderkeg.fit.joint_law import place_beside, read, read_beside
-from powderkeg.report.compared import findings, page
+from powderkeg.report.compared import both, findings, page
 
 INERTIA, RETALIATION = "mechanisms.inertia.answers", "mechanisms.retaliation.answers"
 HALF_LIFE = "mechanisms.inertia.half_life"
@@ -296,3 +297,10 @@ def test_an_intervention_on_what_the_fit_does_not_need_says_so() -> None:
     assert "do not need it" in page(found)
     written = pk.compare(pk.loads(SCENARIO.replace("0.17", "0")), asked[:1], years=1, replicates=4, seed=1, sets=2)
     assert written.interventions[0].not_needed == ()  # a range that somebody wrote is no fit
+
+
+def test_what_changed_is_told_with_figures_enough_to_see_it() -> None:
+    assert both(0.46, 1.02, "per year") == "0.46 → 1.02"
+    assert both(0.2321, 0.2279, "per year") == "0.232 → 0.228"
+    assert both(0.0512, 0.0508, SHARE_UNITS[0]) == "5.12 % → 5.08 %"
+    assert both(0.25, 0.25, "per year") == "0.25 → 0.25"

@@ -35,7 +35,7 @@ def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST
     lines = [
         f"Acts in the seven days up to each day. Wide band: {share} of the histories ahead; narrow band: half of them; "
         "line: the middle one.",
-        "Dark line: what was seen before the origin (dashed rule)."
+        "Thin line: what was seen before the origin (dashed rule)."
         + (" Orange: what came." if table["came"].is_not_null().any() else ""),
     ]
     head = alt.TitleParams(f"What may come from {origin} on", subtitle=lines, offset=14)
@@ -56,7 +56,7 @@ def fans_and_what_came(table: pl.DataFrame, level: float = 0.9) -> alt.VConcatCh
     lines = [
         f"Acts in the seven days up to each day. Wide band: {100 * level:.0f} % of the histories ahead; narrow band: "
         "half of them; line: the middle one.",
-        f"Dark line: what came. {'The forecast was' if n == 1 else f'Each of the {n} forecasts was'} made on the day "
+        f"Thin line: what came. {'The forecast was' if n == 1 else f'Each of the {n} forecasts was'} made on the day "
         "on which its band begins, from what was known then.",
     ]
     head = alt.TitleParams("What was foretold, and what came", subtitle=lines, offset=14)

@@ -17,7 +17,7 @@ from powderkeg.plots.comparison import change
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import counted, measured, percent
+from powderkeg.wording import counted, measured, percent, plain
 
 TABLES = (
     ("outcomes", "The scenario’s questions"),
@@ -156,7 +156,7 @@ def unsettled(comparison: Comparison, shown: Sequence[Effect]) -> str:
 
 def _moves(e: Effect) -> str:
     """“Raids: 0.78 → 0.31 a year”; titles are questions as often as nouns, so no verb fits them all."""
-    return f"“{e.title}” {value(e.baseline, e.unit)} → {value(e.value, e.unit)}{_unit_of(e)}"
+    return f"“{e.title}” {both(e.baseline, e.value, e.unit)}{_unit_of(e)}"
 
 
 def _unit_of(e: Effect) -> str:
@@ -183,10 +183,14 @@ def _weight(e: Effect) -> tuple[bool, float]:
 
 
 def _called(e: Effect, at_ends: Sequence[str]) -> str:
-    holds = "" if e.same_sign is None else f"; so under {percent(e.same_sign)} of the other numbers"
+    holds = "" if e.same_sign is None else f"; so under {_of_sets(e.same_sign)} other numbers"
     if holds and at_ends:
         holds = f"; the range of {', '.join(at_ends)} allows that nothing changes"
     return (f", which the scenario calls {e.verdict}" if e.better is not None else "") + holds
+
+
+def _of_sets(share: float) -> str:
+    return "every set of" if share >= 1.0 else f"{percent(share)} of the sets of"
 
 
 def gist(one: Compared) -> list[tuple[str, list[str]]]:
@@ -196,8 +200,7 @@ def gist(one: Compared) -> list[tuple[str, list[str]]]:
     for effect in questions(one):
         head = effect.verdict.capitalize()
         if head in groups:
-            values = f"{value(effect.baseline, effect.unit)} → {value(effect.value, effect.unit)}"
-            groups[head].append(f"{effect.title} ({values})")
+            groups[head].append(f"{effect.title} ({both(effect.baseline, effect.value, effect.unit)})")
             if effect.hangs_on_ranges:
                 unsure.append(effect.title)
     told = [(head, found) for head, found in groups.items() if found]
@@ -207,6 +210,18 @@ def gist(one: Compared) -> list[tuple[str, list[str]]]:
 def value(number_: float, unit: str) -> str:
     """A value with what belongs behind it."""
     return percent(number_) if unit in SHARE_UNITS else measured(number_)
+
+
+def both(before: float, after: float, unit: str) -> str:
+    """0.46 → 1.02; with as many figures as it takes to see which is more: 0.232 → 0.228."""
+    told = value(before, unit), value(after, unit)
+    share = unit in SHARE_UNITS
+    scale, sign = (100.0, " %") if share else (1.0, "")
+    for digits in range(3, 7):
+        if before == after or told[0] != told[1]:
+            break
+        told = f"{plain(scale * before, digits)}{sign}", f"{plain(scale * after, digits)}{sign}"
+    return " → ".join(told)
 
 
 def _part(one: Compared, c: Comparison) -> dict[str, Any]:
