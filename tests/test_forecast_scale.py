@@ -136,6 +136,8 @@ def test_a_backtest_whose_tables_do_not_fit_is_refused(past: pk.EventTable) -> N
 
     with pytest.raises(OverMemory, match="are scored in one table"):
         backtest(quarrel.scenario(), past, origins=2, horizons=(7,), draws=1000, memory="100kB")
+    with pytest.raises(OverMemory, match=": shorter horizons or more memory would do"):  # and not "about 0 draws would"
+        backtest(quarrel.scenario(), past, origins=2, horizons=(7,), draws=1000, memory="100 B")
 
 
 @pytest.mark.nightly

@@ -105,8 +105,11 @@ def must_fit_scored(model: Model, by: str, days: int, draws: int, memory: int | 
     room = budget(memory)
     need = draws * days * len(units_of(model, by)) * 3.0 * FLOAT
     if need > room.bytes:
+        most = int(draws * room.bytes / need)
+        instead = f"about {most:,} draws would, or shorter horizons" if most >= 10 else (
+            "shorter horizons or more memory would do"
+        )  # fmt: skip
         raise OverMemory(
             f"{draws:,} draws of {days} days and {len(units_of(model, by)):,} units are scored in one table, which "
-            f"takes about {in_words(need)} and would not fit into {room}: about {int(draws * room.bytes / need):,} "
-            "draws would, or shorter horizons; nothing was made"
+            f"takes about {in_words(need)} and would not fit into {room}: {instead}; nothing was made"
         )
