@@ -562,6 +562,7 @@ def test_a_table_whose_day_stands_in_a_column_named_when_is_dated(tmp_path: Path
         ("Diego Trujillo accused China of spying.", "Diego Trujillo"),
         ("Sergey Lavrov accused Germany of lying.", "Sergei Lavrov"),
         ("Mr Lavrov accused Germany of lying.", "Sergei Lavrov"),
+        ("Kuwait's Sheikh Sabah al-Sabah accused Iran of lying.", "Kuwait"),
     ],
 )
 def test_a_known_name_inside_another_name_stands_for_nobody_known(sentence: str, source: str) -> None:

@@ -141,6 +141,8 @@ class Mentions:
         if behind is not None and word.head is behind and word.dep == "compound" and self._is_plain_name(behind):
             return True
         before = words[at - 1] if at > 0 else None
+        if before is not None and not bearer and (before.lower in TITLES or before.text.endswith("-")):
+            return True  # "Sheikh Sabah al-Sabah"
         if before is None or before.head is not word or before.dep != "compound" or not self._is_plain_name(before):
             return False
         return before.text[0] != bearer[:1]
