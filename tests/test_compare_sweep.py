@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from powderkeg.cli.app import _exit_code
 from powderkeg.compare import Axis, axis, sensitivity, sweep
 from powderkeg.compare.sweep.sweeps import POINTS
 from powderkeg.errors import PowderkegWarning, UsageError
+from powderkeg.report.swept import _gist
 from powderkeg.scenario import Scenario, edit, loads
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.writing.lock import Lock
@@ -373,3 +375,13 @@ def test_without_salib_the_message_says_what_to_install(scenario: Scenario, monk
 def test_sensitivity_of_what_has_no_range_is_refused(scenario: Scenario) -> None:
     with pytest.raises(UsageError, match=r"moves\.far\.rate: no number with a range"):
         sensitivity(scenario, "sobol", over=["moves.far.rate", NEAR])
+
+
+def test_the_page_begins_its_lines_large_and_puts_no_colon_behind_a_question() -> None:
+    scenario = pk.edit(pk.load("north-kosovo"), {"mechanisms.fights_back.answers": 0.2})
+    found = sweep(scenario, [Axis("mechanisms.fights_back.answers", (0.1, 0.3))], replicates=2)
+    titled = found.table.with_columns(title=pl.lit("is there a raid at all?"))
+    assert all(
+        line.startswith("Is there a raid at all?") and "?:" not in line
+        for line in _gist(replace(found, table=titled), found.outcomes[:1])
+    )

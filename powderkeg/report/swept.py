@@ -81,7 +81,8 @@ def _gist(found: Sweep, outcomes: Sequence[str]) -> list[str]:
                 _told(float(x), unit) for x in (rows["value"].to_numpy().min(), rows["value"].to_numpy().max())
             )
             course = f"{low} at every point" if low == high else f"from {low} to {high}"
-            told.append(f"{_titles(found, names)}: {course}.")
+            titles = _titles(found, names)
+            told.append(f"{titles[:1].upper()}{titles[1:]}{'' if titles.endswith('?') else ':'} {course}.")
     return told
 
 
