@@ -1,12 +1,13 @@
 """Is the branching ratio right when a record is seen through a source, and how far off when the source is left out?
 
-    python benchmarks/reporting_recovery.py [--replications 60] [--stamp day|exact] [--error weekday|batches]
+    python benchmarks/reporting_recovery.py [--replications 60] [--stamp day|exact] [--error weekday|batches] [--anew]
 
 Two sides, 0.4 acts a day each by themselves, inertia 0.3 (half-life 1.4 days) and retaliation 0.2 (3.5 days): branching
 ratio 0.5. Histories of ten years are made here with NumPy, apart from the library's simulator, then seen through a
 source: every act on Mondays to Thursdays, 0.9 on Fridays, 0.5 on Saturdays, 0.35 on Sundays; or all acts, each told a
 Borel number of times (30 % of reports are further ones). Printed: the branching ratio of the acts themselves, of the
-record through the source, and of the record without; results/reporting_recovery.json keeps them, history by history.
+record through the source, and of the record without; results/reporting_recovery.json keeps them, history by history,
+and more histories go on from there: after a change of the fit, begin `--anew`.
 """
 
 from __future__ import annotations
@@ -111,9 +112,12 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=60)
     parser.add_argument("--stamp", choices=("day", "exact"), default="exact")
     parser.add_argument("--error", choices=("weekday", "batches"), default="weekday")
+    parser.add_argument("--anew", action="store_true", help="forget the histories that are kept")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if given.anew:
+        kept.pop(f"{given.error}, {given.stamp}", None)
     rows = kept.setdefault(f"{given.error}, {given.stamp}", [])
     for seed in range(len(rows), given.replications):
         rows.append(one(1000 + seed, given.stamp, given.error))
