@@ -41,7 +41,7 @@ def plain(value: float | None, digits: int = 3, signed: bool = False) -> str:
         return f"{sign}{float(head):g} × 10{str(int(power)).translate(RAISED)}"
     if size >= 10 ** (digits - 1):
         return f"{sign}{size:,.0f}"
-    return f"{sign}{Decimal(f'{size:.{digits}g}'):f}"
+    return f"{sign}{Decimal(f'{size:.{digits}g}'):,f}"
 
 
 def bracketed(low: float | None, high: float | None, digits: int = 3) -> str:

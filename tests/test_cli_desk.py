@@ -79,7 +79,7 @@ def test_nights_follow_each_other_and_nothing_is_said_twice(command: Command, tm
     assert len(sorted((tmp_path / "kept/forecasts").iterdir())) == 2
     kept = (tmp_path / "kept/scored" / frozen[0].name).read_text()
     page = (tmp_path / "kept/scoreboard/scores.html").read_text()
-    assert "weighted mean, 30 days, weekdays" in page
+    assert "weighted mean, 30\u00a0days, weekdays" in page
     assert "<svg" in page
     deliver("c", 112, 118)
     third = command("desk", "--json").data

@@ -209,7 +209,7 @@ def test_the_column_that_was_likely_meant_is_named_where_one_is_missing(tmp_path
     for head, mapping in (
         ("date,sorce,act,target", "mapping={'source': 'sorce'}"),
         ("tag,from,act,to", "mapping={'time': 'tag'}"),
-        ("x,from,act,y", "mapping={'time': 'COLUMN'}"),
+        ("x,from,act,y", "mapping={'time': 'COLUMN', 'target': 'COLUMN'}"),
     ):
         with pytest.raises(EventError) as caught:
             read(tmp_path, f"{head}\n2020-01-01,a,hit,b\n", "m.csv")
