@@ -14,6 +14,7 @@ import polars as pl
 from powderkeg import plots
 from powderkeg.errors import UsageError
 from powderkeg.report.pages import FOLDER, template
+from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
 from powderkeg.wording import deed, measured, percent
@@ -28,16 +29,9 @@ FAINTEST = 0.005
 
 
 def titles_of(found: Attribution) -> dict[str, str]:
-    """What actors, acts and mechanisms are called: a title as far as its first colon, or the name as words."""
+    """What actors, acts and mechanisms are called; nothing of bare arrays."""
     scenario = found.model.scenario
-    if scenario is None:
-        return {}
-    sections: Sequence[Mapping[str, Any]] = (scenario.mechanisms, scenario.acts, scenario.actors)
-    return {
-        name: item.title.partition(": ")[0] or name.replace("_", " ")
-        for section in sections
-        for name, item in section.items()
-    }
+    return {} if scenario is None else called(scenario)
 
 
 def charts(found: Attribution, tree: Family | None = None) -> dict[str, tuple[Any, str]]:
@@ -130,9 +124,17 @@ def _span(row: Mapping[str, Any], low: str = "low", high: str = "high") -> str:
 
 def _gist(found: Attribution) -> str:
     """Who starts and who is drawn in, in a few sentences."""
-    first = found.starts().row(0, named=True)
-    sentences = [f"Most is started by {_called(found, first['actor'])}: {percent(first['share'])} of all roots, and "
-                 f"{percent(first['descent_share'])} of all acts go back to them."]  # fmt: skip
+    rows = found.starts().to_dicts()
+    share = percent(rows[0]["share"])
+    first = [row for row in rows if percent(row["share"]) == share]
+    if len(first) == 1:
+        to_them = f"and {percent(first[0]['descent_share'])} of all acts go back to them."
+        sentences = [f"Most is started by {_called(found, first[0]['actor'])}: {share} of all roots, {to_them}"]
+    else:
+        alike = (
+            " and ".join(_called(found, row["actor"]) for row in first) if len(first) == 2 else f"{len(first)} alike"
+        )
+        sentences = [f"Most is started by {alike}: {share} of all roots each."]
     drawn = found.drawn_in().filter(pl.col("share") >= FAINTEST, pl.col("acts_per_run") >= 5).sort(
         ["share", "actor"], descending=[True, False]
     )  # fmt: skip

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from powderkeg import plots
 from powderkeg.forecast.answers import origins_of_risk, told_in_days
 from powderkeg.forecast.interventions import change_in_words
 from powderkeg.forecast.standoffs import NEW_STANDOFF, meaning
 from powderkeg.report.pages import FOLDER, template
+from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
 from powderkeg.wording import deed, measured, percent
@@ -27,7 +30,10 @@ MOST_ROWS = 40
 def charts(found: Forecast, after: EventTable | None = None) -> dict[str, tuple[Any, str]]:
     """The fan by dyad, and what it shows in words."""
     label = f"Acts of the week up to each day, by dyad: seen until {found.origin}, foretold for {found.days} days."
-    return {"fan": (plots.fans(found.fan(after=after), found.origin, found.level), label)}
+    titles = _titles(found)
+    plain, titled = ([_dyad(row, of) for row in found.dyads.to_dicts()] for of in ({}, titles))
+    fan = found.fan(after=after).with_columns(pl.col("name").replace(plain, titled))
+    return {"fan": (plots.fans(fan, found.origin, found.level), label)}
 
 
 def page(
@@ -42,7 +48,7 @@ def page(
             name: Markup(plots.svgs(chart, f"{name}-", label)) for name, (chart, label) in charts(found, after).items()
         }
     scenario = found.model.scenario
-    in_days = told_in_days(found.model)
+    in_days, titles = told_in_days(found.model), _titles(found)
     shares = origins_of_risk(found.model, found.drawn)
     return template("forecasted.html").render(
         made=made or {},
@@ -54,8 +60,8 @@ def page(
         acts=measured(shares["acts"]),
         share=percent(shares["from_acts_seen"]),
         outcomes=[_outcome(row, row["name"] in in_days) for row in found.outcomes.to_dicts()],
-        dyads=[_counted(row) for row in found.dyads.sort("mean", descending=True).head(MOST_ROWS).to_dicts()],
-        why=[_carrier(row) for row in found.why().to_dicts()],
+        dyads=[_counted(row, titles) for row in found.dyads.sort("mean", descending=True).head(MOST_ROWS).to_dicts()],
+        why=[_carrier(row, titles) for row in found.why().to_dicts()],
         facts=[{**row, "chance": percent(row["chance"])} for row in found.facts.head(MOST_ROWS).to_dicts()],
         changes=[_change(row) for row in found.changes.to_dicts()] if len(found.worlds) > 1 else [],
         new=meaning(found.standoff_since) if NEW_STANDOFF in found.outcomes["name"] else "",
@@ -77,9 +83,20 @@ def _outcome(row: Mapping[str, Any], in_days: bool) -> dict[str, str]:
     }
 
 
-def _counted(row: Mapping[str, Any]) -> dict[str, str]:
+def _titles(found: Forecast) -> dict[str, str]:
+    scenario = found.model.scenario
+    return {} if scenario is None else called(scenario)
+
+
+def _dyad(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Who towards whom, by titles or else by names as words."""
+    sides = (row["source"], row["target"])
+    return " → ".join(titles.get(side) or side.replace("_", " ") for side in sides if side)
+
+
+def _counted(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
     return {
-        "dyad": " → ".join(part.replace("_", " ") for part in (row["source"], row["target"]) if part),
+        "dyad": _dyad(row, titles),
         "mean": measured(row["mean"]),
         "wide": f"{row['q05']:.0f} to {row['q95']:.0f}",
         "half": f"{row['q25']:.0f} to {row['q75']:.0f}",
@@ -87,8 +104,9 @@ def _counted(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _carrier(row: Mapping[str, Any]) -> dict[str, str]:
-    act = deed(*((row[k] or "").replace("_", " ") for k in ("source", "act", "target")))
+def _carrier(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
+    parts = (row[k] or "" for k in ("source", "act", "target"))
+    act = deed(*(titles.get(part) or part.replace("_", " ") for part in parts))
     return {"day": str(row["day"]), "act": act, "brings": measured(row["brings"]), "share": percent(row["share"])}
 
 

@@ -145,7 +145,7 @@ def simulate_parts(
 
     After Ctrl-C what was finished comes as a last part, then KeyboardInterrupt.
     """
-    held = Held(budget(memory), BYTES, "events")
+    held = Held(budget(memory), BYTES, "events on the way", fewer="workers")
     job = _job(model, years, None, replicates, seed, limit, None, None, False, None)
     done = exploded = 0
 

@@ -87,9 +87,9 @@ def in_words(n: float) -> str:
 class Held:
     """Counts what all threads of a job hold together."""
 
-    def __init__(self, allowed: Budget, each: int, what: str) -> None:
-        """`each`: bytes that one takes, of what is called `what`."""
-        self.allowed, self.each, self.what = allowed, each, what
+    def __init__(self, allowed: Budget, each: int, what: str, fewer: str = "replicates") -> None:
+        """`each`: bytes that one takes, of what is called `what`; `fewer` of what would do."""
+        self.allowed, self.each, self.what, self.fewer = allowed, each, what, fewer
         self.most = max(allowed.bytes // each, 1)
         self._lock, self._n = threading.Lock(), 0
         self._seen, self._sum, self._squares = 0, 0.0, 0.0
@@ -100,7 +100,7 @@ class Held:
             self._n += n
             if self._n > self.most:
                 raise OverMemory(
-                    f"more than {self.most:,} {self.what} would not fit into {self.allowed}: fewer replicates, a "
+                    f"more than {self.most:,} {self.what} would not fit into {self.allowed}: fewer {self.fewer}, a "
                     "shorter window, a lower limit or more memory would do"
                 )
 
