@@ -112,6 +112,28 @@ def test_code_is_old_when_a_module_that_it_imports_has_changed() -> None:
     assert "likelihood.py" not in names
 
 
+IN_EVERY_WAY = """
+from powderkeg import units
+from powderkeg.engine import arrays as a, draws  # powderkeg.engine.queue
+from powderkeg.engine.simulation import (
+    alias,  # (one
+    state as other,
+)
+import powderkeg.errors
+import powderkegs.other
+def later():
+    from powderkeg.engine.compiled import inner
+"""
+
+
+def test_imports_are_seen_in_whatever_way_they_are_written(tmp_path: Path) -> None:
+    """`from powderkeg import units` was passed over while sources were first read as text."""
+    source = tmp_path / "planted.py"
+    source.write_text(IN_EVERY_WAY, encoding="utf-8")
+    found = {file.name for file in caching._imports(source)} - {"__init__.py"}
+    assert found == {"units.py", "arrays.py", "draws.py", "alias.py", "state.py", "errors.py", "compiled.py"}
+
+
 IMPORTED = """
 import builtins, importlib, json, pkgutil, sys
 
