@@ -327,6 +327,6 @@ def lines(known: pl.DataFrame) -> list[str]:
         if row["sd"] == 0.0:
             said.append(f"{what:<36}  none seen")
             continue
-        span = f"{bracketed(np.exp(row['low']), np.exp(row['high']))}"
+        span = bracketed(np.exp(row["low"]), np.exp(row["high"]))
         said.append(f"{what:<36}  {plain(row['times']):>8}  {span:>16}  {row['edf']:.1f} of {row['numbers']}")
     return said

@@ -287,7 +287,7 @@ class Fit(Plotted):
         for e in shown[:MOST_TOLD]:
             scale, unit = e.spoken
             error = "" if e.se is None else plain(scale * e.se)
-            span = "" if e.low is None or e.high is None else f"{bracketed(scale * e.low, scale * e.high, 4)}"
+            span = "" if e.low is None or e.high is None else bracketed(scale * e.low, scale * e.high, 4)
             found, before = plain(scale * e.estimate, 4), plain(scale * e.before, 4)
             told = f"{e.path:<{width}}  {found:>10}  {error:>9}  {span:>23}  {before:>8}"
             lines.append(f"{told}  {unit:<8}  {e.note}".rstrip())

@@ -120,7 +120,7 @@ class Checks(Plotted):
             f"{'':<{width}}  {'record':>9}  {'model':>9}  {'nine in ten':>21}       p",
         ]
         for check in self.checks:
-            span = f"{bracketed(check.low, check.high, 4)}"
+            span = bracketed(check.low, check.high, 4)
             flag = "" if check.passes else "  does not fit"
             numbers = f"{plain(check.observed, 4):>9}  {plain(check.simulated, 4):>9}  {span:>21}  {check.p:6.3f}"
             lines.append(f"{check.title:<{width}}  {numbers}{flag}")
