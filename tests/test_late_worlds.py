@@ -62,9 +62,7 @@ def test_the_loss_without_an_event_is_its_expected_descendants() -> None:
 def comes(ints, floats, w, x, time, channel, ours, cells):  # type: ignore[no-untyped-def]
     """Acts in the other world, and in the factual one where they are ours."""
     for i in range(len(time)):
-        happen(
-            ints, floats, w, x, channel[i], ours[i], True, 1, time[i], 0, np.uint64(1), 0.0, cells, cells, 0
-        )  # fmt: skip
+        happen(ints, floats, w, x, channel[i], ours[i], True, 1, time[i], 0, np.uint64(1), 0.0, cells, cells, 0)
 
 
 @loop

@@ -225,9 +225,7 @@ def live(
     return chunks
 
 
-def _tables(
-    system: System, past: Past, path: Paths, rates: Floats, cut: list[Stretch], turns: Turns
-) -> Tables:  # fmt: skip
+def _tables(system: System, past: Past, path: Paths, rates: Floats, cut: list[Stretch], turns: Turns) -> Tables:
     """The tables of all draws of a set: proposals at the highest that any of them needs on any day, `rates` (H, C)."""
     flat: dict[str, Any] = {
         "profile": np.full(system.n_channels, -1, np.int64),

@@ -28,9 +28,7 @@ A_YEAR = re.compile(r",? \((?:a|per) year\)|,? (?:a|per) year\b", re.IGNORECASE)
 """What a title says of its unit in a simulation of years; ahead counts are of the days ahead."""
 
 
-def first_days(
-    model: Model, runs: Runs, seen: Watched, rule: str = OPENS
-) -> dict[str, tuple[str, Floats, Floats]]:  # fmt: skip
+def first_days(model: Model, runs: Runs, seen: Watched, rule: str = OPENS) -> dict[str, tuple[str, Floats, Floats]]:
     """For each outcome and for a new standoff: title, (R,) how often, (R,) days to the first, infinite where it never.
 
     A title's "a year" is left out: counts are of the days ahead. Of deaths it is how many, and days to the first act

@@ -18,7 +18,7 @@ from powderkeg.simulate import Runs
 
 def first_came(
     model: Model, seen: Watched, time: Floats, channel: Ints, days: int, rule: str = OPENS
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Days to the first, infinite where it did not come, of each outcome that a record of acts can show.
 
     time, channel  (N,) days from the origin on, in order; where the source stamps days, each counts as its noon

@@ -132,7 +132,7 @@ class Draughtsman:
 
     def _chosen(
         self, system: System, time: Floats, workers: int | None, progress: Callable[[float], None] | None
-    ) -> Chosen:  # fmt: skip
+    ) -> Chosen:
         """How levels move, as it would have foretold best; the scenario's own answers stay as they are."""
         whole = self.n_days - int((self.shown < NEARLY).any(axis=1).sum() if len(self.shown) > 1 else 0)
         days = self._days_before(system, time, self.seen.channel, np.ones((1, self.model.n_channels)))

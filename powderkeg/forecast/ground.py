@@ -124,9 +124,7 @@ def groups_of(model: Model) -> Groups:
     return Groups(group, tuple(place), pair, max(len(pairs), 1))
 
 
-def ground_of(
-    groups: Groups, drift: LevelDrift, doubt: Floats, record: DaysBefore, week: Floats, day: Ints
-) -> Ground:  # fmt: skip
+def ground_of(groups: Groups, drift: LevelDrift, doubt: Floats, record: DaysBefore, week: Floats, day: Ints) -> Ground:
     """The law of the levels after the last of the days.
 
     week, day  (7,) density of weekdays; (D,) weekday of each day

@@ -123,9 +123,7 @@ def scored(
     return Scored(one, by, level, tuple(cells), ends, outcomes, digest_of(events), events.end)
 
 
-def _outcomes(
-    one: Frozen, model: Model, events: EventTable, channel: Ints
-) -> tuple[tuple[str, float, float], ...]:  # fmt: skip
+def _outcomes(one: Frozen, model: Model, events: EventTable, channel: Ints) -> tuple[tuple[str, float, float], ...]:
     """Chances that were said, and whether it came, by what the file says is a new standoff."""
     first = float((one.origin - events.start).days)
     time = events.frame["time"].to_numpy().astype(np.float64)
