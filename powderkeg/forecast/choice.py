@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from powderkeg.engine.arrays import Floats, Ints
+from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.forecast.days import means_ahead
 from powderkeg.forecast.days_before import DaysBefore
 from powderkeg.forecast.ground import Groups, LevelDrift, dyads_of, levels_of
@@ -101,11 +101,12 @@ def choose(
     if D < LEAST_DAYS or len(record.days.time) < 30:
         return Chosen((LevelDrift(spread=1.3),), (np.tile(GUESS, (U, 1)),), np.zeros((1, 0)))
     origin = np.arange(max(D - JUDGED, 60), D - max(AHEAD) + 1, STEP).astype(np.int64)
-    if steps(record.days) * max(AHEAD) * len(origin) <= MOST_STEPS:
+    days = record.days
+    if steps(days.system, len(days.slots.slot_target)) * max(AHEAD) * len(origin) <= MOST_STEPS:
         return _chosen(record, groups, unit, U, origin, answers, workers, progress)
-    kept = np.unique(record.days.of)
+    kept = np.unique(days.of)
     small = among(groups, kept)
-    alone, own = record._replace(days=record.days.among(kept)), units(small)
+    alone, own = record._replace(days=days.among(kept)), units(small)
     # One unit more, of which nothing is known, stands for the dyads that are left out.
     left_out = int(own.max()) + 1
     found = _chosen(alone, small, own, left_out + 1, origin, answers, workers, progress)
@@ -115,10 +116,9 @@ def choose(
     return found._replace(doubts=doubts, alone=len(kept))
 
 
-def steps(days: DaysBefore) -> int:
+def steps(system: System, n_slots: int) -> int:
     """What one day ahead of one origin costs."""
-    system = days.system
-    return len(days.slots.slot_target) + 2 * system.n_channels + 3 * system.n_edges
+    return n_slots + 2 * system.n_channels + 3 * system.n_edges
 
 
 def among(groups: Groups, kept: Ints) -> Groups:

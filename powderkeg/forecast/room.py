@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from powderkeg.errors import PowderkegWarning
-from powderkeg.forecast.choice import AHEAD, JUDGED, MOST_STEPS, STEP
+from powderkeg.forecast.choice import AHEAD, JUDGED, MOST_STEPS, STEP, steps
 from powderkeg.forecast.counts import CELLS as TOLD_CELLS
 from powderkeg.forecast.counts import units_of
 from powderkeg.forecast.days_before import CELLS
@@ -54,7 +54,7 @@ def taken(model: Model, watched: Watched, days: int, draws: int, worlds: int, se
     if watched.late is not None:
         looked_at = D * C * 6 * FLOAT
     origins = min(JUDGED, D) / STEP
-    small = (3 * E + 2 * C + E) * max(AHEAD) * origins <= MOST_STEPS
+    small = steps(system, E) * max(AHEAD) * origins <= MOST_STEPS  # a slot for each link at the most
     trial = origins * (max(AHEAD) + 20) * (U if small else min(came, U)) * FLOAT
     levels = 12 * C * FLOAT
     ahead = (each * days * pairs + each * -(-days // 7) * U + 4 * days * C) * FLOAT
