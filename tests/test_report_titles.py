@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 import powderkeg as pk
+from powderkeg.plots.forecast import _called
+from powderkeg.plots.theme import LONGEST_LABEL
 from powderkeg.report import attributed, forecasted
 
 TITLED = """
@@ -33,6 +35,14 @@ def test_a_forecast_calls_actors_and_acts_by_their_titles() -> None:
     assert "<td>The North → Southerners</td>" in text or ">The North → Southerners<" in text
     assert "The North → Southerners: threatens war" in text or "Southerners → The North: threatens war" in text
     assert "north land" not in text and "north_land" not in text
+
+
+def test_a_fan_of_long_names_names_both_sides() -> None:
+    """Cut as a whole, the name lost who it was done to."""
+    long = "Ministry of the interior and its " + 3 * "very "
+    assert _called("North → South") == "North → South"
+    told = _called(f"{long}long arm → Ministry of war and its {long}")
+    assert len(told) <= LONGEST_LABEL and told.startswith("Ministry of the interior") and "→ Ministry of war" in told
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, whole, words
+from powderkeg.plots.theme import HOSTILE, INK, LONGEST_LABEL, MODEL, PALE, SOFT, WIDTH, chart_of, whole, words
 
 if TYPE_CHECKING:
     import polars as pl
 
 MOST_FANS = 6
 HEIGHT = 110
+TO = " → "
+"""Stands between who acts and towards whom in the name of a fan."""
 
 
 def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST_FANS) -> alt.VConcatChart:
@@ -30,7 +32,7 @@ def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST
     for k, name in enumerate(names):
         rows = table.filter(table["name"] == name).to_dicts()
         last = k == len(names) - 1
-        panels.append(_panel(rows, words(name), origin, last))
+        panels.append(_panel(rows, _called(name), origin, last))
     share = f"{100 * level:.0f} %"
     lines = [
         f"Acts in the seven days up to each day. Wide band: {share} of the histories ahead; narrow band: half of them; "
@@ -51,7 +53,7 @@ def fans_and_what_came(table: pl.DataFrame, level: float = 0.9) -> alt.VConcatCh
     panels = []
     for k, name in enumerate(names):
         rows = table.filter(table["name"] == name).to_dicts()
-        panels.append(_row_of_fans(rows, words(name), k == len(names) - 1))
+        panels.append(_row_of_fans(rows, _called(name), k == len(names) - 1))
     n = table["origin"].n_unique() - 1
     lines = [
         f"Acts in the seven days up to each day. Wide band: {100 * level:.0f} % of the histories ahead; narrow band: "
@@ -61,6 +63,15 @@ def fans_and_what_came(table: pl.DataFrame, level: float = 0.9) -> alt.VConcatCh
     ]
     head = alt.TitleParams("What was foretold, and what came", subtitle=lines, offset=14)
     return whole(alt.vconcat(*panels, spacing=12).properties(title=head))
+
+
+def _called(name: str) -> str:
+    """Who towards whom above a panel: of names too long for it each side keeps its beginning."""
+    sides = name.split(TO)
+    most = (LONGEST_LABEL - len(TO) * (len(sides) - 1)) // len(sides)
+    if len(name) > LONGEST_LABEL:
+        sides = [side if len(side) <= most else f"{side[: most - 1].rstrip()}…" for side in sides]
+    return words(TO.join(sides))
 
 
 def _row_of_fans(rows: list[dict[str, object]], name: str, last: bool) -> Any:
