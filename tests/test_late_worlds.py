@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,6 +12,7 @@ from test_rare import FALSE_ALARM, named, split_against_plain
 from test_replay import hidden_system, imputed, law, loss, worlds
 
 import powderkeg as pk
+from powderkeg.cli.app import _exit_code as run
 from powderkeg.compare import Step
 from powderkeg.engine.arrays import System
 from powderkeg.engine.compiled import loop
@@ -137,3 +140,16 @@ def test_an_observed_history_is_replayed_without_late_answers(stamp: str) -> Non
     stay = float(found.acts["stays"].sum()) + float(found.added["per_replay"].sum())
     assert found.impossible == 0
     assert 600 < stay < 860
+
+
+def test_the_command_replays_late_answers_and_heads_no_table_without_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, events = tmp_path / "late.yaml", tmp_path / "one"
+    file.write_text(TEXT, encoding="utf-8")
+    assert run(["run", str(file), "--replicates", "1", "--years", "1", "--quiet", "--out", str(events)]) == 0
+    capsys.readouterr()
+    words = ["--without", "retaliation", "--replicates", "10", "--imputations", "2", "--no-ranges"]
+    assert run(["replay", str(file), str(events / "events.parquet"), *words]) == 0
+    told = capsys.readouterr().out
+    assert "Acts, those that change most first" in told and "Outcomes from" not in told

@@ -208,6 +208,8 @@ def _show_outcomes(screen: Screen, r: Replay) -> None:
             own += [_span(one.range_low, one.range_high, one.unit)] if r.sets else []
         simulated = [value(ahead.baseline, ahead.unit), value(ahead.value, ahead.unit), ahead.verdict]
         rows.append([one.title, *own, *simulated])
+    if not rows:
+        return  # the scenario asks nothing
     replayed = f"replayed [{100 * r.level:g} % interval]"
     heads = ["", "observed", replayed, *_other(r), "simulated with", "simulated without", "simulation says"]
     screen.table(heads, rows, f"Outcomes from {r.day(r.turn)} on")
