@@ -67,3 +67,12 @@ def test_a_gate_that_waits_for_no_fact_but_follows_a_covariate_can_act() -> None
     assert why_idle(model, {"gates.cold.factor": 0.1}) == ""
     assert why_idle(model, {"gates.cold.factor": 0.1, "gates.at_war.factor": 9}) == ""
     assert "waits for war" in why_idle(model, {"gates.at_war.factor": 9})
+
+
+def test_a_move_without_a_rate_is_woken_by_one() -> None:
+    """It was said of it that it cannot change anything, because it slept in the scenario as it stands."""
+    text = TEXT.replace("gates:\n", "  rests: {who: c, does: hit, to: b, rate: 0 per year}\ngates:\n", 1)
+    model = pk.compile(pk.loads(text))
+    assert why_idle(model, {"moves.rests.rate": 0.01}) == ""
+    assert why_idle(model, {"moves.rests.rate": 0.01, "moves.fights.rate": 0.01}) == ""
+    assert "moves.fights can never happen" in why_idle(model, {"moves.fights.rate": 0.01})

@@ -38,7 +38,9 @@ def why_idle(model: Model, changes: Mapping[str, Any]) -> str:
     if differ == {LEVELS} and facts and facts <= {*asleep.get("facts_nothing_reads", ())}:
         return f"nothing in the scenario asks for {_listed(sorted(facts))}"
     reasons = [_sleeps(model, path, asleep) for path in paths]
-    return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
+    if not all(reasons) or _wakes(compile_scenario(edit(model.scenario, changes)), paths):
+        return ""
+    return "; ".join(dict.fromkeys(reasons))
 
 
 def _edited(model: Model, changes: Mapping[str, Any]) -> System:
@@ -52,7 +54,13 @@ def _edited(model: Model, changes: Mapping[str, Any]) -> System:
     return filled(model, {path: value for path, value in values.items() if value != before[path]})
 
 
-@lru_cache(maxsize=1)
+def _wakes(edited: Model, paths: list[str]) -> bool:
+    """Whether something that slept comes to act by the edit itself, as a move without a rate does that is given one."""
+    asleep = _asleep(edited)
+    return not all(_sleeps(edited, path, asleep) for path in paths)
+
+
+@lru_cache(maxsize=2)
 def _asleep(model: Model) -> dict[str, Any]:
     """What waits in a model; worked out once for all its interventions, for it looks at every state."""
     found: dict[str, Any] = describe(model).as_dict().get("asleep", {})
