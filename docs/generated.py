@@ -31,7 +31,7 @@ def commands() -> str:
     """Every command with its arguments and options, as its help says them."""
     from typer.main import get_command
 
-    from powderkeg.cli import app
+    from powderkeg.cli import program
 
     lines = [
         "# Every command, every option",
@@ -40,7 +40,7 @@ def commands() -> str:
         "tells what the commands are for, what they write, and what their exit codes mean.",
         "",
     ]
-    for name, command in _flat(get_command(app)):
+    for name, command in _flat(get_command(program())):
         lines += [f"## powderkeg {name}", "", _plain(command.help or ""), ""]
         rows = [(_written(one), _plain(getattr(one, "help", None) or ""), _default(one)) for one in command.params]
         rows = [row for row in rows if row[0] != "`--help`"]

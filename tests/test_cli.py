@@ -23,7 +23,7 @@ import pytest
 from command_line import Command, command_line
 
 import powderkeg as pk
-from powderkeg.cli.app import app
+from powderkeg.cli.app import program
 from powderkeg.cli.folder import DiskError, Folder
 from powderkeg.cli.screen import Screen, plain_table, printable
 from powderkeg.errors import UsageError
@@ -87,7 +87,7 @@ def test_every_command_has_help_with_an_example(command: Command) -> None:
 
     from typer.main import get_command
 
-    names = list(walk(get_command(app), ()))
+    names = list(walk(get_command(program()), ()))
     assert len(names) >= len(COMMANDS)
     for words in names:
         said = command(*words, "--help")
@@ -99,7 +99,7 @@ def test_numbers_named_in_examples_are_there() -> None:
     """An example of `compare` once changed a number of a move that the scenario no longer had."""
     from typer.main import get_command
 
-    told = " ".join(str(found.help) for found in get_command(app).commands.values())  # type: ignore[attr-defined]
+    told = " ".join(str(found.help) for found in get_command(program()).commands.values())  # type: ignore[attr-defined]
     found = re.findall(r"powderkeg \w+ (north-kosovo)[^\n]*? --(?:with|set|over) ([\w.]+)=(\S+)", told)
     assert len(found) >= 2
     for name, path, value in found:
@@ -115,6 +115,17 @@ def test_help_needs_no_heavy_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_command_imports_no_other() -> None:
+    code = (
+        "import sys, contextlib, io\n"
+        "from powderkeg.cli import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()): main(['check', '--help'])\n"
+        "print([m for m in ('scenarios', 'events', 'fit', 'forecast') if f'powderkeg.cli.{m}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['scenarios']"
 
 
 def test_python_m_powderkeg_is_the_same_program() -> None:

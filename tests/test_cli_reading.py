@@ -10,7 +10,7 @@ import pytest
 from event_files import icews, icews_row
 from typer.testing import CliRunner
 
-from powderkeg.cli.app import app
+from powderkeg.cli.app import program
 from powderkeg.cli.reading import ReadingOptions
 from powderkeg.events import convert, read_events
 from powderkeg.events.match import match
@@ -24,7 +24,7 @@ OWN = "date,source,target,code\n01/02/2018,a,b,111\n05/03/2018,b,a,042\n"
 def options_of(command: str) -> set[str]:
     from typer.main import get_command
 
-    found = get_command(app)
+    found = get_command(program())
     for word in command.split():
         found = found.commands[word]  # type: ignore[attr-defined]
     return {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
@@ -34,7 +34,7 @@ def every_command() -> list[str]:
     """All commands, those of a group as `events read`."""
     from typer.main import get_command
 
-    groups = get_command(app).commands.items()  # type: ignore[attr-defined]
+    groups = get_command(program()).commands.items()  # type: ignore[attr-defined]
     return [
         words for name, one in groups for words in [f"{name} {sub}" for sub in getattr(one, "commands", {})] or [name]
     ]
@@ -64,7 +64,7 @@ def test_every_argument_of_reading_can_be_given() -> None:
 
 
 def run(*words: str) -> tuple[int, str]:
-    found = CliRunner().invoke(app, words)
+    found = CliRunner().invoke(program(), words)
     return found.exit_code, found.output
 
 
@@ -96,7 +96,7 @@ def test_names_without_a_scenario_are_refused(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("name,actor\n")
     from powderkeg.errors import UsageError
 
-    found = CliRunner().invoke(app, ["events", "summary", str(path), "--aliases", str(tmp_path / "names.csv")])
+    found = CliRunner().invoke(program(), ["events", "summary", str(path), "--aliases", str(tmp_path / "names.csv")])
     assert isinstance(found.exception, UsageError)
 
 
@@ -106,7 +106,7 @@ def test_how_many_days_are_unsure_is_said_once(tmp_path: Path, command: str) -> 
     path.write_text("date,until,source,target,code\n" + "".join(
         f"2018-03-0{n},2018-03-0{n + 1},a,b,0190\n" for n in range(1, 8)))  # fmt: skip
     words = [*command.split(), str(path), "--codebook", "cameo"]
-    done = CliRunner().invoke(app, words)
+    done = CliRunner().invoke(program(), words)
     assert done.exit_code == 0 and done.output.count("not known to the day") == 1, done.output
 
 
@@ -131,7 +131,7 @@ def test_rows_that_are_not_used_are_told_with_their_place_and_what_was_likely_me
     Path("mine.csv").write_text(
         "\n".join(["date,source,act,target", *lines, "2018-13-45,north,clash,south\n"]), encoding="utf-8"
     )
-    said = CliRunner().invoke(app, ["fit", "rivals.yaml", "mine.csv", "--no-checks"]).stdout
+    said = CliRunner().invoke(program(), ["fit", "rivals.yaml", "mine.csv", "--no-checks"]).stdout
     assert "set aside: mine.csv:6: bad date '2018-13-45'" in said
     assert "no actor of the scenario: 'nrth' (1; nearest: 'north')" in said
     assert "no act of the scenario: 'clahs' (1; nearest: 'clash')" in said
@@ -160,7 +160,7 @@ def test_a_table_of_events_does_not_go_by_a_name_of_another_format(
     monkeypatch.chdir(tmp_path)
     Path("own.csv").write_text(OWN, encoding="utf-8")
     Path("own.txt").write_text("Serbia threatened Kosovo on Monday.", encoding="utf-8")
-    found = CliRunner().invoke(app, [*words, "--out", "table.csv"]).exception
+    found = CliRunner().invoke(program(), [*words, "--out", "table.csv"]).exception
     assert "table.csv: format '.csv'" in str(found)
     assert "ends in .parquet" in str(found)
     assert not Path("table.csv").exists()

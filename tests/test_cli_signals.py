@@ -21,7 +21,7 @@ def stopped_by(number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     def command(*_: object, **__: object) -> None:
         signal.raise_signal(number)
 
-    monkeypatch.setattr(sys.modules["powderkeg.cli.app"], "app", command)
+    monkeypatch.setattr(sys.modules["powderkeg.cli.app"], "program", lambda _: command)
     with pytest.raises(SystemExit) as left:
         main(["run"])
     return int(left.value.code or 0), capsys.readouterr().err
@@ -60,7 +60,7 @@ def test_an_error_that_came_of_ctrl_c_is_no_error(
         except KeyboardInterrupt as error:
             raise ImportError("partly imported") from error
 
-    monkeypatch.setattr(sys.modules["powderkeg.cli.app"], "app", command)
+    monkeypatch.setattr(sys.modules["powderkeg.cli.app"], "program", lambda _: command)
     with pytest.raises(SystemExit) as left:
         main(["run"])
     assert (left.value.code, capsys.readouterr().err) == (130, "Stopped.\n")
@@ -70,7 +70,7 @@ def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     def command(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sys.modules["powderkeg.cli.app"], "app", command)
+    monkeypatch.setattr(sys.modules["powderkeg.cli.app"], "program", lambda _: command)
     with pytest.raises(ZeroDivisionError):
         main(["run"])
 

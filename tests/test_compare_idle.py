@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import powderkeg as pk
 from powderkeg.cli.app import _exit_code as run
 from powderkeg.model import why_idle
+from powderkeg.model.idle import _edited
 
 TEXT = """
 powderkeg: 1
@@ -76,3 +78,24 @@ def test_a_move_without_a_rate_is_woken_by_one() -> None:
     assert why_idle(model, {"moves.rests.rate": 0.01}) == ""
     assert why_idle(model, {"moves.rests.rate": 0.01, "moves.fights.rate": 0.01}) == ""
     assert "moves.fights can never happen" in why_idle(model, {"moves.fights.rate": 0.01})
+
+
+def test_where_a_fact_or_a_tie_begins_is_filled_in_as_it_is_compiled() -> None:
+    """To compile anew for each intervention was a quarter of a check; the answer hangs on every array."""
+    n_tried = 0
+    for name in pk.names():
+        scenario = pk.load(name)
+        model = pk.compile(scenario)
+        changes: dict[str, object] = {f"ties.{tie}.holds": not one.holds for tie, one in scenario.ties.items()}
+        changes |= {
+            f"facts.{fact}.starts": next(level for level in one.levels if level != one.starts)
+            for fact, one in scenario.facts.items()
+        }
+        for path, value in changes.items():
+            anew = pk.compile(pk.edit(scenario, {path: value})).system
+            filled = _edited(model, {path: value})
+            assert not np.array_equal(filled.initial_level, model.system.initial_level)
+            for field, one, other in zip(filled._fields, filled, anew, strict=True):
+                np.testing.assert_array_equal(one, other, err_msg=f"{name}: {path}: {field}")
+            n_tried += 1
+    assert n_tried > 20

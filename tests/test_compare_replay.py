@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import powderkeg as pk
-from powderkeg.cli import app
+from powderkeg.cli import program
 from powderkeg.compare.measures import outcome_measures
 from powderkeg.compare.replay.histories import ReplayAsked, ReplayJob, both_worlds
 from powderkeg.compare.replay.without import Observed, leave_out
@@ -284,7 +284,7 @@ def test_the_command_tells_and_writes(tmp_path: Path, observed: EventTable) -> N
     ).write_csv(tmp_path / "events.csv")
     words = ["replay", str(tmp_path / "quarrel.yaml"), str(tmp_path / "events.csv"), "--without", "reply"]
     words += ["--replicates", "40", "--imputations", "4"]
-    told = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
+    told = CliRunner().invoke(program(), [*words, "--out", str(tmp_path / "out")])
     assert told.exit_code == 0, told.output
     for phrase in ("Standoffs", "The patron strikes", "What a replay rests on", "simulation says", "No data can test"):
         assert phrase in told.output
@@ -293,7 +293,7 @@ def test_the_command_tells_and_writes(tmp_path: Path, observed: EventTable) -> N
         "replay.html", "powderkeg-manifest.json",
     }  # fmt: skip
     assert "<svg" in (tmp_path / "out" / "replay.svg").read_text()
-    plain = CliRunner().invoke(app, [*words, "--json"])
+    plain = CliRunner().invoke(program(), [*words, "--json"])
     data = json.loads(plain.stdout)
     assert set(data["outcomes"]) == set(data["simulation"]) == {"patron_in", "strikes"}
     assert data["outcomes"]["strikes"]["value"] < data["outcomes"]["strikes"]["observed"]
@@ -309,11 +309,11 @@ def test_the_command_takes_the_law_that_a_fit_left_beside_its_scenario(tmp_path:
     rows.write_csv(tmp_path / "events.csv")
     words = ["replay", str(tmp_path / "quarrel.yaml"), str(tmp_path / "events.csv"), "--without", "reply"]
     words += ["--replicates", "40", "--imputations", "4", "--sets", "4"]
-    told = CliRunner().invoke(app, words)
+    told = CliRunner().invoke(program(), words)
     assert told.exit_code == 0, told.output
     for phrase in ("1 number together from what the fit left open", "under other numbers", "bad date 'soon'"):
         assert phrase in " ".join(told.output.split())
-    plain = json.loads(CliRunner().invoke(app, [*words, "--no-ranges", "--json"]).stdout)
+    plain = json.loads(CliRunner().invoke(program(), [*words, "--no-ranges", "--json"]).stdout)
     assert plain["parameter_sets"] == 0
 
 
@@ -350,7 +350,7 @@ def test_what_set_an_act_off_is_not_observable(tmp_path: Path, observed: EventTa
     rows = observed.frame.select("source", "act", "target", date=days.cast(pl.String))
     rows.write_csv(tmp_path / "events.csv")
     words = ["replay", str(tmp_path / "quarrel.yaml"), str(tmp_path / "events.csv"), "--without", "friends"]
-    shown = CliRunner().invoke(app, [*words, "--replicates", "40", "--imputations", "4"])
+    shown = CliRunner().invoke(program(), [*words, "--replicates", "40", "--imputations", "4"])
     assert shown.exit_code == 0, shown.output
     line = next(line for line in shown.output.splitlines() if line.startswith("Strikes that were replies"))
     assert line.removeprefix("Strikes that were replies").split()[:2] == ["-", "-"]

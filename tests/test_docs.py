@@ -127,11 +127,11 @@ def test_pages_of_the_site_can_be_used_by_everybody(site: Path, browser: Any, wi
 def test_generated_pages_hold_every_command_and_every_public_name() -> None:
     from typer.main import get_command
 
-    from powderkeg.cli import app
+    from powderkeg.cli import program
 
     generated = module("generated")
     commands, functions = generated.commands(), generated.functions()
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in get_command(program()).commands.items():  # type: ignore[attr-defined]
         for words in [f"{name} {sub}" for sub in getattr(command, "commands", {})] or [name]:
             assert command.hidden or f"## powderkeg {words}\n" in commands
     assert "`--replicates`" in commands
@@ -177,10 +177,10 @@ def test_every_public_name_is_told_in_the_documentation() -> None:
 def test_every_command_is_told_in_the_documentation() -> None:
     from typer.main import get_command
 
-    from powderkeg.cli import app
+    from powderkeg.cli import program
 
     text = (CHECKOUT / "docs" / "command-line.md").read_text()
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in get_command(program()).commands.items():  # type: ignore[attr-defined]
         for words in [f"{name} {sub}" for sub in getattr(command, "commands", {})] or [name]:
             assert f"| `{words} " in text, words
 

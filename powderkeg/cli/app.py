@@ -12,34 +12,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from powderkeg.cli import (
-    attribute,
-    brink,
-    compare,
-    desk,
-    events,
-    fit,
-    forecast,
-    gather,
-    jobs,
-    letters,
-    new,
-    page,
-    rank,
-    rare,
-    replay,
-    run,
-    scenarios,
-    score,
-    serve,
-    sweep,
-    texts,
-)
+from powderkeg.cli import jobs, letters
 from powderkeg.cli.arguments import spoken, typed, typed_error
 from powderkeg.cli.screen import Lasting, Screen, say_error
 from powderkeg.cli.signals import CTRL_C, heeded, is_interruption
@@ -51,43 +30,57 @@ DONE, AT_FAULT, USAGE = 0, 1, 2
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """What a disk says that takes no more; compiled code is kept on disk too, so it may say so before there are results."""
 
-app = typer.Typer(
-    name="powderkeg",
-    help="Conflict systems as executable models: simulate, fit, attribute, compare, forecast.",
-    epilog="Begin with [bold]powderkeg run[/]. Every command has [bold]--help[/] with an example.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-SCENARIO = "A scenario"
-app.command("run", rich_help_panel=SCENARIO)(run.run)
-app.command(rich_help_panel=SCENARIO)(new.new)
-app.command("scenarios", rich_help_panel=SCENARIO)(scenarios.built_in)
-app.command(rich_help_panel=SCENARIO)(scenarios.check)
-app.command(rich_help_panel=SCENARIO)(scenarios.describe)
-app.command(rich_help_panel=SCENARIO)(scenarios.resolve)
-app.command(rich_help_panel=SCENARIO)(scenarios.schema)
-app.command(rich_help_panel=SCENARIO)(scenarios.record)
-app.command(rich_help_panel=SCENARIO)(compare.compare)
-app.command(rich_help_panel=SCENARIO)(rare.rare)
-app.command(rich_help_panel=SCENARIO)(sweep.sweep)
-app.command(rich_help_panel=SCENARIO)(brink.brink)
-app.command(rich_help_panel=SCENARIO)(page.page)
-app.command(rich_help_panel=SCENARIO)(serve.serve)
-app.command(rich_help_panel=SCENARIO)(gather.gather)
-OBSERVED = "Observed events"
-app.add_typer(events.events, name="events", rich_help_panel=OBSERVED)
-events.events.command("code")(texts.code)
-events.events.command("score-coding")(texts.score_coding)
-app.command(rich_help_panel=OBSERVED)(events.episodes)
-app.command(rich_help_panel=OBSERVED)(fit.fit)
-app.command(rich_help_panel=OBSERVED)(attribute.attribute)
-app.command(rich_help_panel=OBSERVED)(replay.replay)
-app.command(rich_help_panel=OBSERVED)(forecast.forecast)
-app.command(rich_help_panel=OBSERVED)(rank.rank)
-app.command(rich_help_panel=OBSERVED)(score.score)
-app.command(rich_help_panel=OBSERVED)(desk.desk)
+SCENARIO, OBSERVED = "A scenario", "Observed events"
+COMMANDS = {
+    "run": (SCENARIO, "run.run"),
+    "new": (SCENARIO, "new.new"),
+    "scenarios": (SCENARIO, "scenarios.built_in"),
+    "check": (SCENARIO, "scenarios.check"),
+    "describe": (SCENARIO, "scenarios.describe"),
+    "resolve": (SCENARIO, "scenarios.resolve"),
+    "schema": (SCENARIO, "scenarios.schema"),
+    "record": (SCENARIO, "scenarios.record"),
+    "compare": (SCENARIO, "compare.compare"),
+    "rare": (SCENARIO, "rare.rare"),
+    "sweep": (SCENARIO, "sweep.sweep"),
+    "brink": (SCENARIO, "brink.brink"),
+    "page": (SCENARIO, "page.page"),
+    "serve": (SCENARIO, "serve.serve"),
+    "gather": (SCENARIO, "gather.gather"),
+    "events": (OBSERVED, "texts.events"),
+    "episodes": (OBSERVED, "events.episodes"),
+    "fit": (OBSERVED, "fit.fit"),
+    "attribute": (OBSERVED, "attribute.attribute"),
+    "replay": (OBSERVED, "replay.replay"),
+    "forecast": (OBSERVED, "forecast.forecast"),
+    "rank": (OBSERVED, "rank.rank"),
+    "score": (OBSERVED, "score.score"),
+    "desk": (OBSERVED, "desk.desk"),
+}
+"""Commands, as `--help` lists them -> the panel they stand in, their file and function (of `events`: its commands)."""
+
+
+def program(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line. Where words begin with a command it has that one alone, so that the others are not imported."""
+    app = typer.Typer(
+        name="powderkeg",
+        help="Conflict systems as executable models: simulate, fit, attribute, compare, forecast.",
+        epilog="Begin with [bold]powderkeg run[/]. Every command has [bold]--help[/] with an example.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(powderkeg)
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+        panel, place = COMMANDS[name]
+        file, function = place.split(".")
+        command = getattr(import_module(f"powderkeg.cli.{file}"), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)
+    return app
 
 
 def _print_version(asked: bool) -> None:
@@ -96,7 +89,6 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def powderkeg(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
@@ -159,7 +151,7 @@ def _say_what_is_not_kept() -> None:
 def _exit_code(words: list[str]) -> int:
     jobs.TYPED.set(tuple(words))
     try:
-        app(args=words, prog_name="powderkeg")
+        program(words)(args=words, prog_name="powderkeg")
     except SystemExit as left:
         # Typer makes Ctrl-C an exit without a word; commands that have kept something say so themselves.
         if isinstance(getattr(left.__context__, "__cause__", None), KeyboardInterrupt):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powderkeg.cli.events import MOST_ROWS, accounted, rows_table
+from powderkeg.cli.events import MOST_ROWS, accounted, events, rows_table
 from powderkeg.cli.folder import table_place
 from powderkeg.cli.options import AsJson, Quiet, Workers
 from powderkeg.cli.reading import mapping_of
@@ -25,6 +25,7 @@ USUAL_LEAST = 0.56
 """The coder's least probability (`powderkeg.text.coder.LEAST`), which is not imported before something is coded."""
 
 
+@events.command("code")
 def code(
     files: Annotated[
         list[str],
@@ -155,6 +156,7 @@ def _tell(screen: Screen, table: EventTable, out: Path | None) -> None:
     )
 
 
+@events.command("score-coding")
 def score_coding(
     coded: Annotated[Path, typer.Argument(metavar="CODED", help="A table that `events code` wrote.")],
     gold: Annotated[Path, typer.Argument(metavar="GOLD", help="Sentences coded by hand: CSV, JSON, JSON Lines.")],

@@ -7,6 +7,7 @@ brings about. Nothing here runs, so that a scenario can be checked without a com
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -19,9 +20,12 @@ from powderkeg.model.describe import describe
 from powderkeg.model.filling import filled
 from powderkeg.model.parts import Model
 from powderkeg.model.register import Register
+from powderkeg.model.states import States
 from powderkeg.scenario import edit
 
 LEVELS = "initial_level"
+FIRST_LEVEL = re.compile(r"facts\.[^.]+\.starts|ties\.[^.]+\.holds")
+"""Key paths that say at which level a fact or a tie begins, and no more."""
 
 
 def why_idle(model: Model, changes: Mapping[str, Any]) -> str:
@@ -44,14 +48,18 @@ def why_idle(model: Model, changes: Mapping[str, Any]) -> str:
 
 
 def _edited(model: Model, changes: Mapping[str, Any]) -> System:
-    """The arrays with these changes; numbers are filled in, as who answers whom stays what it is."""
+    """The arrays with these changes; numbers and first levels are filled in, as who answers whom stays what it is."""
     assert model.scenario is not None
     edited = edit(model.scenario, changes)
     before = {parameter.path: parameter.value for parameter in model.parameters}
-    if not before.keys() >= changes.keys():
+    if not all(path in before or FIRST_LEVEL.fullmatch(path) for path in changes):
         return compile_scenario(edited).system
     values = {one.path: one.value for one in Register(edited).parameters}
-    return filled(model, {path: value for path, value in values.items() if value != before[path]})
+    other = filled(model, {path: value for path, value in values.items() if value != before[path]})
+    states = States(edited)
+    levels = model.system.initial_level.copy()
+    levels[: states.n_said] = states.initial
+    return other._replace(initial_level=levels)
 
 
 def _wakes(edited: Model, paths: list[str]) -> bool:
