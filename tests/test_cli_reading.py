@@ -87,7 +87,7 @@ def test_rows_added_are_told(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("date,source,target,act,count\n2018-01-02,a,b,x,3\n")
     code, out = run("events", "summary", str(path))
-    assert code == 0 and "1 rows read, 2 added (counted events): 3 kept, 0 set aside." in " ".join(out.split())
+    assert code == 0 and "1 row read, 2 added (counted events): 3 kept, 0 set aside." in " ".join(out.split())
 
 
 def test_names_without_a_scenario_are_refused(tmp_path: Path) -> None:

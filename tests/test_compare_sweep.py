@@ -20,7 +20,7 @@ from powderkeg.cli.app import _exit_code
 from powderkeg.compare import Axis, axis, sensitivity, sweep
 from powderkeg.compare.sweep.sweeps import POINTS
 from powderkeg.errors import PowderkegWarning, UsageError
-from powderkeg.report.swept import _gist
+from powderkeg.report.swept import _gist, page
 from powderkeg.scenario import Scenario, edit, loads
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.writing.lock import Lock
@@ -385,3 +385,17 @@ def test_the_page_begins_its_lines_large_and_puts_no_colon_behind_a_question() -
         line.startswith("Is there a raid at all?") and "?:" not in line
         for line in _gist(replace(found, table=titled), found.outcomes[:1])
     )
+
+
+def test_swept_values_are_told_in_the_units_that_people_write(scenario: Scenario) -> None:
+    """A rate was shown a day whoever wrote it a year: 0.002738 for 1 per year. The table keeps what it is in."""
+    found = sweep(scenario, {NEAR: "1 per year:3 per year:2", LASTS: "2 days:10 days:2"}, replicates=2)
+    table, names = found.spoken()
+    assert names == [f"{NEAR}, per year", f"{LASTS}, days"]
+    assert table[names[0]].unique().sort().to_list() == pytest.approx([1.0, 3.0])
+    assert table[names[1]].unique().sort().to_list() == [2.0, 10.0]
+    assert found.table[NEAR].max() == pytest.approx(3 / 365.25)
+    often = sweep(scenario, {NEAR: "1 per day:3 per day:2"}, replicates=2)
+    assert often.spoken()[1] == [f"{NEAR}, per day"]
+    heads = page(found, {}, found.outcomes)
+    assert f'<th scope="col">{NEAR}, per year</th>' in heads and "value, per year</th>" in heads

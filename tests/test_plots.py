@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import altair as alt
 import polars as pl
 import pytest
 
 from powderkeg import plots
 from powderkeg.errors import UsageError
 from powderkeg.plots.record import place
-from powderkeg.plots.theme import LONGEST_LABEL, words
+from powderkeg.plots.theme import LONGEST_LABEL, chart_of, share_axis, words
 from powderkeg.wording import measured, percent
 
 HOSTILE = "<script>alert('x')</script>\x1b[31m\n\u202e" + 'a"b&c'
@@ -294,3 +295,10 @@ def test_of_very_many_bars_the_largest_are_drawn() -> None:
     assert "The 20 largest; 80 others have 64\u00a0% together." in told["title"]["subtitle"]
     assert "actor 80\\" in json.dumps(told)
     assert "actor 79\\" not in json.dumps(told)
+
+
+def test_shares_on_an_axis_are_said_as_in_the_words_around_it() -> None:
+    """50 %, as text has it, not 50%; and no rounding that makes two ticks the same."""
+    at = alt.X("x:Q", axis=share_axis(tickCount=3))
+    drawn = plots.svg(chart_of([{"x": 0.0}, {"x": 0.004}]).mark_point().encode(at))
+    assert "0.2 %" in drawn and ">0 %" in drawn and "0%" not in drawn

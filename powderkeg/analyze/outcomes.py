@@ -97,6 +97,13 @@ UNITS = {
 }
 SHARE_UNITS = (UNITS["any"], UNITS["share_of_time"])
 """Units of outcomes that lie between 0 and 1."""
+
+
+def unit_behind(unit: str) -> str:
+    """What is said behind a number: "per year", "days"; behind a share, which has its per cent, of what: "of runs"."""
+    return unit.removeprefix("share ")
+
+
 BY_DAY = {"q10": 0.1, "median": 0.5, "q90": 0.9}
 """Share of histories that came to a first event by such a day."""
 

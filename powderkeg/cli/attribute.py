@@ -188,7 +188,7 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
     """The results as tables."""
     if screen.is_silent:
         return
-    from powderkeg.wording import percent
+    from powderkeg.wording import counted, percent
 
     def span(row: dict[str, Any], low: str = "low", high: str = "high") -> str:
         return "" if row[low] is None else f"{percent(row[low])} to {percent(row[high])}"
@@ -196,7 +196,7 @@ def show(screen: Screen, found: Attribution, entrapment: Sequence[str] | None = 
     told = found.table
     roots = float(found.causes.roots.sum())
     numbers = "with the errors of their fit" if found.parameters == "fitted" else "of the scenario, taken as true"
-    screen.say(f"{len(told):,} acts from {told.start} to {told.end}; {found.likelihood}; numbers {numbers}")
+    screen.say(f"{counted(len(told), 'act')} from {told.start} to {told.end}; {found.likelihood}; numbers {numbers}")
     screen.paragraph(
         f"Of these, {percent(roots / max(len(told), 1))} were set off by nothing in the record. Shares are "
         "expectations: which act set off which cannot be seen, only how likely it is. Intervals hold "

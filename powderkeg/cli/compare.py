@@ -166,9 +166,9 @@ def show(screen: Screen, found: Comparison) -> None:
     from powderkeg.wording import counted, in_years, signed
 
     c = found
-    told = f"{c.replicates:,} pairs of runs of {in_years(c.years)} each, seed {c.seed}"
+    told = f"{counted(c.replicates, 'pair')} of runs of {in_years(c.years)} each, seed {c.seed}"
     if c.sets:
-        told += f"; {c.sets} other sets of numbers from the ranges, {c.each} pairs each"
+        told += f"; {counted(c.sets, 'other set')} of numbers from the ranges, {counted(c.each, 'pair')} each"
         if c.fitted:
             told += f"; {counted(len(c.fitted), 'number')} together from what the fit left open"
     screen.say(f"{c.scenario.title or c.scenario.name}: {told}")
@@ -176,13 +176,14 @@ def show(screen: Screen, found: Comparison) -> None:
     for line in findings(c):
         screen.paragraph(line)
     screen.say()
-    heads = ["", "without", "with", f"difference [{100 * c.level:g} % interval]"]
+    heads = ["", "without", "with", "unit", f"difference [{100 * c.level:g} % interval]"]
     heads += [*(["under other numbers"] if c.sets else []), "verdict", "as good as"]
     every: list[Effect] = []
     for one in c.interventions:
         shown = (*one.outcomes, *(e for e in one.standoffs if e.name in ("standoffs", "mean_days")))
         rows = [_row(effect, bool(c.sets)) for effect in shown]
-        screen.table(heads, rows, f"{one.title} ({one.name})")
+        told_once = one.title.replace(" ", "") == one.name.replace(" ", "")
+        screen.table(heads, rows, one.title if told_once else f"{one.title} ({one.name})")
         every += shown
         if one.idle:
             screen.paragraph(f"It cannot change anything: {one.idle}.")
@@ -221,7 +222,7 @@ def show(screen: Screen, found: Comparison) -> None:
 
 def _row(effect: Effect, with_ranges: bool) -> list[str]:
     """An outcome in both worlds, as the table shows it."""
-    from powderkeg.analyze.outcomes import SHARE_UNITS
+    from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind
     from powderkeg.plots.comparison import change
     from powderkeg.report.compared import value
     from powderkeg.wording import measured
@@ -231,6 +232,7 @@ def _row(effect: Effect, with_ranges: bool) -> list[str]:
     if effect.range_low is not None and effect.range_high is not None:
         span = f"{measured(scale * effect.range_low)} to {measured(scale * effect.range_high)}"
     row = [effect.title, value(effect.baseline, effect.unit), value(effect.value, effect.unit)]
+    row += [unit_behind(effect.unit)]
     row += [change(effect.as_dict()), *([span] if with_ranges else [])]
     row += [effect.verdict + (" ?" if effect.hangs_on_ranges else "")]
     row += ["" if effect.unpaired_ratio is None else f"{effect.unpaired_ratio:.1f} x runs"]

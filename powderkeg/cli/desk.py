@@ -24,6 +24,7 @@ from powderkeg.cli.forecast import show_scores, write, write_scores
 from powderkeg.cli.options import AsJson, Quiet, Workers
 from powderkeg.cli.screen import Screen, say_error
 from powderkeg.errors import Fault, PowderkegError, UsageError
+from powderkeg.wording import counted
 from powderkeg.writing.files import text_of, try_folder
 from powderkeg.writing.lock import Lock
 
@@ -73,7 +74,9 @@ def desk(
     if check:
         night.look()
         screen.data({"desk": config, "faults": []})
-        screen.say(f"{config}: no fault. {len(asked.events)} places of events, {asked.days} days ahead.")
+        screen.say(
+            f"{config}: no fault. {counted(len(asked.events), 'place')} of events, {counted(asked.days, 'day')} ahead."
+        )
         return
     try_folder(night.folder)
     with Lock(night.folder / ".powderkeg-desk-lock"):
@@ -200,7 +203,9 @@ class Night:
             )  # fmt: skip
         content = freeze(found)
         Destination(place).write(text_of(content.decode()))
-        self.done.append(f"{self.origin}: {self.asked.days} days foretold, seal {json.loads(content)['seal'][:12]}")
+        self.done.append(
+            f"{self.origin}: {counted(self.asked.days, 'day')} foretold, seal {json.loads(content)['seal'][:12]}"
+        )
         folder = Folder(self.folder / LATEST)
         with folder.results("forecast", found.model.scenario, found.seed):
             write(folder, found, found.as_dict())
@@ -236,7 +241,7 @@ class Night:
                 unmatched="drop" if self.asked.drop_unmatched else "refuse",
             )  # fmt: skip
         write_scenario(Destination(place), Destination(place_beside(place)), found)
-        self.done.append(f"{self.origin}: mechanisms fitted to {len(known):,} events")
+        self.done.append(f"{self.origin}: mechanisms fitted to {counted(len(known), 'event')}")
         return found.scenario, Joint.of(found)
 
     def _score(self, events: EventTable | None) -> None:

@@ -148,7 +148,10 @@ def match_(
     table = replace(reading, aliases=None, touching=None).table(screen)
     _, found = match(read, table, reading.aliases, source=kind, acts=acts, touching=reading.actors)
     screen.data(found.as_dict())
-    screen.say(f"{found.kept:,} of {found.rows:,} rows are between two actors of {read.name}, by an act of it.")
+    are = "is" if found.kept == 1 else "are"
+    screen.say(
+        f"{found.kept:,} of {counted(found.rows, 'row')} {are} between two actors of {read.name}, by an act of it."
+    )
     rows_table(screen, "matched", found.matched.to_dicts())
     rows_table(screen, "not matched, those that would win most first", found.unmatched.to_dicts())
     rows_table(screen, "acts", found.acts.to_dicts())
@@ -290,7 +293,7 @@ def accounted(account: Mapping[str, Any], kept: int | None = None) -> str:
     added = "".join(f", {n:,} added ({name})" for name, n in account.get("rows_added", {}).items())
     dropped = "".join(f", {n:,} dropped ({name})" for name, n in account.get("rows_dropped", {}).items())
     return (
-        f"{account.get('rows_read', rows):,} rows read{added}: {account.get('rows_kept', rows):,} kept, "
+        f"{counted(account.get('rows_read', rows), 'row')} read{added}: {account.get('rows_kept', rows):,} kept, "
         f"{account.get('rows_set_aside', 0):,} set aside{dropped}."
     )
 

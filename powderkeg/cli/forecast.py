@@ -329,10 +329,11 @@ def show(screen: Screen, found: Forecast) -> None:
     from powderkeg.forecast.answers import told_in_days
     from powderkeg.forecast.interventions import change_in_words
     from powderkeg.forecast.standoffs import NEW_STANDOFF, meaning
-    from powderkeg.wording import measured, percent
+    from powderkeg.wording import counted, measured, percent
 
     screen.say()
-    screen.say(f"From {found.origin}, {found.days} days, {found.draws:,} histories; numbers {found.parameters}")
+    histories = counted(found.draws, "history", "histories")
+    screen.say(f"From {found.origin}, {counted(found.days, 'day')}, {histories}; numbers {found.parameters}")
     for note in found.notes:
         screen.paragraph(note[0].upper() + note[1:] + ".")
     screen.say()

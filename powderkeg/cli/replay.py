@@ -157,13 +157,13 @@ def _show_question(screen: Screen, r: Replay) -> None:
     window = f"{r.day(r.begin)} to {r.day(r.end)}"
     acts = f"{counted(r.events, 'act')} from {window}"
     screen.say(f"{r.scenario.title or r.scenario.name}, {acts}, {r.without.title}")
-    told = f"{r.replicates:,} replays from {r.day(r.turn)} on, seed {r.seed}"
+    told = f"{counted(r.replicates, 'replay')} from {r.day(r.turn)} on, seed {r.seed}"
     if r.imputations > 1:
         why = "the hours of acts and the facts nobody reports" if r.by_day else "the facts nobody reports"
         told += f", over {r.imputations} draws of {why}"
     screen.say(told)
     if r.sets:
-        told = f"{r.sets} other sets of numbers from the ranges, {r.each} replays each"
+        told = f"{counted(r.sets, 'other set')} of numbers from the ranges, {counted(r.each, 'replay')} each"
         screen.say(
             told + (f"; {counted(len(r.fitted), 'number')} together from what the fit left open" if r.fitted else "")
         )

@@ -155,16 +155,15 @@ def _chosen(names: list[str], asked: list[str] | None) -> list[str]:
 
 
 def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
-    from powderkeg.analyze.outcomes import SHARE_UNITS
-    from powderkeg.wording import measured, percent, plain
+    from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind
+    from powderkeg.wording import counted, measured, percent, plain
 
-    table = found.table
+    table, paths = found.spoken()
     names = _chosen(found.outcomes, asked)
-    paths = [one.path for one in found.axes]
     screen.data(
         {
             "scenario": found.scenario.name, "design": found.design, "seed": found.seed,
-            "replicates": found.replicates, "days": found.days, "rows": table.to_dicts(),
+            "replicates": found.replicates, "days": found.days, "rows": found.table.to_dicts(),
         }
     )  # fmt: skip
     if screen.is_silent:
@@ -177,11 +176,16 @@ def _show_sweep(screen: Screen, found: Sweep, asked: list[str] | None) -> None:
         + [forms[name](row[name]) for name in names]
         for row in wide.head(40).to_dicts()
     ]
-    screen.table([*paths, *names], rows, f"{wide.height} points of {found.replicates:,} runs, seed {found.seed}")
+    title = f"{counted(wide.height, 'point')} of {counted(found.replicates, 'run')}, seed {found.seed}"
+    screen.table([*paths, *names], rows, title)
     if wide.height > len(rows):
         screen.say(f"and {wide.height - len(rows)} more points in the table")
     titles = dict(table.select("outcome", "title").iter_rows())
-    told = "; ".join(f"{name}: {titles[name]}" for name in names if titles[name] and titles[name] != name)
+    said = {name: "" if titles[name] in ("", None, name) else titles[name] for name in names}
+    for name in names:
+        if " a year" not in said[name]:
+            said[name] = ", ".join(part for part in (said[name], unit_behind(units[name])) if part)
+    told = "; ".join(f"{name}: {what}" for name, what in said.items())
     screen.paragraph(
         f"Means of the runs at each point; their intervals are in the table and the figure. {told}".strip()
     )

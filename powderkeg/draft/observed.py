@@ -21,6 +21,7 @@ from powderkeg.events.match import match
 from powderkeg.events.table import EventTable
 from powderkeg.formats import KINDS, OWN
 from powderkeg.scenario import loads
+from powderkeg.wording import counted
 
 MOST_ACTORS = 8
 WORTH = 0.01
@@ -113,7 +114,7 @@ def _between(table: EventTable, sides: Sides) -> Between:
 
 def _without_sides(events: pl.DataFrame) -> list[Fault]:
     """What is amiss with events none of which is between two sides; acts that read like sentences name a way out."""
-    what = f"none of {events.height:,} events is between two different named sides"
+    what = f"none of {counted(events.height, 'event')} is between two different named sides"
     wished = {name: "COLUMN" for name in ("source", "target") if events[f"_{name}"].null_count() == events.height}
     how = " (" + argument("mapping", wished) + ")" if wished else ""
     faults = [Fault.of(what, "columns that say who acted, and towards whom" + how)]

@@ -17,12 +17,10 @@ from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.problem import Problem
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import Covariance, covariance, profile_interval
-from powderkeg.units import YEAR
+from powderkeg.units import spoken_rate
 
 AT_ZERO = "at 0: no event needs it"
 UNITS = {"rate": "per day", "half_life": "days"}
-OFTEN = 1.0 / 3.0
-"""Events a day from which a rate is told by the day."""
 WIDEST = 10.0
 """Half width of an interval on the log scale from which the parameter is said not to be identified."""
 
@@ -57,8 +55,7 @@ class Estimate:
     @property
     def spoken(self) -> tuple[float, str]:
         """(scale, unit) in which people read it: a rate a year, unless there is more than one in three days."""
-        largest = max(self.estimate, self.before)
-        return (YEAR, "per year") if self.kind == "rate" and largest < OFTEN else (1.0, self.unit)
+        return spoken_rate(max(self.estimate, self.before)) if self.kind == "rate" else (1.0, self.unit)
 
     def as_dict(self) -> dict[str, Any]:
         """The estimate as plain data, for `--json`."""

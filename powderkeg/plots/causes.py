@@ -14,7 +14,7 @@ import polars as pl
 
 from powderkeg.plots.names import BREAK, SPLIT, folded
 from powderkeg.plots.slim import GIVEN
-from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, row_name, words
+from powderkeg.plots.theme import FAINT, INK, NEUTRAL, SERIES, chart_of, figure, row_name, share_axis, words
 from powderkeg.wording import percent
 
 ROW = 38
@@ -70,7 +70,7 @@ def entanglement(
         "begin:Q",
         title="Share of the actor's acts",
         scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(format=".0%", tickCount=5, grid=False, domain=False),
+        axis=share_axis(tickCount=5, grid=False, domain=False),
     )
     colour = alt.Color(
         "part:N",

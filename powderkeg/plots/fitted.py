@@ -30,6 +30,7 @@ from powderkeg.plots.theme import (
     chart_of,
     figure,
     row_name,
+    share_axis,
     whole,
     words,
 )
@@ -289,7 +290,7 @@ def residual_ranks(
     )  # fmt: skip
     y = alt.Y(
         "away:Q", title="too many up to here", scale=alt.Scale(domain=[-reach, reach], nice=False),
-        axis=alt.Axis(tickCount=5, format="+.0%", grid=True, gridColor=GRID),
+        axis=share_axis(signed=True, tickCount=5, grid=True, gridColor=GRID),
     )  # fmt: skip
     band = chart_of([{"at": 0.0, "to": 1.0, "away": -half, "top": half}])
     leaves = bool(np.abs(away).max(initial=0.0) > half)
@@ -447,7 +448,7 @@ def _stretches(stretches: pl.DataFrame, start: date) -> Any:
     x = alt.X("begin:T", title=None, axis=alt.Axis(tickCount=6))
     y = alt.Y(
         "low:Q", title="offspring, of what was expected", scale=alt.Scale(domain=[0, top], nice=False),
-        axis=alt.Axis(tickCount=5, format=".0%", grid=True, gridColor=GRID),
+        axis=share_axis(tickCount=5, grid=True, gridColor=GRID),
     )  # fmt: skip
     span = chart_of(rows).mark_rect(color=SHADE, stroke="white", aria=False)
     dots = chart_of(rows).mark_point(filled=True, size=75, opacity=1)

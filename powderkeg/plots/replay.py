@@ -207,8 +207,8 @@ def _bands(
             {
                 "when": stamp(start, first), "until": stamp(start, min(first + width, end)), "y": foot,
                 "tip": foot - BAND_HEIGHT * math.sqrt(row["per_replay"] / peak),
-                "what": words(f"{row['source']} from {start + timedelta(days=math.floor(first))}, {width:.0f} days: "
-                              f"{plain(row['per_replay'], 2)} new acts a replay"),
+                "what": words(f"{row['source']} from {start + timedelta(days=math.floor(first))}, "
+                              f"{counted(round(width), 'day')}: {plain(row['per_replay'], 2)} new acts a replay"),
             }
         )  # fmt: skip
     return rows, peak, width

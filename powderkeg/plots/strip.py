@@ -296,11 +296,13 @@ def _longest(standoffs: pl.DataFrame) -> pl.DataFrame:
 
 def _counted(standoffs: pl.DataFrame) -> str:
     shaded = "shaded" if standoffs.height <= MOST_STANDOFFS else f"the {MOST_STANDOFFS:,} longest shaded"
-    return f"{standoffs.height:,} standoff{'' if standoffs.height == 1 else 's'} ({shaded}; on top, how each ended)"
+    return f"{counted(standoffs.height, 'standoff')} ({shaded}; on top, how each ended)"
 
 
 def _span(start: date, days: float) -> str:
-    return f"{start.year} to {(start + timedelta(days=days)).year}" if days > 365 else f"{days:.0f} days from {start}"
+    if days > 365:
+        return f"{start.year} to {(start + timedelta(days=days)).year}"
+    return f"{counted(round(days), 'day')} from {start}"
 
 
 def _lanes(acts: pl.DataFrame, actors: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
@@ -334,7 +336,7 @@ def _shade(row: Mapping[str, Any], start: date, days: float) -> dict[str, object
     until = max(last, begin + 2.0 * days / WIDTH)
     middle = (begin + until) / 2
     hurt = ", people hurt" if row.get("hurt") else ""
-    length = f"{max(last - begin, 0.0):.0f} days"
+    length = counted(round(max(last - begin, 0.0)), "day")
     return {
         "when": stamp(start, begin),
         "until": stamp(start, until),

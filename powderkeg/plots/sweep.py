@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from powderkeg.analyze.outcomes import SHARE_UNITS
-from powderkeg.plots.theme import HOSTILE, INK, MODEL, PALE, SOFT, WIDTH, chart_of, figure, row_name, whole, words
+from powderkeg.plots.theme import (
+    HOSTILE,
+    INK,
+    MODEL,
+    PALE,
+    SOFT,
+    WIDTH,
+    chart_of,
+    figure,
+    row_name,
+    share_axis,
+    whole,
+    words,
+)
 from powderkeg.wording import plain
 
 if TYPE_CHECKING:
@@ -51,7 +64,8 @@ def sweep_line(table: pl.DataFrame, path: str, outcomes: Sequence[str], level: f
         unit = rows["unit"][0]
         titles = [words(table.filter(table["outcome"] == name)["title"][0]) for name in names]
         x = alt.X("x:Q", title=words(path), scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(tickCount=6))
-        y = alt.Y("y:Q", title=words(unit), axis=alt.Axis(tickCount=5, grid=True, gridColor="#eaeef2"))
+        ticks = share_axis if unit in SHARE_UNITS else alt.Axis
+        y = alt.Y("y:Q", title=words(unit), axis=ticks(tickCount=5, grid=True, gridColor="#eaeef2"))
         base = chart_of(data)
         layers = [
             base.mark_area(color=PALE, opacity=0.5, aria=False).encode(
@@ -86,8 +100,9 @@ def sweep_map(table: pl.DataFrame, across: str, up: str, outcomes: Sequence[str]
         cells = base.mark_rect(stroke="white", strokeWidth=2).encode(
             x, y, alt.Color("value:Q", title=words(unit), scale=alt.Scale(scheme="blues"), legend=None)
         )
+        form = ".2~p" if unit in SHARE_UNITS else ".3~g"
         ink = alt.condition(f"datum.value > {middle}", alt.value("white"), alt.value(INK))
-        text = base.mark_text(fontSize=12, aria=False).encode(x, y, alt.Text("value:Q", format=".3~g"), color=ink)
+        text = base.mark_text(fontSize=12, aria=False).encode(x, y, alt.Text("value:Q", format=form), color=ink)
         head = alt.TitleParams(words(title), subtitle=[words(unit)], fontSize=13, frame="group")
         size = {"width": max(SMALL, 58 * len(columns)), "height": max(36 * len(lines), 80)}
         panels.append(alt.layer(cells, text).properties(title=head, **size))

@@ -98,6 +98,12 @@ def time_axis(days: float) -> alt.Axis:
     return alt.Axis(labelFlush=True, format=form, tickCount=every)
 
 
+def share_axis(signed: bool = False, **more: Any) -> alt.Axis:
+    """The axis of shares, each tick in per cent as the words around it say them: 50 %, not 50%."""
+    form = "+.3~g" if signed else ".3~g"
+    return alt.Axis(labelExpr=f"(datum.value ? format(100 * datum.value, '{form}') : '0') + ' %'", **more)
+
+
 def stamp(start: date, days: float) -> str:
     """A moment so many days after a start, as a figure's data hold it: in UTC, whatever the reader's zone."""
     moment = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=float(days))

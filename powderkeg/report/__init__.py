@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
-from powderkeg.analyze.outcomes import SHARE_UNITS, when_first
+from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind, when_first
 from powderkeg.errors import no_attribute
 from powderkeg.report.results import MOST_LISTED, Results, gather, summary
 from powderkeg.wording import in_years, percent
@@ -137,7 +137,7 @@ def _outcome(row: dict[str, Any], days: float) -> dict[str, Any]:
     """An outcome with the form of its number and the unit that is written behind it."""
     is_share = row["unit"] in SHARE_UNITS
     form, when = "share" if is_share else "plain", when_first(row, days)
-    return row | {"form": form, "unit": row["unit"].removeprefix("share "), "when": when}
+    return row | {"form": form, "unit": unit_behind(row["unit"]), "when": when}
 
 
 def _figures(results: Results, apart: DrawerApart | None) -> dict[str, Any]:

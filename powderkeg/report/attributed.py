@@ -17,7 +17,7 @@ from powderkeg.report.pages import FOLDER, template
 from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import deed, measured, percent
+from powderkeg.wording import counted, deed, measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.attribute.family import Family
@@ -39,7 +39,7 @@ def charts(found: Attribution, tree: Family | None = None) -> dict[str, tuple[An
     titles = titles_of(found)
     result: dict[str, tuple[Any, str]] = {}
     if tree is not None:
-        label = f"{tree.acts.height} acts of one standoff and which may have set off which."
+        label = f"{counted(tree.acts.height, 'act')} of one standoff and which may have set off which."
         result["family"] = (plots.family_tree(tree.acts, tree.links, found.table.start, titles), label)
     result["matrix"] = (
         plots.who_sets_off_whom(found.matrix(), titles),

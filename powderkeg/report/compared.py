@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from powderkeg import plots
-from powderkeg.analyze.outcomes import SHARE_UNITS
+from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind
 from powderkeg.compare import Compared, Comparison, Effect
 from powderkeg.plots.comparison import change
 from powderkeg.report.pages import FOLDER, template
@@ -254,6 +254,7 @@ def _row(effect: Effect, with_ranges: bool) -> dict[str, Any]:
         "title": effect.title,
         "baseline": value(effect.baseline, effect.unit),
         "value": value(effect.value, effect.unit),
+        "unit": unit_behind(effect.unit),
         "change": change(effect.as_dict()),
         "range": span,
         "sign": "–" if effect.same_sign is None else percent(effect.same_sign),

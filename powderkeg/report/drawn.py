@@ -79,11 +79,11 @@ def observed_acts(table: EventTable, scenario: Scenario | None) -> pl.DataFrame:
 
 def sweep_figures(found: Sweep, outcomes: list[str]) -> Figures:
     """The figure of these outcomes, over one number or two; none over more, nor where the points are no grid."""
-    paths = [one.path for one in found.axes]
-    if found.design == "grid" and len(paths) == 1 and isinstance(found.axes[0].values[0], float):
-        return {"sweep": partial(plots.sweep_line, found.table, paths[0], outcomes)}
-    if found.design == "grid" and len(paths) == 2:
-        return {"sweep": partial(plots.sweep_map, found.table, paths[0], paths[1], outcomes)}
+    table, names = found.spoken()
+    if found.design == "grid" and len(names) == 1 and isinstance(found.axes[0].values[0], float):
+        return {"sweep": partial(plots.sweep_line, table, names[0], outcomes)}
+    if found.design == "grid" and len(names) == 2:
+        return {"sweep": partial(plots.sweep_map, table, names[0], names[1], outcomes)}
     return {}
 
 

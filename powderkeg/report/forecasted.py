@@ -18,7 +18,7 @@ from powderkeg.report.pages import FOLDER, template
 from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import deed, measured, percent
+from powderkeg.wording import counted, deed, measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.events import EventTable
@@ -29,7 +29,8 @@ MOST_ROWS = 40
 
 def charts(found: Forecast, after: EventTable | None = None) -> dict[str, tuple[Any, str]]:
     """The fan by dyad, and what it shows in words."""
-    label = f"Acts of the week up to each day, by dyad: seen until {found.origin}, foretold for {found.days} days."
+    ahead = counted(found.days, "day")
+    label = f"Acts of the week up to each day, by dyad: seen until {found.origin}, foretold for {ahead}."
     titles = _titles(found)
     plain, titled = ([_dyad(row, of) for row in found.dyads.to_dicts()] for of in ({}, titles))
     fan = found.fan(after=after).with_columns(pl.col("name").replace(plain, titled))

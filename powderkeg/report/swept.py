@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 
 from powderkeg import plots
-from powderkeg.analyze.outcomes import SHARE_UNITS
+from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind
 from powderkeg.compare import Sensitivity, Sweep
+from powderkeg.plots.comparison import change
 from powderkeg.plots.sweep import alike
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
@@ -22,7 +23,6 @@ from powderkeg.wording import counted, measured, percent, plain
 
 MOST_POINTS = 200
 """Rows of a table on the page; the files beside it have all."""
-POINTS = " points"
 
 
 def page(
@@ -80,7 +80,8 @@ def _gist(found: Sweep, outcomes: Sequence[str]) -> list[str]:
             low, high = (
                 _told(float(x), unit) for x in (rows["value"].to_numpy().min(), rows["value"].to_numpy().max())
             )
-            course = f"{low} at every point" if low == high else f"from {low} to {high}"
+            behind = " days" if unit == "days" else ""
+            course = f"{low}{behind} at every point" if low == high else f"from {low} to {high}{behind}"
             titles = _titles(found, names)
             told.append(f"{titles[:1].upper()}{titles[1:]}{'' if titles.endswith('?') else ':'} {course}.")
     return told
@@ -103,21 +104,22 @@ def _hangs_on(found: Sensitivity, outcomes: Sequence[str]) -> list[str]:
 
 def _sweep_tables(found: Sweep, outcomes: Sequence[str]) -> list[dict[str, Any]]:
     """A table an outcome: the swept values, the outcome, its paired difference."""
-    paths = [one.path for one in found.axes]
+    table, paths = found.spoken()
     made = []
-    for names in alike(found.table, outcomes):
-        rows = found.table.filter(pl.col("outcome") == names[0])
+    for names in alike(table, outcomes):
+        rows = table.filter(pl.col("outcome") == names[0])
         if not rows.height:
             continue
         unit = rows["unit"][0]
         body = [
             [*(_written(row[path]) for path in paths), _told(row["value"], unit),
-             _interval(row["value_low"], row["value_high"], unit), _signed(row["difference"], unit),
-             _signed_interval(row["low"], row["high"], unit)]
+             _interval(row["value_low"], row["value_high"], unit), "–" if row["low"] is None else change(row)]
             for row in rows.head(MOST_POINTS).to_dicts()
         ]  # fmt: skip
-        heads = [*paths, "value", "interval", "difference to the scenario as it stands", "its interval"]
-        made.append({"title": _titles(found, names), "heads": heads, "first": len(paths), "rows": body})
+        value = f"value, {unit_behind(unit)}"
+        heads = [*paths, value, "interval", "difference to the scenario as it stands [interval]"]
+        lacks = f"The first {MOST_POINTS} of {rows.height:,} points." if rows.height > MOST_POINTS else ""
+        made.append({"title": _titles(found, names), "heads": heads, "first": len(paths), "rows": body, "lacks": lacks})
     return made
 
 
@@ -143,16 +145,3 @@ def _written(value: Any) -> str:
 
 def _interval(low: float | None, high: float | None, unit: str) -> str:
     return "–" if low is None or high is None else f"{_told(low, unit)} to {_told(high, unit)}"
-
-
-def _signed(value: float | None, unit: str) -> str:
-    if value is None:
-        return "–"
-    scale, tail = (100.0, POINTS) if unit in SHARE_UNITS else (1.0, "")
-    return f"{plain(scale * value, signed=True)}{tail}"
-
-
-def _signed_interval(low: float | None, high: float | None, unit: str) -> str:
-    if low is None or high is None:
-        return "–"
-    return f"{_signed(low, unit).removesuffix(POINTS)} to {_signed(high, unit)}"

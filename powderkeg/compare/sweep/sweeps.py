@@ -31,6 +31,7 @@ from powderkeg.engine.worlds import Phase, World, world
 from powderkeg.errors import Fault, PowderkegError, UsageError, nearest_name
 from powderkeg.model import Model, filled
 from powderkeg.model import compile as compile_scenario
+from powderkeg.model.register import Register
 from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
 from powderkeg.scenario import Given, Scenario, digest, edit, paths, scenario_of
 from powderkeg.showing import Plotted, progress_shown
@@ -40,7 +41,7 @@ from powderkeg.simulate.kept_pieces import points_of
 from powderkeg.simulate.memory import Budget, budget
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import JobPlan, plan_of
-from powderkeg.units import YEAR
+from powderkeg.units import YEAR, spoken_rate
 
 _SAID, _FOUND = maybe(TextShape()), maybe(NumberShape())
 ROWS = ListShape(
@@ -96,6 +97,21 @@ class Sweep(Plotted):
     def outcomes(self) -> list[str]:
         """Names of the outcomes, in the order of the table."""
         return _outcomes_of(self.table)
+
+    def spoken(self) -> tuple[pl.DataFrame, list[str]]:
+        """The table as people read it, and its columns of swept values: each named with its unit, rates by the year
+        where none is above one in three days."""
+        units = {one.path: one.unit for one in Register(self.scenario).parameters}
+        table, names = self.table, []
+        for path in (one.path for one in self.axes):
+            unit, scale = units.get(path, ""), 1.0
+            if unit == "per day" and table.height:
+                scale, unit = spoken_rate(float(table[path].to_numpy().max()))
+            name = f"{path}, {unit}" if unit else path
+            told = pl.col(path) * scale if scale != 1.0 else pl.col(path)
+            table = table.with_columns(told.alias(path)).rename({path: name})
+            names.append(name)
+        return table, names
 
 
 def _outcomes_of(table: pl.DataFrame) -> list[str]:
