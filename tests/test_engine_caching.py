@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from numba.core import config
 
-from powderkeg.engine import caching
+from powderkeg.engine import caching, lookups
 from powderkeg.engine.simulation import thinning
 
 SOURCE = """
@@ -70,6 +70,22 @@ def test_a_second_start_finds_what_the_first_compiled(source: Path) -> None:
     again = load(source)
     assert (again(21), hits(again), len(kept(source))) == (42, 1, 1)
     assert caching.told_once() is None
+
+
+@pytest.mark.skipif(not lookups.IS_CHECKED, reason="this Numba is left as it is")
+def test_what_is_kept_is_loaded_without_all_that_numba_can_compile() -> None:
+    """Numba's algebra alone imports SciPy's: half a second of every start, for code that is compiled already."""
+    code = (
+        "import sys, powderkeg as pk\n"
+        "runs = pk.simulate('north-kosovo', replicates=2, years=1, seed=1, workers=1)\n"
+        "print(len(runs.time), 'numba.np.linalg' in sys.modules, 'scipy.linalg' in sys.modules)"
+    )
+    first, again = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    )
+    assert again[0] == first[0]
+    assert again[1:] == ["False", "False"]
 
 
 @pytest.mark.parametrize("spoil", ["emptied", "cut", "one bit", "no pickle", "a folder"])

@@ -28,7 +28,10 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
+
+from powderkeg.engine.lookups import IS_CHECKED
 
 _failures: list[str] = []  # reasons for which something was not kept
 _told: list[str] = []  # those that somebody was told
@@ -79,7 +82,12 @@ class Kept(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            if not IS_CHECKED:
+                return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            # Numba would import and register all that it can compile first, SciPy's algebra too: half a second for
+            # code that is compiled already and asks for memory alone.
+            rtsys.initialize(target_context)  # type: ignore[no-untyped-call]
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # a broken pickle can raise anything
             return None
 
