@@ -27,6 +27,12 @@ def rows(pairs: list[tuple[str, str | None, str]], book: str | None = "cameo", *
     )
 
 
+def write_rows(pairs: list[tuple[str, str, str]], file: Path) -> None:
+    """As `rows`, in a file."""
+    lines = [f"{date(2020, 1, 1) + timedelta(days=i)},{','.join(pair)}" for i, pair in enumerate(pairs)]
+    file.write_text("\n".join(["date,source,target,code", *lines]), encoding="utf-8")
+
+
 def drawn_up(table: pk.EventTable, **asked: int) -> tuple[pk.Scenario, str]:
     text = from_events(table, "trial", ["events.csv"], **asked)
     return pk.loads(text), text
@@ -190,3 +196,34 @@ def test_events_without_a_side_say_what_to_map_and_that_sentences_can_be_read() 
     with pytest.raises(pk.EventError) as told:
         from_events(rows([("a", None, "arrest"), ("b", None, "talk")]), "trial")
     assert "sentences" not in str(told.value)
+
+
+def test_standoffs_of_a_busy_record_stand_on_what_is_usual_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With thresholds of everywhere, a record with hostile acts on most days was one standoff from end to end."""
+    busy = [(a, b, "190") for _ in range(200) for a, b in (("a", "b"), ("b", "a"))]
+    for pairs, raised in ((busy, True), ([("a", "b", "036")] * 200, False)):
+        file, events = tmp_path / f"{raised}.yaml", tmp_path / f"{raised}.csv"
+        write_rows(pairs, events)
+        assert run("new", file, "--from", events, "--codebook", "cameo", "--quiet") == 0
+        scenario = pk.load(file)
+        assert (scenario.standoffs.closes_at.value > 2.0) is raised
+        assert scenario.standoffs.opens_at.value == pytest.approx(3 * scenario.standoffs.closes_at.value, rel=0.01)
+        found = pk.episodes(pk.read_events(events, codebook="cameo"), scenario)
+        assert found.height == 0
+    capsys.readouterr()
+
+
+def test_a_draft_says_how_many_actors_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Eight of 200 actors had 6 % of the events, and only a comment of the file said so."""
+    pairs = [(f"g{i}", f"g{i + 1}", "190") for i in range(20)] * 5
+    events = tmp_path / "many.csv"
+    write_rows(pairs, events)
+    words = ["--from", events, "--codebook", "cameo"]
+    assert run("new", tmp_path / "some.yaml", *words, "--actors", "3") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "10 of 100 events are among those taken; 18 other actors were left out; --actors takes more." in said
+    assert ", 13 more." in (tmp_path / "some.yaml").read_text(encoding="utf-8")
+    assert run("new", tmp_path / "all.yaml", *words, "--actors", "30") == 0
+    assert "left out" not in capsys.readouterr().out

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from powderkeg.analyze import episode_statistics
-from powderkeg.report import Results, command_of, page, summary, write
+from powderkeg.report import Results, _gist, command_of, page, summary, write
 from powderkeg.report.results import safe_url
 
 HOSTILE = "</style></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7 * 7 }}"
@@ -239,3 +239,13 @@ def test_of_long_tables_the_first_rows_stand_on_the_page(results: Results) -> No
     assert "moves.m59.rate" in text
     assert "moves.m60.rate" not in text
     assert "140 more are in <samp>scenario.resolved.json</samp>." in text
+
+
+def test_the_first_sentences_name_both_who_open_as_many_and_say_all_where_it_is_all(results: Results) -> None:
+    """50 % opened by one of two that open 50 % each is half of the finding; 100 % is no most."""
+    even = STANDOFFS.with_columns(opener=pl.Series(["a", "b", "a", "b", "c"]), end_state=pl.lit("spent"))
+    told = _gist(replace(results, standoffs=episode_statistics(even, 3652.5, 2)), lambda name: f"<{name}>")
+    assert "<a> and <b> open as many of them, 40 % each. " in told and told.endswith("All end spent.")
+    open_ = STANDOFFS.with_columns(opener=pl.lit("a"), end_state=pl.lit("open"))
+    told = _gist(replace(results, standoffs=episode_statistics(open_, 3652.5, 2)), lambda name: f"<{name}>")
+    assert "100 % of them are opened by <a>." in told and told.endswith("All are still open when the runs end.")

@@ -11,6 +11,7 @@ import pytest
 import powderkeg as pk
 from powderkeg.analyze import episodes
 from powderkeg.events import write_events
+from powderkeg.report.pages import unlisted
 from powderkeg.report.parts import CountedParts
 from powderkeg.report.results import gather, results_of
 from powderkeg.simulate import runs as runs_module
@@ -129,3 +130,9 @@ def test_events_of_all_runs_need_not_fit_into_memory(model: pk.Model) -> None:
     with pytest.raises(pk.ModelError, match="would not fit"):
         simulate(model, **asked, memory=room)
     assert sum(len(part) for part in simulate_parts(model, **asked, memory=room)) == total
+
+
+def test_a_table_says_what_it_leaves_out_and_where_that_is() -> None:
+    assert unlisted(40, 2_700, "dyads.csv", ["dyads.csv"]) == "The first 40 of 2,700; dyads.csv has all."
+    assert unlisted(40, 41, "dyads.csv", []) == "The first 40 of 41."
+    assert unlisted(40, 40, "dyads.csv", ["dyads.csv"]) == ""

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,13 @@ from powderkeg.errors import EventError, Fault, UsageError
 from powderkeg.wording import counted
 from powderkeg.writing.files import text_of
 
+if TYPE_CHECKING:
+    from powderkeg.draft import Thresholds
+    from powderkeg.events import EventTable
+    from powderkeg.scenario import Scenario
+
+MOST = 200
+"""Actors of a draft."""
 LEAST_SURE = 0.35
 """Least probability of what a draft takes from a report: it is read over anyway."""
 
@@ -50,7 +57,7 @@ def new(
         bool, typer.Option("--desk", help="Write a desk file instead: what `powderkeg desk` does every night.")
     ] = False,
     actors: Annotated[
-        int | None, typer.Option(min=2, max=200, help="With --from: at most so many actors. By default up to eight.")
+        int | None, typer.Option(min=2, max=MOST, help="With --from: at most so many actors. By default up to eight.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     as_json: AsJson = False,
@@ -60,7 +67,7 @@ def new(
 
     [bold]Example:[/] powderkeg new mine.yaml --from events.csv
     """
-    from powderkeg.draft import from_events, start
+    from powderkeg.draft import drawn_up, start, written
     from powderkeg.draft.naming import file_name
     from powderkeg.scenario import loads
 
@@ -81,7 +88,14 @@ def new(
     elif files:
         table = reading.table(screen)
         tell_rows(screen, table.account, table.quarantine)
-        text = from_events(table, name, shown_names(files), actors)
+        draft = drawn_up(table, name, shown_names(files), actors, on_the_usual)
+        text = written(draft)
+        if draft.n_left_out:
+            others = counted(draft.n_left_out, "other actor was", "other actors were")
+            more = "" if actors == MOST else "; --actors takes more"
+            screen.say(
+                f"{draft.of():,} of {counted(draft.rows, 'event')} are among those taken; {others} left out{more}."
+            )
     else:
         text = start(name)
     read = loads(text)
@@ -97,6 +111,17 @@ def new(
     fitted = out.with_name(f"{out.stem}-fitted.yaml")
     words = ["fit", str(out), *reading.typed, "--out", str(fitted)] if files else ["run", str(out)]
     screen.say(f"Next: powderkeg {shlex.join(words)}")
+
+
+def on_the_usual(events: EventTable, scenario: Scenario) -> Thresholds | None:
+    """Where standoffs open and close on top of what is usual in these events; None where nothing is."""
+    from powderkeg.analyze import relative_rules
+    from powderkeg.analyze.episodes import Rules
+    from powderkeg.draft import Thresholds
+
+    raised, plain = relative_rules(events, scenario), Rules()
+    usual = raised.closes_at - plain.closes_at
+    return Thresholds(raised.opens_at, raised.closes_at, usual) if usual > 0 else None
 
 
 def _desk(screen: Screen, place: Destination, files: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ asked for in comments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,12 +15,12 @@ import polars as pl
 
 from powderkeg.draft.deeds import deeds
 from powderkeg.draft.naming import keys
-from powderkeg.draft.written import DrawnUp, written
+from powderkeg.draft.written import DrawnUp, Thresholds, written
 from powderkeg.errors import EventError, Fault, argument
 from powderkeg.events.match import match
 from powderkeg.events.table import EventTable
 from powderkeg.formats import KINDS, OWN
-from powderkeg.scenario import loads
+from powderkeg.scenario import Scenario, loads
 from powderkeg.wording import counted
 
 MOST_ACTORS = 8
@@ -55,13 +55,25 @@ class Between:
 
 
 def from_events(table: EventTable, name: str, read: Sequence[str] = (), actors: int | None = None) -> str:
-    """The text of a scenario with the most active actors of a record.
+    """The text of a scenario with the most active actors of a record, as `drawn_up` finds them."""
+    return written(drawn_up(table, name, read, actors))
+
+
+def drawn_up(
+    table: EventTable,
+    name: str,
+    read: Sequence[str] = (),
+    actors: int | None = None,
+    thresholds: Callable[[EventTable, Scenario], Thresholds | None] | None = None,
+) -> DrawnUp:
+    """What a scenario with the most active actors of a record says.
 
     table   observed events, as they were read: not matched to a scenario
     name    the scenario's name: small letters, digits, _ and -
     read    the files they came from, for the comments
     actors  at most so many; by default eight, fewer where a further one would add under 1 % of the events; a pair
             that only meets each other joins where it brings more a head than whoever meets those chosen
+    thresholds  where standoffs open and close in these events, matched to this draft; unless given as everywhere
 
     Raises EventError where no event is between two different named sides.
     """
@@ -83,9 +95,13 @@ def from_events(table: EventTable, name: str, read: Sequence[str] = (), actors: 
         rows=len(table),
         without_target=between.without_target,
         left_out=_left_out(between.frame, chosen),
+        n_left_out=len({*between.frame["_source"].unique(), *between.frame["_target"].unique()} - {*chosen}),
         undirected=table.n_undirected,
     )
-    return written(replace(draft, counts=_counts(draft, table)))
+    scenario = loads(written(draft))
+    matched, _ = match(scenario, table)
+    found = None if thresholds is None else thresholds(matched, scenario)
+    return replace(draft, counts=_counts(matched), thresholds=found)
 
 
 def _sides(frame: pl.DataFrame) -> Sides:
@@ -167,8 +183,7 @@ def _left_out(between: pl.DataFrame, chosen: Sequence[str]) -> tuple[tuple[str, 
     return tuple(left.head(5).iter_rows())
 
 
-def _counts(draft: DrawnUp, table: EventTable) -> dict[tuple[str, str, str], int]:
+def _counts(matched: EventTable) -> dict[tuple[str, str, str], int]:
     """(source, act, target) -> events, as the draft itself matches them."""
-    matched, _ = match(loads(written(draft)), table)
     names = [pl.col(one).cast(pl.String) for one in ("source", "act", "target")]
     return {(a, act, b): number for a, act, b, number in matched.frame.group_by(*names).len().iter_rows()}

@@ -30,15 +30,24 @@ UNITS: Final = (("day", 1.0), ("week", 7.0), ("month", YEAR / 12), ("year", YEAR
 WIDTH: Final = 118
 
 
+class Thresholds(NamedTuple):
+    """Where standoffs open and close, and the usual score that these stand on."""
+
+    opens_at: float
+    closes_at: float
+    usual: float
+
+
 @dataclass(frozen=True)
 class DrawnUp:
     """What a draft says.
 
-    kind      whose match rules: the format of the record
-    rule      names or countries
-    actors    the record's name -> the scenario's
-    counts    (source, act, target) -> events
-    left_out  names in the record, and their events, that were not taken
+    kind        whose match rules: the format of the record
+    rule        names or countries
+    actors      the record's name -> the scenario's
+    counts      (source, act, target) -> events
+    left_out    names in the record, and their events, that were not taken: the first of all n_left_out
+    thresholds  of standoffs; None for those of every scenario
     """
 
     name: str
@@ -53,8 +62,10 @@ class DrawnUp:
     rows: int
     without_target: int
     left_out: Sequence[tuple[str, int]]
+    n_left_out: int
     undirected: int
     counts: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    thresholds: Thresholds | None = None
 
     def of(self, actor: str = "", act: str = "") -> int:
         """Events that an actor did, or of an act, or both."""
@@ -70,8 +81,9 @@ class DrawnUp:
 
 def written(draft: DrawnUp) -> str:
     """The scenario's text."""
-    parts = (_head(draft), _actors(draft), _acts(draft), _moves(draft), _mechanisms(draft), _questions(draft))
-    return "\n".join(chain.from_iterable((*part, "") for part in parts))
+    parts = [_head(draft), _actors(draft), _acts(draft), _moves(draft), _mechanisms(draft)]
+    parts += [_standoffs(draft.thresholds)] if draft.thresholds is not None else []
+    return "\n".join(chain.from_iterable((*part, "") for part in (*parts, _questions(draft))))
 
 
 def _head(draft: DrawnUp) -> Iterator[str]:
@@ -114,7 +126,8 @@ def _actors(draft: DrawnUp) -> Iterator[str]:
         yield f"    match: {{{draft.kind}: {{{draft.rule}: [{_quoted(name)}]}}}}"
     if draft.left_out:
         others = ", ".join(f"{name} ({number:,})" for name, number in draft.left_out)
-        yield from _comment(f"Left out, with their events: {others}.", "  ")
+        more = f", {draft.n_left_out - len(draft.left_out):,} more" if draft.n_left_out > len(draft.left_out) else ""
+        yield from _comment(f"Left out, with their events: {others}{more}.", "  ")
     yield ""
     yield "# ASKED: who stands behind whom? Patrons answer for their clients, allies for each other. For example:"
     keys = [*draft.actors.values()]
@@ -200,7 +213,7 @@ def _answers(draft: DrawnUp) -> list[DraftedAnswer]:
     found = []
     for one in tried:
         when, then = _possible(draft, one.when, one.then, back=one.who == "y")
-        if then:
+        if when and then:
             found.append(one._replace(when=when, then=then))
     return found
 
@@ -260,6 +273,15 @@ def _percent(numbers: Counter[str]) -> dict[str, int]:
     if (over := sum(whole.values()) - 100) > 0:
         whole[max(whole, key=lambda one: whole[one])] -= over
     return whole
+
+
+def _standoffs(found: Thresholds) -> Iterator[str]:
+    yield from _comment(
+        "When hostile acts are a standoff. They heat a score that fades, and half of the days of this record have one "
+        f"of {found.usual:.3g} or more. What is usual is no standoff: what opens and closes one, 6 and 2 by default, "
+        "stands on top of that."
+    )
+    yield f"standoffs: {{opens_at: {found.opens_at:.3g}, closes_at: {found.closes_at:.3g}}}"
 
 
 def _questions(draft: DrawnUp) -> Iterator[str]:

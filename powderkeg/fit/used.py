@@ -17,6 +17,7 @@ from powderkeg.errors import argument
 from powderkeg.events.table import EventTable
 from powderkeg.fit.estimates import Estimate
 from powderkeg.model import Model
+from powderkeg.wording import percent
 
 LEAST_FITTED = 0.2
 """Share of the events that must be in the likelihood for intervals to be told."""
@@ -53,7 +54,7 @@ class Used:
     def words(self, most: int = 3) -> str:
         """The pairs that most events are of, in a line."""
         rows = self.pairs.head(most).to_dicts()
-        told = [f"{' - '.join(x for x in (r['a'], r['b']) if x)} {100 * r['share']:.0f} %" for r in rows]
+        told = [f"{' - '.join(x for x in (r['a'], r['b']) if x)} {percent(r['share'])}" for r in rows]
         rest = self.pairs.height - len(rows)
         return ", ".join(told) + (f", {rest} other pairs" if rest > 1 else ", one other pair" if rest else "")
 

@@ -28,7 +28,8 @@ def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST
            origin), came (what came in the end, null where it is not known)
     """
     panels = []
-    names = list(dict.fromkeys(table["name"].to_list()))[:most]
+    every = list(dict.fromkeys(table["name"].to_list()))
+    names = every[:most]
     for k, name in enumerate(names):
         rows = table.filter(table["name"] == name).to_dicts()
         last = k == len(names) - 1
@@ -39,6 +40,7 @@ def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST
         "line: the middle one.",
         "Thin line: what was seen before the origin (dashed rule)."
         + (" Orange: what came." if table["came"].is_not_null().any() else ""),
+        *([f"The first {most} of {len(every):,} pairs."] if len(every) > most else []),
     ]
     head = alt.TitleParams(f"What may come from {origin} on", subtitle=lines, offset=14)
     return whole(alt.vconcat(*panels, spacing=12).properties(title=head))

@@ -114,7 +114,7 @@ def _gist(results: Results, title: Callable[[str | None], str]) -> str:
     """The standoffs in a few sentences."""
     found = results.standoffs
     if not found.count or found.per_year.mean is None:
-        return "There was no standoff in any of the runs."
+        return f"There was no standoff in {'the run' if results.replicates == 1 else 'any of the runs'}."
     opener = found.openers.row(0, named=True)
     end = found.ends.sort("share", descending=True).row(0, named=True)
     often = found.per_year.mean * results.years
@@ -122,11 +122,19 @@ def _gist(results: Results, title: Callable[[str | None], str]) -> str:
     there = "is 1 standoff" if mean == "1" else f"are {mean} standoffs"
     hurt, deaths = (percent(share.mean or 0.0) for share in (found.hurt, found.deaths))
     killed = f", in {deaths} someone is killed" if results.kills else ""
+    most = percent(opener["share"])
+    first = [title(name) for name, share in found.openers.select("name", "share").iter_rows() if percent(share) == most]
+    opened = f"{most} of them are opened by {first[0]}."
+    if len(first) == 2:
+        opened = f"{first[0]} and {first[1]} open as many of them, {most} each."
+    ended = f"Most often they end {end['name']} ({percent(end['share'])})."
+    if end["share"] == 1.0:
+        ended = "All are still open when the runs end." if end["name"] == "open" else f"All end {end['name']}."
     sentences = [
         f"In {in_years(results.years)} there {there} on average.",
-        f"{percent(opener['share'])} of them are opened by {title(opener['name'])}.",
+        opened,
         *([f"In {hurt} someone is hurt{killed}."] if results.hurts else []),
-        f"Most often they end {end['name']} ({percent(end['share'])}).",
+        ended,
     ]
     if found.median_days.mean is not None:
         sentences.insert(2, f"Half of them last {figures_of(found.median_days.mean)} days or less.")

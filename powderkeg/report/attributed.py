@@ -13,7 +13,7 @@ import polars as pl
 
 from powderkeg import plots
 from powderkeg.errors import UsageError
-from powderkeg.report.pages import FOLDER, template
+from powderkeg.report.pages import FOLDER, template, unlisted
 from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -103,11 +103,7 @@ def _unlisted(found: Attribution, files: Sequence[str]) -> dict[str, str]:
         "entanglement": _told_entanglement(found).height,
         "shares": found.shares().filter(pl.col("actor").is_null()).height,
     }
-    beside = {name: f"; {name}.csv has all" if f"{name}.csv" in files else "" for name in whole}
-    return {
-        name: f"The first {MOST_ROWS} of {rows:,}{beside[name]}." if rows > MOST_ROWS else ""
-        for name, rows in whole.items()
-    }
+    return {name: unlisted(MOST_ROWS, rows, f"{name}.csv", files) for name, rows in whole.items()}
 
 
 def _told_entanglement(found: Attribution) -> pl.DataFrame:

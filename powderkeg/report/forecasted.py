@@ -14,7 +14,7 @@ from powderkeg import plots
 from powderkeg.forecast.answers import origins_of_risk, told_in_days
 from powderkeg.forecast.interventions import change_in_words
 from powderkeg.forecast.standoffs import NEW_STANDOFF, meaning
-from powderkeg.report.pages import FOLDER, template
+from powderkeg.report.pages import FOLDER, template, unlisted
 from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -64,7 +64,11 @@ def page(
         dyads=[_counted(row, titles) for row in found.dyads.sort("mean", descending=True).head(MOST_ROWS).to_dicts()],
         why=[_carrier(row, titles) for row in found.why().to_dicts()],
         facts=[{**row, "chance": percent(row["chance"])} for row in found.facts.head(MOST_ROWS).to_dicts()],
+        unlisted={
+            name: unlisted(MOST_ROWS, getattr(found, name).height, f"{name}.csv", files) for name in ("dyads", "facts")
+        },
         changes=[_change(row) for row in found.changes.to_dicts()] if len(found.worlds) > 1 else [],
+        dated=found.outcomes["first_50"].is_not_null().any(),
         new=meaning(found.standoff_since) if NEW_STANDOFF in found.outcomes["name"] else "",
         figures=figures,
         files=files,

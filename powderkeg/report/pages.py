@@ -8,6 +8,7 @@ numbers keep their units, and names that run from right to left turn nothing rou
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,3 +60,9 @@ def environment() -> Environment:
 def template(name: str) -> Template:
     """The template `name`, in an environment of its own."""
     return environment().get_template(name)
+
+
+def unlisted(most: int, rows: int, file: str, files: Sequence[str]) -> str:
+    """What a table of the first `most` rows leaves out, and the file beside the page that has it; "" for nothing."""
+    beside = f"; {file} has all" if file in files else ""
+    return f"The first {most} of {rows:,}{beside}." if rows > most else ""

@@ -12,7 +12,7 @@ from powderkeg import plots
 from powderkeg.compare import Replay
 from powderkeg.compare.replay.result import NOT_OBSERVABLE, RESTS_ON, Number
 from powderkeg.report.compared import value
-from powderkeg.report.pages import FOLDER, template
+from powderkeg.report.pages import FOLDER, template, unlisted
 from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
@@ -57,6 +57,10 @@ def page(
         standoffs=[_standoff(row, titles) for row in found.standoffs.head(MOST_ROWS).to_dicts()],
         outcomes=[_outcome(one, ahead) for one, ahead in zip(found.outcomes, found.forward, strict=True)],
         counts=[_count(row, titles) for row in _most_changed(found)],
+        unlisted={
+            "standoffs": unlisted(MOST_ROWS, found.standoffs.height, "standoffs.csv", files),
+            "counts": unlisted(MOST_ROWS, found.counts.height, "counts.csv", files),
+        },
         unseen=NOT_OBSERVABLE if any(one.observed is None for one in found.outcomes) else "",
         rests_on=RESTS_ON,
         new=measured(found.new_standoffs.value),
