@@ -89,6 +89,11 @@ def deed(who: str, act: str, whom: str = "") -> str:
     return f"{who} → {whom}: {act}" if whom else f"{who}: {act}"
 
 
+def amid(title: str) -> str:
+    """A title inside a sentence: the West, not The West; NATO stays."""
+    return f"t{title[1:]}" if title.startswith("The ") else title
+
+
 def in_years(years: float) -> str:
     """1 year, 2.5 years."""
     return f"{years:g} {'year' if years == 1 else 'years'}"

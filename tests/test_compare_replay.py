@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -217,6 +218,13 @@ def test_replays_are_no_fewer_than_asked_for(scenario: pk.Scenario, observed: Ev
     assert (found.counts["most"] == found.counts["most"].floor()).all()
 
 
+def test_the_window_of_a_replay_ends_on_its_last_day(scenario: pk.Scenario, observed: EventTable, found) -> None:  # type: ignore[no-untyped-def]
+    """It was told to end on the day after, where all other commands end it on the last day of the events."""
+    assert found.as_dict()["window"] == [str(observed.start), str(observed.end)]
+    half = replace(found, end=observed.days - 0.5)
+    assert half.last_day == observed.end
+
+
 def test_one_act_is_enough_to_be_replayed(scenario: pk.Scenario, observed: EventTable) -> None:
     one = EventTable(observed.frame.head(1), observed.start, observed.days)
     found = pk.replay(scenario, one, "patron", replicates=10, imputations=2)
@@ -293,10 +301,20 @@ def test_the_command_tells_and_writes(tmp_path: Path, observed: EventTable) -> N
         "replay.html", "powderkeg-manifest.json",
     }  # fmt: skip
     assert "<svg" in (tmp_path / "out" / "replay.svg").read_text()
+    assert "asked" not in told.output
     plain = CliRunner().invoke(program(), [*words, "--json"])
     data = json.loads(plain.stdout)
     assert set(data["outcomes"]) == set(data["simulation"]) == {"patron_in", "strikes"}
     assert data["outcomes"]["strikes"]["value"] < data["outcomes"]["strikes"]["observed"]
+
+
+def test_the_command_says_where_replays_were_rounded_up(tmp_path: Path, observed: EventTable) -> None:
+    (tmp_path / "quarrel.yaml").write_text(TEXT)
+    day = pl.lit(observed.start) + pl.duration(days=pl.col("time").floor().cast(pl.Int64))
+    observed.frame.select(day.alias("date"), "source", "act", "target").write_csv(tmp_path / "events.csv")
+    words = ["replay", str(tmp_path / "quarrel.yaml"), str(tmp_path / "events.csv"), "--without", "reply"]
+    told = CliRunner().invoke(program(), [*words, "--replicates", "10", "--imputations", "4", "--no-ranges"])
+    assert "12 replays" in told.output and "(10 asked: as many over each draw)" in told.output
 
 
 def test_the_command_takes_the_law_that_a_fit_left_beside_its_scenario(tmp_path: Path, observed: EventTable) -> None:

@@ -48,8 +48,8 @@ def test_a_fan_of_long_names_names_both_sides() -> None:
 @pytest.mark.parametrize(
     ("shares", "said"),
     [
-        ((0.5, 0.3), "Most is started by The North: 50 % of all roots, and 60 % of all acts go back to them."),
-        ((0.5, 0.4999), "Most is started by The North and Southerners: 50 % of all roots each."),
+        ((0.5, 0.3), "Most is started by the North: 50 % of all roots, and 60 % of all acts go back to them."),
+        ((0.5, 0.4999), "Most is started by the North and Southerners: 50 % of all roots each."),
     ],
 )
 def test_two_who_start_as_much_are_both_named(shares: tuple[float, float], said: str) -> None:

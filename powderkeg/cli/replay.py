@@ -110,7 +110,7 @@ def replay(
             sets=range_sets, fitted=fitted, executor=executor, progress=progress,
         )  # fmt: skip
     screen.data(found.as_dict())
-    show(screen, found)
+    show(screen, found, replicates)
     if folder is not None:
         with screen.waiting("writing"), folder.results("replay", read, seed):
             write(folder, found)
@@ -137,11 +137,11 @@ def spoken(left_out: str) -> str:
     return f"with {left_out}" if "=" in left_out else f"without {left_out}"
 
 
-def show(screen: Screen, found: Replay) -> None:
+def show(screen: Screen, found: Replay, replicates: int) -> None:
     """Standoffs, outcomes beside simulation, acts by actor and kind, the acts that fall away."""
     if screen.is_silent:
         return
-    _show_question(screen, found)
+    _show_question(screen, found, replicates)
     _show_standoffs(screen, found)
     _show_outcomes(screen, found)
     _show_counts(screen, found)
@@ -151,16 +151,17 @@ def show(screen: Screen, found: Replay) -> None:
         screen.paragraph(paragraph)
 
 
-def _show_question(screen: Screen, r: Replay) -> None:
+def _show_question(screen: Screen, r: Replay, replicates: int) -> None:
     from powderkeg.wording import counted
 
-    window = f"{r.day(r.begin)} to {r.day(r.end)}"
+    window = f"{r.day(r.begin)} to {r.last_day}"
     acts = f"{counted(r.events, 'act')} from {window}"
     screen.say(f"{r.scenario.title or r.scenario.name}, {acts}, {r.without.title}")
     told = f"{counted(r.replicates, 'replay')} from {r.day(r.turn)} on, seed {r.seed}"
     if r.imputations > 1:
         why = "the hours of acts and the facts nobody reports" if r.by_day else "the facts nobody reports"
         told += f", over {r.imputations} draws of {why}"
+        told += f" ({replicates:,} asked: as many over each draw)" if r.replicates != replicates else ""
     screen.say(told)
     if r.sets:
         told = f"{counted(r.sets, 'other set')} of numbers from the ranges, {counted(r.each, 'replay')} each"
@@ -224,7 +225,7 @@ def _show_counts(screen: Screen, r: Replay) -> None:
     def row_of(head: list[str], one: Mapping[str, Any]) -> list[str]:
         under = [_span(one["range_low"], one["range_high"], "acts")] if r.sets else []
         seen = [plain(one["observed"], 4), measured(one["value"])]
-        return [*head, *seen, *under, f"{one['least']:g} to {one['most']:g}"]
+        return [*head, *seen, *under, f"{one['least']:,.0f} to {one['most']:,.0f}"]
 
     counts = sorted(r.counts.to_dicts(), key=lambda row: -abs(row["value"] - row["observed"]))[:MOST_ACTS]
     rows = [row_of([row["actor"], row["act"]], row) for row in counts]

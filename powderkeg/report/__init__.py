@@ -18,7 +18,7 @@ import polars as pl
 from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind, when_first
 from powderkeg.errors import no_attribute
 from powderkeg.report.results import MOST_LISTED, Results, gather, summary
-from powderkeg.wording import in_years, percent
+from powderkeg.wording import amid, in_years, percent
 from powderkeg.wording import measured as figures_of
 from powderkeg.writing.files import text_of, write_whole
 
@@ -124,9 +124,9 @@ def _gist(results: Results, title: Callable[[str | None], str]) -> str:
     killed = f", in {deaths} someone is killed" if results.kills else ""
     most = percent(opener["share"])
     first = [title(name) for name, share in found.openers.select("name", "share").iter_rows() if percent(share) == most]
-    opened = f"{most} of them are opened by {first[0]}."
+    opened = f"{most} of them are opened by {amid(first[0])}."
     if len(first) == 2:
-        opened = f"{first[0]} and {first[1]} open as many of them, {most} each."
+        opened = f"{first[0]} and {amid(first[1])} open as many of them, {most} each."
     ended = f"Most often they end {end['name']} ({percent(end['share'])})."
     if end["share"] == 1.0:
         ended = "All are still open when the runs end." if end["name"] == "open" else f"All end {end['name']}."

@@ -17,7 +17,7 @@ from powderkeg.report.pages import FOLDER, template, unlisted
 from powderkeg.report.results import called
 from powderkeg.scenario import digest
 from powderkeg.version import __version__
-from powderkeg.wording import counted, deed, measured, percent
+from powderkeg.wording import amid, counted, deed, measured, percent
 
 if TYPE_CHECKING:
     from powderkeg.attribute.family import Family
@@ -125,10 +125,12 @@ def _gist(found: Attribution) -> str:
     first = [row for row in rows if percent(row["share"]) == share]
     if len(first) == 1:
         to_them = f"and {percent(first[0]['descent_share'])} of all acts go back to them."
-        sentences = [f"Most is started by {_called(found, first[0]['actor'])}: {share} of all roots, {to_them}"]
+        sentences = [f"Most is started by {amid(_called(found, first[0]['actor']))}: {share} of all roots, {to_them}"]
     else:
         alike = (
-            " and ".join(_called(found, row["actor"]) for row in first) if len(first) == 2 else f"{len(first)} alike"
+            " and ".join(amid(_called(found, row["actor"])) for row in first)
+            if len(first) == 2
+            else f"{len(first)} alike"
         )
         sentences = [f"Most is started by {alike}: {share} of all roots each."]
     drawn = found.drawn_in().filter(pl.col("share") >= FAINTEST, pl.col("acts_per_run") >= 5).sort(
@@ -137,8 +139,8 @@ def _gist(found: Attribution) -> str:
     if drawn.height:
         row = drawn.row(0, named=True)
         sentences.append(
-            f"Most drawn in is {_called(found, row['actor'])}: {percent(row['share'])} of this actor's acts are in "
-            "disputes between others."
+            f"Most drawn in is {amid(_called(found, row['actor']))}: {percent(row['share'])} of this actor's acts are "
+            "in disputes between others."
         )
     return " ".join(sentences)
 

@@ -41,7 +41,7 @@ def page(
     from markupsafe import Markup
 
     titles = called(found.scenario)
-    window = f"{found.day(found.begin)} to {found.day(found.end)}"
+    window = f"{found.day(found.begin)} to {found.last_day}"
     label = f"Observed acts by actor from {window}, {found.without.title}: how often each stays."
     return template("replayed.html").render(
         made=made or {},
@@ -52,7 +52,7 @@ def page(
         level=percent(found.level),
         begin=found.day(found.begin),
         turn=found.day(found.turn),
-        end=found.day(found.end),
+        end=found.last_day,
         gist=gist(found),
         standoffs=[_standoff(row, titles) for row in found.standoffs.head(MOST_ROWS).to_dicts()],
         outcomes=[_outcome(one, ahead) for one, ahead in zip(found.outcomes, found.forward, strict=True)],
@@ -131,5 +131,5 @@ def _count(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
         "act": titles.get(row["act"], row["act"]),
         "observed": measured(row["observed"]),
         "value": measured(row["value"]),
-        "span": f"{row['least']:g} to {row['most']:g}",
+        "span": f"{row['least']:,.0f} to {row['most']:,.0f}",
     }

@@ -131,6 +131,11 @@ class Replay(Plotted):
         """The calendar day of a day of the scenario."""
         return self.start + timedelta(days=math.floor(time))
 
+    @property
+    def last_day(self) -> date:
+        """The last day of the window: a record of days that ends with one ends before the next begins."""
+        return self.start + timedelta(days=max(math.ceil(self.end) - 1, math.floor(self.begin)))
+
     def outcome_table(self) -> pl.DataFrame:
         """One row for each outcome; the columns alone where the scenario asks nothing."""
         if not self.outcomes:
@@ -146,7 +151,7 @@ class Replay(Plotted):
             "kind": self.without.kind,
             "title": self.without.title,
             "from": str(self.day(self.turn)),
-            "window": [str(self.day(self.begin)), str(self.day(self.end))],
+            "window": [str(self.day(self.begin)), str(self.last_day)],
             "seed": self.seed,
             "replicates": self.replicates,
             "imputations": self.imputations,
