@@ -41,8 +41,13 @@ def commands() -> str:
         "",
     ]
     for name, command in _flat(get_command(program())):
-        lines += [f"## powderkeg {name}", "", _plain(command.help or ""), ""]
-        rows = [(_written(one), _plain(getattr(one, "help", None) or ""), _default(one)) for one in command.params]
+        lines += [f"## powderkeg {name}", ""]
+        for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+            told = _unmarked(paragraph)
+            example = told.removeprefix("Example: ")
+            lines += ["```console", example, "```", ""] if example != told else [_plain(paragraph), ""]
+        params = sorted(command.params, key=lambda one: one.param_type_name != "argument")
+        rows = [(_written(one), _plain(getattr(one, "help", None) or ""), _default(one)) for one in params]
         rows = [row for row in rows if row[0] != "`--help`"]
         if rows:
             lines += ["| argument or option | means | if left out |", "|---|---|---|"]
@@ -79,10 +84,17 @@ def _default(parameter: Any) -> str:
     return "yes" if default is True else f"`{default}`"
 
 
-def _plain(text: str) -> str:
-    """Help without the marks of Rich, paragraphs kept."""
+def _unmarked(text: str) -> str:
+    """Help in one line, without the marks of Rich."""
     text = re.sub(r"\[/?(?:bold|dim|italic|/)?\]|\[(?:bold|dim|italic)[^\]]*\]", "", text)
-    return re.sub(r"[ \t]*\n(?!\n)[ \t]*", " ", inspect.cleandoc(text).replace("\b", "")).replace("<", "&lt;")
+    return " ".join(text.replace("\b", "").split())
+
+
+def _plain(text: str) -> str:
+    """Help as Markdown: options stand as code, in which two hyphens stay two."""
+    parts = _unmarked(text).replace("<", "&lt;").split("`")
+    parts[::2] = [re.sub(r"(?<![\w-])--[a-z][a-z-]*", r"`\g<0>`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _cell(text: str) -> str:

@@ -135,6 +135,9 @@ def test_generated_pages_hold_every_command_and_every_public_name() -> None:
         for words in [f"{name} {sub}" for sub in getattr(command, "commands", {})] or [name]:
             assert command.hidden or f"## powderkeg {words}\n" in commands
     assert "`--replicates`" in commands
+    # Outside of code two hyphens become a dash, and nobody can type that.
+    outside = re.sub(r"```.*?```|`[^`]*`", "", commands, flags=re.DOTALL)
+    assert "console" in commands and not re.findall(r"(?<![\w-])--[a-z]+", outside)
     assert [name for name in pk.__all__ if name != "__version__" and f"\n## pk.{name}\n" not in functions] == []
     assert re.findall(r"at 0x[0-9a-f]+", functions) == []
 
