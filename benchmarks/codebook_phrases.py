@@ -9,6 +9,7 @@ patterns alone and with the other words, and each that patterns miss.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from powderkeg.text.giving import classified
@@ -17,14 +18,17 @@ PHRASES = Path(__file__).resolve().parent / "sentences" / "phrases.txt"
 SIDES = {"A": "Iran", "B": "Egypt"}
 
 
+def clauses() -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Two digits of CAMEO, and the clause with its two sides."""
+    for line in PHRASES.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            root, clause = line.split(" ", 1)
+            yield root, (re.sub(r"\b[AB]\b", lambda side: SIDES[side[0]], clause) + ".", SIDES["A"], SIDES["B"])
+
+
 def main() -> None:
     """Read each clause, and tell."""
-    lines = [line for line in PHRASES.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    roots, rows = [], []
-    for line in lines:
-        root, clause = line.split(" ", 1)
-        roots.append(root)
-        rows.append((re.sub(r"\b[AB]\b", lambda side: SIDES[side[0]], clause) + ".", *SIDES.values()))
+    roots, rows = zip(*clauses(), strict=True)
     for opinion in (True, False):
         found = list(classified(rows, opinion=opinion))
         right = sum(one.code[:2] == root for one, root in zip(found, roots, strict=True))

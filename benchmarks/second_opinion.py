@@ -1,8 +1,9 @@
 """Which words speak for which kind of act? Fits `powderkeg/text/words/opinion.csv`, the second opinion beside patterns.
 
 In: sentences of ours in the manner of news (`tests/text/sentences.csv`, `benchmarks/sentences/*.csv`) with source,
-target and kind of act; and the patterns themselves, each as a short text of its words. Textbook sentences are not
-learned from. Out: weights of a multinomial logistic model over words
+target and kind of act; clauses and wordings of ours for what the codebooks define (`codebook_phrases.py`,
+`wordings.py`); and the patterns themselves, each as a short text of its words. Textbook sentences are not learned from.
+Out: weights of a multinomial logistic model over words
 and their places (features in `powderkeg.text.opinion`), by ridge regression, small ones left out; and at the file's
 head what it is worth: every set of sentences from which no pattern was written is coded by weights that were fitted on
 all other sets, by patterns alone, by words alone and by both. So is the half of the textbook sentences that may be read
@@ -20,8 +21,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import codebook_phrases
 import coded_sets
 import numpy as np
+import wordings
 from scipy import sparse
 from scipy.optimize import minimize, minimize_scalar
 
@@ -39,7 +42,7 @@ RIDGE, LEAST_SEEN, LEAST_WEIGHT = 1.0, 2, 0.05
 COUNTS = (0.0, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
 """What a second opinion may count beside a reading's fit; the least is chosen that is as good as the best but for"""
 AS_GOOD = 0.01
-TEXTBOOK, PATTERNS = "textbook", "patterns"
+TEXTBOOK, PATTERNS, PHRASES, WORDINGS = "textbook", "patterns", "phrases", "wordings"
 ROOT_OF = {"AGREE": "03", "CONSULT": "04", "SUPPORT": "05", "COOPERATE": "06", "AID": "07", "CONCEDE": "08",
            "RETREAT": "08", "INVESTIGATE": "09", "DEMAND": "10", "DISAPPROVE": "11", "REJECT": "12", "THREATEN": "13",
            "PROTEST": "14", "MOBILIZE": "15", "SANCTION": "16", "COERCE": "17", "ASSAULT": "18",
@@ -69,6 +72,8 @@ def asked() -> Iterator[Asked]:
                 sides = [side[0] for side in (*one.sources, *one.targets)]
                 source, target = sides[0], (sides[len(one.sources) :] or sides[1:] or [""])[0]
                 rows.append((TEXTBOOK, text, source, target, ROOT_OF[one.code]))
+    rows += [(PHRASES, *clause, root) for root, clause in codebook_phrases.clauses()]
+    rows += [(WORDINGS, text, source, target, root) for root, source, target, text, _ in wordings.sentences()]
     words, names = lexicon(), gazetteer()
     for (name, text, *sides, root), sentences in zip(
         rows, parsed((_plain(row[1]) for row in rows), words), strict=True
@@ -99,7 +104,7 @@ class Table:
     """Sentences as arrays: features, kinds of act, fits, sets."""
 
     def __init__(self, rows: Sequence[Asked]) -> None:
-        counts = Counter(name for one in rows if one.of not in (TEXTBOOK, PATTERNS) for name in one.features)
+        counts = Counter(name for one in rows if one.of != TEXTBOOK and one.of != PATTERNS for name in one.features)
         known = {name for name, count in counts.items() if count >= LEAST_SEEN}
         self.names = sorted(known | {name for one in rows if one.of == PATTERNS for name in one.features})
         at = {name: n for n, name in enumerate(self.names)}

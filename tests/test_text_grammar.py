@@ -41,11 +41,32 @@ from powderkeg.text.scoring import Gold, score_coding
         # Who suffers stands as subject: "won praise from".
         ("Japan won praise from France for sending doctors.", "France", "Japan", "051"),
         ("Sudan will under no circumstances accept UN soldiers.", "Sudan", "UN", "12"),
+        # What somebody does not want or promise, he refuses.
+        ("Japan does not want to share power with France.", "Japan", "France", "12"),
+        ("Japan did not promise to lend France money.", "Japan", "France", "1221"),
+        # Prospects of peace threaten nobody; who proposes to do something, means to.
+        ("Peru raised the possibility of a settlement with Chile.", "Peru", "Chile", "03"),
+        ("Poland proposed to send observers to Angola.", "Poland", "Angola", "03"),
+        # Aid is dropped from the air, and withheld by whoever gives no more of it.
+        ("Zambia dropped relief supplies to villages in Ghana.", "Zambia", "Ghana", "073"),
+        ("Turkey withheld economic aid from Peru.", "Turkey", "Peru", "1621"),
+        # Talks that end without a result were no use.
+        ("Talks between Kenya and Chad broke up without a deal.", "Kenya", "Chad", "127"),
     ],
 )  # fmt: skip
 def test_kinds_of_clauses_say_what_was_done(sentence: str, source: str, target: str, code: str) -> None:
     found = classify(sentence, source, target)
     assert found.code[: len(code)] == code, found.rules
+
+
+def test_an_act_of_others_says_little_of_the_two_who_are_asked_about() -> None:
+    """What happened "hours after an attack" was not the attack, even where no pattern reads the deed itself."""
+    assert classify("Hours after an attack, Peru coddled Chile.", "Peru", "Chile").code[:2] != "19"
+
+
+def test_according_to_somebody_is_no_accord() -> None:
+    found = classify("According to state radio, Peru coddled Chile.", "Peru", "Chile", opinion=False)
+    assert "accord" not in " ".join(found.rules)
 
 
 def test_what_is_told_of_another_may_be_an_accusation() -> None:

@@ -46,6 +46,7 @@ LIGHT, SAY, INTEND, ASK, DEMAND, REFUSE, AGREE = "begin", "say", "intend", "ask"
 ACCUSE, STOP, THREATEN = "accuse", "stop", "threaten"
 OR_ELSE = frozenset({"face", "risk", "suffer", "die", "pay", "be"})
 ON_PEOPLE = ("17", "18", "19", "20", "0841", "11")
+FRIENDLY, RELIEF = ("03", "04", "05", "06", "07", "08"), "073"
 BY_FORCE, READINESS = ("15", "18", "19", "20"), "152"
 """Who prepares to use force makes ready; who is prepared to, threatens."""
 COPULAS = frozenset(
@@ -355,7 +356,7 @@ class SentenceReader:
         )
         if frame.name == INTEND and pattern.head in WISHES and own_subject and is_verb(complement):
             return frames[ASK]
-        if frame.name == ASK and pattern.head == "seek" and complement.dep == "xcomp":
+        if frame.name == ASK and pattern.head in ("seek", "propose") and complement.dep == "xcomp":
             return frames[INTEND]
         if (
             frame.name == AGREE
@@ -366,13 +367,15 @@ class SentenceReader:
             return frames[LIGHT]
         if frame.name == ACCUSE and pattern.head == "hint" and inner.code.startswith("13"):
             return frames[SAY]
-        if frame.name == STOP and pattern.head == "drop" and inner.code.startswith(BY_FORCE[1:]):
+        if frame.name == STOP and pattern.head == "drop" and inner.code.startswith((*BY_FORCE[1:], RELIEF)):
             return frames[LIGHT]
+        if frame.name == THREATEN and pattern.head == "raise" and inner.code.startswith(FRIENDLY):
+            return frames[INTEND]  # the prospect of talks threatens nobody
         if frame.name in (ASK, DEMAND) and _or_else(complement):
             return frames[THREATEN]
         if frame.name == LIGHT and pattern.head in MOSTLY_SET and passive(token) and complement.dep == "xcomp":
             return frames[INTEND]
-        if frame.name in (INTEND, AGREE) and any(child.lower == "no" for child in token.children):
+        if frame.name in (INTEND, AGREE) and any(child.lower == "no" or child.dep == "neg" for child in token.children):
             return frames[REFUSE]
         if frame.name == DEMAND and pattern.head == "order" and not words and not is_verb(complement):
             return frames[LIGHT]
@@ -412,6 +415,8 @@ class SentenceReader:
             code = frame.alone  # who asks somebody to punish a third asks
             assert code is not None
         own = {token.i, *(word.i for word in words)}
+        if frame.name == REFUSE and pattern.means in (INTEND, AGREE):
+            own |= {child.i for child in token.children if child.dep == "neg"}  # said with it: "does not want to"
         subjects = tuple(subjects_of(token)) if is_verb(token) else tuple(owners_of(token))
         turned = "said" in pattern.roles
         spoken_to = tuple(one for one in addressees(token, complement) if one.i not in own)

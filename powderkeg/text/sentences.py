@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+PREPOSITIONS_OF_VERBS = frozenset({"according", "including", "regarding", "concerning", "pending"})
+"""What was a verb once and is none: "according to" speaks of no accord."""
+
 
 class Word:
     """A word: its text, plain form, parts of speech, and its head and children in the tree.
@@ -28,10 +31,11 @@ class Word:
         self.idx: int = token.idx
         self.text: str = token.text
         self.lower: str = token.lower_
-        self.lemma: str = token.lemma_.lower()
         self.pos: str = token.pos_
         self.tag: str = token.tag_
         self.dep: str = token.dep_
+        once_a_verb = self.dep == "prep" and self.lower in PREPOSITIONS_OF_VERBS
+        self.lemma: str = self.lower if once_a_verb else token.lemma_.lower()
         self.children = []
 
     def __len__(self) -> int:
