@@ -14,6 +14,7 @@ from comes_about import COMES_ABOUT
 from scipy import stats
 
 import powderkeg as pk
+from powderkeg.forecast.ahead import weekly_step
 from powderkeg.forecast.backtest import backtest
 from powderkeg.forecast.completed import order_last
 from powderkeg.forecast.links import gates_at
@@ -219,6 +220,18 @@ def test_a_mechanism_that_is_left_out_sets_nothing_off() -> None:
     assert set_off == {"insistence", "visits"}
     with pytest.raises(pk.UsageError, match="nearest: 'retaliation'"):
         pk.forecast(quarrel.scenario(), past, absent=["retaliatoin"])
+
+
+def test_steps_from_week_to_week_bring_the_mean_of_a_month_to_its_variance() -> None:
+    """By the moments of the mean of 30 days, for steps too large for a straight line."""
+    week, month = np.array([0.1, 0.3, 0.3, 2.0, 0.5]), np.array([0.4, 0.4, 4.0, 4.0, 0.2])
+    step = weekly_step(week, month)
+    days = np.array([7, 7, 7, 7, 2]) / 30
+    second = np.array([
+        sum(days[j] * days[k] * (1 + s) ** min(j, k) for j in range(5) for k in range(5)) for s in step
+    ])  # fmt: skip
+    np.testing.assert_allclose((1 + week) * second - 1, np.maximum(month, week), rtol=1e-9)
+    assert step[4] == 0.0
 
 
 def test_sets_of_draws_differ_by_how_levels_move() -> None:

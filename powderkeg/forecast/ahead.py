@@ -25,8 +25,8 @@ from powderkeg.forecast.ground import Ground
 LEAST_SHAPE = 0.15
 """Smallest shape of a day's luck: below it nearly all days of a pair are empty and few are crowded."""
 OVER = 1.0 + 1e-9
-WEEKS_TO_30 = 0.97
-"""Weekly steps that count in the mean over 30 days: those of days 7, 14, 21, 28 weigh (23, 16, 9, 2) / 30, squared."""
+AFTER = np.array([30.0, 23.0, 16.0, 9.0, 2.0, 0.0]) / 30.0
+"""Share of 30 days from the beginning on, and from each weekly step on: those of days 7, 14, 21 and 28."""
 
 
 @dataclass(frozen=True)
@@ -133,16 +133,28 @@ def drift(ground: Ground, days: int, draws: int, rng: np.random.Generator) -> Dr
         b = keep * b + (1.0 - keep) * strength / ground.slow
     factor = np.empty((draws, -(-days // 7), len(ground.doubt)))
     now = _gamma(np.minimum(ground.doubt[:, 0], ground.doubt[:, 1]), draws, rng)
-    step = (
-        np.maximum(ground.doubt[:, 1] - ground.doubt[:, 0], 0.0) / WEEKS_TO_30
-        if keep < 1.0
-        else 0.0 * ground.doubt[:, 0]
-    )
+    step = weekly_step(*ground.doubt.T) if keep < 1.0 else 0.0 * ground.doubt[:, 0]
     for week in range(factor.shape[1]):
         if week:
             now = now * _gamma(step, draws, rng)
         factor[:, week] = now
     return DriftingLevels(mean, factor, ground.unit)
+
+
+def weekly_step(week: Floats, month: Floats) -> Floats:
+    """(U,) relative variance of the factor from week to week, by which the mean over 30 days of levels that are off by
+    `week` at first has the relative variance `month`; 0 where that is no more than `week`.
+
+    The second moment of that mean is (1 + week) times a polynomial of 1 + step whose coefficients are positive: it
+    rises ever steeper, so Newton's steps from above come down to the root.
+    """
+    weight = AFTER[:-1] ** 2 - AFTER[1:] ** 2
+    excess = np.maximum((1.0 + month) / (1.0 + week), 1.0)
+    rise = np.polynomial.Polynomial(weight)
+    grown = 1.0 + (excess - 1.0) / rise.deriv()(1.0)
+    for _ in range(20):
+        grown = grown - (rise(grown) - excess) / rise.deriv()(grown)
+    return np.asarray(np.maximum(grown - 1.0, 0.0))
 
 
 def _gamma(variance: Floats, draws: int, rng: np.random.Generator) -> Floats:
