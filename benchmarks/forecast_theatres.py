@@ -3,7 +3,7 @@
 In: KEDS Balkans (date, source, target, code), ICEWS of 2018 and of 2014 (date, source, target, cameo), which are not
 part of this repository. Out: one line a series, and the means over series with their standard errors: log score at 7
 and 30 days, CRPS in % at both, ours less the reference's; the same less the best of six weighted means, told by
-hindsight.
+hindsight. Then the same means of the model's own draws, without the pool, and what the pool adds to them.
 
     python benchmarks/forecast_theatres.py KEDS ICEWS18 ICEWS14            # all, some ten minutes of a processor
     python benchmarks/forecast_theatres.py KEDS ICEWS18 ICEWS14 korea sea  # series whose names begin so
@@ -30,7 +30,7 @@ import numpy as np
 import polars as pl
 
 import powderkeg as pk
-from powderkeg.forecast.backtest import OURS, backtest
+from powderkeg.forecast.backtest import ALONE, OURS, backtest
 
 DRAWS, HORIZONS = 400, (7, 30)
 LOCAL = ("kosovo", "kosovo_serbs", "serbia")
@@ -127,21 +127,21 @@ def series(name: str, keds: str, icews: dict[str, str]) -> tuple[Any, Any, list[
     return scenario, events, [first + timedelta(days=int(d)) for d in np.linspace(0, (last - first).days, n).round()]
 
 
-def beside(found: Any) -> list[float]:
+def beside(found: Any, ours: str = OURS) -> list[float]:
     """Log score at 7 and 30 days, CRPS (in %) at both: less the reference's, less the best weighted mean's."""
     table = found.scores().filter(pl.col("over") == "window")
     value = {(row["model"], row["metric"], row["horizon"]): row["value"] for row in table.to_dicts()}
     means = {model for model, *_ in value if model.startswith("weighted mean")}
     told = []
     for others in ([found.reference], means):
-        told += [value[OURS, "log_score", h] - max(value[one, "log_score", h] for one in others) for h in HORIZONS]
-        told += [100 * (value[OURS, "crps", h] / min(value[one, "crps", h] for one in others) - 1) for h in HORIZONS]
+        told += [value[ours, "log_score", h] - max(value[one, "log_score", h] for one in others) for h in HORIZONS]
+        told += [100 * (value[ours, "crps", h] / min(value[one, "crps", h] for one in others) - 1) for h in HORIZONS]
     return told
 
 
 def main(keds: str, icews18: str, icews14: str, *asked: str) -> None:
     names = [*FROM_KEDS, "kosovo 2018", "russia 2018", *ICEWS_THEATRES]
-    rows = []
+    rows, alone = [], []
     for name in names:
         if asked and not name.startswith(asked):
             continue
@@ -149,16 +149,24 @@ def main(keds: str, icews18: str, icews14: str, *asked: str) -> None:
             warnings.simplefilter("ignore")
             scenario, events, origins = series(name, keds, {"2018": icews18, "2014": icews14})
             found = backtest(
-                scenario, events, origins=origins, draws=DRAWS, horizons=HORIZONS, variants=(), seed=1, unmatched="drop"
+                scenario,
+                events,
+                origins=origins,
+                draws=DRAWS,
+                horizons=HORIZONS,
+                variants=(ALONE,),
+                seed=1,
+                unmatched="drop",
             )
         rows.append(beside(found))
+        alone.append(beside(found, ALONE))
         print(f"{name:15s} {' '.join(f'{x:+7.3f}' for x in rows[-1])}", flush=True)
-    table = np.array(rows)
-    print(f"{'mean':15s} {' '.join(f'{x:+7.3f}' for x in table.mean(axis=0))}")
-    if len(table) > 1:
-        print(
-            f"{'standard error':15s} {' '.join(f'{x:7.3f}' for x in table.std(axis=0, ddof=1) / np.sqrt(len(table)))}"
-        )
+    pool, own = np.array(rows), np.array(alone)
+    for said, table in (("mean", pool), ("without the pool", own), ("the pool adds", pool - own)):
+        print(f"{said:16s} {' '.join(f'{x:+7.3f}' for x in table.mean(axis=0))}")
+        if len(table) > 1:
+            error = table.std(axis=0, ddof=1) / np.sqrt(len(table))
+            print(f"{'standard error':16s} {' '.join(f'{x:7.3f}' for x in error)}")
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def test_the_example_that_new_writes_has_no_fault(command: Command) -> None:
     schema = json.loads(command("desk", "--schema").out)
     assert set(schema["$defs"]["Desk"]["properties"]) == {
         "desk", "scenario", "events", "folder", "reading", "fit", "horizons", "draws", "seed", "level", "by",
-        "drop_unmatched", "wait",
+        "pool", "drop_unmatched", "wait",
     }  # fmt: skip
 
 

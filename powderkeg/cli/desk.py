@@ -198,7 +198,7 @@ class Night:
         with warnings_after(), self.screen.progress(f"{self.asked.days} days from {self.origin} on") as progress:
             found = forecast(
                 model, events, days=self.asked.days, draws=int(self.asked.draws), level=self.asked.level,
-                seed=int(self.asked.seed) + self.origin.toordinal(), as_of=self.as_of, fitted=law,
+                seed=int(self.asked.seed) + self.origin.toordinal(), as_of=self.as_of, fitted=law, pool=self.asked.pool,
                 unmatched="drop" if self.asked.drop_unmatched else "refuse", workers=self.workers, progress=progress,
             )  # fmt: skip
         content = freeze(found)

@@ -74,6 +74,14 @@ def forecast(
     weekdays: Annotated[
         bool, typer.Option("--weekdays/--no-weekdays", help="Days of the week are reported unevenly.")
     ] = True,
+    pool: Annotated[
+        bool | None,
+        typer.Option(
+            "--pool/--no-pool",
+            help="Tell how many acts from a pool of the model's draws with weighted means of each dyad's past. By "
+            "default yes, with --background scenario no.",
+        ),
+    ] = None,
     drop_unmatched: Annotated[
         bool, typer.Option("--drop-unmatched", help="Leave out acts that no move of the scenario allows.")
     ] = False,
@@ -100,8 +108,8 @@ def forecast(
         list[str] | None,
         typer.Option(
             "--without",
-            help="With --score: ours without a part: mechanisms, weekdays, luck, drift, late, or a mechanism by its "
-            "name. [dim]repeatable[/]",
+            help="With --score: ours without a part: mechanisms, weekdays, luck, drift, late, pool, or a mechanism by "
+            "its name. [dim]repeatable[/]",
         ),
     ] = None,
     ablate: Annotated[
@@ -152,7 +160,7 @@ def forecast(
         law = beside(scenario)
         asked = _asked(origins, horizons, by, refit, without, _parts(read, events, ablate))
         asked |= {"draws": draws, "seed": seed, "level": level, "workers": workers, "background": background}
-        asked |= {"fitted": law, "unmatched": unmatched, "memory": memory}
+        asked |= {"fitted": law, "unmatched": unmatched, "memory": memory, "pool": pool}
         with job.told(screen, out), job.executor() as executor:
             scored(screen, read, events, folder, asked | {"folder": job.plan(out, read), "executor": executor})
         return
@@ -166,8 +174,8 @@ def forecast(
     with warnings_after(), screen.progress(f"{draws:,} histories of {days} days ahead") as progress:
         found = forecast_from(
             model, events, days=days, draws=draws, seed=seed, origin=origin, as_of=as_of, interventions=doing or (),
-            fitted=law, background=background, weekdays=weekdays, unmatched=unmatched, level=level, workers=workers,
-            memory=memory, progress=progress,
+            fitted=law, background=background, weekdays=weekdays, pool=pool, unmatched=unmatched, level=level,
+            workers=workers, memory=memory, progress=progress,
         )  # fmt: skip
     told = found.as_dict() | {"rows": rows or None}
     screen.data(told)
@@ -211,8 +219,8 @@ def _asked(
             faults.append(Fault.at("--without", repr(name), f"one of {', '.join(parts)}", near))
     if faults:
         raise UsageError(faults)
-    names = {"luck": "luck of days", "late": "late reports"}
-    left_out = without or [name for name, by_itself in parts.items() if by_itself] or ["mechanisms"]
+    names = {"luck": "luck of days", "late": "late reports", "pool": "the pool"}
+    left_out = without or [name for name, by_itself in parts.items() if by_itself] or ["mechanisms", "pool"]
     variants = [f"powderkeg, without {names.get(name, name)}" for name in left_out]
     return {"origins": origins, "horizons": tuple(dict.fromkeys(days)), "by": by, "refit": refit, "variants": variants}
 
@@ -221,7 +229,7 @@ def _parts(scenario: Any, events: Any, ablate: bool) -> dict[str, bool]:
     """What ours can be told without, and whether that is asked for by --ablate."""
     from powderkeg.events.rows import DELAY
 
-    found = dict.fromkeys(("mechanisms", "weekdays", "luck", "drift", "late", *scenario.mechanisms), ablate)
+    found = dict.fromkeys(("mechanisms", "weekdays", "luck", "drift", "late", "pool", *scenario.mechanisms), ablate)
     return found | {"late": ablate and DELAY in events.frame.columns}
 
 

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -33,7 +33,7 @@ from powderkeg.fit.joint_law import Joint
 from powderkeg.forecast.answers import first_days
 from powderkeg.forecast.baselines import REFERENCE, DaysAhead, PastCounts, baselines
 from powderkeg.forecast.came import first_came
-from powderkeg.forecast.counts import Units, daily, observed, units_of
+from powderkeg.forecast.counts import Units, observed, units_of
 from powderkeg.forecast.fan import told_and_came, week_ends
 from powderkeg.forecast.forecasting import forecast
 from powderkeg.forecast.late import as_known
@@ -70,9 +70,13 @@ PARTS: dict[str, dict[str, bool]] = {
     "luck of days": {"spread": False},
     "drift": {"drift": False},
     "late reports": {"late": False},
+    "the pool": {"pool": False},
 }
-"""Parts that ours can be told without: of the background, of the model of reporting, and all mechanisms at once."""
+"""Parts that ours can be told without: of the background, of the model of reporting, all mechanisms at once, and the
+weighted means that its counts are pooled with."""
 WITHOUT = f"{OURS}, without "
+ALONE = f"{WITHOUT}the pool"
+"""The model's own draws."""
 REFITS = ("none", "first", "each")
 TO_BEST = ("to_best", "to_best_low", "to_best_high")
 """Columns of the difference to the best baseline, and of its interval."""
@@ -169,7 +173,7 @@ def backtest(
     by: str = "dyad",
     refit: str = "none",
     fitted: Joint | None = None,
-    variants: Sequence[str] = (f"{WITHOUT}mechanisms",),
+    variants: Sequence[str] = (f"{WITHOUT}mechanisms", ALONE),
     reference: str = REFERENCE,
     seed: int = 1,
     level: float = 0.9,
@@ -276,17 +280,22 @@ class OriginTask:
         cells: list[Cell] = []
         outcomes: list[dict[str, Any]] = []
         weeks = np.zeros(0)
+        ours: Forecast | None = None
         for name, without in self.asked.items():
-            made = _quietly(
-                now, at.known, days=days, draws=self.draws, seed=self.seed + 7919 * k, fitted=self.fitted,
-                workers=self.workers, memory=self.memory, as_of=origin - timedelta(days=1),
-                **{**self.options, **without},
-            )  # fmt: skip
-            ahead = daily(made.drawn.runs, units)
+            if name == ALONE and ours is not None:  # the same histories
+                made = replace(ours, pool=None)
+            else:
+                made = _quietly(
+                    now, at.known, days=days, draws=self.draws, seed=self.seed + 7919 * k, fitted=self.fitted,
+                    workers=self.workers, memory=self.memory, as_of=origin - timedelta(days=1),
+                    **{**self.options, **without},
+                )  # fmt: skip
+            ahead = made.counts(self.by)
             if name == OURS:
-                weeks = week_ends(at.past, ahead, self.level)
+                ours, weeks = made, week_ends(at.past, ahead, self.level)
             cells += cells_of(name, at, ahead, self.horizons, np.random.default_rng([self.seed, k, 1]))
-            outcomes += _outcomes(name, made, self.events, channel, self.horizons)
+            if name != ALONE:  # outcomes are the model's in any case
+                outcomes += _outcomes(name, made, self.events, channel, self.horizons)
         cells += baseline_cells(at, self.horizons, self.draws, self.seed + k)
         plain = [[c.model, c.origin.isoformat(), c.horizon, c.over, c.scores, c.quiet] for c in cells]
         return plain, [row | {"origin": row["origin"].isoformat()} for row in outcomes], weeks

@@ -1,6 +1,6 @@
 """How many acts of which class, in which dyad, on which day: of draws, and of what was observed.
 
-In: `Runs`, or acts by channel and day. Out: arrays (draws, days, units) and the names of the units.
+In: acts of histories ahead, or by channel and day. Out: arrays (draws, days, units) and the names of the units.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CLASSES = ("verbal cooperation", "material cooperation", "verbal conflict", "material conflict")
 CELLS = 8_000_000
 """Draws times days times units of a table that is made at once."""
+Whole = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
 _BY_TONE = {"hostile": "verbal conflict", "cooperative": "verbal cooperation", "neutral": "verbal cooperation"}
 
 
@@ -71,35 +72,49 @@ def units_of(model: Model, by: str = "dyad") -> Units:
     return Units(of, tuple(place), columns)
 
 
-def daily(runs: Runs, units: Units) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """(draws, days, units) acts of each draw on each day ahead."""
-    H, U = int(np.ceil(runs.days)), len(units)
-    unit = units.of_channel[runs.channel]
-    day = np.minimum((runs.time - runs.begin).astype(np.int64), H - 1)
-    kept = unit >= 0
-    cell = (runs.replicate[kept].astype(np.int64) * H + day[kept]) * U + unit[kept]
-    return np.bincount(cell, minlength=runs.replicates * H * U).reshape(runs.replicates, H, U).astype(np.int32)
+class ActsAhead(NamedTuple):
+    """The acts of some draws: replicates, how many draws, of so many days; draw, day ahead and channel of each act."""
+
+    replicates: int
+    days: int
+    replicate: Whole
+    day: Whole
+    channel: Whole
 
 
-def blocks(runs: Runs, units: Units) -> Iterator[tuple[Units, np.ndarray[Any, np.dtype[np.int32]]]]:
-    """`daily` for some units after the other: of all at once where they fit."""
+def acts_ahead(runs: Runs) -> ActsAhead:
+    """Those of the model's histories."""
     H = int(np.ceil(runs.days))
-    width = max(CELLS // max(runs.replicates * H, 1), 1)
+    day = np.minimum((runs.time - runs.begin).astype(np.int32), H - 1)
+    return ActsAhead(runs.replicates, H, runs.replicate, day, runs.channel)
+
+
+def daily(ahead: ActsAhead, units: Units) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """(draws, days, units) acts of each draw on each day ahead."""
+    R, H, U = ahead.replicates, ahead.days, len(units)
+    unit = units.of_channel[ahead.channel]
+    kept = unit >= 0
+    cell = (ahead.replicate[kept].astype(np.int64) * H + ahead.day[kept]) * U + unit[kept]
+    return np.bincount(cell, minlength=R * H * U).reshape(R, H, U).astype(np.int32)
+
+
+def blocks(ahead: ActsAhead, units: Units) -> Iterator[tuple[Units, np.ndarray[Any, np.dtype[np.int32]]]]:
+    """`daily` for some units after the other: of all at once where they fit."""
+    R, H = ahead.replicates, ahead.days
+    width = max(CELLS // max(R * H, 1), 1)
     if width >= len(units):
-        yield units, daily(runs, units)
+        yield units, daily(ahead, units)
         return
-    unit = units.of_channel[runs.channel]
+    unit = units.of_channel[ahead.channel]
     order = np.argsort(unit, kind="stable")
     firsts = range(0, len(units), width)
     begin = np.searchsorted(unit[order], [*firsts, len(units)])
-    replicate = runs.replicate
     for k, first in enumerate(firsts):
         part = units.part(first, min(first + width, len(units)))
         rows = order[begin[k] : begin[k + 1]]
-        day = np.minimum((runs.time[rows] - runs.begin).astype(np.int64), H - 1)
-        cell = (replicate[rows].astype(np.int64) * H + day) * len(part) + unit[rows] - first
-        found = np.bincount(cell, minlength=runs.replicates * H * len(part))
-        yield part, found.reshape(runs.replicates, H, len(part)).astype(np.int32)
+        cell = (ahead.replicate[rows].astype(np.int64) * H + ahead.day[rows]) * len(part) + unit[rows] - first
+        found = np.bincount(cell, minlength=R * H * len(part))
+        yield part, found.reshape(R, H, len(part)).astype(np.int32)
 
 
 def totals(runs: Runs, units: Units) -> Floats:
@@ -120,13 +135,13 @@ class Acts(NamedTuple):
     acts: Ints
 
 
-def acts_of(runs: Runs, units: Units) -> Acts:
+def acts_of(ahead: ActsAhead, units: Units) -> Acts:
     """The cells of `daily` that hold any acts."""
-    H, U = int(np.ceil(runs.days)), max(len(units), 1)
-    unit = units.of_channel[runs.channel]
+    H, U = ahead.days, max(len(units), 1)
+    unit = units.of_channel[ahead.channel]
     kept = unit >= 0
-    day = np.minimum((runs.time[kept] - runs.begin).astype(np.int64), H - 1)
-    cell, acts = np.unique((runs.replicate[kept].astype(np.int64) * H + day) * U + unit[kept], return_counts=True)
+    cells = (ahead.replicate[kept].astype(np.int64) * H + ahead.day[kept]) * U + unit[kept]
+    cell, acts = np.unique(cells, return_counts=True)
     return Acts(cell // (H * U), cell // U % H, cell % U, acts.astype(np.int32))
 
 

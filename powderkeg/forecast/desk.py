@@ -97,6 +97,10 @@ class Desk:
     seed: float = declare(Real(NUMBER, least=0.0), "Seed; each night adds its day.", default=1.0)
     level: float = declare(Real(SHARE, above=0.0, most=0.999), "Of the intervals.", default=0.9)
     by: str = declare(Choice(("dyad", "class")), "What is scored: dyads, or dyads by class of act.", default="dyad")
+    pool: bool = declare(
+        Flag(), "How many acts is told from a pool of the model's draws with weighted means of each dyad's past.",
+        default=True,
+    )  # fmt: skip
     drop_unmatched: bool = declare(Flag(), "Leave out acts that no move of the scenario allows.", default=True)
     wait: float = declare(
         Real(NUMBER, least=0.0, most=60.0), "Days that reports are given to come in before a forecast is scored.",

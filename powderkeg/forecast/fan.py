@@ -16,27 +16,26 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.events.table import EventTable
-from powderkeg.forecast.counts import Units, blocks, observed
+from powderkeg.forecast.counts import ActsAhead, Units, blocks, observed
 from powderkeg.forecast.seen import Watched, channels_of
 from powderkeg.model import Model
-from powderkeg.simulate import Runs
 
 WEEK = 7
 MOST_UNITS = 6
 
 
 def fan(
-    model: Model, seen: Watched, runs: Runs, units: Units, level: float, before: int, after: EventTable | None
+    model: Model, seen: Watched, told: ActsAhead, units: Units, level: float, before: int, after: EventTable | None
 ) -> pl.DataFrame:  # fmt: skip
     """See `Forecast.fan`."""
     n_past = min(before, int(seen.days))
     first = int(np.ceil(seen.days - 1e-9)) - n_past - WEEK
     day = np.floor(seen.time).astype(np.int64) - first
     past = observed(day, seen.channel, n_past + WEEK, units)
-    H = int(np.ceil(runs.days))
+    H = told.days
     busy, ends = np.zeros(len(units)), np.zeros((5, H, len(units)))
     first_unit = 0
-    for part, ahead in blocks(runs, units):
+    for part, ahead in blocks(told, units):
         of = slice(first_unit, first_unit + len(part))
         busy[of], ends[:, :, of] = ahead.mean(axis=(0, 1)), week_ends(past[:, of], ahead, level)
         first_unit += len(part)
@@ -51,9 +50,9 @@ def fan(
             rows.append({"name": name, "day": when, **empty, "seen": float(before_week[k, u])})
         for d in range(H):
             low, q25, median, q75, high = (float(x) for x in ends[:, d, u])
-            told = {"low": low, "q25": q25, "median": median, "q75": q75, "high": high}
             later = None if came is None or d >= len(came) else float(came[d, u])
-            rows.append({"name": name, "day": seen.origin + timedelta(days=d), **empty, **told, "came": later})
+            ends_of = {"low": low, "q25": q25, "median": median, "q75": q75, "high": high}
+            rows.append({"name": name, "day": seen.origin + timedelta(days=d), **empty, **ends_of, "came": later})
     numbers = dict.fromkeys(("seen", "low", "q25", "median", "q75", "high", "came"), pl.Float64)
     return pl.DataFrame(rows, schema={"name": pl.String, "day": pl.Date, **numbers})
 

@@ -21,10 +21,12 @@ from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.known import said_by
 from powderkeg.fit.result import Fit
+from powderkeg.forecast.counts import acts_ahead
 from powderkeg.forecast.drawing import SETS, Draughtsman, Settings, draw
 from powderkeg.forecast.ground import LevelDrift
 from powderkeg.forecast.interventions import worlds_of
 from powderkeg.forecast.late import LATEST, NEARLY, as_known, checked_as_of
+from powderkeg.forecast.pool import Pool, pooled
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.room import workers_within
 from powderkeg.forecast.seen import Watched, gap, seen
@@ -61,6 +63,7 @@ def forecast(
     spread: bool = True,
     drift: bool = True,
     late: bool = True,
+    pool: bool | None = None,
     absent: Sequence[str] = (),
     unmatched: str = "refuse",
     level: float = 0.9,
@@ -86,6 +89,9 @@ def forecast(
                    "scenario": the scenario's rates and courses as they stand
     weekdays, mechanisms, spread, drift, late   without them: every day reported alike; nothing answers; days no luckier
                    than chance makes them; levels stay where they are; all reports are in
+    pool           counts are told from a linear opinion pool of the model's draws with weighted means of each dyad's
+                   past; by default unless the background is the scenario's. Outcomes, why and changes are the model's
+                   alone
     absent         names of mechanisms that set nothing off
     drifts         how levels move; by default chosen by what would have foretold the time before the origin best
     unmatched      "refuse" or "drop": acts that no move of the scenario allows
@@ -114,12 +120,16 @@ def forecast(
     drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts, workers, _part(progress, 0.0, CHOOSING))
     drawn = draw(drawer, draws, list(worlds.values()), workers, _part(progress, CHOOSING, 1.0))
     entered = _entered(events, watched, as_of)
+    together = None
+    if (background == "local") if pool is None else pool:
+        together = pooled(drawer, acts_ahead(drawn[0].runs), seed)
     found = Forecast(
         model=model, events=events, seen=watched, origin=watched.origin, days=days, draws=draws, seed=seed, level=level,
-        worlds=dict(zip(worlds, drawn, strict=True)), notes=_notes(watched, settings, law, drawer, entered),
+        worlds=dict(zip(worlds, drawn, strict=True)), notes=_notes(watched, settings, law, drawer, entered, together),
         warnings=tuple(_warnings(model, watched, drawn[0].runs.exploded.mean())),
         parameters="drawn within the errors of a fit" if sets else "the scenario's, taken as true",
         drawer=drawer,
+        pool=together,
     )  # fmt: skip
     for sentence in found.warnings:
         python_warnings.warn(sentence, PowderkegWarning, stacklevel=2)
@@ -208,7 +218,12 @@ def _checked(days: Any, draws: Any, level: float, background: str, origin: date 
 
 
 def _notes(
-    watched: Watched, settings: Settings, law: Joint | None, drawer: Draughtsman, entered: list[str]
+    watched: Watched,
+    settings: Settings,
+    law: Joint | None,
+    drawer: Draughtsman,
+    entered: list[str],
+    pool: Pool | None,
 ) -> tuple[str, ...]:
     """What was assumed, in sentences."""
     notes = []
@@ -245,6 +260,13 @@ def _notes(
     if law is None or not law.paths:
         notes.append("the scenario's numbers are taken as true: that they may be wrong is not in the intervals")
     notes += entered
+    if pool is not None:
+        short, long = pool.half_lives
+        notes.append(
+            f"acts are told from a pool: {percent(pool.weight)} of the draws are histories of the model, the others of "
+            f"means of each dyad's days, weighted with half-lives of {short:.0f} and {long:.0f} days; outcomes, what "
+            "carries them and what an intervention changes are told from the model's histories alone"
+        )
     if watched.lost:
         notes.append(f"{watched.lost:,} acts that no move of the scenario allows were left out")
     return tuple(notes)

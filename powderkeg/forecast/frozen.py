@@ -37,8 +37,9 @@ from powderkeg.reading.stored import (
 from powderkeg.scenario import Scenario, dump, loads
 from powderkeg.version import __version__
 
-VERSION, FIRST = 2, 1
-"""Files of version 1, until powderkeg 0.5, do not say which standoffs are new: those whose first act lies ahead."""
+VERSION, FIRST = 3, 1
+"""Files of version 1, until powderkeg 0.5, do not say which standoffs are new: those whose first act lies ahead. Those
+of version 2, until 0.6, say nothing of a pool: all their draws are the model's."""
 MARK = "powderkeg forecast"
 WRITTEN = "the file that `powderkeg forecast --freeze` wrote"
 _DAY = TextShape(pattern=r"\d{4}-\d\d-\d\d", words="a day")
@@ -52,7 +53,7 @@ _SHAPE = RecordShape(
         "counts": ListShape(ListShape(NumberShape(least=0, whole=True), 4)),
         "outcomes": ListShape(AnyShape()),
     },
-    {"new_standoff": TextShape(RULES)},
+    {"new_standoff": TextShape(RULES), "pool": AnyShape()},
 )  # fmt: skip
 
 
@@ -62,6 +63,7 @@ class Frozen:
 
     chances       outcome -> the chance that was said
     new_standoff  by which rule a standoff is new, as the file says: see `standoffs.new_standoffs`
+    of_model      (draws,) whether a draw is the model's own, the others are of weighted means; None: all are
     """
 
     path: Path
@@ -78,6 +80,7 @@ class Frozen:
     counts: np.ndarray[Any, np.dtype[np.int32]]
     chances: Mapping[str, float]
     new_standoff: str
+    of_model: np.ndarray[Any, np.dtype[np.bool_]] | None = None
 
     @property
     def end(self) -> date:
@@ -90,7 +93,7 @@ def freeze(found: Forecast) -> bytes:
     if found.model.scenario is None:
         raise UsageError("a model made from bare arrays has no scenario that a frozen forecast could keep")
     units = found.units("class")
-    acts = acts_of(found.drawn.runs, units)
+    acts = acts_of(found.ahead, units)
     known = found.events.between(None, found.origin - timedelta(days=1))
     content = {
         MARK: VERSION,
@@ -106,6 +109,8 @@ def freeze(found: Forecast) -> bytes:
         "units": [list(key) for key in units.keys],
         "counts": np.stack(acts, axis=1).tolist(),
         "new_standoff": OPENS,
+        "pool": None if found.pool is None else found.pool.as_dict()
+        | {"of_model": np.flatnonzero(found.pool.of_model).tolist()},
         "outcomes": found.outcomes.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts(),
     }  # fmt: skip
     # The mark comes first, so that a look at the head of a file tells what it is.
@@ -141,8 +146,9 @@ def read_frozen(path: Path) -> Frozen:
     except FileNotFoundError as error:
         raise UsageError(Fault(str(path), None, "", "no such file", WRITTEN)) from error
     version = data.get(MARK)
-    if version not in (FIRST, VERSION) or (version == VERSION) != ("new_standoff" in data):
-        raise UsageError(Fault(str(path), None, MARK, f"{version}", f"{WRITTEN}, of version {FIRST} or {VERSION}"))
+    known = range(FIRST, VERSION + 1)
+    if version not in known or (version > 1) != ("new_standoff" in data) or (version > 2) != ("pool" in data):
+        raise UsageError(Fault(str(path), None, MARK, f"{version}", f"{WRITTEN}, of version {FIRST} to {VERSION}"))
     content = {key: value for key, value in data.items() if key != "seal"}
     if data.get("seal") != seal_of(content):
         raise UsageError(Fault(str(path), None, "seal", "the file has been changed since it was made", WRITTEN))
@@ -156,8 +162,17 @@ def read_frozen(path: Path) -> Frozen:
         path, data["seal"], data["made"], date.fromisoformat(data["origin"]), int(data["days"]), int(data["seed"]),
         loads(data["scenario"]), data["events"]["digest"], int(data["events"]["acts"]),
         date.fromisoformat(data["events"]["start"]), tuple(tuple(key) for key in data["units"]), counts,
-        _chances(data["outcomes"]), data.get("new_standoff", BEGINS),
+        _chances(data["outcomes"]), data.get("new_standoff", BEGINS), _of_model(data.get("pool"), int(data["draws"])),
     )  # fmt: skip
+
+
+def _of_model(pool: Any, draws: int) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Which draws are the model's own; None where all are."""
+    if not isinstance(pool, dict):
+        return None
+    own = np.zeros(draws, bool)
+    own[[draw for draw in pool.get("of_model", ()) if isinstance(draw, int) and 0 <= draw < draws]] = True
+    return own
 
 
 def _chances(rows: list[Any]) -> dict[str, float]:

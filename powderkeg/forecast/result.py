@@ -16,10 +16,11 @@ import polars as pl
 
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.answers import carriers, facts_now, first_days, origins_of_risk, outcome_table
-from powderkeg.forecast.counts import Units, acts_of, blocks, by_day, daily, summary, units_of
+from powderkeg.forecast.counts import ActsAhead, Units, acts_ahead, acts_of, blocks, by_day, daily, summary, units_of
 from powderkeg.forecast.drawing import Ahead, Draughtsman
 from powderkeg.forecast.fan import fan
 from powderkeg.forecast.interventions import changes
+from powderkeg.forecast.pool import Pool
 from powderkeg.forecast.seen import Watched
 from powderkeg.forecast.standoffs import open_since
 from powderkeg.model import Model
@@ -41,6 +42,7 @@ class Forecast(Plotted):
     draws      how many histories; worlds: name of each world that was lived through, the first without anything done
     notes      what was assumed, in sentences
     warnings   what to look at next
+    pool       the draws that counts are told from, of the model and of weighted means; None: the model's alone
     """
 
     model: Model
@@ -56,6 +58,7 @@ class Forecast(Plotted):
     warnings: tuple[str, ...]
     parameters: str
     drawer: Draughtsman = field(repr=False)
+    pool: Pool | None = None
 
     def _repr_html_(self) -> str:
         return as_html(self, self.outcomes)
@@ -81,10 +84,17 @@ class Forecast(Plotted):
     def units(self, by: str = "dyad") -> Units:
         return units_of(self.model, by)
 
+    @cached_property
+    def ahead(self) -> ActsAhead:
+        """The acts that counts are told from: of the pool, where there is one."""
+        return acts_ahead(self.drawn.runs) if self.pool is None else self.pool.ahead
+
     def counts(self, by: str = "dyad", world: str | None = None) -> np.ndarray[Any, np.dtype[np.int32]]:
-        """(draws, days, units) acts of each draw by day; `units(by)` names the units."""
-        drawn = self.drawn if world is None else self.worlds[world]
-        return daily(drawn.runs, self.units(by))
+        """(draws, days, units) acts of each draw by day; `units(by)` names the units.
+
+        world  its histories as the model has them; a weighted mean knows of none
+        """
+        return daily(self.ahead if world is None else acts_ahead(self.worlds[world].runs), self.units(by))
 
     @cached_property
     def dyads(self) -> pl.DataFrame:
@@ -102,7 +112,7 @@ class Forecast(Plotted):
         return self._by_block(by_day, "dyad")
 
     def _by_block(self, tell: Callable[[Any, Units], pl.DataFrame], by: str) -> pl.DataFrame:
-        return pl.concat([tell(counts, part) for part, counts in blocks(self.drawn.runs, self.units(by))])
+        return pl.concat([tell(counts, part) for part, counts in blocks(self.ahead, self.units(by))])
 
     @cached_property
     def outcomes(self) -> pl.DataFrame:
@@ -125,7 +135,7 @@ class Forecast(Plotted):
         before  days before the origin that are shown
         after   what came, where that is known: a table that reaches beyond the origin
         """
-        return fan(self.model, self.seen, self.drawn.runs, self.units("dyad"), self.level, before, after)
+        return fan(self.model, self.seen, self.ahead, self.units("dyad"), self.level, before, after)
 
     def why(self, source: str | None = None, target: str | None = None) -> pl.DataFrame:
         """Acts seen that acts ahead go back to, of all or of one directed dyad."""
@@ -170,6 +180,7 @@ class Forecast(Plotted):
             "scenario": None if self.model.scenario is None else self.model.scenario.name,
             "digest": None if self.model.scenario is None else digest(self.model.scenario),
             "parameters": self.parameters,
+            "pool": None if self.pool is None else self.pool.as_dict(),
             "outcomes": [_plain(row) for row in self.outcomes.to_dicts()],
             "standoff_since": None if self.standoff_since is None else self.standoff_since.isoformat(),
             "dyads": [_nested(row) for row in self.dyads.to_dicts()],
@@ -191,9 +202,9 @@ class Forecast(Plotted):
         }
 
     def draws_frame(self) -> pl.DataFrame:
-        """Acts by draw, dyad, class and day: only where there are any."""
+        """Acts by draw, dyad, class and day: only where there are any. In a pool some draws are a weighted mean's."""
         units = self.units("class")
-        draw, day, unit, acts = acts_of(self.drawn.runs, units)
+        draw, day, unit, acts = acts_of(self.ahead, units)
         names = units.names()
         columns: dict[str, Any] = {"draw": draw, "day": day + 1}
         columns["date"] = pl.Series([self.origin] * 1, dtype=pl.Date).gather([0] * len(day)).dt.offset_by("0d")

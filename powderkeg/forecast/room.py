@@ -17,6 +17,7 @@ from powderkeg.forecast.counts import CELLS as TOLD_CELLS
 from powderkeg.forecast.counts import units_of
 from powderkeg.forecast.days_before import CELLS
 from powderkeg.forecast.seen import Watched
+from powderkeg.forecast.weighted import CELLS as POOLED_CELLS
 from powderkeg.model import Model
 from powderkeg.simulate.memory import Budget, OverMemory, budget, in_words
 from powderkeg.simulate.workers import workers_for
@@ -61,7 +62,9 @@ def taken(model: Model, watched: Watched, days: int, draws: int, worlds: int, se
     tables = worlds * ((days + 1) * (2 * E + 2 * C) + 30 * E + 20 * C) * FLOAT
     lately = int((watched.time >= watched.days - LATELY).sum()) / max(min(LATELY, watched.days), 1.0)
     acts = MORE * lately * days * draws * worlds * ACT
-    told = min(draws * days * U, TOLD_CELLS) * 6 * FLOAT
+    # Weighted means: acts, days, means and misses of the dyads that came; a block of histories.
+    pooled = (D * min(came, U) * 8 + min(draws * days * U, POOLED_CELLS) * 6) * FLOAT
+    told = max(min(draws * days * U, TOLD_CELLS) * 6 * FLOAT, pooled)
     return Taken(looked_at + max(trial, levels + ahead + tables), acts, told)
 
 

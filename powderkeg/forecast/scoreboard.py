@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import polars as pl
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
-from powderkeg.forecast.backtest import HORIZONS, OURS, AtOrigin, Backtest, Cell, baseline_cells, cells_of
+from powderkeg.forecast.backtest import ALONE, HORIZONS, OURS, AtOrigin, Backtest, Cell, baseline_cells, cells_of
 from powderkeg.forecast.baselines import REFERENCE
 from powderkeg.forecast.came import first_came
 from powderkeg.forecast.counts import Units, observed, units_of
@@ -117,6 +117,8 @@ def scored(
     at = AtOrigin(one.origin, events, past, came)
     asked = tuple(sorted({int(h) for h in horizons if h < one.days} | {one.days}))
     cells = cells_of(OURS, at, ahead, asked, np.random.default_rng([seed, one.origin.toordinal()]))
+    if one.of_model is not None and one.of_model.any():
+        cells += cells_of(ALONE, at, ahead[one.of_model], asked, np.random.default_rng([seed, one.origin.toordinal()]))
     cells += baseline_cells(at, asked, min(len(ahead), 1000), seed + one.origin.toordinal())
     ends = week_ends(_padded(past), ahead, level)
     outcomes = _outcomes(one, model, events, channel)
@@ -152,7 +154,7 @@ def board(found: Sequence[Scored], events: EventTable | None, seed: int = 1) -> 
     if not found:
         raise UsageError(Fault.of("no forecast whose days have come", "later events"))
     found = sorted(found, key=lambda one: (one.one.origin, one.one.path.name))
-    cells = [cell for one in found for cell in one.cells]
+    cells = _cells(found)
     # A horizon that some forecasts do not reach is told over those that do.
     horizons = tuple(sorted({cell.horizon for cell in cells}))
     rows = [(OURS, one.one.origin, one.one.days, *outcome) for one in found for outcome in one.outcomes]
@@ -168,6 +170,17 @@ def board(found: Sequence[Scored], events: EventTable | None, seed: int = 1) -> 
         tuple(one.one.origin for one in found), horizons, found[-1].by, REFERENCE, found[-1].level, seed, tuple(cells),
         outcomes, notes, None if events is None else _fans(found, events),
     )  # fmt: skip
+
+
+def _cells(found: Sequence[Scored]) -> list[Cell]:
+    """Those of all. Where some forecasts are pools, the model's own draws of the others are all their draws."""
+    pools = any(cell.model == ALONE for one in found for cell in one.cells)
+    cells: list[Cell] = []
+    for one in found:
+        cells += one.cells
+        if pools and not any(cell.model == ALONE for cell in one.cells):
+            cells += [replace(cell, model=ALONE) for cell in one.cells if cell.model == OURS]
+    return cells
 
 
 def _fans(found: Sequence[Scored], events: EventTable) -> pl.DataFrame:

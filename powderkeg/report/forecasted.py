@@ -58,6 +58,7 @@ def page(
         version=__version__,
         digest="" if scenario is None else digest(scenario),
         level=percent(found.level),
+        weight="" if found.pool is None else percent(found.pool.weight),
         acts=measured(shares["acts"]),
         share=percent(shares["from_acts_seen"]),
         outcomes=[_outcome(row, row["name"] in in_days) for row in found.outcomes.to_dicts()],
