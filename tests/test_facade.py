@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -144,3 +145,45 @@ def test_a_misspelt_name_is_told_the_nearest(asked: str, nearest: str) -> None:
 def test_a_name_like_none_is_refused_without_a_guess() -> None:
     with pytest.raises(AttributeError, match=r"has no attribute 'zebra'$"):
         pk.zebra()
+
+
+SMALL = """
+powderkeg: 1
+name: small
+start: 2020-01-01
+years: 1
+actors: {a: {}, b: {}}
+acts: {hit: {tone: hostile}}
+moves: {hits: {who: a, does: hit, to: b, rate: 5 per year}}
+outcomes: {hit: {any: {does: hit}}}
+interventions: {more: {set: {moves.hits.rate: 9 per year}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (lambda s: pk.simulate(s, years="ten", replicates=2), "years: 'ten'"),
+        (lambda s: pk.simulate(s, years=True, replicates=2), "years: True"),
+        (lambda s: pk.simulate(s, replicates=2, workers="two"), "workers: 'two'"),
+        (lambda s: pk.compare(s, years=[], replicates=4), r"years: \[\]"),
+        (lambda s: pk.compare(s, sets="many", replicates=4), "sets: many"),
+        (lambda s: pk.compare(s, level="90", replicates=4), "level: 90"),
+        (lambda s: pk.sweep(s, {"moves.hits.rate": "1 per year:2 per year:2"}, years="ten"), "years: 'ten'"),
+        (lambda s: pk.rare(s, "hit", years="ten"), "years: 'ten'"),
+        (lambda s: pk.load(3), "scenario: int: 3"),
+        (lambda s: pk.rare(3, "hit"), "scenario: int: 3"),
+    ],
+)
+def test_a_slip_in_a_number_is_told_with_its_name(asked: Callable[[pk.Scenario], object], told: str) -> None:
+    """Python's own words name neither: `can't multiply sequence by non-int of type 'float'`."""
+    with pytest.raises(pk.UsageError, match=told):
+        asked(pk.loads(SMALL))
+
+
+def test_a_rare_event_is_asked_of_whatever_means_a_scenario(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL, encoding="utf-8")
+    asked = {"starts": 50, "repetitions": 20, "seed": 1}
+    found = [pk.rare(one, "hit", **asked).probability for one in (file, pk.load(file), pk.compile(file))]
+    assert found[0] is not None and found[0] == found[1] == found[2]

@@ -45,6 +45,7 @@ from powderkeg.scenario import Scenario, digest
 from powderkeg.showing import Plotted, as_html, progress_shown
 from powderkeg.simulate import EVENT_LIMIT, Runs, simulate, stopped_words
 from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.jobs import days_of
 from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.memory import Budget, budget
 from powderkeg.simulate.pieces import made_in_order
@@ -221,7 +222,7 @@ def compare(
     source = model.scenario
     if source is None:
         raise UsageError("a model made from bare arrays has no interventions")
-    days = float(source.years) * YEAR if years is None else years * YEAR
+    days = float(source.years) * YEAR if years is None else days_of(years)
     _check(days, replicates, sets, level)
     chosen = choose(source, source.interventions if interventions is None else interventions, as_typed=True)
     if not chosen:
@@ -266,16 +267,16 @@ def compare(
     )
 
 
-def _check(days: float, replicates: int, sets: int | Sequence[Mapping[str, float]], level: float) -> None:
+def _check(days: float, replicates: int, sets: Any, level: Any) -> None:
     faults = []
     if not (math.isfinite(days) and days > 0):
         faults.append(Fault.at("years", f"{days / YEAR:g}", "more than 0"))
     if not (isinstance(replicates, int) and replicates >= 2):
         faults.append(Fault.at("replicates", str(replicates), "2 or more: one run has no spread"))
-    number = sets if isinstance(sets, int) else len(sets)
-    if number < 2:
+    number = sets if isinstance(sets, int | str) else len(sets)
+    if isinstance(number, str) or number < 2:
         faults.append(Fault.at("sets", str(number), "a whole number from 2 on"))
-    if not 0.0 < level < 1.0:
+    if isinstance(level, str) or not 0.0 < level < 1.0:
         faults.append(Fault.at("level", str(level), "more than 0, less than 1"))
     if faults:
         raise UsageError(faults)

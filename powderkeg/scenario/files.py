@@ -51,6 +51,8 @@ def load(name_or_path: str | Path) -> Scenario:
 
     Raises ScenarioError with every fault of the file, or with one line if there is no such file or no reading it.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise _no_scenario(name_or_path, "the name of a built-in scenario, or the path of a file")
     text = str(name_or_path)
     if isinstance(name_or_path, str) and text in names():
         data = (resources.files("powderkeg") / BUILT_IN / f"{text}.yaml").read_bytes()
@@ -77,8 +79,11 @@ def scenario_of(given: object) -> Scenario:
         return own
     if isinstance(given, str | Path):
         return load(given)
-    expected = "a Scenario, a Model, the name of a built-in scenario, or the path of a file"
-    raise UsageError(Fault.at("scenario", f"{type(given).__name__}: {str(given)[:60]}", expected))
+    raise _no_scenario(given, "a Scenario, a Model, the name of a built-in scenario, or the path of a file")
+
+
+def _no_scenario(given: object, expected: str) -> UsageError:
+    return UsageError(Fault.at("scenario", f"{type(given).__name__}: {str(given)[:60]}", expected))
 
 
 Given = str | Path | Scenario

@@ -257,7 +257,7 @@ def _job(
     if years is not None and days is not None:
         fault("years", "both years and days", "one of them")
     if years is not None:
-        days = years * YEAR
+        days = days_of(years)
     elif days is None:
         scenario = None if isinstance(model, System) else model.scenario
         if scenario is None:
@@ -499,3 +499,10 @@ def _runs(job: _Job, column: Callable[[str], Any], first: int) -> Runs:
         candidates=int(column("n_candidates").sum()),
         origin=first,
     )
+
+
+def days_of(years: object) -> float:
+    """The days of so many years. Raises UsageError for what is no number."""
+    if isinstance(years, bool) or not isinstance(years, int | float | np.number):
+        raise UsageError(Fault.at("years", repr(years), "a number, such as 10 or 0.5"))
+    return float(years) * YEAR

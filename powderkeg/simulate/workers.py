@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from powderkeg.errors import Fault, UsageError
 from powderkeg.simulate.groups import granted
 
 T = TypeVar("T")
@@ -37,7 +38,12 @@ def cores() -> int:
 
 
 def workers_for(pieces: int, asked: int | None) -> int:
-    """Threads for so many pieces: as many as asked for, or one a core, and never more than there are pieces."""
+    """Threads for so many pieces: as many as asked for, or one a core, and never more than there are pieces.
+
+    Raises UsageError for what is no whole number.
+    """
+    if not (asked is None or isinstance(asked, int)):
+        raise UsageError(Fault.at("workers", repr(asked), "a whole number from 1 on"))
     return max(min(asked or cores(), pieces), 1)
 
 

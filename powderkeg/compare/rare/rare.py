@@ -38,10 +38,12 @@ from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
 from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
 from powderkeg.model import Model
-from powderkeg.scenario import digest
+from powderkeg.model import compile as compile_scenario
+from powderkeg.scenario import Given, digest
 from powderkeg.showing import progress_shown
 from powderkeg.simulate import EVENT_LIMIT, TRIAL, blame
 from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.jobs import days_of
 from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.memory import Budget, budget, in_words
 from powderkeg.simulate.pieces import made_in_order
@@ -150,7 +152,7 @@ class Rare:
 
 
 def rare(
-    model: Model,
+    model: Given | Model,
     asked: str | Sequence[Level],
     *,
     years: float | None = None,
@@ -184,6 +186,7 @@ def rare(
     """
     progress = progress_shown(progress, "rare event")
     began = time.perf_counter()
+    model = model if isinstance(model, Model) else compile_scenario(model)
     window = _window(model, years, days, starts, repetitions, seed, level, limit)
     if repetitions < ENOUGH:
         warnings.warn(
@@ -438,7 +441,7 @@ def _window(
             faults.append(Fault.at("days", "nothing", "days or years: bare arrays have no length of their own"))
         else:
             years = float(model.scenario.years)
-    window = days if days is not None else (years or 0.0) * YEAR
+    window = days if days is not None else days_of(years)
     if not faults and not 0.0 < window < 1e7:
         faults.append(Fault.at("days", f"{window:g}", "more than 0, and less than 10,000,000 days"))
     for name, value, least in (("starts", starts, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):

@@ -37,6 +37,7 @@ from powderkeg.scenario import Given, Scenario, digest, edit, paths, scenario_of
 from powderkeg.showing import Plotted, progress_shown
 from powderkeg.simulate import Runs, simulate
 from powderkeg.simulate.checkpoints import JobFolder
+from powderkeg.simulate.jobs import days_of
 from powderkeg.simulate.kept_pieces import points_of
 from powderkeg.simulate.memory import Budget, budget
 from powderkeg.simulate.pieces import made_in_order
@@ -230,7 +231,7 @@ def _pair(scenario: Scenario, path: str, values: object) -> Axis | str:
 
 
 def _days(scenario: Scenario, years: float | None) -> float:
-    days = float(scenario.years) * YEAR if years is None else years * YEAR
+    days = float(scenario.years) * YEAR if years is None else days_of(years)
     if not (math.isfinite(days) and days > 0):
         raise UsageError(Fault.at("years", f"{years}", "more than 0"))
     return days
