@@ -28,7 +28,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from powderkeg.engine.lookups import IS_CHECKED
@@ -86,7 +86,7 @@ class Kept(FunctionCache):
                 return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
             # Numba would import and register all that it can compile first, SciPy's algebra too: half a second for
             # code that is compiled already and asks for memory alone.
-            rtsys.initialize(target_context)  # type: ignore[no-untyped-call]
+            rtsys.initialize(target_context)
             return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # a broken pickle can raise anything
             return None

@@ -18,12 +18,15 @@ from powderkeg.engine.likelihood.design import Shape, Sources, build, starts
 from powderkeg.errors import Fault, UsageError
 from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
 from powderkeg.fit.maximum.newton import Look, Rule, climb
+from powderkeg.hawkes.by_blocks import Blocks, climb_by_blocks
 from powderkeg.hawkes.exact import LinkLayout
 from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import from_arrays
 
-MOST_COEFFICIENTS = 5_000
-"""Coefficients beyond which the Hessian that all types share would not fit into memory or patience."""
+MOST_COEFFICIENTS = 8_000
+"""Coefficients beyond which the second derivatives that standard errors ask for would take more than 2 GB."""
+BY_BLOCKS = 1_000
+"""Coefficients from which the climb looks at curvature type by type."""
 FIRST_EVENTS = 6_000
 """Events of the first look at unknown decays."""
 STEP = 1e-4
@@ -40,7 +43,7 @@ class DayPoint:
     """The best coefficients at given decays.
 
     value, gradient   of the log-likelihood less penalty;  slope (G,) by the log decays, if asked for
-    curvature         (P, P) minus the Hessian as the climb knows it, in the objective's order
+    curvature         minus the Hessian as the climb knows it: (P, P) in the objective's order, or by type
     steepest          square root of the Newton decrement left
     hessian           (P + G, P + G) of the log-likelihood, exact; empty until `DayRows.curved` fills it
     """
@@ -50,7 +53,7 @@ class DayPoint:
     value: float
     gradient: Floats
     slope: Floats
-    curvature: Floats
+    curvature: Floats | Blocks
     steepest: float
     converged: bool
     objective: Objective
@@ -150,10 +153,13 @@ class DayLikelihood:
         """The best coefficients at `decay`, from a point nearby if there is one; `leaning`: with the slope."""
         objective = self.objective(decay, leaning)
         near = start if isinstance(start, DayPoint) else None
+        if self.layout.n_coefficients > BY_BLOCKS:
+            return self._climb_by_blocks(objective, decay, start, leaning)
         begin = (near.a if near is not None else self.start() if start is None else np.asarray(start))[self.place]
         held = self.held[self.place] | self._idle()
         charge = self.penalty[self.place]
         curvature = near.curvature if near is not None else _curvature(objective, begin)
+        assert not isinstance(curvature, Blocks)
 
         def hill(x: Floats, near: Look[None] | None, curved: bool) -> Look[None]:
             value, gradient, _ = objective.evaluate(x, False)
@@ -169,6 +175,49 @@ class DayLikelihood:
             np.zeros((0, 0)),
         )  # fmt: skip
 
+    def _climb_by_blocks(
+        self, objective: Objective, decay: Floats, start: DayPoint | Floats | None, leaning: bool
+    ) -> DayPoint:
+        """As `climb`, for many coefficients; here they stand type after type, as in the layout."""
+        place, n = self.place, self.layout.n_coefficients
+        near = start if isinstance(start, DayPoint) else None
+        begin = near.a if near is not None else self.start() if start is None else np.asarray(start)
+        held = self.held.copy()
+        held[place] |= self._idle()
+
+        def slope(a: Floats) -> tuple[float, Floats]:
+            value, pull, _ = objective.evaluate(a[place], False)
+            gradient = np.zeros(n)
+            gradient[place] = pull
+            return value - float(self.penalty @ a), gradient - self.penalty
+
+        known = near.curvature if near is not None and isinstance(near.curvature, Blocks) else None
+        top = climb_by_blocks(slope, lambda a: self._blocks(objective, a), begin, held, RULE, known)
+        by_decay = self._slope(objective, top.parameters[place]) if leaning else np.zeros(self.layout.n_decays)
+        steepest = max(top.decrement, 0.0) ** 0.5
+        return DayPoint(
+            decay, top.parameters, top.value, top.gradient, by_decay, top.blocks, steepest, steepest < 1e-3, objective,
+            np.zeros((0, 0)),
+        )  # fmt: skip
+
+    def _blocks(self, objective: Objective, a: Floats) -> Blocks:
+        """Minus the second derivatives by each type's own coefficients."""
+        d = self.layout
+        bent = self._bent(objective, a)
+        at = np.empty(d.n_coefficients, np.int64)
+        at[self.place] = np.arange(d.n_coefficients)
+        matrices = []
+        for i in range(d.n_types):
+            own = at[d.of(i)]
+            matrices.append(_positive(-bent[np.ix_(own, own)]))
+        return Blocks(d.start, tuple(matrices))
+
+    def _bent(self, objective: Objective, a: Floats) -> Floats:
+        """(P, P) second derivatives in the objective's order. No parameter is a logarithm, so nothing is added to
+        what the acts bring, whose zeros take no memory as long as nobody writes to them."""
+        slope = self.terms.slopes(np.zeros(0))
+        return objective.seen(slope, slope * a[self.place][self.terms.linear], True)[3]
+
     def rough(self, decay: Floats) -> float:
         """The best value at `decay`."""
         return self.climb(decay).value
@@ -178,7 +227,10 @@ class DayLikelihood:
         background = self.layout.is_background
         alone = self.restrict(None, ~background).climb(decay)
         diagonal = np.zeros(len(background))
-        diagonal[self.place] = np.diag(_curvature(alone.objective, alone.a[self.place]))
+        if self.layout.n_coefficients > BY_BLOCKS:
+            diagonal = np.concatenate([np.diag(one) for one in self._blocks(alone.objective, alone.a).matrix])
+        else:
+            diagonal[self.place] = np.diag(_curvature(alone.objective, alone.a[self.place]))
         result: Floats = np.where(background, 0.0, np.sqrt(np.maximum(diagonal, 0.0)))
         return result
 
@@ -202,7 +254,7 @@ class DayLikelihood:
         n, g = self.layout.n_coefficients, self.layout.n_decays if with_decays else 0
         hessian = np.zeros((n + g, n + g))
         x = point.a[self.place]
-        hessian[np.ix_(self.place, self.place)] = point.objective.evaluate(x, True)[2]
+        hessian[np.ix_(self.place, self.place)] = self._bent(point.objective, point.a)
         for k in range(g):
             ends = []
             for sign in (1.0, -1.0):
@@ -226,6 +278,11 @@ def _curvature(objective: Objective, x: Floats) -> Floats:
     chosen = np.arange(0, n_blocks, every)
     few = replace(objective, rows=_some_blocks(rows, chosen), weight=objective.weight[chosen])
     curvature: Floats = -few.evaluate(x, True)[2] * (n_blocks / max(len(chosen), 1))
+    return _positive(curvature)
+
+
+def _positive(curvature: Floats) -> Floats:
+    """The matrix with nothing next to 0 in its diagonal, which is written over."""
     least = 1e-6 * max(float(curvature.diagonal().max(initial=0.0)), 1e-6)
     np.fill_diagonal(curvature, np.maximum(curvature.diagonal(), least))
     return curvature

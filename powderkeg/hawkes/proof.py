@@ -97,16 +97,17 @@ def _by_day(rows: DayLikelihood, point: DayPoint, free: NDArray[np.bool_]) -> Pr
     if rows.penalty.any():
         return Proof(None, point.steepest, 0.5 * point.steepest**2, True)
     point = rows.curved(point, bool(free.any()))
-    spread = day_spread(rows, point, free)
     p = rows.layout.n_coefficients
     moving = np.flatnonzero((point.a > 1e-12) & ~rows.held)
     slope = point.gradient
     if free.any():
         moving = np.concatenate([moving, p + np.flatnonzero(free)])
         slope = np.concatenate([slope, point.slope])
-    bent = -point.hessian[np.ix_(moving, moving)]
-    some = np.diag(bent) > 1e-12
-    gain, is_top = _left(slope[moving][some], bent[np.ix_(some, some)])
+    some = moving[-np.diag(point.hessian)[moving] > 1e-12]
+    bent = point.hessian[np.ix_(some, some)]
+    gain, is_top = _left(slope[some], np.negative(bent, out=bent))
+    del bent
+    spread = day_spread(rows, point, free)
     gradient = point.steepest
     if free.any():
         asks = np.abs(point.slope) * np.sqrt(np.diag(spread.decays))
@@ -115,14 +116,16 @@ def _by_day(rows: DayLikelihood, point: DayPoint, free: NDArray[np.bool_]) -> Pr
 
 
 def _left(slope: Floats, curvature: Floats) -> tuple[float, bool]:
-    """(what Newton's step would still gain, whether the curvature is positive but for rounding)."""
+    """(what Newton's step would still gain, whether the curvature is positive but for rounding); it is written over."""
     if len(slope) == 0:
         return 0.0, True
     diagonal = np.diag(curvature)
     if (diagonal < 0).any():
         return math.inf, False
     scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-300))
-    scaled = curvature * scale[:, None] * scale[None, :]
+    scaled = curvature
+    scaled *= scale[:, None]
+    scaled *= scale[None, :]
     if (factor := definite(scaled)) is not None:
         step = linalg.cho_solve((factor, True), slope * scale, check_finite=False)
         return 0.5 * float(step @ (slope * scale)), True

@@ -93,46 +93,58 @@ def day_spread(rows: DayLikelihood, point: DayPoint, decays_free: NDArray[np.boo
     """From the whole Hessian over coefficients and free decays."""
     d = rows.layout
     p, g = d.n_coefficients, d.n_decays
-    with_decays = len(point.hessian) > p
-    information = -point.hessian
+    diagonal = -np.diag(point.hessian)
     at_bound = (point.a <= 1e-12) & ~rows.held
     free = np.flatnonzero(~at_bound & ~rows.held)
-    if with_decays:
-        moving = decays_free & (np.abs(np.diag(information)[p:]) > LEAST_CURVATURE)
+    if len(point.hessian) > p:
+        moving = decays_free & (np.abs(diagonal[p:]) > LEAST_CURVATURE)
         free = np.concatenate([free, p + np.flatnonzero(moving)])
-    inverse, kept = _inverse(information[np.ix_(free, free)])
-    free, inverse = free[kept], inverse[np.ix_(kept, kept)]
+    # Thousands of coefficients: a matrix of all is some hundred megabytes, so each is written over.
+    information = point.hessian[np.ix_(free, free)]
+    inverse, kept = _inverse(np.negative(information, out=information))
+    del information
+    if len(kept) < len(free):
+        free, inverse = free[kept], inverse[np.ix_(kept, kept)]
     se, bent, covariance = np.full(p, np.nan), np.full(p, np.nan), np.full((g, g), np.nan)
     coefficients = free < p
     se[free[coefficients]] = np.sqrt(np.diag(inverse)[coefficients])
     logs = np.flatnonzero(~coefficients)
     covariance[np.ix_(free[logs] - p, free[logs] - p)] = inverse[np.ix_(logs, logs)]
-    bound = np.flatnonzero(at_bound & (np.diag(information)[:p] > 0))
-    across = information[np.ix_(bound, free)]
-    bent[bound] = np.diag(information)[bound] - np.einsum("ij,jk,ik->i", across, inverse, across)
+    bound = np.flatnonzero(at_bound & (diagonal[:p] > 0))
+    across = point.hessian[np.ix_(bound, free)]
+    bent[bound] = diagonal[bound] - ((across @ inverse) * across).sum(axis=1)
     bent[~(bent > 0)] = np.nan
 
     def variance(weights: Floats) -> float:
-        w = weights[free[coefficients]]
-        return float(w @ inverse[np.ix_(coefficients, coefficients)] @ w)
+        w = np.where(coefficients, weights[np.where(coefficients, free, 0)], 0.0)
+        return float(w @ inverse @ w)
 
     return StandardErrors(point.a, se, bent, point.gradient, covariance, variance)
 
 
 def _inverse(information: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """(inverse, positions of which something is known); the rest has rows of nan."""
+    """(inverse, positions of which something is known); the rest has rows of nan. The information is written over."""
     n = len(information)
-    diagonal = np.diag(information)
+    diagonal = np.diag(information).copy()
     kept = np.flatnonzero(diagonal > LEAST_CURVATURE)
-    result = np.full((n, n), np.nan)
     if len(kept) == 0:
-        return result, kept
+        return np.full((n, n), np.nan), kept
     scale = 1.0 / np.sqrt(diagonal[kept])
-    scaled = information[np.ix_(kept, kept)] * scale[:, None] * scale[None, :]
+    scaled = information if len(kept) == n else information[np.ix_(kept, kept)]
+    scaled *= scale[:, None]
+    scaled *= scale[None, :]
     if (factor := definite(scaled)) is not None:
-        whole = linalg.cho_solve((factor, True), np.eye(len(kept)), check_finite=False)
-        result[np.ix_(kept, kept)] = whole * scale[:, None] * scale[None, :]
+        whole, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
+        for i in range(len(whole)):
+            whole[i, i + 1 :] = whole[i + 1 :, i]
+        whole *= scale[:, None]
+        whole *= scale[None, :]
+        if len(kept) == n:
+            return whole, kept
+        result = np.full((n, n), np.nan)
+        result[np.ix_(kept, kept)] = whole
         return result, kept
+    result = np.full((n, n), np.nan)
     values, vectors = np.linalg.eigh(scaled)
     flat = values < 1e-9
     # Whatever has a part in a direction without curvature is not known.
@@ -154,5 +166,6 @@ def definite(scaled: Floats) -> Floats | None:
         factor = linalg.cholesky(scaled, lower=True, check_finite=False)
     except linalg.LinAlgError:
         return None
-    share, _ = linalg.lapack.dpocon(factor, float(np.abs(scaled).sum(axis=0).max()), uplo="L")
+    most = float(linalg.lapack.dlange("1", scaled.T))  # its transpose, as LAPACK reads columns, is not copied
+    share, _ = linalg.lapack.dpocon(factor, most, uplo="L")
     return np.asarray(factor) if share > SURE else None
