@@ -1,6 +1,7 @@
 """How well does a fit find answers where actors and courses differ, and what comes of leaving that out?
 
-In: nothing. Out: benchmarks/results/rates_recovery.json, and a table on the screen.
+In: nothing. Out: benchmarks/results/rates_recovery.json, and a table on the screen. What each history gave is kept in
+rates_recovery.rows.jsonl, and more histories go on from there: after a change of the fit, begin `--anew`.
 
     python benchmarks/rates_recovery.py                    # 60 histories a case, some twenty minutes on one core
     python benchmarks/rates_recovery.py --histories 10 --part triads
@@ -25,7 +26,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ from test_build_up import TRUTH as LATE_TRUTH
 from test_fit_rates import PATRONS, RIVALS
 
 RESULTS = Path(__file__).parent / "results" / "rates_recovery.json"
+ROWS = RESULTS.with_suffix(".rows.jsonl")
+Rows = Iterator[tuple[str, dict[str, float]]]
+"""(case, what was found) of one history."""
 HELD = ["mechanisms.*.half_life"]
 TRUE = {"mechanisms.inertia.answers": 0.3, "mechanisms.retaliation.answers": 0.2}
 RATIO = 0.5
@@ -82,64 +86,94 @@ def recovered(fit: Fit, truths: Mapping[str, float]) -> dict[str, float]:
     return row
 
 
-def part_rates(histories: int) -> dict[str, Any]:
+def part_rates(seed: int) -> Rows:
     """Everything, and what is left out."""
-    found: dict[str, list[dict[str, float]]] = {}
     scenario = pk.loads(RIVALS)
-    for seed in range(histories):
-        whole = rivals(seed)
-        for stamp in ("exact", "day"):
-            events = by_day(whole) if stamp == "day" else whole
-            for way, options in WAYS.items():
-                begun = time.process_time()
-                fit = pk.fit(scenario, events, fix=HELD, test_mechanisms=False, **options)
-                row = {"ratio": fit.branching_ratio, "seconds": time.process_time() - begun, "events": len(events)}
-                row |= recovered(fit, TRUE)
-                found.setdefault(f"{stamp}, {way}", []).append(row)
-    return {case: _mean(rows) for case, rows in found.items()}
+    whole = rivals(seed)
+    for stamp in ("exact", "day"):
+        events = by_day(whole) if stamp == "day" else whole
+        for way, options in WAYS.items():
+            begun = time.process_time()
+            fit = pk.fit(scenario, events, fix=HELD, test_mechanisms=False, **options)
+            row = {"ratio": fit.branching_ratio, "seconds": time.process_time() - begun, "events": len(events)}
+            yield f"{stamp}, {way}", row | recovered(fit, TRUE)
 
 
-def part_few(histories: int) -> dict[str, Any]:
+def part_few(seed: int) -> Rows:
     """Few acts a channel and slow answers."""
     model = pk.compile(pk.loads(text(20, 0.013)))
-    found: dict[str, list[dict[str, float]]] = {}
-    for seed in range(histories):
-        times = np.exp(np.random.default_rng(seed).normal(0.0, 1.0, model.n_acts) - 0.5)
-        whole = history(model, times, 365.0, seed)
-        for stamp in ("exact", "day"):
-            events = by_day(whole) if stamp == "day" else whole
-            fit = pk.fit(
-                model, events, baselines="dyad", background="constant", fix=HELD, prior=None, test_mechanisms=False
-            )
-            row = {"events": float(len(events))}
-            for name, truth in TRUTH.items():
-                e = fit.parameters[f"mechanisms.{name}.answers"]
-                row[name] = e.estimate / truth
-                row[f"{name} held"] = float(e.low is not None and e.high is not None and e.low <= truth <= e.high)
-            found.setdefault(stamp, []).append(row)
-    return {case: _mean(rows) for case, rows in found.items()}
+    times = np.exp(np.random.default_rng(seed).normal(0.0, 1.0, model.n_acts) - 0.5)
+    whole = history(model, times, 365.0, seed)
+    for stamp in ("exact", "day"):
+        events = by_day(whole) if stamp == "day" else whole
+        fit = pk.fit(
+            model, events, baselines="dyad", background="constant", fix=HELD, prior=None, test_mechanisms=False
+        )
+        row = {"events": float(len(events))}
+        for name, truth in TRUTH.items():
+            e = fit.parameters[f"mechanisms.{name}.answers"]
+            row[name] = e.estimate / truth
+            row[f"{name} held"] = float(e.low is not None and e.high is not None and e.low <= truth <= e.high)
+        yield stamp, row
 
 
-def part_triads(histories: int) -> dict[str, Any]:
+def part_triads(seed: int) -> Rows:
     """How often nobody's entrapment is needed."""
     model = pk.compile(pk.loads(PATRONS))
     off = pk.edit(model.scenario, {"mechanisms.entrapment.answers": 0})
     bare = pk.compile(off)
     east = {name for name, actor in off.actors.items() if "east" in actor.classes}
-    found: dict[str, list[dict[str, float]]] = {}
-    for seed in range(histories):
-        sender = dict(zip(off.actors, np.random.default_rng([seed, 2]).normal(0.0, 0.7, 6), strict=True))
-        apart = [5.0 if (c.source in east) != (c.target in east) else 1.0 for c in bare.channels]
-        times = np.array([np.exp(sender[c.source]) for c in bare.channels]) * apart
-        events = history(bare, times, 1461.0, seed)
-        for actors in ("alike", "vary"):
-            fit = pk.fit(model, events, actors=actors, baselines="shared", background="constant", fix=HELD, prior=None)
-            row = fit.mechanisms.row(by_predicate=pl.col("mechanism") == "entrapment", named=True)
-            found.setdefault(actors, []).append(
-                {"events": len(events), "answers": row["answers"], "needed_5": float(row["needed_5"]),
-                 "needed_1": float(row["needed_1"])}
-            )  # fmt: skip
-    return {case: _mean(rows) for case, rows in found.items()}
+    sender = dict(zip(off.actors, np.random.default_rng([seed, 2]).normal(0.0, 0.7, 6), strict=True))
+    apart = [5.0 if (c.source in east) != (c.target in east) else 1.0 for c in bare.channels]
+    times = np.array([np.exp(sender[c.source]) for c in bare.channels]) * apart
+    events = history(bare, times, 1461.0, seed)
+    for actors in ("alike", "vary"):
+        fit = pk.fit(model, events, actors=actors, baselines="shared", background="constant", fix=HELD, prior=None)
+        row = fit.mechanisms.row(by_predicate=pl.col("mechanism") == "entrapment", named=True)
+        needed = {f"needed_{share}": float(row[f"needed_{share}"]) for share in (5, 1)}
+        yield actors, {"events": len(events), "answers": row["answers"]} | needed
+
+
+def part_unseen(seed: int) -> Rows:
+    """A fast half-life from all acts, and from a record without a quarter of them."""
+    text_ = RIVALS.replace("answers: 0.3, half_life: 3 days", "answers: 0.3, half_life: 1.4 days")
+    scenario, model = pk.loads(text_), pk.compile(pk.loads(text_))
+    for sd in (0.0, 1.0):
+        sender = dict(zip(scenario.actors, np.random.default_rng(seed).normal(0.0, sd, 5), strict=True))
+        times = np.array([np.exp(sender[c.source]) for c in model.channels])
+        system = model.system._replace(rate=model.system.rate * times)
+        whole = pk.simulate(replace(model, system=system), replicates=1, seed=seed).table()
+        for stamp in ("exact", "day"):
+            acts = by_day(whole) if stamp == "day" else whole
+            record = pk.observe(acts, {"weekday": {"friday": 0.6, "saturday": 0.3, "sunday": 0.2}}, seed=seed)
+            for name, events, reporting in (("all", acts, None), ("seen", record, "weekday")):
+                fit = pk.fit(
+                    scenario,
+                    events,
+                    reporting=reporting,
+                    background="constant",
+                    test_mechanisms=False,
+                    **({"actors": "vary"} if sd else {"actors": "alike", "baselines": "shared"}),
+                )
+                row = {"ratio": fit.branching_ratio}
+                for mechanism in ("inertia", "retaliation"):
+                    for what in ("answers", "half_life"):
+                        row[f"{mechanism} {what}"] = fit.parameters[f"mechanisms.{mechanism}.{what}"].estimate
+                yield f"{'vary' if sd else 'alike'}, {stamp}, {name}", row
+
+
+def part_late(seed: int) -> Rows:
+    """Answers that build up, and what comes of taking them for answers that come at once."""
+    model = pk.compile(pk.loads(TEXT))
+    whole = pk.simulate(model, replicates=1, seed=1000 + seed).table()
+    for stamp in ("exact", "day"):
+        events = by_day(whole) if stamp == "day" else whole
+        for name, text_ in (("late", TEXT), ("at once", AT_ONCE)):
+            fit = pk.fit(
+                pk.loads(text_), events, background="constant", baselines="shared", prior=None, test_mechanisms=False
+            )
+            row = {"ratio": fit.branching_ratio, "log likelihood": fit.log_likelihood}
+            yield f"{stamp}, {name}", row | recovered(fit, LATE_TRUTH)
 
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, Any]:
@@ -154,72 +188,35 @@ def _mean(rows: list[dict[str, float]]) -> dict[str, Any]:
     return {"histories": len(rows)} | means | errors
 
 
-def part_unseen(histories: int) -> dict[str, Any]:
-    """A fast half-life from all acts, and from a record without a quarter of them."""
-    text_ = RIVALS.replace("answers: 0.3, half_life: 3 days", "answers: 0.3, half_life: 1.4 days")
-    scenario, model = pk.loads(text_), pk.compile(pk.loads(text_))
-    found: dict[str, list[dict[str, float]]] = {}
-    for seed in range(1, histories + 1):
-        for sd in (0.0, 1.0):
-            sender = dict(zip(scenario.actors, np.random.default_rng(seed).normal(0.0, sd, 5), strict=True))
-            times = np.array([np.exp(sender[c.source]) for c in model.channels])
-            system = model.system._replace(rate=model.system.rate * times)
-            whole = pk.simulate(replace(model, system=system), replicates=1, seed=seed).table()
-            for stamp in ("exact", "day"):
-                acts = by_day(whole) if stamp == "day" else whole
-                record = pk.observe(acts, {"weekday": {"friday": 0.6, "saturday": 0.3, "sunday": 0.2}}, seed=seed)
-                for name, events, reporting in (("all", acts, None), ("seen", record, "weekday")):
-                    fit = pk.fit(
-                        scenario,
-                        events,
-                        reporting=reporting,
-                        background="constant",
-                        test_mechanisms=False,
-                        **({"actors": "vary"} if sd else {"actors": "alike", "baselines": "shared"}),
-                    )
-                    row = {"ratio": fit.branching_ratio}
-                    for mechanism in ("inertia", "retaliation"):
-                        for what in ("answers", "half_life"):
-                            row[f"{mechanism} {what}"] = fit.parameters[f"mechanisms.{mechanism}.{what}"].estimate
-                    found.setdefault(f"{'vary' if sd else 'alike'}, {stamp}, {name}", []).append(row)
-    return {case: _mean(rows) for case, rows in found.items()}
-
-
-def part_late(histories: int) -> dict[str, Any]:
-    """Answers that build up, and what comes of taking them for answers that come at once."""
-    model = pk.compile(pk.loads(TEXT))
-    asked = {"late": TEXT, "at once": AT_ONCE}
-    found: dict[str, list[dict[str, float]]] = {}
-    for seed in range(histories):
-        whole = pk.simulate(model, replicates=1, seed=1000 + seed).table()
-        for stamp in ("exact", "day"):
-            events = by_day(whole) if stamp == "day" else whole
-            for name, text_ in asked.items():
-                fit = pk.fit(
-                    pk.loads(text_),
-                    events,
-                    background="constant",
-                    baselines="shared",
-                    prior=None,
-                    test_mechanisms=False,
-                )
-                row = {"ratio": fit.branching_ratio, "log likelihood": fit.log_likelihood}
-                row |= recovered(fit, LATE_TRUTH)
-                found.setdefault(f"{stamp}, {name}", []).append(row)
-    return {case: _mean(rows) for case, rows in found.items()}
-
-
 PARTS = {"rates": part_rates, "late": part_late, "few": part_few, "triads": part_triads, "unseen": part_unseen}
+
+
+def kept(part: str, anew: bool) -> dict[int, dict[str, dict[str, float]]]:
+    """Rows of a part by seed and case, as far as they are known."""
+    lines = ROWS.read_text(encoding="utf-8").splitlines() if ROWS.exists() else []
+    if anew:
+        lines = [line for line in lines if json.loads(line)["part"] != part]
+        ROWS.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    known = (json.loads(line) for line in lines)
+    return {one["seed"]: one["cases"] for one in known if one["part"] == part}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--histories", type=int, default=60)
     parser.add_argument("--part", choices=PARTS, action="append")
+    parser.add_argument("--anew", action="store_true", help="forget the histories that are kept")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     for part in asked.part or list(PARTS):
-        found = PARTS[part](asked.histories)
+        rows = kept(part, asked.anew)
+        for seed in range(1, asked.histories + 1):
+            if seed not in rows:
+                rows[seed] = dict(PARTS[part](seed))
+                with ROWS.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"part": part, "seed": seed, "cases": rows[seed]}) + "\n")
+        cases = list(next(iter(rows.values())))
+        found = {case: _mean([row[case] for row in rows.values()]) for case in cases}
         known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
         RESULTS.write_text(json.dumps(known | {part: found}, indent=1) + "\n", encoding="utf-8")
         for case, row in found.items():
