@@ -22,7 +22,8 @@ import numpy as np
 import powderkeg as pk
 from powderkeg.engine.arrays import System
 from powderkeg.engine.likelihood.design import Sources, build
-from powderkeg.fit.likelihood.objective import Data, Terms, prepare
+from powderkeg.fit.likelihood.objective import Data, prepare
+from powderkeg.fit.likelihood.terms import Terms
 
 RESULTS = Path(__file__).parent / "results" / "fit_speed.json"
 ANSWERS = np.array([0.15, 0.15, 0.1, 0.05, 0.05])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from powderkeg.events.table import EventTable
 from powderkeg.fit import Joint
 from powderkeg.fit.joint_law import place_beside, read
 from powderkeg.fit.maximum.bounded import draw_bounded
+from powderkeg.fit.maximum.covariance import _where_fallen
 from powderkeg.reading.stored import seal_of
 
 SCENARIO = """
@@ -147,3 +149,38 @@ def test_a_fitted_scenario_says_as_much_as_its_fit() -> None:
     assert both.height == own.height
     assert both["high_kept"].to_numpy() == pytest.approx(both["high"].to_numpy(), abs=0.04)
     assert both["low_kept"].to_numpy() == pytest.approx(both["low"].to_numpy(), abs=0.04)
+
+
+class Fallen:
+    """A profile that is known: the root of twice its fall, and how often it was looked at."""
+
+    def __init__(self, fall: Callable[[float], float], estimate: float) -> None:
+        self.fall, self.estimate, self.looks = fall, estimate, 0
+
+    def fallen(self, value: float) -> float:
+        self.looks += 1
+        return float(np.sqrt(2.0 * max(self.fall(value), 0.0)))
+
+    def slope(self, value: float) -> float:
+        up = self.fall(value + 1e-7) - self.fall(value - 1e-7)
+        fallen = float(np.sqrt(2.0 * max(self.fall(value), 0.0)))
+        return up / 2e-7 / fallen if fallen > 0 else 0.0
+
+
+@pytest.mark.parametrize(
+    ("fall", "estimate", "begin", "far", "end"),
+    [
+        (lambda v: 0.5 * (v - 2.0) ** 2, 2.0, 2.3, np.inf, 2.0 + 1.645),
+        (lambda v: 3.0 * v, 0.0, 0.02, np.inf, 1.645**2 / 6.0),  # a number at 0, whose likelihood falls straight
+        (lambda v: v - 1.0 - np.log(v), 1.0, 0.4, 1e-9, 0.105680841),  # skewed, towards 0
+        (lambda v: 0.0, 1.0, 2.0, np.inf, np.inf),  # never
+        (lambda v: 1.0 - np.exp(-((v - 1.0) ** 2)), 1.0, 1.5, np.inf, np.inf),  # never so far
+    ],
+)
+def test_the_ends_of_a_profile_are_found_in_a_few_looks(
+    fall: Callable[[float], float], estimate: float, begin: float, far: float, end: float
+) -> None:
+    profile = Fallen(fall, estimate)
+    found = _where_fallen(profile, 1.645, begin, estimate, far)  # type: ignore[arg-type]
+    assert found == pytest.approx(end, rel=2e-5)
+    assert np.isinf(end) or profile.looks <= 7

@@ -16,7 +16,7 @@ from scipy import integrate, stats
 from typer.testing import CliRunner
 
 import powderkeg as pk
-from powderkeg.cli.app import app
+from powderkeg.cli.app import program
 from powderkeg.compare.ranges import drawn_sets
 from powderkeg.errors import FitError, UsageError
 from powderkeg.events import EventTable
@@ -24,8 +24,12 @@ from powderkeg.events.store import write_events
 from powderkeg.fit import Joint
 from powderkeg.fit.checks.expected import expected_acts
 from powderkeg.fit.job import Job, begin
+from powderkeg.fit.known import asked_of
+from powderkeg.fit.laying import lay
 from powderkeg.fit.likelihood.data import read_data
 from powderkeg.fit.likelihood.effects import Differences
+from powderkeg.fit.likelihood.layer import Layer
+from powderkeg.fit.likelihood.problem import carry
 from powderkeg.fit.likelihood.varying_objective import Spread
 from powderkeg.fit.maximum.newton import Rule
 from powderkeg.fit.maximum.varying import VaryingClimber
@@ -94,12 +98,23 @@ def spread_out(climber: VaryingClimber, seed: int = 1) -> Spread:
 # ---------------------------------------------------------------- the bound
 
 
+def week_of(model: pk.Model, events: EventTable) -> Layer:
+    """A source that may show more on one day of the week than on another."""
+    asked, _ = asked_of("weekday", model.scenario, events)
+    assert asked is not None
+    return lay(asked, model, read_data(model, events, None, "refuse", 0.0)[0], events, events.start)
+
+
+@pytest.mark.parametrize("seen", ["all", "week"])
 @pytest.mark.parametrize("stamp", ["exact", "day"])
-def test_gradient_and_hessian_are_those_of_the_value(stamp: str) -> None:
-    events = rivals(3, 0.5)
+def test_gradient_and_hessian_are_those_of_the_value(stamp: str, seen: str) -> None:
+    """Gates (days of the week) stand beside effects in a term: the Hessian has both, and what lies across them."""
+    events, model = rivals(3, 0.5), pk.compile(pk.loads(RIVALS))
     events = by_day(events) if stamp == "day" else events
-    climber = climber_of(pk.compile(pk.loads(RIVALS)), events, Differences(actors=True, courses="class"))
+    layer = week_of(model, events) if seen == "week" else None
+    climber = climber_of(model, events, Differences(actors=True, courses="class"), layer=layer)
     problem = climber.problem
+    assert len(problem.terms.mixed) == 0 if layer is None else len(problem.terms.mixed) > 0
     climber.spread = spread_out(climber)
     vector = begin(problem)
     draw = np.random.default_rng(2)
@@ -309,6 +324,22 @@ def test_rates_of_one_channel_each_are_pooled_by_act_and_still_told_by_move() ->
     assert not any(move.times for move in fit.scenario.moves.values())
 
 
+def test_a_round_begins_where_the_round_before_ended() -> None:
+    """Laws, effects and what is believed of them go along: begun anew, each round took 90 looks and now takes a few."""
+    events, model = by_day(rivals(3, 0.5)), pk.compile(pk.loads(RIVALS))
+    fit = pk.fit(model, events, actors="vary", courses="class", fix=HELD, test_mechanisms=False)
+    again = fit.job.under(fit.problem.shape)
+    assert isinstance(again, VaryingClimber) and isinstance(fit.climber, VaryingClimber)
+    again.begin_at(fit.climber, fit.solution)
+    start = carry(fit.problem, fit.solution.vector, again.problem)
+    assert again.spread.sd == pytest.approx(fit.climber.spread.sd, rel=1e-12)
+    assert again.spread.variance == pytest.approx(fit.climber.spread.variance, rel=1e-9)
+    assert start[again.problem.effect_places] == pytest.approx(fit.solution.vector[fit.problem.effect_places])
+    top = again.climb(start, again.problem.held)
+    assert top.log_posterior == pytest.approx(fit.solution.log_posterior, abs=5e-3)
+    assert top.vector == pytest.approx(fit.solution.vector, abs=5e-3)
+
+
 def test_differences_and_what_a_source_shows_are_checked_together() -> None:
     """The checks pose the fit anew with every channel at its own rate: what the source shows must come along."""
     fit = pk.fit(pk.loads(RIVALS), by_day(rivals(3, 0.8)), actors="vary", background="constant", fix=HELD,
@@ -446,7 +477,7 @@ def test_the_command_tells_what_differs(tmp_path: Path) -> None:
     write_events(rivals(3, 0.8), tmp_path / "events.parquet")
     out = tmp_path / "fitted.yaml"
     done = CliRunner().invoke(
-        app,
+        program(),
         ["fit", str(tmp_path / "rivals.yaml"), str(tmp_path / "events.parquet"), "--actors", "vary", "--courses",
          "class", "--fix", "mechanisms.*.half_life", "--no-checks", "--json", "--out", str(out),
          "--report", str(tmp_path / "report")],
@@ -458,7 +489,7 @@ def test_the_command_tells_what_differs(tmp_path: Path) -> None:
     assert "moves.threats.rate" in told["parameters"]
     assert {"effects.svg", "courses.svg"} <= {path.name for path in (tmp_path / "report").iterdir()}
     assert "What differs" in (tmp_path / "report" / "fit.html").read_text(encoding="utf-8")
-    run = CliRunner().invoke(app, ["run", str(out), "--replicates", "5", "--out", str(tmp_path / "run")])
+    run = CliRunner().invoke(program(), ["run", str(out), "--replicates", "5", "--out", str(tmp_path / "run")])
     assert run.exit_code == 0, run.output
 
 

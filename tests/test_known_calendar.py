@@ -12,7 +12,8 @@ from fit_systems import Builder
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day_steps import next_day, same_day
 from powderkeg.engine.likelihood.design import Calendar, Design, build
-from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
+from powderkeg.fit.likelihood.objective import Data, Objective, prepare
+from powderkeg.fit.likelihood.terms import Terms
 
 DAYS = 40.0
 MU, THETA, ECHO, B = np.array([0.5, 0.3]), 0.4, 0.2, 0.7

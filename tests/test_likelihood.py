@@ -18,7 +18,8 @@ from powderkeg.engine.likelihood.day_steps import same_day
 from powderkeg.engine.likelihood.day_value import evaluate_days
 from powderkeg.engine.likelihood.design import build
 from powderkeg.engine.likelihood.filtered_facts import drift
-from powderkeg.fit.likelihood.objective import Data, Objective, Terms, no_beliefs, prepare, prepare_hidden
+from powderkeg.fit.likelihood.objective import Data, Objective, no_beliefs, prepare, prepare_hidden
+from powderkeg.fit.likelihood.terms import Terms
 from powderkeg.fit.maximum.newton import Maximum, maximise
 
 

@@ -22,7 +22,8 @@ import pytest
 from scipy import optimize
 
 from powderkeg.engine.likelihood.design import Shape, Sources, build
-from powderkeg.fit.likelihood.objective import Data, Terms, prepare
+from powderkeg.fit.likelihood.objective import Data, prepare
+from powderkeg.fit.likelihood.terms import Terms
 from powderkeg.model import from_arrays
 
 DATA = Path(os.environ.get("POWDERKEG_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

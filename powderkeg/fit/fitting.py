@@ -253,7 +253,7 @@ def _highest(
     if job.layer is not None:
         tell(0.8, "what the source shows")
         shape = climber.problem.shape
-        job, climber, solution = settle(job, lambda one: one.under(shape), (climber.problem, solution.vector), True)
+        job, climber, solution = settle(job, lambda one: one.under(shape), (climber, solution), True)
     if not np.isfinite(solution.log_likelihood):
         raise FitError(
             "the likelihood is 0 wherever it was tried; look at events.unexplained and the scenario's guards"

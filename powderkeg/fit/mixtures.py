@@ -184,9 +184,10 @@ class DelaySearch:
         problem, shape, parts = made[1].problem, made[1].problem.shape, sorted(parts)
         job, posed = self._posed(made, name, parts)
         vector = _begun(problem, made[2].vector, posed.problem, name, parts)
+        posed.begin_at(made[1], made[2])
         if job.layer is None:
             return job, posed, posed.climb(vector, posed.problem.held)
-        return settle(job, lambda one: one.under(shape), (posed.problem, vector), True)
+        return settle(job, lambda one: one.under(shape), (posed, replace(made[2], vector=vector)), True)
 
     def _posed(self, made: Made, name: str, parts: Parts) -> tuple[Job, Climber]:
         """The job with these half-lives of a mechanism, and its likelihood."""
@@ -239,8 +240,6 @@ def _begun(old: Problem, vector: Floats, new: Problem, name: str, parts: Parts) 
     start = carry(old, vector, new)
     if new.shape is old.shape:
         start[new.shape_places] = vector[old.shape_places]
-    if new.varying is not None and old.varying is not None and new.varying.count == old.varying.count:
-        start[new.effect_places] = vector[old.effect_places]
     place = {p.path: p.place for p in new.parameters}
     lone = len(parts) == 1
     for k, (days, answers) in enumerate(parts, start=1):

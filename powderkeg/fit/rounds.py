@@ -22,7 +22,7 @@ from powderkeg.fit.checks.expected import classes_of, expected_acts
 from powderkeg.fit.job import Job, begin
 from powderkeg.fit.likelihood.layer import MOST_UNSEEN, SETTLED, Layer
 from powderkeg.fit.likelihood.objective import pieces_of_time
-from powderkeg.fit.likelihood.problem import Problem, carry
+from powderkeg.fit.likelihood.problem import carry
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.ratios import ratio
 
@@ -102,15 +102,15 @@ def acts_told(climber: Climber, vector: Floats) -> tuple[Ints, Floats, Floats]:
     return key[order], np.clip(rows.acts - repeated, 0.0, rows.acts)[order], rows.acts[order]
 
 
-def settle(job: Job, make: Make, start: tuple[Problem, Floats] | None, whole: bool) -> tuple[Job, Climber, Solution]:
+def settle(job: Job, make: Make, start: tuple[Climber, Solution] | None, whole: bool) -> tuple[Job, Climber, Solution]:
     """The job with its layer settled under one course of the background.
 
     make   the climber of a job
-    start  a problem and a vector to begin at; None begins anew
+    start  a climber and where it ended, to begin at; None begins anew
     whole  whether half-lives are climbed in every round, or held where they start
     """
     climber = make(job)
-    vector = begin(climber.problem) if start is None else carried(*start, climber.problem)
+    vector = begin(climber.problem) if start is None else _after(*start, climber)
     for round_ in range(MOST_ROUNDS):
         if whole:
             solution = climber.climb(vector, climber.problem.held)
@@ -124,13 +124,15 @@ def settle(job: Job, make: Make, start: tuple[Problem, Floats] | None, whole: bo
         if move < SETTLED or round_ == MOST_ROUNDS - 1:
             break
         job = replace(job, layer=layer)
-        old, climber = climber.problem, make(job)
-        vector = carried(old, solution.vector, climber.problem)
+        old, climber = climber, make(job)
+        vector = _after(old, solution, climber)
     return job, climber, solution
 
 
-def carried(old: Problem, vector: Floats, new: Problem) -> Floats:
-    """A parameter vector as the start of the same problem around another layer."""
+def _after(before: Climber, solution: Solution, climber: Climber) -> Floats:
+    """Where to begin the same problem around another layer, once a climb of the one before ended at a solution."""
+    climber.begin_at(before, solution)
+    old, new, vector = before.problem, climber.problem, solution.vector
     start = carry(old, vector, new)
     for p in new.parameters:
         if p.path.startswith("reporting.") and p.kind == "factor":

@@ -16,7 +16,8 @@ from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.engine.likelihood.day import DayRows as PassRows
 from powderkeg.engine.likelihood.design import Shape, Sources, build, starts
 from powderkeg.errors import Fault, UsageError
-from powderkeg.fit.likelihood.objective import Data, Objective, Terms, prepare
+from powderkeg.fit.likelihood.objective import Data, Objective, prepare
+from powderkeg.fit.likelihood.terms import Terms
 from powderkeg.fit.maximum.newton import Look, Rule, climb
 from powderkeg.hawkes.by_blocks import Blocks, climb_by_blocks
 from powderkeg.hawkes.exact import LinkLayout

@@ -287,6 +287,7 @@ def build(
         [terms.add(int(q), int(k[0]), apart[int(k[5])]) for q, k in zip(ground_pair, grounds, strict=True)], np.int64
     )
     pair_term = np.array([terms.add(q, 0) for q in range(len(pairs))], np.int64)
+    term_linear, term_factor, x_start, x_index, x_value = terms.listed()
     effect_start, effect_fact, effect_level = sure_effects(system, n_acts)
     dep_start, dep_pair, dep_stride = pairs.dependents()
     pair_group_start, pair_group = by_owner(group_pair, len(pairs))
@@ -329,11 +330,11 @@ def build(
         feed_mass=feed_mass,
         kernel_start=system.kernel_start.astype(np.int64),
         kernel_share=system.kernel_share.astype(np.float64),
-        term_linear=np.array(terms.linear, np.int64),
-        term_factor=np.array(terms.factor),
-        x_start=starts(terms.counts),
-        x_index=np.array(terms.index, np.int64),
-        x_value=np.array(terms.value, np.float64),
+        term_linear=term_linear,
+        term_factor=term_factor,
+        x_start=x_start,
+        x_index=x_index,
+        x_value=x_value,
         cell_time=cell_time,
         cell_value=cell_value,
         cell_shape=cell_shape,
@@ -522,38 +523,68 @@ class _Pairs:
 
 
 class _Terms:
-    """The list of terms as it grows."""
+    """The list of terms as it grows. Entries of a term are listed in the order in which they are added."""
 
     def __init__(self, pairs: _Pairs, n_factors: int, basis: Floats) -> None:
         self.pairs, self.n_factors, self.basis = pairs, n_factors, basis
-        self.linear: list[int] = []
-        self.factor: list[float] = []
-        self.counts: list[int] = []
-        self.index: list[int] = []
-        self.value: list[float] = []
-        self.known: dict[int, list[tuple[float, dict[int, float]]]] = {}
+        self.n_terms = 0
+        self.linear: list[Ints] = []
+        self.factor: list[Floats] = []
+        self.entries: list[tuple[Ints, Ints, Floats]] = []
+        """(term, log parameter, times) of entries."""
+        self.known: dict[tuple[int, bool], tuple[Floats, list[tuple[Ints, Ints, Floats]]]] = {}
 
     def add(self, q: int, parameter: int, effects: tuple[Ints, Ints] | None = None) -> int:
         """Terms for every configuration of pair `q`; returns the first one's number.
 
         effects  of a background, for which each is listed for every row of the shape: its own levels and courses
         """
-        first = len(self.linear)
-        if q not in self.known:
-            self.known[q] = self.pairs.configurations(q)
-        after = self.n_factors + self.basis.shape[1]
-        for fixed, free in self.known[q]:
-            for h, row in enumerate(self.basis if effects is not None else self.basis[:1] * 0.0):
-                here = dict(free)
-                for s in np.flatnonzero(row):
-                    here[self.n_factors + int(s)] = float(row[s])
-                if effects is not None:
-                    here.update(
-                        {after + int(k): 1.0 for k in effects[0]} | {after + h + int(k): 1.0 for k in effects[1]}
-                    )
-                self.linear.append(parameter)
-                self.factor.append(fixed)
-                self.counts.append(len(here))
-                self.index.extend(here)
-                self.value.extend(here.values())
+        first = self.n_terms
+        if (q, effects is not None) not in self.known:
+            self.known[q, effects is not None] = self._gates(q, effects is not None)
+        fixed, entries = self.known[q, effects is not None]
+        n = len(fixed)
+        self.n_terms += n
+        self.linear.append(np.full(n, parameter, np.int64))
+        self.factor.append(fixed)
+        self.entries += [(first + term, index, value) for term, index, value in entries]
+        if effects is not None:
+            after, row = self.n_factors + self.basis.shape[1], np.arange(n) % len(self.basis)
+            for each, moves in ((effects[0], 0), (effects[1], 1)):
+                if len(each):
+                    index = after + moves * row[:, None] + each[None, :]
+                    term = np.repeat(np.arange(first, first + n), len(each))
+                    self.entries.append((term, index.ravel(), np.ones(len(term))))
         return first
+
+    def _gates(self, q: int, by_row: bool) -> tuple[Floats, list[tuple[Ints, Ints, Floats]]]:
+        """(fixed factor of each term of a pair, entries of free factors and of the shape), terms counted from 0.
+
+        by_row  whether each configuration is listed for every row of the shape
+        """
+        known = self.pairs.configurations(q)
+        n_rows = len(self.basis) if by_row else 1
+        fixed = np.repeat(np.array([one for one, _ in known], np.float64), n_rows)
+        config = np.repeat(np.arange(len(known)), [len(free) for _, free in known])
+        factor = np.array([k for _, free in known for k in free], np.int64)
+        power = np.array([value for _, free in known for value in free.values()], np.float64)
+        row = np.arange(n_rows)
+        entries = []
+        if len(factor):
+            term = (config[:, None] * n_rows + row[None, :]).ravel()
+            entries.append((term, np.repeat(factor, n_rows), np.repeat(power, n_rows)))
+        if by_row and self.basis.any():
+            at, column = np.nonzero(self.basis)
+            term = (np.arange(len(known))[:, None] * n_rows + at[None, :]).ravel()
+            index = np.tile(self.n_factors + column, len(known))
+            entries.append((term, index, np.tile(self.basis[at, column], len(known))))
+        return fixed, entries
+
+    def listed(self) -> tuple[Ints, Floats, Ints, Ints, Floats]:
+        """(linear parameter, fixed factor) of every term, and its entries: (start, log parameter, times)."""
+        none = np.zeros(0, np.int64)
+        term, index = (np.concatenate([none, *(one[k] for one in self.entries)]) for k in (0, 1))
+        value = np.concatenate([np.zeros(0), *(one[2] for one in self.entries)])
+        start, order = by_owner(term, self.n_terms)
+        linear, factor = np.concatenate([none, *self.linear]), np.concatenate([np.zeros(0), *self.factor])
+        return linear, factor, start, index[order].astype(np.int64), value[order]

@@ -212,12 +212,12 @@ def _jumps(
     """Piece -> (keys, masses) that the acts at its start (of its day) add; `now`: to their own day."""
     _, channel, worth, number = causes_in_time(data, now)
     sizes = np.diff(source.start)[channel]
-    entry = np.concatenate([np.arange(source.start[c], source.start[c + 1]) for c in channel] or [np.zeros(0)])
+    entry = np.arange(sizes.sum()) + np.repeat(source.start[channel] - (np.cumsum(sizes) - sizes), sizes)
     at = np.repeat(piece, sizes)
-    cells, where = np.unique(at * n_keys + source.key[entry.astype(np.int64)], return_inverse=True)
-    weight = source.mass[entry.astype(np.int64)]
+    cells, where = np.unique(at * n_keys + source.key[entry], return_inverse=True)
+    weight = source.mass[entry]
     if data.worth is not None:  # further reports come from the reports, answers from what those stand for
-        repeats = d.mechanism_repeats[d.group_mechanism[source.group[source.key[entry.astype(np.int64)]]]] > 0
+        repeats = d.mechanism_repeats[d.group_mechanism[source.group[source.key[entry]]]] > 0
         weight = weight * np.where(repeats, np.repeat(number >= 0, sizes), np.repeat(worth, sizes))
     mass = np.bincount(where, weights=weight, minlength=len(cells)).astype(np.float64)
     pieces = cells // n_keys

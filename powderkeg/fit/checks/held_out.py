@@ -123,6 +123,7 @@ def held_out(
         climber = part.under(_epochs_before(fit, first)) if name == "epochs" else part.climber(name)
     except FitError:
         return None
+    climber.begin_at(fit.climber, fit.solution)
     start = carry(fit.problem, fit.solution.vector, climber.problem)
     solution = climber.climb(start, climber.problem.held)
     if not np.isfinite(solution.log_likelihood):

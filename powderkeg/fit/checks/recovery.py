@@ -169,8 +169,9 @@ def _refitted(job: Job, fit: Fit) -> tuple[Climber, Solution]:
     shape = fit.problem.shape
     if job.layer is not None:
         begun = replace(job, layer=job.layer.anew())
-        return settle(begun, lambda one: one.under(shape), (fit.problem, fit.solution.vector), True)[1:]
+        return settle(begun, lambda one: one.under(shape), (fit.climber, fit.solution), True)[1:]
     climber = job.under(shape)
+    climber.begin_at(fit.climber, fit.solution)
     start = carry(fit.problem, fit.solution.vector, climber.problem)
     return climber, climber.climb(start, climber.problem.held)
 

@@ -88,6 +88,10 @@ class EffectBlock:
         """Numbers that its variance is learnt from: a course's mean is none."""
         return len(self.labels) * (self.rows - 1) if self.rows else self.count
 
+    def is_like(self, other: EffectBlock) -> bool:
+        """Whether its effects are the same ones, wherever they stand."""
+        return (self.name, self.labels, self.rows) == (other.name, other.labels, other.rows)
+
     def structure(self) -> Floats:
         """(count, count) quadratic form of its law, per unit of precision."""
         if not self.rows:
@@ -121,6 +125,17 @@ class Varying:
     @property
     def count(self) -> int:
         return self.effects.many
+
+
+def shared_effects(blocks: Sequence[EffectBlock], others: Sequence[EffectBlock]) -> tuple[Ints, Ints]:
+    """(number among `blocks`, number among `others`) of every effect that both have."""
+    here, there = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for block in blocks:
+        for other in others:
+            if other.is_like(block):
+                here.append(block.first + np.arange(block.count))
+                there.append(other.first + np.arange(block.count))
+    return np.concatenate(here), np.concatenate(there)
 
 
 def check_differences(actors: str, courses: str) -> None:

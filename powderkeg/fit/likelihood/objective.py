@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, special
+from scipy import special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import DayRows, day_pass
@@ -23,6 +23,7 @@ from powderkeg.engine.likelihood.design import Design
 from powderkeg.engine.likelihood.exact import Rows, bend_rows, evaluate_rows, exact_pass
 from powderkeg.engine.likelihood.exact_filtered import count_steps, hidden_pass
 from powderkeg.engine.likelihood.filtered_facts import Drift
+from powderkeg.fit.likelihood.terms import Terms
 
 
 class Unseen(NamedTuple):
@@ -116,65 +117,6 @@ def causes_in_time(data: Data, now: bool = False) -> tuple[Floats, Ints, Floats,
     worth = np.concatenate([worth, mass[piece, channel]])
     number = np.concatenate([number, np.full(len(at), -1)])
     return time[order], every[order].astype(np.int64), worth[order], number[order]
-
-
-class Terms:
-    """Coefficients of the terms and how they move with the parameters."""
-
-    def __init__(self, design: Design, n_linear: int, n_log: int) -> None:
-        self.linear, self.factor = design.term_linear, design.term_factor
-        self.x_start, self.x_index, self.x_value = design.x_start, design.x_index, design.x_value
-        self.n_linear, self.n_log = n_linear, n_log
-        self.x = sparse.csr_matrix(
-            (self.x_value, self.x_index, self.x_start), shape=(len(self.linear), n_log), dtype=np.float64
-        )
-        self.by_linear = sparse.csr_matrix(
-            (np.ones(len(self.linear)), (self.linear, np.arange(len(self.linear)))), shape=(n_linear, len(self.linear))
-        )
-        self.owner = np.repeat(np.arange(len(self.linear)), np.diff(self.x_start))
-        self.crossing = self.linear[self.owner] * n_log + self.x_index
-        first, second = _together(self.x_start)
-        self.both_value = self.x_value[first] * self.x_value[second]
-        self.both_owner = self.owner[first]
-        self.both = self.x_index[first] * n_log + self.x_index[second]
-
-    def slopes(self, log: Floats) -> Floats:
-        """(T,) coefficient per unit of the linear parameter."""
-        result: Floats = self.factor * np.exp(self.x @ log) if self.n_log else self.factor.copy()
-        return result
-
-    def chain(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
-        """Gradient of sum(pull * coefficient) in (linear, log) parameters."""
-        by_linear = np.bincount(self.linear, weights=pull * slope, minlength=self.n_linear)
-        by_log = np.bincount(
-            self.x_index, weights=self.x_value * (pull * coefficient)[self.owner], minlength=self.n_log
-        )
-        return np.concatenate([by_linear, by_log])
-
-    def bend(self, pull: Floats, slope: Floats, coefficient: Floats) -> Floats:
-        """Second derivative of sum(pull * coefficient)."""
-        n, n_log = self.n_linear, self.n_log
-        hessian = np.zeros((n + n_log, n + n_log))
-        if n_log:
-            across = self.x_value * (pull * slope)[self.owner]
-            cross = np.bincount(self.crossing, weights=across, minlength=n * n_log).reshape(n, n_log)
-            hessian[:n, n:] = cross
-            hessian[n:, :n] = cross.T
-            within = self.both_value * (pull * coefficient)[self.both_owner]
-            hessian[n:, n:] = np.bincount(self.both, weights=within, minlength=n_log**2).reshape(n_log, n_log)
-        return hessian
-
-
-def _together(start: Ints) -> tuple[Ints, Ints]:
-    """(one, other) entry for all pairs of entries of one term, each with itself too.
-
-    start  (T + 1,) where the entries of each term begin
-    """
-    size = np.diff(start)
-    width = np.repeat(size, size)  # of the term of each entry
-    one = np.repeat(np.arange(len(width)), width)
-    along = np.arange(len(one)) - np.repeat(np.cumsum(width) - width, width)
-    return one, np.repeat(start[:-1], size)[one] + along
 
 
 class Likelihood(Protocol):

@@ -31,10 +31,11 @@ from powderkeg.engine.likelihood.design import (
 )
 from powderkeg.engine.likelihood.filtered_facts import is_hidden
 from powderkeg.errors import Fault, FitError, UsageError, argument, nearest_name
-from powderkeg.fit.likelihood.effects import Differences, Varying, make_varying, pool_rates
+from powderkeg.fit.likelihood.effects import Differences, Varying, make_varying, pool_rates, shared_effects
 from powderkeg.fit.likelihood.layer import Layer
-from powderkeg.fit.likelihood.objective import Data, Terms
+from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.parameter import FitParameter
+from powderkeg.fit.likelihood.terms import Terms
 from powderkeg.model import Model
 from powderkeg.model.parting import part_of, part_path
 from powderkeg.units import LN2
@@ -224,7 +225,7 @@ def pose(
         system=system,
         data=data,
         design=design,
-        terms=Terms(design, counts.linear, counts.factors + counts.shape),
+        terms=Terms(design, counts.linear, counts.factors + counts.shape, counts.factors),
         parameters=parameters,
         shape=shape,
         start=start,
@@ -544,4 +545,7 @@ def carry(old: Problem, vector: Floats, new: Problem) -> Floats:
         start[b.place] = vector[place[b.path]] if b.path in place else start[b.place]
         if b.free and b.kind in ("rate", "answers"):
             start[b.place] = max(start[b.place], 1e-6 / new.data.days if b.kind == "rate" else 1e-3)
+    if old.varying is not None and new.varying is not None:
+        own, known = shared_effects(new.varying.blocks, old.varying.blocks)
+        start[new.effect_places.start + own] = vector[old.effect_places.start + known]
     return start

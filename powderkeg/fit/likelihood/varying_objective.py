@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.fit.likelihood.effects import ANCHOR, CHANNEL, DYAD, EffectBlock, Varying
+from powderkeg.fit.likelihood.effects import ANCHOR, CHANNEL, DYAD, EffectBlock, Varying, shared_effects
 from powderkeg.fit.likelihood.objective import Objective
 from powderkeg.fit.likelihood.problem import Problem
 
@@ -69,10 +69,9 @@ class Laws:
         self.anchors = [block.anchor() for block in self.blocks]
         terms = problem.terms
         first = problem.effect_places.start - problem.n_linear
-        owner = np.repeat(np.arange(len(terms.linear)), np.diff(terms.x_start))
-        own = np.flatnonzero(terms.x_index >= first)
-        self.n_terms = len(terms.linear)
-        self.pair_term, self.pair_one, self.pair_other = _pairs(owner[own], terms.x_index[own] - first)
+        self.n_terms, self.kind = len(terms.linear), terms.kind
+        own = np.flatnonzero(terms.shape.index >= first)
+        self.pair_kind, self.pair_one, self.pair_other = _pairs(terms.shape.owner[own], terms.shape.index[own] - first)
 
     @property
     def finest(self) -> EffectBlock | None:
@@ -101,10 +100,18 @@ class Laws:
 
     def variance(self, covariance: Floats) -> Floats:
         """(T,) variance of the log rate of every term."""
-        found = np.bincount(
-            self.pair_term, weights=covariance[self.pair_one, self.pair_other], minlength=self.n_terms
-        ).astype(np.float64)
-        return np.maximum(found, 0.0)
+        both = covariance[self.pair_one, self.pair_other]
+        found = np.bincount(self.pair_kind, weights=both, minlength=int(self.kind.max(initial=-1)) + 1)
+        return np.asarray(np.maximum(found, 0.0)[self.kind], np.float64)
+
+    def taken(self, spread: Spread, blocks: tuple[EffectBlock, ...], found: Spread) -> Spread:
+        """A spread with what was found for blocks of another problem, as far as these are the same."""
+        sd, covariance = spread.sd, spread.covariance.copy()
+        known = {block.name: one for block, one in zip(blocks, found.sd, strict=True)}
+        sd = np.array([known.get(block.name, one) for block, one in zip(self.blocks, sd, strict=True)])
+        own, old = shared_effects(self.blocks, blocks)
+        covariance[np.ix_(own, own)] = found.covariance[np.ix_(old, old)]
+        return Spread(sd, covariance, 0.0, self.variance(covariance))
 
     def edf(self, spread: Spread) -> Floats:
         """(blocks,) effective degrees of freedom: how many numbers the events make of each block."""
@@ -130,7 +137,7 @@ class Laws:
 
 
 def _pairs(owner: Ints, index: Ints) -> tuple[Ints, Ints, Ints]:
-    """(term, effect, other effect) for every pair of effects that stand in one term."""
+    """(owner, effect, other effect) for every pair of effects of one owner."""
     order = np.argsort(owner, kind="stable")
     owner, index = owner[order], index[order]
     terms, begin, count = np.unique(owner, return_index=True, return_counts=True)
@@ -198,24 +205,27 @@ class VaryingObjective:
         value = self.own + self.plain.constant - float(exposure @ (lifted * linear))
         gradient = terms.chain(-exposure, lifted, lifted * linear)
         n = len(parameters)
-        hessian, pulls = np.zeros((n, n)), -exposure * lifted
+        hessian: Floats | None = None
+        pulls = -exposure * lifted
         for share, times in self.sides:
             moved = slope if times is None else slope * times
             seen, by, pull, bent = self.plain.seen(moved, moved * linear, curved)
             if not np.isfinite(seen):
-                return -np.inf, gradient, hessian
+                return -np.inf, gradient, np.zeros((n, n))
             value += share * seen
             gradient += share * by
             if curved:
-                hessian += share * bent
+                bent *= share
+                hessian = bent if hessian is None else np.add(hessian, bent, out=hessian)
                 pulls += share * pull * moved
         at = self.laws.places
         away = self.precision @ parameters[at]
         value += float(self.tilt @ parameters[at]) - 0.5 * float(parameters[at] @ away)
         gradient[at] += self.tilt - away
-        if curved:
-            hessian += terms.bend(pulls, np.ones_like(pulls), linear)
-            hessian[at, at] -= self.precision
+        if hessian is None:
+            return float(value), gradient, np.zeros((n, n))
+        hessian += terms.bend(pulls, np.ones_like(pulls), linear)
+        hessian[at, at] -= self.precision
         return float(value), gradient, hessian
 
     def decay_gradient(self, parameters: Floats, kernel_start: Ints) -> Floats:
@@ -239,11 +249,13 @@ def _inverse(matrix: Floats) -> tuple[Floats, float]:
     """(inverse of a positive definite matrix, log determinant of the inverse); eigenvalues are kept above 0."""
     scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-8))
     scaled = matrix * scale[:, None] * scale[None, :]
-    try:
-        factor = linalg.cho_factor(scaled, lower=True, check_finite=False)
-        inverse = linalg.cho_solve(factor, np.eye(len(scale)), check_finite=False)
-        log_det = -2.0 * float(np.log(np.diag(factor[0])).sum())
-    except linalg.LinAlgError:
+    factor, failed = linalg.lapack.dpotrf(scaled, lower=1)
+    if not failed:
+        log_det = -2.0 * float(np.log(np.diag(factor)).sum())
+        below, _ = linalg.lapack.dpotri(factor, lower=1)
+        inverse = np.tril(below)
+        inverse += np.tril(inverse, -1).T
+    else:
         values, vectors = linalg.eigh(scaled)
         values = np.maximum(values, 1e-4)
         inverse, log_det = (vectors / values) @ vectors.T, -float(np.log(values).sum())

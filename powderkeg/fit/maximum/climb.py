@@ -100,7 +100,7 @@ class Climber:
         return self.drift is not None
 
     def begin_at(self, other: Climber, solution: Solution) -> None:
-        """Told before a climb that begins where another one ended; only draws of unknown days make use of it."""
+        """Told before a climb that begins where that of another climber ended."""
 
     def finish(self, solution: Solution, held: NDArray[np.bool_]) -> Solution:
         """What is left to do once a solution is the one that is kept: nothing, where every day is known."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, optimize
+from scipy import linalg
 
 from powderkeg.engine.arrays import Floats
 from powderkeg.fit.maximum.climb import Climber, Solution
@@ -21,6 +21,11 @@ STEP = 1e-4
 """Relative step of finite differences."""
 FARTHEST = 1.0
 """Most that a logarithm is taken to follow a parameter whose profile is drawn."""
+CLOSE = 1e-3
+"""Share of what a profile is to fall by within which one more step, unseen, ends the search: right to its square."""
+MOST_LOOKS = 40
+MOST_FARTHER = 3.0
+"""Most that the distance from the estimate grows in a step, in shares of it, while no value is known to be too far."""
 FLAT_DIRECTION = 1e-7
 """Eigenvalue of the scaled information below which its direction is not identified."""
 
@@ -184,21 +189,38 @@ def profile_interval(
     """Values of a linear parameter at which twice the log likelihood falls by z^2; half-lives and beliefs are held."""
     profile = _Profile(climber, solution, held, place)
     estimate = float(solution.vector[place])
-    target = profile.at(estimate) - 0.5 * z * z
     low = 0.0
+    step = spread if spread is not None and spread > 0 else max(0.1 * estimate, _first_step(climber, solution, place))
     if estimate > 1e-9:
         tiny = min(1e-9, 1e-3 * estimate)
-        if profile.at(tiny) < target:
-            low = float(optimize.brentq(lambda v: profile.at(v) - target, tiny, estimate, rtol=1e-3, xtol=1e-10))
-    step = spread if spread is not None and spread > 0 else max(0.1 * estimate, _first_step(climber, solution, place))
-    high = estimate + z * step
-    for _ in range(60):
-        if profile.at(high) < target:
-            break
-        high = estimate + 1.6 * (high - estimate)
-    else:
-        return low, float("inf")
-    return low, float(optimize.brentq(lambda v: profile.at(v) - target, estimate, high, rtol=1e-3, xtol=1e-10))
+        if profile.fallen(tiny) > z:
+            low = _where_fallen(profile, z, max(estimate - z * step, 0.1 * estimate), estimate, tiny)
+    return low, _where_fallen(profile, z, estimate + z * step, estimate, float("inf"))
+
+
+def _where_fallen(profile: _Profile, z: float, begin: float, near: float, far: float) -> float:
+    """The value between `near` and `far` at which the profile has fallen by z, by Newton's steps from `begin`.
+
+    The root of the fall is next to straight in the parameter, and its slope is known with every look, so two or three
+    looks are enough; a step that leaves what is known to hold the value is cut. Infinite where it never falls so far.
+    """
+    value = begin
+    for _ in range(MOST_LOOKS):
+        fallen, slope = profile.fallen(value), profile.slope(value)
+        if fallen < z:
+            near = value
+        else:
+            far = value
+        step = (z - fallen) / slope if slope != 0.0 and np.isfinite(slope) else np.inf
+        if abs(fallen - z) < CLOSE * z and np.isfinite(step):
+            return float(np.clip(value + step, min(near, far), max(near, far)))
+        most = value + MOST_FARTHER * (value - profile.estimate) if np.isinf(far) else far
+        value = value + step
+        if not min(near, far) < value < max(near, far) or abs(value - near) > abs(most - near):
+            value = most if np.isinf(far) else 0.5 * (near + far)
+        if abs(value - near) < 1e-12 * max(abs(near), 1e-3):
+            return value
+    return float("inf") if np.isinf(far) else value
 
 
 def _first_step(climber: Climber, solution: Solution, place: int) -> float:
@@ -217,13 +239,24 @@ class _Profile:
         self.climber, self.solution, self.place = climber, solution, place
         self.held = held.copy()
         self.held[place] = True
-        self.known: dict[float, tuple[Floats, float]] = {}
+        self.estimate = float(solution.vector[place])
+        self.known: dict[float, tuple[Floats, float, float]] = {}
 
-    def at(self, value: float) -> float:
+    def fallen(self, value: float) -> float:
+        """Root of twice what the log posterior is below that at the estimate; 0 where it is not below."""
+        return float(np.sqrt(max(2.0 * (self._at(self.estimate)[1] - self._at(value)[1]), 0.0)))
+
+    def slope(self, value: float) -> float:
+        """Derivative of `fallen`: what is best at each value moves the profile no further."""
+        fallen = self.fallen(value)
+        return -self._at(value)[2] / fallen if fallen > 0.0 else 0.0
+
+    def _at(self, value: float) -> tuple[Floats, float, float]:
+        """(vector, log posterior, its slope by the parameter)."""
         if value not in self.known:
             vector, found = self.climber.inner(self.solution.objective, self._begin(value), self.held)
-            self.known[value] = vector, found.value
-        return self.known[value][1]
+            self.known[value] = vector, found.value, float(found.gradient[self.place])
+        return self.known[value]
 
     def _begin(self, value: float) -> Floats:
         """Every event has an intensity there: nothing linear falls to less than a tenth of what it nearby is."""

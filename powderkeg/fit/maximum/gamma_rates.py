@@ -23,10 +23,11 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import DayRows
 from powderkeg.errors import Fault, FitError, UsageError, argument
 from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
-from powderkeg.fit.likelihood.objective import Beliefs, Likelihood, Objective, Terms
+from powderkeg.fit.likelihood.objective import Beliefs, Likelihood, Objective
 from powderkeg.fit.likelihood.parameter import FitParameter
 from powderkeg.fit.likelihood.prior import Prior
 from powderkeg.fit.likelihood.problem import Problem
+from powderkeg.fit.likelihood.terms import Terms
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.newton import Maximum, Rule
 

@@ -13,9 +13,9 @@ import numpy as np
 from powderkeg.engine.arrays import Floats
 from powderkeg.engine.likelihood.design import Shape
 from powderkeg.fit.likelihood.gamma_objective import RandomObjective, stands_for
-from powderkeg.fit.likelihood.objective import Terms
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import Problem, pose
+from powderkeg.fit.likelihood.terms import Terms
 from powderkeg.fit.maximum.climb import Climber
 from powderkeg.fit.maximum.told_rates import rates_by_path, tell, told_model
 from powderkeg.fit.maximum.varying import VaryingClimber

@@ -68,6 +68,11 @@ class VaryingClimber(Climber):
         self.spread: Spread = first_spread(self.laws.varying, self.laws.n_terms)
         self._room: tuple[Solution, Prior, VaryingObjective, Floats, float] | None = None
 
+    def begin_at(self, other: Climber, solution: Solution) -> None:
+        """Laws that were found there are where these begin, and so is what is believed of the same effects."""
+        if isinstance(other, VaryingClimber):
+            self.spread = self.laws.taken(self.spread, other.laws.blocks, other.spread)
+
     def filter(self, vector: Floats, sloped: bool = False) -> tuple[VaryingObjective, Beliefs | None]:
         """The likelihood at `vector`, the effects as widely spread as was found last."""
         return VaryingObjective(self.plain(vector, sloped), self.laws, self.spread), None
@@ -153,12 +158,12 @@ class VaryingClimber(Climber):
         objective = _varying(objective)
         if objective.is_settled:
             return super().inner(objective, vector, held)
-        rough, fine = (Rule(tolerance=tolerance, linear=self.is_linear) for tolerance in (1e-2, 1e-7))
+        rough, fair, fine = (Rule(tolerance=tolerance, linear=self.is_linear) for tolerance in (1e-2, 3e-5, 1e-7))
         at: list[Floats] = []
         step: list[Floats] = []
         value, gain = -np.inf, np.inf
         for _ in range(MOST_TURNS):
-            vector, found = self.best(objective.evaluate, vector, held, rough if gain > 0.1 else fine)
+            vector, found = self.best(objective.evaluate, vector, held, rough if gain > 0.1 else fair)
             fresh = objective.spread_at(found.hessian, objective.spread.sd)
             at.append(np.log(fresh.sd))
             improved = self.laws.improved(vector[self.laws.places], fresh)
