@@ -64,6 +64,14 @@ def test_an_act_of_others_says_little_of_the_two_who_are_asked_about() -> None:
     assert classify("Hours after an attack, Peru coddled Chile.", "Peru", "Chile").code[:2] != "19"
 
 
+def test_a_word_that_carries_the_act_is_heard_although_it_names_a_side() -> None:
+    """Who opens fire on protesters does what the word "protesters" says; it was left out as a side."""
+    (row,) = pk.code(
+        "Chadian soldiers opened fire on unarmed protesters in a market.", "2022-12-27", least=0.4
+    ).frame.to_dicts()
+    assert (row["target_name"], row["code"]) == ("unarmed protesters", "175")
+
+
 def test_according_to_somebody_is_no_accord() -> None:
     found = classify("According to state radio, Peru coddled Chile.", "Peru", "Chile", opinion=False)
     assert "accord" not in " ".join(found.rules)

@@ -181,22 +181,25 @@ def weighed(
 
 
 class Hearing:
-    """What the words of a sentence say of candidates; once for each two sides."""
+    """What the words of a sentence say of candidates; once for each two sides.
+
+    A word that carries the act is heard although it names a side: the diplomats of "expelled two Iranian diplomats".
+    """
 
     def __init__(self, sentence: Sentence, by: WordWeights | None) -> None:
         self.sentence, self.by = sentence, by
-        self._known: dict[tuple[int, int], dict[str, float]] = {}
+        self._known: dict[tuple[frozenset[int], frozenset[int]], dict[str, float]] = {}
 
     def of(self, one: ActBetween) -> dict[str, float]:
         """How far the words speak for a candidate, as a feature of its probability."""
         code = adjusted(one.reading.code, one.source, one.target, self.sentence)[:2]
         if code == STATEMENTS:
             return {}
-        key = one.source.start, one.target.start if one.target else -1
-        if key not in self._known:
-            first, last = (self._tokens_of(side) for side in (one.source, one.target))
-            self._known[key] = opinions(features_of_words(self.sentence, first, last), self.by)
-        return {SPEAKS: max(self._known[key].get(code, SELDOM), LEAST_HEARD) / 2}
+        said = set(one.reading.words)
+        first, last = (frozenset(self._tokens_of(side) - said) for side in (one.source, one.target))
+        if (first, last) not in self._known:
+            self._known[first, last] = opinions(features_of_words(self.sentence, set(first), set(last)), self.by)
+        return {SPEAKS: max(self._known[first, last].get(code, SELDOM), LEAST_HEARD) / 2}
 
     def _tokens_of(self, side: Mention | None) -> set[int]:
         return set() if side is None else _tokens_in(self.sentence, (side.start, side.end))
