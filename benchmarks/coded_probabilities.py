@@ -82,7 +82,7 @@ class Told:
             again = [
                 [[(one, of, probability(of, weights)) for one, of, _ in group] for group in lists] for lists in readings
             ]
-            found += settled(again, sentence)
+            found += settled(again, sentence, weights)
         return found
 
     def is_right(self, one: Coded) -> bool:

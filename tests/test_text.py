@@ -25,7 +25,7 @@ from powderkeg.text.days import day_written, days_in
 from powderkeg.text.giving import classified
 from powderkeg.text.names import gazetteer
 from powderkeg.text.patterns import lexicon
-from powderkeg.text.pieces import MOST_WORDS, SetAside, pieces
+from powderkeg.text.pieces import MOST_WORDS, Piece, SetAside, pieces
 from powderkeg.text.reports import reports, without_day
 
 REPORT = """PRISTINA - Kosovo police on Tuesday closed the main border crossing with Serbia.
@@ -238,6 +238,76 @@ def test_the_share_of_english_is_said() -> None:
         pieces("The minister said that it was closed. And " + "and " * (MOST_WORDS + 5) + ". Then they left the room.")
     )
     assert sum(isinstance(one, SetAside) for one in kept) == 1 and len(kept) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Serbia's Vucic, Kosovo's Kurti meet EU's Borrell, Lajcak in Brussels, Ohrid deal on table",
+        "Putin, Erdogan, Raisi discuss Syria, Ukraine grain, Nagorno-Karabakh at Tehran summit",
+        "VUCIC, KURTI MEET BORRELL, LAJCAK IN BRUSSELS; SERBIA, KOSOVO TRADE BLAME OVER BANJSKA",
+    ],
+)
+def test_a_short_text_that_is_mostly_names_is_english_by_its_other_words(text: str) -> None:
+    assert all(isinstance(one, Piece) for one in pieces(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ruski predsjednik Putin razgovarao je s Erdoganom, Raisijem na sastanku u Teheranu o Siriji i Ukrajini",
+        "Presiden Jokowi bertemu Zelenskiy di Kiev, lalu Putin di Moskow untuk membahas pangan dan perang",
+        "Il presidente Vucic incontra Kurti, Borrell, Lajcak a Bruxelles: accordo di Ohrid sul tavolo",
+        "Sri Lanka Colombo Jaffna Trincomalee Batticaloa Kandy Galle Matara Negombo Vavuniya Mannar Puttalam",
+    ],
+)
+def test_names_do_not_make_another_language_english(text: str) -> None:
+    assert all(isinstance(one, SetAside) for one in pieces(text))
+
+
+@pytest.mark.parametrize(
+    ("headline", "source", "target", "root"),
+    [
+        ("Vucic, Kurti meet Borrell in Brussels", "Aleksandar Vucic", "Albin Kurti", "04"),
+        ("Turkey, Egypt agree to restore full diplomatic ties", "Turkey", "Egypt", "03"),
+        ("India-China border talks held in Chushul", "India", "China", "04"),
+        ("Israeli-Palestinian talks resume in Cairo", "Israel", "Palestine", "04"),
+        ("Thousands march against Vucic in Belgrade", "Citizen (Serbia)", "Aleksandar Vucic", "14"),
+        ("Kosovo to close Serbian post offices", "Kosovo", "Serbia", "13"),
+        ("Ethiopian, Eritrean envoys hold talks near Badme", "Government Official (Ethiopia)",
+         "Government Official (Eritrea)", "04"),
+    ],
+)  # fmt: skip
+def test_headlines_are_read_though_parsers_are_taught_on_sentences(
+    headline: str, source: str, target: str, root: str
+) -> None:
+    rows = pk.code(headline, "2022-12-27", least=0.0).frame.iter_rows(named=True)
+    assert (source, target, root) in {(row["source"], row["target"], row["code"][:2]) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source", "target", "root"),
+    [
+        # What happens between two may hang on the verb.
+        ("Heavy fighting broke out between Ethiopian troops and Tigrayan rebels.", "Military (Ethiopia)",
+         "Armed Rebel (Tigrayans)", "19"),
+        # Who stands before "and" is one side of two, whatever parsers make of it.
+        ("Talks between the Taliban and Afghan government envoys opened in Doha.", "Taliban",
+         "Government Official (Afghanistan)", "04"),
+        # The verb that has a form of its own is the sentence's.
+        ("Protesters waving Russian flags attacked the French embassy in Ouagadougou.", "Protester (Burkina Faso)",
+         "France", "14"),
+    ],
+)  # fmt: skip
+def test_both_sides_are_found_where_parsers_slip(sentence: str, source: str, target: str, root: str) -> None:
+    rows = pk.code(sentence, "2022-12-27", least=0.0).frame.iter_rows(named=True)
+    assert (source, target, root) in {(row["source"], row["target"], row["code"][:2]) for row in rows}
+
+
+def test_its_is_whoever_acts_in_the_clause() -> None:
+    sentence = "After North Korea flew drones across the border, South Korea put its air force on alert."
+    rows = pk.code(sentence, "2022-12-27", least=0.0).frame.iter_rows(named=True)
+    assert ("South Korea", "Military (North Korea)") not in {(row["source"], row["target"]) for row in rows}
 
 
 def test_slips_in_a_file_of_words_are_told_at_once(tmp_path: Path) -> None:

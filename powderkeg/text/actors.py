@@ -14,6 +14,8 @@ from datetime import date
 from typing import Any
 
 from powderkeg.text.days import MONTHS, WEEKDAYS
+from powderkeg.text.grammar import is_verb, subjects_of
+from powderkeg.text.mending import LOOSE, hang
 from powderkeg.text.names import LONGEST, Entity, Gazetteer
 from powderkeg.text.sentences import Sentence, Word
 
@@ -54,6 +56,7 @@ _TITLES = """mr mrs ms miss dr sir lord lady dame sheikh sheik shaikh emir king 
 hojatoleslam mullah maulana imam hajj haji sayyid sayyed comrade brother general gen colonel col lt maj major
 marshal captain capt sgt don mam"""
 TITLES = frozenset(_TITLES.split())
+JOINTS = frozenset({"-", "–", "—", "/", ","})
 NEAR = 6
 """Words within which a name in apposition belongs to its office: "Serbia's foreign minister, Ivica Dacic"."""
 _START = re.compile(r"[.'’-]")
@@ -129,6 +132,25 @@ class Mentions:
         for word in [one for one in tokens if one.i in self.known]:
             if self._is_namesake(word):
                 del self.known[word.i]
+        for n in range(1, len(tokens) - 1):
+            if tokens[n].text in JOINTS and tokens[n - 1].i in self.known and tokens[n + 1].i in self.known:
+                self._join(tokens[n - 1], tokens[n + 1], tokens[n].text)
+
+    def _join(self, first: Word, second: Word, by: str) -> None:
+        """Hang two names together that a hyphen or comma joins: "India-China talks", "Ethiopian, Eritrean forces"."""
+        (one, begin, _), (other, _, last) = self.known[first.i], self.known[second.i]
+        if one.title or other.title or one.name == other.name:
+            return
+        second = self.sentence.words[last - self.sentence.first]
+        whole, start = second.head, begin == self.sentence.first
+        if second.dep not in ("amod", "compound", "nmod") or whole.pos not in ("NOUN", "PROPN", "VERB"):
+            return
+        if by == "," and not (start and first.head in (whole, whole.head) and first.dep in LOOSE):
+            return
+        if by != "," and first.head is not second and first.head is not whole:
+            return
+        hang(first, whole, second.dep)
+        hang(second, first, "conj")
 
     def _is_namesake(self, word: Word) -> bool:
         """Whether a known name is part of somebody else's here: Karen Pierce, Joe Lieberman, Wade Jones."""
@@ -313,7 +335,7 @@ class Mentions:
         if leader is not None:
             return self._mention(token, start, end, leader, None, 0.9)
         if any(child.lower in ("his", "her", "its", "their") for child in token.children):
-            owner = next((self.known[at][0] for at in sorted(self.known) if at < token.i), None)
+            owner = self._owner(token)
             if owner is not None and owner.country in self.names.countries:
                 land = self.names.who(self.names.countries[owner.country]) or owner
                 return self._mention(token, start, end, land, (kind, title), 0.8)
@@ -326,6 +348,18 @@ class Mentions:
         if scene is not None:
             return self._mention(token, start, end, scene, (kind, title), PLACED)
         return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, GENERIC)
+
+    def _owner(self, token: Word) -> Entity | None:
+        """Whose "its" is: whoever acts in the clause, else the one named first."""
+        verb = token.head
+        for _ in range(NEAR):
+            if is_verb(verb):
+                acting = [one for subject in subjects_of(verb) for one in _within(subject) if one.i in self.known]
+                if acting and acting[0].i < token.i:
+                    return self.known[acting[0].i][0]
+                break
+            verb = verb.head
+        return next((self.known[at][0] for at in sorted(self.known) if at < token.i), None)
 
     def scene(self) -> Entity | None:
         """The one country in which the sentence says that something happened: "killed three people in Kabul"."""
@@ -444,6 +478,14 @@ class Mentions:
         words, since = self.sentence.words, self.sentence.first
         end = words[last - since]
         return words[first - since].idx, end.idx + len(end)
+
+
+def _within(word: Word) -> Iterator[Word]:
+    """A noun and what names it: "the South Korean government"."""
+    yield word
+    for child in word.children:
+        if child.dep in ("compound", "amod", "nmod", "poss"):
+            yield from _within(child)
 
 
 def _countries_joined(token: Word) -> Iterator[Word]:

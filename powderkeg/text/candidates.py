@@ -132,9 +132,11 @@ def _targets(
     told = _only_told(reading, cast, taken)
     seen = set(told)
     for token in reading.sufferers:
+        if _where_it_stands(token, reading, cast):
+            continue
         found = [
             one for one in cast.under(token)
-            if one.name not in taken and one.name not in seen and not _own_forces(reading.code, one)
+            if one.name not in taken and one.name not in seen and not _own_forces(reading.code, one, sources)
         ]  # fmt: skip
         if found:
             seen.update(one.name for one in found)
@@ -144,6 +146,18 @@ def _targets(
         yield "another clause", False, both, sources, farther
     if reading.code.startswith(MAY_LACK_TARGET):
         yield "nobody", False, False, sources, []
+
+
+def _where_it_stands(token: Word, reading: ActReading, cast: Mentions) -> bool:
+    """Whether a place only says where somebody's house stands: "attacked the French embassy in Cairo"."""
+    thing = token.head.head
+    if token.dep != "pobj" or token.head.lower not in WHERE or thing not in reading.sufferers:
+        return False
+    whole, place = cast.at(thing), cast.at(token)
+    if place is None or not place.country or (whole is not None and whole.kind):
+        return False
+    owners = [whole] if whole is not None else cast.under(thing)
+    return any(one.name != place.name and one.at <= thing.i for one in owners)
 
 
 def _place(token: Word, reading: ActReading) -> str:
@@ -156,9 +170,10 @@ def _place(token: Word, reading: ActReading) -> str:
     ) + own
 
 
-def _own_forces(code: str, one: Mention) -> bool:
+def _own_forces(code: str, one: Mention, sources: list[Mention]) -> bool:
     """Whether it is the source's own army or police that is moved: they are no target."""
-    return code.startswith(MOVED) and not one.country and one.kind in ("MIL", "COP")
+    own = not one.country or any(one.country == source.country for source in sources)
+    return code.startswith(MOVED) and own and one.kind in ("MIL", "COP")
 
 
 def _only_told(reading: ActReading, cast: Mentions, taken: set[str]) -> set[str]:

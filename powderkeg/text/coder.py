@@ -26,13 +26,14 @@ from powderkeg.events.codes import TONES, entries
 from powderkeg.events.store import write_events, write_slices
 from powderkeg.events.table import EventTable
 from powderkeg.text.actors import ARMED_KINDS, Mentions, Surroundings
-from powderkeg.text.coding import Coded, coded
+from powderkeg.text.coding import coded
 from powderkeg.text.days import Days, day_written, days_in, days_near
 from powderkeg.text.names import Entity, Gazetteer, gazetteer
 from powderkeg.text.parsing import language, parsed
 from powderkeg.text.patterns import Lexicon, lexicon
 from powderkeg.text.pieces import Piece, SetAside, pieces
 from powderkeg.text.reports import AFTERMATH, Report, reports, without_day
+from powderkeg.text.rivals import Coded
 from powderkeg.text.sentences import Sentence
 from powderkeg.text.spooling import SLICE, WaitingRows
 from powderkeg.text.stories import MENTIONS, one_story

@@ -8,7 +8,7 @@ between a source and a target that are given.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -21,6 +21,7 @@ from powderkeg.text.opinion import SHARPNESS, WEIGHT, WordWeights, opinions
 from powderkeg.text.opinion import features as features_of_words
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.readings import ON_THE_WAY, ActReading, SentenceReader
+from powderkeg.text.rivals import Coded, beside
 from powderkeg.text.sentences import Sentence, Word
 from powderkeg.text.sureness import TOLD, features, probability
 
@@ -52,29 +53,6 @@ HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
                       "report", "tell", "complain", "assert", "contend", "argue", "add", "believe", "find",
                       "conclude"})  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Coded:
-    """One act in one sentence.
-
-    code         CAMEO
-    source, target  who, as mentions; target None where the sentence names nobody
-    words        positions of the words that carry the act
-    rules        patterns and frames, outermost first
-    probability  of being right, as fitted (words/sureness.csv)
-    unsure       reasons to doubt
-    both         both sides act alike
-    """
-
-    code: str
-    source: Mention
-    target: Mention | None
-    words: tuple[int, ...]
-    rules: tuple[str, ...]
-    probability: float
-    unsure: tuple[str, ...]
-    both: bool
 
 
 @dataclass(frozen=True)
@@ -128,15 +106,20 @@ def coded(
     return settled(weighed(sentence, lexicon, names, around, statements), sentence)
 
 
-def settled(readings: list[list[list[Weighed]]], sentence: Sentence) -> list[Coded]:
-    """The likeliest actors of each reading, and of readings that say the same of the same two the surest."""
+def settled(
+    readings: list[list[list[Weighed]]], sentence: Sentence, by: Mapping[str, float] | None = None
+) -> list[Coded]:
+    """The likeliest actors of each reading, and of readings that say the same of the same two the surest.
+
+    by  weights of what holds beside other events; those that ship where none are given
+    """
     found = [_made(one, sure, sentence) for lists in readings for one, _, sure in likeliest(lists)]
     found.sort(key=lambda one: -one.probability)
     kept: list[Coded] = []
     for one in found:
         if not any(_says_it(other, one) for other in kept):
             kept.append(one)
-    return sorted(kept, key=lambda one: one.words[0])
+    return beside(sorted(kept, key=lambda one: one.words[0]), by)
 
 
 def _says_it(surer: Coded, one: Coded) -> bool:

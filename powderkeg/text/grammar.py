@@ -12,11 +12,13 @@ from powderkeg.text.sentences import Word
 
 OBJECTS = ("dobj", "dative", "nsubjpass", "attr", "oprd")
 UNREAL = frozenset({"if", "unless", "whether"})
+OPEN = frozenset({"if", "whether"})
+"""What opens a clause that nobody says is so: "whether B will agree is unclear"."""
 BACKGROUND = frozenset({"after", "before", "since", "following", "when", "while", "until", "as", "amid", "because",
                         "once", "during", "although", "though", "despite"})  # fmt: skip
 PREFERRED = ("against", "on", "with", "to", "at", "into", "from", "of", "upon", "toward", "towards", "over",
              "between", "among", "inside", "near", "in", "for", "behind", "about", "around", "through", "across",
-             "outside", "by")  # fmt: skip
+             "outside", "along", "off", "by")  # fmt: skip
 MOTION = frozenset({"go", "fly", "travel", "come", "return", "arrive", "send", "dispatch", "drive", "head", "rush"})
 """Who goes somewhere to do a deed does the deed."""
 ASIDE = frozenset({"about", "over", "for", "in", "as", "with"})
@@ -28,6 +30,8 @@ ALSO_NOUNS = frozenset({"monitor", "guard", "escort", "patrol", "fire", "protest
                         "ship", "support", "force", "police", "man", "arm", "shell", "bomb"})  # fmt: skip
 """What a purpose ("to monitor") may say that patterns know as a noun: "sends monitors"."""
 QUALIFIERS = ("compound", "amod", "nmod", "poss", "nummod")
+ONLY_IF = "only if"
+"""Doubt of what would happen on a condition."""
 DEEPEST = 6
 PROTESTING = frozenset({"protest", "demand", "denounce", "oppose", "press", "pressure", "condemn", "force", "urge"})
 ANGER = frozenset({"protest", "anger", "fury", "outrage", "defiance", "rage", "opposition", "demonstration"})
@@ -318,6 +322,8 @@ def owners_of(noun: Word) -> Iterator[Word]:
     for child in noun.children:
         if child.dep in ("prep", "agent") and child.lower in ("by", "from", "between", "among"):
             yield from (one for one in child.children if one.dep == "pobj")
+    if noun.dep in ("nsubj", "nsubjpass") and is_verb(noun.head):  # "fighting broke out between A and B"
+        yield from between(noun.head)
 
 
 def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: bool = False) -> Iterator[Word]:
@@ -483,9 +489,17 @@ def _to(verb: Word) -> bool:
     return any(child.dep == "aux" and child.lower == "to" for child in verb.children)
 
 
+def _supposes(clause: Word) -> bool:
+    """Whether a clause says under which condition something would happen."""
+    marks = {child.lower for child in clause.children if child.dep in ("mark", "advmod")}
+    return clause.dep == "advcl" and bool(marks & {"if", "unless"})
+
+
 def circumstances(token: Word) -> list[str]:
     """Reasons why an act that a word says may not be one that happened now."""
     found = []
+    if any(_supposes(child) for child in token.children):
+        found.append(ONLY_IF)
     if token.sentence.text.rstrip().rstrip("\"'”’)").endswith("?"):
         found.append("question")
     one = token
@@ -493,6 +507,8 @@ def circumstances(token: Word) -> list[str]:
         marks = {child.lower for child in one.children if child.dep in ("mark", "advmod")}
         if one.dep == "advcl" and marks & UNREAL:
             found.append("condition")
+        elif one.dep in ("csubj", "ccomp", "pcomp", "acl") and marks & OPEN:
+            found.append("question")
         elif (
             (one.dep == "advcl" and (marks & BACKGROUND or (_to(one) and one.head.lemma not in MOTION)))
             or (one.dep == "pobj" and one.head.lower in BACKGROUND | {"if", "in", "of", "for"} and one is not token)
@@ -503,7 +519,7 @@ def circumstances(token: Word) -> list[str]:
             one.dep == "pcomp" and one.head.lower in ("by", "in")
         ):
             found.append("aside")
-        elif one.dep in ("relcl",) or (one.dep == "acl" and one.tag in ("VBN", "VB")):
+        elif one.dep in ("relcl",) or (one.dep == "acl" and one.tag in ("VBN", "VB", "VBG")):
             found.append("relative clause")
         if one.head is one:
             break

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from powderkeg.errors import Fault, UsageError
+from powderkeg.text.mending import mend
 from powderkeg.text.patterns import Lexicon
 from powderkeg.text.sentences import Sentence, sentences
 
@@ -50,7 +51,10 @@ def parsed(texts: Iterable[str], lexicon: Lexicon) -> Iterator[list[Sentence]]:
     parser = language()
     keep_whole(parser, lexicon)
     for doc in parser.pipe(texts, batch_size=64):
-        yield sentences(doc)
+        found = sentences(doc)
+        for one in found:
+            mend(one)
+        yield found
 
 
 def _past(word: str) -> str:

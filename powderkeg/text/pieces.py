@@ -21,6 +21,24 @@ come since against go came right used take three says say told minister presiden
 police army troops war week monday tuesday wednesday thursday friday saturday sunday"""
 SMALL_WORDS = frozenset(_SMALL.split())
 OF_ENGLISH_ALONE = frozenset({"the", "of", "and", "to", "with", "by", "from", "said", "his", "its", "after"})
+_OF_NEWS = """accord accuse agree aid air ally ambassador appeal area army arrest ask attack back ban base blame block
+bomb border boycott call campaign capital chief claim clash close condemn court crackdown crisis cut deal demand deny
+deploy discuss down eight envoy end expel face fire five fight force foreign four free freed gas goods grain gunmen halt
+hear held hit hold host hostage jail join key kill launch lawmakers lead leader leave lift link meet meeting military
+militant missile mission near nine north oil open order peace plan police power press prisoner probe protest push raid
+raise rally rebel refuse reject release rescue return rule rival sanction school security seek sell send sent seven ship
+shell shoot shot sign six south stage strike summit talk target ten test threat threaten tie trade treaty trial troop
+truce urge vote vow warn weapon west win without word east"""
+WORDS_OF_NEWS = frozenset(_OF_NEWS.split())
+_ELSEWHERE = """de la en der das und den dem ein eine einen einem mit von auf ist nicht sich zu le les des du et une est
+dans pour qui aux sur el los las del por con para una al se il di che gli della dei per non een het van voor niet naar op je
+su na za od da do sa koji em os um uma ve bir bu att och som av til og ikke que"""
+WORDS_ELSEWHERE = frozenset(_ELSEWHERE.split())
+"""Small words of other languages that are none of English."""
+LEAST_OF_PLAIN, LEAST_IN_CAPITALS, FEW_PLAIN = 0.4, 0.25, 0.25
+"""Share of words of English or of its news that a headline has among those that are no names; where all begin with
+capitals, among all of them; and the share of words in small letters below which they do."""
+ENDINGS = ("s", "es", "ed", "d", "ing")
 LEAST_SHARE, LEAST_OF_FEW = 0.2, 0.08
 LEAST_WORDS, FEW_WORDS = 12, 40
 LONGEST_PIECE = 4_000
@@ -60,6 +78,26 @@ def english_share(text: str) -> tuple[float, int]:
     return (sum(word in SMALL_WORDS for word in words) / len(words) if words else 0.0), len(words)
 
 
+def sounds_english(text: str) -> bool:
+    """Whether those words of a short text that are no names are mostly English: "Putin, Erdogan discuss grain"."""
+    words = [one for one in _WORD.findall(text) if len(one) > 1]
+    plain = [one for one in words if one[0].islower()]
+    least = LEAST_OF_PLAIN
+    if len(plain) < FEW_PLAIN * len(words):
+        plain, least = [one.lower() for one in words], LEAST_IN_CAPITALS
+    known = sum(one in SMALL_WORDS or _of_news(one) for one in plain)
+    others = sum(one.lower() in WORDS_ELSEWHERE for one in words)
+    return bool(plain) and known >= least * len(plain) and known > 2 * others
+
+
+def _of_news(word: str) -> bool:
+    """Whether a word, or what is left without its ending, is one of news."""
+    if word in WORDS_OF_NEWS:
+        return True
+    stems = (word.removesuffix(ending) for ending in ENDINGS if word.endswith(ending))
+    return any(stem in WORDS_OF_NEWS or f"{stem}e" in WORDS_OF_NEWS for stem in stems)
+
+
 def pieces(text: str) -> Iterator[Piece | SetAside]:
     """The pieces of a text, in order."""
     share, words = english_share(text)
@@ -69,7 +107,7 @@ def pieces(text: str) -> Iterator[Piece | SetAside]:
     # A sentence or two may be mostly names; one word that only English has is enough then.
     sure = words < FEW_WORDS and bool(OF_ENGLISH_ALONE & set(_WORD.findall(text.lower())))
     least = LEAST_OF_FEW if sure else LEAST_SHARE
-    if words >= LEAST_WORDS and share < least:
+    if words >= LEAST_WORDS and share < least and not (words < FEW_WORDS and sounds_english(text)):
         wanted = f"at least {least:.0%} expected"
         yield SetAside(f"not English: {share:.0%} of its words are small words of English, {wanted}", text[:200])
         return
@@ -95,7 +133,7 @@ def _of_paragraph(text: str, start: int, end: int, long_text: bool) -> Iterator[
         start += mark.end()
         own = own[mark.end() :]
     share, words = english_share(own)
-    if long_text and words >= 2 * LEAST_WORDS and share < LEAST_SHARE / 2:
+    if long_text and words >= 2 * LEAST_WORDS and share < LEAST_SHARE / 2 and not sounds_english(own):
         yield SetAside(f"not English: {share:.0%} of its words are small words of English", own[:200], start)
         return
     begun = last = 0

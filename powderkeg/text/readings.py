@@ -8,12 +8,14 @@ a "must" is a frame too. What is only thought of (questions, conditions, negatio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from powderkeg.text.actors import Mentions
 from powderkeg.text.grammar import (
     MOTION,
+    OPEN,
     Beside,
     addressees,
     agents_of,
@@ -89,6 +91,10 @@ _SPORTING = """penalties sets cup championship championships semi-final semifina
 matches league goals tournament medal marathon innings wicket wickets tennis football soccer rugby
 cricket playoff qualifier"""
 SPORTING = frozenset(_SPORTING.split())
+BEATEN, SCORE = (
+    frozenset({"beat", "defeat", "thrash", "crush", "hammer", "upset", "edge"}),
+    re.compile(r"\b\d{1,2}-\d{1,2}\b"),
+)
 OF_THE_SPEAKER = frozenset({"he", "she", "it", "they", "we", "i"})
 """In what is said, these mostly stand for whoever says it."""
 
@@ -166,7 +172,8 @@ class SentenceReader:
             yield ON_THE_WAY
         if not is_verb(word) and word.dep == "nsubj" and word.head.lemma in QUANTITIES:
             yield COUNTED
-        if one.code.startswith(VIOLENT) and any(other.lower in SPORTING for other in self.sentence):
+        scored = word.lemma in BEATEN and SCORE.search(self.sentence.text)
+        if one.code.startswith(VIOLENT) and (scored or any(other.lower in SPORTING for other in self.sentence)):
             yield SPORT
 
     def _on_the_way(self, one: ActReading, found: list[ActReading]) -> bool:
@@ -202,6 +209,8 @@ class SentenceReader:
     def _duty(self, verb: Word) -> ActReading | None:
         """What somebody must or should do is demanded or asked, whatever it is."""
         marks = {child.lower for child in verb.children if child.dep == "aux"}
+        if verb.dep == "xcomp" and verb.head.lemma == "have" and told_to(verb):
+            marks.add("must")
         name = DEMAND if marks & MUST else ASK if marks & SHOULD else None
         subjects = tuple(child for child in verb.children if child.dep == "nsubjpass") or tuple(subjects_of(verb))
         if name is None or not subjects or not (self._is_actor(subjects) or passive(verb)):
@@ -226,7 +235,7 @@ class SentenceReader:
         objects = tuple(one for one in objects_of(token, words, said, people) if one not in subjects)
         if not subjects and is_verb(token) and passive(token):
             for noun in words:  # "talks between A and B were held"
-                if noun.dep == "nsubjpass":
+                if noun.dep == "nsubjpass" or (token.dep == "acl" and noun is token.head):
                     subjects = tuple(owners_of(noun))
         elif not subjects and is_verb(token):  # "fighting between A and B"
             subjects = tuple(between(token))
@@ -452,6 +461,8 @@ class SentenceReader:
         unsure = (
             inner.unsure if transparent else tuple(one for one in inner.unsure if one not in ("negated", "weak word"))
         )
+        if frame.name == SAY and any(child.dep == "mark" and child.lower in OPEN for child in complement.children):
+            unsure = (*unsure, "question")  # "nobody knows whether B would help"
         return ActReading(
             code, token.i, tuple(sorted({*own, *inner.words})), doers, sufferers, weight, rules,
             inner.both and transparent, unsure,
@@ -495,6 +506,8 @@ class SentenceReader:
         negated = negated or any(by_no_means(child) for child in verb.children)
         if verb.head.lower == "going" and verb.dep == "xcomp":
             auxiliaries.add("will")
+        if verb.head is verb and "to" in auxiliaries:  # of a headline: "Merkel to visit Ankara"
+            auxiliaries.add("will")
         frame = None
         if any(child.lower == "longer" for child in verb.children) and found.code.startswith(ENDED):
             frame = self.lexicon.frames[STOP]
@@ -514,7 +527,7 @@ class SentenceReader:
             return found
         code = frame.code(found.code)
         if code is None:
-            return None
+            return self._duty(verb)
         if frame.name in (ASK, DEMAND):
             # Who must is spoken to; who says so is found in the words around.
             return replace(found, code=code, doers=(), sufferers=(*found.doers, *found.sufferers), both=False,
