@@ -2,7 +2,8 @@
 
 In: the half of the textbook sentences that may be read ($POWDERKEG_DATA/text), and sentences of ours in the manner of
 news: `tests/text/sentences.csv`, `benchmarks/sentences/*.csv`, each with the event that it tells first. Out: weights of
-a logistic model (features in `powderkeg.text.sureness`), by ridge regression; how right its probabilities are and which
+a logistic model (features in `powderkeg.text.sureness`) and of a second one beside it (`powderkeg.text.rivals`), by
+ridge regression; how right its probabilities are and which
 least probability serves best, both by tenfold cross-validation over sentences.
 
 An event is right as `events score-coding` counts it, so what is rightly coded but not the sentence's own event counts
@@ -35,17 +36,18 @@ import second_opinion  # noqa: E402
 from coded_sets import OWN, PATTERNS_FROM, gold_of, gold_of_textbook  # noqa: E402
 
 from powderkeg.text.actors import Surroundings  # noqa: E402
-from powderkeg.text.coding import Coded, Weighed, adjusted, settled, weighed  # noqa: E402
+from powderkeg.text.coding import Weighed, adjusted, settled, weighed  # noqa: E402
 from powderkeg.text.names import gazetteer  # noqa: E402
 from powderkeg.text.opinion import WordWeights  # noqa: E402
 from powderkeg.text.parsing import parsed  # noqa: E402
 from powderkeg.text.patterns import lexicon  # noqa: E402
+from powderkeg.text.rivals import BESIDE, OWN_ODDS, Coded, beside, features_beside  # noqa: E402
 from powderkeg.text.scoring import Gold, _agrees, _score_events, _Types  # noqa: E402
 from powderkeg.text.sentences import Sentence  # noqa: E402
-from powderkeg.text.sureness import probability  # noqa: E402
+from powderkeg.text.sureness import CONSTANT, probability  # noqa: E402
 
 OUT = HERE.parent / "powderkeg" / "text" / "words" / "sureness.csv"
-FOLDS, RIDGES = 10, (0.5, 1.0, 2.0, 4.0)
+FOLDS, RIDGES = 10, (2.0, 4.0, 8.0)
 BELIEVED = {
     "doubt: question": -3.0,
     "doubt: condition": -3.0,
@@ -54,7 +56,9 @@ BELIEVED = {
     "doubt: sport": -3.0,
 }
 """What weights are drawn to, where it is not 0: too few sentences ask, suppose or deny to learn what that means."""
-SET_RIDGE = 0.5
+BELIEVED[OWN_ODDS] = 1.0
+CONSTANTS = (CONSTANT, f"{BESIDE}{CONSTANT}")
+SET_RIDGE, RIDGE_BESIDE = 0.5, 1.0
 AS_GOOD = 0.005
 """Mean F1 that differs by less is as good: of these the ridge with the least Brier score is taken."""
 FALSE_PER_100 = 12.0
@@ -134,9 +138,13 @@ def sample(texts: Sequence[Told]) -> Sample:
                     for candidate, of, _ in group:
                         code = adjusted(candidate.reading.code, candidate.source, candidate.target, sentence)
                         made = Coded(code, candidate.source, candidate.target, (), (), 0.0, (), candidate.both)
-                        rows.append(of | ({f"set: {one.of}": 1.0} if one.of in PATTERNS_FROM else {}))
+                        rows.append(of | _set_of(one))
                         right.append(one.is_right(made))
                         fold.append(one.fold)
+    return _arrays(rows, right, fold)
+
+
+def _arrays(rows: Sequence[Mapping[str, float]], right: Sequence[bool], fold: Sequence[int]) -> Sample:
     names = sorted({name for row in rows for name in row})
     at = {name: n for n, name in enumerate(names)}
     x = np.zeros((len(rows), len(names)))
@@ -149,7 +157,7 @@ def sample(texts: Sequence[Told]) -> Sample:
 def fitted(of: Sample, rows: np.ndarray, ridge: float) -> dict[str, float]:
     """Weights of the logistic model by Newton steps; the constant is free, sets are nearly so."""
     x, y = of.x[rows], of.y[rows]
-    penalty = np.array([0.0 if n == "constant" else SET_RIDGE if n.startswith("set: ") else ridge for n in of.names])
+    penalty = np.array([0.0 if n in CONSTANTS else SET_RIDGE if n.startswith("set: ") else ridge for n in of.names])
     drawn_to = np.array([BELIEVED.get(name, 0.0) for name in of.names])
     w = drawn_to.copy()
     for _ in range(50):
@@ -165,11 +173,38 @@ def fitted(of: Sample, rows: np.ndarray, ridge: float) -> dict[str, float]:
 
 def out_of_fold(texts: Sequence[Told], of: Sample, ridge: float) -> list[tuple[Told, list[Coded]]]:
     """Each text coded with the weights of the other folds, without the weight of its set, as they ship."""
+    alone = alone_out_of_fold(texts, of, ridge)
+    found = []
+    for fold in range(FOLDS):
+        weights = fitted_beside([one for one in alone if one[0].fold != fold])[0]
+        found += [(one, beside(events, weights)) for one, events in alone if one.fold == fold]
+    return found
+
+
+def alone_out_of_fold(texts: Sequence[Told], of: Sample, ridge: float) -> list[tuple[Told, list[Coded]]]:
+    """Each text coded with the weights of the other folds, each event as sure as it is by itself."""
     found = []
     for fold in range(FOLDS):
         weights = fitted(of, of.fold != fold, ridge)
         found += [(one, one.coded(weights)) for one in texts if one.fold == fold]
     return found
+
+
+def fitted_beside(alone: Sequence[tuple[Told, list[Coded]]]) -> tuple[dict[str, float], Sample]:
+    """Weights of what an event is beside the others of its sentence, fitted to events coded out of fold."""
+    rows, right, fold = [], [], []
+    for one, events in alone:
+        for event in events:
+            rows.append(features_beside(event, events) | _set_of(one))
+            right.append(one.is_right(event))
+            fold.append(one.fold)
+    of = _arrays(rows, right, fold)
+    weights = fitted(of, np.ones(len(of.y), dtype=bool), RIDGE_BESIDE)
+    return weights, of
+
+
+def _set_of(one: Told) -> dict[str, float]:
+    return {f"set: {one.of}": 1.0} if one.of in PATTERNS_FROM else {}
 
 
 def scored(found: Sequence[tuple[Told, list[Coded]]], least: float) -> dict[str, float]:
@@ -276,24 +311,28 @@ def main() -> None:
     ]
     print(f"ridge {ridge:g}, least {least:.2f}", *lines, sep="\n")
     if not check:
-        write(of, fitted(of, np.ones(len(of.y), dtype=bool), ridge), ridge, least, lines)
+        weights_beside, of_beside = fitted_beside(alone_out_of_fold(texts, of, ridge))
+        weights = fitted(of, np.ones(len(of.y), dtype=bool), ridge)
+        write([(of, weights), (of_beside, weights_beside)], ridge, least, lines)
 
 
-def write(of: Sample, weights: Mapping[str, float], ridge: float, least: float, lines: Sequence[str]) -> None:
+def write(models: Sequence[tuple[Sample, Mapping[str, float]]], ridge: float, least: float, lines: list[str]) -> None:
     """The file that ships."""
-    at = {name: n for n, name in enumerate(of.names)}
     head = [
-        "# How sure a coded event is: the logistic function of the sum of weights of all that holds of it.",
+        "# How sure a coded event is: the logistic function of the sum of weights of all that holds of it; then once",
+        '# more, by what it is beside the others of its sentence ("beside: ...").',
         "# Fitted by benchmarks/coded_probabilities.py; do not edit by hand. Tenfold cross-validation over sentences",
         f"# (ridge {ridge:g}, least probability {least:.2f}):",
         *(f"#   {line}" for line in lines),
-        "# candidates: how many of the fitted candidates had the feature; right: how many of these were right.",
+        "# candidates: how many of the fitted candidates (beside: events) had the feature; right: how many were right.",
     ]
     rows = ["feature,weight,candidates,right"]
-    for name in sorted(weights, key=lambda one: (one != "constant", one)):
-        if not name.startswith("set: "):
-            has = of.x[:, at[name]] != 0
-            rows.append(f'"{name}",{weights[name]:.3f},{int(has.sum())},{int(of.y[has].sum())}')
+    for of, weights in models:
+        at = {name: n for n, name in enumerate(of.names)}
+        for name in sorted(weights, key=lambda one: (one not in CONSTANTS, one)):
+            if not name.startswith("set: "):
+                has = of.x[:, at[name]] != 0
+                rows.append(f'"{name}",{weights[name]:.3f},{int(has.sum())},{int(of.y[has].sum())}')
     OUT.write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8", newline="\n")
 
 

@@ -294,6 +294,10 @@ def test_headlines_are_read_though_parsers_are_taught_on_sentences(
         # Who stands before "and" is one side of two, whatever parsers make of it.
         ("Talks between the Taliban and Afghan government envoys opened in Doha.", "Taliban",
          "Government Official (Afghanistan)", "04"),
+        # Who has to is spoken to by whoever says so.
+        ("Saad Hariri said Hezbollah had to give up its arms.", "Saad al-Hariri", "Hezbollah", "10"),
+        ("Ethiopian troops have to leave by May, Somalia's defence minister said.", "Minister (Somalia)",
+         "Military (Ethiopia)", "10"),
         # The verb that has a form of its own is the sentence's.
         ("Protesters waving Russian flags attacked the French embassy in Ouagadougou.", "Protester (Burkina Faso)",
          "France", "14"),
@@ -302,6 +306,30 @@ def test_headlines_are_read_though_parsers_are_taught_on_sentences(
 def test_both_sides_are_found_where_parsers_slip(sentence: str, source: str, target: str, root: str) -> None:
     rows = pk.code(sentence, "2022-12-27", least=0.0).frame.iter_rows(named=True)
     assert (source, target, root) in {(row["source"], row["target"], row["code"][:2]) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "nobodys_target"),
+    [
+        ("France condemned the blockade, and the United States suspended military aid to Baku.", "United States"),
+        ("Moscow urged both sides to show restraint and sent Alexei Overchuk to Yerevan.", "Alexei Overchuk"),
+        ("Ilham Aliyev warned that his army would respond.", "Military (Azerbaijan)"),
+        ("Armenia refused to withdraw troops.", "Military"),
+    ],
+)
+def test_who_acts_in_another_clause_and_ones_own_forces_are_no_targets(sentence: str, nobodys_target: str) -> None:
+    assert nobodys_target not in pk.code(sentence, "2022-12-27", least=0.0).frame["target"].to_list()
+
+
+def test_a_person_is_named_without_the_office() -> None:
+    rows = pk.code("Serbia arrested Deputy Prime Minister Alexei Overchuk.", "2022-12-27", least=0.0).frame
+    assert rows["target"].to_list() == ["Alexei Overchuk"]
+    assert rows["target_name"].to_list() == ["Deputy Prime Minister Alexei Overchuk"]
+
+
+def test_a_match_and_what_nobody_knows_are_no_events() -> None:
+    sentences = ["Argentina beat England 2-1 on Sunday.", "Nobody knows whether China would come to North Korea's aid."]
+    assert pk.code(sentences, "2022-12-27").frame.height == 0
 
 
 def test_its_is_whoever_acts_in_the_clause() -> None:
@@ -395,6 +423,30 @@ def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
     assert probability({"constant": 1.0}, {"constant": 0.0}) == 0.5
     assert probability({"constant": 1.0, "unheard of": 9.0}, {"constant": 0.0}) == 0.5
     assert round(probability({"a": 1.0, "b": 0.5}, {"a": 1.0, "b": 2.0}), 4) == 0.8808
+
+
+def test_an_event_is_weighed_beside_the_others_of_its_sentence() -> None:
+    """What a surer one leaves is less sure than what stands alone; by whom and on whom is part of it."""
+    from powderkeg.text.actors import Mention
+    from powderkeg.text.rivals import BESIDE, OWN_ODDS, Coded, beside, features_beside
+    from powderkeg.text.sureness import weights
+
+    def event(source: str, target: str, at: int, probability: float) -> Coded:
+        who, whom = (Mention(0, 0, 1, name, name, "", "", "", 1.0) for name in (source, target))
+        return Coded("190", who, whom, (at,), (), probability, (), False)
+
+    sure, faint = event("Chad", "Mali", 3, 0.9), event("Chad", "Togo", 7, 0.4)
+    found = features_beside(faint, [sure, faint])
+    assert found[f"{BESIDE}a surer one"] == found[f"{BESIDE}a surer one of the same source"] == 1.0
+    assert found[f"{BESIDE}a surer one before"] == 1.0 and f"{BESIDE}alone" not in found
+    assert f"{BESIDE}a surer one" not in features_beside(sure, [sure, faint])
+    assert f"{BESIDE}alone" in features_beside(faint, [faint])
+    (alone,), (_, second) = beside([faint]), beside([sure, faint])
+    assert second.probability < alone.probability
+    assert beside([faint], {"constant": 1.0}) == [faint], "without a second model nothing changes"
+    plain = beside([sure, faint], {OWN_ODDS: 1.0})
+    assert [one.probability for one in plain] == [0.9, 0.4], "log odds taken as they are give the same back"
+    assert 0 < weights()[OWN_ODDS] < 2
 
 
 @pytest.mark.parametrize(

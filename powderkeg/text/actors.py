@@ -47,6 +47,7 @@ NUMBERS = frozenset({"dozens", "scores", "hundreds", "thousands", "millions", "t
 OFFICES = frozenset({"secretary", "attorney", "solicitor", "governor", "inspector", "director", "consul", "surgeon",
                      "prosecutor", "comptroller", "auditor"})  # fmt: skip
 OF_A_COUNTRY = frozenset({"GOV", "LEG", "JUD", "COP", "MIL", "OPP", "CVL", "LAB", "MED", "EDU"})
+OFFICIALS = ("GOV", "MIL", "LEG", "JUD")
 PEOPLE = ("CVL", "Citizen")
 _ALSO_PERSONS = """adama adelaide basel beni buchanan cuenca darwin farah florence guerrero karen kaya lugo mannar
 medina mendoza merida milan moro rosario sabah salisbury santander sucre trujillo"""
@@ -287,7 +288,7 @@ class Mentions:
                 return None
             if country is not None:
                 return self._mention(token, start, end, country, role or ("", ""), 0.85)
-            name = _entity_text(token)
+            name = self._name_of(token)
             kind = role[0] if role else ""
             sure = 0.8 if role else NAMED + 0.15
             return Mention(token.i, start, end, name, self.sentence.whole[start:end], "", kind, kind, sure)
@@ -325,8 +326,18 @@ class Mentions:
         if lands:
             return self._mention(token, start, end, self.known[lands[0].i][0], role, 0.85)
         return Mention(
-            token.i, start, end, _entity_text(token), self.sentence.whole[start:end], "", role[0], role[0], 0.8
+            token.i, start, end, self._name_of(token), self.sentence.whole[start:end], "", role[0], role[0], 0.8
         )
+
+    def _name_of(self, token: Word) -> str:
+        """The whole proper name that a word belongs to, without the office before it: "Minister Alexei Overchuk"."""
+        words, last = self.sentence.words, token.i - self.sentence.first
+        first = last
+        while first > 0 and words[first - 1].pos == "PROPN" and words[first - 1].head is token:
+            first -= 1
+        while first < last - 1 and self.names.kinds.get(words[first].lower, ("", ""))[0] in OFFICIALS:
+            first += 1
+        return self.sentence.between(first, last)
 
     def _general(self, token: Word, start: int, end: int, kind: str, title: str) -> Mention:
         """A kind of people without a country: "the rebels" of whom the text spoke, the army of the one country."""
@@ -527,12 +538,3 @@ def joined(token: Word) -> Iterator[Word]:
     for child in token.children:
         if child.dep == "conj" and child.pos in ("NOUN", "PROPN", "ADJ", "X", "NUM"):
             yield from joined(child)
-
-
-def _entity_text(token: Word) -> str:
-    """The whole proper name that a word belongs to."""
-    words, at = token.sentence.words, token.i - token.sentence.first
-    first = last = at
-    while first > 0 and words[first - 1].pos == "PROPN" and words[first - 1].head is token:
-        first -= 1
-    return token.sentence.between(first, last)

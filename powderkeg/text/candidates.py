@@ -14,14 +14,18 @@ from powderkeg.text.grammar import is_verb, passive, subjects_of
 from powderkeg.text.readings import ActReading
 from powderkeg.text.sentences import Word
 
-MAY_LACK_TARGET = ("14", "0871", "0831", "15", "1723", "1724", "0813", "0814", "082")
+MAY_LACK_TARGET = ("035", "14", "0871", "0831", "15", "1723", "1724", "0813", "0814", "082")
 ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0871", "125", "127")
 """What two who are named together do with each other, unless it says with whom."""
 MOVED = ("15", "138", "0874", "0873")
+WORDS_ONLY = ("02", "03", "10", "12", "13")
+MOVING = frozenset({"withdraw", "send", "deploy", "redeploy", "pull", "dispatch", "move", "mobilize", "mobilise",
+                    "keep", "station", "commit", "recall"})  # fmt: skip
 TOGETHER = ("03", "05")
 ACCUSES = "11"
 TOLD, ACCUSED = frozenset({"to", "with", "before"}), frozenset({"about", "against", "of", "over"})
 MOST_SIDES, MOST_GROUPS = 3, 6
+SIDES, ALL_OF_THEM = frozenset({"side", "party", "neighbour", "neighbor"}), frozenset({"both", "two", "all", "the"})
 PRONOUNS = frozenset({"he", "she", "they", "it"})
 WHERE = frozenset({"in", "at", "inside", "near", "outside"})
 Group = tuple[str, list[Mention]]
@@ -136,7 +140,7 @@ def _targets(
             continue
         found = [
             one for one in cast.under(token)
-            if one.name not in taken and one.name not in seen and not _own_forces(reading.code, one, sources)
+            if one.name not in taken and one.name not in seen and not _own_forces(reading.code, one, sources, token)
         ]  # fmt: skip
         if found:
             seen.update(one.name for one in found)
@@ -170,10 +174,16 @@ def _place(token: Word, reading: ActReading) -> str:
     ) + own
 
 
-def _own_forces(code: str, one: Mention, sources: list[Mention]) -> bool:
+def _own_forces(code: str, one: Mention, sources: list[Mention], token: Word) -> bool:
     """Whether it is the source's own army or police that is moved: they are no target."""
+    if one.kind not in ("MIL", "COP"):
+        return False
+    if code < "14" and any(child.lower in ("his", "her", "its", "their") for child in token.children):
+        return any(one.country == source.country for source in sources)  # "warned that his army would respond"
+    if code.startswith(WORDS_ONLY):  # "refused to withdraw troops"
+        return not one.country and token.dep == "dobj" and token.head.lemma in MOVING
     own = not one.country or any(one.country == source.country for source in sources)
-    return code.startswith(MOVED) and own and one.kind in ("MIL", "COP")
+    return code.startswith(MOVED) and own
 
 
 def _only_told(reading: ActReading, cast: Mentions, taken: set[str]) -> set[str]:
@@ -198,14 +208,30 @@ def _farther(
     reading: ActReading, cast: Mentions, sources: list[Mention], speaker: Mention | None, told: set[str]
 ) -> list[Mention]:
     """Where the clause names nobody who is acted on: the next one named after the verb, be it in another clause."""
+    if any(_both_sides(one) for one in reading.sufferers):
+        return []
     taken = {one.name for one in sources} | told | ({speaker.name} if speaker is not None else set())
     countries = {one.country for one in sources if one.country}
     last = max(reading.words)
     for one in cast.all():
         known = one.country or one.sure > NAMED
-        if one.at > last and known and one.name not in taken and one.country not in countries:
+        fits = one.at > last and known and one.name not in taken and one.country not in countries
+        if fits and not _acts_itself(one, cast):
             return [one]
     return []
+
+
+def _both_sides(token: Word) -> bool:
+    """Whether those who are acted on are said, though not by name: "urged both sides to show restraint"."""
+    return token.lemma in SIDES and any(child.lower in ALL_OF_THEM for child in token.children)
+
+
+def _acts_itself(one: Mention, cast: Mentions) -> bool:
+    """Whether a mention acts in a clause joined by "and": "A condemned the raid, and B suspended aid"."""
+    word = cast.sentence.words[one.at - cast.sentence.first]
+    while word.dep in ("compound", "conj", "amod", "nmod") and word.head is not word and not is_verb(word.head):
+        word = word.head
+    return word.dep == "nsubj" and word.head.dep in ("conj", "ROOT")
 
 
 def _with(reading: ActReading) -> bool:

@@ -31,8 +31,8 @@ shell shoot shot sign six south stage strike summit talk target ten test threat 
 truce urge vote vow warn weapon west win without word east"""
 WORDS_OF_NEWS = frozenset(_OF_NEWS.split())
 _ELSEWHERE = """de la en der das und den dem ein eine einen einem mit von auf ist nicht sich zu le les des du et une est
-dans pour qui aux sur el los las del por con para una al se il di che gli della dei per non een het van voor niet naar op je
-su na za od da do sa koji em os um uma ve bir bu att och som av til og ikke que"""
+dans pour qui aux sur el los las del por con para una al se il di che gli della dei per non een het van voor niet naar
+op su na za od da do sa koji em os um uma ve bir bu att och som av til og ikke que"""
 WORDS_ELSEWHERE = frozenset(_ELSEWHERE.split())
 """Small words of other languages that are none of English."""
 LEAST_OF_PLAIN, LEAST_IN_CAPITALS, FEW_PLAIN = 0.4, 0.25, 0.25

@@ -8,11 +8,11 @@ a "must" is a frame too. What is only thought of (questions, conditions, negatio
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from powderkeg.text.actors import Mentions
+from powderkeg.text.chance import by_nature, is_sport
 from powderkeg.text.grammar import (
     MOTION,
     OPEN,
@@ -78,23 +78,9 @@ UNDONE = frozenset({"allow", "accept", "recognize", "recognise", "tolerate", "ag
 """Who did not do these refused."""
 ON_THE_WAY, COUNTED, SPORT = "on the way", "only counted", "sport"
 CROWDS, VIOLENT = "14", ("17", "18", "19", "20")
-_NATURE = """flood flooding storm heatwave earthquake quake tremor aftershock landslide mudslide avalanche
-hurricane cyclone typhoon tornado drought wildfire bushfire blizzard rain rains rainfall monsoon
-eruption volcano tsunami lightning disease virus cholera malaria ebola measles outbreak epidemic
-pandemic famine accident crash collision derailment stampede weather snow snowstorm wave temperature
-shark crocodile elephant coronavirus covid-19 hailstorm sandstorm capsizing shipwreck"""
-NATURE = frozenset(_NATURE.split())
 QUANTITIES = frozenset({"grow", "rise", "fall", "shrink", "drop", "climb", "jump", "slump", "increase", "decline",
                         "surge", "plunge", "double", "triple", "average", "total", "account", "amount"})  # fmt: skip
 """What exports do; who says so tells no event."""
-_SPORTING = """penalties sets cup championship championships semi-final semifinal quarter-final quarterfinal match
-matches league goals tournament medal marathon innings wicket wickets tennis football soccer rugby
-cricket playoff qualifier"""
-SPORTING = frozenset(_SPORTING.split())
-BEATEN, SCORE = (
-    frozenset({"beat", "defeat", "thrash", "crush", "hammer", "upset", "edge"}),
-    re.compile(r"\b\d{1,2}-\d{1,2}\b"),
-)
 OF_THE_SPEAKER = frozenset({"he", "she", "it", "they", "we", "i"})
 """In what is said, these mostly stand for whoever says it."""
 
@@ -159,11 +145,7 @@ class SentenceReader:
         if not one.code.startswith(VIOLENT):
             return False
         verb = self.sentence.words[one.at - self.sentence.first]
-        causes = [*one.doers, *(agents_of(verb) if is_verb(verb) else ())]
-        if is_verb(verb) and passive(verb) and not causes:
-            preps = [prep for prep in verb.children if prep.dep == "prep" and prep.lower in ("in", "by", "after")]
-            causes = [noun for prep in preps for noun in prep.children if noun.dep == "pobj"]
-        return any(cause.lemma in NATURE for cause in causes)
+        return by_nature(verb, one.doers)
 
     def _doubts(self, one: ActReading, found: list[ActReading]) -> Iterator[str]:
         """Why a reading may be no event: somebody only goes to do it, it is only counted, or it was a match."""
@@ -172,8 +154,7 @@ class SentenceReader:
             yield ON_THE_WAY
         if not is_verb(word) and word.dep == "nsubj" and word.head.lemma in QUANTITIES:
             yield COUNTED
-        scored = word.lemma in BEATEN and SCORE.search(self.sentence.text)
-        if one.code.startswith(VIOLENT) and (scored or any(other.lower in SPORTING for other in self.sentence)):
+        if one.code.startswith(VIOLENT) and is_sport(word):
             yield SPORT
 
     def _on_the_way(self, one: ActReading, found: list[ActReading]) -> bool:
@@ -410,6 +391,9 @@ class SentenceReader:
     ) -> ActReading | None:
         if complement.dep == "nsubj" and not (frame.name == STOP and inner.code.startswith(ENDED)):
             return None  # "supplies to B dried up", but not "the talks ended"
+        if frame.name == LIGHT and pattern.head == "have" and _of_whoever_speaks(inner):
+            return replace(inner, at=token.i, words=tuple(sorted({token.i, *inner.words})),
+                           inner=inner.inner | {inner.at})  # fmt: skip
         code = frame.code(inner.code)
         if (
             frame.name == INTEND
@@ -589,6 +573,11 @@ def _loosely(word: Word, token: Word, said: set[int]) -> float:
     if word.dep == "dobj" and holder.dep == "xcomp" and _has_object(token):
         return OF_ANOTHER_CLAUSE
     return 0.0
+
+
+def _of_whoever_speaks(inner: ActReading) -> bool:
+    """Whether somebody unnamed asks or demands: "B had to give up its arms"."""
+    return not inner.doers and inner.rules[0].split(" ")[0] in (ASK, DEMAND)
 
 
 def _wishes_of_another(verb: Word) -> bool:

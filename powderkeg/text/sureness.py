@@ -23,13 +23,15 @@ CONSTANT = "constant"
 TOLD = "told of another"
 """Doubt of an accusation that is read from what somebody says another did."""
 MOST_WEIGHT = 4.0
-FAR = 8
+FAR, FARTHEST = 8, 20
 """Words between an act and its target from which on they are far."""
 COMPLAINTS = "11"
 """Who complains to one about another accuses the other."""
 _DEEDS = {"words": (1, 2, 3, 4, 5), "help": (6, 7, 8), "reproach": (9, 10, 11, 12, 13), "a crowd's deed": (14,),
           "force": (15, 16, 17, 18, 19, 20)}  # fmt: skip
 DEEDS = {f"{root:02d}": name for name, roots in _DEEDS.items() for root in roots}
+QUOTES = frozenset({'"', "``", "''"})
+FULL_STOPS = (".", "!", "?", '"', "'", ")")
 STRONG, WEAK, MIDDLING = 0.9, 0.6, 0.7
 
 
@@ -75,23 +77,60 @@ def features(one: ActBetween, sentence: Sentence, readings: int) -> dict[str, fl
         found["a complaint, and to whom"] = 1.0
     if reading.code.startswith(MAY_LACK_TARGET) and one.found[1] == "another clause":
         found["an act that needs no target, and one from another clause"] = 1.0
-    found |= _of_target(one)
+    found |= _of_place(one, token, sentence)
+    found |= _of_target(one, sentence)
     if one.target is not None:  # who attacks attacks people, who visits visits countries
         found[f"{DEEDS[reading.code[:2]]} against {_kind(one.target)}"] = 1.0
     return found
 
 
-def _of_target(one: ActBetween) -> dict[str, float]:
+def _of_place(one: ActBetween, token: Word, sentence: Sentence) -> dict[str, float]:
+    """Features of where an act stands in its sentence."""
+    at = one.reading.at
+    found = {
+        "how far behind in the sentence": (at - sentence.first) / len(sentence),
+        "source far from the act": min(abs(one.source.at - at), FARTHEST) / 10.0,
+        "words that carry it": min(len(one.reading.words), 4) - 1.0,
+        f"stands as {token.dep}": 1.0,
+    }
+    if token.dep == "conj" and is_verb(token):
+        found["a further verb"] = 1.0
+        if token.head is sentence.root:
+            found["joined to the verb of the sentence"] = 1.0
+    if token.tag in ("VBG", "VBN"):
+        found[f"the form {token.tag}"] = 1.0
+    if any(child.lower == "had" and child.dep == "aux" for child in token.children):
+        found["past perfect"] = 1.0
+    if sum(word.text in QUOTES for word in sentence.words if word.i < at) % 2:
+        found["in a quotation"] = 1.0
+    if not sentence.text.rstrip().endswith(FULL_STOPS):
+        found["without a full stop"] = 1.0
+    return found
+
+
+def _of_target(one: ActBetween, sentence: Sentence) -> dict[str, float]:
     """Features of the target, and of the two together."""
     target = one.target
     if target is None:
         return {}
-    found = {f"target is {_certain(target)}": 1.0, f"target kind: {_kind(target)}": 1.0}
+    found = {
+        f"target is {_certain(target)}": 1.0,
+        f"target kind: {_kind(target)}": 1.0,
+        f"source {_certain(one.source)}, target {_certain(target)}": 1.0,
+    }
+    lands = [side.country for side in (one.source, target) if side.country]
+    found[f"countries: {len(set(lands)) if len(lands) != 1 else 'of one side'}"] = 1.0
+    if one.source.kind and target.kind:
+        found["people on people"] = 1.0
+    first, last = sorted((one.source.at, target.at))
+    found["verbs between the sides"] = min(sum(first < word.i < last and is_verb(word) for word in sentence), 4) / 2.0
     if one.beside:
         found["target beside the head"] = 1.0
     if target.country and target.country == one.source.country:
         placed = min(target.sure, one.source.sure) <= MIDDLING
         found["both of the country where it happened" if placed else "both of one country"] = 1.0
+        found[f"both of one country: {DEEDS[one.reading.code[:2]]}"] = 1.0
+        found[f"both of one country: target {_kind(target)}"] = 1.0
     if abs(target.at - one.reading.at) > FAR:
         found["target far away"] = 1.0
     if target.at < one.reading.at and one.found[1] not in ("subject", "joined"):
