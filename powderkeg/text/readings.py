@@ -152,7 +152,7 @@ class SentenceReader:
         word = self.sentence.words[one.at - self.sentence.first]
         if self._on_the_way(one, found):
             yield ON_THE_WAY
-        if not is_verb(word) and word.dep == "nsubj" and word.head.lemma in QUANTITIES:
+        if not is_verb(word) and word.dep == "nsubj" and word.head.lemma in QUANTITIES and not _in_vain(word.head):
             yield COUNTED
         if one.code.startswith(VIOLENT) and is_sport(word):
             yield SPORT
@@ -303,7 +303,7 @@ class SentenceReader:
                 if only_object and complement.dep in ("pobj", "pcomp") and _has_object(token):
                     continue
                 real = self._frame_here(frame, token, pattern, words, complement, inner)
-                made = self._compose(token, pattern, words, real, complement, inner)
+                made = _had_to(token, pattern, inner) or self._compose(token, pattern, words, real, complement, inner)
                 if made is not None:
                     held = True
                     yield made
@@ -391,9 +391,6 @@ class SentenceReader:
     ) -> ActReading | None:
         if complement.dep == "nsubj" and not (frame.name == STOP and inner.code.startswith(ENDED)):
             return None  # "supplies to B dried up", but not "the talks ended"
-        if frame.name == LIGHT and pattern.head == "have" and _of_whoever_speaks(inner):
-            return replace(inner, at=token.i, words=tuple(sorted({token.i, *inner.words})),
-                           inner=inner.inner | {inner.at})  # fmt: skip
         code = frame.code(inner.code)
         if (
             frame.name == INTEND
@@ -575,9 +572,18 @@ def _loosely(word: Word, token: Word, said: set[int]) -> float:
     return 0.0
 
 
-def _of_whoever_speaks(inner: ActReading) -> bool:
-    """Whether somebody unnamed asks or demands: "B had to give up its arms"."""
-    return not inner.doers and inner.rules[0].split(" ")[0] in (ASK, DEMAND)
+def _in_vain(verb: Word) -> bool:
+    """Whether what "fell" fell flat."""
+    return any(child.lower in ("flat", "short", "through") for child in verb.children)
+
+
+def _had_to(verb: Word, pattern: WordPattern, inner: ActReading) -> ActReading | None:
+    """What whoever speaks demands of another: "B had to give up its arms"."""
+    unnamed = not inner.doers and inner.rules[0].split(" ")[0] in (ASK, DEMAND)
+    if pattern.means != LIGHT or pattern.head != "have" or not unnamed:
+        return None
+    words = tuple(sorted({verb.i, *inner.words}))
+    return replace(inner, at=verb.i, words=words, inner=inner.inner | {inner.at})
 
 
 def _wishes_of_another(verb: Word) -> bool:

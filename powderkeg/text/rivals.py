@@ -13,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from powderkeg.text.actors import Mention
-from powderkeg.text.sureness import weights
+from powderkeg.text.sureness import TOLD, weights
 
 BESIDE = "beside: "
 OWN_ODDS = f"{BESIDE}own log odds"
 SEEN = 0.02
 """Events less sure than this are nobody's rivals."""
+NO_EVENTS = frozenset({"question", "condition", "negated", "only counted", "sport"})
+"""Doubts that nothing beside an event takes away: of too few sentences to learn from."""
 MOST_ODDS, MOST_OTHERS = 4.0, 3.0
 
 
@@ -53,7 +55,8 @@ def beside(events: Sequence[Coded], by: Mapping[str, float] | None = None) -> li
     found = []
     for one in events:
         total = sum(known.get(name, 0.0) * value for name, value in features_beside(one, events).items())
-        found.append(replace(one, probability=round(1 / (1 + math.exp(-total)), 3)))
+        sure = round(1 / (1 + math.exp(-total)), 3)
+        found.append(replace(one, probability=min(sure, one.probability) if NO_EVENTS & set(one.unsure) else sure))
     return found
 
 
@@ -76,6 +79,8 @@ def features_beside(one: Coded, events: Sequence[Coded]) -> dict[str, float]:
     found[f"{BESIDE}how much surer"] = min(-lead, MOST_ODDS)
     found[f"{BESIDE}the surer one"] = rival.probability
     found[f"{BESIDE}a surer one {same}"] = 1.0
+    if TOLD in rival.unsure:
+        found[f"{BESIDE}a surer one that is {TOLD}"] = 1.0
     if rival.source.name == one.source.name:
         found[f"{BESIDE}a surer one of the same source"] = 1.0
     if rival.target is not None and one.target is not None and rival.target.name == one.target.name:

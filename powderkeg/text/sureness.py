@@ -99,8 +99,6 @@ def _of_place(one: ActBetween, token: Word, sentence: Sentence) -> dict[str, flo
             found["joined to the verb of the sentence"] = 1.0
     if token.tag in ("VBG", "VBN"):
         found[f"the form {token.tag}"] = 1.0
-    if any(child.lower == "had" and child.dep == "aux" for child in token.children):
-        found["past perfect"] = 1.0
     if sum(word.text in QUOTES for word in sentence.words if word.i < at) % 2:
         found["in a quotation"] = 1.0
     if not sentence.text.rstrip().endswith(FULL_STOPS):
