@@ -67,7 +67,7 @@ def acts(text: str) -> set[tuple[str, str, str | None]]:
         ("The United Nations imposed sanctions on Iraq.", "United Nations", "16", "Iraq"),
         ("Norway sent food to Somalia.", "Norway", "07", "Somalia"),
         ("Protesters in Serbia threw stones at Kosovo police.", "Protester (Serbia)", "14", "Police (Kosovo)"),
-        ("Serbia said that Kosovo had attacked Albania.", "Kosovo", "19", "Albania"),
+        ("Serbia said that Kosovo had attacked Albania.", "Serbia", "11", "Kosovo"),
     ],
 )
 def test_a_sentence_is_read_through_its_frames(sentence: str, source: str, root: str, target: str) -> None:

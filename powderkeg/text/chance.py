@@ -40,3 +40,8 @@ def is_sport(word: Word) -> bool:
     """Whether a sentence tells of a match: by its words, or by a score beside who was beaten."""
     scored = word.lemma in BEATEN and SCORE.search(word.sentence.text)
     return bool(scored) or any(other.lower in SPORTING for other in word.sentence)
+
+
+def in_vain(verb: Word) -> bool:
+    """Whether what "fell" fell flat."""
+    return any(child.lower in ("flat", "short", "through") for child in verb.children)

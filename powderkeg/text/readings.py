@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from powderkeg.text.actors import Mentions
-from powderkeg.text.chance import by_nature, is_sport
+from powderkeg.text.chance import by_nature, in_vain, is_sport
 from powderkeg.text.grammar import (
     MOTION,
     OPEN,
@@ -152,7 +152,7 @@ class SentenceReader:
         word = self.sentence.words[one.at - self.sentence.first]
         if self._on_the_way(one, found):
             yield ON_THE_WAY
-        if not is_verb(word) and word.dep == "nsubj" and word.head.lemma in QUANTITIES and not _in_vain(word.head):
+        if not is_verb(word) and word.dep == "nsubj" and word.head.lemma in QUANTITIES and not in_vain(word.head):
             yield COUNTED
         if one.code.startswith(VIOLENT) and is_sport(word):
             yield SPORT
@@ -570,11 +570,6 @@ def _loosely(word: Word, token: Word, said: set[int]) -> float:
     if word.dep == "dobj" and holder.dep == "xcomp" and _has_object(token):
         return OF_ANOTHER_CLAUSE
     return 0.0
-
-
-def _in_vain(verb: Word) -> bool:
-    """Whether what "fell" fell flat."""
-    return any(child.lower in ("flat", "short", "through") for child in verb.children)
 
 
 def _had_to(verb: Word, pattern: WordPattern, inner: ActReading) -> ActReading | None:
