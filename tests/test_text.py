@@ -298,6 +298,17 @@ def test_headlines_are_read_though_parsers_are_taught_on_sentences(
         ("Saad Hariri said Hezbollah had to give up its arms.", "Saad al-Hariri", "Hezbollah", "10"),
         ("Ethiopian troops have to leave by May, Somalia's defence minister said.", "Minister (Somalia)",
          "Military (Ethiopia)", "10"),
+        # What opens with "after" is no whole sentence, though parsers may hang all the rest on it.
+        ("Eritrea flew 30 bombers along the coast of Chile on Friday, Chile's army said, two days after the island's "
+         "new prime minister took office.", "Eritrea", "Chile", "15"),
+        # A verb has one subject: what stands before it and "and" is a clause.
+        ("Chad massed tanks along its border with Libya, officials said, and President Omar Bongo threatened to cut "
+         "off the supply of water.", "Chad", "Libya", "15"),
+        # A past form that has no other use is a verb.
+        ("The regional bloc ECOWAS lifted sanctions on Gambia on Friday after a summit in Lome, and urged the "
+         "generals to hold elections.", "Economic Community of West African States", "Gambia", "08"),
+        # What hangs on a verb inside a pattern suffers too.
+        ("Togo offered to mediate between Benin and Chad.", "Togo", "Chad", "03"),
         # The verb that has a form of its own is the sentence's.
         ("Protesters waving Russian flags attacked the French embassy in Ouagadougou.", "Protester (Burkina Faso)",
          "France", "14"),
@@ -315,10 +326,16 @@ def test_both_sides_are_found_where_parsers_slip(sentence: str, source: str, tar
         ("Moscow urged both sides to show restraint and sent Alexei Overchuk to Yerevan.", "Alexei Overchuk"),
         ("Ilham Aliyev warned that his army would respond.", "Military (Azerbaijan)"),
         ("Armenia refused to withdraw troops.", "Military"),
+        ("France condemned the raid, and Peru urged Chile to withdraw.", "France -> Chile"),
+        ("Protesters clashed with riot police, and 14 people were hurt.", "145 -> Citizen"),
+        ("Chad turned down an invitation to meet in Paris.", "France"),
     ],
 )
 def test_who_acts_in_another_clause_and_ones_own_forces_are_no_targets(sentence: str, nobodys_target: str) -> None:
-    assert nobodys_target not in pk.code(sentence, "2022-12-27", least=0.0).frame["target"].to_list()
+    found = set()
+    for row in pk.code(sentence, "2022-12-27", least=0.0).frame.iter_rows(named=True):
+        found |= {row["target"], f"{row['source']} -> {row['target']}", f"{row['code']} -> {row['target']}"}
+    assert nobodys_target not in found
 
 
 def test_a_person_is_named_without_the_office() -> None:
@@ -729,3 +746,13 @@ def test_given_sides_are_read_by_one_worker_and_more_are_refused(
     table.write_text("date,source,target,text\n2023-01-02,China,Japan,China accused Japan.\n", encoding="utf-8")
     assert run("events", "code", table, "--given", "--workers", "2") == 2
     assert "--workers: with --given" in capsys.readouterr().err
+
+
+def test_a_community_is_not_the_country_whose_name_it_bears() -> None:
+    """Turkish Cypriots were read as Turkey."""
+    rows = told("Turkish Cypriot police arrested two Greek Cypriots.", least=0.0)
+    assert {(row["source"], row["target_country"]) for row in rows} == {("Turkish Cypriots", "CYP")}
+
+
+def test_a_crew_is_no_union() -> None:
+    assert {row["target"] for row in told("Eritrea detained the crew of a trawler.", least=0.0)} == {"Citizen"}

@@ -50,6 +50,10 @@ from powderkeg.text.scoring import Gold, score_coding
         # Aid is dropped from the air, and withheld by whoever gives no more of it.
         ("Zambia dropped relief supplies to villages in Ghana.", "Zambia", "Ghana", "073"),
         ("Turkey withheld economic aid from Peru.", "Turkey", "Peru", "1621"),
+        # Ships of any kind are property; a drone strikes from the air; who would be the host, would mediate.
+        ("Iranian marines seized a Maltese freighter.", "Iranian", "Maltese", "171"),
+        ("An Eritrean drone slammed into a depot in Sudan.", "Eritrean", "Sudan", "195"),
+        ("Norway offered to host talks with the envoys of Sudan.", "Norway", "Sudan", "039"),
         # Talks that end without a result were no use.
         ("Talks between Kenya and Chad broke up without a deal.", "Kenya", "Chad", "127"),
     ],

@@ -28,6 +28,9 @@ MOST_SIDES, MOST_GROUPS = 3, 6
 SIDES, ALL_OF_THEM = frozenset({"side", "party", "neighbour", "neighbor"}), frozenset({"both", "two", "all", "the"})
 PRONOUNS = frozenset({"he", "she", "they", "it"})
 WHERE = frozenset({"in", "at", "inside", "near", "outside"})
+SUBJECTS = frozenset({"nsubj", "nsubjpass"})
+MEETINGS = frozenset({"meet", "meeting", "talk", "summit", "conference", "negotiate", "negotiation", "session",
+                      "confer", "convene", "gather", "consultation", "round", "dialogue", "gathering"})  # fmt: skip
 Group = tuple[str, list[Mention]]
 
 
@@ -216,7 +219,7 @@ def _farther(
     for one in cast.all():
         known = one.country or one.sure > NAMED
         fits = one.at > last and known and one.name not in taken and one.country not in countries
-        if fits and not _acts_itself(one, cast):
+        if fits and not _in_joined_clause(one, reading, cast) and not _where_they_meet(one, cast):
             return [one]
     return []
 
@@ -226,12 +229,25 @@ def _both_sides(token: Word) -> bool:
     return token.lemma in SIDES and any(child.lower in ALL_OF_THEM for child in token.children)
 
 
-def _acts_itself(one: Mention, cast: Mentions) -> bool:
-    """Whether a mention acts in a clause joined by "and": "A condemned the raid, and B suspended aid"."""
-    word = cast.sentence.words[one.at - cast.sentence.first]
-    while word.dep in ("compound", "conj", "amod", "nmod") and word.head is not word and not is_verb(word.head):
+def _in_joined_clause(one: Mention, reading: ActReading, cast: Mentions) -> bool:
+    """Whether another acts where a mention stands: "A condemned the raid, and B suspended aid", "and B urged C to"."""
+    words, first = cast.sentence.words, cast.sentence.first
+    word, acts = words[one.at - first], False
+    while word.head is not word and not (is_verb(word) and word.dep in ("conj", "ROOT")):
+        acts = word.dep in SUBJECTS and is_verb(word.head)
         word = word.head
-    return word.dep == "nsubj" and word.head.dep in ("conj", "ROOT")
+    if acts:
+        return True
+    within = words[reading.at - first]
+    while within is not word and within.head is not within:
+        within = within.head
+    return word.dep == "conj" and within is not word and any(one.dep in SUBJECTS for one in word.children)
+
+
+def _where_they_meet(one: Mention, cast: Mentions) -> bool:
+    """Whether a mention is only where people meet: "turned down an invitation to meet in New York"."""
+    word = cast.sentence.words[one.at - cast.sentence.first]
+    return word.dep == "pobj" and word.head.lower in WHERE and word.head.head.lemma in MEETINGS
 
 
 def _with(reading: ActReading) -> bool:

@@ -378,6 +378,9 @@ def objects_of(token: Word, words: tuple[Word, ...], said: set[int], people: boo
                 yield from (two for two in one.children if two.dep == "pobj")
             elif one.dep == "pcomp":
                 yield from objects_of(one, (), said)
+    for child in token.children:  # "offered to mediate between A and B": what hangs on a verb of the pattern
+        if verb and child.i in said and child.dep == "xcomp" and is_verb(child):
+            yield from objects_of(child, (), said)
     if verb:
         yield from _of_clauses(token)
     yield from later

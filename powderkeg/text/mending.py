@@ -15,6 +15,7 @@ BASE = frozenset({"VBP", "VB"})
 LOOSE = frozenset({"npadvmod", "advmod", "nsubj", "dep", "intj", "advcl", "amod", "compound", "nmod"})
 """What parsers take the first of two names for: "Putin, Erdogan discuss"."""
 NAMING = frozenset({"PROPN", "ADJ", "PUNCT"})
+TIMES = frozenset({"after", "before", "when", "while", "as", "once", "until", "since"})
 BOTH_SIDES = frozenset({"between", "among"})
 
 
@@ -22,6 +23,9 @@ def mend(sentence: Sentence) -> None:
     """Every mend, in the order in which one may need another."""
     _act_taken_for_noun(sentence)
     _participle_taken_for_verb(sentence)
+    _clause_of_time_taken_for_whole(sentence)
+    _past_taken_for_adjective(sentence)
+    _clause_taken_for_noun(sentence)
     _to_come(sentence)
     _names_before_verb(sentence)
     for word in sentence.words:
@@ -86,6 +90,65 @@ def _participle_taken_for_verb(sentence: Sentence) -> None:
     sentence.root = verb
     _make_root(verb)
     hang(root, subject, "acl")
+
+
+def _clause_of_time_taken_for_whole(sentence: Sentence) -> None:
+    """What opens with "after" or "when" is no whole sentence: "A sent ships on Monday, days after B took office"."""
+    root = sentence.root
+    mark = next((one for one in root.children if one.dep == "mark" and one.lower in TIMES), None)
+    said = next((one for one in root.children if one.dep == "ccomp" and one.tag in FINITE), None)
+    if mark is None or said is None or said.i > mark.i or not any(one.dep == "nsubj" for one in said.children):
+        return
+    sentence.root = said
+    _make_root(said)
+    for child in [one for one in root.children if one.i < mark.i and one.dep in ("parataxis", "punct", "ccomp")]:
+        hang(child, said, child.dep)
+    hang(root, said, "advcl")
+
+
+def _past_taken_for_adjective(sentence: Sentence) -> None:
+    """A noun with a past form behind it that has no other use is a subject: "The bloc X lifted sanctions on B"."""
+    root = sentence.root
+    if root.pos not in ("PROPN", "NOUN"):
+        return
+    verb = root.sentence.words[root.i - sentence.first + 1] if root.i - sentence.first + 1 < len(sentence) else None
+    if verb is None or verb.tag != "VBD" or verb.dep != "amod" or verb.head.head is not root or verb.head.i < verb.i:
+        return
+    behind, thing = [one for one in root.children if one.i > verb.i], verb.head
+    sentence.root = verb
+    _make_root(verb)
+    verb.pos = "VERB"
+    for child in behind:
+        hang(child, verb, "dobj" if child is thing else child.dep)
+    for child in [one for one in root.children if one.dep == "nsubj"]:
+        hang(child, root, "nmod")
+    for child in [one for one in thing.children if one.i < root.i]:
+        hang(child, root, child.dep)
+    hang(root, verb, "nsubj")
+
+
+def _clause_taken_for_noun(sentence: Sentence) -> None:
+    """A verb has one subject; what stands before it and "and" is a clause: "A massed troops, and B threatened C"."""
+    root = sentence.root
+    subjects = [one for one in root.children if one.dep == "nsubj" and one.i < root.i]
+    if len(subjects) != 2:
+        return
+    thing, second = subjects
+    verb = next((one for one in thing.children if one.dep == "amod" and one.tag == "VBN"), None)
+    doer = verb.before if verb is not None else None
+    joint = next((one for one in thing.children if one.dep == "cc" and one.i < second.i), None)
+    if verb is None or doer is None or joint is None or doer.head is not verb or doer.dep not in LOOSE:
+        return
+    if doer.pos not in ("PROPN", "NOUN"):
+        return
+    sentence.root = verb
+    _make_root(verb)
+    verb.pos, verb.tag = "VERB", "VBD"
+    for child in [one for one in thing.children if one.i > thing.i]:
+        hang(child, verb, child.dep)
+    hang(thing, verb, "dobj")
+    hang(doer, verb, "nsubj")
+    hang(root, verb, "conj")
 
 
 def _to_come(sentence: Sentence) -> None:
