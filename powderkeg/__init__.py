@@ -12,9 +12,8 @@ Names are imported when they are first used, so that `import powderkeg` loads ne
 from __future__ import annotations
 
 import sys
-import warnings
 from importlib import import_module
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from powderkeg import showing
 from powderkeg.version import __version__
@@ -162,9 +161,12 @@ def _named(name: str) -> typing.Any:
         raise no_attribute(__name__, name, __all__)
     home = import_module(f"{__name__}.{_HOME[name]}")
     value = getattr(home, name)
+    if isinstance(value, FunctionType):
+        value = import_module(f"{__name__}.calls").answering(value, __name__, name)
     if name == _HOME[name]:
         # `import powderkeg.fit.checks.report as report` asks the function for `checks`: what is in the module of its
         # name can be reached through it.
+        vars(home).update(vars(value))  # what is wrapped, for the signature
         value.__dict__ = vars(home)
     globals()[name] = value
     _say_once()
@@ -181,9 +183,9 @@ def _say_once() -> None:
     engine = sys.modules.get(f"{__name__}.engine.caching")
     reason = None if engine is None else engine.told_once()
     if reason is not None:
-        from powderkeg.errors import PowderkegWarning
+        from powderkeg.errors import warn
 
-        warnings.warn(reason, PowderkegWarning, stacklevel=3)
+        warn(reason)
 
 
 def _drawn(result: object, figure: str | None) -> typing.Any:

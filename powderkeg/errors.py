@@ -7,8 +7,11 @@ Nothing here knows scenarios, events or models.
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from types import FrameType
 from typing import Final
 
 ASKED: Final = "?"
@@ -150,6 +153,18 @@ class UsageError(PowderkegError):
 
 class PowderkegWarning(UserWarning):
     """Something a careful reader would look at next."""
+
+
+def warn(text: str) -> None:
+    """Issue a PowderkegWarning that points at the line outside of this package from which it was called.
+
+    How many calls lie between depends on the way: `simulate` is called by a reader, by `compare` and by the facade.
+    """
+    frame: FrameType | None = sys._getframe()
+    above = 0
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]:
+        frame, above = frame.f_back, above + 1
+    warnings.warn(text, PowderkegWarning, stacklevel=above + 1)
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:

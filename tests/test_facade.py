@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import powderkeg as pk
+from powderkeg.calls import answering
 
 SOURCE = Path(pk.__file__ or "").read_text(encoding="utf-8")
 
@@ -80,8 +83,8 @@ def test_no_part_waits_for_the_import_of_scipy_stats() -> None:
 @pytest.mark.parametrize("name", ["simulate", "events"])
 def test_a_function_keeps_its_place_when_its_module_is_imported(name: str) -> None:
     code = (
-        f"import powderkeg as pk, importlib; importlib.import_module('powderkeg.{name}'); "
-        f"from powderkeg.{name} import {name} as f; print(pk.{name} is f, callable(pk.{name}))"
+        f"import powderkeg as pk, importlib, inspect; importlib.import_module('powderkeg.{name}'); "
+        f"from powderkeg.{name} import {name} as f; print(inspect.unwrap(pk.{name}) is f, callable(pk.{name}))"
     )
     assert run(code) == "True True"
 
@@ -187,3 +190,53 @@ def test_a_rare_event_is_asked_of_whatever_means_a_scenario(tmp_path: Path) -> N
     asked = {"starts": 50, "repetitions": 20, "seed": 1}
     found = [pk.rare(one, "hit", **asked).probability for one in (file, pk.load(file), pk.compile(file))]
     assert found[0] is not None and found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (lambda s: pk.simulate(s, replicate=3), r"simulate: unknown argument 'replicate'(.|\n)*nearest: 'replicates'"),
+        (lambda s: pk.simulate(s, replicate=3, sead=1), r"'replicate'(.|\n)*'sead'(.|\n)*2 faults; nothing was run"),
+        (lambda s: pk.paths(), r"paths: nothing for scenario\n +expected paths\(scenario\)"),
+        (lambda s: pk.sweep(s), r"sweep: nothing for axes\n +expected sweep\(scenario, axes, \.\.\.\)"),
+        (lambda s: pk.paths(s, 3), r"paths: 2 arguments without a name\n +expected at most 1 \(scenario\)"),
+        (lambda s: pk.names(s), "names: 1 arguments without a name\n +expected none"),
+        (lambda s: pk.digest(s, scenario=s), "digest: 'scenario' is given twice"),
+    ],
+)
+def test_a_call_that_does_not_fit_is_told_with_the_nearest_name(
+    asked: Callable[[pk.Scenario], object], told: str
+) -> None:
+    with pytest.raises(pk.UsageError, match=told):
+        asked(pk.loads(SMALL))
+
+
+def test_a_type_error_from_within_comes_through() -> None:
+    """Only a call that does not fit is a slip: what breaks inside is a bug, and its traceback is needed."""
+
+    def breaks(number: int) -> int:
+        raise TypeError("from within")
+
+    with pytest.raises(TypeError, match="from within"):
+        answering(breaks, __name__, "breaks")(3)
+
+
+@pytest.mark.parametrize("name", [name for name in pk._HOME if not isinstance(getattr(pk, name), type)])
+def test_a_public_function_keeps_its_signature_and_can_be_pickled(name: str) -> None:
+    offered = getattr(pk, name)
+    own = getattr(import_module(f"powderkeg.{pk._HOME[name]}"), name)
+    assert inspect.signature(offered) == inspect.signature(own)
+    assert (offered.__doc__, offered.__name__) == (own.__doc__, name)
+    assert inspect.getsource(offered) == inspect.getsource(own)
+    assert pickle.loads(pickle.dumps(offered)) is offered
+
+
+def test_a_warning_points_at_the_line_that_called(tmp_path: Path) -> None:
+    """However many calls lie between: Python shows a warning of one line once, and a line of ours says nothing."""
+    scenario = pk.loads(SMALL)
+    with pytest.warns(pk.PowderkegWarning) as heard:
+        pk.rare(scenario, "hit", starts=20, repetitions=5, seed=1)
+        pk.simulate(scenario, replicates=2, seed=1, limit=3)
+        pk.compare(scenario, replicates=4, sets=2, seed=1, limit=3)
+    assert {one.filename for one in heard} == {__file__}
+    assert len({one.lineno for one in heard}) == 3

@@ -15,9 +15,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "powderkeg"
 LAYERS = (
-    "docstrings", "units", "version", "errors", "wording", "showing", "reading", "writing", "formats", "scenario",
-    "events", "text", "draft", "engine", "model", "simulate", "analyze", "fit", "hawkes", "attribute", "compare",
-    "score", "forecast", "ranking", "plots", "report", "web", "cli",
+    "docstrings", "units", "version", "errors", "calls", "wording", "showing", "reading", "writing", "formats",
+    "scenario", "events", "text", "draft", "engine", "model", "simulate", "analyze", "fit", "hawkes", "attribute",
+    "compare", "score", "forecast", "ranking", "plots", "report", "web", "cli",
 )  # fmt: skip
 DOORS = ("__init__", "__main__")
 """The facade and `python -m powderkeg` stand outside the order: they may import any module, no module them."""

@@ -9,7 +9,6 @@ Singer 1996, CMPS 15(2), 163-213) they neither split one crisis at every pause n
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -24,7 +23,7 @@ from powderkeg.analyze.streams import CLASSES, TONES, Streams, marks_of, model_o
 from powderkeg.analyze.unsure_days import has_unknown_days, over_days
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.episodes import Contents, Episodes, cut_episodes, describe_episodes
-from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, Words, argument
+from powderkeg.errors import EventError, Fault, UsageError, Words, argument, warn
 from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
@@ -130,7 +129,7 @@ def episodes(
         return pl.concat([one.with_columns(pl.col("replicate") + first) for first, one in found], rechunk=True)
     stream = streams(events, known, by)
     if known is None and isinstance(events, EventTable) and len(events) and not has_classes(events):
-        warnings.warn(NO_CLASS, PowderkegWarning, stacklevel=2)
+        warn(NO_CLASS)
     cut = _cut(stream, rules)
     patterns = _patterns(marks, len(stream.heat))
     n_kinds = len(TONES) * (len(CLASSES) + 1)

@@ -10,7 +10,6 @@ many of these draws a standoff is there, from when to when it begins, and how of
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from powderkeg.errors import PowderkegWarning
+from powderkeg.errors import warn
 from powderkeg.events.spans import words_for_unsure
 from powderkeg.events.table import EventTable
 
@@ -52,7 +51,7 @@ def over_days(
             f". {int(vague.sum()):,} may have happened on more days than a standoff's memory has ({memory:g}), and no "
             "standoff is made of them"
         )
-    warnings.warn(said, PowderkegWarning, stacklevel=3)
+    warn(said)
     kept = replace(events, frame=events.frame.filter(pl.Series(~vague)))
     span = np.floor(span[~vague])
     found = cut(_dated(kept, np.floor(0.5 * (span - 1.0))))

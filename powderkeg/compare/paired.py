@@ -35,7 +35,7 @@ from powderkeg.compare.measures import (
 )
 from powderkeg.compare.ranges import drawn_sets, not_needed, set_to_an_end
 from powderkeg.engine.worlds import World
-from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words
+from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words, warn
 from powderkeg.fit.joint_law import Joint
 from powderkeg.fit.result import Fit
 from powderkeg.model import Model, filled, why_idle
@@ -424,7 +424,7 @@ def _all_compared(
     n_runs = len(plain.standoffs[0].values)
     for n in n_stopped:
         if n:
-            warnings.warn(stopped_words(n, n_runs, EVENT_LIMIT if limit is None else limit), PowderkegWarning, 3)
+            warn(stopped_words(n, n_runs, EVENT_LIMIT if limit is None else limit))
     compared = []
     for k, one in enumerate(plans, 1):
         told = _joined(model, [piece[k] for piece in spans], days)

@@ -8,7 +8,6 @@ read and coded side by side; with a scenario they are matched as they come, in f
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault, PowderkegWarning
+from powderkeg.errors import EventError, Fault, warn
 from powderkeg.events import prepare
 from powderkeg.events.account import Account
 from powderkeg.events.archives import Member, PassedOver, members
@@ -237,7 +236,7 @@ class Reading:
         of_file = (f"{fault.file}", f"{fault.file}:")
         good = sum(number for name, number in self._good.items() if name == of_file[0] or name.startswith(of_file[1]))
         if "ends before its end" in fault.found and good + self._size:
-            warnings.warn(f"{fault.file}: {fault.found}; what was there is read", PowderkegWarning, stacklevel=6)
+            warn(f"{fault.file}: {fault.found}; what was there is read")
             return
         seen = {one.file for one in self.account.faults}
         for source in sources.files:
@@ -270,11 +269,9 @@ class Reading:
         account = self.account
         if account.rows_read >= MANY_ROWS and account.rows_set_aside * 2 > account.rows_read:
             most, rows = account.reasons.most_common(1)[0]
-            warnings.warn(
+            warn(
                 f"{account.rows_set_aside:,} of {account.rows_read:,} rows are set aside ({rows:,}: {most}); "
-                "look at the quarantine: the file may be of another form",
-                PowderkegWarning,
-                stacklevel=6,
+                "look at the quarantine: the file may be of another form"
             )
 
     def _useless(self, name: str) -> Fault:

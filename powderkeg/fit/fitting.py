@@ -7,7 +7,6 @@ course of the background is chosen by AIC among candidates, and the branching ra
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,7 +18,7 @@ import polars as pl
 from scipy import special
 
 from powderkeg.engine.likelihood.filtered_facts import is_hidden
-from powderkeg.errors import Fault, FitError, PowderkegWarning, UsageError, argument, nearest_name
+from powderkeg.errors import Fault, FitError, UsageError, argument, nearest_name, warn
 from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.advice import advice
 from powderkeg.fit.background.choice import Tell, choose_background, tell_nobody
@@ -148,13 +147,11 @@ def fit(
         result = replace(result, drawn=drawn, warnings=(*result.warnings, drawn.said))
     tell(1.0, "done")
     if not solution.converged:
-        python_warnings.warn(
+        warn(
             "the fit did not settle: hold some parameters with "
             + argument("fix")
             + ", or give ranges and "
-            + argument("use_ranges", True),
-            PowderkegWarning,
-            stacklevel=2,
+            + argument("use_ranges", True)
         )
     return result
 

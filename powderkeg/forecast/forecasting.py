@@ -7,7 +7,6 @@ reports, level of the background and its drift. So what the draws differ by is a
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
+from powderkeg.errors import Fault, UsageError, nearest_name, warn
 from powderkeg.events.rows import CHANGED, DELAY
 from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.joint_law import Joint
@@ -132,7 +131,7 @@ def forecast(
         pool=together,
     )  # fmt: skip
     for sentence in found.warnings:
-        python_warnings.warn(sentence, PowderkegWarning, stacklevel=2)
+        warn(sentence)
     return found
 
 

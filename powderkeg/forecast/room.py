@@ -6,12 +6,11 @@ whether a forecast is made and how many sets of draws are in hand at once, never
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from powderkeg.errors import PowderkegWarning
+from powderkeg.errors import warn
 from powderkeg.forecast.choice import AHEAD, JUDGED, MOST_STEPS, STEP, steps
 from powderkeg.forecast.counts import CELLS as TOLD_CELLS
 from powderkeg.forecast.counts import units_of
@@ -93,11 +92,9 @@ def workers_within(
             f"{size} take about {in_words(need.whole(1))} and would not fit into {room}: {instead}; nothing was made"
         )
     if fits < asked:
-        warnings.warn(
+        warn(
             f"{size} would take about {in_words(need.whole(asked))} with {asked} workers; into {room} fit "
-            f"{fits}, which take longer and give the same",
-            PowderkegWarning,
-            stacklevel=3,
+            f"{fits}, which take longer and give the same"
         )
     return fits
 

@@ -5,7 +5,6 @@ In: a `Model`, an `EventTable`, the first day foretold. Out: `Watched`. Nothing 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -14,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, argument
+from powderkeg.errors import EventError, Fault, UsageError, argument, warn
 from powderkeg.events.rows import DELAY
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.late import NEARLY, Lateness, last_entry, lateness
@@ -102,11 +101,7 @@ def seen(
                   "some weeks of acts; `powderkeg events match SCENARIO FILE` lists the names that nobody has")
         )  # fmt: skip
     if lost:
-        warnings.warn(
-            f"{lost:,} of {len(known_rows):,} acts before the origin are of no move of the scenario and were left out",
-            PowderkegWarning,
-            stacklevel=3,
-        )
+        warn(f"{lost:,} of {len(known_rows):,} acts before the origin are of no move of the scenario and were left out")
     time = frame["time"].to_numpy().astype(np.float64)[known_rows]
     by_day = events.resolution == "day"
     start = events.start if model.scenario is None else model.scenario.start

@@ -8,7 +8,6 @@ is the same code, that of exact times has a faster layout, because without gates
 from __future__ import annotations
 
 import math
-import warnings as python_warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import Fault, PowderkegWarning, UsageError, nearest_name
+from powderkeg.errors import Fault, UsageError, nearest_name, warn
 from powderkeg.fit.maximum.newton import one_thread
 from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
 from powderkeg.hawkes.decays import climb_decays, search
@@ -138,7 +137,7 @@ def hawkes(
         spread=found.proof.spread,
     )
     if not found.converged:
-        python_warnings.warn(_unsettled(found, known is None), PowderkegWarning, stacklevel=2)
+        warn(_unsettled(found, known is None))
     return fit
 
 

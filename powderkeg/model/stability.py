@@ -10,7 +10,6 @@ explosion, because the state moves on (facts run out, acts clear them). It means
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
@@ -20,7 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import PowderkegWarning
+from powderkeg.errors import warn
 from powderkeg.model.gates import row_values
 from powderkeg.model.masses import MassMatrix
 from powderkeg.model.parts import Model
@@ -205,7 +204,7 @@ def warn_of_instability(model: Model, found: Stability | None = None) -> Stabili
     """Issue a PowderkegWarning if the worst reachable state is near the brink or over it."""
     found = found if found is not None else stability(model)
     if found.warning is not None:
-        warnings.warn(found.warning, PowderkegWarning, stacklevel=2)
+        warn(found.warning)
     return found
 
 

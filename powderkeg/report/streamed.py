@@ -21,7 +21,7 @@ import polars as pl
 from powderkeg.engine.draws import root_key
 from powderkeg.engine.simulation.tables import tables
 from powderkeg.engine.worlds import world
-from powderkeg.errors import PowderkegWarning
+from powderkeg.errors import PowderkegWarning, warn
 from powderkeg.events import EventTable, write_events
 from powderkeg.report.folds import Counted, Fold, counted, fold, simulated_again, standoffs_of
 from powderkeg.scenario import digest
@@ -86,7 +86,7 @@ def streamed(
     exploded = sum(int(one["exploded"]) for one in folds)
     if exploded:
         told = stopped_words(exploded, replicates, EVENT_LIMIT if limit is None else limit)
-        warnings.warn(told, PowderkegWarning, stacklevel=2)
+        warn(told)
     return counted(
         model, folds, seed, days, lambda number: simulated_again(model, number, replicates, days, seed, limit)
     )

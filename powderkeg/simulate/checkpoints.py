@@ -15,7 +15,6 @@ import os
 import platform
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from powderkeg.errors import Fault, PowderkegError, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, PowderkegError, UsageError, warn
 from powderkeg.reading.stored import AnyShape, MappingShape, canonical, parsed, said, seal_of
 from powderkeg.simulate.kept_pieces import CHUNKS, Buffer, PartKind
 from powderkeg.simulate.plans import JobPlan, PartDone, share_of
@@ -136,11 +135,9 @@ class JobFolder:
         self._lock.__exit__(kind, error, where)
         if (kind is None or issubclass(kind, PartDone)) and self.spoiled:
             named = ", ".join(sorted(self.spoiled)[:MOST_NAMED]) + (", ..." if len(self.spoiled) > MOST_NAMED else "")
-            warnings.warn(
+            warn(
                 f"{self.path}: {len(self.spoiled):,} kept part{'s' * (len(self.spoiled) > 1)} cut off, changed, or of "
-                f"another job; made again: {named}",
-                PowderkegWarning,
-                stacklevel=2,
+                f"another job; made again: {named}"
             )
 
     # What is there, what is ours to make

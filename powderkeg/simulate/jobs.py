@@ -6,7 +6,6 @@ In: the arguments of `simulate`. Out: `Runs`, or what was finished when somebody
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -22,7 +21,7 @@ from powderkeg.engine.simulation.tables import Tables, tables
 from powderkeg.engine.simulation.thinning import DONE, STOP
 from powderkeg.engine.worlds import Past, World
 from powderkeg.engine.worlds import world as make_world
-from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, ModelError, UsageError, warn
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Given
@@ -121,7 +120,7 @@ def simulate(
     if runs.is_cut and whole is not None:
         raise ModelError(Fault.at(whole, _explosion(job, runs.replicates, runs.replicates)))
     if runs.exploded.any():
-        warnings.warn(_explosion(job, runs.replicates, int(runs.exploded.sum())), PowderkegWarning, stacklevel=2)
+        warn(_explosion(job, runs.replicates, int(runs.exploded.sum())))
     return runs
 
 
@@ -160,7 +159,7 @@ def simulate_parts(
         held.let_go(len(part))
         done, exploded = done + part.replicates, exploded + int(part.exploded.sum())
     if exploded:
-        warnings.warn(_explosion(job, done, exploded), PowderkegWarning, stacklevel=2)
+        warn(_explosion(job, done, exploded))
 
 
 def _made(

@@ -5,7 +5,6 @@ In: a `Model`, an `EventTable`. Out: the engine's `Past`.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.engine.worlds import Past
-from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, ModelError, UsageError, warn
 from powderkeg.events.table import EventTable
 
 if TYPE_CHECKING:
@@ -44,11 +43,7 @@ def past_of(model: Model, events: EventTable, begin: float | None = None, comple
     channel = _channels(model, frame)
     known = channel >= 0
     if not known.all():
-        warnings.warn(
-            f"{int((~known).sum()):,} of {len(known):,} past events have no channel in the model; left out",
-            PowderkegWarning,
-            stacklevel=2,
-        )
+        warn(f"{int((~known).sum()):,} of {len(known):,} past events have no channel in the model; left out")
     time = frame["time"].to_numpy().astype(np.float64) + shift
     order = np.argsort(time[known], kind="stable")
     return Past(float(begin), time[known][order], channel[known][order], complete)

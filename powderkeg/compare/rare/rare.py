@@ -15,7 +15,6 @@ import math
 import os
 import pickle
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -36,7 +35,7 @@ from powderkeg.engine.splitting.layout import Levels
 from powderkeg.engine.splitting.stages import Proposed, Splitter, TooLong, proposed
 from powderkeg.engine.worlds import World
 from powderkeg.engine.worlds import world as make_world
-from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, ModelError, UsageError, warn
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Given, digest
@@ -189,11 +188,7 @@ def rare(
     model = model if isinstance(model, Model) else compile_scenario(model)
     window = _window(model, years, days, starts, repetitions, seed, level, limit)
     if repetitions < ENOUGH:
-        warnings.warn(
-            f"{repetitions} repetitions: an interval from fewer than {ENOUGH} is not to be trusted",
-            PowderkegWarning,
-            stacklevel=2,
-        )
+        warn(f"{repetitions} repetitions: an interval from fewer than {ENOUGH} is not to be trusted")
     given = make_world(model.system) if world is None else world
     root = root_key(seed)
     n_workers = workers_for(repetitions, workers if executor is None else 1)
@@ -216,11 +211,7 @@ def rare(
     assert plain is not None
     stopped = sum(one.stopped for one in found)
     if stopped:
-        warnings.warn(
-            f"{stopped:,} copies were stopped at {limit:,} events and counted as not having come there",
-            PowderkegWarning,
-            stacklevel=2,
-        )
+        warn(f"{stopped:,} copies were stopped at {limit:,} events and counted as not having come there")
     estimates = np.array([one.estimate for one in found])
     sure = _how_sure(found, estimates, level)
     ways = told(model, [(one.estimate, one.ways) for one in found])

@@ -26,7 +26,7 @@ from powderkeg.compare.replay.result import Lived, Replay, observed_standoffs, t
 from powderkeg.compare.replay.without import Observed, leave_out
 from powderkeg.engine.fixed_timers import has_fixed
 from powderkeg.engine.worlds import Past, Phase, world
-from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError
+from powderkeg.errors import Fault, ModelError, PowderkegWarning, UsageError, warn
 from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.fit.days.completed import drawn_record
 from powderkeg.fit.joint_law import Joint
@@ -114,7 +114,7 @@ def replay(
     events, spans = settle_spans(model, events, reads_by_day(events, None), None)
     data, _ = read_data(model, events, None, unmatched, 0.0, fitting=False)
     if spans.way:
-        warnings.warn(_said_of_days(spans), PowderkegWarning, stacklevel=2)
+        warn(_said_of_days(spans))
     if data.first is not None:
         data = drawn_record(model, data, shift, seed)
     seen = Observed(data.time + shift, data.channel, data.by_day, shift, shift + data.days)

@@ -6,7 +6,6 @@ In: histories with their replays, those under other numbers, the simulation besi
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from powderkeg.compare.measures import outcome_measures
 from powderkeg.compare.replay.histories import History, ReplayJob, both_worlds, channels_of
 from powderkeg.compare.replay.without import Without
 from powderkeg.engine.arrays import Floats
-from powderkeg.errors import PowderkegWarning
+from powderkeg.errors import warn
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.scenario import Scenario, digest
@@ -272,11 +271,9 @@ def tell(
     acts = _act_rows(job, source, stays, impossible)
     stopped = int(other.exploded.sum())
     if stopped:
-        warnings.warn(
+        warn(
             f"{stopped:,} of {job.replicates:,} replays were stopped at {job.limit:,} new acts: the state without "
-            "this can explode; look at the branching ratio",
-            PowderkegWarning,
-            stacklevel=3,
+            "this can explode; look at the branching ratio"
         )
     return Replay(
         scenario=source,

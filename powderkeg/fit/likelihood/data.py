@@ -6,7 +6,6 @@ what can be done about it. Nothing is dropped unless the caller asks, and then i
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from datetime import date, timedelta
 
@@ -14,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import EventError, Fault, PowderkegWarning, UsageError, argument, joined, nearest_name
+from powderkeg.errors import EventError, Fault, UsageError, argument, joined, nearest_name, warn
 from powderkeg.events.table import EventTable
 from powderkeg.fit.likelihood.objective import Data
 from powderkeg.fit.likelihood.sides import settled_sides
@@ -149,11 +148,7 @@ def _channels(model: Model, events: EventTable, unmatched: str) -> tuple[pl.Data
             raise EventError(_unmatched_faults(model, lost, found.height))
         if lost.height == found.height:
             raise EventError(_unmatched_faults(model, lost, found.height))
-        warnings.warn(
-            f"{lost.height:,} of {found.height:,} events are of no move of the scenario and were left out",
-            PowderkegWarning,
-            stacklevel=4,
-        )
+        warn(f"{lost.height:,} of {found.height:,} events are of no move of the scenario and were left out")
     kept = found.filter(~missing)
     return kept.drop("_channel"), kept["_channel"].to_numpy().astype(np.int64)
 
@@ -251,9 +246,7 @@ def _must_be_enough(model: Model, time: Floats, channel: Ints, days: float, by_d
                 )
             )  # fmt: skip
         if twice:
-            warnings.warn(
+            warn(
                 f"{twice} of {len(scored)} events share their stamp with another; events of one instant do not excite "
-                "each other",
-                PowderkegWarning,
-                stacklevel=4,
+                "each other"
             )
