@@ -329,6 +329,9 @@ def test_both_sides_are_found_where_parsers_slip(sentence: str, source: str, tar
         ("France condemned the raid, and Peru urged Chile to withdraw.", "France -> Chile"),
         ("Protesters clashed with riot police, and 14 people were hurt.", "145 -> Citizen"),
         ("Chad turned down an invitation to meet in Paris.", "France"),
+        ("Riot police arrested Chadian students in Peru.", "145 -> Chad"),
+        ("The African Union sent 400 Kenyan soldiers to reinforce its mission in Somalia.", "Military (Kenya)"),
+        ("Idriss Deby suspended peace talks with the group and ordered the army to attack.", "164 -> Military"),
     ],
 )
 def test_who_acts_in_another_clause_and_ones_own_forces_are_no_targets(sentence: str, nobodys_target: str) -> None:
@@ -458,6 +461,7 @@ def test_an_event_is_weighed_beside_the_others_of_its_sentence() -> None:
     assert found[f"{BESIDE}a surer one before"] == 1.0 and f"{BESIDE}alone" not in found
     assert f"{BESIDE}a surer one" not in features_beside(sure, [sure, faint])
     assert f"{BESIDE}alone" in features_beside(faint, [faint])
+    assert f"{BESIDE}alone" in features_beside(faint, [event("Peru", "Togo", 7, 0.9), faint])  # they act together
     (alone,), (_, second) = beside([faint]), beside([sure, faint])
     assert second.probability < alone.probability
     assert beside([faint], {"constant": 1.0}) == [faint], "without a second model nothing changes"

@@ -18,6 +18,7 @@ MAY_LACK_TARGET = ("035", "14", "0871", "0831", "15", "1723", "1724", "0813", "0
 ALIKE = ("030", "036", "037", "040", "041", "046", "050", "054", "057", "06", "0871", "125", "127")
 """What two who are named together do with each other, unless it says with whom."""
 MOVED = ("15", "138", "0874", "0873")
+SENT = ("074", "154")
 WORDS_ONLY = ("02", "03", "10", "12", "13")
 MOVING = frozenset({"withdraw", "send", "deploy", "redeploy", "pull", "dispatch", "move", "mobilize", "mobilise",
                     "keep", "station", "commit", "recall"})  # fmt: skip
@@ -181,6 +182,8 @@ def _own_forces(code: str, one: Mention, sources: list[Mention], token: Word) ->
     """Whether it is the source's own army or police that is moved: they are no target."""
     if one.kind not in ("MIL", "COP"):
         return False
+    if code.startswith(SENT) and token.dep == "dobj" and token.head.lemma in MOVING:
+        return True  # "NATO sent British soldiers": whosever they are
     if code < "14" and any(child.lower in ("his", "her", "its", "their") for child in token.children):
         return any(one.country == source.country for source in sources)  # "warned that his army would respond"
     if code.startswith(WORDS_ONLY):  # "refused to withdraw troops"
@@ -218,7 +221,8 @@ def _farther(
     last = max(reading.words)
     for one in cast.all():
         known = one.country or one.sure > NAMED
-        fits = one.at > last and known and one.name not in taken and one.country not in countries
+        ordered = one.kind in ("MIL", "COP") and not one.country and countries  # "and ordered the army to attack"
+        fits = one.at > last and known and not ordered and one.name not in taken and one.country not in countries
         if fits and not _in_joined_clause(one, reading, cast) and not _where_they_meet(one, cast):
             return [one]
     return []

@@ -520,9 +520,9 @@ class SentenceReader:
         return replace(found, code=code, rules=(rule, *found.rules), unsure=unsure)
 
     def _names_people(self, noun: Word) -> bool:
-        """Peacekeepers are people before they are an act."""
-        mention = self.cast.at(noun)
-        return mention is not None and mention.kind != ""
+        """Peacekeepers are people before they are an act, and riot police are police."""
+        mention, whole = self.cast.at(noun), self.cast.at(noun.head) if noun.dep == "compound" else None
+        return bool(mention.kind if mention else whole and whole.kind in ("MIL", "COP"))
 
     def _is_actor(self, tokens: tuple[Word, ...]) -> bool:
         return any(self.cast.at(one) is not None or one.lower in ("he", "she", "they", "it") for one in tokens)
