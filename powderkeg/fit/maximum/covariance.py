@@ -23,6 +23,8 @@ FARTHEST = 1.0
 """Most that a logarithm is taken to follow a parameter whose profile is drawn."""
 CLOSE = 1e-3
 """Share of what a profile is to fall by within which one more step, unseen, ends the search: right to its square."""
+SHORT = 1e-2
+"""Longest such step, in shares of the value and of its distance from the estimate."""
 MOST_LOOKS = 40
 MOST_FARTHER = 3.0
 """Most that the distance from the estimate grows in a step, in shares of it, while no value is known to be too far."""
@@ -212,7 +214,8 @@ def _where_fallen(profile: _Profile, z: float, begin: float, near: float, far: f
         else:
             far = value
         step = (z - fallen) / slope if slope != 0.0 and np.isfinite(slope) else np.inf
-        if abs(fallen - z) < CLOSE * z and np.isfinite(step):
+        # On a shelf that is next to z high the fall is close to z where its end is far away.
+        if abs(fallen - z) < CLOSE * z and abs(step) < SHORT * min(value, abs(value - profile.estimate)):
             return float(np.clip(value + step, min(near, far), max(near, far)))
         most = value + MOST_FARTHER * (value - profile.estimate) if np.isinf(far) else far
         value = value + step
