@@ -6,7 +6,9 @@ import errno
 import importlib.util
 import json
 import os
+import pkgutil
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +17,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from numba import types
 from numba.core import config
 
+import powderkeg as pk
+from powderkeg import engine
 from powderkeg.engine import caching, lookups
 from powderkeg.engine.simulation import thinning
 
@@ -86,6 +91,76 @@ def test_what_is_kept_is_loaded_without_all_that_numba_can_compile() -> None:
     )
     assert again[0] == first[0]
     assert again[1:] == ["False", "False"]
+
+
+def symbols_asked(file: Path) -> set[str]:
+    """Names in a kept file's machine code that stand for what lies outside of it: those of ELF without a section."""
+    (_, kind, (code, _)), *_ = caching.pickle.loads(file.read_bytes()[32:])
+    assert (kind, code[:6]) == ("object", b"\x7fELF\x02\x01")
+    (at,), (size, number) = struct.unpack_from("<Q", code, 40), struct.unpack_from("<HH", code, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", code, at + k * size) for k in range(number)]
+    found = set()
+    for section in (one for one in sections if one[1] == 2):  # tables of symbols
+        texts = sections[section[6]][4]
+        for k in range(section[5] // 24):
+            name, _, _, where, _, _ = struct.unpack_from("<IBBHQQ", code, section[4] + 24 * k)
+            if where == 0 and name:
+                found.add(code[texts + name : code.index(b"\0", texts + name)].decode())
+    return found
+
+
+def missing(asked: set[str]) -> list[str]:
+    """Those of the symbols that a start which only loads what is kept does not have."""
+    code = (
+        "import sys, powderkeg.engine.caching as caching\n"
+        "from llvmlite import binding\n"
+        "from numba.core.registry import cpu_target\n"
+        "caching.rtsys.initialize(cpu_target.target_context)\n"
+        "print(*[name for name in sys.argv[1:] if binding.address_of_symbol(name) is None])"
+    )
+    call = [sys.executable, "-c", code, *sorted(asked)]
+    return subprocess.run(call, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.skipif(not (lookups.IS_CHECKED and sys.platform == "linux"), reason="reads machine code of Linux")
+def test_no_kept_loop_asks_for_what_only_numba_s_registries_bring() -> None:
+    """Of all loops that tests and commands compiled here before: one that asks ends each later process at its call."""
+    pk.simulate("north-kosovo", replicates=2, years=1, seed=1, workers=1)
+    asked: set[str] = set()
+    for found in pkgutil.walk_packages(engine.__path__, "powderkeg.engine."):
+        module = importlib.import_module(found.name)
+        for function in vars(module).values():
+            function = getattr(function, "loop", function)
+            if isinstance(cache := getattr(function, "_cache", None), caching.Kept):
+                files: caching.Files = cache._cache_file
+                for file in files.folder.glob(f"{files.base}.{files.fresh}.*.nbc"):
+                    asked |= symbols_asked(file)
+    assert {"exp", "log"} <= asked
+    assert missing(asked) == []
+
+
+ASKING = """
+from llvmlite import binding
+from numba import types
+from powderkeg.engine.caching import njit
+
+binding.add_symbol("brought_along", binding.address_of_symbol("numba_gil_release"))
+outside = types.ExternalFunction("brought_along", types.void())
+
+@njit(cache=True)
+def double(x):
+    outside()
+    return 2 * x
+"""
+
+
+@pytest.mark.skipif(not (lookups.IS_CHECKED and sys.platform == "linux"), reason="reads machine code of Linux")
+def test_a_kept_loop_that_asks_for_what_is_not_there_is_seen(source: Path) -> None:
+    """The error that the test above is there for, planted; called by another process, it ended that."""
+    source.write_text(ASKING, encoding="utf-8")
+    load(source).compile((types.int64,))
+    (file,) = kept(source)
+    assert missing(symbols_asked(file)) == ["brought_along"]
 
 
 @pytest.mark.parametrize("spoil", ["emptied", "cut", "one bit", "no pickle", "a folder"])
