@@ -188,8 +188,8 @@ def test_the_ends_of_a_profile_are_found_in_a_few_looks(
 
 @pytest.mark.parametrize("begin", [1.5, 16_000.0])
 def test_a_profile_with_a_shelf_as_high_as_the_fall_ends_where_it_has_fallen(begin: float) -> None:
-    """Next to flat, it is within a thousandth of z long before, and after, it has fallen by z: taken for the end, it gave
-    37 for 54 from one side, and from the other the estimate itself."""
+    """Next to flat, it is within a thousandth of z long before, and after, it has fallen by z: taken for the end, that
+    gave 37 for 54 from one side, and from the other the estimate itself."""
     profile = Fallen(lambda v: 1.3535 * (1.0 - 1.0 / (1.0 + (v - 1.0) ** 2)), 1.0)
     end = 1.0 + np.sqrt(1.0 / (1.0 - 0.5 * 1.645**2 / 1.3535) - 1.0)
     found = _where_fallen(profile, 1.645, begin, 1.0, np.inf)  # type: ignore[arg-type]

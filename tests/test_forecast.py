@@ -224,7 +224,7 @@ def test_a_mechanism_that_is_left_out_sets_nothing_off() -> None:
 
 def test_steps_from_week_to_week_bring_the_mean_of_a_month_to_its_variance() -> None:
     """By the moments of the mean of 30 days, for steps too large for a straight line."""
-    week, month = np.array([0.1, 0.3, 0.3, 2.0, 0.5]), np.array([0.4, 0.4, 4.0, 4.0, 0.2])
+    week, month = np.array([0.1, 0.3, 0.3, 2.0, 0.5, 0.1]), np.array([0.4, 0.4, 4.0, 4.0, 0.2, 1e5])
     step = weekly_step(week, month)
     days = np.array([7, 7, 7, 7, 2]) / 30
     second = np.array([

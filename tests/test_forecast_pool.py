@@ -17,7 +17,16 @@ from powderkeg.forecast.counts import acts_ahead, daily
 from powderkeg.forecast.frozen import freeze, read_frozen
 from powderkeg.forecast.pool import HALF_LIVES, ChannelsOfDyads, past_days
 from powderkeg.forecast.scoreboard import score_frozen
-from powderkeg.forecast.weighted import PULL, PastDays, WeightedMean, misses, parts_of, weighted_mean, weighted_rates
+from powderkeg.forecast.weighted import (
+    PULL,
+    UNKNOWN,
+    PastDays,
+    WeightedMean,
+    misses,
+    parts_of,
+    weighted_mean,
+    weighted_rates,
+)
 from powderkeg.reading.stored import seal_of
 
 
@@ -90,6 +99,16 @@ def test_what_was_off_together_is_found_again() -> None:
     assert for_pair > 0.5 and for_all < 0.2
     np.testing.assert_allclose(found[1].mean(), 0.5, atol=0.2)
     assert (found[2] < found[1]).all()
+
+
+@pytest.mark.parametrize("days", [1, 2, 30])
+def test_a_record_of_a_month_is_too_short_to_tell_how_far_its_means_are_off(days: int) -> None:
+    """Judged by its last day, a record of one day was off by 450,000: the pool's draws of it were all but empty."""
+    past = PastDays(np.full((days, 2), [3.0, 1.0]), np.ones((days, 1)), np.arange(2), 3)
+    law = weighted_mean(past, 14.0)
+    assert (misses(past, weighted_rates(past, 14.0)[0])[0] == UNKNOWN).all()
+    acts = histories(law, 30, 2000)[:, :, :2]
+    np.testing.assert_allclose(acts.mean(axis=(0, 1)), law.rate, rtol=0.1)
 
 
 def test_the_mean_is_that_of_the_days_weighted_and_reckons_with_days_reported_in_part() -> None:

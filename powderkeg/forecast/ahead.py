@@ -146,12 +146,13 @@ def weekly_step(week: Floats, month: Floats) -> Floats:
     `week` at first has the relative variance `month`; 0 where that is no more than `week`.
 
     The second moment of that mean is (1 + week) times a polynomial of 1 + step whose coefficients are positive: it
-    rises ever steeper, so Newton's steps from above come down to the root.
+    rises ever steeper, so Newton's steps from above come down to the root. Above it are
+    where its slope at 1 leads, and where its last power alone would be enough.
     """
     weight = AFTER[:-1] ** 2 - AFTER[1:] ** 2
     excess = np.maximum((1.0 + month) / (1.0 + week), 1.0)
     rise = np.polynomial.Polynomial(weight)
-    grown = 1.0 + (excess - 1.0) / rise.deriv()(1.0)
+    grown = np.minimum(1.0 + (excess - 1.0) / rise.deriv()(1.0), (excess / weight[-1]) ** (1.0 / (len(weight) - 1)))
     for _ in range(20):
         grown = grown - (rise(grown) - excess) / rise.deriv()(grown)
     return np.asarray(np.maximum(grown - 1.0, 0.0))

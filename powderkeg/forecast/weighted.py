@@ -183,7 +183,7 @@ def misses(past: PastDays, rates: Floats) -> tuple[Floats, tuple[float, float]]:
     both = np.flatnonzero(past.pair[order][1:] == past.pair[order][:-1])
     one, other = order[both], order[both + 1]
     for k, n in enumerate(WINDOWS):
-        origin = np.arange(max(D - JUDGED, min(FIRST, D - 1)), D - n + 1, n)
+        origin = np.arange(max(D - JUDGED, FIRST), D - n + 1, n)
         if not len(origin):
             continue
         mean = np.maximum(rates[origin] * (told[origin + n] - told[origin]), 1e-9)
