@@ -24,6 +24,7 @@ from powderkeg.forecast.ground import Ground, Groups, LevelDrift, ground_of, gro
 from powderkeg.forecast.late import NEARLY, unseen
 from powderkeg.forecast.links import gates_at, levels_along, links_of
 from powderkeg.forecast.seen import Watched
+from powderkeg.forecast.short import leaning, with_answers
 from powderkeg.forecast.weeks import said_week, week_profile, weekdays
 from powderkeg.model import Model, filled
 from powderkeg.scenario import Reporting
@@ -149,7 +150,17 @@ class Draughtsman:
         time, channel = np.ascontiguousarray(time[order]), np.ascontiguousarray(channel[order])
         gates = self._gates(system, time, channel)
         seen = self.seen
+        if leaning(self.n_days).days:  # the scenario's rates count: those that its courses give now
+            system = system._replace(rate=system.rate * courses_ahead(system, seen.begin, 1)[0])
         return DaysBefore(system, self.links, time, channel, seen.day, seen.channel, self.n_days, gates, shown)
+
+    def said(self) -> Floats:
+        """(C,) acts a day by the scenario as things stand at the origin, answers and all."""
+        system = self._system({})
+        gates = self._gates(system, self.seen.time, self.seen.channel)[-1]
+        open_ = gates[system.channel_gate]
+        rate = system.rate * courses_ahead(system, self.seen.begin, 1)[0] * gates[system.background_gate] * open_
+        return with_answers(system, rate)
 
     def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
         return gates_at(system, levels_along(self._watched(system), time, channel, self.n_days))

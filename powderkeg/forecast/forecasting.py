@@ -29,6 +29,7 @@ from powderkeg.forecast.pool import Pool, pooled
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.room import workers_within
 from powderkeg.forecast.seen import Watched, gap, seen
+from powderkeg.forecast.short import leaning
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import values_of
@@ -36,7 +37,7 @@ from powderkeg.scenario import Given, Scenario
 from powderkeg.showing import progress_shown
 from powderkeg.simulate import blame
 from powderkeg.simulate.memory import Budget
-from powderkeg.wording import percent, plain
+from powderkeg.wording import counted, percent, plain
 
 LONGEST = 3660
 """Days ahead that can be asked for."""
@@ -242,8 +243,19 @@ def _notes(
         ground = drawer.point
         notes.append(
             f"the background goes on from where it stands, {plain(ground.level.sum(), 2)} acts a day, and drifts; half "
-            f"of what was known of it is forgotten in {ground.drift.half_life:.0f} days, as chosen on the days before"
+            f"of what was known of it is forgotten in {ground.drift.half_life:.0f} days, "
+            + (
+                "as chosen on the days before"
+                if drawer.chosen.scores.size
+                else "which was not tried on the days before"
+            )
         )
+        lean = leaning(drawer.n_days)
+        if lean.days >= 1.0:
+            notes.append(
+                f"the record is short, {counted(drawer.n_days, 'day')}: the scenario's own rates count as "
+                f"{lean.days:.0f} days more, {percent(lean.share)} of what is known of how often acts come"
+            )
         if drawer.chosen.alone is not None:
             notes.append(
                 f"how levels move was tried on the {drawer.chosen.alone:,} kinds of act that came, who and to whom, "

@@ -21,6 +21,7 @@ from scipy import special
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.forecast.days import filter_levels
 from powderkeg.forecast.days_before import DaysBefore
+from powderkeg.forecast.short import Leaning, leaning
 from powderkeg.model import Model
 
 PRIORS = tuple(float(x) for x in np.geomspace(0.1, 5.0, 18))
@@ -163,7 +164,8 @@ def levels_of(
         own[looked_at], total[looked_at], explained[looked_at] = _sums(counts, expected, factor)
         free[block] = open_.mean(axis=0)
     share = shares(groups, own)
-    means, prior = across(groups, total, explained, factor, share * free)
+    lean = leaning(record.n_days)
+    means, prior = across(groups, total, explained, factor, share * free, record.system.rate, lean)
     days = np.zeros(0, np.int64) if asked is None else asked
     row = np.full(record.n_days, -1, np.int64)
     row[days] = np.arange(len(days))
@@ -215,7 +217,7 @@ def shares(groups: Groups, own: Floats) -> Floats:
 
 
 def across(
-    groups: Groups, total: Floats, explained: Floats, factor: Floats, exposure: Floats
+    groups: Groups, total: Floats, explained: Floats, factor: Floats, exposure: Floats, said: Floats, lean: Leaning
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """What a group starts from of which nothing is known: (G,) mean level of the groups of its tone, (G,) the acts that
     this is worth.
@@ -223,6 +225,9 @@ def across(
     Of most pairs little is ever reported, of few much: levels of a tone are taken as a Gamma law, whose shape is the
     likeliest given the groups' acts over all days (empirical Bayes: Gaver & O'Muircheartaigh 1987, Technometrics 29,
     1-15). Where rates differ much a group without an act is nearly never.
+
+    said  (C,) acts a day by the scenario, which count as watched for the days that a short record leans on them; and
+          how its groups differ counts with its share
     """
     known = groups.group >= 0
     G = len(groups.names)
@@ -230,9 +235,17 @@ def across(
     got = np.bincount(groups.group[known], own[known], G)
     days = np.bincount(groups.group[known], (factor.sum() * exposure)[known], G)
     tone = np.unique([name[2] for name in groups.names], return_inverse=True)[1]
-    mean = (np.bincount(tone, got) + 0.5) / np.maximum(np.bincount(tone, days), 1.0)
+    usual = np.bincount(groups.group[known], said[known], G)
+    before, watched = np.bincount(tone, lean.days * usual), np.bincount(tone) * lean.days
+    mean = (np.bincount(tone, got) + before + 0.5 * (1.0 - lean.share)) / np.maximum(
+        np.bincount(tone, days) + watched, 1.0
+    )
     shape = np.array([_shape(got[tone == k], mean[k] * days[tone == k]) for k in range(len(mean))])
-    return np.asarray(np.maximum(mean[tone], LEAST), np.float64), shape[tone]
+    each = mean[tone]
+    if lean.share:
+        of_tone = (np.bincount(tone, usual) / np.bincount(tone))[tone]
+        each = each * (1.0 - lean.share + lean.share * np.divide(usual, of_tone, np.ones(G), where=of_tone > 0.0))
+    return np.asarray(np.maximum(each, LEAST), np.float64), shape[tone]
 
 
 def _shape(got: Floats, expected: Floats) -> float:

@@ -21,6 +21,7 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.forecast.counts import ActsAhead, units_of
 from powderkeg.forecast.drawing import Draughtsman
 from powderkeg.forecast.ground import SHARE_PRIOR, SHARES_FADE
+from powderkeg.forecast.short import leaning
 from powderkeg.forecast.weighted import PastDays, weighted_mean
 from powderkeg.model import Model
 
@@ -78,7 +79,20 @@ def past_days(drawer: Draughtsman) -> tuple[PastDays, Ints]:
     exposure = drawer.week[drawer.day][:, None] * _shown(drawer.shown, units.of_channel, dyads)
     first = np.unique(units.of_channel, return_index=True)
     channel = first[1][np.searchsorted(first[0], dyads)]
-    return PastDays(counts, exposure, drawer.groups.pair[channel], len(units) - U), dyads
+    past = PastDays(counts, exposure, drawer.groups.pair[channel], len(units) - U)
+    lean = leaning(D)
+    if not lean.days:
+        return past, dyads
+    said = said_of_dyads(drawer)
+    others = np.delete(said, dyads)
+    return past._replace(lean=lean, said=said[dyads], said_other=float(others.mean()) if len(others) else 0.0), dyads
+
+
+def said_of_dyads(drawer: Draughtsman) -> Floats:
+    """(dyads,) acts a day of each by the scenario, answers and all."""
+    units = units_of(drawer.model)
+    C = drawer.model.n_acts
+    return np.asarray(np.bincount(units.of_channel[:C], drawer.said()[:C], len(units)))
 
 
 def _shown(shown: Floats, of_channel: Ints, dyads: Ints) -> Floats:
@@ -107,6 +121,17 @@ class ChannelsOfDyads:
         self.begin = np.searchsorted(of[self.order], np.arange(len(units) + 1))
         self.dyads = dyads
         self.others = np.setdiff1d(np.arange(len(units)), dyads)
+        self.apart = self._apart(drawer)
+
+    def _apart(self, drawer: Draughtsman) -> Floats | None:
+        """(others,) how probable each dyad that never acted is, as the scenario says; None where the record is long:
+        then each is as probable as the others."""
+        lean = leaning(drawer.n_days)
+        if not lean.days or not len(self.others):
+            return None
+        said = said_of_dyads(drawer)[self.others]
+        even = np.full(len(said), 1.0 / len(said))
+        return np.asarray((1.0 - lean.share) * even + lean.share * (said / said.sum() if said.sum() > 0.0 else even))
 
     def of(self, place: Ints, rng: np.random.Generator) -> Ints:
         """Channel of each act of a dyad by its place among those that ever acted; beyond the last, of any other."""
@@ -114,7 +139,7 @@ class ChannelsOfDyads:
         known = place < len(self.dyads)
         dyad[known] = self.dyads[place[known]]
         if not known.all():
-            dyad[~known] = rng.choice(self.others, int((~known).sum()))
+            dyad[~known] = rng.choice(self.others, int((~known).sum()), p=self.apart)
         low, high = self.total[self.begin[dyad]], self.total[self.begin[dyad + 1]]
         found = np.searchsorted(self.total, low + rng.random(len(dyad)) * (high - low), side="right") - 1
         found = np.clip(found, self.begin[dyad], self.begin[dyad + 1] - 1)

@@ -22,6 +22,7 @@ from scipy import special
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.forecast.ahead import weekly_step
+from powderkeg.forecast.short import Leaning
 
 WINDOWS = (1, 7, 30)
 """Days over which it is looked how far the mean was off."""
@@ -46,12 +47,16 @@ CELLS = 1_000_000
 
 class PastDays(NamedTuple):
     """Of dyads that ever acted: counts (D, U) acts by day, exposure (D, U or 1) how much of each day is reported; pair
-    (U,) the two actors of each; others: how many dyads never acted."""
+    (U,) the two actors of each; others: how many dyads never acted. lean: how far a short record leans on the scenario,
+    by which a dyad has `said` (U,) acts a day, and one that never acted `said_other`."""
 
     counts: Floats
     exposure: Floats
     pair: Ints
     others: int
+    lean: Leaning = Leaning()
+    said: Floats | float = 0.0
+    said_other: float = 0.0
 
 
 class FactorParts(NamedTuple):
@@ -150,16 +155,21 @@ def weighted_rates(past: PastDays, half_life: float) -> tuple[Floats, float]:
     worth = prior(past)
     all_acts = np.concatenate([np.zeros((1, U)), np.cumsum(past.counts, axis=0)])
     all_days = np.concatenate([np.zeros((1, past.exposure.shape[1])), np.cumsum(past.exposure, axis=0)])
-    watched = all_days.mean(axis=1)
-    mean = (all_acts.sum(axis=1) + 0.5) / ((U + past.others) * (watched + 30.0))
-    slow = (all_acts + worth) / (all_days + (worth / mean)[:, None])
+    watched = all_days.mean(axis=1) + past.lean.days
+    said = past.lean.days * np.broadcast_to(past.said, U)
+    other = past.lean.days * past.said_other
+    unsaid = 1.0 - past.lean.share  # where the scenario says nothing, the mean starts from half an act in 30 days
+    mean = (all_acts.sum(axis=1) + said.sum() + past.others * other + 0.5 * unsaid) / (
+        (U + past.others) * (watched + 30.0 * unsaid)
+    )
+    slow = (all_acts + said + worth) / (all_days + past.lean.days + (worth / mean)[:, None])
     acts, days = np.zeros(U), np.zeros(past.exposure.shape[1])
     rates = np.zeros((D + 1, U))
     for d in range(D + 1):
-        rates[d] = (acts + PULL) / (days + PULL / slow[d])
+        rates[d] = (acts + said + PULL) / (days + past.lean.days + PULL / slow[d])
         if d < D:
             acts, days = keep * acts + past.counts[d], keep * days + past.exposure[d]
-    return rates, float(worth / (watched[-1] + worth / mean[-1]))
+    return rates, float((other + worth) / (watched[-1] + worth / mean[-1]))
 
 
 def prior(past: PastDays) -> float:
