@@ -12,7 +12,7 @@ import pytest
 import powderkeg as pk
 from powderkeg.events import EventTable
 from powderkeg.forecast.pool import ChannelsOfDyads, past_days, said_of_dyads
-from powderkeg.forecast.short import LONG, WORTH, Leaning, leaning, with_answers
+from powderkeg.forecast.short import ACTS, LONG, WORTH, Leaning, leaning, with_answers
 from powderkeg.forecast.weighted import PULL, PastDays, prior, weighted_rates
 
 RARE = """
@@ -68,13 +68,14 @@ def test_a_year_of_record_leans_on_no_rate_of_the_scenario() -> None:
         assert np.array_equal(one.drawer.point.level, two.drawer.point.level) == same
         assert np.array_equal(one.counts(), two.counts()) == same
         assert any("the record is short" in note for note in one.notes) != same
-    assert leaning(LONG) == leaning(5 * LONG) == Leaning(0.0, 0.0)
-    assert 0.0 < leaning(LONG - 1).share < 1e-3 and leaning(1).share > 0.98
+    assert leaning(LONG, 1.0) == leaning(5 * LONG, 0.0) == Leaning(0.0, 0.0)
+    assert 0.0 < leaning(LONG - 1, 0.01).share < 1e-3 and leaning(1, 0.01).share > 0.98
+    assert leaning(1, 2.0).days == pytest.approx(ACTS / 2.0 * (1.0 - 1.0 / LONG))
 
 
 def test_the_mean_of_a_short_record_is_that_of_days_watched_before() -> None:
     """Of two dyads that acted and three that did not, by hand."""
-    lean = leaning(10)
+    lean = leaning(10, 0.01)
     assert lean.days == pytest.approx(WORTH * (1.0 - 10.0 / LONG))
     counts = np.zeros((10, 2))
     counts[4, 0] = counts[9, 1] = 1.0

@@ -24,7 +24,7 @@ from powderkeg.forecast.ground import Ground, Groups, LevelDrift, ground_of, gro
 from powderkeg.forecast.late import NEARLY, unseen
 from powderkeg.forecast.links import gates_at, levels_along, links_of
 from powderkeg.forecast.seen import Watched
-from powderkeg.forecast.short import leaning, with_answers
+from powderkeg.forecast.short import LONG, Leaning, leaning, with_answers
 from powderkeg.forecast.weeks import said_week, week_profile, weekdays
 from powderkeg.model import Model, filled
 from powderkeg.scenario import Reporting
@@ -150,9 +150,15 @@ class Draughtsman:
         time, channel = np.ascontiguousarray(time[order]), np.ascontiguousarray(channel[order])
         gates = self._gates(system, time, channel)
         seen = self.seen
-        if leaning(self.n_days).days:  # the scenario's rates count: those that its courses give now
+        if self.n_days < LONG:  # the scenario's rates count: those that its courses give now
             system = system._replace(rate=system.rate * courses_ahead(system, seen.begin, 1)[0])
         return DaysBefore(system, self.links, time, channel, seen.day, seen.channel, self.n_days, gates, shown)
+
+    @property
+    def lean(self) -> Leaning:
+        """How far the record leans on the scenario's rates, which are those that its courses give now."""
+        rate = self.model.system.rate * courses_ahead(self.model.system, self.seen.begin, 1)[0]
+        return leaning(self.n_days, float(rate[: self.model.n_acts].sum()))
 
     def said(self) -> Floats:
         """(C,) acts a day by the scenario as things stand at the origin, answers and all."""

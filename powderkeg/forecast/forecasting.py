@@ -29,7 +29,6 @@ from powderkeg.forecast.pool import Pool, pooled
 from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.room import workers_within
 from powderkeg.forecast.seen import Watched, gap, seen
-from powderkeg.forecast.short import leaning
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import values_of
@@ -250,7 +249,7 @@ def _notes(
                 else "which was not tried on the days before"
             )
         )
-        lean = leaning(drawer.n_days)
+        lean = drawer.lean
         if lean.days >= 1.0:
             notes.append(
                 f"the record is short, {counted(drawer.n_days, 'day')}: the scenario's own rates count as "

@@ -164,7 +164,7 @@ def levels_of(
         own[looked_at], total[looked_at], explained[looked_at] = _sums(counts, expected, factor)
         free[block] = open_.mean(axis=0)
     share = shares(groups, own)
-    lean = leaning(record.n_days)
+    lean = leaning(record.n_days, float(record.system.rate[groups.group >= 0].sum()))
     means, prior = across(groups, total, explained, factor, share * free, record.system.rate, lean)
     days = np.zeros(0, np.int64) if asked is None else asked
     row = np.full(record.n_days, -1, np.int64)

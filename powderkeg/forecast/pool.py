@@ -21,7 +21,6 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.forecast.counts import ActsAhead, units_of
 from powderkeg.forecast.drawing import Draughtsman
 from powderkeg.forecast.ground import SHARE_PRIOR, SHARES_FADE
-from powderkeg.forecast.short import leaning
 from powderkeg.forecast.weighted import PastDays, weighted_mean
 from powderkeg.model import Model
 
@@ -80,7 +79,7 @@ def past_days(drawer: Draughtsman) -> tuple[PastDays, Ints]:
     first = np.unique(units.of_channel, return_index=True)
     channel = first[1][np.searchsorted(first[0], dyads)]
     past = PastDays(counts, exposure, drawer.groups.pair[channel], len(units) - U)
-    lean = leaning(D)
+    lean = drawer.lean
     if not lean.days:
         return past, dyads
     said = said_of_dyads(drawer)
@@ -126,7 +125,7 @@ class ChannelsOfDyads:
     def _apart(self, drawer: Draughtsman) -> Floats | None:
         """(others,) how probable each dyad that never acted is, as the scenario says; None where the record is long:
         then each is as probable as the others."""
-        lean = leaning(drawer.n_days)
+        lean = drawer.lean
         if not lean.days or not len(self.others):
             return None
         said = said_of_dyads(drawer)[self.others]
