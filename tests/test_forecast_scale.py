@@ -77,12 +77,28 @@ def test_where_there_are_many_channels_ways_are_tried_on_those_that_came(monkeyp
     came = np.unique(found.seen.channel)
     assert chosen.alone == len(came) < model.n_acts
     assert any(f"tried on the {len(came):,} kinds of act that came" in note for note in found.notes)
+    # From one origin in so many, the last among them, once round; doubts rest on fewer windows.
+    every = whole.drawer.chosen.scores.shape[1] // choice.FEWEST_ORIGINS
+    assert every > 1 and chosen.scores.shape[1] == -(-whole.drawer.chosen.scores.shape[1] // every)
+    assert chosen.block == choice.BLOCK // every < whole.drawer.chosen.block
+    assert chosen.freedom[0] == chosen.scores.shape[1] - choice.CHOSEN < whole.drawer.chosen.freedom[0]
     doubt = chosen.doubts[0]
     assert doubt.shape == whole.drawer.chosen.doubts[0].shape
     silent = np.setdiff1d(np.arange(model.n_acts), came)
     unit = choice.units(found.drawer.groups)
     assert len(np.unique(doubt[unit[silent]], axis=0)) == 1  # of all alike, for nothing is known of them
     assert len(found.drawer.point.level) == len(whole.drawer.point.level)  # levels are those of all channels
+
+
+def test_origins_are_left_out_only_where_a_way_would_take_long() -> None:
+    most = choice.MOST_STEPS
+    assert [choice.thinned(cost, 100) for cost in (most // 100, most // 50, most)] == [
+        1,
+        2,
+        100 // choice.FEWEST_ORIGINS,
+    ]
+    assert choice.apart(100, 7) == (100.0, 700 / 30)
+    assert choice.apart(25, 28) == (25.0, 700 / 30) and choice.apart(20, 35) == (20.0, 20.0)
 
 
 def test_rates_made_draw_by_draw_are_at_most_the_highest(past: pk.EventTable) -> None:

@@ -47,7 +47,10 @@ STEP = 7
 BLOCK = 8
 """Neighbouring origins that are weighted alike."""
 MOST_STEPS = 300_000_000
-"""Steps of one way, a second's work, beyond which ways are tried on the channels that came."""
+"""Steps of one way, a second's work, beyond which ways are tried on the channels that came; and where these are many
+too, from fewer origins and once round, not twice."""
+FEWEST_ORIGINS = 24
+"""Origins that are left at the least: where there are so many channels each of them says much."""
 LEAST_DAYS = 120
 """Days of a record below which nothing is chosen: a guess is taken."""
 
@@ -67,6 +70,7 @@ class Chosen(NamedTuple):
     scores          (K, O) score of each at each origin that was judged, weighted; empty where nothing could be judged
     freedom         windows of 7 and of 30 days, none overlapping, that doubts rest on, less the numbers spent
     alone           channels that came, where ways were tried on these alone; else None
+    block           neighbouring origins that are weighted alike
     """
 
     drifts: tuple[LevelDrift, ...]
@@ -74,6 +78,7 @@ class Chosen(NamedTuple):
     scores: Floats
     freedom: tuple[float, float] = (np.inf, np.inf)
     alone: int | None = None
+    block: int = BLOCK
 
     def of_set(self, rng: np.random.Generator) -> tuple[LevelDrift, Floats]:
         """A way that did best with the judged origins weighted at random, neighbours alike (Bayesian bootstrap of
@@ -82,7 +87,7 @@ class Chosen(NamedTuple):
         if not self.scores.size:
             return self.drifts[0], self.doubts[0]
         n = self.scores.shape[1]
-        weight = np.repeat(rng.exponential(size=-(-n // BLOCK)), BLOCK)[:n]
+        weight = np.repeat(rng.exponential(size=-(-n // self.block)), self.block)[:n]
         best = int(np.argmax(self.scores @ weight))
         freedom = np.array(self.freedom)
         return self.drifts[best], self.doubts[best] * np.minimum(freedom / rng.chisquare(freedom), MOST_DOUBT)
@@ -94,7 +99,7 @@ def choose(
 ) -> Chosen:  # fmt: skip
     """The ways that were tried, coordinate by coordinate, twice round; the one that would have foretold best first.
 
-    Where there are many channels, ways are tried on those that came.
+    Where there are many channels, ways are tried on those that came; where these are many, from fewer origins.
     """
     unit = units(groups)
     U, D = int(unit.max()) + 1, min(record.days.n_days, record.whole)
@@ -109,11 +114,18 @@ def choose(
     alone, own = record._replace(days=days.among(kept)), units(small)
     # One unit more, of which nothing is known, stands for the dyads that are left out.
     left_out = int(own.max()) + 1
-    found = _chosen(alone, small, own, left_out + 1, origin, answers, workers, progress)
+    every = thinned(steps(alone.days.system, len(alone.days.slots.slot_target)) * max(AHEAD), len(origin))
+    origin = np.ascontiguousarray(origin[::-1][::every][::-1])
+    found = _chosen(alone, small, own, left_out + 1, origin, answers, workers, progress, every)
     place = np.full(U, left_out)
     place[unit[kept]] = own
     doubts = tuple(doubt[place] for doubt in found.doubts)
-    return found._replace(doubts=doubts, alone=len(kept))
+    return found._replace(doubts=doubts, alone=len(kept), block=max(BLOCK // every, 1))
+
+
+def thinned(cost: int, origins: int) -> int:
+    """Which of so many origins are judged, one in how many, where a way costs so much from each."""
+    return max(min(-(-cost * origins // MOST_STEPS), origins // FEWEST_ORIGINS), 1)
 
 
 def steps(system: System, n_slots: int) -> int:
@@ -131,41 +143,49 @@ def among(groups: Groups, kept: Ints) -> Groups:
 
 def _chosen(
     record: Tried, groups: Groups, unit: Ints, n_units: int, origin: Ints, answers: bool, workers: int | None,
-    progress: Callable[[float], None] | None,
+    progress: Callable[[float], None] | None, every: int = 1,
 ) -> Chosen:  # fmt: skip
+    windows = apart(len(origin), every * STEP)
+    rounds = 2 if every == 1 else 1
     came = _came(record.days, origin, unit, n_units)
     weight = 0.5 ** ((origin[-1] - origin) / RECENT)
     wide: dict[LevelDrift, tuple[LevelDrift, Floats]] = {}
     scores: dict[LevelDrift, Floats] = {}
     best = LevelDrift()
     tries = {"answers": ANSWERS if answers else (1.0,), "half_life": HALF_LIVES, "slow": SLOW, "strength": STRENGTHS}
-    for turn in range(2):
+    for turn in range(rounds):
         for number, (name, values) in enumerate(tries.items(), turn * len(tries)):
             asked = [best._replace(**{name: x}) for x in values]
             asked = [drift for drift in asked if drift.slow >= drift.half_life]
             new = [drift for drift in asked if drift not in scores]
-            work = partial(_tried, record, groups, origin, unit, came, new)
+            work = partial(_tried, record, groups, origin, unit, came, windows, new)
             found = in_order(work, len(new), workers_for(len(new), workers))
             for k, (drift, (score, doubt)) in enumerate(zip(new, found, strict=True), 1):
                 scores[drift], wide[drift] = weight * score, doubt
                 if progress is not None:
-                    progress((number + k / len(new)) / (2 * len(tries)))
+                    progress((number + k / len(new)) / (rounds * len(tries)))
             best = max((drift for drift in [best, *asked] if drift in scores), key=lambda drift: scores[drift].mean())
     order = sorted(scores, key=lambda drift: -scores[drift].mean())
-    week, month = (max(len(origin) * STEP / h - CHOSEN, LEAST_FREEDOM) for h in AHEAD[1:])
+    week, month = (max(n - CHOSEN, LEAST_FREEDOM) for n in windows)
     each_score = np.array([scores[x] for x in order])
     return Chosen(
         tuple(wide[x][0] for x in order), tuple(wide[x][1] for x in order), each_score, (week, month)
     )  # fmt: skip
 
 
+def apart(origins: int, step: int) -> tuple[float, ...]:
+    """Windows of 7 and of 30 days, none overlapping, that begin at so many origins."""
+    return tuple(min(origins * step / h, float(origins)) for h in AHEAD[1:])
+
+
 def _tried(
-    record: Tried, groups: Groups, origin: Ints, unit: Ints, came: Floats, drifts: list[LevelDrift], number: int
-) -> tuple[Floats, tuple[LevelDrift, Floats]]:
+    record: Tried, groups: Groups, origin: Ints, unit: Ints, came: Floats, windows: tuple[float, ...],
+    drifts: list[LevelDrift], number: int,
+) -> tuple[Floats, tuple[LevelDrift, Floats]]:  # fmt: skip
     """Of one way: (O,) its score at each origin; with a day's luck, how wide its misses were."""
     means = foretold(record, groups, drifts[number], origin, unit, came.shape[2])
     each = [_free_score(means[:, k], came[:, k]) for k in range(len(AHEAD))]
-    return np.sum(each, axis=0), _wide(drifts[number], means, came)
+    return np.sum(each, axis=0), _wide(drifts[number], means, came, windows)
 
 
 def units(groups: Groups) -> Ints:
@@ -233,7 +253,9 @@ def _free_score(mean: Floats, came: Floats) -> Floats:
     return max(tried, key=lambda score: float(score.sum()))
 
 
-def _wide(best: LevelDrift, told: Floats, came: Floats) -> tuple[LevelDrift, Floats]:
+def _wide(
+    best: LevelDrift, told: Floats, came: Floats, windows: tuple[float, ...]
+) -> tuple[LevelDrift, Floats]:  # fmt: skip
     """A day's luck from single days; what levels were off over 7 and 30 days, beyond that luck, dyad by dyad."""
     scores = [_score(told[:, 0], x * told[:, 0] + 0.2 * told[:, 0] ** 2, came[:, 0]).sum() for x in SPREADS]
     spread = SPREADS[int(np.argmax(scores))]
@@ -242,8 +264,8 @@ def _wide(best: LevelDrift, told: Floats, came: Floats) -> tuple[LevelDrift, Flo
         excess = ((came[:, k] - told[:, k]) ** 2 - spread * told[:, k]).sum(axis=0)
         base = (told[:, k] ** 2).sum(axis=0)
         # Misses of what was chosen to miss least: as many windows that do not overlap as there are, less those spent.
-        apart = len(came) * STEP / AHEAD[k]
-        spent = apart / max(apart - CHOSEN, 0.5 * apart)
+        n = windows[k - 1]
+        spent = n / max(n - CHOSEN, 0.5 * n)
         pooled = max(float(excess.sum() / base.sum()), 0.02)
         doubt[:, k - 1] = spent * np.maximum((excess + PRIOR_WINDOWS * pooled) / (base + PRIOR_WINDOWS), 0.02)
     return best._replace(spread=spread), doubt
