@@ -155,6 +155,13 @@ class PowderkegWarning(UserWarning):
     """Something a careful reader would look at next."""
 
 
+def must_be(name: str, given: object, kinds: type | tuple[type, ...], expected: str) -> None:
+    """Raises UsageError, with what was found and what is expected, for an argument of none of these kinds."""
+    if not isinstance(given, kinds):
+        found = repr(given) if given is None or isinstance(given, str | int | float) else f"a {type(given).__name__}"
+        raise UsageError(Fault.at(name, found, expected))
+
+
 def warn(text: str) -> None:
     """Issue a PowderkegWarning that points at the line outside of this package from which it was called.
 

@@ -240,3 +240,31 @@ def test_a_warning_points_at_the_line_that_called(tmp_path: Path) -> None:
         pk.compare(scenario, replicates=4, sets=2, seed=1, limit=3)
     assert {one.filename for one in heard} == {__file__}
     assert len({one.lineno for one in heard}) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (lambda s: pk.read_events(None), r"paths: None\n +expected the path"),
+        (lambda s: pk.read_events(["a.csv", 3]), r"paths: 3\n +expected the path"),
+        (lambda s: pk.entanglement(3), r"runs: 3\n +expected Runs"),
+        (lambda s: pk.drawn_in(s), r"runs: a Scenario\n +expected Runs"),
+        (lambda s: pk.outcomes(s, None), r"runs: None\n +expected Runs"),
+        (lambda s: pk.episodes(None), r"events: a NoneType\n +expected an EventTable"),
+        (lambda s: pk.episodes(s), r"events: a Scenario\n +expected an EventTable"),
+        (lambda s: pk.relative_rules(3), r"events: a int\n +expected an EventTable"),
+        (lambda s: pk.observe(3), r"acts: 3\n +expected Runs, or an EventTable"),
+        (lambda s: pk.loads(None), r"text: None\n +expected the text"),
+        (lambda s: pk.compare_episodes(3, 4), r"found: 3\n +expected a frame"),
+        (lambda s: pk.ranking(3, 4), r"events: a int\n +expected an EventTable"),
+        (lambda s: pk.code(3), r"texts: 3\n +expected a text"),
+        (lambda s: pk.score_coding(3, []), r"coded: 3\n +expected a table"),
+        (lambda s: pk.rare(s, 3), r"asked: 3\n +expected the name of an outcome"),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_told_with_what_is_expected(
+    asked: Callable[[pk.Scenario], object], told: str
+) -> None:
+    """Python's own words are of our insides: `'int' object has no attribute 'model'`."""
+    with pytest.raises(pk.UsageError, match=told):
+        asked(pk.loads(SMALL))

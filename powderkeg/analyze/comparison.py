@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from powderkeg.errors import EventError, Fault
+from powderkeg.errors import EventError, Fault, must_be
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def compare_episodes(
     Raises EventError if a frame has no dates.
     """
     for name, frame in (("found", found), ("record", record)):
+        must_be(name, frame, pl.DataFrame, "a frame of standoffs, such as episodes(...) gives")
         missing = [column for column in ("first_day", "last_day") if column not in frame.columns]
         undated = [] if missing else [c for c in ("first_day", "last_day") if frame[c].null_count()]
         if missing or undated:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +117,7 @@ def episodes(
     """
     if by not in ("system", "dyad"):
         raise UsageError(Fault.at("by", repr(by), "system or dyad"))
-    if isinstance(events, str | Path):
+    if not hasattr(events, "offsets"):
         must_be_table(events)
     known = compiled(model, events)
     rules = rules or Rules.of(known.scenario if known is not None else None)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.episodes import OPENS, RESOLVES, SUSPENDS
-from powderkeg.errors import EventError, Fault, ModelError
+from powderkeg.errors import EventError, Fault, ModelError, must_be
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.model.deaths import laws_of
@@ -103,7 +103,9 @@ def streams(events: Runs | EventTable, model: Model | None = None, by: str = "sy
 
 
 def model_of(runs: Runs) -> Model:
-    """The model behind runs. Raises ModelError where there is none, only bare arrays."""
+    """The model behind runs. Raises ModelError where there is none, only bare arrays; UsageError for no runs."""
+    if not hasattr(runs, "offsets"):
+        must_be("runs", runs, (), "Runs, such as simulate(...) gives")
     if isinstance(runs.model, Model):
         return runs.model
     raise ModelError("runs of a bare System have no names: simulate a model to ask who did what")

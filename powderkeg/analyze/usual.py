@@ -20,7 +20,7 @@ import numpy as np
 from powderkeg.analyze.episodes import Rules, compiled
 from powderkeg.analyze.streams import Streams, streams
 from powderkeg.engine.arrays import Floats
-from powderkeg.events.table import EventTable
+from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.model import Model
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def relative_rules(
     by     "system": thresholds are raised for all together. "dyad": each two actors have their own usual score
            (`Rules.usual`), and a dyad that these events do not have is judged as before
     """
+    if not hasattr(events, "offsets"):
+        must_be_table(events)
     known = compiled(model, events)
     if rules is None:
         own = Rules.of(known.scenario if known is not None else None)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from powderkeg.errors import EventError, Fault, nearest_name
+from powderkeg.errors import EventError, Fault, must_be, nearest_name
 
 PIECE = 1 << 20
 LONG_PIECE = 16 << 20
@@ -96,7 +96,10 @@ def gathered(paths: Paths) -> Iterator[SourceFiles]:
     quarantine files of ours are passed over. What came through a pipe is on disk until the end of the `with`.
     Raises EventError, naming every path that does not exist or can never be read.
     """
+    must_be("paths", paths, (str, Path, Iterable), "the path of a file or folder, or several")
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    for one in given:
+        must_be("paths", one, (str, os.PathLike), "the path of a file or folder, or several")
     with contextlib.ExitStack() as stack:
         spool = Spool(stack)
         files: list[SourceFile] = []

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.errors import Fault, UsageError, must_be, nearest_name
 from powderkeg.events.holidays import dates_of, holidays_of
 from powderkeg.events.table import EventTable
 from powderkeg.fit.likelihood.showing import borel
@@ -67,6 +67,7 @@ def observe(
     (`fit.scenario.reporting`), not in `fit.reporting`. Raises UsageError for a fit without reporting, a scenario that
     says nothing of the source, an unknown part, or a share that is none.
     """
+    must_be("acts", acts, (Runs, EventTable), "Runs, or an EventTable")
     table = acts.table() if isinstance(acts, Runs) else acts
     shown = _shown(source, acts)
     frame = table.frame

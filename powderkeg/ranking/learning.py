@@ -16,8 +16,8 @@ import polars as pl
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.ranking.arrays import N_FADES, N_TONES, N_WAYS, Limits, Weighing
 from powderkeg.engine.ranking.scores import learn
-from powderkeg.errors import Fault, UsageError, argument, nearest_name
-from powderkeg.events.table import EventTable
+from powderkeg.errors import Fault, UsageError, argument, must_be, nearest_name
+from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.ranking.causes import because
 from powderkeg.ranking.scoring import RankScores, scored
 from powderkeg.ranking.shelving import Book, shelve
@@ -106,6 +106,8 @@ def ranking(events: EventTable, until: date, seed: int = 1, progress: Callable[[
     et al. (2024), IJCAI, with a mixture in place of one delay; weights by the multiplicative updates of mixtures.
     """
     progress = progress_shown(progress, "learning whom each meets next")
+    must_be_table(events)
+    must_be("until", until, date, "a date")
     when = (until - events.start).days
     book = shelve(events, when)
     known = np.flatnonzero((book.past.day < when) & (book.past.day >= when - LATEST))

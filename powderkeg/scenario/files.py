@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from powderkeg.errors import Fault, ScenarioError, UsageError, nearest_name
+from powderkeg.errors import Fault, ScenarioError, UsageError, must_be, nearest_name
 from powderkeg.reading import (
     BROKEN,
     Node,
@@ -66,6 +66,7 @@ def loads(text: str | bytes, file: str | None = None) -> Scenario:
 
     Raises ScenarioError with every fault, in file order.
     """
+    must_be("text", text, (str, bytes), "the text of a scenario")
     return _loaded(text, file, Origin())
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault, UsageError
+from powderkeg.errors import EventError, Fault, UsageError, must_be
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.store import write_events, write_slices
 from powderkeg.events.table import EventTable
@@ -137,6 +137,8 @@ def code(
 
     Raises EventError for what cannot be read or has no date, UsageError without the extra `[text]`.
     """
+    if not hasattr(texts, "columns"):
+        must_be("texts", texts, Iterable, "a text, several, a dataframe, or `Path` objects of files")
     options = _options(patterns, actors, least, statements)
     frames, tally = [], CodingTally()
     for rows in _rows_of_all(_reports(texts, day_of(date), mapping), options, workers, tally, progress):

@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault, nearest_name
+from powderkeg.errors import EventError, Fault, must_be, nearest_name
 from powderkeg.events.codes import entries, to_plover
 from powderkeg.events.table import EventTable
 
@@ -101,6 +101,8 @@ def score_coding(coded: EventTable | pl.DataFrame, gold: str | Path | Sequence[G
 
     Raises EventError for a file that holds no gold.
     """
+    must_be("coded", coded, (EventTable, pl.DataFrame), "a table of coded events, such as code(...) gives")
+    must_be("gold", gold, (str, Path, Iterable), "a file, or records")
     hand = list(gold) if not isinstance(gold, str | Path) else read_gold(gold)
     frame = coded.frame if isinstance(coded, EventTable) else coded
     missing = [one for one in ("source", "target", "code") if one not in frame.columns]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from powderkeg.analyze.outcomes import channel_mask, mechanism_mask, told_by_dead
 from powderkeg.engine.arrays import HISTORY, Floats, System
 from powderkeg.engine.splitting.layout import Levels
-from powderkeg.errors import Fault, UsageError, nearest_name
+from powderkeg.errors import Fault, UsageError, must_be, nearest_name
 from powderkeg.model import Model
 from powderkeg.scenario import Condition, EventPattern
 
@@ -56,6 +56,7 @@ def steps(model: Model, asked: str | Sequence[Level]) -> tuple[Step, ...]:
     """
     if isinstance(asked, str):
         return derived(model, _step(model, asked))
+    must_be("asked", asked, Sequence, "the name of an outcome, or a list of levels")
     found = tuple(_step(model, one) for one in asked)
     if not 1 <= len(found) <= MOST_LEVELS:
         raise UsageError(Fault.at("levels", f"{len(found)} levels", f"1 to {MOST_LEVELS}"))
