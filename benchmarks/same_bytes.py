@@ -5,7 +5,8 @@
     python benchmarks/same_bytes.py --only fit attribute    the cases whose names begin so
     POWDERKEG_DATA=folder                                   with real event data too (the folder with keds_balkans)
 
-A case is a command line; what depends on the clock or the machine (seconds, file names) is taken out before hashing.
+A case is a command line; what depends on the clock, the machine or the release (seconds, file names, version) is taken
+out before hashing.
 Floats are hashed as printed, to their last digit. Different processors may round differently in the last digit (fused
 multiply-add), so digests are kept for one machine and are compared on that kind of machine.
 """
@@ -27,7 +28,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 KEPT = HERE / "results" / "same_bytes.json"
 DATA = Path(os.environ.get("POWDERKEG_DATA", HERE.parent.parent / "shared" / "data"))
-CLOCK = frozenset({"seconds", "elapsed", "events_per_second", "file", "files", "out", "folder", "workers", "memory"})
+CLOCK = frozenset(
+    {"seconds", "elapsed", "events_per_second", "file", "files", "out", "folder", "workers", "memory", "version"}
+)
 
 ARGUMENTS = {
     "keds": str(DATA / "keds_balkans" / "events.csv.gz"),
