@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import importlib
 import json
+import signal
 import threading
 import time
 from datetime import date
@@ -145,6 +146,15 @@ def test_ctrl_c_while_a_chunk_is_put_behind_the_others_leaves_it_out_whole(monke
         assert np.array_equal(runs.time, whole.time[: runs.offsets[-1]])
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """Ctrl-C is ignored where tests are started in the background, and a run that nobody stops fills the memory."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_leaves_the_finished_replicates():
     """They are those of a job with fewer replicates. Stopped within a second, however long one chunk would take."""
     system = systems.small(scale=2.0)
