@@ -31,9 +31,9 @@ def test_every_option_of_the_command_is_real() -> None:
     """An option that the page names and the command does not know is found."""
     from typer.main import get_command
 
-    from powderkeg.cli import app
+    from powderkeg.cli import program
 
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = get_command(program()).commands  # type: ignore[attr-defined]
     known = {name for one in ("fit", "run") for p in commands[one].params for name in p.opts + p.secondary_opts}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE.read_text()))
     assert named - known == set()

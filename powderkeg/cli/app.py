@@ -58,10 +58,13 @@ COMMANDS = {
     "desk": (OBSERVED, "desk.desk"),
 }
 """Commands, as `--help` lists them -> the panel they stand in, their file and function (of `events`: its commands)."""
+GIVES_OTHERS = "gather"
+"""The command that gives another, the one that made the parts."""
 
 
 def program(words: Sequence[str] = ()) -> typer.Typer:
-    """The command line. Where words begin with a command it has that one alone, so that the others are not imported."""
+    """The command line. Where words begin with a command that gives no other it has that one alone, so that the others
+    are not imported."""
     app = typer.Typer(
         name="powderkeg",
         help="Conflict systems as executable models: simulate, fit, attribute, compare, forecast.",
@@ -72,7 +75,8 @@ def program(words: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(powderkeg)
-    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+    alone = words[:1] if words and words[0] in COMMANDS and words[0] != GIVES_OTHERS else None
+    for name in alone or COMMANDS:
         panel, place = COMMANDS[name]
         file, function = place.split(".")
         command = getattr(import_module(f"powderkeg.cli.{file}"), function)

@@ -432,7 +432,9 @@ def _window(
             faults.append(Fault.at("days", "nothing", "days or years: bare arrays have no length of their own"))
         else:
             years = float(model.scenario.years)
-    window = days if days is not None else days_of(years)
+    window = 0.0
+    if not faults:
+        window = days if days is not None else days_of(years)
     if not faults and not 0.0 < window < 1e7:
         faults.append(Fault.at("days", f"{window:g}", "more than 0, and less than 10,000,000 days"))
     for name, value, least in (("starts", starts, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):
