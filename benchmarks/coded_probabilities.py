@@ -61,7 +61,7 @@ CONSTANTS = (CONSTANT, f"{BESIDE}{CONSTANT}")
 SET_RIDGE, RIDGE_BESIDE = 0.5, 1.0
 AS_GOOD = 0.005
 """Mean F1 that differs by less is as good: of these the ridge with the least Brier score is taken."""
-FALSE_PER_100 = 12.0
+FALSE_PER_100 = 9.0
 """Fewer than the 15 that are wanted: sentences unlike these come to more."""
 OTHER_LEASTS = (0.4, 0.7)
 """Other least probabilities that the page tells of."""

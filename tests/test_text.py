@@ -461,7 +461,6 @@ def test_an_event_is_weighed_beside_the_others_of_its_sentence() -> None:
     assert found[f"{BESIDE}a surer one before"] == 1.0 and f"{BESIDE}alone" not in found
     assert f"{BESIDE}a surer one" not in features_beside(sure, [sure, faint])
     assert f"{BESIDE}alone" in features_beside(faint, [faint])
-    assert f"{BESIDE}alone" in features_beside(faint, [event("Peru", "Togo", 7, 0.9), faint])  # they act together
     (alone,), (_, second) = beside([faint]), beside([sure, faint])
     assert second.probability < alone.probability
     assert beside([faint], {"constant": 1.0}) == [faint], "without a second model nothing changes"

@@ -21,7 +21,7 @@ from powderkeg.errors import Fault, UsageError
 if TYPE_CHECKING:
     from powderkeg.events.table import EventTable
 
-USUAL_LEAST = 0.46
+USUAL_LEAST = 0.62
 """The coder's least probability (`powderkeg.text.coder.LEAST`), which is not imported before something is coded."""
 
 

@@ -38,7 +38,7 @@ from powderkeg.text.sentences import Sentence
 from powderkeg.text.spooling import SLICE, WaitingRows
 from powderkeg.text.stories import MENTIONS, one_story
 
-LEAST = 0.46
+LEAST = 0.62
 """Least probability of an event that is told, by default: chosen by cross-validation (words/sureness.csv)."""
 LEAST_NAMED, SHARE_NAMED = 3, 0.7
 _NAME = re.compile(r"[A-Z][\w.]*\w")
@@ -138,7 +138,7 @@ def code(
     Raises EventError for what cannot be read or has no date, UsageError without the extra `[text]`.
     """
     if not hasattr(texts, "columns"):
-        must_be("texts", texts, Iterable, "a text, several, a dataframe, or `Path` objects of files")
+        must_be("texts", texts, (Path, Iterable), "a text, several, a dataframe, or `Path` objects of files")
     options = _options(patterns, actors, least, statements)
     frames, tally = [], CodingTally()
     for rows in _rows_of_all(_reports(texts, day_of(date), mapping), options, workers, tally, progress):

@@ -64,7 +64,7 @@ def features_beside(one: Coded, events: Sequence[Coded]) -> dict[str, float]:
     """What the probability of an event is made of beside the others: name -> value."""
     own = _odds(one.probability)
     found = {f"{BESIDE}constant": 1.0, OWN_ODDS: own}
-    others = [other for other in events if not _joined(other, one) and other.probability > SEEN]
+    others = [other for other in events if other is not one and other.probability > SEEN]
     if not others:
         return found | {f"{BESIDE}alone": 1.0}
     rival = max(others, key=lambda other: other.probability)
@@ -90,11 +90,6 @@ def features_beside(one: Coded, events: Sequence[Coded]) -> dict[str, float]:
     if rival.words[0] < one.words[0]:
         found[f"{BESIDE}a surer one before"] = 1.0
     return found
-
-
-def _joined(other: Coded, one: Coded) -> bool:
-    """Whether two events are one act of several who act or suffer together: "A and B bombed C" tells two events."""
-    return (other.words, other.rules) == (one.words, one.rules)
 
 
 def _odds(probability: float) -> float:
