@@ -253,9 +253,7 @@ def _free_score(mean: Floats, came: Floats) -> Floats:
     return max(tried, key=lambda score: float(score.sum()))
 
 
-def _wide(
-    best: LevelDrift, told: Floats, came: Floats, windows: tuple[float, ...]
-) -> tuple[LevelDrift, Floats]:  # fmt: skip
+def _wide(best: LevelDrift, told: Floats, came: Floats, windows: tuple[float, ...]) -> tuple[LevelDrift, Floats]:
     """A day's luck from single days; what levels were off over 7 and 30 days, beyond that luck, dyad by dyad."""
     scores = [_score(told[:, 0], x * told[:, 0] + 0.2 * told[:, 0] ** 2, came[:, 0]).sum() for x in SPREADS]
     spread = SPREADS[int(np.argmax(scores))]

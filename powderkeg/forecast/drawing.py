@@ -151,22 +151,24 @@ class Draughtsman:
         gates = self._gates(system, time, channel)
         seen = self.seen
         if self.n_days < LONG:  # the scenario's rates count: those that its courses give now
-            system = system._replace(rate=system.rate * courses_ahead(system, seen.begin, 1)[0])
+            system = system._replace(rate=self._rates_now(system))
         return DaysBefore(system, self.links, time, channel, seen.day, seen.channel, self.n_days, gates, shown)
 
     @property
     def lean(self) -> Leaning:
         """How far the record leans on the scenario's rates, which are those that its courses give now."""
-        rate = self.model.system.rate * courses_ahead(self.model.system, self.seen.begin, 1)[0]
-        return leaning(self.n_days, float(rate[: self.model.n_acts].sum()))
+        return leaning(self.n_days, float(self._rates_now(self.model.system)[: self.model.n_acts].sum()))
 
     def said(self) -> Floats:
         """(C,) acts a day by the scenario as things stand at the origin, answers and all."""
         system = self._system({})
         gates = self._gates(system, self.seen.time, self.seen.channel)[-1]
         open_ = gates[system.channel_gate]
-        rate = system.rate * courses_ahead(system, self.seen.begin, 1)[0] * gates[system.background_gate] * open_
-        return with_answers(system, rate)
+        return with_answers(system, self._rates_now(system) * gates[system.background_gate] * open_)
+
+    def _rates_now(self, system: System) -> Floats:
+        """(C,) acts a day by themselves, as the courses of the scenario have them at the origin."""
+        return np.asarray(system.rate * courses_ahead(system, self.seen.begin, 1)[0])
 
     def _gates(self, system: System, time: Floats, channel: Ints) -> Floats:
         return gates_at(system, levels_along(self._watched(system), time, channel, self.n_days))

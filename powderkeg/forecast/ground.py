@@ -218,7 +218,7 @@ def shares(groups: Groups, own: Floats) -> Floats:
 
 def across(
     groups: Groups, total: Floats, explained: Floats, factor: Floats, exposure: Floats, said: Floats, lean: Leaning
-) -> tuple[Floats, Floats]:  # fmt: skip
+) -> tuple[Floats, Floats]:
     """What a group starts from of which nothing is known: (G,) mean level of the groups of its tone, (G,) the acts that
     this is worth.
 

@@ -20,6 +20,7 @@ from powderkeg.plots.record import place
 from powderkeg.plots.theme import (
     COOPERATIVE,
     FAINT,
+    GRID,
     HOSTILE,
     MODEL,
     NEUTRAL,
@@ -46,7 +47,6 @@ FITS, DIFFERS = "fits", "does not fit"
 SURE, UNSURE, UNTESTED = "needed", "not needed by the record", "not tested"
 BAND_90, BAND_95 = 1.224, 1.358
 """Kolmogorov's distribution: how far n uniform ranks stray, times the root of n, nine times in ten, 19 in 20."""
-GRID = "#eaeef2"
 
 
 def estimates(

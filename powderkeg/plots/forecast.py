@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from powderkeg.plots.theme import HOSTILE, INK, LONGEST_LABEL, MODEL, PALE, SOFT, WIDTH, chart_of, whole, words
+from powderkeg.plots.theme import GRID, HOSTILE, INK, LONGEST_LABEL, MODEL, PALE, SOFT, WIDTH, chart_of, whole, words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,7 +83,7 @@ def _row_of_fans(rows: list[dict[str, object]], name: str, last: bool) -> Any:
         row["what"] = words(f"{name}, {row['when']}")
     axis = alt.Axis(format="%-d %b %Y", tickCount=6, labels=last, ticks=last, title=None)
     x = alt.X("when:T", axis=axis)
-    top = alt.Axis(tickCount=3, tickMinStep=1, format="d", grid=True, gridColor="#eaeef2")
+    top = alt.Axis(tickCount=3, tickMinStep=1, format="d", grid=True, gridColor=GRID)
     told = chart_of([row for row in data if row["low"] is not None])
     came = chart_of([row for row in data if row["came"] is not None])
     layers = [
@@ -111,7 +111,7 @@ def _panel(rows: list[dict[str, object]], name: str, origin: date, last: bool) -
         row["what"] = words(f"{name}, {row['when']}")
     axis = alt.Axis(format="%-d %b %Y", tickCount=6, labels=last, ticks=last, title=None)
     x = alt.X("when:T", axis=axis)
-    top = alt.Axis(tickCount=3, tickMinStep=1, format="d", grid=True, gridColor="#eaeef2")
+    top = alt.Axis(tickCount=3, tickMinStep=1, format="d", grid=True, gridColor=GRID)
     ahead = chart_of([row for row in data if row["low"] is not None])
     seen = chart_of([row for row in data if row["seen"] is not None])
     came = chart_of([row for row in data if row["came"] is not None])

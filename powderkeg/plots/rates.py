@@ -9,7 +9,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import MODEL, NEUTRAL, PALE, WIDTH, chart_of, whole
+from powderkeg.plots.theme import GRID, MODEL, NEUTRAL, PALE, WIDTH, chart_of, whole
 from powderkeg.wording import bracketed, plain
 
 ROW = 18
@@ -18,7 +18,6 @@ MOST = 14
 """Effects of a kind that are drawn: those farthest from 1."""
 LEAST = 0.02
 """Kinds of which no factor lies farther from 1 than this are left out: nothing of the kind is seen."""
-GRID = "#eaeef2"
 
 
 def effects(frame: pl.DataFrame, level: float = 0.9, title: str = "How busy each is by itself") -> alt.VConcatChart:

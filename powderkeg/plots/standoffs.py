@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from powderkeg.plots.theme import INK, MODEL, PALE, WIDTH, chart_of, figure, row_name, share_axis, words
+from powderkeg.plots.theme import GRID, INK, MODEL, PALE, WIDTH, chart_of, figure, row_name, share_axis, words
 from powderkeg.wording import percent
 
 ROW = 44
@@ -60,7 +60,7 @@ def _bars(shares: pl.DataFrame, title: str) -> alt.LayerChart:
         "begin:Q",
         title="Share of all standoffs",
         scale=alt.Scale(domain=[0, largest], nice=False),
-        axis=share_axis(tickCount=6, grid=True, gridColor="#eaeef2", domain=False, ticks=False),
+        axis=share_axis(tickCount=6, grid=True, gridColor=GRID, domain=False, ticks=False),
     )
     split = "hurt" in shares.columns
     part = alt.Color(

@@ -12,6 +12,7 @@ import altair as alt
 
 from powderkeg.analyze.outcomes import SHARE_UNITS
 from powderkeg.plots.theme import (
+    GRID,
     HOSTILE,
     INK,
     MODEL,
@@ -65,7 +66,7 @@ def sweep_line(table: pl.DataFrame, path: str, outcomes: Sequence[str], level: f
         titles = [words(table.filter(table["outcome"] == name)["title"][0]) for name in names]
         x = alt.X("x:Q", title=words(path), scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(tickCount=6))
         ticks = share_axis if unit in SHARE_UNITS else alt.Axis
-        y = alt.Y("y:Q", title=words(unit), axis=ticks(tickCount=5, grid=True, gridColor="#eaeef2"))
+        y = alt.Y("y:Q", title=words(unit), axis=ticks(tickCount=5, grid=True, gridColor=GRID))
         base = chart_of(data)
         layers = [
             base.mark_area(color=PALE, opacity=0.5, aria=False).encode(

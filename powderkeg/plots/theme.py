@@ -23,6 +23,7 @@ from powderkeg.wording import unbroken
 INK = "#1f2328"
 SOFT = "#57606a"
 FAINT = "#d0d7de"
+GRID = "#eaeef2"
 SHADE = "#e9e4d4"
 HOSTILE = "#d55e00"
 COOPERATIVE = "#0072b2"

@@ -21,10 +21,8 @@ _SPORTING = """penalties sets cup championship championships semi-final semifina
 matches league goals tournament medal marathon innings wicket wickets tennis football soccer rugby
 cricket playoff qualifier"""
 SPORTING = frozenset(_SPORTING.split())
-BEATEN, SCORE = (
-    frozenset({"beat", "defeat", "thrash", "crush", "hammer", "upset", "edge"}),
-    re.compile(r"\b\d{1,2}-\d{1,2}\b"),
-)
+BEATEN = frozenset({"beat", "defeat", "thrash", "crush", "hammer", "upset", "edge"})
+SCORE = re.compile(r"\b\d{1,2}-\d{1,2}\b")
 
 
 def by_nature(verb: Word, doers: Iterable[Word]) -> bool:
