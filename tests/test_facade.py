@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 import powderkeg as pk
@@ -268,3 +269,9 @@ def test_an_argument_of_a_wrong_kind_is_told_with_what_is_expected(
     """Python's own words are of our insides: `'int' object has no attribute 'model'`."""
     with pytest.raises(pk.UsageError, match=told):
         asked(pk.loads(SMALL))
+
+
+def test_whole_numbers_of_numpy_are_workers() -> None:
+    scenario = pk.loads(SMALL)
+    one, two = (pk.simulate(scenario, replicates=2, workers=number).digest() for number in (1, np.int64(2)))
+    assert one == two

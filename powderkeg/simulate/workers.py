@@ -16,6 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from powderkeg.errors import Fault, UsageError
 from powderkeg.simulate.groups import granted
 
@@ -42,9 +44,9 @@ def workers_for(pieces: int, asked: int | None) -> int:
 
     Raises UsageError for what is no whole number.
     """
-    if not (asked is None or isinstance(asked, int)):
+    if not (asked is None or isinstance(asked, int | np.integer)):
         raise UsageError(Fault.at("workers", repr(asked), "a whole number from 1 on"))
-    return max(min(asked or cores(), pieces), 1)
+    return max(min(int(asked or cores()), pieces), 1)
 
 
 def in_order(
