@@ -28,6 +28,8 @@ from powderkeg.forecast.weighted import (
     weighted_rates,
 )
 from powderkeg.reading.stored import seal_of
+from powderkeg.report.forecasted import page
+from powderkeg.wording import measured
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +167,16 @@ def test_what_carries_the_risk_and_what_an_act_changes_are_the_models_whole(reco
     assert found.why().equals(alone.why()) and found.as_dict()["why"] == alone.as_dict()["why"]
     assert np.array_equal(found.counts(world="no_retaliation"), alone.counts(world="no_retaliation"))
     assert not found.dyads.equals(alone.dyads)
+
+
+def test_the_page_expects_as_many_acts_as_its_table_of_pairs_adds_up_to(record: pk.EventTable) -> None:
+    """They are the pool's; what share of them goes back to acts seen only the model's histories know."""
+    found = pk.forecast(quarrel.scenario(), known(record), days=30, draws=40, seed=2)
+    expected, models = measured(found.dyads["mean"].sum()), measured(found.as_dict()["why"]["acts"])
+    assert expected != models
+    assert f"In 30 days {expected} acts are expected. Of the acts in the model's histories" in page(found, {}).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
 
 
 def test_the_scenarios_own_background_is_told_as_it_stands(record: pk.EventTable) -> None:

@@ -59,7 +59,7 @@ def page(
         digest="" if scenario is None else digest(scenario),
         level=percent(found.level),
         weight="" if found.pool is None else percent(found.pool.weight),
-        acts=measured(shares["acts"]),
+        acts=measured(float(found.dyads["mean"].sum())),
         share=percent(shares["from_acts_seen"]),
         outcomes=[_outcome(row, row["name"] in in_days) for row in found.outcomes.to_dicts()],
         dyads=[_counted(row, titles) for row in found.dyads.sort("mean", descending=True).head(MOST_ROWS).to_dicts()],
