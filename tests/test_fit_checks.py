@@ -468,6 +468,21 @@ def test_standoffs_are_counted_where_a_counter_is_handed_in() -> None:
     assert "standoffs a year" not in {check.title for check in predictive(fit, replicates=40).checks}
 
 
+def test_histories_without_an_act_have_no_standoffs_and_are_counted() -> None:
+    scenario = pk.loads(RIVALS)
+    acts = pl.DataFrame({"replicate": [1] * 30 + [3] * 30, "time": [day / 10 for day in range(30)] * 2}).with_columns(
+        source=pl.lit("north"), act=pl.lit("threaten"), target=pl.lit("south")
+    )
+    counted = standoff_numbers(scenario)
+    told = counted(EventTable(acts, scenario.start, 365.25, account={"replicates": 6}))
+    assert [len(numbers) for numbers in told.values()] == [6] * len(told)
+    yearly = told["standoffs a year"]
+    assert yearly[[0, 2, 4, 5]].tolist() == [0.0] * 4
+    assert yearly[1] > 0
+    assert yearly[3] > 0
+    assert len(counted(EventTable(acts, scenario.start, 365.25))["standoffs a year"]) == 4
+
+
 def test_checks_are_told_in_words_and_as_plain_data() -> None:
     fit = pk.fit(pk.loads(GATED), by_day(one_history(GATED)), background="constant")
     steps: list[tuple[float, str]] = []

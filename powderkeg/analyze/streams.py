@@ -193,8 +193,7 @@ def _of_table(table: EventTable, model: Model | None, by: str) -> Streams:
     numbered = rows.join(codes, on=keys, how="left", nulls_equal=True, maintain_order="left")["code"]
     replicate = rows["replicate"].to_numpy()
     # Histories without an event are streams too, or their silence would not count.
-    known = table.account.get("replicates", 1)
-    n_replicates = max(known if isinstance(known, int) else 1, int(replicate.max()) + 1 if len(replicate) else 1)
+    n_replicates = table.n_histories
     offsets = np.searchsorted(replicate, np.arange(n_replicates + 1)).astype(np.int64)
     lookup = _lookup(codes, model)
     code, killed = numbered.to_numpy().astype(np.int64), None

@@ -131,6 +131,14 @@ class EventTable(Plotted):
             return 1
         return int(self.frame["replicate"].n_unique())
 
+    @property
+    def n_histories(self) -> int:
+        """Number of histories, those without an event too where the account says how many (`replicates`), or by the
+        highest `replicate`; 1 for observed events."""
+        known = self.account.get("replicates", 1)
+        highest = int(self.frame["replicate"].to_numpy().max(initial=0)) if "replicate" in self.frame.columns else 0
+        return max(known if isinstance(known, int) else 1, highest + 1)
+
 
 def must_be_table(events: object) -> None:
     """Raises UsageError for what is no event table: the name of a file, a frame, a scenario in its place."""

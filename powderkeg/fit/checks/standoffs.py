@@ -29,7 +29,7 @@ def standoff_numbers(model: Model | Scenario) -> Callable[[EventTable], Mapping[
 
     def count(table: EventTable) -> Mapping[str, Floats]:
         found = episodes(table, compiled)
-        n = max(table.n_replicates, 1)
+        n = table.n_histories  # those without an act have standoffs to tell of too: none
         replicate = found["replicate"].to_numpy()
         number = np.bincount(replicate, minlength=n).astype(np.float64)
         ended = found.filter(pl.col("end_state") != "open")
