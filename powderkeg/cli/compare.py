@@ -198,6 +198,14 @@ def show(screen: Screen, found: Comparison) -> None:
             listed = ", ".join(f"{e.name.replace('_', ' ')} {signed(e.difference, 2)}" for e in most)
             screen.paragraph(f"Hostile acts a year: {signed(whole.difference, 2)}. Most of it: {listed}.")
         screen.say()
+    _reading_notes(screen, c, unsettled(c, every))
+
+
+def _reading_notes(screen: Screen, c: Comparison, lost: str) -> None:
+    """How the tables are to be read, and what is not in them; lost: what chance hides under other numbers."""
+    from powderkeg.compare.ranges import said_of_aside
+    from powderkeg.wording import counted
+
     screen.paragraph(
         "Better and worse as the scenario says. Difference: shares in percentage points; its interval is chance, which "
         "more runs would shrink. "
@@ -209,9 +217,8 @@ def show(screen: Screen, found: Comparison) -> None:
         )
         + "As good as: how many times as many unpaired runs would have been as sure."
     )
-    lost = unsettled(c, every)
-    if lost:
-        screen.paragraph(lost)
+    for said in filter(None, (lost, said_of_aside(c.sets, c.aside))):
+        screen.paragraph(said)
     if c.stopped_under:
         screen.paragraph(
             f"Under other numbers, {counted(c.stopped_under, 'run was', 'runs were')} stopped at the limit of events."

@@ -248,6 +248,7 @@ def _show_gone(screen: Screen, r: Replay) -> None:
 
 def _cautions(r: Replay) -> Iterator[str]:
     """What the numbers rest on, a paragraph each."""
+    from powderkeg.compare.ranges import said_of_aside
     from powderkeg.compare.replay.result import RESTS_ON
     from powderkeg.wording import counted, percent
 
@@ -271,6 +272,8 @@ def _cautions(r: Replay) -> Iterator[str]:
         )
     if r.stopped:
         yield f"{counted(r.stopped, 'replay was', 'replays were')} stopped at the limit of new acts."
+    if r.aside:
+        yield said_of_aside(r.sets, r.aside)
     if r.stopped_under:
         stopped = counted(r.stopped_under, "replay was", "replays were")
         yield f"Under other numbers, {stopped} stopped at the limit of new acts."

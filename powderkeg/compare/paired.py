@@ -33,7 +33,7 @@ from powderkeg.compare.measures import (
     same,
     standoff_totals,
 )
-from powderkeg.compare.ranges import drawn_sets, not_needed, set_to_an_end
+from powderkeg.compare.ranges import DrawnSets, drawn_sets, not_needed, set_to_an_end
 from powderkeg.engine.worlds import World
 from powderkeg.errors import Fault, PowderkegWarning, UsageError, Words, warn
 from powderkeg.fit.joint_law import Joint
@@ -105,6 +105,7 @@ class Comparison(Plotted):
     each     runs behind each set of numbers
     stopped  runs of the baseline that hit the event limit; stopped_under: of all worlds under other numbers
     fitted   paths of the numbers that were drawn together, from what a fit left open
+    aside    sets that were drawn and left aside, because under them the system feeds itself from its start
     """
 
     scenario: Scenario
@@ -118,6 +119,7 @@ class Comparison(Plotted):
     interventions: tuple[Compared, ...]
     stopped_under: int = 0
     fitted: tuple[str, ...] = ()
+    aside: int = 0
 
     def __repr__(self) -> str:
         tried = counted(len(self.interventions), "intervention")
@@ -152,6 +154,7 @@ class Comparison(Plotted):
             "years": self.years,
             "replicates": self.replicates,
             "parameter_sets": self.sets,
+            "parameter_sets_left_aside": self.aside,
             "runs_a_set": self.each,
             "drawn_together": list(self.fitted),
             "level": self.level,
@@ -230,7 +233,7 @@ def compare(
         found = "none asked for" if source.interventions else f"{source.name} has none"
         raise UsageError(Fault.at("interventions", found, Words(known, ELSE, for_example(source))))
     plans = _plans(model, chosen, days)  # every fault before the first run
-    drawn, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
+    drawn, together, aside = drawn_sets(model, sets, seed, fitted) if ranges else DrawnSets([])
     each = max(replicates // (SHARED * len(drawn)), 2) if drawn else 0
     # Elsewhere a piece has one thread: there are as many pieces at a time as there are workers.
     threads, room = (workers, budget(memory)) if executor is None else (1, memory)
@@ -263,7 +266,18 @@ def compare(
     ]
     stopped_under = sum(int(piece[0]) for piece in under)
     return Comparison(
-        source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under, together
+        source,
+        seed,
+        days,
+        replicates,
+        len(drawn),
+        each,
+        level,
+        stopped,
+        tuple(compared),
+        stopped_under,
+        together,
+        aside,
     )
 
 

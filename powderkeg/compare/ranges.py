@@ -10,7 +10,7 @@ hypercube (McKay, Beckman & Conover 1979, Technometrics 21, 239-245). Numbers wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from powderkeg.fit.joint_law import Joint
 from powderkeg.model import Model
 from powderkeg.model.parting import values_of
 from powderkeg.model.parts import Parameter
+from powderkeg.model.subcritical import subcritical
 from powderkeg.scenario import Quantity, Scenario, edit, paths
+from powderkeg.wording import counted
 
 
 def ranged(model: Model) -> tuple[Parameter, ...]:
@@ -67,19 +69,42 @@ def draw_values(model: Model, sets: int, seed: int, fitted: Joint | None = None)
     return [a | b for a, b in zip(alone, together, strict=True)] if alone and together else alone or together
 
 
-def drawn_sets(
-    model: Model, sets: int | Sequence[Mapping[str, float]], seed: int, fitted: Joint | None
-) -> tuple[list[dict[str, float]], tuple[str, ...]]:
-    """(sets of values by key path, paths of those that were drawn together): as many as asked for, or those given.
+class DrawnSets(NamedTuple):
+    """Sets of values by key path.
+
+    together  paths of those that were drawn together, from what a fit left open
+    aside     sets that were drawn and left aside: under these the system feeds itself from its start
+    """
+
+    values: list[dict[str, float]]
+    together: tuple[str, ...] = ()
+    aside: int = 0
+
+
+def drawn_sets(model: Model, sets: int | Sequence[Mapping[str, float]], seed: int, fitted: Joint | None) -> DrawnSets:
+    """As many sets as asked for, but for those under which the system feeds itself (`subcritical`); or those given.
 
     fitted  numbers that no longer stand at their estimates are left out of it
     """
     if not isinstance(sets, int):
-        return [dict(values) for values in sets], ()
+        return DrawnSets([dict(values) for values in sets])
     law = None
     if fitted is not None:
         law = fitted.among(values_of(model))
-    return draw_values(model, sets, seed, law), () if law is None else law.drawn
+    drawn = draw_values(model, sets, seed, law)
+    kept = subcritical(model, drawn)
+    return DrawnSets(kept, () if law is None else law.drawn, len(drawn) - len(kept))
+
+
+def said_of_aside(kept: int, aside: int) -> str:
+    """What was left aside of the sets that were drawn, in a sentence; "" where nothing was."""
+    if not aside:
+        return ""
+    return (
+        f"Under {counted(aside, 'set')} of numbers of the {kept + aside} that were drawn the system feeds itself from "
+        "its start (a branching ratio of 1 or more), so that nothing there has a mean: “under other numbers” leaves "
+        "them aside. What was fitted or guessed does not rule them out."
+    )
 
 
 def _by_ranges(parameters: Sequence[Parameter], sets: int, seed: int) -> list[dict[str, float]]:

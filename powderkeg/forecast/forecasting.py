@@ -32,6 +32,7 @@ from powderkeg.forecast.seen import Watched, gap, seen
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.model.parting import values_of
+from powderkeg.model.subcritical import subcritical
 from powderkeg.scenario import Given, Scenario
 from powderkeg.showing import progress_shown
 from powderkeg.simulate import blame
@@ -115,7 +116,8 @@ def forecast(
     )  # fmt: skip
     worlds = worlds_of(model, tuple(interventions), watched.begin, days, settings)
     workers = workers_within(model, watched, days, draws, len(worlds), min(SETS, draws), workers, memory)
-    sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
+    open_sets = law.draw(min(SETS, draws), seed) if law is not None and law.paths else []
+    sets = subcritical(model, open_sets)
     drawer = Draughtsman(model, watched, days, settings, sets, seed, drifts, workers, _part(progress, 0.0, CHOOSING))
     drawn = draw(drawer, draws, list(worlds.values()), workers, _part(progress, CHOOSING, 1.0))
     entered = _entered(events, watched, as_of)
@@ -124,7 +126,8 @@ def forecast(
         together = pooled(drawer, acts_ahead(drawn[0].runs), seed)
     found = Forecast(
         model=model, events=events, seen=watched, origin=watched.origin, days=days, draws=draws, seed=seed, level=level,
-        worlds=dict(zip(worlds, drawn, strict=True)), notes=_notes(watched, settings, law, drawer, entered, together),
+        worlds=dict(zip(worlds, drawn, strict=True)),
+        notes=_notes(watched, settings, (len(sets), len(open_sets)), drawer, entered, together),
         warnings=tuple(_warnings(model, watched, drawn[0].runs.exploded.mean())),
         parameters="drawn within the errors of a fit" if sets else "the scenario's, taken as true",
         drawer=drawer,
@@ -219,13 +222,14 @@ def _checked(days: Any, draws: Any, level: float, background: str, origin: date 
 def _notes(
     watched: Watched,
     settings: Settings,
-    law: Joint | None,
+    sets: tuple[int, int],
     drawer: Draughtsman,
     entered: list[str],
     pool: Pool | None,
 ) -> tuple[str, ...]:
-    """What was assumed, in sentences."""
+    """What was assumed, in sentences; sets: of numbers that were kept and that were drawn."""
     notes = []
+    kept, drawn = sets
     if watched.by_day:
         notes.append(
             "acts are stamped with days: hours within them are drawn, those of the last days by what the model thinks "
@@ -267,8 +271,14 @@ def _notes(
             )
     else:
         notes.append("the background is that of the scenario, its last course carried on")
-    if law is None or not law.paths:
+    if not kept:
         notes.append("the scenario's numbers are taken as true: that they may be wrong is not in the intervals")
+    if kept < drawn:
+        notes.append(
+            f"{drawn - kept} of {drawn} sets of numbers that the fit leaves open let the system feed itself from "
+            "its start (a branching ratio of 1 or more), so that what they foretell has no mean: they are left aside, "
+            "though the record does not rule them out"
+        )
     notes += entered
     if pool is not None:
         short, long = pool.half_lives

@@ -13,6 +13,7 @@ from typing import Any
 from powderkeg import plots
 from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind
 from powderkeg.compare import Compared, Comparison, Effect
+from powderkeg.compare.ranges import said_of_aside
 from powderkeg.plots.comparison import change
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
@@ -70,6 +71,7 @@ def page(
         if tested > 5
         else "",
         asks=any(one.outcomes for one in c.interventions),
+        aside=said_of_aside(c.sets, c.aside),
         command=command or command_of(c),
         files=files,
     )
@@ -79,7 +81,7 @@ def command_of(comparison: Comparison) -> str:
     """What to type to get the same."""
     c = comparison
     names = " ".join(_typed(one.name) for one in c.interventions)
-    ranges = f"--sets {c.sets}" if c.sets else "--no-ranges"
+    ranges = f"--sets {c.sets + c.aside}" if c.sets + c.aside else "--no-ranges"
     return (
         f"powderkeg compare {shlex.quote(c.scenario.name)} {names} --years {c.years:g} --replicates {c.replicates} "
         f"--seed {c.seed} {ranges}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from powderkeg import plots
 from powderkeg.compare import Replay
+from powderkeg.compare.ranges import said_of_aside
 from powderkeg.compare.replay.result import NOT_OBSERVABLE, RESTS_ON, Number
 from powderkeg.report.compared import value
 from powderkeg.report.pages import FOLDER, template, unlisted
@@ -53,6 +54,7 @@ def page(
         begin=found.day(found.begin),
         turn=found.day(found.turn),
         end=found.last_day,
+        aside=said_of_aside(found.sets, found.aside),
         gist=gist(found),
         standoffs=[_standoff(row, titles) for row in found.standoffs.head(MOST_ROWS).to_dicts()],
         outcomes=[_outcome(one, ahead) for one, ahead in zip(found.outcomes, found.forward, strict=True)],

@@ -20,7 +20,7 @@ import numpy as np
 from powderkeg.analyze import LEVEL
 from powderkeg.compare.effects import Effect, effect
 from powderkeg.compare.measures import Measure, outcome_measures
-from powderkeg.compare.ranges import drawn_sets
+from powderkeg.compare.ranges import DrawnSets, drawn_sets
 from powderkeg.compare.replay.histories import BYTES, KEPT, ReplayAsked, ReplayJob
 from powderkeg.compare.replay.result import Lived, Replay, observed_standoffs, tell
 from powderkeg.compare.replay.without import Observed, leave_out
@@ -120,7 +120,8 @@ def replay(
     seen = Observed(data.time + shift, data.channel, data.by_day, shift, shift + data.days)
     turn = float((since - source.start).days) if isinstance(since, date) else since
     x = leave_out(model, seen, without, turn)
-    numbers, together = drawn_sets(model, sets, seed, fitted) if ranges else ([], ())
+    drawn = drawn_sets(model, sets, seed, fitted) if ranges else DrawnSets([])
+    numbers = drawn.values
     each = max(replicates // (SHARED * len(numbers)), 2) if numbers else 0
     asked = ReplayAsked(model, seen, without, turn, replicates, imputations, seed, copies, limit, [])
     job = ReplayJob(asked, x)
@@ -133,7 +134,7 @@ def replay(
     lived = Lived(job, job.run(workers, held, _part(progress, 0.0, split), executor))
     under = None if other is None else Lived(other, other.run(workers, held, _part(progress, split, 0.7), executor))
     forward = _forward(job, level, workers, room, _part(progress, 0.7, 1.0))
-    return tell(source, lived, under, together, forward, standoffs, level)
+    return tell(source, lived, under, drawn, forward, standoffs, level)
 
 
 def _must_fit(room: Budget, acts: int, asked: int, replays: int) -> None:

@@ -19,6 +19,7 @@ from powderkeg.analyze.intervals import proportion
 from powderkeg.analyze.outcomes import SHARE_UNITS, mechanism_mask, told_by_dead
 from powderkeg.compare.effects import Effect, doubt
 from powderkeg.compare.measures import outcome_measures
+from powderkeg.compare.ranges import DrawnSets
 from powderkeg.compare.replay.histories import History, ReplayJob, both_worlds, channels_of
 from powderkeg.compare.replay.without import Without
 from powderkeg.engine.arrays import Floats
@@ -97,6 +98,7 @@ class Replay(Plotted):
     sets        other sets of numbers, each with `each` replays of one drawn history; 0 where ranges were left aside
     fitted      paths of the numbers that were drawn together, from what a fit left open
     stopped, stopped_under  replays that hit the limit of new acts, at the scenario's numbers and under others
+    aside       sets that were drawn and left aside, because under them the system feeds itself from its start
     """
 
     scenario: Scenario
@@ -125,6 +127,7 @@ class Replay(Plotted):
     each: int = 0
     fitted: tuple[str, ...] = ()
     stopped_under: int = 0
+    aside: int = 0
 
     def day(self, time: float) -> date:
         """The calendar day of a day of the scenario."""
@@ -155,6 +158,7 @@ class Replay(Plotted):
             "replicates": self.replicates,
             "imputations": self.imputations,
             "parameter_sets": self.sets,
+            "parameter_sets_left_aside": self.aside,
             "replays_a_set": self.each,
             "drawn_together": list(self.fitted),
             "stamps": "day" if self.by_day else "exact",
@@ -240,11 +244,10 @@ class Lived(NamedTuple):
 
 
 def tell(
-    source: Scenario, lived: Lived, under: Lived | None, fitted: tuple[str, ...], forward: tuple[Effect, ...],
+    source: Scenario, lived: Lived, under: Lived | None, drawn: DrawnSets, forward: tuple[Effect, ...],
     observed: pl.DataFrame, level: float,
 ) -> Replay:  # fmt: skip
-    """under: by other numbers, one history for each set of them; fitted: paths of those that were drawn together;
-    observed: what `observed_standoffs` gives."""
+    """under: by other numbers, one history for each set of those drawn; observed: what `observed_standoffs` gives."""
     job, histories = lived
     seen, x, model = job.seen, job.x, job.model
     factual, other = both_worlds(job, histories, x.turn)
@@ -300,8 +303,9 @@ def tell(
         forward=forward,
         sets=0 if under is None else len(under.histories),
         each=0 if under is None else under.job.each,
-        fitted=fitted,
+        fitted=drawn.together,
         stopped_under=0 if by_others is None else int(by_others.exploded.sum()),
+        aside=drawn.aside,
     )
 
 
