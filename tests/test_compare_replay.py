@@ -201,7 +201,7 @@ def test_ranges_of_the_scenario_are_carried_through_unless_left_aside(observed: 
 
 
 def test_a_fit_brings_what_it_left_open(observed: EventTable) -> None:
-    law = Joint(("mechanisms.reply.answers",), (False,), np.array([0.5]), np.array([[0.04]]))
+    law = Joint(("mechanisms.reply.answers",), (False,), np.array([0.5]), np.array([[0.01]]))
     fitted = pk.replay(pk.loads(TEXT), observed, "patron", replicates=40, imputations=4, sets=6, fitted=law)
     assert fitted.fitted == ("mechanisms.reply.answers",)
     assert fitted.sets == 6

@@ -266,19 +266,8 @@ def compare(
     ]
     stopped_under = sum(int(piece[0]) for piece in under)
     return Comparison(
-        source,
-        seed,
-        days,
-        replicates,
-        len(drawn),
-        each,
-        level,
-        stopped,
-        tuple(compared),
-        stopped_under,
-        together,
-        aside,
-    )
+        source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under, together, aside
+    )  # fmt: skip
 
 
 def _check(days: float, replicates: int, sets: Any, level: Any) -> None:

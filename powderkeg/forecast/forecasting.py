@@ -229,7 +229,6 @@ def _notes(
 ) -> tuple[str, ...]:
     """What was assumed, in sentences; sets: of numbers that were kept and that were drawn."""
     notes = []
-    kept, drawn = sets
     if watched.by_day:
         notes.append(
             "acts are stamped with days: hours within them are drawn, those of the last days by what the model thinks "
@@ -271,14 +270,7 @@ def _notes(
             )
     else:
         notes.append("the background is that of the scenario, its last course carried on")
-    if not kept:
-        notes.append("the scenario's numbers are taken as true: that they may be wrong is not in the intervals")
-    if kept < drawn:
-        notes.append(
-            f"{drawn - kept} of {drawn} sets of numbers that the fit leaves open let the system feed itself from "
-            "its start (a branching ratio of 1 or more), so that what they foretell has no mean: they are left aside, "
-            "though the record does not rule them out"
-        )
+    notes += _doubt(*sets)
     notes += entered
     if pool is not None:
         short, long = pool.half_lives
@@ -290,6 +282,20 @@ def _notes(
     if watched.lost:
         notes.append(f"{watched.lost:,} acts that no move of the scenario allows were left out")
     return tuple(notes)
+
+
+def _doubt(kept: int, drawn: int) -> list[str]:
+    """What is done about numbers that a fit leaves open, in sentences."""
+    notes = []
+    if not kept:
+        notes.append("the scenario's numbers are taken as true: that they may be wrong is not in the intervals")
+    if kept < drawn:
+        notes.append(
+            f"{drawn - kept} of {drawn} sets of numbers that the fit leaves open let the system feed itself from "
+            "its start (a branching ratio of 1 or more), so that what they foretell has no mean: they are left aside, "
+            "though the record does not rule them out"
+        )
+    return notes
 
 
 def _entered(events: EventTable, watched: Watched, as_of: date | None) -> list[str]:
