@@ -264,9 +264,9 @@ def compare(
         )
         for one, made in zip(compared, plans, strict=True)
     ]
-    stopped_under = sum(int(piece[0]) for piece in under)
+    cut_under = sum(int(piece[0]) for piece in under)
     return Comparison(
-        source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), stopped_under, together, aside
+        source, seed, days, replicates, len(drawn), each, level, stopped, tuple(compared), cut_under, together, aside
     )  # fmt: skip
 
 
