@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -540,6 +541,25 @@ def test_an_outcome_that_asks_of_a_fact_is_asked_by_its_name():
 def test_a_question_that_cannot_be_asked_is_named(asked, found):
     with pytest.raises(UsageError, match=found):
         pk.rare(pk.compile(pk.load("north-kosovo")), asked, years=1, starts=10)
+
+
+@pytest.mark.parametrize("asked", ["hits", "nothing"])
+def test_a_scenario_that_asks_nothing_of_the_kind_is_told_what_to_ask(asked):
+    text = """
+powderkeg: 1
+name: feud
+start: 2000-01-01
+years: 1
+actors: {a: , b: }
+acts: {hit: {tone: hostile}}
+moves: {m: {who: a, does: hit, to: b, rate: 12 per year}}
+outcomes: {hits: {title: Hits, count: {does: hit}}}
+"""
+    for facts, expected in (("", r"any: \{does: hit\}: it has none$"), ("facts: {truce: }", "or a fact: truce")):
+        with pytest.raises(UsageError) as caught:
+            pk.rare(pk.compile(pk.loads(text + facts)), asked, years=1, starts=10)
+        (fault,) = caught.value.faults
+        assert re.search(expected, fault.expected)
 
 
 def test_arguments_that_cannot_be_met_are_all_named():

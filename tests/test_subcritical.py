@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forecast_systems import by_day, scenario, simulated
 
 import powderkeg as pk
 from powderkeg.cli.app import main
@@ -16,6 +15,7 @@ from powderkeg.model.subcritical import subcritical
 from powderkeg.report.compared import command_of
 from powderkeg.report.compared import page as compared_page
 from powderkeg.report.replayed import page as replayed_page
+from tests.forecast_systems import by_day, scenario, simulated
 
 ANSWERS = "mechanisms.k.answers"
 FEUD = """

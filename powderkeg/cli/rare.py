@@ -51,17 +51,17 @@ def rare(
 
     [bold]Example:[/] powderkeg rare north-kosovo alliance_clash --starts 2000
     """
+    from powderkeg.compare.rare.levels import expected, steps
+
     screen = Screen(as_json, quiet)
     length(years)
     name, asked = split(words or [])
     read = read_scenario(name, sets)
-    able = [key for key, outcome in read.outcomes.items() if outcome.any or outcome.first]
     if len(asked) != 1:
         found = "no outcome" if not asked else f"{len(asked)} outcomes"
-        raise UsageError(Fault.at("OUTCOME", found, f"one of {', '.join(able) or 'none'}"))
+        raise UsageError(Fault.at("OUTCOME", found, expected(read)[0]))
 
     from powderkeg.compare.interventions import choose, intervene
-    from powderkeg.compare.rare.levels import steps
     from powderkeg.compare.rare.rare import rare as estimate
     from powderkeg.model import compile as compile_scenario
 

@@ -20,7 +20,7 @@ from powderkeg.engine.arrays import HISTORY, Floats, System
 from powderkeg.engine.splitting.layout import Levels
 from powderkeg.errors import Fault, UsageError, must_be, nearest_name
 from powderkeg.model import Model
-from powderkeg.scenario import Condition, EventPattern
+from powderkeg.scenario import Condition, EventPattern, Scenario
 
 MOST_LEVELS = 62
 GROUPS = ("act", "pair", "actor", "target")
@@ -86,20 +86,25 @@ def _step(model: Model, one: Level) -> Step:
     if one in outcomes:
         what = outcomes[one].any or outcomes[one].first
         if what is None:
-            able = [name for name, outcome in outcomes.items() if outcome.any or outcome.first]
-            raise UsageError(
-                Fault.at(f"outcomes.{one}", "does not ask whether something happens",
-                      f"one of {', '.join(able)}")
-            )  # fmt: skip
+            found = "does not ask whether something happens"
+            raise UsageError(Fault.at(f"outcomes.{one}", found, expected(model.scenario)[0]))
         title = outcomes[one].title or one
         return Step(title, facts=(what,)) if isinstance(what, Condition) else Step(title, what)
     if fact in model.facts:
         return Step(one, facts=(Condition(fact, level or None),))
+    said, able = expected(model.scenario)
+    raise UsageError(Fault.at("outcome", f"unknown outcome {one!r}", said, nearest_name(one, [*able, *model.facts])))
+
+
+def expected(scenario: Scenario | None) -> tuple[str, list[str]]:
+    """(what may be asked for, in words; the outcomes among it): whether something happens, or a fact comes about."""
+    outcomes, facts = ({}, []) if scenario is None else (scenario.outcomes, list(scenario.facts))
     able = [name for name, outcome in outcomes.items() if outcome.any or outcome.first]
-    raise UsageError(
-        Fault.at("outcome", f"unknown outcome {one!r}", f"one of {', '.join(able) or 'none'}",
-              nearest_name(one, [*able, *model.facts]))
-    )  # fmt: skip
+    if able:
+        return f"one of {', '.join(able)}", able
+    act = "ACT" if scenario is None else next(iter(scenario.acts), "ACT")
+    own = f"an outcome of the scenario that asks whether something happens, such as any: {{does: {act}}}: it has none"
+    return own + (f"; or a fact: {', '.join(facts)}" if facts else ""), able
 
 
 def derived(model: Model, target: Step) -> tuple[Step, ...]:
