@@ -35,7 +35,7 @@ sys.path.insert(0, str(HERE))
 import second_opinion  # noqa: E402
 from coded_sets import OWN, PATTERNS_FROM, gold_of, gold_of_textbook  # noqa: E402
 
-from powderkeg.text.actors import Surroundings  # noqa: E402
+from powderkeg.text.before import Surroundings  # noqa: E402
 from powderkeg.text.coding import Weighed, adjusted, settled, weighed  # noqa: E402
 from powderkeg.text.names import gazetteer  # noqa: E402
 from powderkeg.text.opinion import WordWeights  # noqa: E402

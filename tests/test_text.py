@@ -447,7 +447,7 @@ def test_probabilities_are_made_of_weights_that_can_be_read() -> None:
 
 def test_an_event_is_weighed_beside_the_others_of_its_sentence() -> None:
     """What a surer one leaves is less sure than what stands alone; by whom and on whom is part of it."""
-    from powderkeg.text.actors import Mention
+    from powderkeg.text.before import Mention
     from powderkeg.text.rivals import BESIDE, OWN_ODDS, Coded, beside, features_beside
     from powderkeg.text.sureness import weights
 

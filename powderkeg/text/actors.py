@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import replace
 from typing import Any
 
+from powderkeg.text.before import Mention, Surroundings
 from powderkeg.text.days import MONTHS, WEEKDAYS
 from powderkeg.text.grammar import is_verb, subjects_of
 from powderkeg.text.mending import LOOSE, hang
@@ -27,7 +27,8 @@ PLACE_PREPOSITIONS = frozenset({"of", "in", "from", "on", "at", "with", "to", "f
 MONTHS_NAMED = frozenset(MONTHS)
 _NO_ACTORS = """memorandum agreement treaty accord accords act resolution strait sea ocean river gulf square street
 conference summit ramadan christmas easter protocol convention charter constitution war pact declaration law code peace
-prize plan festival cup olympics valley mountain desert canal highway road article chapter gmt dollar euro islam"""
+prize plan festival cup olympics valley mountain desert canal highway road article chapter gmt dollar euro islam
+line shoal reef atoll buffer"""
 NO_ACTORS = frozenset(_NO_ACTORS.split())
 PLACE = "Place"
 NAMED, GENERIC, PLACED = 0.5, 0.65, 0.68
@@ -42,6 +43,10 @@ PARTS = frozenset({"part", "north", "south", "east", "west", "northeast", "north
                    "state", "suburb", "outskirts", "centre", "center", "half", "heartland", "side"})  # fmt: skip
 ARMED = frozenset({"police", "army", "military", "rebel", "navy", "militia", "guerrilla"})
 ARMED_KINDS = frozenset({"REB", "UAF"})
+OWN = frozenset({"his", "her", "its", "their", "our"})
+OF_A_GROUP, SPEAKS_FOR = frozenset({"their", "its"}), ("Head of Government", "Government Official")
+NAMED_BEHIND = frozenset({"IGO", "NGO", "PKO", "REB", "UAF", "CRM"})
+AT_HOME = frozenset({"REB", "UAF", "CRM"})
 NUMBERS = frozenset({"dozens", "scores", "hundreds", "thousands", "millions", "tens", "number", "majority", "handful",
                      "group", "groups", "pair", "members", "series"})  # fmt: skip
 OFFICES = frozenset({"secretary", "attorney", "solicitor", "governor", "inspector", "director", "consul", "surgeon",
@@ -61,45 +66,6 @@ JOINTS = frozenset({"-", "–", "—", "/", ","})
 NEAR = 6
 """Words within which a name in apposition belongs to its office: "Serbia's foreign minister, Ivica Dacic"."""
 _START = re.compile(r"[.'’-]")
-
-
-@dataclass(frozen=True)
-class Mention:
-    """Words that name an actor.
-
-    at       position of the head word in the parsed text
-    start    first and last letter of the words, as offsets into the parsed text
-    name     as it goes into the table: "Serbia", "Police (Serbia)", "Kosovo Force"
-    country  ISO code, or ""
-    kind     kind of people (see names.KINDS), or ""
-    sure     0 to 1: how sure it is that this is an actor, and which
-    """
-
-    at: int
-    start: int
-    end: int
-    name: str
-    text: str
-    country: str
-    kind: str
-    code: str
-    sure: float
-
-
-@dataclass
-class Surroundings:
-    """What the text around a sentence says of its actors.
-
-    day     of the report, which says whom a leader's name stands for
-    home    the country that the text is about, if it is about one: "the army" is its army
-    actors  who acted in the sentences before, the last first: whom "he" stands for
-    groups  armed groups that were named, the last first: whom "the rebels" stand for
-    """
-
-    day: date | None = None
-    home: Entity | None = None
-    actors: list[Mention] = field(default_factory=list)
-    groups: list[Entity] = field(default_factory=list)
 
 
 class Mentions:
@@ -157,10 +123,12 @@ class Mentions:
         """Whether a known name is part of somebody else's here: Karen Pierce, Joe Lieberman, Wade Jones."""
         _, first, last = self.known[word.i]
         bearer = self.names.surnames.get(word.text, "")
-        if first < last or not (bearer or word.lower in ALSO_PERSONS):
-            return False
         words, at = self.sentence.words, word.i - self.sentence.first
         behind = words[at + 1] if at + 1 < len(words) else None
+        if first == last and word.text == "West" and behind is not None and behind.text[0].isupper():
+            return behind.text != "'s"  # "the West African bloc"
+        if first < last or not (bearer or word.lower in ALSO_PERSONS):
+            return False
         if behind is not None and word.head is behind and word.dep == "compound" and self._is_plain_name(behind):
             return True
         before = words[at - 1] if at > 0 else None
@@ -269,7 +237,7 @@ class Mentions:
         if counted is not None and (whole := self.at(counted)) is not None:
             return replace(whole, at=token.i)
         country, words = self._country_of(token)
-        start, end = self._edges(token, words)
+        start, end = self.edges(token, words)
         if agent is not None:
             kind, title = agent
             if title == PLACE:
@@ -281,6 +249,9 @@ class Mentions:
             leader = self._in_apposition(token)
             if leader is not None and kind == "GOV":
                 return self._mention(token, start, end, leader, None, 0.95)
+            named = self._named_behind(token, kind)
+            if named is not None:
+                return self._mention(token, start, end, named, None, 0.95)
             return self._mention(token, start, end, country, (kind, title), 0.95)
         if token.pos == "PROPN" and token.dep not in ("compound", "amod", "npadvmod") and token.text[0].isupper():
             role = self._role_before(token)
@@ -299,7 +270,7 @@ class Mentions:
         for child in token.children:
             kind = self.names.kinds.get(child.lower) or self.names.kinds.get(child.lemma)
             if child.dep in ("amod", "compound", "nmod") and child.i < token.i and kind and kind[1] != PLACE:
-                start, end = self._edges(token, [])
+                start, end = self.edges(token, [])
                 return self._general(token, start, end, *kind)
             if child.dep == "acl" and child.lemma in CARRYING:  # "a bus carrying pilgrims"
                 inside = [one for one in child.children if one.dep == "dobj"]
@@ -322,7 +293,7 @@ class Mentions:
         """A person with an office, of the country that the words name."""
         role = self._role_before(token) or ("", "")
         lands = [one for one in token.children if one.i in self.known and one.i < token.i]
-        start, end = self._edges(token, lands)
+        start, end = self.edges(token, lands)
         if lands:
             return self._mention(token, start, end, self.known[lands[0].i][0], role, 0.85)
         return Mention(
@@ -345,20 +316,54 @@ class Mentions:
         leader = self._in_apposition(token)
         if leader is not None:
             return self._mention(token, start, end, leader, None, 0.9)
-        if any(child.lower in ("his", "her", "its", "their") for child in token.children):
-            owner = self._owner(token)
-            if owner is not None and owner.country in self.names.countries:
-                land = self.names.who(self.names.countries[owner.country]) or owner
-                return self._mention(token, start, end, land, (kind, title), 0.8)
+        possessive = next((child.lower for child in token.children if child.lower in OWN), None)
+        group = self._group_of_owner(token, title) if possessive in OF_A_GROUP else None
+        if group is not None:
+            return replace(group, at=token.i, start=start, end=end, text=self.sentence.whole[start:end], sure=0.8)
+        land = self._land_of_owner(token, possessive) if possessive else None
+        if land is not None:
+            return self._mention(token, start, end, land, (kind, title), 0.8)
         if kind in ARMED_KINDS and definite and self.around.groups:
             return self._mention(token, start, end, self.around.groups[0], None, 0.75)
-        if self.around.home is not None and kind in OF_A_COUNTRY:
-            return self._mention(token, start, end, self.around.home, (kind, title), 0.8)
         at_home = kind not in FROM_ANYWHERE or (title == GOVERNMENT and definite)
         scene = self.scene() if at_home else None
+        home = self.around.home if kind in OF_A_COUNTRY else None
+        if home is not None and scene in (None, home):
+            return self._mention(token, start, end, home, (kind, title), 0.8)
+        asked = definite and scene is None and kind in OF_A_COUNTRY
+        before = self.land(self.around.offices.get(title, "")) if asked else None
+        if before is not None:
+            return self._mention(token, start, end, before, (kind, title), 0.75)
         if scene is not None:
             return self._mention(token, start, end, scene, (kind, title), PLACED)
+        if self.around.home is not None and kind in AT_HOME:
+            return self._mention(token, start, end, self.around.home, (kind, title), PLACED)
         return Mention(token.i, start, end, title, self.sentence.whole[start:end], "", kind, kind, GENERIC)
+
+    def land(self, code: str) -> Entity | None:
+        """A country by its code; None for what is none."""
+        if code not in self.names.countries:
+            return None
+        return self.names.who(self.names.countries[code]) or Entity(self.names.countries[code], code, "", code)
+
+    def _land_of_owner(self, token: Word, possessive: str) -> Entity | None:
+        """The country whose "its army" is: of whoever acts, else of who acted before; "our" is of who writes."""
+        if possessive == "our":
+            one = self.around.author
+            return self.land(one.country) if one is not None else None
+        owner = self._owner(token)
+        code = owner.country if owner is not None else ""
+        if owner is None:
+            before = self.around.meant(possessive)
+            code = before.country if before is not None else ""
+        return self.land(code)
+
+    def _group_of_owner(self, token: Word, title: str) -> Mention | None:
+        """The armed group that acted before, where its leader or speaker acts now: "their leader", "its spokesman"."""
+        before = self.around.actors[0] if self.around.actors else None
+        if before is None or before.kind not in ARMED_KINDS or title not in SPEAKS_FOR:
+            return None
+        return before if self._owner(token) is None else None
 
     def _owner(self, token: Word) -> Entity | None:
         """Whose "its" is: whoever acts in the clause, else the one named first."""
@@ -397,6 +402,14 @@ class Mentions:
         """The leader in "Serbia's president, Aleksandar Vucic"."""
         found = [self.known[one.i][0] for one in token.children if one.dep == "appos" and one.i in self.known]
         return next((one for one in found if one.title), None)
+
+    def _named_behind(self, token: Word, kind: str) -> Entity | None:
+        """The body or group in "the regional bloc ECOWAS", "the rebel group M23"."""
+        if kind not in NAMED_BEHIND:
+            return None
+        alike = ARMED_KINDS if kind in ARMED_KINDS else (kind,)
+        found = [self.known[one.i][0] for one in token.children if one.dep == "appos" and one.i in self.known]
+        return next((one for one in found if one.kind in alike), None)
 
     def _mention(
         self, token: Word, start: int, end: int, entity: Entity, role: tuple[str, str] | None, sure: float
@@ -473,7 +486,8 @@ class Mentions:
                             return deeper, [noun, *words]
         return None, []
 
-    def _edges(self, token: Word, words: list[Word]) -> tuple[int, int]:
+    def edges(self, token: Word, words: list[Word]) -> tuple[int, int]:
+        """First and last letter of a noun phrase with these words in it."""
         first = min([token.i, *(child.i for child in token.children if child.dep in MODIFIERS and child.i < token.i)])
         first = min([first, _leftmost(token), *(word.i for word in words)])
         named = (

@@ -7,10 +7,12 @@ was found. All that grammar allows are named; `sureness` says how likely each is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from powderkeg.text.actors import NAMED, Mention, Mentions
+from powderkeg.text.actors import NAMED, Mentions
+from powderkeg.text.before import Mention
 from powderkeg.text.grammar import is_verb, passive, subjects_of
+from powderkeg.text.pointing import ANY_SIDES, pointed_back_to
 from powderkeg.text.readings import ActReading
 from powderkeg.text.sentences import Word
 
@@ -27,7 +29,11 @@ ACCUSES = "11"
 TOLD, ACCUSED = frozenset({"to", "with", "before"}), frozenset({"about", "against", "of", "over"})
 MOST_SIDES, MOST_GROUPS = 3, 6
 SIDES, ALL_OF_THEM = frozenset({"side", "party", "neighbour", "neighbor"}), frozenset({"both", "two", "all", "the"})
-PRONOUNS = frozenset({"he", "she", "they", "it"})
+JUDGING, POINTING = ("05", "11"), frozenset({"the", "this", "that", "these", "those"})
+DEEDS = frozenset({"move", "attack", "strike", "raid", "step", "decision", "act", "action", "measure", "operation",
+                   "assault", "bombing", "shelling", "offensive", "killing", "arrest", "ban", "incursion", "plan",
+                   "statement", "remark", "threat", "violation", "offer", "gesture"})  # fmt: skip
+"""What may be judged without saying again whose it is."""
 WHERE = frozenset({"in", "at", "inside", "near", "outside"})
 SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 MEETINGS = frozenset({"meet", "meeting", "talk", "summit", "conference", "negotiate", "negotiation", "session",
@@ -55,14 +61,12 @@ class ActBetween:
     unsure: tuple[str, ...]
 
 
-def candidates(
-    reading: ActReading, cast: Mentions, before: list[Mention], speaker: Mention | None
-) -> Iterator[list[ActBetween]]:
+def candidates(reading: ActReading, cast: Mentions, speaker: Mention | None) -> Iterator[list[ActBetween]]:
     """Candidates of a reading, in lists of which one is right at most: several actors that one phrase joins."""
-    how, sources, unsure = _sources(reading, cast, before, speaker)
+    how, sources, unsure = _sources(reading, cast, speaker)
     rank = 0
     for found, beside, both, here, targets in _targets(reading, cast, sources, speaker):
-        doubts = (*reading.unsure, *unsure, *(("target outside the clause",) if found == "another clause" else ()))
+        doubts = (*reading.unsure, *unsure, *_doubt(found, targets, cast))
         others: list[Mention | None] = [*targets[:MOST_SIDES]] or [None]
         made = [
             ActBetween(reading, source, target, (how, found), beside, rank, both, doubts)
@@ -77,16 +81,25 @@ def candidates(
             return
 
 
+def _doubt(found: str, targets: list[Mention], cast: Mentions) -> tuple[str, ...]:
+    """Why a target may be another: it was looked for outside the clause, or a word only points back to it."""
+    if found == "another clause":
+        return ("target outside the clause",)
+    words = (cast.sentence.words[one.at - cast.sentence.first] for one in targets)
+    return ("pronoun",) if any(word.pos == "PRON" or word.lemma in ANY_SIDES | DEEDS for word in words) else ()
+
+
 def _sources(
-    reading: ActReading, cast: Mentions, before: list[Mention], speaker: Mention | None
+    reading: ActReading, cast: Mentions, speaker: Mention | None
 ) -> tuple[str, list[Mention], tuple[str, ...]]:
     """Whoever acts, and how they were found; pronouns stand for the last subject of a sentence before."""
     for token in reading.doers:
         found = cast.under(token)
         if found:
             return "subject" if token.dep in ("nsubj", "nsubjpass") else token.dep, found, ()
-        if token.lower in PRONOUNS and before:
-            return "pronoun", [before[0]], ("pronoun",)
+        found = pointed_back_to(cast, token, set(), subject=True)
+        if found:
+            return "pronoun", found, ("pronoun",)
     if reading.rules and reading.rules[0].split(" ")[0] in ("demand", "ask") and speaker is not None:
         return "speaker", [speaker], ()
     verb = cast.sentence.words[reading.at - cast.sentence.first]
@@ -149,11 +162,30 @@ def _targets(
         if found:
             seen.update(one.name for one in found)
             yield _place(token, reading), cast.at(token) is None, both, sources, found
+        elif back := [one for one in pointed_back_to(cast, token, taken) if one.name not in seen]:
+            seen.update(one.name for one in back)
+            yield _place(token, reading), False, both, sources, back
     farther = [one for one in _farther(reading, cast, sources, speaker, told) if one.name not in seen]
     if farther:
         yield "another clause", False, both, sources, farther
+    elif not seen and (again := _who_did_it(reading, cast, taken)):
+        yield "object", False, both, sources, [again]
     if reading.code.startswith(MAY_LACK_TARGET):
         yield "nobody", False, False, sources, []
+
+
+def _who_did_it(reading: ActReading, cast: Mentions, taken: set[str]) -> Mention | None:
+    """Who did what was told last, where it is only pointed to: "Egypt condemned the move"."""
+    verb = cast.sentence.words[reading.at - cast.sentence.first]
+    last = next(iter(cast.around.dyads), None)
+    if not reading.code.startswith(JUDGING) or last is None or last[0].name in taken:
+        return None
+    for thing in verb.children:
+        marks = {child.lower for child in thing.children if child.dep == "det"}
+        if thing.dep == "dobj" and thing.lemma in DEEDS and marks & POINTING:
+            end = thing.idx + len(thing)
+            return replace(last[0], at=thing.i, start=thing.idx, end=end, text=thing.text, sure=min(last[0].sure, 0.8))
+    return None
 
 
 def _where_it_stands(token: Word, reading: ActReading, cast: Mentions) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,10 +24,10 @@ from powderkeg.errors import EventError, Fault, UsageError, must_be
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.store import write_events, write_slices
 from powderkeg.events.table import EventTable
-from powderkeg.text.actors import ARMED_KINDS, Mentions, Surroundings
+from powderkeg.text.before import Surroundings, home_of
 from powderkeg.text.coding import coded
 from powderkeg.text.days import Days, day_written, days_in, days_near
-from powderkeg.text.names import Entity, Gazetteer, gazetteer
+from powderkeg.text.names import Gazetteer, gazetteer
 from powderkeg.text.parsing import language, parsed
 from powderkeg.text.patterns import Lexicon, lexicon
 from powderkeg.text.pieces import Piece, SetAside, pieces
@@ -40,8 +39,6 @@ from powderkeg.text.stories import MENTIONS, one_story
 
 LEAST = 0.62
 """Least probability of an event that is told, by default: chosen by cross-validation (words/sureness.csv)."""
-LEAST_NAMED, SHARE_NAMED = 3, 0.7
-_NAME = re.compile(r"[A-Z][\w.]*\w")
 PORTION = 40
 LETTERS = 200_000
 FILES_UNDATED, MOST_UNDATED = 20, 100_000
@@ -353,37 +350,6 @@ def _rows_of(
         ahead = one.code.startswith(("03", "13"))
         when = days_near(days, place, report.day, ahead)
         yield _row(one, when, sentence, report, piece, number)
-    if found:
-        surest = max(found, key=lambda one: one.probability)
-        around.actors.insert(0, surest.source)
-        del around.actors[5:]
-    _note_groups(sentence, books[1], around)
-
-
-def _note_groups(sentence: Sentence, names: Gazetteer, around: Surroundings) -> None:
-    """Remember the armed groups that a sentence names."""
-    # The one that is named first, mostly as the one who acts, comes to stand before the others.
-    for one in reversed(list(Mentions(sentence, names, around).known.values())):
-        if one[0].kind in ARMED_KINDS:
-            around.groups.insert(0, one[0])
-            del around.groups[5:]
-
-
-def home_of(text: str, names: Gazetteer) -> Entity | None:
-    """The one country that a text is about: most of the countries it names, and often enough to be sure."""
-    counts: dict[str, int] = {}
-    first: dict[str, Entity] = {}
-    for word in _NAME.findall(text[:20_000]):
-        entity = names.who(word)
-        if entity is not None and entity.country and not entity.title:
-            counts[entity.country] = counts.get(entity.country, 0) + 1
-            if not entity.kind:
-                first.setdefault(entity.country, entity)
-    if not counts:
-        return None
-    home = max(counts, key=lambda one: counts[one])
-    enough = counts[home] >= LEAST_NAMED and counts[home] >= SHARE_NAMED * sum(counts.values())
-    return first.get(home) if enough else None
 
 
 def _row(one: Coded, when: Days, sentence: Sentence, report: Report, piece: Piece, number: int) -> tuple[Any, ...]:

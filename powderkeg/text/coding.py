@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
-from powderkeg.text.actors import Mention, Mentions, Surroundings
+from powderkeg.text.actors import ARMED_KINDS, Mentions
+from powderkeg.text.before import Mention, Surroundings
 from powderkeg.text.candidates import ActBetween, candidates
 from powderkeg.text.grammar import is_verb, subjects_of
 from powderkeg.text.names import Gazetteer
 from powderkeg.text.opinion import SHARPNESS, WEIGHT, WordWeights, opinions
 from powderkeg.text.opinion import features as features_of_words
 from powderkeg.text.patterns import Lexicon
+from powderkeg.text.pointing import says_we
 from powderkeg.text.readings import ON_THE_WAY, ActReading, SentenceReader
 from powderkeg.text.rivals import Coded, beside
 from powderkeg.text.sentences import Sentence, Word
@@ -48,6 +50,8 @@ SUREST = 0.97
 OTHER_LEADERS, DISMISSED = "0831", "172"
 DISMISSING = frozenset({"sack", "dismiss", "fire", "replace", "dissolve", "remove", "oust", "depose"})
 SPEAKS, LEAST_HEARD = "how far the words speak for it", -4.0
+NOTED, MOST_GROUPS = 0.3, 5
+"""Least probability of an event that the next sentences may point back to, and groups that are remembered."""
 UNREAL = {"condition", "question", "negated"}
 HOSTILE, ACCUSES = ("072", "128", "14", "15", "17", "18", "19", "20"), "112"
 SPEAKING = frozenset({"say", "claim", "charge", "declare", "announce", "state", "insist", "allege", "maintain",
@@ -101,9 +105,28 @@ def coded(
 ) -> list[Coded]:
     """The acts of a sentence between actors, the surest reading of each two.
 
-    around  what the text around the sentence says of its actors
+    around  what the text around the sentence says of its actors; takes over what this one says
     """
-    return settled(weighed(sentence, lexicon, names, around, statements), sentence)
+    cast = Mentions(sentence, names, around)
+    found = settled(weighed(sentence, lexicon, names, around, statements, cast=cast), sentence)
+    remember(around, cast, found)
+    return found
+
+
+def remember(around: Surroundings, cast: Mentions, found: list[Coded]) -> None:
+    """Let what a sentence names and tells surround the next one."""
+    first = next((one for word in subjects_of(cast.sentence.root) for one in cast.under(word)), None)
+    nouns = (word for word in cast.sentence if word.pos in ("NOUN", "PROPN"))
+    around.named([one for word in nouns if (one := cast.at(word)) is not None], first)
+    if around.home is None and around.author is not None and says_we(cast):
+        around.home = cast.land(around.author.country)  # whoever writes "we" speaks of a government of their own
+    sure = sorted((one for one in found if one.probability >= NOTED), key=lambda one: -one.probability)
+    around.told([(one.source, one.target, one.code) for one in sure])
+    # The group that is named first, mostly as the one who acts, comes to stand before the others.
+    for entity, _, _ in reversed(list(cast.known.values())):
+        if entity.kind in ARMED_KINDS:
+            around.groups.insert(0, entity)
+            del around.groups[MOST_GROUPS:]
 
 
 def settled(
@@ -138,13 +161,13 @@ def _says_it(surer: Coded, one: Coded) -> bool:
 
 def weighed(
     sentence: Sentence, lexicon: Lexicon, names: Gazetteer, around: Surroundings, statements: bool = False,
-    by: WordWeights | None = None,
+    by: WordWeights | None = None, cast: Mentions | None = None,
 ) -> list[list[list[Weighed]]]:  # fmt: skip
     """For each reading of a sentence, lists of candidates, each with its features and its probability.
 
     by  weights of what words speak for; those that ship where none are given
     """
-    cast = Mentions(sentence, names, around)
+    cast = cast or Mentions(sentence, names, around)
     speaker = speaker_of(sentence, cast)
     readings = [
         one for one in SentenceReader(sentence, lexicon, cast).all()
@@ -155,7 +178,7 @@ def weighed(
     hearing = Hearing(sentence, by)
     for reading in readings:
         lists = []
-        for group in candidates(reading, cast, around.actors, speaker):
+        for group in candidates(reading, cast, speaker):
             held = [(one, features(one, sentence, len(readings)) | hearing.of(one)) for one in group]
             lists.append([(one, of, probability(of)) for one, of in held])
         if lists:

@@ -45,6 +45,9 @@ LONGEST_PIECE = 4_000
 MOST_WORDS = 120
 MOST_LETTERS = 1_500
 _BREAK = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•#>]|\d+[.)]\s))")
+_LINE = re.compile(r"\n[ \t]*(?=[A-Z0-9\"'“‘(\[])")
+NARROWEST, FEW_LINES = 60, 3
+"""Letters that lines of wrapped text have at least, and lines that are not all begun with capitals by chance."""
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n")
 _WORD = re.compile(r"[^\W\d_]+")
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -117,12 +120,35 @@ def pieces(text: str) -> Iterator[Piece | SetAside]:
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     last = 0
-    for match in _BREAK.finditer(text):
-        if text[last : match.start()].strip():
-            yield last, match.start()
-        last = match.end()
-    if text[last:].strip():
-        yield last, len(text)
+    for match in [*_BREAK.finditer(text), None]:
+        until = match.start() if match else len(text)
+        if text[last:until].strip():
+            yield from _lines(text, last, until)
+        last = match.end() if match else until
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A paragraph, cut where its lines end by intent, as headlines and entries of a log do; wrapped text stays whole.
+
+    Lines are wrapped where the next word had no more room: all are nearly as wide as the widest.
+    """
+    lines = [one for one in text[start:end].splitlines() if one.strip()]
+    breaks = list(_LINE.finditer(text, start, end)) if len(lines) > 1 else []
+    if not breaks:
+        yield start, end
+        return
+    width = max(map(len, lines))
+    listed = width < NARROWEST or (len(breaks) == len(lines) - 1 and len(lines) >= FEW_LINES)
+    last = start
+    for match in breaks:
+        line = match.start() - max(text.rfind("\n", start, match.start()) + 1, start)
+        word = text[match.end() : min(end, match.end() + width)].split(maxsplit=1)[0]
+        if listed or line + 1 + len(word) <= width:
+            if text[last : match.start()].strip():
+                yield last, match.start()
+            last = match.end()
+    if text[last:end].strip():
+        yield last, end
 
 
 def _of_paragraph(text: str, start: int, end: int, long_text: bool) -> Iterator[Piece | SetAside]:

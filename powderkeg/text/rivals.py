@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from powderkeg.text.actors import Mention
+from powderkeg.text.before import Mention
 from powderkeg.text.sureness import TOLD, weights
 
 BESIDE = "beside: "

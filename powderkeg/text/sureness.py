@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-from powderkeg.text.actors import Mention
+from powderkeg.text.before import Mention
 from powderkeg.text.candidates import MAY_LACK_TARGET, ActBetween
 from powderkeg.text.grammar import is_verb
 from powderkeg.text.sentences import Sentence, Word
