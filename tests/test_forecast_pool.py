@@ -113,6 +113,17 @@ def test_a_record_of_a_month_is_too_short_to_tell_how_far_its_means_are_off(days
     np.testing.assert_allclose(acts.mean(axis=(0, 1)), law.rate, rtol=0.1)
 
 
+def test_a_first_burst_leaves_no_mean_of_acts_that_next_to_no_history_has() -> None:
+    """Off by 400,000 as measured, 75 acts foretold were 40,000 in two histories of a thousand and none in the others."""
+    counts = np.zeros((304, 2))
+    counts[-4:] = [8.0, 7.0]
+    law = weighted_mean(PastDays(counts, np.ones((304, 1)), np.arange(2), 1), 14.0)
+    acts = histories(law, 30, 4_000)[:, :, :2].sum(axis=1)
+    np.testing.assert_allclose(acts.mean(axis=0), 30 * law.rate, rtol=0.25)
+    assert ((acts > 0).mean(axis=0) > 0.15).all()
+    assert (np.quantile(acts, 0.95, axis=0) > acts.mean(axis=0)).all()
+
+
 def test_the_mean_is_that_of_the_days_weighted_and_reckons_with_days_reported_in_part() -> None:
     rng = np.random.default_rng(4)
     counts = rng.poisson(2.0, (200, 1)).astype(float)

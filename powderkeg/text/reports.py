@@ -305,13 +305,22 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any], float]]:
             with path.open("rb") as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace") as stream:
                 for line, text in enumerate(stream, start=1):
                     if text.strip():
-                        record = json.loads(text)
+                        record = _json_of(text, path, line)
                         row = record if isinstance(record, dict) else {"text": text}
                         yield line, row, raw.tell() / size
     except (OSError, ValueError, csv.Error) as error:
         raise EventError(
             Fault(str(path), None, "", f"cannot be read: {str(error).splitlines()[0]}"), AFTERMATH
         ) from error
+
+
+def _json_of(text: str, path: Path, line: int) -> Any:
+    """What a line of JSON Lines holds. Raises EventError with the line's number."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        slip = f"no JSON: {getattr(error, 'msg', error)} at letter {getattr(error, 'colno', 1)}"
+        raise EventError(Fault(str(path), line, "", slip, "one record a line"), AFTERMATH) from error
 
 
 def _records(data: Any) -> Iterator[Mapping[str, Any]]:
