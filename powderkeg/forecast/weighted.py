@@ -33,7 +33,9 @@ FIRST = 30
 OWN_WINDOWS = 5.0
 UNKNOWN = 0.5
 """Relative variance of the factor where a record is too short to tell."""
-LEAST_OFF, MOST_TOGETHER = 0.01, 0.95
+LEAST_OFF, MOST_OFF, MOST_TOGETHER = 0.01, 25.0, 0.95
+"""Relative variance of the factor, least and most: of dyads that act again and again it is below 7. A first burst after
+years of quiet makes it 100,000 and more, and a mean of 80 acts would be a day in a thousand of 80,000."""
 PULL = 0.1
 """Acts that the mean of all its days is worth against a dyad's last: a quiet dyad is not for ever at nothing. A mean
 that is drawn there more (2 acts) foretells better by itself and worse in the pool: the model is drawn there too."""
@@ -199,8 +201,8 @@ def misses(past: PastDays, rates: Floats) -> tuple[Floats, tuple[float, float]]:
         mean = np.maximum(rates[origin] * (told[origin + n] - told[origin]), 1e-9)
         miss = total[origin + n] - total[origin] - mean
         excess, base = (miss**2 - mean).sum(axis=0), (mean**2).sum(axis=0)
-        pooled = max(float(excess.sum() / base.sum()), LEAST_OFF)
-        off[k] = np.maximum((excess + OWN_WINDOWS * pooled) / (base + OWN_WINDOWS), LEAST_OFF)
+        pooled = float(np.clip(excess.sum() / base.sum(), LEAST_OFF, MOST_OFF))
+        off[k] = np.clip((excess + OWN_WINDOWS * pooled) / (base + OWN_WINDOWS), LEAST_OFF, MOST_OFF)
         if n == 1:
             continue
         wide = np.sqrt(off[k]) * mean
