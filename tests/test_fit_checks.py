@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import special, stats
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import powderkeg as pk
 from powderkeg.errors import UsageError
@@ -571,3 +572,23 @@ def test_memory_changes_no_check_that_is_made() -> None:
     fit = pk.fit(pk.loads(RIVALS), by_day(one_history(RIVALS)), background="constant", test_mechanisms=False)
     plenty = fit.check(replicates=20, held_out_share=None, memory="2 GB").as_dict()
     assert plenty == fit.check(replicates=20, held_out_share=None).as_dict() and plenty["checks"]
+
+
+def test_matrices_of_a_fit_and_its_checks_are_worked_on_by_one_thread() -> None:
+    """Threads that wait for each other took as long again as the fit itself where other work kept the cores busy."""
+
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    seen: dict[str, set[int]] = {"fit": set(), "check": set()}
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        if before != {2}:
+            pytest.skip("what works on matrices here cannot be told how many threads to use")
+        fit = pk.fit(
+            pk.loads(RIVALS), drawn(RIVALS, 1, 4)[0], background="constant",
+            progress=lambda share, what: seen["fit"].update(threads()),
+        )  # fmt: skip
+        fit.check(replicates=20, held_out_share=None, progress=lambda share, what: seen["check"].update(threads()))
+        assert threads() == before
+    assert seen == {"fit": {1}, "check": {1}}

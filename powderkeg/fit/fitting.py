@@ -37,6 +37,7 @@ from powderkeg.fit.maximum.bounded import FitLaw, law_at
 from powderkeg.fit.maximum.climb import Climber, Solution
 from powderkeg.fit.maximum.covariance import Covariance, covariance
 from powderkeg.fit.maximum.gamma_rates import check_baselines
+from powderkeg.fit.maximum.newton import in_one_thread
 from powderkeg.fit.maximum.varying import VaryingClimber
 from powderkeg.fit.mixtures import DelaySearch, apart, check_delays, whole_name, with_wholes
 from powderkeg.fit.posterior import UNCERTAINTY, settled_posterior
@@ -52,6 +53,7 @@ from powderkeg.scenario import Scenario
 from powderkeg.showing import progress_shown
 
 
+@in_one_thread
 def fit(
     model: Model | Scenario,
     events: EventTable,

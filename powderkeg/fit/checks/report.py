@@ -21,6 +21,7 @@ from powderkeg.fit.checks.predictive import Check, Counter, Predictive, predicti
 from powderkeg.fit.checks.recovery import Recovery, recover
 from powderkeg.fit.checks.residuals import Residuals, Test, residuals
 from powderkeg.fit.days.completed import completed, known, middle_ones
+from powderkeg.fit.maximum.newton import in_one_thread
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated
 from powderkeg.showing import Plotted, progress_shown
 from powderkeg.simulate.memory import budget
@@ -168,6 +169,7 @@ def _article(reference: str) -> str:
     return f"a {reference}" if reference.startswith("constant") else f"the {reference}"
 
 
+@in_one_thread
 def check(
     fit: Fit,
     *,

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar
+from functools import partial, wraps
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,21 @@ def _one_thread() -> Callable[[], AbstractContextManager[Any]]:
 
 one_thread = _one_thread()
 """Matrices of a hundred rows are slower on several threads, several times so where other work keeps the cores busy."""
+
+Given, Answer = ParamSpec("Given"), TypeVar("Answer")
+
+
+def in_one_thread(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """The same function, with matrices worked on by one thread as long as it runs."""
+
+    @wraps(function)
+    def held(*given: Given.args, **named: Given.kwargs) -> Answer:
+        with one_thread():
+            return function(*given, **named)
+
+    return held
+
+
 ROUNDING = 1e-3
 """Share of the value's size by which the tolerance grows: what a large sum rounds off cannot be climbed, only wandered
 on (200 steps with 20 trials each, at 25,000 events)."""
