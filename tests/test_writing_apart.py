@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -55,3 +56,47 @@ def test_the_process_ends_with_the_block(chart: Any) -> None:
         process = drawer._process
         assert isinstance(process, subprocess.Popen)
     assert process.poll() is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_plain"), [("Đurađ, Ђурађ, Γιώργος – “x” ≥ 3 €", True), ("საქართველო", False), ("👪", False)]
+)
+def test_letters_that_the_font_at_hand_lacks_are_measured_in_the_fonts_of_the_system(
+    name: str, is_plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data stand in a specification as JSON in JSON, where letters are escaped twice."""
+    started: list[str | None] = []
+    real: Any = subprocess.Popen
+
+    def start(*words: Any, env: dict[str, str], **how: Any) -> Any:
+        started.append(env.get("FONTCONFIG_FILE"))
+        return real(*words, env=env, **how)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.delenv("FONTCONFIG_FILE", raising=False)
+    shares = pl.DataFrame({"name": [name], "share": [0.6], "low": [0.5], "high": [0.7]})
+    spec = plots.openers(shares).to_dict(validate=False)
+    with DrawerApart() as drawer:
+        assert drawer(spec) is not None
+        assert drawer(spec) is not None
+    assert started == [str(apart.NO_FONTS)] + [None] * (not is_plain)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fontconfig's variable is read on Linux")
+def test_what_draws_sees_no_fonts_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it saw those of the system it opened one anew for every letter."""
+    assert _widest("DejaVu Sans, Liberation Sans") == _widest("Liberation Sans")
+    monkeypatch.setattr(apart, "NO_FONTS", apart.NO_FONTS.with_name("not_there.xml"))
+    if _widest("DejaVu Sans, Liberation Sans") == _widest("Liberation Sans"):
+        pytest.skip("this system lacks a font to see")
+
+
+def _widest(font: str) -> str:
+    spec = {
+        "data": {"values": [{"name": "mmmmmmmm"}]}, "mark": "point", "config": {"font": font},
+        "encoding": {"y": {"field": "name", "type": "nominal"}},
+    }  # fmt: skip
+    with DrawerApart() as drawer:
+        drawn = drawer(spec)
+    assert drawn is not None
+    return ElementTree.fromstring(drawn).attrib["width"]
