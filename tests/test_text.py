@@ -759,3 +759,12 @@ def test_a_community_is_not_the_country_whose_name_it_bears() -> None:
 
 def test_a_crew_is_no_union() -> None:
     assert {row["target"] for row in told("Eritrea detained the crew of a trawler.", least=0.0)} == {"Citizen"}
+
+
+def test_a_broken_line_of_json_lines_is_named(tmp_path: Path) -> None:
+    """The parser counts lines of its own text, of which there is one."""
+    path = tmp_path / "reports.jsonl"
+    path.write_text('{"text": "Iran attacked Iraq."}\n{broken\n', encoding="utf-8")
+    with pytest.raises(pk.EventError) as caught:
+        pk.code(path, "2024-01-01")
+    assert "reports.jsonl:2: no JSON" in str(caught.value)

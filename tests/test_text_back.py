@@ -43,6 +43,12 @@ def test_a_dateline_says_whose_army_it_is() -> None:
     assert ("Government (Mali)", "11", "Algeria") in told(long)
 
 
+def test_a_dateline_behind_front_matter_is_one() -> None:
+    """Blanks stand where front matter stood; the town in capitals is nobody who acts."""
+    (piece,) = pieces("   \n  BAMAKO - The army attacked rebels in Mali.")
+    assert isinstance(piece, Piece) and piece.text == "The army attacked rebels in Mali."
+
+
 def test_an_office_is_that_of_the_country_it_was_last_named_of() -> None:
     text = "Peru's foreign ministry summoned the envoy of Chile. The foreign ministry accused Chile of spying."
     assert ("Minister (Peru)", "11", "Chile") in told(text)

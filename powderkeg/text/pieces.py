@@ -153,6 +153,7 @@ def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _of_paragraph(text: str, start: int, end: int, long_text: bool) -> Iterator[Piece | SetAside]:
     """A paragraph whole, or cut at ends of sentences where it is long."""
+    start += len(text[start:end]) - len(text[start:end].lstrip())  # blanks in place of front matter
     own = text[start:end]
     mark = _MARKUP.match(own) or _DATELINE.match(own)
     if mark:
