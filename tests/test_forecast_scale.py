@@ -14,6 +14,7 @@ import powderkeg as pk
 from powderkeg.forecast import choice, counts, days_before, room
 from powderkeg.forecast.ahead import Paths
 from powderkeg.forecast.drawing import roots_of
+from powderkeg.forecast.fan import ENDS, week_ends
 from powderkeg.forecast.seen import seen
 from powderkeg.simulate.memory import OverMemory
 
@@ -36,9 +37,9 @@ def test_tables_made_block_by_block_are_those_made_at_once(
     own = found.counts("class", next(iter(found.worlds)))
     assert np.array_equal(counts.totals(found.drawn.runs, units), own.sum(axis=1))
     at_once = told(found)
-    monkeypatch.setattr(counts, "CELLS", 50 * 12)  # one unit at a time
-    made = [part for part, _ in counts.blocks(found.ahead, units)]
-    assert [key for part in made for key in part.keys] == list(units.keys) and len(made) == len(units) > 1
+    monkeypatch.setattr(counts, "CELLS", 1)  # one unit at a time
+    made = [part.unit for part in counts.blocks(found.ahead, units)]
+    assert sorted(u for of in made for u in of.tolist()) == list(range(len(units))) and len(made) == len(units) > 1
     for name in ("dyads", "classes", "daily"):
         found.__dict__.pop(name, None)
     for one, other in zip(told(found), at_once, strict=True):
@@ -47,6 +48,58 @@ def test_tables_made_block_by_block_are_those_made_at_once(
             np.testing.assert_allclose(one["sd"].to_numpy(), other["sd"].to_numpy(), rtol=1e-13)
     draw, day, unit, acts = counts.acts_of(found.ahead, units)
     assert np.array_equal(np.stack([draw, day, unit]), np.nonzero(dense)) and np.array_equal(acts, dense[dense > 0])
+
+
+@pytest.mark.parametrize("cells", [1, 150, 10**6])
+def test_ends_over_draws_that_hold_acts_are_those_over_all_draws(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of most dyads of a large system nearly all draws hold no act, and only the others are looked at."""
+    monkeypatch.setattr(counts, "CELLS", cells)
+    rng = np.random.default_rng(8)
+    shares = (0.0, 0.05, 0.35, 0.5, 0.951, 1.0)
+    units = counts.Units(np.array([0, 2, 2, -1, 3, 1, 4]), tuple((str(k),) for k in range(5)), ("dyad",))
+    for draws in (1, 7, 40):
+        # Unit 4 never comes, unit 2 in nearly all draws.
+        channel = rng.choice(6, 3 * draws, p=[0.1, 0.4, 0.3, 0.1, 0.05, 0.05])
+        day = rng.integers(0, 4, len(channel))
+        ahead = counts.ActsAhead(draws, 4, rng.integers(0, draws, len(channel)), day, channel)
+        dense, found, held = counts.daily(ahead, units), np.zeros((len(shares), 5, 4)), 0
+        for part in counts.blocks(ahead, units):
+            found[:, part.unit] = part.ends(part.acts, shares)
+            for u, acts, of in zip(part.unit.tolist(), part.acts, part.draw, strict=True):
+                assert np.array_equal(acts[:, of >= 0], dense[of[of >= 0], :, u].T) and not acts[:, of < 0].any()
+                held += acts.sum()
+        assert held == dense.sum()
+        assert np.array_equal(found, np.quantile(dense, shares, axis=0, method="inverted_cdf").transpose(0, 2, 1))
+
+
+def test_a_fan_of_the_busiest_is_the_beginning_of_that_of_all(past: pk.EventTable) -> None:
+    found = pk.forecast(quarrel.scenario(), past, days=9, draws=60)
+    every, some = found.fan(before=20), found.fan(before=20, most=2)
+    assert len(found.units()) > 2 and some.equals(every.head(2 * 29))
+    ahead, units = found.counts(), found.units()
+    busiest = int(np.argmax(ahead.sum(axis=(0, 1))))
+    assert every["name"][0] == " → ".join(units.keys[busiest])
+    seen_before = np.zeros((6, len(units)))
+    for day, unit in zip(found.seen.day - found.seen.n_days + 6, units.of_channel[found.seen.channel], strict=True):
+        if day >= 0:
+            seen_before[day, unit] += 1
+    ends = week_ends(seen_before, ahead, found.level)[:, :, busiest]
+    assert np.array_equal(some[20:29].select(ENDS).to_numpy().T, ends)
+    assert some["seen"][:20].null_count() == 0 and some["low"][:20].null_count() == 20
+
+
+def test_rates_of_a_draw_are_levels_shares_weekdays_and_luck(past: pk.EventTable) -> None:
+    drawer = pk.forecast(quarrel.scenario(), past, days=16, draws=2).drawer
+    made: Paths = drawer._paths(drawer.model.system, drawer.point, 3, np.random.default_rng(1))
+    levels, known = made.levels, np.flatnonzero(made.group >= 0)
+    assert levels is not None
+    level = levels.mean * levels.factor[1][np.arange(16) // 7][:, levels.unit]
+    own = level[:, made.group[known]] * made.share[known] * made.times[1][:, made.pair[known]]
+    rate = made.rate(1)
+    assert np.array_equal(rate[:, known], own)
+    assert np.array_equal(rate[:, made.n_acts :], np.tile(made.fixed[:, made.n_acts :], (16, 1)))
+    room = np.full_like(rate, np.nan)
+    assert made.rate(1, room) is room and np.array_equal(room, rate)
 
 
 def many() -> tuple[pk.Model, pk.EventTable]:

@@ -177,7 +177,8 @@ def forecast(
             fitted=law, background=background, weekdays=weekdays, pool=pool, unmatched=unmatched, level=level,
             workers=workers, memory=memory, progress=progress,
         )  # fmt: skip
-    told = found.as_dict() | {"rows": rows or None}
+    with screen.waiting("counting acts"):
+        told = found.as_dict() | {"rows": rows or None}
     screen.data(told)
     show(screen, found)
     if frozen is not None:

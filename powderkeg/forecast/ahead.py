@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.engine.arrays import Floats, Ints, System
+from powderkeg.engine.forecast.rates import levelled_rates, raise_to
 from powderkeg.engine.simulation.chunks import Chunk, Workspace, simulate_chunk
 from powderkeg.engine.simulation.tables import Tables, tables
 from powderkeg.engine.worlds import ForcedAct, Past, Phase, StandingPolicy, World, known_facts, path_at
@@ -36,11 +37,6 @@ class DriftingLevels:
     mean: Floats
     factor: Floats
     unit: Ints
-
-    def of(self, r: int) -> Floats:
-        """(H, G) of one draw."""
-        week = np.arange(len(self.mean)) // 7
-        return np.asarray(self.mean * self.factor[r][week][:, self.unit])
 
 
 @dataclass(frozen=True)
@@ -68,25 +64,24 @@ class Paths:
     def draws(self) -> int:
         return len(self.times)
 
-    def rate(self, r: int) -> Floats:
-        """(H, C) acts a day of the background in one draw, gates aside."""
+    def rate(self, r: int, into: Floats | None = None) -> Floats:
+        """(H, C) acts a day of the background in one draw, gates aside; `into` is overwritten with it."""
         if self.levels is None:
             return np.asarray(self.fixed * self.times[r][:, self.pair])
-        rate = np.zeros((len(self.week), len(self.group)))
-        known = self.group >= 0
-        if len(self.levels.unit):
-            level = self.levels.of(r)[:, self.group[known]]
-            rate[:, known] = level * self.share[known] * self.times[r][:, self.pair[known]]
+        rate = np.empty((len(self.week), len(self.group))) if into is None else into
+        levels = self.levels
+        levelled_rates(
+            levels.mean, levels.factor[r], levels.unit, self.group, self.share, self.times[r], self.pair, self.n_acts,
+            rate,
+        )  # fmt: skip
         rate[:, self.n_acts :] = self.fixed[:, self.n_acts :]
         return rate
 
     def highest(self) -> tuple[Floats, float]:
         """(H, C) highest rate in any draw, and the sum of all rates of all draws."""
-        most, total = self.rate(0), 0.0
+        most, total, room = self.rate(0), 0.0, np.empty((len(self.week), len(self.group)))
         for r in range(self.draws):
-            rate = self.rate(r)
-            np.maximum(most, rate, out=most)
-            total += float(rate.sum())
+            total += float(raise_to(most, self.rate(r, room)))
         return most, total
 
 
@@ -225,8 +220,9 @@ def live(
     for p, one in enumerate(cut, 1):
         mass = made.floats[at.mass + p * at.n_mass : at.mass + (p + 1) * at.n_mass]
         mass[:] = one.system.edge_mass * path.week[one.day]
+    room = np.empty((H, C))
     for r in range(R):
-        rate = path.rate(r)
+        rate = path.rate(r, room)
         for p, one in enumerate(cut, 1):
             rates = made.floats[at.rate + p * C : at.rate + (p + 1) * C]
             rates[:] = rate[one.day] * one.factor + one.more

@@ -22,39 +22,41 @@ from powderkeg.model import Model
 
 WEEK = 7
 MOST_UNITS = 6
+ENDS = ("low", "q25", "median", "q75", "high")
 
 
 def fan(
-    model: Model, seen: Watched, told: ActsAhead, units: Units, level: float, before: int, after: EventTable | None
+    model: Model, seen: Watched, told: ActsAhead, units: Units, level: float, before: int, after: EventTable | None,
+    most: int | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """See `Forecast.fan`."""
-    n_past = min(before, int(seen.days))
+    n_past, H = min(before, int(seen.days)), told.days
+    unit = units.of_channel[told.channel]
+    busy = np.argsort(-np.bincount(unit[unit >= 0], minlength=len(units)), kind="stable")[:most]
+    units = units.among(busy)
     first = int(np.ceil(seen.days - 1e-9)) - n_past - WEEK
     day = np.floor(seen.time).astype(np.int64) - first
     past = observed(day, seen.channel, n_past + WEEK, units)
-    H = told.days
-    busy, ends = np.zeros(len(units)), np.zeros((5, H, len(units)))
-    first_unit = 0
-    for part, ahead in blocks(told, units):
-        of = slice(first_unit, first_unit + len(part))
-        busy[of], ends[:, :, of] = ahead.mean(axis=(0, 1)), week_ends(past[:, of], ahead, level)
-        first_unit += len(part)
-    before_week = _running(past)[WEEK:]
-    came = None if after is None else _came(model, seen, units, after, past, H)
-    rows: list[dict[str, Any]] = []
-    for u in np.argsort(-busy, kind="stable").tolist():
-        name = " → ".join(part.replace("_", " ") for part in units.keys[u] if part)
-        empty = dict.fromkeys(("seen", "low", "q25", "median", "q75", "high", "came"))
-        for k in range(n_past):
-            when = seen.origin - timedelta(days=n_past - k)
-            rows.append({"name": name, "day": when, **empty, "seen": float(before_week[k, u])})
-        for d in range(H):
-            low, q25, median, q75, high = (float(x) for x in ends[:, d, u])
-            later = None if came is None or d >= len(came) else float(came[d, u])
-            ends_of = {"low": low, "q25": q25, "median": median, "q75": q75, "high": high}
-            rows.append({"name": name, "day": seen.origin + timedelta(days=d), **empty, **ends_of, "came": later})
-    numbers = dict.fromkeys(("seen", "low", "q25", "median", "q75", "high", "came"), pl.Float64)
-    return pl.DataFrame(rows, schema={"name": pl.String, "day": pl.Date, **numbers})
+    U, n = len(units), n_past + H
+    # What the days before have of the weeks ahead is the same in all draws.
+    tail = _running(np.concatenate([past[-(WEEK - 1) :], np.zeros((H, U))]))[WEEK - 1 :].T
+    numbers = {key: np.full((U, n), np.nan) for key in ("seen", *ENDS, "came")}
+    numbers["seen"][:, :n_past] = _running(past)[WEEK:].T
+    for part in blocks(told, units):
+        ends = part.ends(_running(part.acts), _shares(level))
+        for key, end in zip(ENDS, ends, strict=True):
+            numbers[key][part.unit, n_past:] = end + tail[part.unit]
+    if after is not None:
+        came = _came(model, seen, units, after, past, H)
+        numbers["came"][:, n_past : n_past + len(came)] = came.T
+    names = [" → ".join(part.replace("_", " ") for part in key if part) for key in units.keys]
+    days = pl.date_range(seen.origin - timedelta(days=n_past), seen.origin + timedelta(days=H - 1), eager=True)
+    columns: dict[str, Any] = {
+        "name": pl.Series(names, dtype=pl.String)[np.repeat(np.arange(U), n)],
+        "day": days[np.tile(np.arange(n), U)],
+    }
+    columns |= {key: pl.Series(values.ravel(), nan_to_null=True) for key, values in numbers.items()}
+    return pl.DataFrame(columns)
 
 
 def week_ends(past: Floats, ahead: NDArray[np.int32], level: float) -> Floats:
@@ -65,8 +67,13 @@ def week_ends(past: Floats, ahead: NDArray[np.int32], level: float) -> Floats:
     R, _, U = ahead.shape
     tail = np.broadcast_to(past[-(WEEK - 1) :], (R, WEEK - 1, U))
     week = _running(np.concatenate([tail, ahead], axis=1))[:, WEEK - 1 :]
+    return np.quantile(week, _shares(level), axis=0, method="inverted_cdf").astype(np.float64)
+
+
+def _shares(level: float) -> tuple[float, ...]:
+    """Shares of the draws below each of `ENDS`."""
     low = (1.0 - level) / 2.0
-    return np.quantile(week, (low, 0.25, 0.5, 0.75, 1.0 - low), axis=0, method="inverted_cdf").astype(np.float64)
+    return low, 0.25, 0.5, 0.75, 1.0 - low
 
 
 def told_and_came(

@@ -16,7 +16,7 @@ import polars as pl
 
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.answers import carriers, facts_now, first_days, origins_of_risk, outcome_table
-from powderkeg.forecast.counts import ActsAhead, Units, acts_ahead, acts_of, blocks, by_day, daily, summary, units_of
+from powderkeg.forecast.counts import ActsAhead, Units, acts_ahead, acts_of, by_day, daily, summary, units_of
 from powderkeg.forecast.drawing import Ahead, Draughtsman
 from powderkeg.forecast.fan import fan
 from powderkeg.forecast.interventions import changes
@@ -99,20 +99,17 @@ class Forecast(Plotted):
     @cached_property
     def dyads(self) -> pl.DataFrame:
         """One row a directed dyad: source, target, mean, sd, quantiles of its acts, chance of any, likely first day."""
-        return self._by_block(summary, "dyad")
+        return summary(self.ahead, self.units("dyad"))
 
     @cached_property
     def classes(self) -> pl.DataFrame:
         """The same by class of act: words or deeds, cooperation or conflict."""
-        return self._by_block(summary, "class")
+        return summary(self.ahead, self.units("class"))
 
     @cached_property
     def daily(self) -> pl.DataFrame:
         """The same by dyad and day; columns total_... count all days up to it."""
-        return self._by_block(by_day, "dyad")
-
-    def _by_block(self, tell: Callable[[Any, Units], pl.DataFrame], by: str) -> pl.DataFrame:
-        return pl.concat([tell(counts, part) for part, counts in blocks(self.ahead, self.units(by))])
+        return by_day(self.ahead, self.units("dyad"))
 
     @cached_property
     def outcomes(self) -> pl.DataFrame:
@@ -129,13 +126,14 @@ class Forecast(Plotted):
         """Facts and ties as they stand at the origin, with chances where nobody reports them."""
         return facts_now(self.model, self.drawn.level)
 
-    def fan(self, before: int = 60, after: EventTable | None = None) -> pl.DataFrame:
+    def fan(self, before: int = 60, after: EventTable | None = None, most: int | None = None) -> pl.DataFrame:
         """Acts in the week up to each day, for each dyad, the busiest ahead first: what `plots.fans` draws.
 
         before  days before the origin that are shown
+        most    how many dyads; by default all
         after   what came, where that is known: a table that reaches beyond the origin
         """
-        return fan(self.model, self.seen, self.ahead, self.units("dyad"), self.level, before, after)
+        return fan(self.model, self.seen, self.ahead, self.units("dyad"), self.level, before, after, most)
 
     def why(self, source: str | None = None, target: str | None = None) -> pl.DataFrame:
         """Acts seen that acts ahead go back to, of all or of one directed dyad."""

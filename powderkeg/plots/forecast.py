@@ -21,15 +21,18 @@ TO = " → "
 """Stands between who acts and towards whom in the name of a fan."""
 
 
-def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST_FANS) -> alt.VConcatChart:
+def fans(
+    table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST_FANS, pairs: int | None = None
+) -> alt.VConcatChart:
     """Acts in the week up to each day, dyad by dyad: seen before the origin, foretold after it.
 
     table  as `Forecast.fan()`: name, day (date), seen (null ahead), low, q25, median, q75, high (null before the
            origin), came (what came in the end, null where it is not known)
+    pairs  how many dyads there are; by default those of the table
     """
     panels = []
-    every = list(dict.fromkeys(table["name"].to_list()))
-    names = every[:most]
+    every = table["name"].unique(maintain_order=True).to_list()
+    names, pairs = every[:most], pairs or len(every)
     for k, name in enumerate(names):
         rows = table.filter(table["name"] == name).to_dicts()
         last = k == len(names) - 1
@@ -40,7 +43,7 @@ def fans(table: pl.DataFrame, origin: date, level: float = 0.9, most: int = MOST
         "line: the middle one.",
         "Thin line: what was seen before the origin (dashed rule)."
         + (" Orange: what came." if table["came"].is_not_null().any() else ""),
-        *([f"The first {most} of {len(every):,} pairs."] if len(every) > most else []),
+        *([f"The first {most} of {pairs:,} pairs."] if pairs > most else []),
     ]
     head = alt.TitleParams(f"What may come from {origin} on", subtitle=lines, offset=14)
     return whole(alt.vconcat(*panels, spacing=12).properties(title=head))

@@ -14,6 +14,7 @@ from powderkeg import plots
 from powderkeg.forecast.answers import origins_of_risk, told_in_days
 from powderkeg.forecast.interventions import change_in_words
 from powderkeg.forecast.standoffs import NEW_STANDOFF, meaning
+from powderkeg.plots.forecast import MOST_FANS
 from powderkeg.report.pages import FOLDER, template, unlisted
 from powderkeg.report.results import called
 from powderkeg.scenario import digest
@@ -32,9 +33,10 @@ def charts(found: Forecast, after: EventTable | None = None) -> dict[str, tuple[
     ahead = counted(found.days, "day")
     label = f"Acts of the week up to each day, by dyad: seen until {found.origin}, foretold for {ahead}."
     titles = _titles(found)
-    plain, titled = ([_dyad(row, of) for row in found.dyads.to_dicts()] for of in ({}, titles))
-    fan = found.fan(after=after).with_columns(pl.col("name").replace(plain, titled))
-    return {"fan": (plots.fans(fan, found.origin, found.level), label)}
+    sides = found.dyads.select("source", "target").to_dicts()
+    plain, titled = ([_dyad(row, of) for row in sides] for of in ({}, titles))
+    fan = found.fan(after=after, most=MOST_FANS).with_columns(pl.col("name").replace(plain, titled))
+    return {"fan": (plots.fans(fan, found.origin, found.level, pairs=len(sides)), label)}
 
 
 def page(
