@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import powderkeg as pk
 from powderkeg.cli import signals
 from powderkeg.cli.app import main
+from powderkeg.cli.jobs import limited
 
 needs_sigterm = pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
 
@@ -22,8 +24,13 @@ def stopped_by(number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         signal.raise_signal(number)
 
     monkeypatch.setattr(sys.modules["powderkeg.cli.app"], "program", lambda _: command)
-    with pytest.raises(SystemExit) as left:
-        main(["run"])
+    # Where the tests run in a shell's background Ctrl-C is ignored, as it should be.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as left:
+            main(["run"])
+    finally:
+        signal.signal(signal.SIGINT, before)
     return int(left.value.code or 0), capsys.readouterr().err
 
 
@@ -47,6 +54,19 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         assert asked.code(0) == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_time_limit_of_ours_ends_what_ignores_ctrl_c() -> None:
+    """As in the background of a shell script: what a scheduler starts often is."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with signals.heeded() as asked, pytest.raises(KeyboardInterrupt), limited(0.05):
+            for _ in range(1_000):
+                time.sleep(0.01)  # asked between two steps
+        assert asked.code(signals.CTRL_C) == signals.TIMED_OUT
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_error_that_came_of_ctrl_c_is_no_error(

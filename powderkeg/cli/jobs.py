@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -282,7 +283,8 @@ def limited(seconds: float | None) -> Iterator[None]:
     def over() -> None:
         OVER.set()
         say_error(f"The time limit of {seconds:,.0f} s is reached.")
-        _thread.interrupt_main()
+        # A shell's background ignores Ctrl-C; there it is asked as by a scheduler, which `heeded` hears.
+        _thread.interrupt_main(signal.SIGTERM if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else signal.SIGINT)
 
     timer = threading.Timer(seconds, over)
     timer.daemon = True
