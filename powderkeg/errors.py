@@ -7,6 +7,7 @@ Nothing here knows scenarios, events or models.
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -14,6 +15,8 @@ from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Final
 
+LONGEST_FOUND: Final = 60
+"""Characters of a value that a message repeats."""
 ASKED: Final = "?"
 """Stands for the value of an argument that a message only names."""
 
@@ -158,8 +161,18 @@ class PowderkegWarning(UserWarning):
 def must_be(name: str, given: object, kinds: type | tuple[type, ...], expected: str) -> None:
     """Raises UsageError, with what was found and what is expected, for an argument of none of these kinds."""
     if not isinstance(given, kinds):
-        found = repr(given) if given is None or isinstance(given, str | int | float) else f"a {type(given).__name__}"
-        raise UsageError(Fault.at(name, found, expected))
+        raise UsageError(Fault.at(name, as_found(given), expected))
+
+
+def as_found(given: object) -> str:
+    """What was given in place of something else, as a message tells it: a short value itself, else its kind."""
+    if isinstance(given, os.PathLike):
+        given = os.fspath(given)
+    if given is None or isinstance(given, str | int | float):
+        shown = repr(given)
+        return shown if len(shown) <= LONGEST_FOUND else f"{shown[:LONGEST_FOUND]}..."
+    kind = type(given).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
 
 
 def warn(text: str) -> None:

@@ -48,7 +48,24 @@ def draw_with(draws: Callable[[object, str | None], Any]) -> None:
     _draws[:] = [draws]
 
 
-class Plotted:
+class ShowsItself:
+    """A result: a notebook shows its line, and its methods answer calls that do not fit them (`calls`).
+
+    Those with rows to show have a `_repr_html_` of their own.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__module__ != __name__:
+            from powderkeg.calls import answering_methods
+
+            answering_methods(cls)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+class Plotted(ShowsItself):
     """A result that has figures."""
 
     def plot(self, figure: str | None = None) -> Any:

@@ -17,6 +17,8 @@ import pytest
 
 import powderkeg as pk
 from powderkeg.calls import answering
+from powderkeg.fit.result import Fit
+from powderkeg.hawkes.result import HawkesFit
 
 SOURCE = Path(pk.__file__ or "").read_text(encoding="utf-8")
 
@@ -175,8 +177,8 @@ interventions: {more: {set: {moves.hits.rate: 9 per year}}}
         (lambda s: pk.compare(s, level="90", replicates=4), "level: 90"),
         (lambda s: pk.sweep(s, {"moves.hits.rate": "1 per year:2 per year:2"}, years="ten"), "years: 'ten'"),
         (lambda s: pk.rare(s, "hit", years="ten"), "years: 'ten'"),
-        (lambda s: pk.load(3), "scenario: int: 3"),
-        (lambda s: pk.rare(3, "hit"), "scenario: int: 3"),
+        (lambda s: pk.load(3), "scenario: 3"),
+        (lambda s: pk.rare(3, "hit"), "scenario: 3"),
     ],
 )
 def test_a_slip_in_a_number_is_told_with_its_name(asked: Callable[[pk.Scenario], object], told: str) -> None:
@@ -193,6 +195,25 @@ def test_a_rare_event_is_asked_of_whatever_means_a_scenario(tmp_path: Path) -> N
     assert found[0] is not None and found[0] == found[1] == found[2]
 
 
+def ran(scenario: pk.Scenario) -> pk.Runs:
+    return pk.simulate(scenario, replicates=2, seed=1)
+
+
+def record_of(scenario: pk.Scenario) -> pk.EventTable:
+    return pk.simulate(scenario, replicates=1, years=10, seed=1).table()
+
+
+def fitted(scenario: pk.Scenario) -> Fit:
+    """Its one number left open."""
+    open_number = {"value": "5 per year", "range": ["1 per year", "9 per year"]}
+    changed = pk.edit(scenario, {"moves.hits.rate": open_number})
+    return pk.fit(changed, record_of(scenario), background="constant")
+
+
+def rates(scenario: pk.Scenario) -> HawkesFit:
+    return pk.hawkes(record_of(scenario))
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
@@ -201,8 +222,28 @@ def test_a_rare_event_is_asked_of_whatever_means_a_scenario(tmp_path: Path) -> N
         (lambda s: pk.paths(), r"paths: nothing for scenario\n +expected paths\(scenario\)"),
         (lambda s: pk.sweep(s), r"sweep: nothing for axes\n +expected sweep\(scenario, axes, \.\.\.\)"),
         (lambda s: pk.paths(s, 3), r"paths: 2 arguments without a name\n +expected at most 1 \(scenario\)"),
-        (lambda s: pk.names(s), "names: 1 arguments without a name\n +expected none"),
+        (lambda s: pk.names(s), "names: 1 argument without a name\n +expected none"),
         (lambda s: pk.digest(s, scenario=s), "digest: 'scenario' is given twice"),
+        (
+            lambda s: pk.plots.ends(frame=3),
+            r"plots.ends: unknown argument 'frame'(.|\n)*plots.ends: nothing for shares",
+        ),
+        (lambda s: pk.plots.save("a.svg"), r"plots.save: nothing for path\n +expected plots.save\(chart, path\)"),
+        (lambda s: pk.report.write(pth="a"), r"report.write: unknown argument 'pth'(.|\n)*nearest: 'path'"),
+        (lambda s: ran(s).plot(figur="ends"), r"Runs.plot: unknown argument 'figur'(.|\n)*nearest: 'figure'"),
+        (lambda s: ran(s).plot("ends", 3), r"Runs.plot: 2 arguments without a name\n +expected at most 1 \(figure\)"),
+        (
+            lambda s: ran(s).table(act_only=True),
+            r"Runs.table: unknown argument(.|\n)*expected acts_only\n +nearest: 'acts_only'",
+        ),
+        (lambda s: ran(s).part(), r"Runs.part: nothing for "),
+        (lambda s: ran(s).table().between(frm=3), r"EventTable.between: unknown argument 'frm'"),
+        (
+            lambda s: fitted(s).check(replicate=20),
+            r"Fit.check: unknown argument 'replicate'(.|\n)*nearest: 'replicates'",
+        ),
+        (lambda s: rates(s).simulate(year=2), r"HawkesFit.simulate: unknown argument 'year'(.|\n)*nearest: 'years'"),
+        (lambda s: pk.stability(s).as_dict(1), r"Stability.as_dict: 1 argument without a name\n +expected none"),
     ],
 )
 def test_a_call_that_does_not_fit_is_told_with_the_nearest_name(
@@ -251,13 +292,13 @@ def test_a_warning_points_at_the_line_that_called(tmp_path: Path) -> None:
         (lambda s: pk.entanglement(3), r"runs: 3\n +expected Runs"),
         (lambda s: pk.drawn_in(s), r"runs: a Scenario\n +expected Runs"),
         (lambda s: pk.outcomes(s, None), r"runs: None\n +expected Runs"),
-        (lambda s: pk.episodes(None), r"events: a NoneType\n +expected an EventTable"),
+        (lambda s: pk.episodes(None), r"events: None\n +expected an EventTable"),
         (lambda s: pk.episodes(s), r"events: a Scenario\n +expected an EventTable"),
-        (lambda s: pk.relative_rules(3), r"events: a int\n +expected an EventTable"),
+        (lambda s: pk.relative_rules(3), r"events: 3\n +expected an EventTable"),
         (lambda s: pk.observe(3), r"acts: 3\n +expected Runs, or an EventTable"),
         (lambda s: pk.loads(None), r"text: None\n +expected the text"),
         (lambda s: pk.compare_episodes(3, 4), r"found: 3\n +expected a frame"),
-        (lambda s: pk.ranking(3, 4), r"events: a int\n +expected an EventTable"),
+        (lambda s: pk.ranking(3, 4), r"events: 3\n +expected an EventTable"),
         (lambda s: pk.code(3), r"texts: 3\n +expected a text"),
         (lambda s: pk.score_coding(3, []), r"coded: 3\n +expected a table"),
         (lambda s: pk.rare(s, 3), r"asked: 3\n +expected the name of an outcome"),

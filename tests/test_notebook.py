@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ import pytest
 
 import powderkeg as pk
 from powderkeg import showing
+from powderkeg.analyze import Rules
+from powderkeg.text.giving import Classified
 
 TEXT = """
 powderkeg: 1
@@ -100,6 +105,45 @@ def test_results_show_themselves_in_a_line_and_as_a_table(scenario: pk.Scenario,
     assert [type(one).__name__ for one in tables] == [
         "EventTable", "Fit", "Comparison", "Attribution", "Forecast", "Record",
     ]  # fmt: skip
+
+
+def results_of(name: str) -> list[type]:
+    """Classes of ours that a public function can give, by its annotation; names of classes are unique."""
+    told = str(inspect.signature(getattr(pk, name)).return_annotation)
+    ours = {
+        one.__name__: one
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("powderkeg")
+        for one in vars(module).values()
+        if isinstance(one, type) and one.__module__.startswith("powderkeg")
+    }
+    return [ours[word] for word in re.findall(r"\w+", told) if word in ours]
+
+
+@pytest.mark.parametrize("name", [name for name in pk._HOME if not isinstance(getattr(pk, name), type)])
+def test_what_a_public_function_gives_shows_itself(name: str) -> None:
+    """A dataclass shows all it holds, frames and scenario with them: pages of it."""
+    for kind in results_of(name):
+        if not issubclass(kind, Classified | Rules):  # five short fields: all they hold is their line
+            assert issubclass(kind, showing.ShowsItself), kind
+            assert not hasattr(kind.__repr__, "__wrapped__"), f"{kind}: what a dataclass makes for itself"
+
+
+def test_newer_results_show_themselves_in_a_line_and_as_a_table(scenario: pk.Scenario, record: pk.EventTable) -> None:
+    fit = pk.fit(scenario, record, background="constant")
+    shown = [
+        fit.check(replicates=20), fit.posterior(draws=20), pk.hawkes(record),
+        pk.sweep(scenario, {"moves.hits.rate": "1 per year:9 per year:2"}, replicates=3),
+        pk.sensitivity(scenario, replicates=3, samples=2), pk.brink(scenario, years=1, replicates=5),
+        pk.replay(scenario, record, without="mechanisms.back", replicates=4, ranges=False),
+        pk.episode_statistics(pk.episodes(record, scenario), record.days),
+        pk.rare(scenario, [{"does": "hit"}], years=1, starts=20, repetitions=20),
+    ]  # fmt: skip
+    for one in shown:
+        line, page = repr(one), one._repr_html_()
+        assert line.startswith(type(one).__name__ + "(") and "\n" not in line and len(line) < 200, line
+        assert "<script" not in page and "<img" not in page and "<b>hits" not in page
+    assert [type(one).__name__ for one in shown if "<table" not in one._repr_html_()] == ["Checks"]
 
 
 def test_other_libraries_take_an_event_table(record: pk.EventTable) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 import polars as pl
 
 from powderkeg.errors import EventError, Fault, must_be
+from powderkeg.showing import ShowsItself, as_html
 
 
 @dataclass(frozen=True)
-class EpisodeComparison:
+class EpisodeComparison(ShowsItself):
     """Found standoffs beside recorded ones.
 
     pairs   one row for each recorded standoff that was found: found, recorded (row numbers), first_day and
@@ -28,6 +29,13 @@ class EpisodeComparison:
     pairs: pl.DataFrame
     missed: pl.DataFrame
     extra: pl.DataFrame
+
+    def __repr__(self) -> str:
+        missed, extra = self.missed.height, self.extra.height
+        return f"EpisodeComparison({self.pairs.height:,} found, {missed:,} missed, {extra:,} extra)"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.pairs)
 
     @property
     def recall(self) -> float | None:

@@ -19,8 +19,9 @@ from powderkeg.analyze import intervals
 from powderkeg.analyze.episodes import END_STATES
 from powderkeg.analyze.intervals import LEVEL, IntervalEstimate
 from powderkeg.errors import UsageError
-from powderkeg.showing import Plotted
+from powderkeg.showing import Plotted, as_html
 from powderkeg.units import YEAR
+from powderkeg.wording import counted, in_years, plain
 
 BINS = (1, 3, 7, 14, 30, 90)
 """Longest length of each class of lengths, in calendar days; the last class is open."""
@@ -55,6 +56,14 @@ class EpisodeStatistics(Plotted):
     gap_mean: IntervalEstimate
     gap_median: IntervalEstimate
     gap_variation: IntervalEstimate
+
+    def __repr__(self) -> str:
+        histories = counted(self.replicates, "history", "histories")
+        found = f"{counted(self.count, 'standoff')} in {histories} of {in_years(self.years)}"
+        return f"EpisodeStatistics({found}, {plain(self.per_year.mean)} a year)"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.ends)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for `--json`."""

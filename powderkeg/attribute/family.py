@@ -17,7 +17,8 @@ import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.errors import Fault, UsageError
-from powderkeg.showing import Plotted
+from powderkeg.showing import Plotted, as_html
+from powderkeg.wording import counted, percent
 
 if TYPE_CHECKING:
     from powderkeg.attribute.result import Attribution
@@ -50,6 +51,13 @@ class Family(Plotted):
     tree: pl.DataFrame
     expected: float
     attribution: Attribution
+
+    def __repr__(self) -> str:
+        acts, links = counted(self.acts.height, "act"), counted(self.links.height, "link")
+        return f"Family(standoff {self.number}: {acts}, {links}, {percent(self.expected)} of the tree's right)"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.tree)
 
     def trees(self, count: int = 20, seed: int = 1) -> pl.DataFrame:
         """Trees drawn as likely as they are: draw, event, parent, mechanism; a parent before the standoff is null."""

@@ -28,9 +28,10 @@ from powderkeg.model import compile as compile_scenario
 from powderkeg.model import stability as stability_of
 from powderkeg.model.stability import NEAR
 from powderkeg.scenario import Scenario
-from powderkeg.showing import progress_shown
+from powderkeg.showing import ShowsItself, as_html, progress_shown
 from powderkeg.simulate import Runs, simulate
 from powderkeg.units import YEAR
+from powderkeg.wording import percent, plain
 
 MOST_ASKED = 200
 """States that are asked what moves them, at most; `asked` says what share of the time they cover."""
@@ -71,7 +72,7 @@ class Doubt(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Brink:
+class Brink(ShowsItself):
     """Nearness to the brink.
 
     mean       branching ratio, averaged over days
@@ -97,6 +98,14 @@ class Brink:
     asked: float
     stability: Stability
     doubt: Doubt | None
+
+    def __repr__(self) -> str:
+        near, over = (percent(zone.time.mean or 0.0) for zone in (self.near, self.over))
+        ratio = plain(self.mean.mean, 2)
+        return f"Brink(mean branching ratio {ratio}; {near} of the time at 0.9 or more, {over} at 1 or more)"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.states)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for --json."""

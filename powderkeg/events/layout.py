@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from powderkeg.errors import argument, joined, nearest_name
+from powderkeg.errors import argument, as_found, joined, nearest_name
 from powderkeg.events.codes import GUESSED, TITLED, are_titles, entries, likeliest_book, without_dress
 from powderkeg.events.dating import reads_as_dates
 from powderkeg.events.digits import plain_digits
@@ -123,7 +123,7 @@ def format_named(name: object, file: str = "") -> Format | None:
     """The format of a name as it is typed; None for "auto". Raises FileFault for any other."""
     if not isinstance(name, str):  # a scenario, in the place of the format
         expected = f"auto, {', '.join(NAMES)}; a scenario is given by name, scenario=..."
-        raise FileFault(file, f"the format is a {type(name).__name__}", expected)
+        raise FileFault(file, f"the format is {as_found(name)}", expected)
     plain = ALIASES.get(name, name)
     if plain in FORMATS:
         return FORMATS[plain]

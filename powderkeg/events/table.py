@@ -7,6 +7,7 @@ its resolution and an account of what happened to every row on the way in.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault, UsageError
+from powderkeg.errors import EventError, Fault, as_found, must_be
 from powderkeg.showing import Plotted, as_html
 from powderkeg.wording import counted
 
@@ -142,7 +143,5 @@ class EventTable(Plotted):
 
 def must_be_table(events: object) -> None:
     """Raises UsageError for what is no event table: the name of a file, a frame, a scenario in its place."""
-    if not isinstance(events, EventTable):
-        found = repr(events) if isinstance(events, str) else f"a {type(events).__name__}"
-        expected = f"an EventTable, such as read_events({found if isinstance(events, str) else '...'}) gives"
-        raise UsageError(Fault.at("events", found, expected))
+    file = as_found(events) if isinstance(events, str | os.PathLike) else "..."
+    must_be("events", events, EventTable, f"an EventTable, such as read_events({file}) gives")

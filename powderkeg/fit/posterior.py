@@ -21,6 +21,8 @@ from powderkeg.errors import FitError
 from powderkeg.fit.differences import drawn_by_path
 from powderkeg.fit.maximum.bounded import draw_bounded
 from powderkeg.fit.maximum.varying import VaryingClimber
+from powderkeg.showing import ShowsItself, as_html
+from powderkeg.wording import counted
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -37,7 +39,7 @@ FEW = 0.1
 
 
 @dataclass(frozen=True)
-class Posterior:
+class Posterior(ShowsItself):
     """N weighted sets of K numbers.
 
     paths   (K,) key paths;  values (N, K) in the scenario's units
@@ -49,6 +51,13 @@ class Posterior:
     values: Floats
     weight: Floats
     vectors: Floats
+
+    def __repr__(self) -> str:
+        numbers, draws = counted(len(self.paths), "number"), counted(len(self.weight), "draw")
+        return f"Posterior({numbers}, {draws} worth {self.worth:,.0f} even ones)"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.table())
 
     @property
     def worth(self) -> float:

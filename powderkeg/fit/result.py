@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from powderkeg.calls import answered_at
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import FitError, ModelError, argument
 from powderkeg.fit import differences
@@ -216,7 +217,7 @@ class Fit(Plotted):
         """Residuals, simulated histories, the last part foreseen: see `fit.checks.report.check` for options."""
         from powderkeg.fit.checks.report import check
 
-        return check(self, **options)
+        return answered_at(check, "Fit.check", own=1)(self, **options)
 
     def as_dict(self) -> dict[str, Any]:
         """The fit as plain data, for `--json`; numbers that do not exist are None, never not-a-number."""

@@ -50,12 +50,13 @@ from powderkeg.forecast.weeks import week_profile, weekdays
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_model
 from powderkeg.scenario import Scenario, digest
-from powderkeg.showing import Plotted, progress_shown
+from powderkeg.showing import Plotted, as_html, progress_shown
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.kept_pieces import plain_pieces
 from powderkeg.simulate.memory import Budget
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import JobPlan, plan_of
+from powderkeg.wording import counted
 
 PIECES = plain_pieces("backtest")
 OURS = "powderkeg"
@@ -115,6 +116,13 @@ class Backtest(Plotted):
     outcomes: pl.DataFrame
     notes: tuple[str, ...]
     fans: pl.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        days = ", ".join(map(str, self.horizons))
+        return f"Backtest({counted(len(self.origins), 'origin')}, {days} days ahead, by {self.by}, seed {self.seed})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.scores())
 
     def scores(self, against: str | None = None) -> pl.DataFrame:
         """One row a model, horizon, `over` and metric: value, difference to the reference with its interval, n; the

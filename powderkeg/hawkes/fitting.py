@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import Fault, UsageError, nearest_name, warn
+from powderkeg.errors import Fault, UsageError, as_found, nearest_name, warn
 from powderkeg.fit.maximum.newton import one_thread
 from powderkeg.hawkes.by_day import DayLikelihood, DayPoint
 from powderkeg.hawkes.decays import climb_decays, search
@@ -240,7 +240,7 @@ def _pairs(support: Any, c: int) -> tuple[Ints, Ints]:
         matrix = sparse.coo_array(support, dtype=np.float64)
         found = f"shape {matrix.shape}"
     except (TypeError, ValueError):
-        found = f"a {type(support).__name__}" if np.ndim(support) == 0 else "no matrix of numbers"
+        found = as_found(support) if np.ndim(support) == 0 else "no matrix of numbers"
     if found != f"shape {(c, c)}":
         raise UsageError(
             Fault.at("support", found, f"({c}, {c}) [source, target] for {c} types"),

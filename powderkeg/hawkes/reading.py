@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.errors import EventError, Fault, UsageError, nearest_name
+from powderkeg.errors import EventError, Fault, UsageError, as_found, nearest_name
 from powderkeg.events.frames import polars_of
 from powderkeg.events.table import EventTable
 from powderkeg.hawkes.clock import ClockWindow, moments, open_window
@@ -198,7 +198,7 @@ def _of_lists(events: Any, names: Sequence[str] | None) -> tuple[Floats, bool, I
             events = [events]  # one type
         else:
             raise EventError(
-                Fault.at("events", f"a {type(events).__name__}", "a list of arrays of times, one for each "
+                Fault.at("events", as_found(events), "a list of arrays of times, one for each "
                       "type; times and types; an EventTable; or a dataframe")
             )  # fmt: skip
     if len(events) and all(np.isscalar(one) or isinstance(one, date) for one in events):

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import special
 
+from powderkeg.calls import answered_at
 from powderkeg.engine.arrays import Floats
 from powderkeg.errors import Fault, UsageError
 from powderkeg.events.table import EventTable
@@ -24,9 +25,10 @@ from powderkeg.hawkes.residuals import HawkesResiduals, day_residuals, exact_res
 from powderkeg.hawkes.standard_errors import StandardErrors
 from powderkeg.hawkes.streams import TypeStreams
 from powderkeg.model import Model, branching_matrix, from_arrays, spectral_radius
+from powderkeg.showing import ShowsItself, as_html
 from powderkeg.simulate import Runs, simulate
 from powderkeg.units import LN2
-from powderkeg.wording import bracketed, plain
+from powderkeg.wording import bracketed, counted, plain
 
 Masked = np.ma.MaskedArray[Any, np.dtype[np.float64]]
 MOST_SHOWN = 24
@@ -34,7 +36,7 @@ MOST_SHOWN = 24
 
 
 @dataclass(frozen=True)
-class HawkesFit:
+class HawkesFit(ShowsItself):
     """A multivariate exponential process fitted to events. C types, K components, B background pieces.
 
     Matrices are [source, target], as everywhere in powderkeg: row j says what an event of type j sets off. tick,
@@ -79,9 +81,12 @@ class HawkesFit:
 
     def __repr__(self) -> str:
         return (
-            f"HawkesFit({len(self.names)} types, {self.events_used:,} events, "
+            f"HawkesFit({counted(len(self.names), 'type')}, {counted(self.events_used, 'event')}, "
             f"log likelihood {self.log_likelihood:.2f}, branching ratio {self.branching_ratio:.3f})"
         )
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.links())
 
     # -- estimates -----------------------------------------------------------------------------------------------------
 
@@ -267,7 +272,7 @@ class HawkesFit:
     def simulate(self, days: float | None = None, replicates: int = 1, seed: int = 1, **options: Any) -> Runs:
         """Histories of the fitted process over `days` (default: the fitted window, or the longest);
         see `powderkeg.simulate`."""
-        return simulate(
+        return answered_at(simulate, "HawkesFit.simulate", own=1)(
             self.model,
             days=self.streams.longest * self.streams.stamp if days is None else days,
             replicates=replicates,

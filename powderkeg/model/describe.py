@@ -24,13 +24,14 @@ from powderkeg.model.spectral import edge_masses, edge_sources
 from powderkeg.model.stability import Stability, looked_over
 from powderkeg.model.wording import act, acts, both, effects, is_not_so, is_so, only, tie
 from powderkeg.scenario import SYMMETRIC, TIE_LEVELS, Condition, Mechanism, Move, Quantity, Scenario, Tie, TiePattern
+from powderkeg.showing import ShowsItself
 from powderkeg.units import YEAR
 
 Data = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Description:
+class Description(ShowsItself):
     """What a model means. `as_dict` is plain data; `text` reads in a terminal."""
 
     data: Data

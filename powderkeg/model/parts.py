@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints, System
 from powderkeg.errors import Fault, UsageError, nearest_name
-from powderkeg.showing import as_html
+from powderkeg.showing import ShowsItself
 from powderkeg.wording import counted
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(ShowsItself):
     """A scenario as arrays, with labels and key paths of every cell.
 
     scenario          what it was compiled from, None where it came from bare arrays
@@ -140,9 +140,6 @@ class Model:
     covariate_levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     part_of: Ints | None = None
     kernel_times: Floats | None = None
-
-    def _repr_html_(self) -> str:
-        return as_html(self)
 
     def __repr__(self) -> str:
         name = self.scenario.name if self.scenario is not None else "bare arrays"

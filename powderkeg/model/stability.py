@@ -26,7 +26,7 @@ from powderkeg.model.parts import Model
 from powderkeg.model.reachable import MOST_STATES, ReachableStates, reach
 from powderkeg.model.spectral import edge_sources, edge_weights, spectral_radius, weight_by_path
 from powderkeg.model.wording import both
-from powderkeg.showing import as_html
+from powderkeg.showing import ShowsItself
 
 NEAR = 0.9
 """Branching ratio from which a state counts as near the brink."""
@@ -47,7 +47,7 @@ Method = Literal["states", "levels", "bound"]
 
 
 @dataclass(frozen=True)
-class Stability:
+class Stability(ShowsItself):
     """How near the system can come to breeding acts without end. Mechanisms only, over acts that can happen at all.
 
     initial           branching ratio in the initial state
@@ -87,9 +87,6 @@ class Stability:
     def __repr__(self) -> str:
         worst = f"{self.worst:.2f} in the worst state: {self.departure}"
         return f"Stability(branching ratio {self.initial:.2f} at the start, {worst})"
-
-    def _repr_html_(self) -> str:
-        return as_html(self)
 
     @property
     def warning(self) -> str | None:

@@ -6,6 +6,7 @@ without a network. Nothing here counts or simulates.
 
 from typing import TYPE_CHECKING, NoReturn
 
+from powderkeg.calls import answering
 from powderkeg.errors import no_attribute
 from powderkeg.plots.causes import drawn_in, entanglement
 from powderkeg.plots.comparison import differences
@@ -50,6 +51,9 @@ __all__ = [
     "tornado",
     "who_sets_off_whom",
 ]
+
+for _name in __all__:
+    globals()[_name] = answering(globals()[_name], __name__, _name)
 
 
 def _missing(name: str) -> NoReturn:

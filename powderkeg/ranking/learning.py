@@ -21,7 +21,7 @@ from powderkeg.events.table import EventTable, must_be_table
 from powderkeg.ranking.causes import because
 from powderkeg.ranking.scoring import RankScores, scored
 from powderkeg.ranking.shelving import Book, shelve
-from powderkeg.showing import progress_shown
+from powderkeg.showing import ShowsItself, progress_shown
 
 LOOKS_BACK = Limits(dyad=100_000, list=400, anybody=2_000, partners=60, theirs=40)
 LEARNS_BACK = LOOKS_BACK._replace(dyad=3_000)
@@ -44,7 +44,7 @@ class Weights:
 
 
 @dataclass(frozen=True, repr=False)
-class Ranking:
+class Ranking(ShowsItself):
     """What was learnt from the events before `until`.
 
     log_chance  mean logarithm of the chance that the last rounds gave to what came, by round

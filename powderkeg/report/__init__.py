@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind, when_first
+from powderkeg.calls import answering
 from powderkeg.errors import no_attribute
 from powderkeg.report.results import MOST_LISTED, Results, gather, summary
 from powderkeg.wording import amid, in_years, percent
@@ -218,6 +219,10 @@ def _template() -> Template:
         "–" if value is None else percent(value) if form == "share" else figures_of(value)
     )
     return world.get_template("page.html")
+
+
+for _name in ("figures", "gather", "page", "summary", "write"):
+    globals()[_name] = answering(globals()[_name], __name__, _name)
 
 
 def _missing(name: str) -> NoReturn:

@@ -72,7 +72,7 @@ from powderkeg.scenario.language import (
 from powderkeg.scenario.leaders import countries
 from powderkeg.scenario.shares import LEAST_BUILD_UP, AnswersKind, BuildUp, HalfLives
 from powderkeg.scenario.showing import REPORTING, Reporting
-from powderkeg.showing import as_html
+from powderkeg.showing import ShowsItself
 from powderkeg.wording import counted
 
 VERSION: Final = Version(1)
@@ -481,7 +481,7 @@ def _standoffs(standoffs: Standoffs, reader: Reader, path: str) -> Iterator[Slip
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scenario:
+class Scenario(ShowsItself):
     """A conflict system as data."""
 
     powderkeg: int = declare(VERSION, "The version of this format; the first line of every file.")
@@ -535,9 +535,6 @@ class Scenario:
     def __repr__(self) -> str:
         parts = (("actor", self.actors), ("act", self.acts), ("move", self.moves), ("mechanism", self.mechanisms))
         return f"Scenario({self.name}: {', '.join(counted(len(section), what) for what, section in parts)})"
-
-    def _repr_html_(self) -> str:
-        return as_html(self)
 
     lines: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     """On which line of its file each key path stood; no part of what the scenario says."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from powderkeg.errors import Fault, ScenarioError, UsageError
+from powderkeg.errors import Fault, ScenarioError, UsageError, as_found
 from powderkeg.reading import (
     BROKEN,
     ByName,
@@ -49,9 +49,8 @@ def edit(scenario: Given, changes: Mapping[str, Any]) -> Scenario:
     scenario = scenario_of(scenario)
     given: object = changes
     if not isinstance(given, Mapping):
-        found = f"{type(changes).__name__}: {str(changes)[:60]}"
         expected = "a mapping such as {'mechanisms.retaliation.answers': 0.5}"
-        raise UsageError(Fault.at("changes", found, expected))
+        raise UsageError(Fault.at("changes", as_found(given), expected))
     places = {place.path: place for place in SCENARIO.places(scenario)}
     changes = {_full(str(path), places): value for path, value in changes.items()}
     reader = Reader()

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from powderkeg.errors import Fault, ScenarioError, UsageError, must_be, nearest_name
+from powderkeg.errors import Fault, ScenarioError, UsageError, as_found, must_be, nearest_name
 from powderkeg.reading import (
     BROKEN,
     Node,
@@ -84,7 +84,7 @@ def scenario_of(given: object) -> Scenario:
 
 
 def _no_scenario(given: object, expected: str) -> UsageError:
-    return UsageError(Fault.at("scenario", f"{type(given).__name__}: {str(given)[:60]}", expected))
+    return UsageError(Fault.at("scenario", as_found(given), expected))
 
 
 Given = str | Path | Scenario

@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from powderkeg.errors import EventError, Fault, UsageError, must_be
+from powderkeg.errors import EventError, Fault, UsageError, as_found, must_be
 from powderkeg.events.codes import TONES, entries
 from powderkeg.events.store import write_events, write_slices
 from powderkeg.events.table import EventTable
@@ -235,7 +235,7 @@ def _reports(texts: Any, day: dt.date | None, mapping: Mapping[str, str] | None)
             elif isinstance(one, str):
                 yield replace(_of_string(one, number, day), share=number / many if many else 0.0)
             else:
-                found = f"text {number}: a {type(one).__name__}"
+                found = f"text {number}: {as_found(one)}"
                 raise UsageError(Fault.at("texts", found, "texts, or `Path` objects of files"))
 
 

@@ -25,6 +25,8 @@ import polars as pl
 from powderkeg.errors import EventError, Fault, must_be, nearest_name
 from powderkeg.events.codes import entries, to_plover
 from powderkeg.events.table import EventTable
+from powderkeg.showing import ShowsItself, as_html
+from powderkeg.wording import counted
 
 OLDER = {
     "DEMAND": "REQUEST", "DISAPPROVE": "ACCUSE", "INVESTIGATE": "ACCUSE", "FIGHT": "ASSAULT", "YIELD": "RETREAT",
@@ -64,7 +66,7 @@ class Gold:
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(ShowsItself):
     """How well a coder did.
 
     level      "two digits of CAMEO" or "types of PLOVER"
@@ -84,6 +86,13 @@ class Score:
     confusion: list[dict[str, Any]]
     macro: Mapping[str, float]
     accuracy: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{name} {self.events[name]:.2f}" for name in ("precision", "recall", "f1"))
+        return f"Score({counted(self.sentences, 'sentence')}, {self.level}: {found})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, pl.DataFrame(self.by_type, infer_schema_length=None))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""

@@ -39,7 +39,7 @@ from powderkeg.errors import Fault, ModelError, UsageError, warn
 from powderkeg.model import Model
 from powderkeg.model import compile as compile_scenario
 from powderkeg.scenario import Given, digest
-from powderkeg.showing import progress_shown
+from powderkeg.showing import ShowsItself, as_html, progress_shown
 from powderkeg.simulate import EVENT_LIMIT, TRIAL, blame
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.jobs import days_of
@@ -80,7 +80,7 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Rare:
+class Rare(ShowsItself):
     """How likely it is that the last level is reached within the window.
 
     probability     mean over the repetitions; None where no copy ever reached it: then `less_than` holds
@@ -127,6 +127,12 @@ class Rare:
     def gain(self) -> float | None:
         """How many times as much work plain runs would take."""
         return None if self.plain_work is None else self.plain_work / self.work
+
+    def __repr__(self) -> str:
+        return f"Rare({self})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, pl.DataFrame([rung.__dict__ for rung in self.rungs], infer_schema_length=None))
 
     def __str__(self) -> str:
         within = f"within {plain(self.days / YEAR)} years"

@@ -27,8 +27,9 @@ from powderkeg.errors import warn
 from powderkeg.events.table import EventTable
 from powderkeg.model import Model
 from powderkeg.scenario import Scenario, digest
-from powderkeg.showing import Plotted
+from powderkeg.showing import Plotted, as_html
 from powderkeg.simulate import Runs
+from powderkeg.wording import counted
 
 RESTS_ON = (
     "What a replay rests on: the model, its numbers, and how chance is shared between the two worlds. An act that is "
@@ -128,6 +129,13 @@ class Replay(Plotted):
     fitted: tuple[str, ...] = ()
     stopped_under: int = 0
     aside: int = 0
+
+    def __repr__(self) -> str:
+        since, replays = self.day(self.turn), counted(self.replicates, "replay")
+        return f"Replay({self.scenario.name}: {self.without.title} from {since}, {replays}, seed {self.seed})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.outcome_table())
 
     def day(self, time: float) -> date:
         """The calendar day of a day of the scenario."""

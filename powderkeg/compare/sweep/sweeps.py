@@ -34,7 +34,7 @@ from powderkeg.model import compile as compile_scenario
 from powderkeg.model.register import Register
 from powderkeg.reading.stored import ListShape, NumberShape, RecordShape, TextShape, maybe
 from powderkeg.scenario import Given, Scenario, digest, edit, paths, scenario_of
-from powderkeg.showing import Plotted, progress_shown
+from powderkeg.showing import Plotted, as_html, progress_shown
 from powderkeg.simulate import Runs, simulate
 from powderkeg.simulate.checkpoints import JobFolder
 from powderkeg.simulate.jobs import days_of
@@ -43,6 +43,7 @@ from powderkeg.simulate.memory import Budget, budget
 from powderkeg.simulate.pieces import made_in_order
 from powderkeg.simulate.plans import JobPlan, plan_of
 from powderkeg.units import YEAR, spoken_rate
+from powderkeg.wording import counted
 
 _SAID, _FOUND = maybe(TextShape()), maybe(NumberShape())
 ROWS = ListShape(
@@ -93,6 +94,15 @@ class Sweep(Plotted):
     days: float
     replicates: int
     table: pl.DataFrame
+
+    def __repr__(self) -> str:
+        points = counted(self.table["point"].n_unique(), "point")
+        over = ", ".join(one.path for one in self.axes)
+        each = f"{counted(self.replicates, 'run')} each, seed {self.seed}"
+        return f"Sweep({self.scenario.name}: {points} over {over}, {each})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.spoken()[0].drop("point"))
 
     @property
     def outcomes(self) -> list[str]:
@@ -460,6 +470,13 @@ class Sensitivity(Plotted):
     replicates: int
     points: int
     table: pl.DataFrame
+
+    def __repr__(self) -> str:
+        tried = f"{counted(self.points, 'point')}, {counted(self.replicates, 'run')} each, seed {self.seed}"
+        return f"Sensitivity({self.scenario.name}: {self.method}, {tried})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.table)
 
     @property
     def outcomes(self) -> list[str]:

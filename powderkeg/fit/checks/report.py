@@ -25,7 +25,7 @@ from powderkeg.fit.maximum.newton import in_one_thread
 from powderkeg.fit.maximum.posterior_rates import can_be_simulated
 from powderkeg.showing import Plotted, progress_shown
 from powderkeg.simulate.memory import budget
-from powderkeg.wording import bracketed, plain, signed
+from powderkeg.wording import bracketed, counted, plain, signed
 
 if TYPE_CHECKING:
     from powderkeg.fit.result import Fit
@@ -50,6 +50,11 @@ class Checks(Plotted):
     held_out: HeldOut | None
     recovery: Recovery | None
     unknown_days: str = ""
+
+    def __repr__(self) -> str:
+        made = len(self.tests) + len(self.checks)
+        beside = counted(self.predictive.replicates, "history", "histories")
+        return f"Checks({len(self.failed)} of {made} fail at 5 %, {beside}; print summary() to read them)"
 
     @property
     def tests(self) -> tuple[Test, ...]:
