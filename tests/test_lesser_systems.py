@@ -19,6 +19,8 @@ for name in ("sched_getaffinity", "fork", "forkpty", "getuid", "geteuid", "getgi
              "mkfifo", "statvfs", "getpgid", "setsid", "nice"):
     if hasattr(os, name):
         delattr(os, name)
+if hasattr(os, "process_cpu_count"):  # counts by what is lacking now, elsewhere all
+    os.process_cpu_count = os.cpu_count
 for name in ("SIGALRM", "SIGPIPE", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2", "setitimer", "alarm", "pthread_kill"):
     if hasattr(signal, name):
         delattr(signal, name)
