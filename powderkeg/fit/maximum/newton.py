@@ -40,7 +40,8 @@ def _one_thread() -> Callable[[], AbstractContextManager[Any]]:
 one_thread = _one_thread()
 """Matrices of a hundred rows are slower on several threads, several times so where other work keeps the cores busy."""
 
-Given, Answer = ParamSpec("Given"), TypeVar("Answer")
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 
 
 def in_one_thread(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
