@@ -83,7 +83,7 @@ def test_what_rests_on_a_thin_fit_is_drawn_from_the_likelihood_when_asked(tmp_pa
         assert np.quantile(drawn, [0.05, 0.95]) == pytest.approx(truth.ppf([0.05, 0.95]), rel=0.08)
     normal = np.array([values[path] for values in Joint.of(few()).draw(800, 1)])
     assert np.quantile(normal, 0.05) < 0.75 * truth.ppf(0.05) and np.quantile(normal, 0.95) < 0.88 * truth.ppf(0.95)
-    numbers, together = drawn_sets(pk.compile(fit.scenario), 40, 1, again)
+    numbers, together, _ = drawn_sets(pk.compile(fit.scenario), 40, 1, again)
     assert together == (path,)
     assert {values[path] for values in numbers} <= set(law.draws[:, 0].tolist())  # type: ignore[index]
     assert pk.attribute(fit, forests=20, draws=5).parameters == "fitted"
@@ -185,6 +185,6 @@ def test_draws_where_actors_vary_go_with_the_fit() -> None:
     assert law.draws is not None and set(law.paths) <= set(fit.drawn.paths)
     rates = np.array([row["moves.strikes.rate"] for row in law.draw(400, 1)])
     assert rates.mean() == pytest.approx(fit.parameters["moves.strikes.rate"].estimate, rel=0.05) and rates.std() > 0
-    numbers, together = drawn_sets(pk.compile(fit.scenario), 10, 1, law)
+    numbers, together, _ = drawn_sets(pk.compile(fit.scenario), 10, 1, law)
     assert "moves.strikes.rate" in together and len(numbers) == 10
     assert pk.attribute(fit, forests=20, draws=5).parameters == "fitted"

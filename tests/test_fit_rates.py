@@ -265,7 +265,7 @@ def test_draws_within_a_fits_errors_move_every_pairs_rate() -> None:
     fit = pk.fit(loads(RIVALS), rivals(3, 0.8), actors="vary", background="constant", fix=HELD, test_mechanisms=False)
     joint, model = Joint.of(fit), pk.compile(fit.scenario)
     assert joint.among({p.path: p.value for p in model.parameters}).paths == joint.paths
-    sets, together = drawn_sets(model, 400, 1, joint)
+    sets, together, _ = drawn_sets(model, 400, 1, joint)
     assert sum(path.startswith("moves.threats.times.") for path in together) == 20
     n = model.n_acts
     told = np.log(model.system.rate[:n])
