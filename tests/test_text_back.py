@@ -100,3 +100,18 @@ def test_a_bloc_is_who_is_named_behind_it() -> None:
     assert {one[0] for one in told("The regional bloc, ECOWAS, warned Niger of sanctions.")} == {
         "Economic Community of West African States"
     }
+
+
+def test_the_group_is_the_armed_group_named_before_and_no_person() -> None:
+    assert ("Hezbollah", "19", "Israel") in told("France condemned Hezbollah. The group attacked Israel.")
+    text = "Hezbollah left. Ratko Mladic was blamed. The militia attacked Israel."
+    assert {one[0] for one in told(text)} == {"Hezbollah"}
+
+
+def test_an_army_that_is_only_supposed_to_be_a_countrys_does_nothing_to_it() -> None:
+    """The text is about Lebanon; the air force that bombs Lebanon is another's."""
+    text = (
+        "Lebanon buried its dead. Lebanon mourned. In Lebanon schools closed. The air force bombed Lebanon on Friday."
+    )
+    assert "19" not in {one[1] for one in told(text, 0.0)}
+    assert ("Military (Israel)", "19", "Lebanon") in told("Israel's air force bombed Lebanon on Friday.")

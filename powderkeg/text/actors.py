@@ -45,6 +45,8 @@ ARMED = frozenset({"police", "army", "military", "rebel", "navy", "militia", "gu
 ARMED_KINDS = frozenset({"REB", "UAF"})
 OWN = frozenset({"his", "her", "its", "their", "our"})
 OF_A_GROUP, SPEAKS_FOR = frozenset({"their", "its"}), ("Head of Government", "Government Official")
+GROUP = frozenset({"group", "organisation", "organization"})
+"""What an armed group is called that was named before."""
 NAMED_BEHIND = frozenset({"IGO", "NGO", "PKO", "REB", "UAF", "CRM"})
 AT_HOME = frozenset({"REB", "UAF", "CRM"})
 NUMBERS = frozenset({"dozens", "scores", "hundreds", "thousands", "millions", "tens", "number", "majority", "handful",
@@ -233,6 +235,9 @@ class Mentions:
         agent = self._agent(token)
         if agent is None and token.dep in ("nummod", "det", "quantmod"):
             return None
+        if agent is None and token.lower in GROUP and self.around.groups and self._is_bare(token):
+            start, end = self.edges(token, [])
+            return self._mention(token, start, end, self.around.groups[0], None, 0.75)
         counted = _counted(token)
         if counted is not None and (whole := self.at(counted)) is not None:
             return replace(whole, at=token.i)
@@ -264,6 +269,11 @@ class Mentions:
             sure = 0.8 if role else NAMED + 0.15
             return Mention(token.i, start, end, name, self.sentence.whole[start:end], "", kind, kind, sure)
         return None
+
+    def _is_bare(self, token: Word) -> bool:
+        """Whether a noun has nothing but "the" beside it."""
+        plain = [one for one in token.children if one.dep in (*MODIFIERS, "prep", "acl", "relcl")]
+        return bool(plain) and all(one.lower in ("the", "this") for one in plain)
 
     def _whose_place(self, token: Word) -> Mention | None:
         """Of a place those who live or stand there: "Muslim homes", "a rebel stronghold", "a crowded mosque"."""

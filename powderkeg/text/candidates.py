@@ -29,6 +29,7 @@ ACCUSES = "11"
 TOLD, ACCUSED = frozenset({"to", "with", "before"}), frozenset({"about", "against", "of", "over"})
 MOST_SIDES, MOST_GROUPS = 3, 6
 SIDES, ALL_OF_THEM = frozenset({"side", "party", "neighbour", "neighbor"}), frozenset({"both", "two", "all", "the"})
+SUPPOSED, OF_THE_STATE = 0.8, frozenset({"GOV", "MIL", "COP"})
 JUDGING, POINTING = ("05", "11"), frozenset({"the", "this", "that", "these", "those"})
 DEEDS = frozenset({"move", "attack", "strike", "raid", "step", "decision", "act", "action", "measure", "operation",
                    "assault", "bombing", "shelling", "offensive", "killing", "arrest", "ban", "incursion", "plan",
@@ -292,9 +293,14 @@ def _with(reading: ActReading) -> bool:
 
 
 def apart(source: Mention, target: Mention) -> bool:
-    """Whether two mentions are two actors, and not an actor and a part of its own name."""
+    """Whether two mentions are two actors, and not an actor and a part of its own name.
+
+    An army that is a country's only because the text is about it does nothing to that country: it is another's.
+    """
+    supposed = bool(source.kind) and source.sure <= SUPPOSED and not target.kind and target.country == source.country
     return (
-        source.name != target.name
+        not (supposed and source.kind in OF_THE_STATE and target.country)
+        and source.name != target.name
         and not (source.start <= target.start and target.end <= source.end)
         and not (target.start <= source.start and source.end <= target.end)
     )

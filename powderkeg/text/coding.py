@@ -124,7 +124,7 @@ def remember(around: Surroundings, cast: Mentions, found: list[Coded]) -> None:
     around.told([(one.source, one.target, one.code) for one in sure])
     # The group that is named first, mostly as the one who acts, comes to stand before the others.
     for entity, _, _ in reversed(list(cast.known.values())):
-        if entity.kind in ARMED_KINDS:
+        if entity.kind in ARMED_KINDS and not entity.person:
             around.groups.insert(0, entity)
             del around.groups[MOST_GROUPS:]
 

@@ -34,7 +34,8 @@ class Entity:
     name     as it is written in an event table
     country  ISO 3166 code, or "" for organisations of several countries
     kind     one of KINDS, "" for a country as such
-    leader   a person, whose name is a country's from one day to another
+    title    office of a leader, whose name is a country's from one day to another
+    person   whether it is somebody who is no head of state or government
     """
 
     name: str
@@ -44,6 +45,7 @@ class Entity:
     title: str = ""
     first: date | None = None
     last: date | None = None
+    person: bool = False
 
     def holds(self, day: date | None) -> bool:
         """Whether the name stands for this on a day; without a day always."""
@@ -112,7 +114,7 @@ def gazetteer(own: tuple[str, ...] = ()) -> Gazetteer:
             book.add(text, group)
     for row in _rows("persons.csv"):
         land = codes.get(row["country"], row["country"])
-        person = Entity(officials.get(row["country"], row["name"]), land, row["kind"], land + row["kind"])
+        person = Entity(officials.get(row["country"], row["name"]), land, row["kind"], land + row["kind"], person=True)
         for text in (row["name"], *(one for one in row["also"].split("|") if one)):
             book.add(text, person)
             if " " not in text:
