@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from powderkeg.cli.app import main
 from powderkeg.errors import EventError, UsageError
 from powderkeg.model import compile
-from powderkeg.scenario import loads
-from powderkeg.score import load_record, read_table, record, record_names
+from powderkeg.scenario import load, loads
+from powderkeg.score import load_record, own_record, read_table, record, record_names
 from powderkeg.score.definition import Line, Selection, Window
 from powderkeg.score.lines import sampling, values
 
@@ -400,3 +401,23 @@ def test_lines_say_what_the_scenario_knew_of_them() -> None:
     text = resources.files("powderkeg").joinpath("scenarios/north-kosovo.yaml").read_text(encoding="utf-8")
     other = record(loads(text.replace("name: north-kosovo", "name: mine", 1)), against="north-kosovo", replicates=5)
     assert {line.used for line in other.lines} == {""} and "no test" not in other.verdict
+
+
+@pytest.mark.parametrize("name", ["north-kosovo", "jonglei"])
+def test_another_scenario_of_a_records_name_is_not_held_against_it(name: str) -> None:
+    """One has marks that name actors, the other only openers."""
+    other = TWO_SIDES.replace("name: two-sides", f"name: {name}")
+    assert own_record(compile(load(name))) == name
+    assert own_record(compile(loads(other))) is None
+    assert own_record(compile(loads(TWO_SIDES))) is None
+
+
+def test_a_run_of_a_draft_that_bears_a_records_name_ends_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "north-kosovo.yaml"
+    file.write_text(TWO_SIDES.replace("name: two-sides", "name: north-kosovo"))
+    with pytest.raises(SystemExit) as left:
+        main(["run", str(file), "--replicates", "20", "--out", str(tmp_path / "out")])
+    assert left.value.code == 0
+    assert "agree with the record" not in capsys.readouterr().out

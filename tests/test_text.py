@@ -695,6 +695,16 @@ def test_a_table_whose_day_stands_in_a_column_named_when_is_dated(tmp_path: Path
     assert "mapping={'date': 'COLUMN'}" in str(without_day("a.csv", [2]))
 
 
+def test_the_day_that_is_given_is_for_rows_that_say_none(tmp_path: Path) -> None:
+    """A row with a day that cannot be read was taken for one of the day that is given, in silence."""
+    body = "The police arrested protesters downtown."
+    (tmp_path / "a.csv").write_text(f"date,text\n2021-13-45,{body}\n,{body}\n2021-03-04,{body}\n", encoding="utf-8")
+    odd, without, dated = reports([tmp_path / "a.csv"], date(2022, 1, 1))
+    assert odd.fault == "bad date '2021-13-45'"
+    assert (without.day, without.fault) == (date(2022, 1, 1), "")
+    assert (dated.day, dated.fault) == (date(2021, 3, 4), "")
+
+
 @pytest.mark.parametrize(
     ("sentence", "source"),
     [

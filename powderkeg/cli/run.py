@@ -263,10 +263,10 @@ def forms_of(figures: str | None) -> tuple[str, ...]:
 
 
 def record_lines(model: Model, replicates: int, seed: int, workers: int | None) -> list[dict[str, Any]] | None:
-    """The model held against the built-in record of its scenario's name; None if there is none."""
-    from powderkeg.score import record, record_names
+    """The model held against the built-in record of its scenario; None if there is none."""
+    from powderkeg.score import own_record, record
 
-    if model.scenario is None or model.scenario.name not in record_names():
+    if own_record(model) is None:
         return None
     found = record(model, replicates=min(replicates, RECORD_HISTORIES), seed=seed, workers=workers)
     return [asdict(line) for line in found.lines]

@@ -259,6 +259,25 @@ def _model(scenario: str | Path | Scenario | Model) -> Model:
     return compile_scenario(scenario if isinstance(scenario, Scenario) else load(scenario))
 
 
+def own_record(model: Model) -> str | None:
+    """Name of the built-in record that a scenario is held against without being asked for; None where there is none.
+
+    That of the scenario's name, if it knows whom the record speaks of: another scenario may bear the same name.
+    """
+    name = "" if model.scenario is None else model.scenario.name
+    if name not in names():
+        return None
+    definition, _ = load_record(name)
+    try:
+        mark_masks(model, definition.marks)
+    except UsageError:
+        return None
+    chosen = (part for line in definition.lines.values() for part in (line.rate, line.share, line.of))
+    openers = {opener for selection in chosen if selection is not None for opener in selection.opener}
+    actors = set() if model.scenario is None else set(model.scenario.actors)
+    return name if not openers or openers & actors else None
+
+
 def _name_of_record(model: Model, against: str | Path | None, table: str | Path | None) -> str | Path:
     if against is not None:
         return against

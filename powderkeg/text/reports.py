@@ -241,7 +241,7 @@ def _of_table(path: Path, day: date | None, wanted: Mapping[str, str], given: bo
         if isinstance(written, date):
             own = date(written.year, written.month, written.day)
         fault = "" if text.strip() else "empty"
-        if written not in (None, "") and own is None and day is None:
+        if written not in (None, "") and own is None:  # not `day`, which is for texts that say none
             fault = f"bad date {str(written)!r}"
         sides = None
         if given:

@@ -12,9 +12,9 @@ import numpy as np
 
 from powderkeg.model import Model
 from powderkeg.model.deaths import laws_of
-from powderkeg.score.definition import Line, Selection, load_record, names
+from powderkeg.score.definition import Line, Selection, load_record
 from powderkeg.score.lines import PER, sampling, spelt_out
-from powderkeg.score.record import TUNED, mark_masks, used_of
+from powderkeg.score.record import TUNED, mark_masks, own_record, used_of
 from powderkeg.score.table import read_table
 
 
@@ -22,9 +22,10 @@ def record_of(model: Model) -> dict[str, Any]:
     """days: length of the record; marks: channels by mark; lines: see `_line`."""
     scenario = model.scenario
     assert scenario is not None
-    if scenario.name not in names():
+    name = own_record(model)
+    if name is None:
         return {"days": 0.0, "marks": [], "lines": []}
-    definition, place = load_record(scenario.name)
+    definition, place = load_record(name)
     recorded, window = read_table(place, definition.marks, definition.window)
     if window.from_ != scenario.start:
         return {"days": 0.0, "marks": [], "lines": []}
