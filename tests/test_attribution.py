@@ -16,7 +16,7 @@ from scipy import stats
 import powderkeg as pk
 from powderkeg.attribute.family import _number, best_tree
 from powderkeg.attribute.result import Attribution
-from powderkeg.engine.branching.parents import Feeds, feed_slots
+from powderkeg.engine.branching.parents import Kernels, feed_slots, lag_links
 from powderkeg.engine.likelihood.day_steps import later_share, same_day
 from powderkeg.errors import PowderkegError
 from powderkeg.events.table import EventTable
@@ -348,8 +348,29 @@ def slower(a: Attribution) -> Attribution:
     """The planted error of decay that is forgotten on days with acts: old mass fades twenty times too slowly."""
     c = a.causes
     kernels = c.kernels._replace(decay=0.05 * c.kernels.decay)
-    feeds = Feeds(*feed_slots(kernels, c.time, c.channel, c.acts))
+    feeds = feed_slots(kernels, c.time, c.channel, c.acts)
     return replace(a, causes=replace(c, kernels=kernels, feeds=feeds), _cache={})
+
+
+def test_links_are_more_than_there_was_room_for_at_first() -> None:
+    """80 acts of one channel, each of which answers all before it: 3,160 links, against the formula."""
+    n, decay, weight = 80, 0.01, 0.3
+    one = np.zeros(1, np.int64)
+    kernels = Kernels(
+        np.array([0, 1]), one, np.array([0.5]), one, np.array([0, 1]), np.array([decay]), np.array([weight]), 0.0
+    )
+    time, acts, none = np.sort(np.random.default_rng(3).uniform(0.0, 90.0, n)), np.ones(n), np.zeros(n, np.int64)
+    feeds = feed_slots(kernels, time, none, acts)
+    assert feeds.start.tolist() == [0, n]
+    assert feeds.cell.tolist() == list(range(n))
+    left = np.exp(-decay * np.subtract.outer(time, time))
+    np.testing.assert_allclose(feeds.level[:, 0], 0.5 * np.tril(left).sum(axis=1), rtol=1e-12)
+    start, parent, share = lag_links(np.arange(n), none, acts, feeds, kernels, time, 0.0)
+    assert np.diff(start).tolist() == list(range(n))
+    for i in range(1, n):
+        links = slice(start[i], start[i + 1])
+        assert parent[links].tolist() == list(range(i - 1, -1, -1))
+        np.testing.assert_allclose(share[links], left[i, i - 1 :: -1] / left[i, :i].sum(), rtol=1e-12)
 
 
 def limit(n: int) -> float:

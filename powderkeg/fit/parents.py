@@ -143,15 +143,7 @@ class Causes:
         for number in range(first, first + count):
             key = root_key(base ^ (number + 1))
             parent, mechanism, order = draw_forest(
-                key,
-                self.law,
-                self.kernels,
-                self.feeds,
-                self.entry_slot,
-                self.time,
-                self.acts,
-                self.root_kind,
-                act_start,
+                key, self.law, self.kernels, self.feeds, self.entry_slot, self.time, self.root_kind, act_start
             )
             if len(self.whole):
                 mechanism = np.where(mechanism >= 0, self.whole[np.maximum(mechanism, 0)], mechanism)
@@ -220,7 +212,7 @@ def find_causes(climber: Climber, vector: Floats) -> Causes:
         ),
         law=_law(rates, cells, at.astype(np.int64), known),
         kernels=kernels,
-        feeds=Feeds(*feed_slots(kernels, time, cells.channel, acts)),
+        feeds=feed_slots(kernels, time, cells.channel, acts),
         whole=whole,
     )  # fmt: skip
 

@@ -9,10 +9,11 @@ Source: Wilson (1996), STOC 28, 296-303.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.branching.parents import Feeds, Kernels, Law, kernel_at, last_feed
-from powderkeg.engine.compiled import allocating_loop, inner
+from powderkeg.engine.compiled import inner, loop
 from powderkeg.engine.draws import draw
 
 ROOT = -1
@@ -71,7 +72,6 @@ def draw_parent(f: Feeds, k: Kernels, cell_time: Floats, s: int, t: float, u: fl
     return int(f.cell[low])
 
 
-@allocating_loop
 def draw_forest(
     key: np.uint64,
     law: Law,
@@ -79,7 +79,6 @@ def draw_forest(
     f: Feeds,
     entry_slot: Ints,
     cell_time: Floats,
-    cell_acts: Floats,
     root_kind: Ints,
     act_start: Ints,
 ) -> tuple[Ints, Ints, Ints]:
@@ -90,33 +89,37 @@ def draw_forest(
     act_start  (cells + 1,)
     returns    parent (acts,), -1 for a root; mechanism (acts,) or the root's kind; order (acts,), parents first
     """
-    # Unpacked once: wherever a loop takes a part of a tuple it is counted anew.
+    n_acts = int(act_start[-1])
+    acts_before = np.concatenate([[0], np.cumsum(law.row_acts)])
+    most = int(np.diff(acts_before[law.bundle_row]).max(initial=1))
+    parent, kind, order = np.full(n_acts, ROOT), np.empty(n_acts, np.int64), np.empty(n_acts, np.int64)
+    _draw(
+        key, law, k, f, entry_slot, cell_time, root_kind, act_start, parent, kind, order, np.arange(n_acts),
+        np.empty((6, most + 1), np.int64), np.zeros(most, np.bool_), np.zeros(len(cell_time), np.int64),
+    )  # fmt: skip
+    return parent, kind, order
+
+
+@loop
+def _draw(
+    key: np.uint64, law: Law, k: Kernels, f: Feeds, entry_slot: Ints, cell_time: Floats, root_kind: Ints,
+    act_start: Ints, parent: Ints, kind: Ints, order: Ints, label: Ints, room: Ints, settled: NDArray[np.bool_],
+    taken: Ints,
+) -> None:  # fmt: skip
+    """Write one forest.
+
+    label    (acts,) which act stands where in its cell
+    room     (6, most acts of a bundle + 1) and settled: what is known of the acts of a bundle
+    taken    (cells,) acts that had their turn
+    """
     group_cell, group_bundle = law.group_cell, law.group_bundle
     bundle_row, bundle_weight = law.bundle_row, law.bundle_weight
     row_cell, row_acts, row_ground = law.row_cell, law.row_acts, law.row_ground
     part_start, part_entry, part_share = law.part_start, law.part_entry, law.part_share
     near_start, near_row, near_mechanism, near_share = law.near_start, law.near_row, law.near_mechanism, law.near_share
-    n_acts = act_start[-1]
-    parent = np.empty(n_acts, np.int64)
-    kind = np.empty(n_acts, np.int64)
-    order = np.empty(n_acts, np.int64)
-    label = np.empty(n_acts, np.int64)
-    for i in range(n_acts):
-        parent[i], label[i] = ROOT, i
-    most = 1
-    for b in range(len(bundle_row) - 1):
-        size = 0
-        for r in range(bundle_row[b], bundle_row[b + 1]):
-            size += row_acts[r]
-        most = max(most, size)
-    row_of = np.empty(most, np.int64)
-    name = np.empty(most, np.int64)
-    into = np.empty(most, np.int64)  # >= 0: local act; -1: root; -2 - e: earlier, by entry e
-    into_kind = np.empty(most, np.int64)
-    settled = np.zeros(most, np.bool_)
-    path = np.empty(most, np.int64)
-    first_of = np.empty(most + 1, np.int64)
-    taken = np.zeros(len(cell_time), np.int64)
+    row_of, name, path, first_of = room[0], room[1], room[2], room[3]
+    into = room[4]  # >= 0: local act; -1: root; -2 - e: earlier, by entry e
+    into_kind = room[5]
     count = np.uint64(0)
     one = np.uint64(1)
     done = 0
@@ -211,14 +214,17 @@ def draw_forest(
                     count += one
                     parent[me] = here + int(pick * (act_start[one_cell + 1] - here))
                     kind[me] = k.slot_mechanism[s]
-    return parent, kind, order
 
 
-@allocating_loop
 def descendants(parent: Ints) -> Ints:
     """(N,) acts that descend from each act, itself not counted; parents stand before their children."""
     below = np.zeros(len(parent), np.int64)
+    _count_below(parent, below)
+    return below
+
+
+@loop
+def _count_below(parent: Ints, below: Ints) -> None:
     for i in range(len(parent) - 1, -1, -1):
         if parent[i] >= 0:
             below[parent[i]] += below[i] + 1
-    return below

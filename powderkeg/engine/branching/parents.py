@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats, Ints
-from powderkeg.engine.compiled import allocating_inner, allocating_loop, inner
+from powderkeg.engine.compiled import inner, loop
 
 SWEEPS = 2_000
 CLOSE = 1e-14
@@ -88,25 +88,28 @@ class Kernels(NamedTuple):
     shift: float
 
 
-@allocating_loop
 def feed_slots(k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Floats) -> Feeds:
     """What raised each slot, and to which level."""
-    n_slots = len(k.slot_mechanism)
-    start = np.zeros(n_slots + 1, np.int64)
-    for c in cell_channel:
-        for o in range(k.out_start[c], k.out_start[c + 1]):
-            start[k.out_slot[o] + 1] += 1
-    for s in range(n_slots):
-        start[s + 1] += start[s]
-    widest = 1
-    for m in range(len(k.start) - 1):
-        widest = max(widest, k.start[m + 1] - k.start[m])
-    cell = np.empty(start[-1], np.int64)
-    mass = np.empty(start[-1])
-    level = np.zeros((start[-1], widest))
-    filled = np.empty(n_slots, np.int64)
-    for s in range(n_slots):
-        filled[s] = start[s]
+    cells = np.bincount(cell_channel, minlength=len(k.out_start) - 1)
+    start = np.zeros(len(k.slot_mechanism) + 1, np.int64)
+    np.add.at(start, k.out_slot + 1, np.repeat(cells, np.diff(k.out_start)))
+    start = np.cumsum(start)
+    fed = Feeds(start, np.empty(start[-1], np.int64), np.empty(start[-1]), np.zeros((start[-1], _widest(k))))
+    _fill(k, cell_time, cell_channel, cell_acts, fed, start[:-1].copy())
+    return fed
+
+
+def _widest(k: Kernels) -> int:
+    """Components of the mechanism that has most."""
+    return int(np.diff(k.start).max(initial=1))
+
+
+@loop
+def _fill(
+    k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Floats, fed: Feeds, filled: Ints
+) -> None:  # fmt: skip
+    """Write the feeds; `filled` says where the next one of each slot goes."""
+    start, cell, mass, level = fed.start, fed.cell, fed.mass, fed.level
     for i in range(len(cell_time)):
         c = cell_channel[i]
         for o in range(k.out_start[c], k.out_start[c + 1]):
@@ -122,7 +125,6 @@ def feed_slots(k: Kernels, cell_time: Floats, cell_channel: Ints, cell_acts: Flo
                     gap = cell_time[i] - cell_time[cell[at - 1]]
                     level[at, h] += level[at - 1, h] * np.exp(-k.decay[j] * gap)
             filled[s] += 1
-    return Feeds(start, cell, mass, level)
 
 
 @inner
@@ -147,16 +149,6 @@ def kernel_at(weight: Floats, decay: Floats, first: int, end: int, age: float) -
     return given
 
 
-@allocating_inner
-def links_in(room: int, n: int, parent: Ints, share: Floats) -> tuple[Ints, Floats]:
-    """Arrays of another length with the first n links in them."""
-    parents, shares = np.empty(room, np.int64), np.empty(room, np.float64)
-    for i in range(n):
-        parents[i], shares[i] = parent[i], share[i]
-    return parents, shares
-
-
-@allocating_loop
 def lag_links(
     entry_cell: Ints, entry_slot: Ints, entry_count: Floats, f: Feeds, k: Kernels, cell_time: Floats, least: float
 ) -> tuple[Ints, Ints, Floats]:
@@ -167,33 +159,48 @@ def lag_links(
                  entry's sum stays. An entry all of whose links are smaller keeps its largest
     returns      CSR (start, parent cell, share of the entry)
     """
-    room = 1024 + 2 * len(entry_cell)
-    parent = np.empty(room, np.int64)
-    share = np.empty(room, np.float64)
     start = np.zeros(len(entry_cell) + 1, np.int64)
-    n = 0
-    for e in range(len(entry_cell)):
+    room, done = 1024 + 2 * len(entry_cell), 0
+    parent, share = np.empty(room, np.int64), np.empty(room)
+    while True:
+        done = _share_out(done, entry_cell, entry_slot, entry_count, f, k, cell_time, least, start, parent, share)
+        if done == len(entry_cell):
+            break
+        parent, share = np.append(parent, np.empty_like(parent)), np.append(share, np.empty_like(share))
+    return start, parent[: start[-1]].copy(), share[: start[-1]].copy()
+
+
+@loop
+def _share_out(
+    done: int, entry_cell: Ints, entry_slot: Ints, entry_count: Floats, f: Feeds, k: Kernels, cell_time: Floats,
+    least: float, start: Ints, parent: Ints, share: Floats,
+) -> int:  # fmt: skip
+    """Entries from number `done` on; returns the one for which there is no room, or how many there are."""
+    f_start, f_cell, f_mass, f_level = f.start, f.cell, f.mass, f.level
+    k_start, decay, weight, shift = k.start, k.decay, k.weight, k.shift
+    room = len(parent)
+    for e in range(done, len(entry_cell)):
+        n = start[e]
         t = cell_time[entry_cell[e]]
         s = entry_slot[e]
         m = k.slot_mechanism[s]
-        at = last_feed(f.start, f.cell, cell_time, s, t)
+        at = last_feed(f_start, f_cell, cell_time, s, t)
         total = 0.0
-        if at >= f.start[s]:
-            age = t - cell_time[f.cell[at]] - k.shift
-            for j in range(k.start[m], k.start[m + 1]):
-                total += k.weight[j] * f.level[at, j - k.start[m]] * np.exp(-k.decay[j] * age)
+        if at >= f_start[s]:
+            age = t - cell_time[f_cell[at]] - shift
+            for j in range(k_start[m], k_start[m + 1]):
+                total += weight[j] * f_level[at, j - k_start[m]] * np.exp(-decay[j] * age)
         begin = n
         left, kept, most, largest = total, 0.0, 0.0, at
-        while at >= f.start[s] and total > 0.0:
-            age = t - cell_time[f.cell[at]] - k.shift
-            w = kernel_at(k.weight, k.decay, k.start[m], k.start[m + 1], age) * f.mass[at]
+        while at >= f_start[s] and total > 0.0:
+            age = t - cell_time[f_cell[at]] - shift
+            w = kernel_at(weight, decay, k_start[m], k_start[m + 1], age) * f_mass[at]
             if w > most:
                 most, largest = w, at
             if w / total * entry_count[e] > least:
                 if n == room:
-                    room *= 2
-                    parent, share = links_in(room, n, parent, share)
-                parent[n] = f.cell[at]
+                    return e
+                parent[n] = f_cell[at]
                 share[n] = w
                 kept += w
                 n += 1
@@ -201,22 +208,19 @@ def lag_links(
             if left / total * entry_count[e] <= least:
                 break
             at -= 1
-        if n == begin and largest >= f.start[s]:
+        if n == begin and largest >= f_start[s]:
             if n == room:
-                room *= 2
-                parent, share = links_in(room, n, parent, share)
-            parent[n] = f.cell[largest]
+                return e
+            parent[n] = f_cell[largest]
             share[n] = 1.0
             kept = 1.0
             n += 1
         for i in range(begin, n):
             share[i] /= kept
         start[e + 1] = n
-    parent, share = links_in(n, n, parent, share)
-    return start, parent, share
+    return len(entry_cell)
 
 
-@allocating_loop
 def carry(
     law: Law,
     k: Kernels,
@@ -237,24 +241,30 @@ def carry(
 
     Cost: acts * links of the model * K.
     """
-    n_cells, n_categories = len(cell_time), turn.shape[1]
-    n_slots = len(k.slot_mechanism)
-    widest = 1
-    for m in range(len(k.start) - 1):
-        widest = max(widest, k.start[m + 1] - k.start[m])
-    reach = np.zeros((n_slots, widest, n_categories))
-    reach_time = np.zeros(n_slots)
-    share = np.zeros((n_cells, n_categories))
-    most_rows = 1
-    most_entries = 1
-    for g in range(len(law.group_cell) - 1):
-        low, high = law.bundle_row[law.group_bundle[g]], law.bundle_row[law.group_bundle[g + 1]]
-        most_rows = max(most_rows, high - low)
-        most_entries = max(most_entries, law.part_start[high] - law.part_start[low])
-    by_row = np.zeros((most_rows, n_categories))
-    fixed = np.zeros((most_rows, n_categories))
-    mix = np.empty(n_categories)
-    line = np.empty(n_categories)
+    n_categories, n_slots = turn.shape[1], len(k.slot_mechanism)
+    rows = int(np.diff(law.bundle_row[law.group_bundle]).max(initial=1))
+    share = np.zeros((len(cell_time), n_categories))
+    _carry(
+        law, k, entry_slot, cell_time, cell_channel, cell_acts, own, turned, turn,
+        np.zeros((n_slots, _widest(k), n_categories)), np.zeros(n_slots), np.zeros((rows, n_categories)),
+        np.zeros((rows, n_categories)), np.empty(n_categories), np.empty(n_categories), share,
+    )  # fmt: skip
+    return share
+
+
+@loop
+def _carry(
+    law: Law, k: Kernels, entry_slot: Ints, cell_time: Floats, cell_channel: Ints, cell_acts: Floats, own: Ints,
+    turned: NDArray[np.bool_], turn: Ints, reach: Floats, reach_time: Floats, by_row: Floats, fixed: Floats,
+    mix: Floats, line: Floats, share: Floats,
+) -> None:  # fmt: skip
+    """The shares, group by group of equal times.
+
+    reach, reach_time     what each slot's components hold of each category, and as of when
+    by_row, fixed         of the rows of a bundle: what they descend from; the part that comes from earlier times
+    mix, line             one row of such
+    """
+    n_categories = turn.shape[1]
     for g in range(len(law.group_cell) - 1):
         first_cell, last_cell = law.group_cell[g], law.group_cell[g + 1]
         t = cell_time[first_cell]
@@ -334,4 +344,3 @@ def carry(
                     for c in range(n_categories):
                         reach[s, h, c] = fade * reach[s, h, c] + mass * share[i, c]
                 reach_time[s] = t
-    return share

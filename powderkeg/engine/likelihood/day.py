@@ -122,7 +122,7 @@ class DayLinks(NamedTuple):
 
 
 # What a pass has done so far: events read; rows, entries, blocks, echoes written; lines of the calendar, days passed.
-EVENTS, ROWS, ENTRIES, BLOCKS, ECHOES, FLIPS, NEXT_DAY = range(7)
+EVENTS, ROWS, ENTRIES, BLOCKS, ECHOES, FLIPS, NEXT_DAY, DAYS = range(8)
 FINISHED, MORE_ENTRIES, MORE_LINKS = 0, 1, 2
 
 
@@ -293,7 +293,9 @@ def _pass(
     d: Design, k: Fades, day: Ints, channel: Ints, worth: Floats, calendar: PassCalendar | None, slot_channel: Ints,
     f: Facts, past: DayPast, t: Today, links: DayLinks, rows: DayRows, slope_here: Floats, done: Ints,
 ) -> int:  # fmt: skip
-    """Days from event done[EVENTS] on; says what it lacks room for, with everything as it was before that day.
+    """Days from event done[EVENTS] on, to the end of the window at done[DAYS].
+
+    Says what it lacks room for, with everything as it was before that day.
 
     calendar  None where nothing is known beforehand: what it would do is then not compiled
     """
@@ -429,37 +431,54 @@ def _pass(
         forget_day(row_of, today, n_today)
         i = last
     done[EVENTS], done[ROWS], done[ENTRIES], done[BLOCKS], done[ECHOES] = i, n_rows, used, blocks, echoes
+    if lacks == FINISHED:
+        days = done[DAYS]
+        if calendar is not None:
+            pass_days(
+                done[FLIPS], done[NEXT_DAY], days - 1, origin, calendar, d, k, f, past, exposure, exposure_bend
+            )  # fmt: skip
+            if len(calendar.unseen) > 0 and done[NEXT_DAY] < days and calendar.shows_less[days - 1] != 0:
+                feed_unseen(days - 1, calendar.unseen, calendar.foretold, d, k, f, past, exposure, exposure_bend)
+        _expose_rest(
+            days, f.config, group_pair, group_mechanism, group_term, kernel_start, kernel_share, decay, total,
+            total_age, total_day, ground_pair, ground_profile, ground_term, ground_scale, n_shapes, cell_time,
+            cell_value, cell_shape, swing, peak, ground_day, exposure, exposure_bend,
+        )  # fmt: skip
+        if calendar is not None and len(past.seen) > 0:
+            _keep_seen(calendar, past, exposure, exposure_bend)
     return lacks
 
 
-@loop
+@inner
 def _expose_rest(
-    days: int, origin: int, line: int, next_day: int, calendar: PassCalendar | None, d: Design, f: Facts, k: Fades,
-    past: DayPast, exposure: Floats, exposure_bend: Floats,
+    days: int, config: Ints, group_pair: Ints, group_mechanism: Ints, group_term: Ints, kernel_start: Ints,
+    kernel_share: Floats, decay: Floats, total: Floats, total_age: Floats, total_day: Ints, ground_pair: Ints,
+    ground_profile: Ints, ground_term: Ints, ground_scale: Floats, n_shapes: int, cell_time: Floats,
+    cell_value: Floats, cell_shape: Ints, swing: Floats, peak: Floats, ground_day: Ints, exposure: Floats,
+    exposure_bend: Floats,
 ) -> None:  # fmt: skip
     """What is still expected between what happened last and the end of the window."""
-    config, total_day, ground_day = f.config, past.total_day, past.ground_day
-    if calendar is not None:
-        pass_days(line, next_day, days - 1, origin, calendar, d, k, f, past, exposure, exposure_bend)
-        if len(calendar.unseen) > 0 and next_day < days and calendar.shows_less[days - 1] != 0:
-            feed_unseen(days - 1, calendar.unseen, calendar.foretold, d, k, f, past, exposure, exposure_bend)
-    for g in range(len(d.group_term)):
+    for g in range(len(group_term)):
         expose_group(
-            g, past.total, past.total_age, total_day[g], days, config[d.group_pair[g]], 1.0, d.group_mechanism,
-            d.group_term, k.kernel_start, k.kernel_share, k.decay, exposure, exposure_bend,
+            g, total, total_age, total_day[g], days, config[group_pair[g]], 1.0, group_mechanism, group_term,
+            kernel_start, kernel_share, decay, exposure, exposure_bend,
         )  # fmt: skip
-    for b in range(len(d.ground_term)):
+    for b in range(len(ground_term)):
         expose_ground(
-            b, ground_day[b], days, config[d.ground_pair[b]], 1.0, d.ground_profile, d.ground_term, d.ground_scale,
-            d.n_shapes, d.cell_time, d.cell_value, d.cell_shape, d.profile_swing, d.profile_peak, exposure,
+            b, ground_day[b], days, config[ground_pair[b]], 1.0, ground_profile, ground_term, ground_scale, n_shapes,
+            cell_time, cell_value, cell_shape, swing, peak, exposure,
         )  # fmt: skip
-    if calendar is not None and len(past.seen) > 0:
-        fold(past.share[0], calendar.term_repeats, exposure, exposure_bend, past)
-        for j in range(len(exposure)):
-            exposure[j] = past.seen[j]
-            if len(exposure_bend) > 0:
-                for h in range(exposure_bend.shape[1]):
-                    exposure_bend[j, h] = past.seen_bend[j, h]
+
+
+@inner
+def _keep_seen(calendar: PassCalendar, past: DayPast, exposure: Floats, exposure_bend: Floats) -> None:
+    """Leave of the exposure what the source would see of it."""
+    fold(past.share[0], calendar.term_repeats, exposure, exposure_bend, past)
+    for j in range(len(exposure)):
+        exposure[j] = past.seen[j]
+        if len(exposure_bend) > 0:
+            for h in range(exposure_bend.shape[1]):
+                exposure_bend[j, h] = past.seen_bend[j, h]
 
 
 def day_pass(
@@ -509,7 +528,8 @@ def day_pass(
     )  # fmt: skip
     links = room_for_links(64)
     rows = room_for_rows(n, 4 * n + 16, n + 16, d.n_terms, widest, sloped)
-    done = np.zeros(7, np.int64)
+    done = np.zeros(8, np.int64)
+    done[DAYS] = days
     while True:
         lacks = _pass(
             d, k, day, channel, worth, calendar, slot_channel, facts, past, today, links, rows, np.zeros(widest), done
@@ -521,10 +541,6 @@ def day_pass(
         else:
             need = int(4 * len(links.to))
             rows = with_more_entries(rows, max(len(rows.term), need), max(len(rows.echo_from), need))
-    _expose_rest(
-        days, origin, int(done[FLIPS]), int(done[NEXT_DAY]), calendar, d, facts, k, past, rows.exposure,
-        rows.exposure_bend,
-    )  # fmt: skip
     return cut(rows, done)
 
 
