@@ -146,6 +146,12 @@ def test_newer_results_show_themselves_in_a_line_and_as_a_table(scenario: pk.Sce
     assert [type(one).__name__ for one in shown if "<table" not in one._repr_html_()] == ["Checks"]
 
 
+def test_a_record_s_line_says_what_is_no_test() -> None:
+    """Read alone, "22 of 22 agree" flatters."""
+    line = repr(pk.record("north-kosovo", replicates=2, seed=1))
+    assert line.endswith("of 22 lines agree; 9 tuned, 13 in view: no test of the scenario)")
+
+
 def test_other_libraries_take_an_event_table(record: pk.EventTable) -> None:
     assert pl.DataFrame(record).equals(record.frame)
     frame = pd.DataFrame(record)

@@ -107,7 +107,10 @@ class Record(Plotted):
     lines: tuple[RecordLine, ...]
 
     def __repr__(self) -> str:
-        return f"Record({self.title}: {self.agreeing} of {counted(len(self.lines), 'line')} agree)"
+        used = [line.used for line in self.lines]
+        told = [f"{used.count(how)} {how}" for how in (TUNED, IN_VIEW) if how in used]
+        beside = f"; {', '.join(told)}: no test of the scenario" if told else ""
+        return f"Record({self.title}: {self.agreeing} of {counted(len(self.lines), 'line')} agree{beside})"
 
     def _repr_html_(self) -> str:
         return as_html(self, self.frame())
