@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -80,6 +81,12 @@ def test_letters_that_the_font_at_hand_lacks_are_measured_in_the_fonts_of_the_sy
         assert drawer(spec) is not None
         assert drawer(spec) is not None
     assert started == [str(apart.NO_FONTS)] + [None] * (not is_plain)
+
+
+def test_figures_hold_no_sign_of_ours_that_the_font_at_hand_lacks() -> None:
+    """One that did had every page drawn by a second process, with the fonts of the system."""
+    texts = "".join(file.read_text(encoding="utf-8") for file in Path(plots.__file__).parent.glob("*.py"))
+    assert set(texts) - apart.LETTERS == {"\n"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fontconfig's variable is read on Linux")

@@ -325,7 +325,7 @@ def predictive(
         data.append(
             {
                 "label": row_name(row["title"]), "at": at, "verdict": verdict, "record": measured(row["observed"]),
-                "model": model, "p": f"p {row['p']:.2f}", "arrow": "◀" if at < 0 else "▶",
+                "model": model, "p": f"p {row['p']:.2f}", "arrow": "◄" if at < 0 else "►",
                 "what": words(
                     f"{row['title']}: record {measured(row['observed'])}, histories {model}, p {row['p']:.2f}"
                 ),

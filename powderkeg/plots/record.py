@@ -152,7 +152,7 @@ def _row(line: Mapping[str, Any]) -> dict[str, Any]:
         "at": where,
         "from": at("model_low"),
         "to": at("model_high"),
-        "arrow": "◀" if (where or 0) < 0 else "▶",
+        "arrow": "◄" if (where or 0) < 0 else "►",
         "verdict": verdict,
         "record_text": record_text,
         "model_text": model_text,
