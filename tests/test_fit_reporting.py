@@ -136,7 +136,7 @@ def test_a_flat_layer_leaves_the_likelihood_as_it_is() -> None:
     plain, through = fitted(reporting=None), fitted()
     layer = through.problem.layer
     assert layer is not None
-    flat = replace(layer, kind_factor=np.ones(7), unseen=None, gain=1.0)
+    flat = replace(layer, kind_factor=np.ones(7), unseen=None)
     problem = replace(through.job, layer=flat).pose(through.problem.shape)
     own = {p.path: p.place for p in problem.parameters}
     vector = problem.start.copy()
@@ -485,11 +485,12 @@ def test_what_is_unseen_before_an_act_does_not_know_of_it(resolution: str) -> No
         climber = Climber(replace(found.job, data=one).pose(found.problem.shape), found.climber.prior)
         layer, _ = rounds.found_by(climber, found.solution.vector)
         assert layer.unseen is not None
-        edge, mass, foretold = layer.unseen
+        edge, causes, foretold = layer.unseen.edge, layer.unseen.causes, layer.unseen.foretold
+        assert np.abs(layer.unseen.told).max() > 1e-3
         morning = edge[:-1] <= part if resolution == "day" else edge[1:] <= part
         later = (edge[:-1] > at) & (edge[1:] <= at + 2.0)
-        unseen.append([mass[edge[1:] <= part], foretold[morning], mass[later]])
-        unseen[-1] = [each.sum(axis=0) / layer.gain for each in unseen[-1]]
+        unseen.append([causes[edge[1:] <= part], foretold[morning], causes[later]])
+        unseen[-1] = [each.sum(axis=0) for each in unseen[-1]]
     for whole, less in zip(unseen[0][:2], unseen[1][:2], strict=True):
         assert whole == pytest.approx(less, rel=1e-9)
     assert unseen[0][2] != pytest.approx(unseen[1][2], rel=1e-3)

@@ -18,13 +18,15 @@ from powderkeg.engine.arrays import Floats, Ints
 from powderkeg.engine.likelihood.day import DayRows
 from powderkeg.engine.likelihood.day_calendar import repeating_terms
 from powderkeg.engine.likelihood.day_value import evaluate_days
+from powderkeg.engine.likelihood.exact import Rows
+from powderkeg.engine.likelihood.hindsight import ActsSeen, KernelParts, LinksBack, hindsight
 from powderkeg.fit.checks.expected import classes_of, expected_acts
 from powderkeg.fit.job import Job, begin
-from powderkeg.fit.likelihood.layer import MOST_UNSEEN, SETTLED, Layer
+from powderkeg.fit.likelihood.layer import MOST_UNSEEN, SETTLED, Layer, Tell
 from powderkeg.fit.likelihood.objective import pieces_of_time
-from powderkeg.fit.likelihood.problem import carry
+from powderkeg.fit.likelihood.problem import carry, filled_arrays
 from powderkeg.fit.maximum.climb import Climber, Solution
-from powderkeg.fit.ratios import ratio
+from powderkeg.model.spectral import edge_masses, edge_sources
 
 MOST_ROUNDS = 12
 """Rounds of weighing and climbing before a layer is taken as it stands."""
@@ -58,10 +60,10 @@ def found_by(climber: Climber, vector: Floats) -> tuple[Layer, float]:
     by_piece = np.zeros((len(edge) - 1, n_acts))
     np.add.at(by_piece, piece, expected.by_class)
     foretold = expected.morning if problem.data.by_day else by_piece
-    layer = layer.with_unseen(edge, by_piece, foretold, ratio(problem, vector))
+    layer = layer.with_unseen(edge, by_piece, foretold, _teller(layer, climber, alone, edge))
     before = 0.0 if old.unseen is None else float(old.unseen.mass.sum())
     now = 0.0 if layer.unseen is None else float(layer.unseen.mass.sum())
-    return layer, max(move, abs(now - before) / max(len(problem.data.time), 1), abs(layer.gain - old.gain))
+    return layer, max(move, abs(now - before) / max(len(problem.data.time), 1))
 
 
 def _told_once(layer: Layer, climber: Climber, vector: Floats) -> tuple[Layer, float]:
@@ -83,6 +85,19 @@ def acts_told(climber: Climber, vector: Floats) -> tuple[Ints, Floats, Floats]:
     expected number of its acts that came by it. One report is one act for sure; five may be one act or five.
     key  day * channels + channel
     """
+    problem = climber.problem
+    rows, coefficient, by_row, by_echo = _told_by_days(climber, vector)
+    owner = np.repeat(np.arange(len(rows.acts)), np.diff(rows.echo_start))
+    again = repeating_terms(problem.design)[rows.echo_term] > 0
+    number = coefficient[rows.echo_term] * rows.echo_value * (by_row[owner] + by_echo)
+    repeated = np.bincount(owner[again], weights=number[again], minlength=len(rows.acts))
+    key = rows.day * len(problem.design.channel_ground) + rows.channel
+    order = np.argsort(key)
+    return key[order], np.clip(rows.acts - repeated, 0.0, rows.acts)[order], rows.acts[order]
+
+
+def _told_by_days(climber: Climber, vector: Floats) -> tuple[DayRows, Floats, Floats, Floats]:
+    """(rows, coefficient of every term, derivative of the value by every row's intensity and by every echo)."""
     problem, objective = climber.problem, climber.filter(vector)[0]
     terms, rows = problem.terms, objective.rows
     assert isinstance(rows, DayRows)
@@ -93,13 +108,57 @@ def acts_told(climber: Climber, vector: Floats) -> tuple[Ints, Floats, Floats]:
         rows.echo_term, rows.echo_value, coefficient, slope, terms.linear, terms.x_start, terms.x_index, terms.x_value,
         terms.n_linear, terms.n_log, False,
     )  # fmt: skip
-    owner = np.repeat(np.arange(len(rows.acts)), np.diff(rows.echo_start))
-    again = repeating_terms(problem.design)[rows.echo_term] > 0
-    number = coefficient[rows.echo_term] * rows.echo_value * (by_row[owner] + by_echo)
-    repeated = np.bincount(owner[again], weights=number[again], minlength=len(rows.acts))
-    key = rows.day * len(problem.design.channel_ground) + rows.channel
-    order = np.argsort(key)
-    return key[order], np.clip(rows.acts - repeated, 0.0, rows.acts)[order], rows.acts[order]
+    return rows, coefficient, by_row, by_echo
+
+
+def _teller(layer: Layer, climber: Climber, vector: Floats, edge: Floats) -> Tell | None:
+    """What tells how many unseen acts there were, given the acts that were seen after them, at a parameter vector.
+
+    Who answers whom is read with every fact at its first level, as for the branching ratio.
+    """
+    problem = climber.problem
+    model = filled_arrays(problem, vector)
+    n_acts, system = problem.model.n_acts, model.system
+    if n_acts * len(edge) * system.n_mechanisms > MOST_UNSEEN:
+        return None
+    mass, source, target = edge_masses(system, system.initial_level), edge_sources(system), system.edge_target
+    keep = (mass > 0.0) & (source < n_acts) & (target < n_acts)
+    mass, source, target, mechanism = mass[keep], source[keep], target[keep], system.edge_mechanism[keep]
+    if len(layer.detection):
+        mass = mass * layer.detection[target] / layer.detection[source]
+    order = np.argsort(target, kind="stable")
+    out = np.zeros((n_acts, system.n_mechanisms))
+    np.add.at(out, (source, mechanism), mass)
+    start = np.searchsorted(target[order], np.arange(n_acts + 1))
+    links = LinksBack(start, source[order], mechanism[order], mass[order], out)
+    kernels = KernelParts(system.kernel_start, system.kernel_share, problem.decay(vector)[: len(system.kernel_share)])
+    acts = _acts_seen(climber, vector, edge)
+    by_day = problem.data.by_day
+
+    def tell(shown: Floats, unseen: Floats, foretold: Floats) -> Floats:
+        return hindsight(by_day, edge, shown, unseen, foretold, acts, links, kernels)
+
+    return tell
+
+
+def _acts_seen(climber: Climber, vector: Floats, edge: Floats) -> ActsSeen:
+    """The acts of the window, each with what it says of the intensity."""
+    problem = climber.problem
+    if problem.data.by_day:
+        rows, _, weight, _ = _told_by_days(climber, vector)
+        piece, channel = rows.day, rows.channel
+    else:
+        objective = climber.filter(vector)[0]
+        seen = objective.rows
+        assert isinstance(seen, Rows)
+        coefficient = problem.terms.slopes(vector[problem.n_linear : problem.n_smooth]) * vector[problem.terms.linear]
+        intensity = np.add.reduceat(np.append(coefficient[seen.term] * seen.value, 0.0), seen.start[:-1])
+        weight = objective.weight / np.maximum(intensity, 1e-300)
+        piece = np.searchsorted(edge, problem.data.time[seen.event])
+        channel = problem.data.channel[seen.event]
+    order = np.argsort(piece, kind="stable")
+    start = np.searchsorted(piece[order], np.arange(len(edge)))
+    return ActsSeen(start, channel[order].astype(np.int64), np.ascontiguousarray(weight[order]))
 
 
 def settle(job: Job, make: Make, start: tuple[Climber, Solution] | None, whole: bool) -> tuple[Job, Climber, Solution]:

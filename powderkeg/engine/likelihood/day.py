@@ -483,7 +483,7 @@ def _keep_seen(calendar: PassCalendar, past: DayPast, exposure: Floats, exposure
 
 def day_pass(
     d: Design, decay: Floats, day: Ints, channel: Ints, days: int, sloped: bool, worth: Floats | None = None,
-    unseen: Floats | None = None,
+    unseen: tuple[Floats, Floats] | None = None,
 ) -> DayRows:  # fmt: skip
     """Rows, echoes, blocks and exposures over days 0..days-1.
 
@@ -492,16 +492,19 @@ def day_pass(
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
     worth    (2, N) how many acts an event stands for as a cause: on later days, and on its own; 1 each by default
-    unseen   (2, days, C) acts that are expected beside those that were seen: causes of others on later days, and on
-             their own; none by default
+    unseen   (days, C, M), (days, C) acts that are expected beside those that were seen: causes of others on later days
+             by each mechanism (or by all: (days, C, 1)), and on their own; none by default
     """
     n, origin = len(day), min(0, int(day[0])) if len(day) else 0
     worth = np.ones((2, n)) if worth is None else np.ascontiguousarray(worth, np.float64)
-    unseen = np.zeros((2, 0, 0)) if unseen is None else np.ascontiguousarray(unseen, np.float64)
+    later, own = (np.zeros((0, 0, 1)), np.zeros((0, 0))) if unseen is None else unseen
     shares_change, calendar = bool((d.flip_fact < 0).any()), None
-    if unseen.size or len(d.flip_time):
-        shows_less = np.asarray((unseen[0] > 0).any(axis=1), np.int64)
-        calendar = PassCalendar(unseen[0], unseen[1], shows_less, repeating_terms(d))
+    if later.size or len(d.flip_time):
+        shows_less = np.asarray((later != 0).any(axis=(1, 2)), np.int64)
+        calendar = PassCalendar(
+            np.ascontiguousarray(later, np.float64), np.ascontiguousarray(own, np.float64), shows_less,
+            repeating_terms(d),
+        )  # fmt: skip
     n_groups, n_slots, n_pairs = len(d.group_term), len(d.slot_group), len(d.initial_config)
     k = fades(d.kernel_start, d.kernel_share, np.ascontiguousarray(decay, np.float64))
     widest = k.echo_slope.shape[1]

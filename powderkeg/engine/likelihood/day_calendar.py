@@ -45,7 +45,8 @@ class DayPast(NamedTuple):
 class PassCalendar(NamedTuple):
     """What a pass is told beforehand, beside the lines of its design.
 
-    unseen        (days, C) acts that are expected beside those that were seen; no rows where there are none
+    unseen        (days, C, M) acts that are expected beside those that were seen, as causes by each mechanism, or
+                  (days, C, 1) by all; no rows where there are none
     foretold      (days, C) those of them that the morning let expect, which may set off others of the same day
     shows_less    (days,) 1 where `unseen` has any act
     term_repeats  (T,) 1 where a term stands for further reports of an act
@@ -145,12 +146,15 @@ def feed_unseen(
 ) -> None:  # fmt: skip
     """Acts of a day that are expected and were not seen raise what slots and groups hold, like those that were.
 
-    unseen, foretold  (days, C) how many of each channel: for later days, and for this one
+    unseen, foretold  (days, C, M), (days, C) how many of each channel: for later days, and for this one
     """
     total_day, reach_day = past.total_day, past.reach_day
+    widest = unseen.shape[2] - 1
     for c in range(unseen.shape[1]):
-        mass = unseen[day, c]
-        if mass <= 0.0:
+        some = False
+        for h in range(unseen.shape[2]):
+            some = some or unseen[day, c, h] != 0.0
+        if not some:
             continue
         for j in range(d.out_start[c], d.out_start[c + 1]):
             s = d.out_slot[j]
@@ -159,7 +163,7 @@ def feed_unseen(
                 age(k.kernel_start, k.decay, m, past.reach, past.reach_age, s, day + 1 - reach_day[s])
                 reach_day[s] = max(day + 1, reach_day[s])
                 for h in range(k.kernel_start[m + 1] - k.kernel_start[m]):
-                    past.reach[s, h] += d.out_mass[j] * mass
+                    past.reach[s, h] += d.out_mass[j] * unseen[day, c, min(m, widest)]
         for j in range(d.feed_start[c], d.feed_start[c + 1]):
             g = d.feed_group[j]
             m = d.group_mechanism[g]
@@ -174,7 +178,7 @@ def feed_unseen(
                 age(k.kernel_start, k.decay, m, past.total, past.total_age, g, day + 1 - total_day[g])
                 total_day[g] = day + 1
             for h in range(k.kernel_start[m + 1] - k.kernel_start[m]):
-                past.total[g, h] += d.feed_mass[j] * mass
+                past.total[g, h] += d.feed_mass[j] * unseen[day, c, min(m, widest)]
             now = d.feed_mass[j] * foretold[day, c]
             exposure[d.group_term[g] + config] += k.echo_share[m] * now
             for h in range(exposure_bend.shape[1] if len(exposure_bend) > 0 else 0):

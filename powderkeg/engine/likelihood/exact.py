@@ -178,16 +178,17 @@ def _write_answers(
 
 @inlined
 def _excite_groups(
-    c: int, t: float, worth: float, reports: int, config: Ints, slots: ChannelSlots, groups: AnswerGroups,
+    c: int, t: float, worth: Floats, reports: int, config: Ints, slots: ChannelSlots, groups: AnswerGroups,
     delays: Delays, q: Calms, x: Floats, x_time: float, total: Carried, out: Floats, out_bend: Floats,
 ) -> None:  # fmt: skip
     """An act of channel c at time t raises what groups hold."""
+    last = len(worth) - 1
     for k in range(slots.feed_start[c], slots.feed_start[c + 1]):
         g = slots.feed[k]
         m = groups.mechanism[g]
         expose_group(g, t, config, groups, delays, q, x, x_time, total.level, total.moment, total.since, out, out_bend)
         for h in range(delays.start[m + 1] - delays.start[m]):
-            total.level[g, h] += slots.feed_mass[k] * (worth if slots.repeats[m] == 0 else reports)
+            total.level[g, h] += slots.feed_mass[k] * (worth[min(m, last)] if slots.repeats[m] == 0 else reports)
 
 
 @inlined
@@ -354,7 +355,7 @@ def exact_pass(
     time     (N,) days, sorted; events before 0 are history: they excite and set facts but are not scored
     channel  (N,)
     sloped   whether derivatives by the log decays are wanted
-    worth    (N,) how many acts an event stands for as a cause of others
+    worth    (N, M) how many acts an event stands for as a cause of others by each mechanism, or (N, 1) by all
     seen_act (N,) 1 for events, 0 for acts that are expected and were not seen: `worth` of them as causes, nothing else
     term_repeats (T,) 1 where a term stands for further reports of an act
     """

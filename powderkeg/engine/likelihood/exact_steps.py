@@ -292,13 +292,14 @@ def age_slot(kernel_start: Ints, decay: Floats, m: int, s: int, t: float, reach:
 
 @inlined
 def excite_slots(
-    c: int, t: float, worth: float, reports: int, out_start: Ints, out_slot: Ints, out_mass: Floats,
+    c: int, t: float, worth: Floats, reports: int, out_start: Ints, out_slot: Ints, out_mass: Floats,
     slot_mechanism: Ints, repeats: Ints, kernel_start: Ints, decay: Floats, reach: Carried,
 ) -> None:  # fmt: skip
-    """Channel c acts at time t: `worth` acts as causes, of which so many reports are seen, raise what slots hold."""
+    """Channel c acts at time t: `worth` acts as causes by each mechanism (or by all), so many reports are seen."""
+    last = len(worth) - 1
     for k in range(out_start[c], out_start[c + 1]):
         s = out_slot[k]
         m = slot_mechanism[s]
         age_slot(kernel_start, decay, m, s, t, reach)
         for h in range(kernel_start[m + 1] - kernel_start[m]):
-            reach.level[s, h] += out_mass[k] * (worth if repeats[m] == 0 else reports)
+            reach.level[s, h] += out_mass[k] * (worth[min(m, last)] if repeats[m] == 0 else reports)

@@ -215,10 +215,11 @@ def _jumps(
     entry = np.arange(sizes.sum()) + np.repeat(source.start[channel] - (np.cumsum(sizes) - sizes), sizes)
     at = np.repeat(piece, sizes)
     cells, where = np.unique(at * n_keys + source.key[entry], return_inverse=True)
-    weight = source.mass[entry]
+    weight, owner = source.mass[entry], np.repeat(np.arange(len(channel)), sizes)
+    mechanism = d.group_mechanism[source.group[source.key[entry]]]
     if data.worth is not None:  # further reports come from the reports, answers from what those stand for
-        repeats = d.mechanism_repeats[d.group_mechanism[source.group[source.key[entry]]]] > 0
-        weight = weight * np.where(repeats, np.repeat(number >= 0, sizes), np.repeat(worth, sizes))
+        stands = worth[owner, np.minimum(mechanism, worth.shape[1] - 1)]
+        weight = weight * np.where(d.mechanism_repeats[mechanism] > 0, number[owner] >= 0, stands)
     mass = np.bincount(where, weights=weight, minlength=len(cells)).astype(np.float64)
     pieces = cells // n_keys
     distinct, first = np.unique(pieces, return_index=True)

@@ -479,7 +479,7 @@ def _worth(climber: Climber, n_days: int) -> Floats:
         return np.ones(n_days)
     window = slice(-layer.origin, -layer.origin + n_days)
     shown = layer.lasting if layer.counts_unseen else layer.seen
-    worth = layer.gain * (1.0 - (layer.repeats or 0.0)) / np.maximum(shown[window], 1e-3)
+    worth = (1.0 - (layer.repeats or 0.0)) / np.maximum(shown[window], 1e-3)
     return np.asarray(worth * layer.known[window])
 
 

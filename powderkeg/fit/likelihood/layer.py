@@ -10,9 +10,9 @@ the best of times.
 
 What was not seen is a cause like the rest. A seen act counts as one, and beside it stand the acts that the fit itself
 expects to have happened unseen on that day, channel by channel: what days show less of has the same weight as causes,
-but without the noise of a few acts that count double. Both rest on the estimates, so the fit takes a few rounds and
-ends where they no longer move. What remains of the error, because the seen acts say more about the unseen than the
-past does, is known where answers fade exponentially and is divided out (`gain`).
+but without the noise of a few acts that count double. What acts seen later tell of them is added where it is seen
+(`engine.likelihood.hindsight`). All rests on the estimates, so the fit takes a few rounds and ends where they no longer
+move.
 
 Further reports of an act are a mechanism of its own channel whose answers all come on the same day, so numbers of
 reports have Borel's law (mean 1 / (1 - repeats)). A report counts for the chance that it is the first of its act, as
@@ -22,6 +22,7 @@ rates and answers, and a seen act stands for 1 / detection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -43,6 +44,9 @@ AT_ONCE = 1e9
 SETTLED = 1e-3
 """Largest move of a log factor, or of the share of repeats, in a round that counts as settled."""
 
+Tell = Callable[[Floats, Floats, Floats], Floats]
+"""Of the share that each piece shows, and (pieces, acts) unseen and of them foretold: `Unseen.told`."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -60,7 +64,6 @@ class Layer:
     detection      (acts,) known share of a channel's acts that are reported
     unseen         acts that are expected beside those seen; None before the first round, or where pieces of time times
                    channels are too many: then a seen act stands for 1 / (share shown) acts
-    gain           factor on all causes, see above
     told_key, told_share   channel-days with reports (day * acts + channel), and the share of their reports that are
                    expected to be the first of an act; none before the first round
     held           whether all of it is known, and nothing is left to find
@@ -80,7 +83,6 @@ class Layer:
     detection: Floats
     n_acts: int
     unseen: Unseen | None = None
-    gain: float = 1.0
     told_key: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     told_share: Floats = field(default_factory=lambda: np.zeros(0))
     held: bool = False
@@ -140,7 +142,7 @@ class Layer:
         shown = self.lasting if self.counts_unseen else self.seen
         # a day that shows nothing has no event in the record, but a check may put one there
         once = np.full(len(day), 1.0 - (self.repeats or 0.0)) if now else self.once(data, self.n_acts)
-        return np.asarray(self.gain * once / np.maximum(shown[day], 1e-3))
+        return np.asarray(once / np.maximum(shown[day], 1e-3))
 
     def once(self, data: Data, n_acts: int) -> Floats:
         """(N,) chance that each report is the first of an act."""
@@ -155,7 +157,7 @@ class Layer:
     def anew(self) -> Layer:
         """The layer for another record of the same source: what was concluded from this one is forgotten."""
         none = np.zeros(0)
-        return replace(self, unseen=None, gain=1.0, told_key=none.astype(np.int64), told_share=none)
+        return replace(self, unseen=None, told_key=none.astype(np.int64), told_share=none)
 
     def laid_over(self, shape: Shape) -> Shape:
         """A course of the background with the times at which the source shows more or less on top."""
@@ -167,20 +169,18 @@ class Layer:
         offset = shape.offset[at] * lasting[np.minimum(np.floor(middle).astype(np.int64), len(lasting) - 1)]
         return Shape(time, offset, shape.row[at], shape.basis)
 
-    def with_unseen(self, edge: Floats, expected: Floats, foretold: Floats, ratio: float) -> Layer:
-        """The layer with the unseen acts that go with (pieces, acts) expected to be seen, at a branching ratio.
+    def with_unseen(self, edge: Floats, expected: Floats, foretold: Floats, tell: Tell | None) -> Layer:
+        """The layer with the unseen acts that go with (pieces, acts) expected to be seen.
 
         edge, foretold  bounds of the pieces, and what each is foretold by the morning: see `Unseen`
+        tell            what acts seen later tell of them; None where that is not kept
         """
         day = np.floor(0.5 * (edge[1:] + edge[:-1])).astype(np.int64) - self.origin
-        shown = self.passing[day, None]
-        whole = 1.0 / (np.maximum(shown, NEVER) * self.lasting[day, None])
-        shown = np.minimum(shown, 1.0)
-        happened = expected * whole
-        share = float((happened * shown).sum()) / max(float(happened.sum()), 1e-300)
-        gain = _gain(ratio, share)
-        unseen = Unseen(edge, gain * happened * (1.0 - shown), gain * foretold * whole * (1.0 - shown))
-        return replace(self, unseen=unseen, gain=gain)
+        passing, lasting = self.passing[day, None], self.lasting[day, None]
+        less = (1.0 - np.minimum(passing, 1.0)) / (np.maximum(passing, NEVER) * lasting)
+        unseen, morning = expected * less, foretold * less
+        told = np.zeros((*unseen.shape, 1)) if tell is None else tell(self.seen[day], unseen, morning)
+        return replace(self, unseen=Unseen(edge, unseen, told, morning))
 
     def moved(self, log_by_path: dict[str, float], repeats: float | None) -> tuple[Layer, float]:
         """(the layer at the estimates found around it, the largest move)."""
@@ -308,17 +308,3 @@ def _usual(factor: Floats) -> float:
     The largest of several estimates is too large, and all that falls short of it would count as unseen.
     """
     return float(np.sort(factor[:7])[-4:-1].mean()) if len(factor) >= 7 else float(factor[0])
-
-
-def _gain(ratio: float, share: float) -> float:
-    """What estimates of answers are too high by where a share of all acts is seen and the rest is expected.
-
-    For one channel whose answers fade exponentially, seen acts have the law of another such process (their spectrum is
-    that of an ARMA(1, 1)); fitted with the unseen as expected from the past, its answers are this many times the truth.
-    """
-    n = min(ratio, 0.95)
-    if n < 1e-3 or share > 1.0 - 1e-9:
-        return 1.0
-    fade = np.sqrt((1.0 - n) ** 2 * (1.0 - share) + share)
-    jump = (fade - (1.0 - n)) / share
-    return float(jump / (fade + (1.0 - share) * jump) / n)

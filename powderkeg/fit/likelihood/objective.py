@@ -33,23 +33,33 @@ class Unseen(NamedTuple):
     an act would else be set off by an unseen one that it called up itself.
 
     edge     (K + 1,) bounds of the pieces of time: days, or at exact times events and parts of days
-    mass     (K, C) acts of each piece
+    mass     (K, C) acts of each piece that the past lets expect
+    told     (K, C, M) what the acts seen in it (at its start, at exact times) tell of unseen ones before: more or fewer
+             causes by each mechanism; (K, C, 1) zeros where that is not kept
     foretold (K, C) by day, those that the morning let expect, which alone may set off acts of the same day
     """
 
     edge: Floats
     mass: Floats
+    told: Floats
     foretold: Floats
+
+    @property
+    def causes(self) -> Floats:
+        """(K, C, M or 1) acts of each piece, as causes of what comes later."""
+        return np.asarray(self.mass[:, :, None] + self.told)
 
     def within(self, days: float) -> Unseen:
         """For a window that ends earlier or later; after what is known none are expected."""
         n = int(np.searchsorted(self.edge, days - 1e-9))
         if n < len(self.edge):
-            return Unseen(self.edge[: n + 1], self.mass[:n], self.foretold[:n])
+            return Unseen(self.edge[: n + 1], self.mass[:n], self.told[:n], self.foretold[:n])
         more = np.arange(self.edge[-1] + 1.0, np.ceil(days) + 0.5)
-        none = np.zeros((len(more), self.mass.shape[1]))
-        mass, foretold = (np.concatenate([known, none]) for known in (self.mass, self.foretold))
-        return Unseen(np.append(self.edge, more), mass, foretold)
+        mass, told, foretold = (
+            np.concatenate([known, np.zeros((len(more), *known.shape[1:]))])
+            for known in (self.mass, self.told, self.foretold)
+        )
+        return Unseen(np.append(self.edge, more), mass, told, foretold)
 
 
 class Data(NamedTuple):
@@ -96,6 +106,7 @@ def pieces_of_time(data: Data) -> Floats:
 def causes_in_time(data: Data, now: bool = False) -> tuple[Floats, Ints, Floats, Ints]:
     """(time, channel, worth, number) of everything that acts on what comes later, in order.
 
+    worth   (N, M) acts that each stands for by each mechanism, or (N, 1) by all
     now     by day, what acts on others of its own day
     number  index of the event, -1 for acts that were not seen
     """
@@ -103,10 +114,11 @@ def causes_in_time(data: Data, now: bool = False) -> tuple[Floats, Ints, Floats,
     if now and data.worth_now is not None:
         worth = data.worth_now
     number = np.arange(len(data.time))
+    worth = worth[:, None]
     if data.unseen is None:
         return data.time, data.channel, worth, number
-    mass = data.unseen.foretold if now else data.unseen.mass
-    piece, channel = np.nonzero(data.unseen.mass > 0.0)
+    mass = data.unseen.foretold[:, :, None] if now else data.unseen.causes
+    piece, channel = np.nonzero((data.unseen.causes != 0.0).any(axis=2))
     edge = data.unseen.edge
     at = edge[piece] if data.by_day else 0.5 * (edge[piece] + edge[piece + 1])
     inside = at < data.days
@@ -114,7 +126,7 @@ def causes_in_time(data: Data, now: bool = False) -> tuple[Floats, Ints, Floats,
     time = np.concatenate([data.time, at])
     order = np.argsort(time, kind="stable")
     every = np.concatenate([data.channel, channel])
-    worth = np.concatenate([worth, mass[piece, channel]])
+    worth = np.concatenate([np.broadcast_to(worth, (len(worth), mass.shape[2])), mass[piece, channel]])
     number = np.concatenate([number, np.full(len(at), -1)])
     return time[order], every[order].astype(np.int64), worth[order], number[order]
 
@@ -294,7 +306,7 @@ def prepare(
     """
     if data.by_day:
         day = _whole(data)
-        unseen = None if data.unseen is None else np.stack([data.unseen.mass, data.unseen.foretold])
+        unseen = None if data.unseen is None else (data.unseen.causes, data.unseen.foretold)
         rows = day_pass(design, decay, day, data.channel, round(data.days), sloped, both_worths(data), unseen)
         return _day_objective(rows, data, terms, dead)
     time, channel, worth, number = causes_in_time(data)
