@@ -364,8 +364,8 @@ def _pass(
             if not replay:
                 act_on_facts(f, b.p, c)
             excite_slots(
-                c, t, 1.0, 1, paths.out_start, paths.out, paths.out_mass, paths.mechanism, paths.repeats, delays.start,
-                delays.decay, reach,
+                c, t, (1.0,), 1, paths.out_start, paths.out, paths.out_mass, paths.mechanism, paths.repeats,
+                delays.start, delays.decay, reach,
             )  # fmt: skip
             for k in range(paths.feed_start[c], paths.feed_start[c + 1]):
                 m = groups.mechanism[paths.feed[k]]

@@ -292,7 +292,7 @@ def age_slot(kernel_start: Ints, decay: Floats, m: int, s: int, t: float, reach:
 
 @inlined
 def excite_slots(
-    c: int, t: float, worth: Floats, reports: int, out_start: Ints, out_slot: Ints, out_mass: Floats,
+    c: int, t: float, worth: Floats | tuple[float], reports: int, out_start: Ints, out_slot: Ints, out_mass: Floats,
     slot_mechanism: Ints, repeats: Ints, kernel_start: Ints, decay: Floats, reach: Carried,
 ) -> None:  # fmt: skip
     """Channel c acts at time t: `worth` acts as causes by each mechanism (or by all), so many reports are seen."""
