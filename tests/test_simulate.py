@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -119,6 +120,18 @@ def test_progress_rises_to_one():
     simulate(systems.small(), days=4000.0, replicates=60, workers=2, progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_progress_never_falls_though_what_runs_is_a_sum_of_parts():
+    """Summed in another order it is less by a last digit, and what has run counts for nothing until it is counted."""
+    shares, control = [], np.zeros(jobs.DONE + 1)
+    ticking = SimpleNamespace(
+        progress=shares.append, told=0.0, n_done=0, job=SimpleNamespace(replicates=10),
+        running=[SimpleNamespace(control=control)],
+    )  # fmt: skip
+    for control[jobs.DONE] in (7.0, 7.0 - 1e-15, 0.0, 8.0):
+        jobs._Chunks._tick(ticking)
+    assert shares == [0.7, 0.7, 0.7, 0.8]
 
 
 def test_ctrl_c_while_a_chunk_is_put_behind_the_others_leaves_it_out_whole(monkeypatch):

@@ -5,8 +5,8 @@
 
 Numba types and lowers each loop as it does for Python, for no processor in particular; LLVM, which comes with Numba,
 optimises that for 32-bit WebAssembly and writes an object file; the linker of the package `ziglang` joins them. All
-three are pinned in requirements-dev.lock, so the same sources give the same bytes. engine.json holds the digests of the
-module and of the sources, and how each loop is called.
+three are pinned in requirements-dev.lock, and Python is 3.11, from whose byte code Numba starts, so the same sources
+give the same bytes. engine.json holds the digests of the module and of the sources, and how each loop is called.
 """
 
 from __future__ import annotations

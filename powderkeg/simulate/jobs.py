@@ -385,6 +385,7 @@ class _Chunks:
         self.drops = folder is not None and folder.plan.part is not None
         self.foresees = not (self.drops or in_parts)
         self.n_done = self.n_exploded = 0
+        self.told = 0.0
         self.running: Sequence[Workspace] = ()
 
     def made(self, workers: int | None, executor: Executor | None) -> Iterator[Chunk]:
@@ -466,7 +467,9 @@ class _Chunks:
     def _tick(self) -> None:
         if self.progress is not None:
             running = sum(float(space.control[DONE]) for space in self.running)
-            self.progress(min((self.n_done + running) / self.job.replicates, 1.0))
+            # What runs is a sum in any order, and a chunk is counted just after it has run: neither may lead back.
+            self.told = max(self.told, min((self.n_done + running) / self.job.replicates, 1.0))
+            self.progress(self.told)
 
     def _stop(self) -> None:
         for space in self.running:
