@@ -108,9 +108,11 @@ def begin(problem: Problem) -> Floats:
 def _hold_unseen(problem: Problem, has_prior: bool, said: list[str] | None) -> Problem:
     """Hold what these events cannot show, and say so."""
     climber = Climber(problem, make_prior(problem, None, False))
-    objective, _ = climber.filter(begin(problem))
+    at = begin(problem)
+    objective, _ = climber.filter(at)
     holds: dict[str, str] = {}
-    exposure = objective.rows.exposure
+    # what is counted while a gate or a tie stands at 0 shows nothing
+    exposure = objective.rows.exposure * (problem.terms.slopes(at[problem.n_linear : problem.n_smooth]) > 0.0)
     by_linear = np.bincount(problem.terms.linear, weights=exposure, minlength=problem.n_linear)
     by_kind = {"rate": problem.data.days, "answers": 1.0}
     components = problem.component_decay
