@@ -9,6 +9,7 @@ import pytest
 
 import powderkeg as pk
 from powderkeg.cli.app import main
+from powderkeg.compare.ranges import said_of_aside
 from powderkeg.fit import Joint
 from powderkeg.model import branching_ratio
 from powderkeg.model.subcritical import subcritical
@@ -104,6 +105,20 @@ def test_a_replay_leaves_them_aside_and_says_so() -> None:
     assert found.sets == 40 - found.aside
     assert found.as_dict()["parameter_sets_left_aside"] == found.aside
     assert f"Under {found.aside} sets of numbers of the 40 that were drawn" in replayed_page(found)
+
+
+def test_one_set_that_is_left_tells_of_no_others() -> None:
+    """A replay divided by how many sets there are beside the one; a comparison said of it that sets differ by chance."""
+    some = feud("0.5 [0.4, 1.7]")
+    record = pk.simulate(some, replicates=1, seed=3).table()
+    lived = pk.replay(some, record, "mechanisms.k", replicates=20, sets=2, seed=1)
+    compared = pk.compare(some, ["calm"], replicates=20, sets=2, seed=1)
+    assert (lived.sets, lived.aside, compared.sets, compared.aside) == (1, 1, 1, 1)
+    assert all(one.range_low is None for one in (*lived.outcomes, lived.all_acts))
+    for told in (replayed_page(lived), compared_page(compared)):
+        assert "Too few are left to tell what other numbers would do" in told
+        assert "differ by no more than chance" not in told
+    assert "Too few are left" not in said_of_aside(2, 1)
 
 
 def test_a_forecast_leaves_them_aside_and_says_so() -> None:

@@ -23,6 +23,9 @@ from powderkeg.model.subcritical import subcritical
 from powderkeg.scenario import Quantity, Scenario, edit, paths
 from powderkeg.wording import counted
 
+FEWEST = 2
+"""Sets of numbers that tell what others would do: one alone does not show how far they differ."""
+
 
 def ranged(model: Model) -> tuple[Parameter, ...]:
     """The parameters that have a range."""
@@ -100,10 +103,11 @@ def said_of_aside(kept: int, aside: int) -> str:
     """What was left aside of the sets that were drawn, in a sentence; "" where nothing was."""
     if not aside:
         return ""
+    few = "" if kept >= FEWEST else " Too few are left to tell what other numbers would do: more have to be drawn."
     return (
         f"Under {counted(aside, 'set')} of numbers of the {kept + aside} that were drawn the system feeds itself from "
         "its start (a branching ratio of 1 or more), so that nothing there has a mean: “under other numbers” leaves "
-        "them aside. What was fitted or guessed does not rule them out."
+        f"them aside. What was fitted or guessed does not rule them out.{few}"
     )
 
 

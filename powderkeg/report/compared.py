@@ -13,7 +13,7 @@ from typing import Any
 from powderkeg import plots
 from powderkeg.analyze.outcomes import SHARE_UNITS, unit_behind
 from powderkeg.compare import Compared, Comparison, Effect
-from powderkeg.compare.ranges import said_of_aside
+from powderkeg.compare.ranges import FEWEST, said_of_aside
 from powderkeg.plots.comparison import change
 from powderkeg.report.pages import FOLDER, template
 from powderkeg.scenario import digest
@@ -137,7 +137,7 @@ def unneeded(one: Compared) -> str:
 
 def unsettled(comparison: Comparison, shown: Sequence[Effect]) -> str:
     """What a question mark under other numbers means, and how many runs would settle it; "" where there is none."""
-    if not comparison.sets:
+    if comparison.sets < FEWEST:
         return ""
     marked = [e for e in shown if e.range_low is None]
     if not marked:

@@ -19,7 +19,7 @@ from powderkeg.analyze.intervals import proportion
 from powderkeg.analyze.outcomes import SHARE_UNITS, mechanism_mask, told_by_dead
 from powderkeg.compare.effects import Effect, doubt
 from powderkeg.compare.measures import outcome_measures
-from powderkeg.compare.ranges import DrawnSets
+from powderkeg.compare.ranges import FEWEST, DrawnSets
 from powderkeg.compare.replay.histories import History, ReplayJob, both_worlds, channels_of
 from powderkeg.compare.replay.without import Without
 from powderkeg.engine.arrays import Floats
@@ -219,7 +219,7 @@ def _number(
     # Values that replays had: half an act is none.
     least, most = np.quantile(after, [tail, 1.0 - tail], method="inverted_cdf")
     number = Number(*about, float(before.mean()), value, low, high, float(least), float(most), between)
-    if under is None:
+    if under is None or len(under) < FEWEST:
         return number
     if constant and under.min() == under.max():
         return replace(number, range_low=float(under.min()), range_high=float(under.max()))
