@@ -43,6 +43,14 @@ def test_a_dateline_says_whose_army_it_is() -> None:
     assert ("Government (Mali)", "11", "Algeria") in told(long)
 
 
+def test_an_armed_group_by_name_holds_no_office_of_its_country() -> None:
+    """Whoever named Hezbollah had named the prime minister of Lebanon."""
+    text = "Hezbollah attacked Israel on Monday. The prime minister condemned the attack."
+    assert not any(source.endswith("(Lebanon)") for source, _, _ in told(text, 0.0))
+    led = "Narendra Modi attacked Pakistan on Monday. The prime minister criticized China."
+    assert ("Head of Government (India)", "11", "China") in told(led)
+
+
 def test_a_dateline_behind_front_matter_is_one() -> None:
     """Blanks stand where front matter stood; the town in capitals is nobody who acts."""
     (piece,) = pieces("   \n  BAMAKO - The army attacked rebels in Mali.")

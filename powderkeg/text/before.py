@@ -78,9 +78,12 @@ class Surroundings:
     def named(self, every: Iterable[Mention], first: Mention | None) -> None:
         """Remember whom a sentence names, and who acts in it first."""
         for one in every:
-            if one.country and one.kind and one.sure > SURE_ENOUGH:
-                title = one.name.split(" (")[0] if one.name.endswith(")") else HEAD_OF_GOVERNMENT
-                self.offices[title] = one.country
+            if not (one.country and one.kind and one.sure > SURE_ENOUGH):
+                continue
+            if one.name.endswith(")"):
+                self.offices[one.name.split(" (")[0]] = one.country
+            elif one.kind == "GOV":  # a leader by name; an armed group by name holds no office of its country
+                self.offices[HEAD_OF_GOVERNMENT] = one.country
         if self.author is None and first is not None and first.country:
             self.author = first
 
