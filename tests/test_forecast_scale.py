@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 
 import forecast_systems as quarrel
 import numpy as np
@@ -15,6 +16,7 @@ from powderkeg.forecast import choice, counts, days_before, room
 from powderkeg.forecast.ahead import Paths
 from powderkeg.forecast.drawing import roots_of
 from powderkeg.forecast.fan import ENDS, week_ends
+from powderkeg.forecast.result import Forecast
 from powderkeg.forecast.seen import seen
 from powderkeg.simulate.memory import OverMemory
 
@@ -86,6 +88,24 @@ def test_a_fan_of_the_busiest_is_the_beginning_of_that_of_all(past: pk.EventTabl
     ends = week_ends(seen_before, ahead, found.level)[:, :, busiest]
     assert np.array_equal(some[20:29].select(ENDS).to_numpy().T, ends)
     assert some["seen"][:20].null_count() == 0 and some["low"][:20].null_count() == 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (lambda f: f.fan(most=-1), r"most: -1\n +expected a whole number from 0 on"),  # all dyads but the last
+        (lambda f: f.fan(most="six"), r"most: 'six'"),
+        (lambda f: f.fan(before=-5), r"before: -5"),
+        (lambda f: f.why("nort"), r"source: unknown actor 'nort'(.|\n)*nearest: 'north'"),
+        (lambda f: f.why(target="nobody"), r"target: unknown actor 'nobody'"),  # nothing, as of one who is quiet
+    ],
+)
+def test_what_a_forecast_cannot_be_asked_is_told(
+    asked: Callable[[Forecast], object], told: str, past: pk.EventTable
+) -> None:
+    found = pk.forecast(quarrel.scenario(), past, days=2, draws=2)
+    with pytest.raises(pk.UsageError, match=told):
+        asked(found)
 
 
 def test_rates_of_a_draw_are_levels_shares_weekdays_and_luck(past: pk.EventTable) -> None:

@@ -108,7 +108,7 @@ def test_a_replay_leaves_them_aside_and_says_so() -> None:
 
 
 def test_one_set_that_is_left_tells_of_no_others() -> None:
-    """A replay divided by how many sets there are beside the one; a comparison said of it that sets differ by chance."""
+    """A replay divided by how many sets there are beside it; a comparison said that it differs by chance."""
     some = feud("0.5 [0.4, 1.7]")
     record = pk.simulate(some, replicates=1, seed=3).table()
     lived = pk.replay(some, record, "mechanisms.k", replicates=20, sets=2, seed=1)

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import Floats
+from powderkeg.errors import Fault, UsageError, as_found
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.counts import ActsAhead, Units, blocks, observed
 from powderkeg.forecast.seen import Watched, channels_of
@@ -30,6 +31,7 @@ def fan(
     most: int | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """See `Forecast.fan`."""
+    _check(before, most)
     n_past, H = min(before, int(seen.days)), told.days
     unit = units.of_channel[told.channel]
     busy = np.argsort(-np.bincount(unit[unit >= 0], minlength=len(units)), kind="stable")[:most]
@@ -57,6 +59,17 @@ def fan(
     }
     columns |= {key: pl.Series(values.ravel(), nan_to_null=True) for key, values in numbers.items()}
     return pl.DataFrame(columns)
+
+
+def _check(before: Any, most: Any) -> None:
+    given = {"before": before} if most is None else {"before": before, "most": most}
+    faults = [
+        Fault.at(name, as_found(number), "a whole number from 0 on")
+        for name, number in given.items()
+        if not isinstance(number, int | np.integer) or number < 0
+    ]
+    if faults:
+        raise UsageError(faults)
 
 
 def week_ends(past: Floats, ahead: NDArray[np.int32], level: float) -> Floats:

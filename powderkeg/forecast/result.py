@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from powderkeg.errors import Fault, UsageError, nearest_name
 from powderkeg.events.table import EventTable
 from powderkeg.forecast.answers import carriers, facts_now, first_days, origins_of_risk, outcome_table
 from powderkeg.forecast.counts import ActsAhead, Units, acts_ahead, acts_of, by_day, daily, summary, units_of
@@ -132,16 +133,29 @@ class Forecast(Plotted):
         before  days before the origin that are shown
         most    how many dyads; by default all
         after   what came, where that is known: a table that reaches beyond the origin
+
+        Raises UsageError for a number below 0.
         """
         return fan(self.model, self.seen, self.ahead, self.units("dyad"), self.level, before, after, most)
 
     def why(self, source: str | None = None, target: str | None = None) -> pl.DataFrame:
-        """Acts seen that acts ahead go back to, of all or of one directed dyad."""
+        """Acts seen that acts ahead go back to, of all or of one directed dyad.
+
+        Raises UsageError for somebody who does nothing in the model, or to whom nothing is done.
+        """
         return carriers(self.model, self.drawn, self.events, self._mask(source, target))
 
     def _mask(self, source: str | None, target: str | None) -> Any:
         if source is None and target is None:
             return None
+        acts = [c for c in self.model.channels if c.kind == "act"]
+        faults = [
+            Fault.at(end, f"unknown actor {name!r}", f"one that is the {end} of an act", nearest_name(name, known))
+            for end, name in (("source", source), ("target", target))
+            if name is not None and name not in (known := list(dict.fromkeys(getattr(c, end) for c in acts)))
+        ]
+        if faults:
+            raise UsageError(faults)
         return np.array(
             [source in (None, c.source) and target in (None, c.target) and c.kind == "act" for c in self.model.channels]
         ).astype(np.int64)
