@@ -302,6 +302,10 @@ def test_a_warning_points_at_the_line_that_called(tmp_path: Path) -> None:
         (lambda s: pk.code(3), r"texts: 3\n +expected a text"),
         (lambda s: pk.score_coding(3, []), r"coded: 3\n +expected a table"),
         (lambda s: pk.rare(s, 3), r"asked: 3\n +expected the name of an outcome"),
+        (lambda s: pk.episodes("x" * 99), r"such as read_events\(\.\.\.\) gives"),  # no half of a name in brackets
+        (lambda s: ran(s).table().between(5), r"first: 5\n +expected a date"),
+        (lambda s: ran(s).part(-1, 1), r"part: replicates -1 to 1\n +expected some of 0 to 2"),  # 2 were told of
+        (lambda s: ran(s).part(0, 9), r"part: replicates 0 to 9"),
     ],
 )
 def test_an_argument_of_a_wrong_kind_is_told_with_what_is_expected(

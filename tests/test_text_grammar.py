@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import powderkeg as pk
+from powderkeg.errors import EventError
 from powderkeg.text.giving import classified, classify
 from powderkeg.text.opinion import opinions
 from powderkeg.text.scoring import Gold, score_coding
@@ -119,6 +120,8 @@ def test_the_draft_of_plover_that_had_fight_is_scored_by_its_roots() -> None:
     same = [Gold("a", "Chad police clubbed Malian marchers.", (("Chad", ""),), (("Malian", ""),), "COERCE")]
     assert score_coding(table, [*same, gold[1]]).events["right"] == 1
     assert score_coding(table, same).events["right"] == 0
+    with pytest.raises(EventError, match="gold: no records"):
+        score_coding(table, [])
 
 
 def test_the_other_words_weigh_in_beside_patterns() -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from types import NoneType
 from typing import Any
 
 import polars as pl
@@ -105,7 +106,12 @@ class EventTable(Plotted):
 
     def between(self, first: date | None = None, last: date | None = None) -> EventTable:
         """The part of the table from one day to another, both counted; the rows left out are counted in the account
-        as dropped by "outside the window"."""
+        as dropped by "outside the window".
+
+        Raises UsageError for what is no date.
+        """
+        for name, day in (("first", first), ("last", last)):
+            must_be(name, day, (date, NoneType), "a date, such as date(2024, 3, 1)")
         low, high = first or self.start, last or self.end
         since = float((low - self.start).days)
         inside = self.frame.filter(pl.col("time") >= since, pl.col("time") < since + (high - low).days + 1)
@@ -144,4 +150,5 @@ class EventTable(Plotted):
 def must_be_table(events: object) -> None:
     """Raises UsageError for what is no event table: the name of a file, a frame, a scenario in its place."""
     file = as_found(events) if isinstance(events, str | os.PathLike) else "..."
+    file = file if file[-1] in "'\"" else "..."  # too long to be repeated
     must_be("events", events, EventTable, f"an EventTable, such as read_events({file}) gives")

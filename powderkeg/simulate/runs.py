@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from powderkeg.engine.arrays import SCHEDULED, TIMER, System
-from powderkeg.errors import ModelError
+from powderkeg.errors import Fault, ModelError, UsageError
 from powderkeg.events.table import EventTable
 from powderkeg.showing import Plotted, as_html
 from powderkeg.simulate.deaths import draw_deaths
@@ -87,7 +87,12 @@ class Runs(Plotted):
         return self if n >= self.replicates else replace(self.part(0, n), asked=n)
 
     def part(self, first: int, end: int) -> Runs:
-        """Replicates [first, end), numbered from 0 on here; nothing is copied."""
+        """Replicates [first, end), numbered from 0 on here; nothing is copied.
+
+        Raises UsageError for replicates that there are not.
+        """
+        if not 0 <= first <= end <= self.replicates:
+            raise UsageError(Fault.at("part", f"replicates {first} to {end}", f"some of 0 to {self.replicates}"))
         a, b = int(self.offsets[first]), int(self.offsets[end])
         return replace(
             self, replicates=end - first, origin=self.origin + first,

@@ -108,11 +108,13 @@ def score_coding(coded: EventTable | pl.DataFrame, gold: str | Path | Sequence[G
 
     gold  a file: CSV, JSON or JSON Lines with columns text, source, target, code; or records of PLOVER
 
-    Raises EventError for a file that holds no gold.
+    Raises EventError for a file or a list that holds no gold.
     """
     must_be("coded", coded, (EventTable, pl.DataFrame), "a table of coded events, such as code(...) gives")
     must_be("gold", gold, (str, Path, Iterable), "a file, or records")
     hand = list(gold) if not isinstance(gold, str | Path) else read_gold(gold)
+    if not hand:
+        raise EventError(Fault.at("gold", "no records", "at least one event coded by hand"), "nothing was scored")
     frame = coded.frame if isinstance(coded, EventTable) else coded
     missing = [one for one in ("source", "target", "code") if one not in frame.columns]
     if missing:
