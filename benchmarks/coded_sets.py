@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 OWN = {"tests": HERE.parent / "tests" / "text" / "sentences.csv"} | {
     name: HERE / "sentences" / f"{name}.csv"
     for name in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-                 "eleventh", "twelfth", "thirteenth", "fifteenth")
+                 "eleventh", "twelfth", "thirteenth", "fifteenth", "seventeenth")
 }  # fmt: skip
 PATTERNS_FROM = (
     "textbook",

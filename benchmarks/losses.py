@@ -21,8 +21,8 @@ from powderkeg.text.coding import adjusted, settled
 from powderkeg.text.rivals import Coded
 from powderkeg.text.scoring import Gold, _agrees, _is_side
 
-ONLY_MEASURES = ("fourteenth", "sixteenth")
-"""Written together with the thirteenth and the fifteenth and told from them by a checksum before anything was coded."""
+ONLY_MEASURES = ("fourteenth", "sixteenth", "eighteenth")
+"""Written with the thirteenth, fifteenth and seventeenth, and told from them by a checksum before any was coded."""
 FOUND, FAINT, OTHERS, ACT, SOURCE, TARGET, SIDES, NOTHING = (
     "found", "too unsure to be told", "read rightly, but another reading was surer", "right sides, another act",
     "right act and target, another source", "right act and source, another target", "right act, both sides others",

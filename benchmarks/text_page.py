@@ -144,7 +144,7 @@ def _last_written() -> Iterator[str]:
 
 def _wires() -> Iterator[str]:
     """Sentences in the manner of wires that were only scored: end to end, and by kinds of loss."""
-    name, headlines = losses.ONLY_MEASURES
+    name, headlines, latest = losses.ONLY_MEASURES
     golds = coded_sets.gold_of(coded_sets.sentences_of(name))
     score, lost = losses.counted(coded_probabilities.told(name, golds), LEAST)
     events = sum(map(len, golds.values()))
@@ -170,6 +170,7 @@ def _wires() -> Iterator[str]:
         WIDTH,
     )
     yield from _headlines(headlines)
+    yield from _latest(latest)
 
 
 def _headlines(name: str) -> Iterator[str]:
@@ -185,6 +186,19 @@ def _headlines(name: str) -> Iterator[str]:
         f"events, precision {score['precision']:.2f}, recall {score['recall']:.2f}, F1 {score['f1']:.2f}, "
         f"{score['false']:.0f} false events in 100 sentences; before headlines and these ways were mended and "
         f"probabilities fitted anew 0.81, 0.60, 0.69, 13. {lost[losses.NOTHING]} have no such act read at all.",
+        WIDTH,
+    )
+
+
+def _latest(name: str) -> Iterator[str]:
+    """Sentences that came after all fits and patterns: end to end."""
+    golds = coded_sets.gold_of(coded_sets.sentences_of(name))
+    score, _ = losses.counted(coded_probabilities.told(name, golds), LEAST)
+    yield ""
+    yield from wrap(
+        f"{score['sentences']:.0f} own sentences were written after the last patterns and the last fit; nothing was "
+        f"changed in their view: {sum(map(len, golds.values()))} events, precision {score['precision']:.2f}, recall "
+        f"{score['recall']:.2f}, F1 {score['f1']:.2f}, {score['false']:.0f} false events in 100 sentences.",
         WIDTH,
     )
 

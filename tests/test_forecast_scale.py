@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 
 import forecast_systems as quarrel
@@ -237,5 +236,6 @@ def test_two_hundred_actors_are_foretold_in_two_gigabytes() -> None:
     events = scale_systems.by_day(scale_systems.history(model, multiple, 1096.0, 1))
     found = pk.forecast(model, events, days=30, draws=200, memory="2GB")
     assert found.as_dict()["classes"]
+    resource = pytest.importorskip("resource", reason="Windows does not tell the peak so")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * 2**20  # kB
     assert isinstance(found.classes, pl.DataFrame)

@@ -16,10 +16,10 @@ Optimization, ch. 3 and 6, for the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial, wraps
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from functools import wraps
+from threading import Lock
+from typing import Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +29,42 @@ from threadpoolctl import ThreadpoolController
 from powderkeg.engine.arrays import Floats
 
 
-def _one_thread() -> Callable[[], AbstractContextManager[Any]]:
-    """A context in which matrices are worked on by one thread, as far as the system tells what works on them."""
-    try:
-        return partial(ThreadpoolController().select(user_api="blas").limit, limits=1)
-    except OSError:  # Linux without /proc, as some sandboxes are
-        return nullcontext
+class OneThread:
+    """A context in which matrices are worked on by one thread, as far as the system tells what works on them.
+
+    The number of threads is the process's: the first that enters lowers it, the last that leaves puts it back, in
+    whatever order those of several threads overlap.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._limit = Lock(), 0, None
+        try:
+            self._pools = ThreadpoolController().select(user_api="blas")
+        except OSError:  # Linux without /proc, as some sandboxes are
+            self._pools = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0 and self._pools is not None:
+                self._limit = self._pools.limit(limits=1)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._limit is not None:
+                self._limit.restore_original_limits()
+                self._limit = None
 
 
-one_thread = _one_thread()
-"""Matrices of a hundred rows are slower on several threads, several times so where other work keeps the cores busy."""
+_ONE_THREAD = OneThread()
+
+
+def one_thread() -> OneThread:
+    """Matrices of a hundred rows are slower on several threads, several times so where other work keeps the cores
+    busy."""
+    return _ONE_THREAD
+
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
