@@ -29,6 +29,7 @@ from powderkeg.fit.likelihood.data import read_data
 from powderkeg.fit.likelihood.prior import make_prior
 from powderkeg.fit.likelihood.problem import filled_arrays
 from powderkeg.fit.maximum.climb import Climber
+from powderkeg.fit.maximum.newton import one_thread
 
 RIVALS = """
 powderkeg: 1
@@ -592,3 +593,21 @@ def test_matrices_of_a_fit_and_its_checks_are_worked_on_by_one_thread() -> None:
         fit.check(replicates=20, held_out_share=None, progress=lambda share, what: seen["check"].update(threads()))
         assert threads() == before
     assert seen == {"fit": {1}, "check": {1}}
+
+
+def test_threads_of_matrices_come_back_however_two_fits_overlap() -> None:
+    """The one that began first ended first, and the other put back the one thread that it had found."""
+
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        if threads() != {2}:
+            pytest.skip("what works on matrices here cannot be told how many threads to use")
+        first, second = one_thread(), one_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert threads() == {1}
+        second.__exit__(None, None, None)
+        assert threads() == {2}

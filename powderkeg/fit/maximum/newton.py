@@ -16,10 +16,11 @@ Optimization, ch. 3 and 6, for the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from threading import Lock
-from typing import Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +38,11 @@ class OneThread:
     """
 
     def __init__(self) -> None:
-        self._lock, self._inside, self._limit = Lock(), 0, None
-        try:
+        self._lock, self._inside = Lock(), 0
+        self._limit: Any = None
+        self._pools: ThreadpoolController | None = None
+        with suppress(OSError):  # Linux without /proc, as some sandboxes are
             self._pools = ThreadpoolController().select(user_api="blas")
-        except OSError:  # Linux without /proc, as some sandboxes are
-            self._pools = None
 
     def __enter__(self) -> None:
         with self._lock:
