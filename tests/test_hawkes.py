@@ -355,7 +355,7 @@ def test_what_is_told_is_plain_and_holds_no_number_that_is_none() -> None:
         ([[1.5, 2.5]], {"penalty": [1.0]}, "penalty: [1.0]"),
         ([[1.5, 2.5]], {"background": "month"}, "background: 'month'"),
         ([[1.5, 2.5]], {"background": 2.5}, "background: 2.5"),
-        ([[1.5, 2.5]], {"support": "all"}, "support: a str"),
+        ([[1.5, 2.5]], {"support": "all"}, "support: 'all'"),
         ([[1.5, 2.5]], {"support": [[float("nan")]]}, "entries that are not numbers"),
         ([[1e299, 1e301]], {}, "in a coarser unit"),
         ([[[1.5, 2.5], [3.5]], [[1.5]]], {}, "the same types in each history"),

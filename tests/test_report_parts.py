@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def model() -> pk.Model:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a thousand events, so that a few runs are many of them."""
     for function in (runs_module.cut, runs_module.Runs.parts):
-        monkeypatch.setattr(function, "__defaults__", (1_000,))
+        monkeypatch.setattr(inspect.unwrap(function), "__defaults__", (1_000,))
 
 
 def counted(model: pk.Model, place: Path | None, **more: Any) -> CountedParts:
