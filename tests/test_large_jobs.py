@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import multiprocessing
 import pickle
@@ -109,7 +110,7 @@ def test_events_written_part_by_part_are_the_bytes_of_the_whole(
 ) -> None:
     found = simulate("north-kosovo", replicates=30, years=3)
     for part in (500, 10**6):
-        monkeypatch.setattr(runs.Runs.parts, "__defaults__", (part,))
+        monkeypatch.setattr(inspect.unwrap(runs.Runs.parts), "__defaults__", (part,))
         assert len([*found.parts()]) == 1 or part == 500
         write_events(found.table(), tmp_path / "whole.parquet")
         write_frames(found.frames(), tmp_path / "parts.parquet", found.about)
