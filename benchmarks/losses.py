@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import coded_probabilities as own
 import coded_sets
@@ -59,8 +59,12 @@ def kind_of_loss(told: own.Told, gold: Gold, events: Sequence[Coded], least: flo
     if any(all(of) for of, _ in here):
         return FAINT
     every = [is_of(told, one, gold) for one in as_coded(told)]
-    if any(map(all, every)):
-        return OTHERS
+    return OTHERS if any(map(all, every)) else nearest_miss(every)
+
+
+def nearest_miss(every: Iterable[tuple[bool, bool, bool]]) -> str:
+    """What is wrong with the nearest reading; of each whether act, source and target are right."""
+    every = list(every)
     if any(source and target for _, source, target in every):
         return ACT
     acts = [(source, target) for act, source, target in every if act]

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from losses import FAINT, FOUND, nearest_miss
+
 from powderkeg.events.codes import entries
 from powderkeg.text import code
 from powderkeg.text.coder import LEAST
@@ -27,14 +29,10 @@ from powderkeg.text.coder import LEAST
 HERE = Path(__file__).resolve().parent / "sentences"
 SETS = ("read", "kept")
 KEPT = "kept"
-"""Never shown event by event."""
+"""Not shown event by event: nothing was mended in its view. It has been read once, so a new one is due."""
 OF_STATES = ("", "GOV", "LEG", "JUD", "COP", "MIL", "SPY")
 MIRRORED = ("04", "06", "057", "19")
 """Acts of both sides, which may be told from either; who fights with whom among them."""
-FOUND, FAINT, ACT, SOURCE, TARGET, BOTH, NOTHING = (
-    "found", "too unsure to be told", "right sides, another act", "right act and target, another source",
-    "right act and source, another target", "right act, both sides others", "no such act read",
-)  # fmt: skip
 Row = Mapping[str, Any]
 
 
@@ -184,14 +182,7 @@ def _fate(rows: Sequence[Row], wanted: Wanted) -> str:
     found = [fits(row, wanted) for row in rows]
     if any(map(all, found)):
         return FAINT
-    if any(source and target for _, source, target in found):
-        return ACT
-    acts = [(source, target) for act, source, target in found if act]
-    if any(target for _, target in acts):
-        return SOURCE
-    if any(source for source, _ in acts):
-        return TARGET
-    return BOTH if acts else NOTHING
+    return nearest_miss(found)
 
 
 if __name__ == "__main__":

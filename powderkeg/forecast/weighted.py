@@ -34,8 +34,9 @@ OWN_WINDOWS = 5.0
 UNKNOWN = 0.5
 """Relative variance of the factor where a record is too short to tell."""
 LEAST_OFF, MOST_OFF, MOST_TOGETHER = 0.01, 25.0, 0.95
-"""Relative variance of the factor, least and most: of dyads that act again and again it is below 7. A first burst after
-years of quiet makes it 100,000 and more, and a mean of 80 acts would be a day in a thousand of 80,000."""
+"""Relative variance of the factor, least and most. Among dyads of KEDS Balkans and ICEWS Kosovo the highest is 6.1. A
+first burst after 300 days of quiet makes it 450,000 over a week, and then a mean of 41 acts is none in 4,000 histories,
+or 100,000 in one of them."""
 PULL = 0.1
 """Acts that the mean of all its days is worth against a dyad's last: a quiet dyad is not for ever at nothing. A mean
 that is drawn there more (2 acts) foretells better by itself and worse in the pool: the model is drawn there too."""
