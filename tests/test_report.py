@@ -15,6 +15,7 @@ import pytest
 
 from powderkeg.analyze import episode_statistics
 from powderkeg.report import Results, _gist, command_of, page, summary, write
+from powderkeg.report.pages import environment
 from powderkeg.report.results import safe_url
 
 HOSTILE = "</style></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7 * 7 }}"
@@ -249,3 +250,14 @@ def test_the_first_sentences_name_both_who_open_as_many_and_say_all_where_it_is_
     open_ = STANDOFFS.with_columns(opener=pl.lit("a"), end_state=pl.lit("open"))
     told = _gist(replace(results, standoffs=episode_statistics(open_, 3652.5, 2)), lambda name: f"<{name}>")
     assert "100 % of them are opened by <a>." in told and told.endswith("All are still open when the runs end.")
+
+
+def test_signs_on_pages_are_typeset() -> None:
+    """A format with a sign writes a hyphen for a minus, and "-0.0" of what rounds to nothing."""
+    pages = {
+        file.name: file.read_text(encoding="utf-8")
+        for file in (Path(environment.__code__.co_filename).parent).glob("*.html")
+    }
+    assert "fitted.html" in pages
+    assert [name for name, text in pages.items() if re.search(r'"%?\{?:?%?\+', text)] == []
+    assert environment().from_string("{{ -0.04 | signed(1) }}, {{ -2 | signed(1) }}").render() == "0.0, −2.0"

@@ -13,7 +13,7 @@ from powderkeg.compare.ranges import said_of_aside
 from powderkeg.fit import Joint
 from powderkeg.model import branching_ratio
 from powderkeg.model.subcritical import subcritical
-from powderkeg.report.compared import command_of
+from powderkeg.report.compared import command_of, findings
 from powderkeg.report.compared import page as compared_page
 from powderkeg.report.replayed import page as replayed_page
 from tests.forecast_systems import by_day, scenario, simulated
@@ -74,6 +74,8 @@ def test_a_comparison_leaves_them_aside_and_says_so(tmp_path: Path, capsys: pyte
     (hits,) = found.interventions[0].outcomes
     assert hits.range_low is not None
     assert -2_000 < hits.range_low < hits.difference  # a million acts a run, were it drawn from all
+    assert "other numbers that were kept." in " ".join(findings(found))
+    assert "kept" not in " ".join(findings(plain))
     words = f"Under {found.aside} sets of numbers of the 40 that were drawn"
     assert words in compared_page(found)
     assert words not in compared_page(plain)

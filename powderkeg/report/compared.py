@@ -100,7 +100,7 @@ def findings(comparison: Comparison, most: int = 2) -> list[str]:
             ranked.append((_weight(best), one, [best, *_against(best, clear)]))
     ranked.sort(key=lambda row: row[0], reverse=True)
     return [
-        f"{one.title}: {', but '.join(f'{_moves(e)}{_called(e, one.at_ends)}' for e in told)}."
+        f"{one.title}: {', but '.join(f'{_moves(e)}{_called(e, one.at_ends, comparison.aside)}' for e in told)}."
         for _, one, told in ranked[:most]
     ]
 
@@ -184,8 +184,9 @@ def _weight(e: Effect) -> tuple[bool, float]:
     return e.better is not None, abs(e.difference) / max(abs(e.baseline) + abs(e.value), 1e-300)
 
 
-def _called(e: Effect, at_ends: Sequence[str]) -> str:
-    holds = "" if e.same_sign is None else f"; so under {_of_sets(e.same_sign)} other numbers"
+def _called(e: Effect, at_ends: Sequence[str], aside: int) -> str:
+    kept = " that were kept" if aside else ""
+    holds = "" if e.same_sign is None else f"; so under {_of_sets(e.same_sign)} other numbers{kept}"
     if holds and at_ends:
         holds = f"; the range of {', '.join(at_ends)} allows that nothing changes"
     return (f", which the scenario calls {e.verdict}" if e.better is not None else "") + holds

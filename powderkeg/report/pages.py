@@ -13,7 +13,7 @@ from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from powderkeg.wording import LEFTWARD, NO_BREAK, TURNS, UNIT, counted, in_years, isolated, unbroken
+from powderkeg.wording import LEFTWARD, NO_BREAK, TURNS, UNIT, counted, in_years, isolated, signed, unbroken
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -53,6 +53,7 @@ def environment() -> Environment:
     made = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     made.template_class = Page
     made.filters["in_years"] = in_years
+    made.filters["signed"] = signed
     made.globals["counted"] = counted
     return made
 
