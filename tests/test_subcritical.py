@@ -34,7 +34,7 @@ moves:
 mechanisms:
   k: {{when: x hits y, then: y hits x, answers: "{answers}", half_life: 3 days}}
 interventions:
-  calm: {{title: Calm, set: {{mechanisms.k.answers: 0.1}}}}
+  calm: {{title: Calm, set: {{mechanisms.k.answers: 0.101}}}}
 outcomes:
   hits: {{title: Hits a year, count: {{does: hit}}, better: less}}
 """
